@@ -267,7 +267,7 @@ pub(super) fn recording(table: &mut Table<'_>) -> recording::Settings {
         "this version keeps recordings in storage.data_dir, for as long as recording.retention says",
     );
     let levels = recording::Level::ALL.map(|level| (level.as_str(), level));
-    let syncs = recording::Sync::ALL_WORDS.map(|sync| (sync.as_str(), sync));
+    let syncs = recording::SyncMode::ALL_WORDS.map(|sync| (sync.as_str(), sync));
     let level = table.take("level").and_then(|value| value.word(&levels)).unwrap_or(default.level);
     let sync = table.take("sync").and_then(|value| value.word(&syncs)).unwrap_or(default.sync);
     let max_body =

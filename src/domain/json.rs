@@ -6,6 +6,7 @@
 pub mod cursor;
 mod escape;
 mod layout;
+pub mod write;
 
 use std::fmt;
 

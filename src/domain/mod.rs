@@ -6,6 +6,7 @@ pub mod clock;
 pub mod command;
 pub mod connection;
 pub mod denied;
+pub mod digest;
 pub mod entity;
 pub mod event;
 pub mod form;

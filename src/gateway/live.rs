@@ -35,7 +35,7 @@ use crate::gateway::admin::Parts;
 use crate::gateway::error::GatewayError;
 use crate::gateway::running::Reloaded;
 use crate::gateway::running::Running;
-use crate::identity::Grant;
+use crate::identity::OAuthGrant;
 use crate::identity::Portal;
 use crate::identity::Redeemed;
 use crate::identity::Verified;
@@ -275,7 +275,12 @@ impl Live for Gateway {
         })
     }
 
-    fn redeem<'a>(&'a self, page: &'a PageSettings, iss: &'a str, grant: &'a Grant) -> Answer<'a, Redeemed> {
+    fn redeem<'a>(
+        &'a self,
+        page: &'a PageSettings,
+        iss: &'a str,
+        grant: &'a OAuthGrant,
+    ) -> Answer<'a, Redeemed> {
         Box::pin(async move {
             let portal = self.portal(&page.issuer)?;
             if portal.iss() != iss {

@@ -4,7 +4,7 @@ use crate::approval::Change;
 use crate::domain::Approval;
 use crate::domain::ApprovalState;
 use crate::domain::EventKind;
-use crate::domain::json::write_string;
+use crate::domain::json::write::Object;
 use crate::pipeline::Gate;
 use tokio::sync::broadcast;
 
@@ -30,15 +30,12 @@ fn record_decision(gate: &Gate, approval: &Approval) {
     let decided =
         matches!(approval.state, ApprovalState::Approved | ApprovalState::Denied | ApprovalState::Pending);
     let Some(decision) = approval.decisions.last().filter(|_| decided) else { return };
-    let mut data = format!("{{\"approval\":\"{}\",\"by\":", approval.id);
-    let _infallible = write_string(&decision.by, &mut data);
-    data.push_str(if decision.approve {
-        ",\"approve\":true,\"reason\":"
-    } else {
-        ",\"approve\":false,\"reason\":"
-    });
-    let _infallible = write_string(&decision.reason, &mut data);
-    data.push('}');
+    let mut data = String::new();
+    Object::begin(&mut data)
+        .word("approval", approval.id)
+        .text("by", &decision.by)
+        .value("approve", decision.approve)
+        .text("reason", &decision.reason);
     record(gate, approval, EventKind::ApprovalDecided, data);
 }
 

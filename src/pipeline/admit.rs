@@ -1,6 +1,5 @@
 //! The middle steps: decide, hold until people have approved, record; then, and only then, a permit.
 
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use crate::domain::MaskNote;
 use crate::domain::SessionEnd;
 use crate::domain::Verdict;
 use crate::domain::event::Direction;
-use crate::domain::json::write_string;
+use crate::domain::json::write::Object;
 use crate::pipeline::body::Capture;
 use crate::pipeline::enter::Exchange;
 use crate::pipeline::enter::session_ended;
@@ -27,7 +26,7 @@ use crate::pipeline::reply::ReplyGuard;
 use crate::policy::PolicySet;
 use crate::policy::Subject;
 use crate::recording::Durability;
-use crate::recording::Sync;
+use crate::recording::SyncMode;
 
 /// Within so short a time the same policies say the same: only `when` looks at the clock, and its finest grain is a minute.
 const SURELY_AGREED: Duration = Duration::from_secs(1);
@@ -94,15 +93,27 @@ pub struct Held {
 impl Held {
     /// How much of a command approvers are shown, in bytes. A longer one can be denied, but not approved.
     pub const MAX_SHOWN: usize = 256 << 10;
+    /// The longest reason, in characters. A longer one is cut.
+    pub const MAX_REASON: usize = 500;
 
-    /// Leaves out what is more than is shown; whether that was anything.
+    /// A command without a reason, of which `size` bytes are kept besides `detail`. What is more than approvers are shown is left out of
+    /// `detail`; `truncated` says that something is left out already.
     #[must_use]
-    pub fn cut(detail: &mut String) -> bool {
+    pub fn new(bytes_digest: String, mut detail: String, truncated: bool, size: usize) -> Self {
         let cut = detail.len() > Self::MAX_SHOWN;
         if cut {
             detail.truncate(detail.floor_char_boundary(Self::MAX_SHOWN));
         }
-        cut
+        Self {
+            bytes_digest,
+            truncated: truncated || cut,
+            reason: String::new(),
+            bytes: size.saturating_add(detail.len()),
+            detail,
+            wait: None,
+            told: None,
+            leaves: None,
+        }
     }
 }
 
@@ -210,9 +221,12 @@ impl Exchange {
         }
         let mut events = self.command_events(record, verdict, None, None);
         let effect = if approved { "allow" } else { "approve" };
-        let mut data = format!("{{\"effect\":\"{effect}\",\"rule\":");
-        let _infallible = write_string(verdict.rule.as_deref().unwrap_or_default(), &mut data);
-        let _infallible = write!(data, ",\"kept\":true,\"policy_rev\":{}}}", verdict.revision);
+        let mut data = String::new();
+        Object::begin(&mut data)
+            .word("effect", effect)
+            .text("rule", verdict.rule.as_deref().unwrap_or_default())
+            .value("kept", true)
+            .value("policy_rev", verdict.revision);
         events.push(self.session.event(EventKind::Decision, None, Some(self.request), data));
         self.append(events, Durability::Written).await?;
         Ok(ReplyGuard::of_gateway(self))
@@ -314,7 +328,7 @@ impl Exchange {
 
     pub(super) fn durability(&self, class: Class) -> Durability {
         match (class, self.snapshot.recording().sync) {
-            (Class::Read, Sync::Writes) => Durability::Written,
+            (Class::Read, SyncMode::Writes) => Durability::Written,
             _ => Durability::Synced,
         }
     }
@@ -411,32 +425,23 @@ pub(super) fn write_decision(
     denied: Option<&Denied>,
     grant: Option<&str>,
 ) {
-    let _infallible = write!(out, "{{\"effect\":\"{}\",\"rule\":", verdict.effect);
+    let mut data = Object::begin(out);
+    data.word("effect", verdict.effect);
     match &verdict.rule {
-        Some(rule) => {
-            let _infallible = write_string(rule, out);
-        }
-        None => out.push_str("null"),
-    }
+        Some(rule) => data.text("rule", rule),
+        None => data.value("rule", "null"),
+    };
     if verdict.rules.len() > 1 {
-        out.push_str(",\"rules\":[");
-        for (place, rule) in verdict.rules.iter().enumerate() {
-            if place > 0 {
-                out.push(',');
-            }
-            let _infallible = write_string(rule, out);
-        }
-        out.push(']');
+        data.texts("rules", &verdict.rules);
     }
-    let _infallible = write!(out, ",\"policy_rev\":{}", verdict.revision);
+    data.value("policy_rev", verdict.revision);
     if let Some(grant) = grant {
-        let _infallible = write!(out, ",\"grant\":\"{grant}\"");
+        data.word("grant", grant);
     }
     if let Some(denied) = denied {
-        let _infallible = write!(out, ",\"code\":\"{}\"", denied.code);
+        data.word("code", denied.code);
         if let Some(reason) = denied.audit {
-            let _infallible = write!(out, ",\"reason\":\"{reason}\"");
+            data.word("reason", reason);
         }
     }
-    out.push('}');
 }

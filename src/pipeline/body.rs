@@ -1,12 +1,9 @@
 //! What is kept of a body for the recording: its beginning, its length, and the digest of all of it when it was cut.
 
-use std::fmt::Write;
-
 use aws_lc_rs::digest;
-use base64::Engine;
 
 use crate::domain::hex;
-use crate::domain::json::push_string;
+use crate::domain::json::write::Object;
 
 /// The beginning of a body that passes by.
 pub struct Capture {
@@ -76,8 +73,9 @@ impl Capture {
             out.push_str("null");
             return;
         }
+        let mut body = Object::begin(out);
         if !self.keeps {
-            let _infallible = write!(out, "{{\"length\":{length}}}");
+            body.value("length", length);
             return;
         }
         // A cut may fall inside a character: the text ends before it.
@@ -88,20 +86,14 @@ impl Capture {
             }
             Err(_not_text) => None,
         };
-        if let Some(text) = text {
-            out.push_str("{\"text\":");
-            push_string(text, out);
-        } else {
-            out.push_str("{\"base64\":\"");
-            base64::prelude::BASE64_STANDARD.encode_string(&kept, out);
-            out.push('"');
-        }
-        let _infallible = write!(out, ",\"length\":{length}");
+        match text {
+            Some(text) => body.text("text", text),
+            None => body.base64("base64", &kept),
+        };
+        body.value("length", length);
         if let Some(digest) = digest {
-            let _infallible =
-                write!(out, ",\"sha256\":\"{}\",\"cut\":true", hex::encode(digest.finish().as_ref()));
+            body.word("sha256", hex::encode(digest.finish().as_ref())).value("cut", true);
         }
-        out.push('}');
     }
 }
 

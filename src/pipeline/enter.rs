@@ -125,10 +125,23 @@ impl Gate {
         who: &mut Option<Arc<Verified>>,
     ) -> Result<(Arc<Verified>, Arc<Snapshot>, Arc<Governed>), Denied> {
         let (verified, snapshot, governed) = self.know(arrival, who).await?;
+        self.count_request(&verified, &snapshot, &governed)?;
+        Ok((verified, snapshot, governed))
+    }
+
+    /// Counts a request of a caller against the limits of its rate.
+    ///
+    /// # Errors
+    /// The caller asks too fast.
+    pub(super) fn count_request(
+        &self,
+        verified: &Verified,
+        snapshot: &Snapshot,
+        governed: &Governed,
+    ) -> Result<(), Denied> {
         let id = &verified.principal.id;
         self.0.callers.admit(id, None, snapshot.limits().rate)?;
-        self.0.callers.admit(id, Some(&governed.connection.name), governed.connection.limits.rate)?;
-        Ok((verified, snapshot, governed))
+        self.0.callers.admit(id, Some(&governed.connection.name), governed.connection.limits.rate)
     }
 
     /// [`Self::find`], uncounted.
@@ -254,7 +267,7 @@ impl Exchange {
     /// That nothing has ended what this command stands on: its session, its token, and no lock came.
     pub(super) fn still_stands(&self) -> Result<(), Denied> {
         if let Some(end) = self.session.end() {
-            return Err(if end == SessionEnd::Locked { locked() } else { session_ended(end) });
+            return Err(session_ended(end));
         }
         if self.verified.expires_ms <= now_ms() {
             return Err(unauthenticated("expired"));
@@ -270,8 +283,11 @@ pub(super) fn subject<'a>(verified: &'a Verified, governed: &'a Governed, source
     Subject { principal: &verified.principal, connection: &governed.connection, source, now_ms: now_ms() }
 }
 
-/// The refusal of a command whose session is over.
+/// The refusal of a command whose session has ended. A caller that is locked out is told so: no further session would be opened.
 pub fn session_ended(end: SessionEnd) -> Denied {
+    if end == SessionEnd::Locked {
+        return locked();
+    }
     let detail = format!("the session has ended ({end}); the next request opens another");
     Denied::new(DenyCode::SessionEnded, detail).because(end.as_str())
 }

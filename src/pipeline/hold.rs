@@ -15,7 +15,8 @@ use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::approval::ApprovalSpec;
 use crate::domain::approval::GrantScope;
-use crate::domain::json::write_string;
+use crate::domain::digest::Parts;
+use crate::domain::json::write::Object;
 use crate::pipeline::admit::CommandRecord;
 use crate::pipeline::admit::Held;
 use crate::pipeline::admit::Judged;
@@ -169,7 +170,11 @@ impl Exchange {
         let mut ticket = self.gate.0.approvals.ask(ask).await.map_err(unavailable)?;
         let id = ticket.id();
         if !ticket.joined() {
-            let data = with_member(&requested, "approval", &id.to_string());
+            let mut data = requested;
+            if data.pop().is_some() {
+                Object::go_on(&mut data).word("approval", id);
+                data.push('}');
+            }
             let event = self.session.event(EventKind::ApprovalRequested, None, Some(self.request), data);
             self.append(vec![event], Durability::Synced).await?;
         }
@@ -223,11 +228,12 @@ impl Exchange {
         // Time has passed: what it stands on must still hold, and so must the policies that asked.
         self.still_agreed(judged).map_err(|denied| Denied { approval: Some(id), ..denied })?;
         let scope = ticket.redeem().await.map_err(unavailable)?.grant.scope;
-        let data = format!(
-            "{{\"effect\":\"allow\",\"rule\":{},\"approval\":\"{id}\",\"policy_rev\":{}}}",
-            quoted(verdict.rule.as_deref().unwrap_or_default()),
-            verdict.revision
-        );
+        let mut data = String::new();
+        Object::begin(&mut data)
+            .word("effect", "allow")
+            .text("rule", verdict.rule.as_deref().unwrap_or_default())
+            .word("approval", id)
+            .value("policy_rev", verdict.revision);
         let event = self.session.event(EventKind::Decision, None, Some(self.request), data);
         self.append(vec![event], Durability::Synced).await?;
         self.counters.approved();
@@ -237,23 +243,14 @@ impl Exchange {
     /// SHA-256 over principal, connection, rule and the digest of the bytes, each with its length before it. Where values are masked that
     /// of the bytes is keyed: approvers and recordings show what is made of it.
     fn digest(&self, rule: &str, bytes_digest: &str) -> String {
-        let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
         let governed = &self.governed.connection;
         let upstream = governed.upstream.to_string();
         let plan = &self.governed.plan;
         let keyed = (!plan.is_empty()).then(|| plan.keyed_digest(bytes_digest.as_bytes()));
-        for part in [
-            "hoopctl approval v1",
-            &self.verified.principal.id,
-            governed.name.as_str(),
-            &upstream,
-            rule,
-            keyed.as_deref().unwrap_or(bytes_digest),
-        ] {
-            context.update(&(part.len() as u64).to_be_bytes());
-            context.update(part.as_bytes());
-        }
-        crate::domain::hex::encode(context.finish().as_ref())
+        let mut digest = Parts::default();
+        digest.add("hoopctl approval v1").add(&*self.verified.principal.id).add(governed.name.as_str());
+        digest.add(&upstream).add(rule).add(keyed.as_deref().unwrap_or(bytes_digest));
+        digest.hex()
     }
 }
 
@@ -286,24 +283,12 @@ fn not_to_be_had(error: &ApprovalError) -> Denied {
 }
 
 fn requested_data(ask: &Ask, spec: &ApprovalSpec) -> String {
-    let from: Vec<String> = spec.from.iter().map(|group| quoted(group)).collect();
-    format!(
-        "{{\"rule\":{},\"from\":[{}],\"min\":{},\"digest\":\"{}\",\"summary\":{}}}",
-        quoted(&ask.rule),
-        from.join(","),
-        spec.min,
-        ask.digest,
-        quoted(&ask.summary)
-    )
-}
-
-fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    let _infallible = write_string(text, &mut out);
-    out
-}
-
-/// A JSON object with one more member, a string.
-fn with_member(object: &str, name: &str, value: &str) -> String {
-    format!("{},\"{name}\":{}}}", object.strip_suffix('}').unwrap_or(object), quoted(value))
+    let mut data = String::new();
+    Object::begin(&mut data)
+        .text("rule", &ask.rule)
+        .texts("from", &spec.from)
+        .value("min", spec.min)
+        .word("digest", &ask.digest)
+        .text("summary", &ask.summary);
+    data
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::secret::SecretRef;
-use crate::identity::Grant;
 use crate::identity::Login;
 use crate::identity::LoginError;
+use crate::identity::OAuthGrant;
 use crate::identity::Portal;
 use crate::identity::Redeemed;
 use crate::identity::Via;
@@ -25,7 +25,7 @@ impl Gate {
     ///
     /// # Errors
     /// That it could not be asked, or that its answer cannot be passed on. What the issuer refuses is none.
-    pub async fn redeem(&self, login: &Login, grant: &Grant) -> Result<Redeemed, Denied> {
+    pub async fn redeem(&self, login: &Login, grant: &OAuthGrant) -> Result<Redeemed, Denied> {
         let settings = login.settings();
         let (client_id, secret) = (&settings.client_id, settings.secret.as_ref());
         self.redeem_as(login.portal(), Via::McpClient, grant, client_id, secret).await
@@ -44,7 +44,7 @@ impl Gate {
         &self,
         portal: &Portal,
         via: Via,
-        grant: &Grant,
+        grant: &OAuthGrant,
         client_id: &str,
         source: Option<&SecretRef>,
     ) -> Result<Redeemed, Denied> {

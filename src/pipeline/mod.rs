@@ -64,9 +64,9 @@ pub use room::BodyRoom;
 pub use seat::Seat;
 pub use side::SideNotes;
 
-pub use crate::identity::Grant;
 pub use crate::identity::Login;
 pub use crate::identity::McpLogin;
+pub use crate::identity::OAuthGrant;
 
 use callers::Callers;
 use locks::LockSet;

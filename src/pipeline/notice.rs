@@ -1,13 +1,12 @@
 //! What a target says besides its answers: each is recorded, up to so many a second; a flood beyond that is counted.
 
-use std::fmt::Write;
-
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::MaskNote;
 use crate::domain::RequestId;
 use crate::domain::event::Direction;
+use crate::domain::json::write::Object;
 use crate::mask::Notes;
 use crate::pipeline::Seat;
 use crate::pipeline::refusals::Flood;
@@ -42,7 +41,7 @@ impl Seat {
         &self,
         request: Option<RequestId>,
         notes: &Notes,
-        write: impl FnOnce(Option<usize>, &mut String),
+        write: impl FnOnce(Option<usize>, &mut Object<'_>),
     ) -> Result<(), Denied> {
         if !notes.is_empty() {
             self.counters.replied(0, notes.total());
@@ -56,12 +55,12 @@ impl Seat {
         };
         let keep = self.keeps().map(|keep| usize::try_from(keep.min(MAX_TEXT)).unwrap_or(usize::MAX));
         let mut data = String::with_capacity(160);
-        data.push('{');
-        write(keep, &mut data);
+        let mut notice = Object::begin(&mut data);
+        write(keep, &mut notice);
         if left_out > 0 {
-            let _infallible = write!(data, ",\"not_recorded_before\":{left_out}");
+            notice.value("not_recorded_before", left_out);
         }
-        data.push('}');
+        drop(notice);
         self.push_notice(request, data, mask)
     }
 

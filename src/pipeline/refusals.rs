@@ -1,7 +1,6 @@
 //! What is refused before there is a session is recorded too: in the gateway's own recordings, one after the other. Only what has
 //! ended can be pruned, so none of them goes on for ever.
 
-use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -15,7 +14,7 @@ use crate::domain::MaskNote;
 use crate::domain::RequestId;
 use crate::domain::SessionEnd;
 use crate::domain::SessionId;
-use crate::domain::json::write_string;
+use crate::domain::json::write::Object;
 use crate::domain::now_ms;
 use crate::mask::Notes;
 use crate::pipeline::snapshot::Governed;
@@ -132,26 +131,14 @@ impl Refusals {
         let path = masked.as_deref().unwrap_or(&path);
         let path = path.get(..path.floor_char_boundary(MAX_PATH)).unwrap_or_default();
         let mut data = String::with_capacity(256);
-        let _infallible = write!(
-            data,
-            "{{\"code\":\"{}\",\"reason\":\"{}\"",
-            denied.code,
-            denied.audit.unwrap_or_default()
-        );
-        let source = stranger.source.to_string();
-        for (name, value) in [
-            ("source", source.as_str()),
-            ("method", stranger.method),
-            ("path", path),
-            ("principal", stranger.principal.unwrap_or_default()),
-        ] {
-            let _infallible = write!(data, ",\"{name}\":");
-            let _infallible = write_string(value, &mut data);
-        }
+        let mut refusal = Object::begin(&mut data);
+        write_failure(&mut refusal, denied);
+        refusal.word("source", stranger.source).text("method", stranger.method).text("path", path);
+        refusal.text("principal", stranger.principal.unwrap_or_default());
         if suppressed > 0 {
-            let _infallible = write!(data, ",\"not_recorded_before\":{suppressed}");
+            refusal.value("not_recorded_before", suppressed);
         }
-        data.push('}');
+        drop(refusal);
         recording.push(journal, EventKind::Error, Some(stranger.request), data, notes.take());
     }
 
@@ -273,6 +260,17 @@ fn first_mark(text: &str) -> Option<(char, usize)> {
         _ => return Some((first, 1)),
     };
     Some((mark, text.len() - code.len() + 2))
+}
+
+/// The data of an `error` event.
+pub(super) fn failure_data(denied: &Denied) -> String {
+    let mut data = String::new();
+    write_failure(&mut Object::begin(&mut data), denied);
+    data
+}
+
+fn write_failure(data: &mut Object<'_>, denied: &Denied) {
+    data.word("code", denied.code).word("reason", denied.audit.unwrap_or_default());
 }
 
 #[cfg(test)]

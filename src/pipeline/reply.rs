@@ -22,6 +22,7 @@ use crate::pipeline::end::EndWatch;
 use crate::pipeline::end::PolicyWatch;
 use crate::pipeline::enter::Exchange;
 use crate::pipeline::marker::LeftOut;
+use crate::pipeline::refusals::failure_data;
 use crate::pipeline::snapshot::Governed;
 use crate::recording::Durability;
 
@@ -282,9 +283,7 @@ impl ReplyGuard {
         self.exchange.counters.failed(now_ms(), denied);
         self.exchange.gate.0.metrics.refused(denied.code);
         tracing::warn!(request = %self.exchange.request, session = %self.exchange.session.id, code = %denied.code, reason = denied.audit.unwrap_or_default(), "command failed");
-        let data =
-            format!("{{\"code\":\"{}\",\"reason\":\"{}\"}}", denied.code, denied.audit.unwrap_or_default());
-        if let Err(unrecorded) = self.record(EventKind::Error, Direction::S2c, data) {
+        if let Err(unrecorded) = self.record(EventKind::Error, Direction::S2c, failure_data(denied)) {
             tracing::error!(request = %self.exchange.request, code = %unrecorded.code, "a failure could not be recorded");
         }
     }

@@ -4,7 +4,6 @@
 //! still open to the caller, that the rate is kept.
 
 use std::cell::RefCell;
-use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,6 +15,7 @@ use crate::domain::EventKind;
 use crate::domain::RequestId;
 use crate::domain::SessionEnd;
 use crate::domain::event::Direction;
+use crate::domain::json::write::Object;
 use crate::identity::Verified;
 use crate::pipeline::Credential;
 use crate::pipeline::Gate;
@@ -26,7 +26,6 @@ use crate::pipeline::admit::write_decision;
 use crate::pipeline::end::EndWatch;
 use crate::pipeline::enter::Arrival;
 use crate::pipeline::enter::Exchange;
-use crate::pipeline::enter::locked;
 use crate::pipeline::enter::no_such_connection;
 use crate::pipeline::enter::session_ended;
 use crate::pipeline::enter::subject;
@@ -34,6 +33,7 @@ use crate::pipeline::metrics::Counters;
 use crate::pipeline::notice::Said;
 use crate::pipeline::permit::Preparation;
 use crate::pipeline::refusals::Flood;
+use crate::pipeline::refusals::failure_data;
 use crate::pipeline::room::OfBody;
 use crate::pipeline::sessions::Session;
 use crate::pipeline::snapshot::Governed;
@@ -153,12 +153,10 @@ impl Seat {
     pub fn exchange(&self, request: RequestId) -> Result<Exchange, Denied> {
         let began = Instant::now();
         if let Some(end) = self.session.end() {
-            return Err(if end == SessionEnd::Locked { locked() } else { session_ended(end) });
+            return Err(session_ended(end));
         }
         let (snapshot, governed) = self.standing()?;
-        let id = &self.verified.principal.id;
-        self.gate.0.callers.admit(id, None, snapshot.limits().rate)?;
-        self.gate.0.callers.admit(id, Some(&governed.connection.name), governed.connection.limits.rate)?;
+        self.gate.count_request(&self.verified, &snapshot, &governed)?;
         self.session.begin_exchange();
         self.session.touch(&self.verified);
         let exchange = Exchange {
@@ -198,9 +196,7 @@ impl Seat {
         self.counters.failed(crate::domain::now_ms(), denied);
         self.gate.0.metrics.refused(denied.code);
         tracing::warn!(session = %self.session.id, code = %denied.code, reason = denied.audit.unwrap_or_default(), "a login or its session failed");
-        let data =
-            format!("{{\"code\":\"{}\",\"reason\":\"{}\"}}", denied.code, denied.audit.unwrap_or_default());
-        let event = self.session.event(EventKind::Error, None, None, data);
+        let event = self.session.event(EventKind::Error, None, None, failure_data(denied));
         if let Err(error) = self.gate.0.journal.push(event) {
             tracing::error!(session = %self.session.id, %error, "a failure could not be recorded");
         }
@@ -220,7 +216,8 @@ impl Seat {
         let mut decision = String::with_capacity(128);
         write_decision(&mut decision, &unjudged(revision), Some(&denied), None);
         if left_out > 0 && decision.pop().is_some() {
-            let _infallible = write!(decision, ",\"not_recorded_before\":{left_out}}}");
+            Object::go_on(&mut decision).value("not_recorded_before", left_out);
+            decision.push('}');
         }
         let CommandRecord { kind, data, mask } = record;
         let mut event = self.session.event(kind, Some(Direction::C2s), Some(request), data);

@@ -1,7 +1,6 @@
 //! The sessions that live: opened by a first command, ended by the earliest of token, limit, idleness, lock, kill and stop.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -28,7 +27,7 @@ use crate::domain::RequestId;
 use crate::domain::SessionEnd;
 use crate::domain::SessionId;
 use crate::domain::event::Direction;
-use crate::domain::json::write_string;
+use crate::domain::json::write::Object;
 use crate::domain::now_ms;
 use crate::identity::Verified;
 use crate::pipeline::locks::LockSet;
@@ -164,16 +163,11 @@ impl Session {
         if same && self.source == source {
             return;
         }
-        let _infallible = write!(data, ",\"as\":{{\"kind\":\"{}\"", principal.kind);
-        let client = principal.client.as_deref().unwrap_or_default();
-        for (name, value) in
-            [("issuer", &*principal.issuer), ("client", client), ("source", &source.to_string())]
-        {
-            let _infallible = write!(data, ",\"{name}\":");
-            let _infallible = write_string(value, data);
-        }
-        write_groups(data, &principal.groups);
-        data.push('}');
+        let mut data = Object::go_on(data);
+        let mut caller = data.object("as");
+        caller.word("kind", principal.kind).text("issuer", &principal.issuer);
+        caller.text("client", principal.client.as_deref().unwrap_or_default()).word("source", source);
+        write_groups(&mut caller, &principal.groups);
     }
 
     /// When it last had a command or a part of a reply, in milliseconds since 1970.
@@ -426,34 +420,18 @@ fn start_data(session: &Session, revision: u64) -> String {
     let principal = &session.principal;
     let connection = &session.governed.connection;
     let mut data = String::with_capacity(256);
-    let mut text = |name: &str, value: &str| {
-        data.push(if data.is_empty() { '{' } else { ',' });
-        let _infallible = write!(data, "\"{name}\":");
-        let _infallible = write_string(value, &mut data);
-    };
-    text("principal", &principal.id);
-    text("label", principal.label());
-    text("kind", principal.kind.as_str());
-    text("issuer", &principal.issuer);
-    text("client", principal.client.as_deref().unwrap_or_default());
-    text("connection", connection.name.as_str());
-    text("protocol", connection.protocol.as_str());
-    text("upstream", &connection.upstream.shown());
-    text("source", &session.source.to_string());
-    write_groups(&mut data, &principal.groups);
-    let _infallible = write!(data, ",\"policy_rev\":{revision}}}");
+    let mut start = Object::begin(&mut data);
+    start.text("principal", &principal.id).text("label", principal.label()).word("kind", principal.kind);
+    start.text("issuer", &principal.issuer).text("client", principal.client.as_deref().unwrap_or_default());
+    start.text("connection", connection.name.as_str()).word("protocol", connection.protocol.as_str());
+    start.text("upstream", &connection.upstream.shown()).word("source", session.source);
+    write_groups(&mut start, &principal.groups);
+    start.value("policy_rev", revision);
+    drop(start);
     data
 }
 
 /// The groups, and whether they are all: where the provider left them out none are told.
-fn write_groups(data: &mut String, groups: &Groups) {
-    data.push_str(",\"groups\":[");
-    for (place, group) in groups.iter().enumerate() {
-        if place > 0 {
-            data.push(',');
-        }
-        let _infallible = write_string(group, data);
-    }
-    let known = matches!(groups, Groups::Known(_));
-    data.push_str(if known { "],\"groups_known\":true" } else { "],\"groups_known\":false" });
+fn write_groups(data: &mut Object<'_>, groups: &Groups) {
+    data.texts("groups", groups.iter()).value("groups_known", matches!(groups, Groups::Known(_)));
 }

@@ -37,7 +37,7 @@ use crate::recording::removed;
 use crate::recording::removed::Removal;
 use crate::recording::schema;
 use crate::recording::settings::Settings;
-use crate::recording::settings::Sync;
+use crate::recording::settings::SyncMode;
 use crate::recording::shared::Shared;
 use crate::recording::syncer;
 #[cfg(test)]
@@ -178,8 +178,8 @@ impl Journal {
     pub fn append(&self, events: impl IntoIterator<Item = Event>, durability: Durability) -> Appended {
         let shared = &self.owner.shared;
         let durability = match shared.settings.load().sync {
-            Sync::All => Durability::Synced,
-            Sync::Writes => durability,
+            SyncMode::All => Durability::Synced,
+            SyncMode::Writes => durability,
         };
         Appended(match shared.enqueue(events, Some(durability)) {
             Ok(Some((ticket, stage))) => {

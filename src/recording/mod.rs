@@ -67,7 +67,7 @@ pub use session::GATEWAY;
 pub use session::SessionRow;
 pub use settings::Level;
 pub use settings::Settings;
-pub use settings::Sync;
+pub use settings::SyncMode;
 pub use trail::AgainstTrail;
 #[cfg(test)]
 pub(crate) use trail::tests::fail as fail_syncs;

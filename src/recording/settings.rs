@@ -58,7 +58,7 @@ impl Level {
 
 /// Which commands are on the disk, not only written, before they are forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Sync {
+pub enum SyncMode {
     /// Those that are not of class `read`.
     #[default]
     Writes,
@@ -66,7 +66,7 @@ pub enum Sync {
     All,
 }
 
-impl Sync {
+impl SyncMode {
     /// Both.
     pub const ALL_WORDS: [Self; 2] = [Self::Writes, Self::All];
 
@@ -90,7 +90,7 @@ pub struct Settings {
     /// How much is recorded. Default full.
     pub level: Level,
     /// What is synced before it is forwarded. Default writes.
-    pub sync: Sync,
+    pub sync: SyncMode,
     /// How long the events of an ended session are kept. Default 30 days.
     pub recordings: Duration,
     /// How long it is kept that there was a session, with its final hash. Default 400 days; never shorter than `recordings`.
@@ -105,7 +105,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             level: Level::Full,
-            sync: Sync::Writes,
+            sync: SyncMode::Writes,
             recordings: Duration::from_hours(30 * 24),
             metadata: Duration::from_hours(400 * 24),
             max_size: 20 << 30,
@@ -164,7 +164,7 @@ mod tests {
                 "{kind}"
             );
         }
-        assert_eq!(Sync::parse("all"), Some(Sync::All));
+        assert_eq!(SyncMode::parse("all"), Some(SyncMode::All));
         assert_eq!(Level::parse("Full"), None);
     }
 }

@@ -21,7 +21,7 @@ use crate::config::schema::words;
 use crate::identity::Algorithm;
 use crate::identity::Profile;
 use crate::recording::Level;
-use crate::recording::Sync;
+use crate::recording::SyncMode;
 
 /// `[gateway]`
 pub(super) fn gateway() -> Value {
@@ -198,7 +198,7 @@ pub(super) fn recording() -> Value {
                 default(
                     words(
                         "Which commands are on the disk before they are forwarded",
-                        Sync::ALL_WORDS.map(Sync::as_str),
+                        SyncMode::ALL_WORDS.map(SyncMode::as_str),
                     ),
                     json!("writes"),
                 ),

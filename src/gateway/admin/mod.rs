@@ -56,7 +56,7 @@ use crate::domain::pin::Pin;
 use crate::gateway::admin::fault::fault_of_store;
 use crate::gateway::admin::streams::Streams;
 use crate::gateway::revision::file_digest;
-use crate::identity::Grant;
+use crate::identity::OAuthGrant;
 use crate::identity::Redeemed;
 use crate::identity::Verified;
 use crate::policy::PolicySet;
@@ -104,7 +104,12 @@ pub trait Live: Send + Sync + 'static {
     /// Where a browser goes on to at an issuer, by its name, with these parameters.
     fn onward<'a>(&'a self, issuer: &'a str, parameters: &'a [(String, String)]) -> Answer<'a, Onward>;
     /// What the issuer of the page makes of a grant, if it is still the one of that `iss`.
-    fn redeem<'a>(&'a self, page: &'a PageSettings, iss: &'a str, grant: &'a Grant) -> Answer<'a, Redeemed>;
+    fn redeem<'a>(
+        &'a self,
+        page: &'a PageSettings,
+        iss: &'a str,
+        grant: &'a OAuthGrant,
+    ) -> Answer<'a, Redeemed>;
 }
 
 /// The parts of a running gateway that the service layer works with.

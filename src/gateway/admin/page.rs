@@ -13,7 +13,7 @@ use crate::control::page::issuer::Onward;
 use crate::control::page::issuer::Returned;
 use crate::domain::json::Json;
 use crate::gateway::admin::Admin;
-use crate::identity::Grant;
+use crate::identity::OAuthGrant;
 use crate::identity::Redeemed;
 
 impl Admin {
@@ -52,7 +52,7 @@ impl Admin {
     pub(super) async fn finish_sign_in(&self, returned: Returned) -> Result<Zeroizing<String>, ApiError> {
         let page = self.page_in_force()?;
         let Returned { code, verifier, nonce, iss } = returned;
-        let grant = Grant::Code { code, verifier, redirect_uri: page.site.redirect_uri(), scope: None };
+        let grant = OAuthGrant::Code { code, verifier, redirect_uri: page.site.redirect_uri(), scope: None };
         let Redeemed { status, body, .. } = self.running()?.live.redeem(&page, &iss, &grant).await?;
         let body = Zeroizing::new(body);
         let refused = |why: &str| {

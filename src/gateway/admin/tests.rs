@@ -50,7 +50,7 @@ use crate::gateway::admin::Identified;
 use crate::gateway::admin::Live;
 use crate::gateway::admin::Parts;
 use crate::gateway::revision::file_digest;
-use crate::identity::Grant;
+use crate::identity::OAuthGrant;
 use crate::identity::Redeemed;
 use crate::identity::Verified;
 use crate::policy::PolicySet;
@@ -242,7 +242,7 @@ impl Live for Told {
         &'a self,
         _page: &'a PageSettings,
         _iss: &'a str,
-        _grant: &'a Grant,
+        _grant: &'a OAuthGrant,
     ) -> Answer<'a, Redeemed> {
         let (status, body) = self.redeemed.lock().unwrap().clone();
         let status = StatusCode::from_u16(status).unwrap();

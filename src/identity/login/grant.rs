@@ -7,7 +7,7 @@ use crate::domain::Secret;
 use crate::domain::percent;
 
 /// One grant of a client. It holds what must not be logged, so it cannot be printed.
-pub enum Grant {
+pub enum OAuthGrant {
     /// `authorization_code` (RFC 6749, section 4.1.3; RFC 7636, section 4.5).
     Code {
         /// The code.
@@ -28,7 +28,7 @@ pub enum Grant {
     },
 }
 
-impl Grant {
+impl OAuthGrant {
     /// The form for the token endpoint.
     pub(super) fn form(&self, client_id: &str, secret: Option<&Secret>) -> Zeroizing<Vec<u8>> {
         let mut pairs: Vec<(&str, &[u8])> = Vec::with_capacity(7);

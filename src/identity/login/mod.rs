@@ -15,7 +15,7 @@ use http::StatusCode;
 use crate::domain::Secret;
 use crate::transport::fetch::FetchError;
 
-pub use grant::Grant;
+pub use grant::OAuthGrant;
 pub use portal::Portal;
 pub use portal::Via;
 pub use settings::McpLogin;
@@ -96,7 +96,7 @@ impl Login {
     ///
     /// # Errors
     /// Every [`LoginError`]; what the issuer refuses is none.
-    pub async fn redeem(&self, grant: &Grant, secret: Option<&Secret>) -> Result<Redeemed, LoginError> {
+    pub async fn redeem(&self, grant: &OAuthGrant, secret: Option<&Secret>) -> Result<Redeemed, LoginError> {
         self.portal.redeem(Via::McpClient, grant, &self.settings.client_id, secret).await
     }
 }

@@ -16,7 +16,7 @@ use crate::identity::discovery::endpoints;
 use crate::identity::error::RenewError;
 use crate::identity::login::LoginError;
 use crate::identity::login::Redeemed;
-use crate::identity::login::grant::Grant;
+use crate::identity::login::grant::OAuthGrant;
 use crate::identity::login::grant::encode;
 use crate::identity::source::Source;
 
@@ -95,7 +95,7 @@ impl Portal {
     pub async fn redeem(
         &self,
         via: Via,
-        grant: &Grant,
+        grant: &OAuthGrant,
         client_id: &str,
         secret: Option<&Secret>,
     ) -> Result<Redeemed, LoginError> {

@@ -196,10 +196,10 @@ fn login_of(provider: &Provider) -> (Issuers, Arc<Login>) {
     (issuers, login)
 }
 
-fn code() -> Grant {
+fn code() -> OAuthGrant {
     let text = |text: &str| zeroize::Zeroizing::new(text.to_owned());
     let redirect_uri = "http://127.0.0.1/x".to_owned();
-    Grant::Code { code: text("a&grant_type=b"), verifier: text("v"), redirect_uri, scope: None }
+    OAuthGrant::Code { code: text("a&grant_type=b"), verifier: text("v"), redirect_uri, scope: None }
 }
 
 #[tokio::test]
@@ -214,7 +214,7 @@ async fn a_grant_is_sent_in_one_reading_and_the_secret_goes_with_no_other() {
     let redeemed = login.redeem(&code(), None).await.ok().unwrap();
     assert_eq!((redeemed.status.as_u16(), &*redeemed.body), (200, &br#"{"access_token":"t"}"#[..]));
     let token = zeroize::Zeroizing::new("r".to_owned());
-    let refresh = Grant::Refresh { token, scope: Some("openid".to_owned()) };
+    let refresh = OAuthGrant::Refresh { token, scope: Some("openid".to_owned()) };
     login.redeem(&refresh, Some(&Secret::new(b"s+\xff".to_vec()))).await.ok().unwrap();
     assert_eq!(
         provider.forms(),

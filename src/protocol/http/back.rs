@@ -1,6 +1,5 @@
 //! The way back: from a target's response to what the client gets, recorded.
 
-use std::fmt::Write;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::SessionEnd;
+use crate::domain::json::write::Object;
 use crate::mask::Format;
 use crate::pipeline::ReplyGuard;
 use crate::protocol::http::body::Through;
@@ -218,16 +218,20 @@ pub(super) fn format(headers: &HeaderMap) -> Option<Format> {
 async fn record(guard: &mut ReplyGuard, response: &Response<ReplyBody>, ttfb_us: u64) -> Result<(), Denied> {
     let mut rest = String::new();
     guard.capture.write(&mut rest);
-    let _infallible =
-        write!(rest, ",\"ttfb_us\":{ttfb_us},\"total_us\":{},\"end\":\"complete\"", guard.elapsed_us());
+    Object::go_on(&mut rest)
+        .value("ttfb_us", ttfb_us)
+        .value("total_us", guard.elapsed_us())
+        .word("end", "complete");
     guard.record_head(EventKind::HttpResponse, told(response, &rest)).await
 }
 
 /// A response as the recording has it; `rest` is its body, and what is told behind it.
 fn told(response: &Response<ReplyBody>, rest: &str) -> String {
     let mut data = String::with_capacity((1 << 10) + rest.len());
-    let _infallible = write!(data, "{{\"status\":{},\"headers\":", response.status().as_u16());
-    write_headers(&mut data, response.headers(), |_, _| None);
-    data.extend([",\"body\":", rest, "}"]);
+    let mut reply = Object::begin(&mut data);
+    reply.value("status", response.status().as_u16());
+    write_headers(&mut reply, response.headers(), |_, _| None);
+    reply.raw("body").push_str(rest);
+    drop(reply);
     data
 }

@@ -1,6 +1,5 @@
 //! Bodies on their way: of a request to the target, of a reply to the client. Nothing is collected; backpressure goes through.
 
-use std::fmt::Write;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
@@ -21,6 +20,7 @@ use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::SessionEnd;
 use crate::domain::event::Direction;
+use crate::domain::json::write::Object;
 use crate::mask::Notes;
 use crate::pipeline::Exchange;
 use crate::pipeline::ReplyGuard;
@@ -403,11 +403,12 @@ impl Through {
     }
 
     fn record_rest(&mut self, end: &str) -> Result<(), Denied> {
-        let mut data = String::from("{\"body\":");
         self.guard.count(self.guard.capture.length(), 0);
-        self.guard.capture.write(&mut data);
-        let total = self.guard.elapsed_us();
-        let _infallible = write!(data, ",\"total_us\":{total},\"end\":\"{end}\"}}");
+        let mut data = String::new();
+        let mut rest = Object::begin(&mut data);
+        self.guard.capture.write(rest.raw("body"));
+        rest.value("total_us", self.guard.elapsed_us()).word("end", end);
+        drop(rest);
         self.guard.record(EventKind::HttpChunk, Direction::S2c, data)
     }
 

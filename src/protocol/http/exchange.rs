@@ -1,6 +1,5 @@
 //! One request from its head to its reply: the turns of the pipeline in HTTP's words.
 
-use std::fmt::Write;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -19,7 +18,8 @@ use crate::domain::EventKind;
 use crate::domain::MaskNote;
 use crate::domain::Protocol;
 use crate::domain::SessionId;
-use crate::domain::json::write_string;
+use crate::domain::json::push_string;
+use crate::domain::json::write::Object;
 use crate::mask::Notes;
 use crate::pipeline::CommandRecord;
 use crate::pipeline::Exchange;
@@ -237,20 +237,20 @@ impl Recorded<'_> {
         body: Option<&str>,
     ) -> CommandRecord {
         let mut data = String::with_capacity(1 << 10);
-        data.push_str("{\"method\":");
-        let _infallible = write_string(method, &mut data);
+        let mut request = Object::begin(&mut data);
+        request.text("method", method);
         for (name, value) in [("path", path), ("query", query)] {
-            let _infallible = write!(data, ",\"{name}\":");
             let masked =
                 if value.is_empty() { None } else { self.governed.plan.text(value, name, &mut self.notes) };
-            let _infallible = write_string(masked.as_deref().unwrap_or(value), &mut data);
+            request.text(name, masked.as_deref().unwrap_or(value));
         }
-        let version = if self.version == http::Version::HTTP_2 { "2" } else { "1.1" };
-        let _infallible = write!(data, ",\"http\":\"{version}\",\"class\":\"{class}\",\"headers\":");
-        write_headers(&mut data, self.headers, |name, value| {
+        request.word("http", if self.version == http::Version::HTTP_2 { "2" } else { "1.1" });
+        request.word("class", class);
+        write_headers(&mut request, self.headers, |name, value| {
             self.governed.plan.header(name, value, &mut self.notes)
         });
-        let _infallible = write!(data, ",\"body\":{}}}", body.unwrap_or("null"));
+        request.value("body", body.unwrap_or("null"));
+        drop(request);
         let mask: Vec<MaskNote> = if self.notes.is_empty() { Vec::new() } else { self.notes.take() };
         CommandRecord { kind: EventKind::HttpRequest, data, mask }
     }
@@ -285,18 +285,15 @@ pub(super) fn body_text(
     (out, Notes::default())
 }
 
-/// Headers as an array of pairs, without credentials.
+/// Adds `headers`, an array of pairs without credentials.
 pub(super) fn write_headers(
-    out: &mut String,
+    out: &mut Object<'_>,
     headers: &HeaderMap,
     mut masked: impl FnMut(&str, &[u8]) -> Option<Vec<u8>>,
 ) {
-    out.push('[');
-    let mut first = true;
+    let mut pairs = out.array("headers");
     for (name, value) in headers {
-        if !std::mem::take(&mut first) {
-            out.push(',');
-        }
+        let out = pairs.item();
         out.push_str("[\"");
         out.push_str(name.as_str());
         out.push_str("\",");
@@ -304,8 +301,7 @@ pub(super) fn write_headers(
         let replaced =
             if secret { Some(b"[withheld]".to_vec()) } else { masked(name.as_str(), value.as_bytes()) };
         let text = String::from_utf8_lossy(replaced.as_deref().unwrap_or(value.as_bytes()));
-        let _infallible = write_string(&text, out);
+        push_string(&text, out);
         out.push(']');
     }
-    out.push(']');
 }

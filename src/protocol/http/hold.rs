@@ -2,11 +2,10 @@
 
 use std::fmt::Write;
 
-use aws_lc_rs::digest;
 use http::HeaderMap;
 
 use crate::domain::Command;
-use crate::domain::hex;
+use crate::domain::digest::Parts;
 use crate::domain::text::shown_bytes;
 use crate::mask::Masker;
 use crate::mask::Notes;
@@ -38,27 +37,19 @@ pub fn settle(headers: &mut HeaderMap) {
 
 /// What the headers, as they will be sent, and the body come to.
 pub fn held(command: &Command, headers: &HeaderMap, body: &[u8], governed: &Governed, reason: &str) -> Held {
-    let mut context = digest::Context::new(&digest::SHA256);
-    let mut absorb = |part: &[u8]| {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part);
-    };
-    absorb(command.class.as_str().as_bytes());
-    absorb(command.method().as_bytes());
-    absorb(command.path().as_bytes());
-    absorb(command.http().map_or("", |http| &http.query).as_bytes());
+    let mut digest = Parts::default();
+    digest.add(command.class.as_str()).add(command.method()).add(command.path());
+    digest.add(command.http().map_or("", |http| &http.query));
     let mut fields: Vec<(&str, &[u8])> =
         headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     // By name only: the order of several values of one name is part of what is sent.
     fields.sort_by(|one, other| one.0.cmp(other.0));
-    absorb(&(fields.len() as u64).to_be_bytes());
+    digest.add_count(fields.len());
     for (name, value) in &fields {
-        absorb(name.as_bytes());
         // A WebSocket handshake has another key at each attempt; it says nothing.
-        absorb(if *name == "sec-websocket-key" { b"" } else { value });
+        digest.add(name).add(if *name == "sec-websocket-key" { b"" } else { *value });
     }
-    absorb(body);
-    let bytes_digest = hex::encode(context.finish().as_ref());
+    digest.add(body);
 
     let mut notes = Notes::default();
     let mut detail = String::new();
@@ -80,11 +71,9 @@ pub fn held(command: &Command, headers: &HeaderMap, body: &[u8], governed: &Gove
             let _infallible = write!(detail, "(a body of {} bytes that cannot be shown)", body.len());
         }
     }
-    truncated |= Held::cut(&mut detail);
-    let reason: String = reason.chars().take(500).collect();
+    let reason: String = reason.chars().take(Held::MAX_REASON).collect();
     let reason = governed.plan.text(&reason, "reason", &mut notes).unwrap_or(reason);
-    let bytes = body.len() + detail.len();
-    Held { bytes_digest, truncated, reason, bytes, detail, wait: None, told: None, leaves: None }
+    Held { reason, ..Held::new(digest.hex(), detail, truncated, body.len()) }
 }
 
 /// The body as approvers may read it; `None` where masked values in it could not be found.

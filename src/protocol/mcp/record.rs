@@ -1,9 +1,7 @@
 //! What the recording says of messages: `mcp.message` for each one, either way, masked.
 
-use std::fmt::Write;
-
 use crate::domain::EventKind;
-use crate::domain::json::push_string;
+use crate::domain::json::write::Object;
 use crate::mask::Notes;
 use crate::mask::mcp::Answer;
 use crate::mask::mcp::Side;
@@ -34,30 +32,30 @@ impl FromClient<'_> {
         let plan = &exchange.governed().plan;
         let mut notes = Notes::default();
         let mut data = String::with_capacity(160 + self.body.len());
-        let _infallible = write!(data, "{{\"http\":\"{}\"", self.http);
+        let mut record = Object::begin(&mut data);
+        record.word("http", self.http);
         for (member, value) in [("method", self.method), ("name", self.name)] {
             if !value.is_empty() {
                 let masked = plan.text(value, member, &mut notes);
-                let _infallible = write!(data, ",\"{member}\":");
-                push_string(masked.as_deref().unwrap_or(value), &mut data);
+                record.text(member, masked.as_deref().unwrap_or(value));
             }
         }
-        let _infallible = write!(data, ",\"class\":\"{}\"", self.class);
+        record.word("class", self.class);
         if let Some(start) = self.session.get(..8) {
             // Whoever knows the whole id could go on with the session.
-            let _infallible = write!(data, ",\"session\":\"{start}…\"");
+            record.word("session", format_args!("{start}…"));
         }
-        data.push_str(",\"body\":");
+        let body = record.raw("body");
         let mut capture = exchange.capture();
         match mask_message(plan, self.body, Side::Client, Answer::default(), &mut notes) {
-            _ if self.body.is_empty() => data.push_str("null"),
+            _ if self.body.is_empty() => body.push_str("null"),
             Ok(masked) => {
                 capture.add(masked.as_deref().unwrap_or(self.body));
-                capture.write(&mut data);
+                capture.write(body);
             }
-            Err(_unmaskable) => data.push_str(&plan.withheld(self.body)),
+            Err(_unmaskable) => body.push_str(&plan.withheld(self.body)),
         }
-        data.push('}');
+        drop(record);
         CommandRecord { kind: EventKind::McpMessage, data, mask: notes.take() }
     }
 }
@@ -74,12 +72,13 @@ pub fn of_gateway(capture: Capture, body: &[u8], total_us: Option<u64>) -> Strin
 /// The event's data for a message that came back. `end` says how the exchange went, with its last message.
 pub fn from_target(mut capture: Capture, body: &[u8], status: u16, end: Option<(&str, u64)>) -> String {
     let mut data = String::with_capacity(96 + body.len());
-    let _infallible = write!(data, "{{\"status\":{status},\"body\":");
+    let mut record = Object::begin(&mut data);
+    record.value("status", status);
     capture.add(body);
-    capture.write(&mut data);
+    capture.write(record.raw("body"));
     if let Some((end, total_us)) = end {
-        let _infallible = write!(data, ",\"total_us\":{total_us},\"end\":\"{end}\"");
+        record.value("total_us", total_us).word("end", end);
     }
-    data.push('}');
+    drop(record);
     data
 }

@@ -4,8 +4,6 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
-use std::fmt::Write;
-
 use bytes::Bytes;
 use http::HeaderValue;
 use http::Response;
@@ -15,7 +13,7 @@ use http::header;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::RequestId;
-use crate::domain::json::push_string;
+use crate::domain::json::write::Object;
 use crate::pipeline::ReplyGuard;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::era::INVALID_PARAMS;
@@ -46,14 +44,15 @@ impl Fault {
 
     /// The error of it. `id` is JSON as it came; `None`: it could not be read, which only the older era writes as `null`.
     pub fn body(&self, era: Era, id: Option<&[u8]>) -> Bytes {
-        let mut out = begin(era, id);
-        let _infallible = write!(out, "\"error\":{{\"code\":{},\"message\":", self.code);
-        push_string(&self.detail, &mut out);
+        let mut out = String::with_capacity(384);
+        let mut message = begin(&mut out, era, id);
+        let mut error = message.object("error");
+        error.value("code", self.code).text("message", &self.detail);
         if let Some(data) = &self.data {
-            out.push_str(",\"data\":");
-            out.push_str(data);
+            error.raw("data").push_str(data);
         }
-        out.push_str("}}");
+        drop(error);
+        drop(message);
         out.into()
     }
 }
@@ -159,25 +158,22 @@ pub fn refusal(
         | Asked::HiddenPrompt(_)
         | Asked::HiddenResource(_) => {}
     }
-    let mut out = begin(era, Some(id));
+    let mut out = String::with_capacity(384);
+    let mut message = begin(&mut out, era, Some(id));
     if *asked == Asked::Tool {
+        let mut result = message.object("result");
         if era == Era::Modern {
-            out.push_str("\"result\":{\"resultType\":\"complete\",\"isError\":true,");
-        } else {
-            out.push_str("\"result\":{\"isError\":true,");
+            result.word("resultType", "complete");
         }
-        out.push_str("\"content\":[{\"type\":\"text\",\"text\":");
-        push_string(&words(denied), &mut out);
-        out.push_str("}],\"_meta\":{\"dev.hoopctl/decision\":");
-        decision(denied, request, &mut out);
-        out.push_str("}}}");
+        result.value("isError", true);
+        Object::begin(result.array("content").item()).word("type", "text").text("text", &words(denied));
+        decision(&mut result.object("_meta"), "dev.hoopctl/decision", denied, request);
     } else {
-        let _infallible = write!(out, "\"error\":{{\"code\":{},\"message\":", code(denied.code));
-        push_string(&words(denied), &mut out);
-        out.push_str(",\"data\":");
-        decision(denied, request, &mut out);
-        out.push_str("}}");
+        let mut error = message.object("error");
+        error.value("code", code(denied.code)).text("message", &words(denied));
+        decision(&mut error, "data", denied, request);
     }
+    drop(message);
     (StatusCode::OK, out.into())
 }
 
@@ -209,31 +205,28 @@ fn words(denied: &Denied) -> String {
     }
 }
 
-fn decision(denied: &Denied, request: RequestId, out: &mut String) {
-    let _infallible = write!(out, "{{\"code\":\"{}\"", denied.code);
+fn decision(out: &mut Object<'_>, key: &str, denied: &Denied, request: RequestId) {
+    let mut decision = out.object(key);
+    decision.word("code", denied.code);
     if let Some(rule) = &denied.rule {
-        out.push_str(",\"rule\":");
-        push_string(rule, out);
+        decision.text("rule", rule);
     }
     if let Some(approval) = denied.approval {
-        let _infallible = write!(out, ",\"approval_id\":\"{approval}\"");
+        decision.word("approval_id", approval);
     }
-    let _infallible = write!(out, ",\"request_id\":\"{request}\",\"retryable\":{}}}", retryable(denied));
+    decision.word("request_id", request).value("retryable", retryable(denied));
 }
 
-fn begin(era: Era, id: Option<&[u8]>) -> String {
-    let mut out = String::with_capacity(384);
-    out.push_str("{\"jsonrpc\":\"2.0\",");
+/// Begins a JSON-RPC message. `id` is JSON as it came.
+fn begin<'a>(out: &'a mut String, era: Era, id: Option<&[u8]>) -> Object<'a> {
+    let mut message = Object::begin(out);
+    message.word("jsonrpc", "2.0");
     match (id, era) {
-        (Some(id), _) => {
-            out.push_str("\"id\":");
-            out.push_str(&String::from_utf8_lossy(id));
-            out.push(',');
-        }
-        (None, Era::Legacy) => out.push_str("\"id\":null,"),
-        (None, Era::Modern) => {}
-    }
-    out
+        (Some(id), _) => message.value("id", String::from_utf8_lossy(id)),
+        (None, Era::Legacy) => message.value("id", "null"),
+        (None, Era::Modern) => &mut message,
+    };
+    message
 }
 
 /// A response with one message.

@@ -4,14 +4,12 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest::Context;
-use aws_lc_rs::digest::SHA256;
 use http::HeaderMap;
 use tokio::sync::oneshot;
 
 use crate::domain::Command;
 use crate::domain::Connection;
-use crate::domain::hex;
+use crate::domain::digest::Parts;
 use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
 use crate::domain::json::lay_out;
@@ -58,20 +56,9 @@ pub fn bound(
             out
         }))
     });
-    let mut truncated = shown.is_none();
     detail.push_str(shown.as_deref().unwrap_or("(a request that cannot be shown)"));
-    truncated |= pipeline::Held::cut(&mut detail);
-    let bytes = message.body().len() + detail.len();
-    pipeline::Held {
-        bytes_digest,
-        truncated,
-        reason: String::new(),
-        bytes,
-        detail,
-        wait: Some(wait),
-        told: Some(told),
-        leaves: None,
-    }
+    let held = pipeline::Held::new(bytes_digest, detail, shown.is_none(), message.body().len());
+    pipeline::Held { wait: Some(wait), told: Some(told), ..held }
 }
 
 /// SHA-256 of all that is sent, in hexadecimal digits: what people's word is bound to, and what the same call again is known by.
@@ -79,19 +66,13 @@ pub fn bound(
 pub fn digest(command: &Command, message: &Message, headers: &HeaderMap, connection: &Connection) -> String {
     let params = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok());
     let params = params.map(without_token);
-    let mut context = Context::new(&SHA256);
-    let mut absorb = |part: &[u8]| {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part);
-    };
-    absorb(command.class.as_str().as_bytes());
-    absorb(command.method().as_bytes());
-    absorb(params.as_ref().map(ToString::to_string).unwrap_or_default().as_bytes());
+    let mut digest = Parts::default();
+    digest.add(command.class.as_str()).add(command.method());
+    digest.add(params.as_ref().map(ToString::to_string).unwrap_or_default());
     for (name, value) in extra(headers, connection.is_duplex()) {
-        absorb(name.as_bytes());
-        absorb(value);
+        digest.add(name).add(value);
     }
-    hex::encode(context.finish().as_ref())
+    digest.hex()
 }
 
 /// The headers with parameters, in one order, where they go to the target as well. Into a channel (`duplex`) goes the body alone: what

@@ -2,8 +2,6 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
-use std::fmt::Write;
-
 use http::HeaderValue;
 use http::Response;
 use http::StatusCode;
@@ -13,7 +11,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::RequestId;
 use crate::domain::SessionId;
-use crate::domain::json::write_string;
+use crate::domain::json::write::Object;
 use crate::protocol::web::body::ReplyBody;
 
 /// What a response of the gateway's own asks of its client: a token, or another one. (RFC 6750, section 3.)
@@ -96,21 +94,18 @@ fn status_of(denied: &Denied) -> (StatusCode, &'static str) {
 pub fn problem(denied: &Denied, request: RequestId, session: Option<SessionId>) -> Response<ReplyBody> {
     let (status, title) = status_of(denied);
     let mut body = String::with_capacity(256);
-    let _infallible = write!(
-        body,
-        "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{},\"code\":\"{}\",\"detail\":",
-        status.as_u16(),
-        denied.code
-    );
-    let _infallible = write_string(&denied.detail, &mut body);
+    let mut problem = Object::begin(&mut body);
+    problem.word("type", "about:blank").word("title", title).value("status", status.as_u16());
+    problem.word("code", denied.code).text("detail", &denied.detail);
     if let Some(rule) = &denied.rule {
-        body.push_str(",\"rule\":");
-        let _infallible = write_string(rule, &mut body);
+        problem.text("rule", rule);
     }
     if let Some(approval) = denied.approval {
-        let _infallible = write!(body, ",\"approval_id\":\"{approval}\"");
+        problem.word("approval_id", approval);
     }
-    let _infallible = writeln!(body, ",\"request_id\":\"{request}\"}}");
+    problem.word("request_id", request);
+    drop(problem);
+    body.push('\n');
     let length = body.len();
     let mut response = Response::new(ReplyBody::whole(body));
     *response.status_mut() = status;

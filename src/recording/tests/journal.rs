@@ -12,7 +12,7 @@ use crate::recording::GATEWAY;
 use crate::recording::Level;
 use crate::recording::RecordError;
 use crate::recording::SessionFilter;
-use crate::recording::Sync;
+use crate::recording::SyncMode;
 use crate::recording::chain;
 
 #[tokio::test]
@@ -285,7 +285,7 @@ async fn a_level_leaves_out_what_it_says_and_no_decision() {
 async fn sync_all_makes_every_append_wait_for_the_disk() {
     let dir = tempfile::tempdir().unwrap();
     let hooks = crate::recording::writer::Hooks::default();
-    let settings = Settings { sync: Sync::All, ..Settings::default() };
+    let settings = Settings { sync: SyncMode::All, ..Settings::default() };
     let journal = Journal::open_hooked(dir.path(), settings, hooks.clone()).unwrap();
     let session = SessionId::new();
     journal.append([start(session)], Durability::Written).await.unwrap();

@@ -2,8 +2,8 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::*;
-use crate::pipeline::Grant;
 use crate::pipeline::McpLogin;
+use crate::pipeline::OAuthGrant;
 
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -104,10 +104,10 @@ fn code_form(changes: &str) -> String {
 /// What became of a form: all that the grant holds, or the error.
 fn granted(form: &str) -> Result<String, &'static str> {
     match token::grant(&login(), form.as_bytes()).map_err(|fault| fault.error)? {
-        Grant::Code { code, verifier, redirect_uri, scope } => {
+        OAuthGrant::Code { code, verifier, redirect_uri, scope } => {
             Ok(format!("code {} {} {redirect_uri} {scope:?}", *code, *verifier))
         }
-        Grant::Refresh { token, scope } => Ok(format!("refresh {} {scope:?}", *token)),
+        OAuthGrant::Refresh { token, scope } => Ok(format!("refresh {} {scope:?}", *token)),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use zeroize::Zeroizing;
 
-use crate::pipeline::Grant;
 use crate::pipeline::McpLogin;
+use crate::pipeline::OAuthGrant;
 use crate::protocol::mcp::login::Fault;
 use crate::protocol::mcp::login::authorize::not_admitted;
 use crate::protocol::mcp::login::form::Parameters;
@@ -12,7 +12,7 @@ use crate::protocol::mcp::login::form::Parameters;
 const PROOFS: [&str; 3] = ["client_secret", "client_assertion", "client_assertion_type"];
 
 /// The grant in a form. What is none of its parameters is ignored (RFC 6749, section 3.2), and goes nowhere.
-pub(super) fn grant(login: &McpLogin, body: &[u8]) -> Result<Grant, Fault> {
+pub(super) fn grant(login: &McpLogin, body: &[u8]) -> Result<OAuthGrant, Fault> {
     let form = Parameters::read(body)?;
     let kind = form.get("grant_type").ok_or_else(|| Fault::request("grant_type is missing"))?;
     if !matches!(kind, "authorization_code" | "refresh_token") {
@@ -33,7 +33,7 @@ pub(super) fn grant(login: &McpLogin, body: &[u8]) -> Result<Grant, Fault> {
     let scope = login.narrowed(form.get("scope"));
     let needed = |name: &str| form.get(name).ok_or_else(|| Fault::request(&format!("{name} is missing")));
     if kind == "refresh_token" {
-        return Ok(Grant::Refresh { token: Zeroizing::new(needed("refresh_token")?.to_owned()), scope });
+        return Ok(OAuthGrant::Refresh { token: Zeroizing::new(needed("refresh_token")?.to_owned()), scope });
     }
     let (code, verifier, redirect_uri) = (needed("code")?, needed("code_verifier")?, needed("redirect_uri")?);
     if !(43..=128).contains(&verifier.len()) || !verifier.bytes().all(is_unreserved) {
@@ -42,7 +42,7 @@ pub(super) fn grant(login: &McpLogin, body: &[u8]) -> Result<Grant, Fault> {
     if !login.admits(redirect_uri) {
         return Err(not_admitted());
     }
-    Ok(Grant::Code {
+    Ok(OAuthGrant::Code {
         code: Zeroizing::new(code.to_owned()),
         verifier: Zeroizing::new(verifier.to_owned()),
         redirect_uri: redirect_uri.to_owned(),

@@ -1,11 +1,9 @@
 //! What clients read of a task. (The extension `io.modelcontextprotocol/tasks` of MCP 2026-07-28: `CreateTaskResult`, `GetTaskResult` and
 //! the empty acknowledgement.)
 
-use std::fmt::Write;
-
 use bytes::Bytes;
 
-use crate::domain::json::push_string;
+use crate::domain::json::write::Object;
 use crate::protocol::mcp::task::Task;
 use crate::protocol::mcp::task::life::End;
 use crate::protocol::mcp::task::life::Stage;
@@ -15,47 +13,40 @@ const POLL_MS: u32 = 2000;
 
 /// The answer to the call that began the task.
 pub(super) fn created(task: &Task, id: &[u8]) -> Bytes {
-    let mut out = begin(id, "task");
-    facts(task, &mut out);
-    out.push_str("}}");
-    out.into()
+    result(id, "task", |result| {
+        facts(task, result);
+    })
 }
 
 /// The answer to `tasks/get`.
 pub(super) fn told(task: &Task, id: &[u8]) -> Bytes {
-    let mut out = begin(id, "complete");
-    let end = facts(task, &mut out);
-    let (name, json) = match &end {
-        Some(End::Completed(json)) => ("result", json),
-        Some(End::Failed(json)) => ("error", json),
-        Some(End::Cancelled | End::Handed(_)) | None => ("", &Bytes::new()),
-    };
-    let mut out = out.into_bytes();
-    if !name.is_empty() {
-        out.extend_from_slice(b",\"");
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"\":");
-        out.extend_from_slice(json);
-    }
-    out.extend_from_slice(b"}}");
-    out.into()
+    result(id, "complete", |result| match facts(task, result) {
+        Some(End::Completed(json)) => result.raw("result").push_str(&String::from_utf8_lossy(&json)),
+        Some(End::Failed(json)) => result.raw("error").push_str(&String::from_utf8_lossy(&json)),
+        Some(End::Cancelled | End::Handed(_)) | None => {}
+    })
 }
 
 /// The answer to `tasks/update` and `tasks/cancel`.
 pub(super) fn acknowledged(id: &[u8]) -> Bytes {
-    (begin(id, "complete") + "}}").into()
+    result(id, "complete", |_| {})
 }
 
-fn begin(id: &[u8], kind: &str) -> String {
+/// A JSON-RPC result to which `write` adds its members.
+fn result(id: &[u8], kind: &str, write: impl FnOnce(&mut Object<'_>)) -> Bytes {
     let mut out = String::with_capacity(512);
-    out.push_str("{\"jsonrpc\":\"2.0\",\"id\":");
-    out.push_str(&String::from_utf8_lossy(id));
-    let _infallible = write!(out, ",\"result\":{{\"resultType\":\"{kind}\"");
-    out
+    let mut message = Object::begin(&mut out);
+    message.word("jsonrpc", "2.0").value("id", String::from_utf8_lossy(id));
+    let mut result = message.object("result");
+    result.word("resultType", kind);
+    write(&mut result);
+    drop(result);
+    drop(message);
+    out.into()
 }
 
-/// What all of them have in common; gives how the task ended.
-fn facts(task: &Task, out: &mut String) -> Option<End> {
+/// Writes what all of them have in common; gives how the task ended.
+fn facts(task: &Task, result: &mut Object<'_>) -> Option<End> {
     let (stage, said, updated_ms, ttl) = {
         let life = task.life();
         let ttl =
@@ -68,18 +59,9 @@ fn facts(task: &Task, out: &mut String) -> Option<End> {
         Stage::Over(End::Failed(_)) => "failed",
         Stage::Over(End::Cancelled) => "cancelled",
     };
-    let _infallible = write!(out, ",\"taskId\":\"{}\",\"status\":\"{status}\"", task.id);
-    if !said.is_empty() {
-        out.push_str(",\"statusMessage\":");
-        push_string(&said, out);
-    }
-    let _infallible = write!(
-        out,
-        ",\"createdAt\":\"{}\",\"lastUpdatedAt\":\"{}\",\"ttlMs\":{},\"pollIntervalMs\":{POLL_MS}",
-        time(task.began_ms),
-        time(updated_ms),
-        ttl.as_millis()
-    );
+    result.text("taskId", &task.id).word("status", status).text_if_any("statusMessage", &said);
+    result.word("createdAt", time(task.began_ms)).word("lastUpdatedAt", time(updated_ms));
+    result.value("ttlMs", ttl.as_millis()).value("pollIntervalMs", POLL_MS);
     match stage {
         Stage::Over(end) => Some(end),
         Stage::Waits | Stage::Runs => None,

@@ -7,9 +7,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use aws_lc_rs::digest;
-
 use crate::domain::RequestId;
+use crate::domain::digest::Parts;
 use crate::domain::sql::Effects;
 use crate::domain::sql::Verb;
 use crate::protocol::postgres::session::names::Definition;
@@ -308,16 +307,12 @@ impl State {
     }
 }
 
-/// SHA-256 over parts, each with its length before it.
 fn hash(parts: &[&[u8]]) -> Hash {
-    let mut context = digest::Context::new(&digest::SHA256);
+    let mut digest = Parts::default();
     for part in parts {
-        context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        context.update(part);
+        digest.add(part);
     }
-    let mut all = Hash::default();
-    all.copy_from_slice(context.finish().as_ref());
-    all
+    digest.finish()
 }
 
 /// A text as one line, cut: nothing in it can be taken for another line.

@@ -4,10 +4,10 @@ use std::fmt::Write;
 use std::rc::Rc;
 use std::time::Duration;
 
-use aws_lc_rs::digest;
 use tokio::sync::oneshot;
 
 use crate::domain::ApprovalMode;
+use crate::domain::digest::Parts;
 use crate::domain::hex;
 use crate::mask::Notes;
 use crate::pipeline::Held;
@@ -29,8 +29,6 @@ pub(super) const REMIND: Duration = Duration::from_secs(20);
 pub(super) const REMIND_OFTEN: Duration = Duration::from_secs(3);
 /// How long the client of a statement that waits may acknowledge nothing of what it is told before it counts as gone.
 pub(super) const GONE: Duration = Duration::from_mins(1);
-/// The longest reason, in characters.
-const MAX_REASON: usize = 500;
 
 /// What is to be approved.
 pub(super) struct Subject<'a> {
@@ -58,60 +56,45 @@ impl Subject<'_> {
     pub(super) fn held(&self, told: oneshot::Sender<Waiting>) -> Held {
         let plan = &self.governed.plan;
         let mut notes = Notes::default();
-        let (detail, truncated) = self.detail(&mut notes);
+        let (detail, own) = self.detail(&mut notes);
         let reason = reason(self.sql).unwrap_or_default();
         let reason = plan.text(&reason, "reason", &mut notes).unwrap_or(reason);
         let wait = match self.governed.connection.database.approval_mode {
             ApprovalMode::Wait => PATIENT,
             ApprovalMode::Retry => Duration::ZERO,
         };
-        Held {
-            bytes_digest: self.digest(),
-            bytes: self.bytes.saturating_add(detail.len()),
-            detail,
-            truncated,
-            reason,
-            wait: Some(wait),
-            told: Some(told),
-            leaves: None,
-        }
+        let mut held = Held::new(self.digest(), detail, false, self.bytes);
+        // The preview must not make a statement too long: it is put in after the cut.
+        held.detail.insert_str(own, self.preview);
+        Held { reason, wait: Some(wait), told: Some(told), ..held }
     }
 
     /// SHA-256 over all that makes the statement do what it does, each part with its length before it.
     fn digest(&self) -> String {
-        let mut context = digest::Context::new(&digest::SHA256);
-        let mut absorb = |part: &[u8]| {
-            context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            context.update(part);
-        };
-        absorb(b"postgres");
-        absorb(self.database.as_bytes());
-        absorb(if self.how == How::Simple { b"simple" } else { b"extended" });
-        absorb(&self.around.digest(self.moved));
-        absorb(self.sql);
-        absorb(self.types);
-        absorb(&u64::try_from(self.runs.len()).unwrap_or(u64::MAX).to_be_bytes());
+        let mut digest = Parts::default();
+        digest.add("postgres").add(self.database);
+        digest.add(if self.how == How::Simple { "simple" } else { "extended" });
+        digest.add(self.around.digest(self.moved)).add(self.sql).add(self.types);
+        digest.add_count(self.runs.len());
         for definition in self.runs {
-            absorb(&definition.sql);
-            absorb(&definition.types);
+            digest.add(&definition.sql).add(&definition.types);
         }
         if let Some(bind) = self.bind {
             for (place, value) in bind.values.each().enumerate() {
-                absorb(match (value, bind.formats.of(place)) {
-                    (None, _) => b"null",
-                    (Some(_), Some(Format::Binary)) => b"binary",
-                    (Some(_), _) => b"text",
-                });
-                absorb(value.unwrap_or_default());
+                let format = match (value, bind.formats.of(place)) {
+                    (None, _) => "null",
+                    (Some(_), Some(Format::Binary)) => "binary",
+                    (Some(_), _) => "text",
+                };
+                digest.add(format).add(value.unwrap_or_default());
             }
         }
-        hex::encode(context.finish().as_ref())
+        digest.hex()
     }
 
-    /// All of it for people, masked, and whether something had to be left out.
-    fn detail(&self, notes: &mut Notes) -> (String, bool) {
+    /// The statement as approvers read it, masked, and where in it the gateway's own lines end.
+    fn detail(&self, notes: &mut Notes) -> (String, usize) {
         let plan = &self.governed.plan;
-        let mut truncated = false;
         // What the gateway says comes first: nothing in the client's text can be taken for it.
         let mut detail = format!("database {}, ", self.database);
         detail.push_str(match self.transaction {
@@ -154,10 +137,7 @@ impl Subject<'_> {
             detail.push_str(plan.text(&text, "sql", notes).as_deref().unwrap_or(&text));
             detail.push('\n');
         }
-        truncated |= Held::cut(&mut detail);
-        // Whatever it says, it is not counted: it must not make a statement too long.
-        detail.insert_str(own, self.preview);
-        (detail, truncated)
+        (detail, own)
     }
 }
 
@@ -169,7 +149,7 @@ fn reason(sql: &[u8]) -> Option<String> {
         None => text.strip_prefix("/*")?.split("*/").next()?,
     };
     let reason = comment.trim().strip_prefix("reason:")?.trim();
-    Some(reason.chars().take(MAX_REASON).collect())
+    Some(reason.chars().take(Held::MAX_REASON).collect())
 }
 
 /// What the client of a waiting statement is told.

@@ -1,16 +1,14 @@
 //! What the recording says of statements: `sql.query` before one is sent, `sql.rows` and `sql.done` when it is done; and `sql.notice` of
 //! what the target says besides.
 
-use std::fmt::Write;
 use std::rc::Rc;
-
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 
 use crate::domain::Command;
 use crate::domain::EventKind;
 use crate::domain::hex;
 use crate::domain::json::push_string;
+use crate::domain::json::write::Array;
+use crate::domain::json::write::Object as Json;
 use crate::domain::sql::Object;
 use crate::mask::Notes;
 use crate::mask::Plan;
@@ -73,57 +71,57 @@ impl Statement<'_> {
         let mut notes = Notes::default();
         let keep = keep.map(|keep| usize::try_from(keep).unwrap_or(usize::MAX));
         let mut data = String::with_capacity(160 + self.sql.len().min(4096));
-        data.push('{');
+        let mut query = Json::begin(&mut data);
         if let Some(keep) = keep {
-            write_sql(self.sql, plan, keep, &mut data, &mut notes);
+            write_sql(self.sql, plan, keep, &mut query, &mut notes);
         }
-        let _infallible = write!(data, "\"how\":\"{}\",\"class\":\"{}\"", self.how.as_str(), self.class);
+        query.word("how", self.how.as_str()).word("class", self.class);
         let texts = std::iter::once(self.sql).chain(self.runs.iter().map(|definition| &*definition.sql));
         let shown = Shown::new(plan, texts.filter(|_| self.names_any()));
-        self.write_effects(keep.is_none(), &shown, &mut data, &mut notes);
+        self.write_effects(keep.is_none(), &shown, &mut query, &mut notes);
         if !self.name.is_empty() {
-            data.push_str(",\"statement\":");
-            push_string(&shown.given(&String::from_utf8_lossy(self.name), &mut notes), &mut data);
+            query.text("statement", &shown.given(&String::from_utf8_lossy(self.name), &mut notes));
         }
         if let Some(portal) = self.portal {
-            data.push_str(",\"portal\":");
-            push_string(&shown.given(&String::from_utf8_lossy(portal), &mut notes), &mut data);
+            query.text("portal", &shown.given(&String::from_utf8_lossy(portal), &mut notes));
         }
         if let Some(keep) = keep.filter(|_| !self.runs.is_empty()) {
-            data.push_str(",\"runs\":[");
-            for (place, definition) in self.runs.iter().enumerate() {
-                data.push_str(comma(place));
+            let mut runs = query.array("runs");
+            for definition in self.runs {
                 let text = String::from_utf8_lossy(&definition.sql);
                 let masked = plan.text(&text, "sql", &mut notes);
-                let text = masked.as_deref().unwrap_or(&text);
-                push_string(text.get(..text.floor_char_boundary(keep)).unwrap_or_default(), &mut data);
+                push_string(cut(masked.as_deref().unwrap_or(&text), keep), runs.item());
             }
-            data.push(']');
         }
         if let (Some(bind), Some(keep)) = (self.bind, keep)
             && bind.values.count() > 0
         {
-            write_values(bind, plan, keep, &mut data, &mut notes);
+            write_values(bind, plan, keep, &mut query, &mut notes);
         }
-        let _infallible = write!(data, ",\"tx\":\"{}\"}}", word(self.transaction));
+        query.word("tx", word(self.transaction));
+        drop(query);
         CommandRecord { kind: EventKind::SqlQuery, data, mask: notes.take() }
     }
 
     /// What the text alone does not tell: what it calls of which nothing was known, with the class of the rest, and that names without a
     /// schema were looked up elsewhere than they usually are.
-    fn write_calls(&self, shown: &Shown<'_>, data: &mut String, notes: &mut Notes) {
+    fn write_calls(&self, shown: &Shown<'_>, query: &mut Json<'_>, notes: &mut Notes) {
         let Some(sql) = self.command.sql() else { return };
         if !sql.opaque.is_empty() {
-            let _infallible = write!(data, ",\"base\":\"{}\",\"opaque\":[", sql.base);
-            for (place, function) in sql.opaque.iter().enumerate() {
-                let _infallible = write!(data, "{}[", comma(place));
-                write_object(&function.object, shown, data, notes);
-                let _infallible = write!(data, ",{}]", function.arguments);
+            query.word("base", sql.base);
+            let mut opaque = query.array("opaque");
+            for function in &sql.opaque {
+                let mut parts = Array::begin(opaque.item());
+                match &function.object.schema {
+                    Some(schema) => push_string(&shown.written(schema, notes), parts.item()),
+                    None => parts.item().push_str("null"),
+                }
+                push_string(&shown.written(&function.object.name, notes), parts.item());
+                parts.item().push_str(&function.arguments.to_string());
             }
-            data.push(']');
         }
         if sql.effects.as_ref().is_some_and(|effects| effects.moved_before) {
-            data.push_str(",\"names_moved\":true");
+            query.value("names_moved", true);
         }
     }
 
@@ -135,77 +133,58 @@ impl Statement<'_> {
         })
     }
 
-    fn write_effects(&self, tables: bool, shown: &Shown<'_>, data: &mut String, notes: &mut Notes) {
+    fn write_effects(&self, tables: bool, shown: &Shown<'_>, query: &mut Json<'_>, notes: &mut Notes) {
         let Some(effects) = self.command.sql().and_then(|sql| sql.effects.as_deref()) else { return };
         if !effects.verbs.is_empty() {
-            data.push_str(",\"verbs\":[");
-            for (place, verb) in effects.verbs.iter().enumerate() {
-                let _infallible = write!(data, "{}\"{}\"", comma(place), verb.as_str());
-            }
-            data.push(']');
+            query.texts("verbs", effects.verbs.iter().map(|verb| verb.as_str()));
         }
         if !tables {
-            self.write_calls(shown, data, notes);
+            self.write_calls(shown, query, notes);
         }
         if tables && !effects.relations.is_empty() {
-            data.push_str(",\"tables\":[");
-            for (place, relation) in effects.relations.iter().enumerate() {
-                data.push_str(comma(place));
+            let mut tables = query.array("tables");
+            for relation in &effects.relations {
                 let Object { schema, name } = &relation.object;
                 let (schema, name) = (
                     schema.as_deref().map(|schema| shown.written(schema, notes)),
                     shown.written(name, notes).into(),
                 );
                 let object = Object { schema: schema.map(Into::into), name };
-                push_string(&shown.given(&object.to_string(), notes), data);
+                push_string(&shown.given(&object.to_string(), notes), tables.item());
             }
-            data.push(']');
         }
     }
 }
 
-/// A name in a schema.
-fn write_object(object: &Object, shown: &Shown<'_>, data: &mut String, notes: &mut Notes) {
-    match &object.schema {
-        Some(schema) => push_string(&shown.written(schema, notes), data),
-        None => data.push_str("null"),
-    }
-    data.push(',');
-    push_string(&shown.written(&object.name, notes), data);
+/// The beginning of a text, of at most `keep` bytes.
+fn cut(text: &str, keep: usize) -> &str {
+    text.get(..text.floor_char_boundary(keep)).unwrap_or_default()
 }
 
-fn write_sql(sql: &[u8], plan: &Plan, keep: usize, data: &mut String, notes: &mut Notes) {
+fn write_sql(sql: &[u8], plan: &Plan, keep: usize, query: &mut Json<'_>, notes: &mut Notes) {
     // What is not UTF-8 is not sent either; it is shown as far as it can be.
     let text = String::from_utf8_lossy(sql);
     let masked = plan.text(&text, "sql", notes);
     let text = masked.as_deref().unwrap_or(&text);
-    data.push_str("\"sql\":");
-    push_string(text.get(..text.floor_char_boundary(keep)).unwrap_or_default(), data);
+    query.text("sql", cut(text, keep));
     if text.len() > keep {
         // Of the masked text, if it is: on a digest of the other one masked values could be tried.
         let all = masked.as_ref().map_or(sql, String::as_bytes);
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, all);
-        let _infallible = write!(
-            data,
-            ",\"length\":{},\"sha256\":\"{}\",\"cut\":true",
-            all.len(),
-            hex::encode(digest.as_ref())
-        );
+        query.value("length", all.len()).word("sha256", hex::encode(digest.as_ref())).value("cut", true);
     }
-    data.push(',');
 }
 
 /// A message that was refused before anything of it was judged: nothing is known of what it does. The names are those that it says, cut
 /// by the caller or by the server's own limit; empty for none.
 pub(super) fn unread(how: How, statement: &[u8], portal: &[u8], transaction: Transaction) -> CommandRecord {
-    let mut data = format!("{{\"how\":\"{}\",\"class\":\"unknown\"", how.as_str());
-    for (member, name) in [("statement", statement), ("portal", portal)] {
-        if !name.is_empty() {
-            let _infallible = write!(data, ",\"{member}\":");
-            push_string(&String::from_utf8_lossy(name), &mut data);
-        }
-    }
-    let _infallible = write!(data, ",\"tx\":\"{}\"}}", word(transaction));
+    let mut data = String::new();
+    Json::begin(&mut data)
+        .word("how", how.as_str())
+        .word("class", "unknown")
+        .text_if_any("statement", &String::from_utf8_lossy(statement))
+        .text_if_any("portal", &String::from_utf8_lossy(portal))
+        .word("tx", word(transaction));
     CommandRecord { kind: EventKind::SqlQuery, data, mask: Vec::new() }
 }
 
@@ -218,12 +197,13 @@ pub(super) fn refused(
     transaction: Transaction,
 ) -> CommandRecord {
     let mut notes = Notes::default();
-    let mut data = String::from("{");
+    let mut data = String::new();
+    let mut query = Json::begin(&mut data);
     if let Some(keep) = keep {
-        write_sql(sql, plan, usize::try_from(keep).unwrap_or(usize::MAX), &mut data, &mut notes);
+        write_sql(sql, plan, usize::try_from(keep).unwrap_or(usize::MAX), &mut query, &mut notes);
     }
-    let _infallible =
-        write!(data, "\"how\":\"{}\",\"class\":\"unknown\",\"tx\":\"{}\"}}", how.as_str(), word(transaction));
+    query.word("how", how.as_str()).word("class", "unknown").word("tx", word(transaction));
+    drop(query);
     CommandRecord { kind: EventKind::SqlQuery, data, mask: notes.take() }
 }
 
@@ -244,14 +224,14 @@ const TEXTS: [(Field, &str); 10] = [
 /// What the target says besides its answers, as the client gets it: the members of the event's data. `keep` is how many bytes of its
 /// texts are kept, together; `None`: none of them. Where they are cut, `length` is that of all of them, and `sha256` of each name, a space,
 /// the length in bytes, a line feed and the text, one after the other; without it where nothing is kept.
-pub(super) fn said<'a>(message: &'a BackMessage<'a>, keep: Option<usize>, data: &'a mut String) {
+pub(super) fn said<'a>(message: &'a BackMessage<'a>, keep: Option<usize>, data: &mut Json<'_>) {
     let mut texts = Texts { left: keep, cut: false, kept: false, all: Vec::new(), data };
     match message {
         BackMessage::NoticeResponse(report) => {
             let severity = report.severity().map_or("", Severity::word);
-            let _infallible = write!(texts.data, "\"what\":\"notice\",\"severity\":\"{severity}\"");
+            texts.data.word("what", "notice").word("severity", severity);
             if let Some(code) = report.code() {
-                let _infallible = write!(texts.data, ",\"sqlstate\":\"{code}\"");
+                texts.data.word("sqlstate", code);
             }
             for (field, name) in TEXTS {
                 if let Some(text) = report.field(field) {
@@ -261,42 +241,42 @@ pub(super) fn said<'a>(message: &'a BackMessage<'a>, keep: Option<usize>, data: 
         }
         BackMessage::NotificationResponse(notification) => {
             let process = notification.process;
-            let _infallible = write!(texts.data, "\"what\":\"notification\",\"process\":{process}");
+            texts.data.word("what", "notification").value("process", process);
             texts.write("channel", notification.channel);
             texts.write("payload", notification.payload);
         }
         BackMessage::ParameterStatus(status) => {
-            texts.data.push_str("\"what\":\"setting\",\"name\":");
-            push_string(&String::from_utf8_lossy(status.name), texts.data);
+            texts.data.word("what", "setting").text("name", &String::from_utf8_lossy(status.name));
             texts.write("value", status.value);
         }
-        _ => texts.data.push_str("\"what\":\"other\""),
+        _ => {
+            texts.data.word("what", "other");
+        }
     }
     texts.end();
 }
 
 /// Members that are texts, as far as there is room for them.
-struct Texts<'a> {
+struct Texts<'a, 'json, 'data> {
     left: Option<usize>,
     cut: bool,
     /// Something of them is kept.
     kept: bool,
     /// All of them, with their names.
     all: Vec<(&'a str, &'a [u8])>,
-    data: &'a mut String,
+    data: &'json mut Json<'data>,
 }
 
-impl<'a> Texts<'a> {
+impl<'a> Texts<'a, '_, '_> {
     fn write(&mut self, name: &'a str, text: &'a [u8]) {
         let Some(left) = self.left else { return };
         self.all.push((name, text));
         let text = String::from_utf8_lossy(text);
-        let kept = text.get(..text.floor_char_boundary(left)).unwrap_or_default();
+        let kept = cut(&text, left);
         self.cut |= kept.len() < text.len();
         self.kept |= !kept.is_empty();
         self.left = Some(left.saturating_sub(kept.len()));
-        let _infallible = write!(self.data, ",\"{name}\":");
-        push_string(kept, self.data);
+        self.data.text(name, kept);
     }
 
     /// What proves the rest of them. Where nothing is kept it would only be something to try guesses on.
@@ -305,21 +285,17 @@ impl<'a> Texts<'a> {
             return;
         }
         let length: usize = self.all.iter().map(|(_, text)| text.len()).sum();
-        let _infallible = write!(self.data, ",\"length\":{length}");
+        self.data.value("length", length);
         if self.kept {
             let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
             for (name, text) in self.all {
                 digest.update(format!("{name} {}\n", text.len()).as_bytes());
                 digest.update(text);
             }
-            let _infallible = write!(self.data, ",\"sha256\":\"{}\"", hex::encode(digest.finish().as_ref()));
+            self.data.word("sha256", hex::encode(digest.finish().as_ref()));
         }
-        self.data.push_str(",\"cut\":true");
+        self.data.value("cut", true);
     }
-}
-
-const fn comma(place: usize) -> &'static str {
-    if place == 0 { "" } else { "," }
 }
 
 /// Where a transaction stands, in a word.
@@ -331,12 +307,12 @@ pub(super) const fn word(transaction: Transaction) -> &'static str {
     }
 }
 
-fn write_values(bind: &Bind<'_>, plan: &Plan, keep: usize, data: &mut String, notes: &mut Notes) {
-    data.push_str(",\"params\":[");
-    let end = data.len().saturating_add(keep);
+fn write_values(bind: &Bind<'_>, plan: &Plan, keep: usize, query: &mut Json<'_>, notes: &mut Notes) {
+    let mut params = query.array("params");
+    let mut end = None;
     for (place, value) in bind.values.each().enumerate() {
-        data.push_str(comma(place));
-        if data.len() > end {
+        let data = params.item();
+        if data.len() > *end.get_or_insert(data.len().saturating_add(keep)) {
             data.push_str("{\"cut\":true}");
             break;
         }
@@ -348,7 +324,6 @@ fn write_values(bind: &Bind<'_>, plan: &Plan, keep: usize, data: &mut String, no
             }
         }
     }
-    data.push(']');
 }
 
 fn write_value(value: &[u8], binary: bool, plan: &Plan, keep: usize, data: &mut String, notes: &mut Notes) {
@@ -357,8 +332,7 @@ fn write_value(value: &[u8], binary: bool, plan: &Plan, keep: usize, data: &mut 
     match text {
         Some(text) => {
             let masked = plan.text(text, "params", notes);
-            let text = masked.as_deref().unwrap_or(text);
-            push_string(text.get(..text.floor_char_boundary(keep)).unwrap_or_default(), data);
+            push_string(cut(masked.as_deref().unwrap_or(text), keep), data);
         }
         None => write_binary(value, keep, data),
     }
@@ -366,9 +340,8 @@ fn write_value(value: &[u8], binary: bool, plan: &Plan, keep: usize, data: &mut 
 
 /// Bytes that are no text, as far as they are kept.
 pub(super) fn write_binary(value: &[u8], keep: usize, data: &mut String) {
-    data.push_str("{\"base64\":\"");
-    BASE64_STANDARD.encode_string(value.get(..keep.min(value.len())).unwrap_or_default(), data);
-    let _infallible = write!(data, "\",\"length\":{}}}", value.len());
+    let kept = value.get(..keep.min(value.len())).unwrap_or_default();
+    Json::begin(data).base64("base64", kept).value("length", value.len());
 }
 
 #[cfg(test)]
@@ -377,13 +350,15 @@ mod tests {
 
     fn digest(texts: [(&'static str, &'static str); 2], keep: usize) -> (bool, Option<String>) {
         let mut data = String::new();
-        let mut all = Texts { left: Some(keep), cut: false, kept: false, all: Vec::new(), data: &mut data };
+        let mut object = Json::begin(&mut data);
+        let mut all = Texts { left: Some(keep), cut: false, kept: false, all: Vec::new(), data: &mut object };
         for (name, text) in texts {
             all.write(name, text.as_bytes());
         }
         all.end();
+        drop(object);
         let digest = data.split("\"sha256\":\"").nth(1).map(|rest| rest.chars().take(64).collect());
-        (data.contains("\"length\":8,") && data.ends_with("\"cut\":true"), digest)
+        (data.contains("\"length\":8,") && data.ends_with("\"cut\":true}"), digest)
     }
 
     #[test]

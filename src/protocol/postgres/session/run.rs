@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::cell::RefMut;
-use std::fmt::Write;
+use std::fmt::Display;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,6 +13,7 @@ use crate::domain::Denied;
 use crate::domain::EventKind;
 use crate::domain::event::Direction;
 use crate::domain::json::push_string;
+use crate::domain::json::write::Object as Json;
 use crate::domain::sql::Verb;
 use crate::mask::Notes;
 use crate::pipeline::ReplyGuard;
@@ -432,58 +433,46 @@ impl Running {
         self.ended = true;
         let transaction = after(end, transaction);
         let mut data = String::with_capacity(128);
-        data.push('{');
+        let mut done = Json::begin(&mut data);
         match end {
-            End::Complete(tag) => {
-                data.push_str("\"tag\":");
-                push_string(tag, &mut data);
-                data.push_str(",\"end\":\"complete\"");
-            }
+            End::Complete(tag) => done.text("tag", tag).word("end", "complete"),
             End::Error { state, message } => {
-                let _infallible =
-                    write!(data, "\"end\":\"error\",\"error\":{{\"sqlstate\":\"{state}\",\"message\":");
-                push_string(message, &mut data);
-                data.push('}');
+                done.word("end", "error");
+                write_error(&mut done, state, message)
             }
             End::CutDone { tag, state, message } => {
-                data.push_str("\"tag\":");
-                push_string(tag, &mut data);
-                let _infallible = write!(
-                    data,
-                    ",\"end\":\"complete\",\"cut\":true,\"error\":{{\"sqlstate\":\"{state}\",\"message\":"
-                );
-                push_string(message, &mut data);
-                data.push('}');
+                done.text("tag", tag).word("end", "complete").value("cut", true);
+                write_error(&mut done, state, message)
             }
-            End::Cut => data.push_str("\"end\":\"cut\""),
-            End::NotRun => data.push_str("\"end\":\"not_run\""),
-            End::Suspended => data.push_str("\"end\":\"suspended\""),
-        }
+            End::Cut => done.word("end", "cut"),
+            End::NotRun => done.word("end", "not_run"),
+            End::Suspended => done.word("end", "suspended"),
+        };
         let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let (rows, bytes) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.bytes));
-        let _infallible = write!(
-            data,
-            ",\"rows\":{rows},\"bytes\":{bytes},\"total_us\":{micros},\"tx\":\"{}\"",
-            word(transaction)
-        );
+        done.value("rows", rows)
+            .value("bytes", bytes)
+            .value("total_us", micros)
+            .word("tx", word(transaction));
         if let Some(copied) = self.copied.take() {
-            let dir = if copied.out { "out" } else { "in" };
-            let _infallible = write!(
-                data,
-                ",\"copy\":{{\"dir\":\"{dir}\",\"bytes\":{},\"messages\":{}}}",
-                copied.bytes, copied.messages
-            );
+            done.object("copy")
+                .word("dir", if copied.out { "out" } else { "in" })
+                .value("bytes", copied.bytes)
+                .value("messages", copied.messages);
         }
         if let Some(withheld) = &self.withheld {
-            data.push_str(",\"withheld\":[");
-            push_string(withheld, &mut data);
-            data.push(']');
+            done.texts("withheld", [withheld]);
         }
-        data.push('}');
+        drop(done);
         let Some(guard) = &mut self.guard else { return Ok(()) };
         guard.count(bytes, 0);
         guard.record_end(EventKind::SqlDone, data)
     }
+}
+
+fn write_error<'a, 'out>(done: &'a mut Json<'out>, state: impl Display, message: &str) -> &'a mut Json<'out> {
+    done.object("error").word("sqlstate", state).text("message", message);
+    done
 }
 
 /// Where the transaction stands after a statement that ended like this; `before` is where it stood.
