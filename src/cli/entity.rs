@@ -530,4 +530,23 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_credential_is_named_by_its_source() {
+        for named in [
+            "none",
+            "bearer:env:X",
+            "basic:u:file:t",
+            "header:X-Key:store:k",
+            "env:X:exec:c",
+            "password:u:env:X",
+            "certificate:u",
+        ] {
+            assert!(refuse_literal(named).is_ok(), "{named}");
+        }
+        for literal in ["bearer:s3cret", "basic:u:s3cret", "password:u:s3cret", "certificate:", "s3cret"] {
+            let Err(failure) = refuse_literal(literal) else { panic!("{literal}") };
+            assert!(!format!("{failure:?}").contains("s3cret"), "{failure:?}");
+        }
+    }
 }

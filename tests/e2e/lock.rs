@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::support::World;
 use crate::support::client::request;
+use crate::support::steps::held;
 
 #[test]
 fn a_lock_cuts_a_live_stream_and_shuts_the_door() {
@@ -103,4 +104,15 @@ fn a_lock_of_the_second_token_of_a_session_cuts_its_stream_and_not_the_first() {
     }
     assert_eq!(world.get("/c/crm/customers/7", Some(&second)).code(), "locked");
     assert_eq!(world.get("/c/crm/customers/7", Some(&first)).status, 200);
+}
+
+#[test]
+fn a_caller_that_is_locked_out_while_its_command_waits_is_told_so() {
+    let world = World::new();
+    let token = world.token("writer");
+    let waits = held(&world, &token, r#"{"tier":"gold"}"#);
+    world.wait_pending();
+    assert_eq!(world.cli(&["lock", "add", "principal:idp/writer", "--yes"]).0, 0);
+    let reply = waits.join().unwrap();
+    assert_eq!((reply.status, reply.code().as_str()), (403, "locked"), "{}", reply.text());
 }
