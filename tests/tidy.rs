@@ -126,8 +126,10 @@ fn the_architecture_page_has_the_same_table() {
     }
 }
 
-/// The folders whose rooms the architecture page tells, each under a heading of its own.
-const ROOMS: &[&str] = &[
+/// The folders whose files the architecture page names, each under a heading of its own.
+const FOLDERS: &[&str] = &[
+    "pipeline",
+    "protocol/web",
     "protocol/mcp",
     "protocol/postgres",
     "tui",
@@ -139,40 +141,146 @@ const ROOMS: &[&str] = &[
 ];
 
 #[test]
-fn the_architecture_page_knows_each_room_and_no_other() {
+fn the_architecture_page_names_each_file_of_a_folder_and_no_other() {
     let page = std::fs::read_to_string(src().join("ARCHITECTURE.md")).unwrap();
-    for folder in ROOMS {
-        let heading = page
-            .lines()
-            .find(|line| line.starts_with("### The rooms of") && line.contains(&format!("`{folder}`")));
-        let heading = heading.unwrap_or_else(|| panic!("no heading for {folder}"));
-        let section = page.split(heading).nth(1).unwrap().split("\n#").next().unwrap();
-        let rows = section
-            .lines()
-            .filter(|line| !line.starts_with("| room"))
-            .filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
-        let told: Vec<&str> = rows.flat_map(|row| row.split('`').skip(1).step_by(2)).collect();
+    for folder in FOLDERS {
+        let heading = format!("\n### `{folder}`\n");
+        let rest = page.split(&heading).nth(1).unwrap_or_else(|| panic!("no heading for {folder}"));
+        let section = rest.split("\n#").next().unwrap();
+        let told: Vec<&str> = section
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter(|name| {
+                Path::new(name).extension().is_some_and(|extension| extension == "rs") || name.ends_with('/')
+            })
+            .collect();
         let there: Vec<String> = std::fs::read_dir(src().join(folder))
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .filter(|name| !matches!(name.as_str(), "mod.rs" | "tests.rs" | "tests" | "attacks.rs"))
             .collect();
         for name in &there {
-            // A folder beside a file of its name is one room with it.
+            // A folder beside a file of its name is one with it.
             let stem = name.trim_end_matches(".rs");
             assert!(
-                told.contains(&name.as_str())
-                    || told.contains(&stem)
-                    || told.contains(&format!("{stem}.rs").as_str()),
-                "{folder}/{name} is in no table of ARCHITECTURE.md"
+                told.iter().any(|told| told.trim_end_matches(".rs").trim_end_matches('/') == stem),
+                "ARCHITECTURE.md does not name {folder}/{name}"
             );
         }
-        for name in told.iter().filter(|name| !name.contains(['/', ' ']) && **name != "mod.rs") {
-            let is_there =
-                there.iter().any(|file| file.trim_end_matches(".rs") == name.trim_end_matches(".rs"));
-            assert!(is_there, "ARCHITECTURE.md tells of {folder}/{name}, which is not there");
+        for name in told.iter().filter(|name| !name.trim_end_matches('/').contains('/') && **name != "mod.rs")
+        {
+            let stem = name.trim_end_matches(".rs").trim_end_matches('/');
+            let is_there = there.iter().any(|file| file.trim_end_matches(".rs") == stem)
+                || sources(&src().join(folder)).iter().any(|path| path.ends_with(name));
+            assert!(is_there, "ARCHITECTURE.md names {folder}/{name}, which is not there");
         }
     }
+}
+
+/// README.md and the guides.
+fn manual() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let guides = std::fs::read_dir(root.join("examples/guides")).unwrap().map(|entry| entry.unwrap().path());
+    let mut pages: Vec<PathBuf> = guides.chain([root.join("README.md")]).collect();
+    pages.sort();
+    pages
+}
+
+/// The anchors of a page's headings, as GitHub makes them.
+fn anchors(page: &str) -> Vec<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    let slug = |line: &str| -> String {
+        let title = line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+        title.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect()
+    };
+    headings.map(slug).collect()
+}
+
+#[test]
+fn links_of_the_manual_lead_somewhere() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let mut wrong = Vec::new();
+    for path in manual() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if name != "README.md" && !readme.contains(&format!("](examples/guides/{name})")) {
+            wrong.push(format!("README.md does not lead to {name}"));
+        }
+        for link in text.split("](").skip(1) {
+            let target = link.split(')').next().unwrap();
+            if target.contains("://") {
+                continue;
+            }
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let to = if file.is_empty() { path.clone() } else { path.parent().unwrap().join(file) };
+            let is_there = to.exists();
+            if !is_there
+                || (!anchor.is_empty()
+                    && !anchors(&std::fs::read_to_string(&to).unwrap()).contains(&anchor.to_owned()))
+            {
+                wrong.push(format!("{name}: {target}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// All keys below a table of the JSON Schema, written as in the guide, each with its shape.
+fn keys<'s>(shape: &'s serde_json::Value, path: &str, found: &mut BTreeMap<String, &'s serde_json::Value>) {
+    let shape = shape.get("items").filter(|_| !path.contains('.')).unwrap_or(shape);
+    if !path.is_empty() && (path.contains('.') || shape.get("properties").is_none()) {
+        found.insert(path.to_owned(), shape);
+    }
+    // The same keys as policy.match, which another assertion holds.
+    let inner =
+        shape.get("properties").and_then(serde_json::Value::as_object).filter(|_| path != "policy.unless");
+    for (key, inner) in inner.into_iter().flatten() {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        keys(inner, &path, found);
+    }
+    let free = shape.get("additionalProperties").and_then(|free| free.get("properties")?.as_object());
+    for (key, inner) in free.into_iter().flatten() {
+        keys(inner, &format!("{path}.ID.{key}"), found);
+    }
+}
+
+#[test]
+fn the_guide_of_the_configuration_has_each_key_with_its_default_words_and_bounds() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let schema = std::fs::read_to_string(root.join("hoopctl.schema.json")).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let policy = &schema["properties"]["policy"]["items"]["properties"];
+    assert_eq!(policy["match"]["properties"], policy["unless"]["properties"]);
+    let guide = std::fs::read_to_string(root.join("guides/configuration.md")).unwrap();
+    let mut found = BTreeMap::new();
+    keys(&schema, "", &mut found);
+    assert!(found.len() > 130, "{}", found.len());
+    let mut wrong = Vec::new();
+    for (key, shape) in &found {
+        let Some(row) = guide.lines().find(|line| line.starts_with(&format!("| `{key}` |"))) else {
+            wrong.push(format!("{key} is missing"));
+            continue;
+        };
+        let words = [shape, shape.get("items").unwrap_or(shape)].map(|shape| shape.get("enum"));
+        let words = words.into_iter().flatten().flat_map(|words| words.as_array().unwrap());
+        for value in words.chain(shape.get("default")) {
+            let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            if !row.contains(&format!("`{shown}`")) {
+                wrong.push(format!("{key} does not say `{shown}`"));
+            }
+        }
+        for bound in ["minimum", "maximum"].iter().filter_map(|bound| shape.get(bound)) {
+            if !row.contains(&bound.to_string()) {
+                wrong.push(format!("{key} does not say {bound}"));
+            }
+        }
+    }
+    let rows = guide.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let tables =
+        rows.filter(|key| key.split('.').next().is_some_and(|top| !schema["properties"][top].is_null()));
+    wrong.extend(tables.filter(|key| !found.contains_key(*key)).map(|key| format!("there is no key {key}")));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -199,7 +199,7 @@ fn schema(checks: &mut Checks, config: &Config) -> bool {
     if !dir.join("hoopctl.db").exists() {
         return false;
     }
-    let fix = "see the README, section \"Errors\"";
+    let fix = "see the guide operations.md, section \"Damaged or newer stores\"";
     let opened = store::lock_data_dir(dir).and_then(|lock| Ok((lock, store::Store::open(dir)?)));
     match opened {
         Ok((_lock, store)) => {
