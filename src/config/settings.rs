@@ -247,10 +247,10 @@ pub(super) fn storage(table: &mut Table<'_>, default_dir: Option<PathBuf>) -> Op
     };
     let key = table.take("key").and_then(|value| {
         let key = value.secret()?;
-        if matches!(key, SecretRef::Store(_)) {
+        if matches!(key, SecretRef::Store(_) | SecretRef::Exec(_)) {
             value.problem(
-                "the key that opens the store cannot be in the store",
-                "accepted: env:NAME, file:PATH, exec:COMMAND".to_owned(),
+                "the key that opens the store comes from a variable or a file",
+                "accepted: env:NAME, file:PATH".to_owned(),
             );
             return None;
         }

@@ -22,6 +22,16 @@ pub(super) fn with(more: &str) -> Result<Config, Problems> {
 }
 
 #[test]
+fn the_key_of_the_store_comes_from_where_the_start_can_read_it() {
+    for (source, is_good) in
+        [("env:KEY", true), ("file:k", true), ("exec:print-key", false), ("store:k", false)]
+    {
+        let read = with(&format!("key = \"{source}\"\n"));
+        assert_eq!(read.is_ok(), is_good, "{source}");
+    }
+}
+
+#[test]
 fn the_least_configuration_has_the_defaults_of_the_contract() {
     let config = with("").unwrap();
     assert_eq!(config.gateway, crate::config::GatewaySettings::default());
