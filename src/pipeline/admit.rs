@@ -1,4 +1,4 @@
-//! The middle steps: decide, hold until people have approved, record; then, and only then, a permit.
+//! The middle steps: decide, hold until approved, record; only then give a permit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,8 @@ use crate::policy::Subject;
 use crate::recording::Durability;
 use crate::recording::SyncMode;
 
-/// Within so short a time the same policies say the same: only `when` looks at the clock, and its finest grain is a minute.
+/// The time within which the same policies are sure to give the same verdict: only `when` depends on the
+/// clock, and its finest unit is a minute.
 const SURELY_AGREED: Duration = Duration::from_secs(1);
 
 /// A command with its verdict.
@@ -36,62 +37,62 @@ const SURELY_AGREED: Duration = Duration::from_secs(1);
 pub struct Judged {
     /// The command.
     pub command: Command,
-    /// What it runs that came before it: the definitions of prepared statements and cursors that it names.
+    /// The prepared statements and cursors that this command executes by name.
     pub(super) also: Vec<Command>,
     pub(super) verdict: Verdict,
 }
 
 impl Judged {
-    /// Whether it passes at once.
+    /// Returns whether the command passes without approval.
     pub fn passes(&self) -> bool {
         self.verdict.effect == Effect::Allow
     }
 
-    /// Whether it is blocked.
+    /// Returns whether the command is denied.
     pub fn is_denied(&self) -> bool {
         self.verdict.effect == Effect::Deny
     }
 
-    /// Its class, or that of what it runs, whichever is worse.
+    /// Returns the class of the command, or of anything it executes, whichever is worse.
     pub fn class(&self) -> Class {
         self.also.iter().map(|command| command.class).fold(self.command.class, Class::max)
     }
 
-    /// The policies that stand behind the verdict, by id.
+    /// Returns the ids of the policies behind the verdict, separated by commas.
     pub fn rules(&self) -> String {
         self.verdict.rules.join(",")
     }
 
-    /// Whether it must be held: then its exact bytes are needed to admit it.
+    /// Returns whether the command must be held for approval. Its exact bytes are then needed to admit it.
     pub fn holds(&self) -> bool {
         self.verdict.effect == Effect::Approve
     }
 }
 
-/// What approvers see of a held command, and what binds their word to its bytes.
+/// The approval text of a held command, and the digest that binds an approval to its bytes.
 #[derive(Debug)]
 pub struct Held {
-    /// Absorbs the exact bytes that will be sent: SHA-256, in hexadecimal digits.
+    /// A digest of the exact bytes that will be sent: SHA-256, in hexadecimal digits.
     pub bytes_digest: String,
-    /// All that will be sent, for people, with masked values masked.
+    /// The approval text: all that will be sent, readable, with masked values masked.
     pub detail: String,
-    /// Whether `detail` leaves something out.
+    /// Whether `detail` was cut.
     pub truncated: bool,
     /// The reason that the requester gave.
     pub reason: String,
-    /// How many bytes are kept while it is held.
+    /// The number of bytes that are kept in memory while the command is held.
     pub bytes: usize,
-    /// How long its client waits for a decision; `None`: as the connection's `approval_wait` says.
+    /// How long the client waits for a decision. `None`: the connection's `approval_wait` applies.
     pub wait: Option<Duration>,
-    /// Is told once, when it has to wait.
+    /// Notified once, when the command has to wait.
     pub told: Option<oneshot::Sender<Waiting>>,
-    /// Hears that its client has left and may come back with the same command: until then the approval waits on, and nothing runs by it.
-    /// `None`: who leaves drops what waits, which withdraws the approval.
+    /// Signals that the client disconnected but may resume. The approval stays pending and nothing is sent
+    /// until it does. `None`: a disconnect withdraws the approval.
     pub leaves: Option<oneshot::Receiver<()>>,
 }
 
 impl Held {
-    /// How much of a command approvers are shown, in bytes. A longer one can be denied, but not approved.
+    /// The longest approval text, in bytes. A longer command can be denied, but not approved.
     pub const MAX_SHOWN: usize = 256 << 10;
     /// The longest reason, in characters. A longer one is cut.
     pub const MAX_REASON: usize = 500;
@@ -117,59 +118,59 @@ impl Held {
     }
 }
 
-/// What a client may know of a command of its that waits.
+/// What a client is told about its own pending command.
 #[derive(Debug)]
 pub struct Waiting {
-    /// The approval it waits for.
+    /// The pending approval.
     pub approval: ApprovalId,
-    /// The policies that want it, by id.
+    /// The policies that ask for it, by id.
     pub rule: String,
-    /// The groups whose members decide.
+    /// The groups whose members may decide.
     pub from: Vec<String>,
-    /// When it is over if nobody decides, in milliseconds since 1970.
+    /// When the approval expires, in milliseconds since 1970.
     pub until_ms: i64,
 }
 
-/// The event that records a command: what kind, its data without the decision, what was masked in it.
+/// The event that records a command: its kind, its data without the decision, and what was masked in it.
 #[derive(Debug)]
 pub struct CommandRecord {
-    /// What kind of event.
+    /// The kind of event.
     pub kind: EventKind,
-    /// One JSON object.
+    /// The data, one JSON object.
     pub data: String,
-    /// What was masked in it.
+    /// What was masked in `data`.
     pub mask: Vec<MaskNote>,
 }
 
 impl Exchange {
-    /// Whether some policy must look into the arguments to judge this command.
+    /// Returns whether some policy needs the arguments to judge this command.
     pub fn wants_args(&self, command: &Command) -> bool {
         self.snapshot.policies().wants_args(&self.subject(), command)
     }
 
-    /// What the policies say.
+    /// Judges a command by the policies.
     pub fn judge(&self, command: Command) -> Judged {
         self.judge_with(command, Vec::new())
     }
 
-    /// What the policies say of a command and of what it runs that came before it: the strictest verdict counts.
+    /// Judges a command together with the earlier commands that it executes. The strictest verdict counts.
     pub fn judge_with(&self, command: Command, also: Vec<Command>) -> Judged {
         let verdict = strictest(self.snapshot.policies(), &self.subject(), &command, &also);
         Judged { command, also, verdict }
     }
 
-    /// Whether bodies are recorded.
+    /// Returns whether bodies are recorded.
     pub fn keeps_bodies(&self) -> bool {
         self.snapshot.recording().keeps_bodies()
     }
 
-    /// An empty capture of a body, as long as the recording keeps them.
+    /// Returns an empty capture of a body, limited as the recording settings say.
     pub fn capture(&self) -> Capture {
         Capture::new(self.keeps_bodies(), self.snapshot.recording().max_body)
     }
 
-    /// Takes a judged command to its end: a permit for `payload`, or the refusal, either of them recorded first.
-    /// `held` must be there for a command that [`Judged::holds`].
+    /// Admits a judged command: gives a permit for `payload`, or the refusal. Either is recorded first.
+    /// `held` is required for a command that [`Judged::holds`].
     pub async fn admit<P>(
         mut self,
         judged: Judged,
@@ -195,19 +196,21 @@ impl Exchange {
                 self.counters.allowed();
                 None
             }
-            // Apart, so that a command that nobody is asked about need not carry what waiting for people takes.
+            // Boxed, so that commands without approval do not carry the state of the wait.
             Effect::Approve => Some(Box::pin(self.hold(&judged, record, held)).await?),
         };
-        // Recording takes its time: what ended meanwhile ends this too.
+        // Recording takes time: the session may have ended or a lock may have come meanwhile.
         if let Err(denied) = self.still_stands() {
             return Err(self.refuse_late(verdict, denied).await);
         }
         Ok(Permit::new(payload, ReplyGuard::new(self)).by(covers))
     }
 
-    /// Admits a command to be answered by what came of the same one before, or is to come, which its client never had. Nothing is sent, so
-    /// there is no permit. The caller sees to it that the same policies want the same people's word on it as on that one.
-    /// `approved`: that one has been approved; else it is recorded as one that still waits.
+    /// Admits a repeated command that is answered with the stored (or still pending) result of the first one,
+    /// which the client never received. Nothing is sent, so there is no permit. The caller makes sure that
+    /// both commands need the same approval.
+    ///
+    /// `approved`: the first one has been approved; else this one is recorded as pending.
     pub async fn admit_kept(
         self,
         judged: &Judged,
@@ -232,14 +235,15 @@ impl Exchange {
         Ok(ReplyGuard::of_gateway(self))
     }
 
-    /// Admits a command that the gateway answers by itself, about what is its caller's own. Nothing is sent, so there is no permit, nobody
-    /// need approve it, and no policy need allow it; one that denies it stops it.
+    /// Admits a command that the gateway answers itself, about something that belongs to the caller. Nothing
+    /// is sent, so there is no permit, and neither an approval nor an allow is needed; a policy that denies
+    /// it is obeyed.
     ///
     /// # Errors
-    /// It is refused, or could not be recorded.
+    /// The command is refused, or could not be recorded.
     pub async fn admit_own(mut self, judged: &Judged, record: CommandRecord) -> Result<ReplyGuard, Denied> {
         self.changes = false;
-        // By the policies of this moment: a body may have come slowly.
+        // Uses the current policies: the body may have arrived slowly.
         let verdict =
             &strictest(self.gate.snapshot().policies(), &self.subject(), &judged.command, &judged.also);
         let denied = (verdict.effect == Effect::Deny && verdict.rule.is_some()).then(|| blocked(verdict));
@@ -252,7 +256,7 @@ impl Exchange {
         Ok(ReplyGuard::of_gateway(self))
     }
 
-    /// Records a refusal of this exchange that came before or after the verdict, for example a body that cannot be read.
+    /// Records a refusal of this exchange that has no verdict, for example because its body cannot be read.
     pub async fn refuse(&self, record: CommandRecord, denied: Denied) -> Denied {
         let verdict = unjudged(self.snapshot.revision());
         self.refuse_recorded(record, &verdict, denied).await
@@ -278,8 +282,8 @@ impl Exchange {
         tracing::info!(request = %self.request, session = %self.session.id, code = %denied.code, rule = denied.rule.as_deref().unwrap_or_default(), "command refused");
     }
 
-    /// That the verdict is still the one that the policies of this moment give, and that nothing it stands on has ended. A body that comes
-    /// slowly, and people who think long, leave time for changes.
+    /// Checks the verdict against the current policies, and that session and token are still valid: a slow
+    /// body or a long approval leaves time for changes.
     pub(super) fn still_agreed(&self, judged: &Judged) -> Result<(), Denied> {
         let Judged { command, also, verdict } = judged;
         self.still_stands()?;
@@ -301,7 +305,7 @@ impl Exchange {
         Ok(())
     }
 
-    /// Applies the verdict's limit to the session; one that is older already ends here.
+    /// Applies the verdict's limit to the session, and ends the session if it is already older.
     pub(super) fn within_limit(&self, verdict: &Verdict) -> Result<(), Denied> {
         let Some(limit) = verdict.session_limit.filter(|_| verdict.effect != Effect::Deny) else {
             return Ok(());
@@ -333,7 +337,8 @@ impl Exchange {
         }
     }
 
-    /// The command's event and its decision. A plain allow stands in the command's event itself: it is by far the most frequent one.
+    /// Builds the command's event and its decision. A plain allow, by far the most frequent decision, is
+    /// written into the command's event itself.
     pub(super) fn command_events(
         &self,
         record: CommandRecord,
@@ -372,7 +377,8 @@ impl Exchange {
     }
 }
 
-/// Of the verdicts on a command and on what it runs, the strictest. Two that want the word of different people cannot both be had at once.
+/// Returns the strictest verdict for the command and everything it executes. Two that need different
+/// approvers are denied: one approval cannot satisfy both.
 fn strictest(policies: &PolicySet, subject: &Subject<'_>, command: &Command, also: &[Command]) -> Verdict {
     let mut strictest = policies.decide(subject, command);
     for command in also {
@@ -389,7 +395,7 @@ fn strictest(policies: &PolicySet, subject: &Subject<'_>, command: &Command, als
     strictest
 }
 
-/// The verdict on what is refused without asking the policies.
+/// Returns the verdict for a refusal that no policy decided.
 pub(super) fn unjudged(revision: u64) -> Verdict {
     Verdict {
         effect: Effect::Deny,
@@ -402,7 +408,7 @@ pub(super) fn unjudged(revision: u64) -> Verdict {
     }
 }
 
-/// The refusal of a command that could not be recorded.
+/// Returns the refusal of a command that could not be recorded.
 pub(super) fn unrecorded() -> Denied {
     Denied::new(
         DenyCode::RecordingUnavailable,

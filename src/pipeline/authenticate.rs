@@ -1,5 +1,5 @@
-//! From a token to a verified caller. Every request is verified; a thread remembers what it verified, never longer than five minutes,
-//! and never across a change of keys. Locks are asked afterwards, each time.
+//! Turns a token into a verified caller. Every request is verified; a thread caches the result for at most
+//! five minutes, and never across a change of keys. Locks are checked afterwards, each time.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -16,9 +16,9 @@ use crate::identity::Verified;
 use crate::pipeline::Gate;
 use crate::pipeline::snapshot::Snapshot;
 
-/// How long a verified token is remembered at most.
+/// How long a verified token is cached at most.
 const REMEMBER: Duration = Duration::from_mins(5);
-/// How much one thread remembers, in bytes: some 5,000 usual tokens.
+/// The size of one thread's cache, in bytes: about 5,000 tokens of usual size.
 const CAPACITY: usize = 16 << 20;
 
 #[derive(Default)]
@@ -29,7 +29,7 @@ struct Cache {
     bytes: usize,
 }
 
-/// About how much room an entry takes. What is known of a caller, groups above all, stands in the token.
+/// Estimates the size of an entry. What is known of a caller, above all the groups, is part of the token.
 fn weight(token: &str) -> usize {
     token.len().saturating_mul(2).saturating_add(1024)
 }
@@ -39,7 +39,7 @@ thread_local! {
 }
 
 impl Cache {
-    /// The caller of a token that this thread has verified with the keys that still hold.
+    /// Returns the caller of a token that this thread has verified with the current keys.
     fn find(&mut self, issuers: &Arc<Issuers>, token: &str) -> Option<Arc<Verified>> {
         let (identity, generation) = (Arc::as_ptr(issuers).addr(), issuers.generation());
         if (self.issuers, self.generation) != (identity, generation) {
@@ -62,7 +62,8 @@ impl Cache {
         }
         let added = weight(token);
         if self.bytes.saturating_add(added) > CAPACITY {
-            // Rare: many callers, or one with ever new tokens. What is still in use comes back with one verification each.
+            // Rare: many callers, or one with ever new tokens. Tokens still in use cost one verification
+            // each.
             self.clear();
         }
         if self.entries.insert(token.into(), (Arc::clone(verified), Instant::now())).is_none() {
@@ -77,8 +78,8 @@ impl Cache {
 }
 
 impl Gate {
-    /// Verifies a token: signature, issuer, audience, times, claims. Gives the caller, and the snapshot whose issuers said so:
-    /// its policies are the ones that were written for them.
+    /// Verifies a token: signature, issuer, audience, times, claims. Returns the caller, and the snapshot
+    /// whose issuers verified it, since its policies were written for those issuers.
     pub(super) async fn authenticate(&self, token: &str) -> Result<(Arc<Verified>, Arc<Snapshot>), Denied> {
         loop {
             let snapshot = self.snapshot();
@@ -87,7 +88,8 @@ impl Gate {
                 return Ok((verified, snapshot));
             }
             let verified = issuers.verify(token).await;
-            // It may have waited for keys: a reload that came meanwhile holds for this request too.
+            // The verification may have waited for keys: a reload in the meantime applies to this request
+            // too.
             if !Arc::ptr_eq(&snapshot, &self.0.snapshot.load()) {
                 continue;
             }
@@ -112,7 +114,7 @@ fn refused(error: &TokenError) -> Denied {
     unauthenticated(error.reason())
 }
 
-/// The one answer to every token that does not hold: the reason is for the audit trail only.
+/// The one answer to every token that is not valid: the reason is for the audit trail only.
 pub(super) fn unauthenticated(reason: &'static str) -> Denied {
     Denied::new(
         DenyCode::Unauthenticated,

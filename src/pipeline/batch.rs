@@ -1,4 +1,5 @@
-//! Several commands that go to the target together: one record, one wait for it, a permit or a refusal for each.
+//! Several commands that are sent to the target together: recorded at once, with a permit or a refusal for
+//! each.
 
 use crate::domain::Class;
 use crate::domain::Denied;
@@ -13,20 +14,20 @@ use crate::pipeline::permit::Permit;
 use crate::pipeline::reply::ReplyGuard;
 use crate::recording::Durability;
 
-/// A judged command that waits to be admitted.
+/// A judged command to be admitted.
 pub struct Asked<P> {
     /// Its exchange.
     pub exchange: Exchange,
-    /// What the policies said.
+    /// The command with its verdict.
     pub judged: Judged,
-    /// What the recording says of it.
+    /// How the command is recorded.
     pub record: CommandRecord,
-    /// What is to be sent.
+    /// The bytes to send.
     pub payload: P,
 }
 
-/// Admits commands of one session, in their order. None of them may need an approval ([`Judged::holds`]): such a one is refused here,
-/// and goes through [`Exchange::admit`].
+/// Admits commands of one session, in order. A command that needs approval ([`Judged::holds`]) is refused
+/// here; it has to go through [`Exchange::admit`].
 pub async fn admit_together<P>(asked: Vec<Asked<P>>) -> Vec<Result<Permit<P>, Denied>> {
     let mut events = Vec::with_capacity(asked.len());
     let mut durability = Durability::Written;
@@ -59,7 +60,7 @@ pub async fn admit_together<P>(asked: Vec<Asked<P>>) -> Vec<Result<Permit<P>, De
         permits.push(match (refused, &recorded) {
             (_, Err(unrecorded)) => Err(unrecorded.clone()),
             (Some(denied), Ok(())) => Err(denied),
-            // Recording takes its time: what ended meanwhile ends this too.
+            // Recording takes time: the session may have ended or a lock may have come meanwhile.
             (None, Ok(())) => match exchange.still_stands() {
                 Ok(()) => Ok(Permit::new(payload, ReplyGuard::new(exchange))),
                 Err(denied) => Err(exchange.refuse_late(&verdict, denied).await),

@@ -1,22 +1,22 @@
-//! What is kept of a body for the recording: its beginning, its length, and the digest of all of it when it was cut.
+//! The part of a body that is recorded: its beginning, its length, and the digest of the whole if it was cut.
 
 use aws_lc_rs::digest;
 
 use crate::domain::hex;
 use crate::domain::json::write::Object;
 
-/// The beginning of a body that passes by.
+/// Captures the beginning of a body that passes by.
 pub struct Capture {
     keeps: bool,
     max: usize,
     kept: Vec<u8>,
     length: u64,
-    /// Runs once the body is longer than what is kept.
+    /// Set once the body is longer than what is kept.
     digest: Option<digest::Context>,
 }
 
 impl Capture {
-    /// Keeps up to `max` bytes; or, with `keeps` off, only counts.
+    /// Keeps up to `max` bytes; if `keeps` is false, only counts them.
     pub fn new(keeps: bool, max: u64) -> Self {
         Self {
             keeps,
@@ -27,7 +27,7 @@ impl Capture {
         }
     }
 
-    /// Sees the next piece of the body.
+    /// Adds the next piece of the body.
     pub fn add(&mut self, bytes: &[u8]) {
         self.length += bytes.len() as u64;
         if !self.keeps {
@@ -45,7 +45,7 @@ impl Capture {
         self.kept.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
     }
 
-    /// An empty capture of the same kind.
+    /// Returns an empty capture with the same settings.
     pub fn fresh(&self) -> Self {
         Self { keeps: self.keeps, max: self.max, kept: Vec::new(), length: 0, digest: None }
     }
@@ -55,17 +55,17 @@ impl Capture {
         self.length += bytes;
     }
 
-    /// The body, if all of it was kept.
+    /// Returns the body, if all of it was kept.
     pub fn whole(&self) -> Option<&[u8]> {
         (self.kept.len() as u64 == self.length).then_some(&self.kept)
     }
 
-    /// How many bytes have passed.
+    /// Returns the number of bytes that have passed.
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// Writes the body as the recording has it, or `null` where there was none; the capture is empty afterwards.
+    /// Writes the body as it is recorded, or `null` if there was none. The capture is empty afterwards.
     pub fn write(&mut self, out: &mut String) {
         let kept = std::mem::take(&mut self.kept);
         let (length, digest) = (std::mem::take(&mut self.length), self.digest.take());
@@ -78,7 +78,7 @@ impl Capture {
             body.value("length", length);
             return;
         }
-        // A cut may fall inside a character: the text ends before it.
+        // A cut may fall inside a character: the text then ends before it.
         let text = match std::str::from_utf8(&kept) {
             Ok(text) => Some(text),
             Err(error) if digest.is_some() && error.error_len().is_none() => {

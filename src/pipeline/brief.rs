@@ -1,4 +1,5 @@
-//! The time in which most commands are over. To wait for its end takes a place in a list: a timer for each command would take a system call.
+//! A shared coarse timer: one per thread, 100 ms. Most commands are over within that time, and a timer for
+//! each would take a system call.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -14,13 +15,13 @@ use tokio::sync::Notify;
 pub const BRIEF: Duration = Duration::from_millis(100);
 
 thread_local! {
-    /// What those wait for who wait on this thread.
+    /// This thread's timer.
     static BEAT: RefCell<Option<Arc<Beat>>> = const { RefCell::new(None) };
 }
 
-/// One timer for all who wait. It goes on as long as somebody has waited since it struck.
+/// One timer for all waiters of a thread. It runs on as long as anyone has waited since its last tick.
 struct Beat {
-    /// Whose task the timer is.
+    /// The runtime that runs the timer's task.
     runtime: Id,
     struck: Notify,
     waited: AtomicBool,
@@ -37,7 +38,7 @@ impl Beat {
     }
 }
 
-/// The timer's task. Whoever still waits when it goes, be it with its runtime, goes on at once.
+/// The timer's task. Dropping it, even with its runtime, wakes all remaining waiters.
 struct Striking(Arc<Beat>);
 
 impl Striking {
@@ -56,7 +57,7 @@ impl Drop for Striking {
     }
 }
 
-/// Resolves within [`BRIEF`], together with all others that wait for it on the thread.
+/// Resolves within [`BRIEF`], together with all other waiters of the thread.
 pub async fn brief() {
     let runtime = Handle::current();
     let beat = BEAT.with_borrow_mut(|beat| match beat {
@@ -69,7 +70,7 @@ pub async fn brief() {
     });
     let struck = beat.struck.notified();
     beat.waited.store(true, Ordering::Release);
-    // Whoever ends the beat after this look strikes it, too.
+    // If the timer ends after this check, it wakes its waiters as well.
     if !beat.has_ended() {
         struck.await;
     }

@@ -1,4 +1,4 @@
-//! How fast each principal may ask: a token bucket per principal and per principal and connection.
+//! Rate limits: a token bucket per principal, and per principal and connection.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::domain::ConnectionName;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 
-/// A bucket that was full this long ago is forgotten.
+/// A bucket that has not been used for this long is removed.
 const QUIET: Duration = Duration::from_mins(1);
 
 #[derive(Debug)]
@@ -21,7 +21,8 @@ struct Bucket {
 }
 
 impl Bucket {
-    /// Takes one request out of a bucket that fills with `rate` a second and holds as many; gives the wait where it is empty.
+    /// Takes one request out of a bucket that holds `rate` requests and is refilled at `rate` per second; if
+    /// it is empty, returns the time to wait.
     fn take(&mut self, rate: f64, now: Instant) -> Result<(), Duration> {
         let refill = now.saturating_duration_since(self.at).as_secs_f64() * rate;
         self.left = (self.left + refill).min(rate.max(1.0));
@@ -37,12 +38,12 @@ impl Bucket {
 
 type Key = (Arc<str>, Option<ConnectionName>);
 
-/// The buckets of all principals that asked lately.
+/// The buckets of all principals that sent a request lately.
 #[derive(Debug, Default)]
 pub(super) struct Callers(Mutex<HashMap<Key, Bucket>>);
 
 impl Callers {
-    /// Counts one request of a principal, on all connections (`None`) or on one.
+    /// Counts one request of a principal, on one connection, or on all of them (`None`).
     pub fn admit(
         &self,
         principal: &Arc<str>,
@@ -66,7 +67,7 @@ impl Callers {
         })
     }
 
-    /// Forgets principals that have not asked for a while: their buckets are full again.
+    /// Removes the buckets of principals without recent requests: they would be full again.
     pub fn forget_quiet(&self) {
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         buckets.retain(|_, bucket| bucket.at.elapsed() < QUIET);

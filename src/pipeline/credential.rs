@@ -1,4 +1,5 @@
-//! The target's credential, ready to be put into a request, and the net that catches it when a target echoes it.
+//! The target's credential as it is sent with a request, and the patterns to find it where a target echoes
+//! it.
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use crate::pipeline::snapshot::Governed;
 /// A credential, ready to use.
 pub struct Credential {
     secret: Option<Arc<Secret>>,
-    /// Of the certificate that the target may ask for.
+    /// The private key of the client certificate.
     key: Option<Arc<Secret>>,
     header: String,
     value: Zeroizing<Vec<u8>>,
@@ -32,18 +33,18 @@ impl std::fmt::Debug for Credential {
 }
 
 impl Credential {
-    /// The header that carries it, in lower case, and its value.
+    /// Returns the header that carries the credential, in lower case, and its value.
     pub fn header(&self) -> (&str, &[u8]) {
         (&self.header, &self.value)
     }
 
-    /// What the target wants to know, as it is: for protocols whose login is no header, and for programs. `None`: nothing but a
-    /// certificate.
+    /// Returns the bare secret, for child processes and for protocols that log in without a header. `None`:
+    /// there is only a client certificate.
     pub fn secret(&self) -> Option<&Arc<Secret>> {
         self.secret.as_ref()
     }
 
-    /// What to look for in replies.
+    /// Returns the patterns to look for in replies.
     pub fn echoes(&self) -> &Arc<Needles> {
         &self.echoes
     }
@@ -56,7 +57,7 @@ impl Credential {
         let plain = secret.as_ref().map(|secret| secret.expose()).unwrap_or_default();
         let base64 = |bytes: &[u8]| base64::prelude::BASE64_STANDARD.encode(bytes).into_bytes();
         let (header, value) = match injection {
-            // Neither a database's login nor a certificate nor a variable of a program is a header.
+            // The login of a database, a certificate, and an environment variable are not headers.
             Injection::Certificate { .. }
             | Injection::Env { .. }
             | Injection::None
@@ -68,7 +69,7 @@ impl Credential {
             }
             Injection::Header { name, .. } => (name.as_str(), plain.to_vec()),
         };
-        // A key is sent nowhere, so nobody can echo it.
+        // A private key is never sent, so it cannot be echoed.
         let mut needles = Needles::shapes(plain);
         if let Injection::Basic { user, .. } = injection {
             needles.extend(Needles::shapes(&Zeroizing::new([user.as_bytes(), b":", plain].concat())));
@@ -87,14 +88,14 @@ fn is_same(one: Option<&Arc<Secret>>, other: Option<&Arc<Secret>>) -> bool {
 }
 
 impl Governed {
-    /// The key of the certificate that the target may ask for, as it was for the last login.
+    /// Returns the private key of the client certificate, as of the last login.
     pub fn certificate_key(&self) -> Option<Arc<Secret>> {
         self.credential.load().as_ref()?.key.clone()
     }
 }
 
 impl Gate {
-    /// The credential of a connection as it is now; `None` for a target that asks for none.
+    /// Returns the connection's current credential; `None` if the target needs none.
     pub(super) async fn credential(&self, governed: &Governed) -> Result<Option<Arc<Credential>>, Denied> {
         let connection = &governed.connection;
         let key = match &connection.upstream.certificate {
@@ -121,7 +122,7 @@ impl Gate {
         Ok(Some(ready))
     }
 
-    /// The credential as its sources give it anew, after the target has refused `old`; `None`: it is still that one.
+    /// Fetches the credential again after the target refused `old`; `None` if it has not changed.
     pub(super) async fn credential_instead(
         &self,
         governed: &Governed,

@@ -1,4 +1,4 @@
-//! What one command stands on, watched: its session, its own token, and the locks.
+//! Watches the preconditions of a running command: its session, its own token, and the locks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use crate::pipeline::brief::brief;
 use crate::pipeline::sessions::Session;
 use crate::pipeline::snapshot::Governed;
 
-/// Watches for the end of what a command stands on. Cheap to make; each stream has its own.
+/// Watches for the end of a command's session or token, and for locks. Cheap to create; each stream has its
+/// own.
 #[derive(Clone)]
 pub struct EndWatch {
     pub(super) gate: Gate,
@@ -28,7 +29,7 @@ impl std::fmt::Debug for EndWatch {
     }
 }
 
-/// Watches for other policies than those that stood when it was made.
+/// Watches for a change of the policies.
 #[derive(Debug)]
 pub struct PolicyWatch(watch::Receiver<u64>);
 
@@ -37,7 +38,7 @@ impl PolicyWatch {
         Self(gate.0.policies_changed.subscribe())
     }
 
-    /// Resolves when other policies stand. Never, where the gateway stops.
+    /// Resolves when the policies have changed. Never resolves once the gateway stops.
     pub async fn changed(&mut self) {
         if self.0.changed().await.is_err() {
             std::future::pending::<()>().await;
@@ -60,19 +61,20 @@ impl EndWatch {
         }
     }
 
-    /// Resolves when the session ends, the token of this very command runs out, or a lock shuts it out: at once, but for its
-    /// first tenth of a second, at the end of which it is told.
+    /// Resolves when the session ends, the command's own token expires, or a lock applies. Reacts at once,
+    /// except in the first 100 ms, where it resolves at the end of them.
     pub async fn wait(self) -> SessionEnd {
-        // What begins with nothing standing against it need not be woken so soon, only be cut in time; and most commands are over by then.
+        // A command has just been checked, so it need not be woken so soon, only be cut in time; and most
+        // commands are over by then.
         brief().await;
         self.listen().await
     }
 
-    /// The same, at once from the beginning.
+    /// The same as [`Self::wait`], but reacts at once from the start.
     pub async fn listen(self) -> SessionEnd {
         let mut session = self.session.subscribe_end();
         let mut locks = self.gate.0.locks_changed.subscribe();
-        // Whatever changed before now is asked about at the first turn.
+        // Checks the locks in the first iteration, for changes before now.
         locks.mark_changed();
         let left = u64::try_from(self.verified.expires_ms.saturating_sub(now_ms())).unwrap_or(0);
         let mut token_end = std::pin::pin!(tokio::time::sleep(Duration::from_millis(left)));

@@ -1,4 +1,5 @@
-//! The first step: a caller, a connection that is open to it, and a session, or a refusal.
+//! The first step: authenticates the caller, finds a connection that is open to it, and opens a session, or
+//! refuses.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,18 +27,18 @@ use crate::pipeline::snapshot::Governed;
 use crate::pipeline::snapshot::Snapshot;
 use crate::policy::Subject;
 
-/// A request at the door.
+/// A request that has just arrived.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival<'a> {
-    /// Its id.
+    /// The request's id.
     pub request: RequestId,
-    /// What the listener speaks that it came to.
+    /// The protocol of the listener.
     pub protocol: Protocol,
-    /// Where it came from.
+    /// The client's address.
     pub source: IpAddr,
-    /// The bearer token, if exactly one came.
+    /// The bearer token, if there is exactly one.
     pub token: Option<&'a str>,
-    /// The name of the connection it wants, as it came.
+    /// The connection's name, as the client sent it.
     pub connection: &'a str,
     /// The method, for the audit trail.
     pub method: &'a str,
@@ -45,26 +46,27 @@ pub struct Arrival<'a> {
     pub path: &'a str,
 }
 
-/// One command of an entered caller. It keeps the snapshot that it began with.
+/// One command of an authenticated caller. It keeps the snapshot that it began with.
 pub struct Exchange {
     pub(super) gate: Gate,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) request: RequestId,
     pub(super) source: IpAddr,
     pub(super) session: Arc<Session>,
-    /// The connection as this command's snapshot has it.
+    /// The connection as it is in this command's snapshot.
     pub(super) governed: Arc<Governed>,
     pub(super) verified: Arc<Verified>,
     pub(super) counters: Arc<Counters>,
     pub(super) began: Instant,
-    /// Whether the command that was admitted may change something.
+    /// Whether the admitted command may change something.
     pub(super) changes: bool,
-    /// The room that its body has taken.
+    /// The memory share of its body.
     pub(super) of_body: OfBody,
 }
 
 impl Gate {
-    /// Lets a request in: verifies its token, asks the locks, finds the connection, opens the session, counts the request.
+    /// Authenticates a request: verifies its token, checks the locks, finds the connection, opens the
+    /// session, and counts the request.
     pub async fn enter(&self, arrival: Arrival<'_>) -> Result<Exchange, Denied> {
         let mut principal = None;
         let entered = self.try_enter(&arrival, &mut principal).await;
@@ -97,28 +99,29 @@ impl Gate {
         })
     }
 
-    /// Whose request it is, and the connection, which is open to the caller, however fast the caller asks. Nothing can be sent by it: it is for
-    /// a caller who lets go of something.
+    /// Identifies the caller and the connection without counting against the rate limit. Gives no `Exchange`,
+    /// so nothing can be sent; used when a client cancels or closes.
     ///
     /// # Errors
-    /// Nobody's who is let in here.
+    /// The token is not valid, or the connection is not open to its principal.
     pub async fn whose(&self, arrival: Arrival<'_>) -> Result<(Arc<str>, Arc<Governed>), Denied> {
         let (verified, _, governed) = self.know(&arrival, &mut None).await?;
         Ok((Arc::clone(&verified.principal.id), governed))
     }
 
-    /// Whether a token is good here: it is verified, and no lock shuts its caller out. What it opens is not asked.
+    /// Returns whether a token is valid and no lock applies to its caller. Policies are not asked.
     pub async fn knows(&self, token: &str) -> bool {
         let Ok((verified, _)) = self.authenticate(token).await else { return false };
         !self.0.locks.load().shuts_out(&verified.principal, &verified.token_ids)
     }
 
-    /// Counts a client's stream that was closed before anything of it was read.
+    /// Counts a client's stream that was closed before anything was read from it.
     pub fn stream_closed(&self, why: StreamClosed) {
         self.0.metrics.stream_closed(why);
     }
 
-    /// Who asks, what holds now, and the connection, which is open to the caller. It counts as a request.
+    /// Identifies the caller and finds the connection, which is open to it, in the current snapshot. Counts
+    /// against the rate limits.
     pub(super) async fn find(
         &self,
         arrival: &Arrival<'_>,
@@ -144,7 +147,7 @@ impl Gate {
         self.0.callers.admit(id, Some(&governed.connection.name), governed.connection.limits.rate)
     }
 
-    /// [`Self::find`], uncounted.
+    /// Does the same as [`Self::find`] without counting.
     async fn know(
         &self,
         arrival: &Arrival<'_>,
@@ -160,7 +163,7 @@ impl Gate {
         let Some(governed) = snapshot.connection(arrival.connection).map(Arc::clone) else {
             return Err(no_such_connection().because("unknown"));
         };
-        // A database is not reached through HTTP, nor an API through a database's protocol: there it does not exist.
+        // A database cannot be reached through HTTP, nor an API through a database's protocol.
         if governed.connection.protocol != arrival.protocol {
             return Err(no_such_connection().because("wrong_protocol"));
         }
@@ -174,7 +177,7 @@ impl Gate {
         Ok((verified, snapshot, governed))
     }
 
-    /// The counters of a connection.
+    /// Returns the counters of a connection.
     pub(super) fn counters(&self, governed: &Governed) -> Arc<Counters> {
         Arc::clone(
             governed
@@ -214,48 +217,49 @@ impl Drop for Exchange {
 }
 
 impl Exchange {
-    /// The session's id.
+    /// Returns the session's id.
     pub fn session_id(&self) -> SessionId {
         self.session.id
     }
 
-    /// The request's id.
+    /// Returns the request's id.
     pub fn request_id(&self) -> RequestId {
         self.request
     }
 
-    /// The id of who asks.
+    /// Returns the caller's principal id.
     pub fn principal(&self) -> &str {
         &self.verified.principal.id
     }
 
-    /// Whether a command may pass, at once or when it is approved, with some arguments. What may not is not shown to the caller either.
-    /// By the policies that stand now: a stream may outlive those it began with.
+    /// Returns whether a command may pass with some arguments, at once or when approved. Commands that may
+    /// not are hidden from the caller. Uses the current policies: a stream may outlive the ones it began
+    /// with.
     pub fn shows(&self, command: &Command) -> bool {
         self.gate.0.snapshot.load().policies().may_pass(&self.subject(), command)
     }
 
-    /// Whether some resource of a template may be read.
+    /// Returns whether the caller may read some resource of a template.
     pub fn shows_template(&self, template: &str) -> bool {
         self.gate.0.snapshot.load().policies().may_read_template(&self.subject(), template)
     }
 
-    /// The connection.
+    /// Returns the connection.
     pub fn governed(&self) -> &Arc<Governed> {
         &self.governed
     }
 
-    /// A watch on the end of what this command stands on.
+    /// Returns a watch that resolves when the session ends, the token expires or a lock applies.
     pub fn end_watch(&self) -> EndWatch {
         EndWatch::new(&self.gate, &self.verified, &self.governed, &self.session)
     }
 
-    /// Writes down what happens beside the command's own steps.
+    /// Returns a recorder for events beside the command's own steps.
     pub fn notes(&self) -> SideNotes {
         SideNotes::new(&self.gate, &self.session, self.request)
     }
 
-    /// Whether replies must be readable: they are masked, or may echo a credential.
+    /// Returns whether replies must be readable: they are masked, or may echo a credential.
     pub fn reads_bodies(&self) -> bool {
         !self.governed().plan.is_empty() || self.governed().connection.inject.source().is_some()
     }
@@ -264,7 +268,7 @@ impl Exchange {
         subject(&self.verified, &self.governed, self.source)
     }
 
-    /// That nothing has ended what this command stands on: its session, its token, and no lock came.
+    /// Checks that the session is open, the token has not expired, and no lock applies.
     pub(super) fn still_stands(&self) -> Result<(), Denied> {
         if let Some(end) = self.session.end() {
             return Err(session_ended(end));

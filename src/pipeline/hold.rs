@@ -1,4 +1,4 @@
-//! A command that people must approve: it waits for them, or passes on a grant of theirs that already covers it.
+//! Commands that need approval: waits for a decision, or finds an existing grant that covers the command.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,21 +26,21 @@ use crate::pipeline::enter::session_ended;
 use crate::pipeline::room;
 use crate::recording::Durability;
 
-/// What the second of two equal requests is told that waited for one word.
+/// Detail for a request whose single-use approval was consumed by an identical one.
 const USED: &str = "it was approved for one run, which an equal request sent beside it has used; send it again only if it is to be done once more";
 
-/// Longer than any approval may wait: 31 days.
+/// Longer than any approval can be pending: 31 days.
 const FOREVER: Duration = Duration::from_hours(31 * 24);
 
-/// How long a client waits, and how it learns that it does.
+/// How long a client waits, and how it is told.
 struct Patience {
     wait: Option<Duration>,
     told: Option<oneshot::Sender<Waiting>>,
     leaves: Option<oneshot::Receiver<()>>,
 }
 
-/// How it ended, or that it waits still, and whether its client had left before. Then it keeps its place until the same command comes back,
-/// and must not run: there is nobody it would run for.
+/// Waits for a decision. The bool says that the client left first: the approval then stays open for a retry,
+/// and the command must not run now.
 async fn word(ticket: &mut Ticket, wait: Duration, leaves: Option<oneshot::Receiver<()>>) -> (Outcome, bool) {
     let left = async {
         let left = match leaves {
@@ -59,7 +59,8 @@ async fn word(ticket: &mut Ticket, wait: Duration, leaves: Option<oneshot::Recei
 }
 
 impl Exchange {
-    /// Whether a command that [`Judged::holds`] has to wait for people: no grant of theirs covers it yet.
+    /// Returns whether a command that [`Judged::holds`] has to wait for a decision: no existing grant covers
+    /// it.
     pub fn waits(&self, judged: &Judged) -> bool {
         let Some(spec) = judged.verdict.approval.as_deref() else { return false };
         let wanted = Wanted {
@@ -72,7 +73,8 @@ impl Exchange {
         judged.holds() && self.gate.0.approvals.standing_grant(&wanted).is_none()
     }
 
-    /// Holds a command until people have approved it, or a grant of theirs already covers it. Gives how far their grant reaches.
+    /// Holds a command until it is approved, or finds an existing grant that covers it. Returns the scope of
+    /// the grant.
     pub(super) async fn hold(
         &mut self,
         judged: &Judged,
@@ -104,7 +106,7 @@ impl Exchange {
             self.counters.approved();
             return Ok(grant.scope);
         }
-        // From here on it waits, and what it keeps meanwhile counts: its body has taken its room already.
+        // From here on the command is pending and its memory counts; its body has reserved its share already.
         let of_body = self.of_body.hand_on();
         let more = held.bytes.saturating_sub(room::size(of_body.as_ref()));
         let room = self.gate.0.room.take(&self.verified.principal.id, more);
@@ -182,7 +184,7 @@ impl Exchange {
         if let Some(told) = patience.told {
             let rule = verdict.rules.join(", ");
             let until_ms = ticket.approval().expires_ms;
-            // Nobody listens any more: then nobody need know.
+            // The receiver is gone; the notification is optional.
             drop(told.send(Waiting { approval: id, rule, from: spec.from.clone(), until_ms }));
         }
         let denied = |code, detail: String| Denied {
@@ -225,7 +227,7 @@ impl Exchange {
             }
             Outcome::Stopped => return Err(denied(DenyCode::Overloaded, "the gateway is stopping".into())),
         }
-        // Time has passed: what it stands on must still hold, and so must the policies that asked.
+        // Time has passed: session, token and policies are checked again.
         self.still_agreed(judged).map_err(|denied| Denied { approval: Some(id), ..denied })?;
         let scope = ticket.redeem().await.map_err(unavailable)?.grant.scope;
         let mut data = String::new();
@@ -240,8 +242,9 @@ impl Exchange {
         Ok(scope)
     }
 
-    /// SHA-256 over principal, connection, rule and the digest of the bytes, each with its length before it. Where values are masked that
-    /// of the bytes is keyed: approvers and recordings show what is made of it.
+    /// Computes SHA-256 over principal, connection, target, policies and the digest of the bytes, each
+    /// prefixed with its length. On a connection with masks the digest of the bytes is keyed, because
+    /// approvers and recordings see the result.
     fn digest(&self, rule: &str, bytes_digest: &str) -> String {
         let governed = &self.governed.connection;
         let upstream = governed.upstream.to_string();
@@ -254,7 +257,7 @@ impl Exchange {
     }
 }
 
-/// What a requester is told when the approval itself does not work.
+/// Returns the refusal when the approval cannot be requested or used.
 fn not_to_be_had(error: &ApprovalError) -> Denied {
     match error {
         ApprovalError::TooMany { .. } | ApprovalError::TooManyOfOne { .. } => {

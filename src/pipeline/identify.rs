@@ -1,4 +1,4 @@
-//! Who holds a token, for what is no command: the admin API over the network.
+//! Identifies the holder of a token for requests that are not commands: the admin API over the network.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use crate::pipeline::Gate;
 use crate::pipeline::enter::locked;
 
 impl Gate {
-    /// Verifies a token as each request's, and asks the locks. A lock on everybody does not count: who takes it away must get in.
+    /// Verifies a token and checks the locks. A lock on everybody is ignored, so that an operator can log in
+    /// to remove it.
     pub async fn identify(&self, token: &str) -> Result<Arc<Verified>, Denied> {
         let identified = async {
             let (verified, _snapshot) = self.authenticate(token).await?;
@@ -21,7 +22,8 @@ impl Gate {
         identified.await.inspect_err(|denied| self.0.metrics.refused(denied.code))
     }
 
-    /// Whether who was identified would be so now, as far as that can be told without its token: no lock has come, its time is not over.
+    /// Returns whether an identified caller is still valid: its token has not expired, and no lock names it.
+    /// The token itself is not verified again.
     pub fn still_holds(&self, verified: &Verified) -> bool {
         let locks = self.0.locks.load();
         verified.expires_ms > now_ms() && !locks.names(&verified.principal, &verified.token_ids)

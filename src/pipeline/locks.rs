@@ -1,4 +1,4 @@
-//! The locks that stand, as a set that each request is held against.
+//! The locks in force, as a set that each request is checked against.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use crate::domain::LockTarget;
 use crate::domain::Principal;
 use crate::domain::now_ms;
 
-/// The locks that stand. Empty costs nothing to ask.
+/// The locks in force. Checking an empty set costs nothing.
 #[derive(Debug, Default, Clone)]
 pub struct LockSet {
     locks: Vec<Lock>,
@@ -16,14 +16,14 @@ pub struct LockSet {
 }
 
 impl LockSet {
-    /// The set of these locks; those whose end has come are left out.
+    /// Creates a set of these locks, without those that have expired.
     pub fn new(locks: Vec<Lock>) -> Self {
         let now = now_ms();
         let locks: Vec<Lock> =
             locks.into_iter().filter(|lock| lock.expires_ms.is_none_or(|end| end > now)).collect();
         let mut by_target: HashMap<LockTarget, Option<i64>> = HashMap::with_capacity(locks.len());
         for lock in &locks {
-            // Of two locks on one target the one that stands longer counts.
+            // Of two locks on one target, the later end counts.
             by_target
                 .entry(lock.target.clone())
                 .and_modify(|end| *end = end.zip(lock.expires_ms).map(|(one, other)| one.max(other)))
@@ -33,7 +33,7 @@ impl LockSet {
         Self { locks, by_target, first_end }
     }
 
-    /// The locks.
+    /// Returns the locks.
     pub fn locks(&self) -> &[Lock] {
         &self.locks
     }
@@ -42,13 +42,14 @@ impl LockSet {
         self.by_target.get(target).is_some_and(|end| end.is_none_or(|end| end > now))
     }
 
-    /// Whether a lock shuts out a caller with this token.
+    /// Returns whether a lock applies to a caller with this token.
     pub fn shuts_out(&self, principal: &Principal, token_ids: &[Box<str>]) -> bool {
         !self.by_target.is_empty()
             && (self.stands(&LockTarget::Everybody, now_ms()) || self.names(principal, token_ids))
     }
 
-    /// Whether a lock names this caller, its issuer, client or token. The one on everybody names nobody.
+    /// Returns whether a lock names this caller, its issuer, its client or its token. A lock on everybody
+    /// names nobody.
     pub fn names(&self, principal: &Principal, token_ids: &[Box<str>]) -> bool {
         if self.by_target.is_empty() {
             return false;
@@ -63,17 +64,17 @@ impl LockSet {
             || token_ids.iter().any(|id| self.stands(&LockTarget::Token(id.to_string()), now))
     }
 
-    /// Whether a lock shuts a connection.
+    /// Returns whether a connection is locked.
     pub fn shuts(&self, connection: &crate::domain::ConnectionName) -> bool {
         !self.by_target.is_empty() && self.stands(&LockTarget::Connection(connection.clone()), now_ms())
     }
 
-    /// Whether the end of some lock has come.
+    /// Returns whether some lock has expired.
     pub fn any_fell(&self) -> bool {
         self.first_end.is_some_and(|end| end <= now_ms())
     }
 
-    /// The locks that still stand.
+    /// Returns a set of the locks that have not expired.
     pub fn standing(&self) -> Self {
         Self::new(self.locks.clone())
     }

@@ -1,5 +1,5 @@
-//! Logins of people at an issuer: what came of one there is traded for tokens. No token lets anybody in here; what comes out is one, for
-//! the MCP client or the browser that logged in alone.
+//! Logins of people at an issuer: exchanges an authorization code or refresh token for tokens. This admits
+//! nobody to the gateway; the resulting token is only for the MCP client or the browser that logged in.
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ use crate::mask::Needles;
 use crate::pipeline::Gate;
 
 impl Gate {
-    /// The login that holds now; `None`: there is none.
+    /// Returns the current MCP login; `None` if there is none.
     pub fn login(&self) -> Option<Arc<Login>> {
         self.issuers().login().map(Arc::clone)
     }
 
-    /// Has the issuer redeem a grant, once.
+    /// Redeems a grant at the issuer, once.
     ///
     /// # Errors
     /// That it could not be asked, or that its answer cannot be passed on. What the issuer refuses is none.
@@ -31,15 +31,15 @@ impl Gate {
         self.redeem_as(login.portal(), Via::McpClient, grant, client_id, secret).await
     }
 
-    /// Where people log in at the issuer of that name; `None`: there is none of it.
+    /// Returns the login endpoints of the issuer with that name; `None` if it has none.
     pub fn portal(&self, issuer: &str) -> Option<Arc<Portal>> {
         self.issuers().portal(issuer).map(Arc::clone)
     }
 
-    /// Has an issuer redeem a grant of a client, once. `source`: where the client's secret is, if it has one.
+    /// Redeems a client's grant at an issuer, once. `source` refers to the client's secret, if it has one.
     ///
     /// # Errors
-    /// Those of [`Gate::redeem`].
+    /// The same as [`Gate::redeem`].
     pub async fn redeem_as(
         &self,
         portal: &Portal,
@@ -67,7 +67,7 @@ impl Gate {
                 return Err(Denied::new(DenyCode::UpstreamUnavailable, detail).because("login_echo"));
             }
             if redeemed.unknown_client {
-                // The next login looks again. Not after other refusals: any stranger can cause those.
+                // The next login reads it again. Only for this refusal: anybody can cause the other ones.
                 self.0.vault.forget_if(source, secret);
             }
         }
@@ -79,23 +79,23 @@ impl Gate {
     }
 }
 
-/// Where a person's browser goes on to with these parameters, which are checked.
+/// Builds the URL at the issuer that the browser is redirected to, from checked parameters.
 ///
 /// # Errors
-/// That it is not known where people log in.
+/// The issuer's login endpoints are not known.
 pub async fn login_url(portal: &Portal, parameters: &[(String, String)]) -> Result<String, Denied> {
     portal.authorize_url(parameters).await.map_err(|error| unavailable(&error))
 }
 
-/// Whether an issuer promises to say who it is when it sends a browser back.
+/// Returns whether the issuer promises to identify itself (`iss`) when it redirects a browser back.
 ///
 /// # Errors
-/// That it is not known where people log in.
+/// The issuer's login endpoints are not known.
 pub async fn names_itself(portal: &Portal) -> Result<bool, Denied> {
     portal.names_itself().await.map_err(|error| unavailable(&error))
 }
 
-/// The refusal where the issuer cannot be asked.
+/// Returns the refusal when the issuer cannot be reached.
 fn unavailable(error: &LoginError) -> Denied {
     match error {
         LoginError::Busy => {

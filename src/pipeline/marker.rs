@@ -1,4 +1,5 @@
-//! Markers in the recording of a session: what happened beside its commands, and what of a target's words went nowhere.
+//! Markers in a session's recording: events outside its commands, and messages from the target that were
+//! dropped.
 
 use std::time::Instant;
 
@@ -12,16 +13,16 @@ use crate::pipeline::ReplyGuard;
 use crate::pipeline::end::EndWatch;
 use crate::pipeline::refusals::Flood;
 
-/// How many a second are recorded one by one of what goes nowhere.
+/// How many dropped messages per second are recorded one by one.
 const PER_SECOND: u32 = 5;
 
 impl EndWatch {
-    /// The session.
+    /// Returns the session's id.
     pub fn session_id(&self) -> SessionId {
         self.session.id
     }
 
-    /// Records what happened in the session where no command of it is under way. One that is over gets no more events.
+    /// Records an event of the session outside its commands. A session that has ended gets no more events.
     pub fn mark(&self, data: String) {
         let journal = &self.gate.0.journal;
         self.session.begin_exchange();
@@ -35,7 +36,8 @@ impl EndWatch {
     }
 }
 
-/// What went nowhere: each is recorded, without what it said, up to so many a second; a flood beyond that is counted.
+/// Records dropped messages one by one, without their content, up to a limit per second; beyond it they are
+/// only counted.
 #[derive(Debug)]
 pub struct LeftOut {
     began: Instant,
@@ -49,7 +51,8 @@ impl Default for LeftOut {
 }
 
 impl LeftOut {
-    /// The data of the marker for something that goes nowhere; `None`: it is only counted. None of the words may be the target's.
+    /// Returns the data of the marker for a dropped message; `None` if it is only counted. The texts must not
+    /// come from the target.
     pub fn note(&mut self, kind: &'static str, method: &'static str, why: &'static str) -> Option<String> {
         let before = self.flood.admit(self.began.elapsed().as_secs())?;
         let named = if method.is_empty() { String::new() } else { format!(" {method}") };
@@ -60,7 +63,7 @@ impl LeftOut {
         Some(data(&format!("a {kind}{named} of the target went nowhere: {why}"), &left_out))
     }
 
-    /// The same for those that were only counted.
+    /// Returns the data of a marker for those that were only counted; `None` if there are none.
     pub fn rest(&mut self) -> Option<String> {
         let before = self.flood.take_suppressed();
         let text = || format!("{before} more messages of the target went nowhere");
@@ -73,14 +76,15 @@ fn data(text: &str, left_out: &Value) -> String {
 }
 
 impl ReplyGuard {
-    /// Records that something of the target goes nowhere. That it cannot be recorded changes nothing: nobody gets it.
+    /// Records that a message from the target was dropped. A failure to record it has no effect: nobody gets
+    /// the message.
     pub fn leave_out(&mut self, kind: &'static str, method: &'static str, why: &'static str) {
         if let Some(data) = self.left_out.get_or_insert_default().note(kind, method, why) {
             self.mark(data);
         }
     }
 
-    /// Records how many of those were only counted.
+    /// Records how many dropped messages were only counted.
     pub(super) fn tell_left_out(&mut self) {
         if let Some(data) = self.left_out.as_mut().and_then(LeftOut::rest) {
             self.mark(data);

@@ -26,18 +26,18 @@ pub struct Counters {
     pins_changed: AtomicU64,
     pins_flagged: AtomicU64,
     reply_bytes: AtomicU64,
-    /// When the target last answered, in milliseconds since 1970; 0: it has not.
+    /// When the target last answered, in milliseconds since 1970; 0 if it has not.
     answered_ms: AtomicI64,
-    /// When it last failed, and how.
+    /// When it last failed, and with which code.
     failed: Mutex<Option<(i64, DenyCode)>>,
 }
 
-/// How a target was met by the commands that went to it. Nobody asks it by himself.
+/// A target's health as seen by the commands sent to it. There are no separate probes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TargetHealth {
-    /// When it last answered, in milliseconds since 1970; `None`: it has not since the start.
+    /// When it last answered, in milliseconds since 1970; `None` if it has not since the start.
     pub answered_ms: Option<i64>,
-    /// When it could last not be reached, or its credential was not to be had or not accepted, and the code of it.
+    /// Time and code of the last failure to reach the target or to obtain or use its credential.
     pub failed: Option<(i64, DenyCode)>,
 }
 
@@ -79,12 +79,12 @@ impl Counters {
         self.pins_flagged.fetch_add(flagged, Ordering::Relaxed);
     }
 
-    /// The target has answered, at this time.
+    /// Notes that the target answered at `at_ms`.
     pub(super) fn answered(&self, at_ms: i64) {
         self.answered_ms.store(at_ms, Ordering::Relaxed);
     }
 
-    /// A command or login failed at this time; where it was the target's doing, that is kept.
+    /// Notes that a command or login failed at `at_ms`, if the target was the cause.
     pub(super) fn failed(&self, at_ms: i64, denied: &Denied) {
         let of_target = matches!(denied.code, DenyCode::UpstreamCredential | DenyCode::UpstreamUnavailable);
         let of_client = denied.audit.is_some_and(|reason| reason.starts_with("client_"));
@@ -107,14 +107,14 @@ impl Counters {
     }
 }
 
-/// Why a client's stream was closed before anything of it was read.
+/// Why a client's stream was closed before anything was read from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamClosed {
-    /// Too many of its address have not logged in.
+    /// Too many streams from its address have not logged in.
     Address,
-    /// Too many of all clients are open.
+    /// Too many streams are open in total.
     All,
-    /// The thread that was to serve it is behind.
+    /// The worker thread that was to serve it is overloaded.
     Behind,
 }
 
@@ -127,7 +127,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Those of a connection. One that speaks another protocol than before begins at zero.
+    /// Returns the counters of a connection. They begin at zero if its protocol has changed.
     pub(super) fn of(&self, connection: &ConnectionName, protocol: Protocol) -> Arc<Counters> {
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(counters) = connections.get(connection).filter(|counters| counters.protocol == protocol) {
@@ -152,13 +152,14 @@ impl Metrics {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How the target of a connection was met since the start.
+    /// Returns the health of a connection's target since the start.
     pub fn target(&self, connection: &ConnectionName) -> TargetHealth {
         let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         connections.get(connection).map(|counters| counters.health()).unwrap_or_default()
     }
 
-    /// The text exposition format, version 0.0.4. `gauges` are added as they are: a name, what it means, its value.
+    /// Writes the text exposition format, version 0.0.4. `gauges` are added as they are: name, help text,
+    /// value.
     pub fn text(&self, gauges: &[(&str, &str, u64)]) -> String {
         let mut out = String::new();
         out.push_str("# HELP hoopctl_requests_total Commands by connection and verdict.\n# TYPE hoopctl_requests_total counter\n");

@@ -1,7 +1,9 @@
-//! The enforcement point: the one ordered path from a token and a command to a permit, and from a reply back to the client.
+//! The enforcement point: the one ordered path from a token and a command to a permit, and from a reply back
+//! to the client.
 //!
-//! A protocol calls, in this order: [`Gate::enter`] (authenticate, locks, open the session), [`Exchange::judge`] (decide),
-//! [`Exchange::admit`] (approve, record; gives the [`Permit`]), and on the way back the [`ReplyGuard`] (redact, mask, record).
+//! A protocol calls, in this order: [`Gate::enter`] (authenticates, checks the locks, opens the session),
+//! [`Exchange::judge`] (decides), [`Exchange::admit`] (waits for approval, records, gives the [`Permit`]),
+//! and on the way back the [`ReplyGuard`] (redacts, masks, records).
 
 mod admit;
 mod authenticate;
@@ -76,16 +78,16 @@ use room::Room;
 use sessions::Sessions;
 use snapshot::Snapshot;
 
-/// What every worker thread shares. Cheap to clone.
+/// The state that all worker threads share. Cheap to clone.
 #[derive(Clone)]
 pub struct Gate(Arc<Inner>);
 
 struct Inner {
     snapshot: ArcSwap<Snapshot>,
     locks: Arc<ArcSwap<LockSet>>,
-    /// Rises with each change of the locks: who stands on a token asks again.
+    /// Increases with each change of the locks, so that open streams check them again.
     locks_changed: watch::Sender<u64>,
-    /// The revision of the policies that stand.
+    /// The revision of the current policies.
     policies_changed: watch::Sender<u64>,
     sessions: Sessions,
     callers: Callers,
@@ -98,7 +100,7 @@ struct Inner {
 }
 
 impl Gate {
-    /// Puts the parts together. `locks` are those that stand at the start.
+    /// Creates the gate. `locks` are the locks in force at the start.
     pub fn new(
         snapshot: Snapshot,
         locks: LockSet,
@@ -123,12 +125,12 @@ impl Gate {
         }))
     }
 
-    /// What holds now. A command keeps the one it began with.
+    /// Returns the current snapshot. A command keeps the snapshot it began with.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.0.snapshot.load_full()
     }
 
-    /// Swaps in another snapshot. Sessions on connections that are gone or changed end.
+    /// Swaps in another snapshot, and ends the sessions on connections that were removed or changed.
     pub fn replace(&self, snapshot: Snapshot) {
         let revision = snapshot.revision();
         self.0.snapshot.store(Arc::new(snapshot));
@@ -136,44 +138,45 @@ impl Gate {
         self.0.sessions.end_changed(&self.snapshot(), &self.0.journal);
     }
 
-    /// Swaps in the locks that stand now, and ends every session that one of them shuts out.
+    /// Swaps in the current locks, and ends every session that one of them applies to.
     pub fn replace_locks(&self, locks: LockSet) {
         self.0.locks.store(Arc::new(locks));
         self.0.locks_changed.send_modify(|version| *version += 1);
         self.0.sessions.end_locked(&self.0.locks.load(), &self.0.journal);
     }
 
-    /// The locks as they stand at each time, for who must not keep the gate itself.
+    /// Returns a handle that always shows the current locks, for callers that must not keep the gate itself.
     pub fn lock_watch(&self) -> Arc<ArcSwap<LockSet>> {
         Arc::clone(&self.0.locks)
     }
 
-    /// The locks that stand now.
+    /// Returns the current locks.
     pub fn locks(&self) -> Arc<LockSet> {
         self.0.locks.load_full()
     }
 
-    /// The issuers that are trusted now.
+    /// Returns the currently trusted issuers.
     pub fn issuers(&self) -> Arc<Issuers> {
         Arc::clone(self.0.snapshot.load().issuers())
     }
 
-    /// The sessions that live now.
+    /// Returns the open sessions.
     pub fn sessions(&self) -> &Sessions {
         &self.0.sessions
     }
 
-    /// The journal.
+    /// Returns the journal.
     pub fn journal(&self) -> &Journal {
         &self.0.journal
     }
 
-    /// The counters.
+    /// Returns the counters.
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics
     }
 
-    /// Ends sessions whose time is over, and forgets callers that have been quiet. Called about once a second.
+    /// Ends sessions that are due, and drops idle rate limit buckets and expired locks. Called about once a
+    /// second.
     pub fn tick(&self) {
         self.0.sessions.end_due(&self.0.journal);
         self.0.callers.forget_quiet();

@@ -1,4 +1,5 @@
-//! What a target says besides its answers: each is recorded, up to so many a second; a flood beyond that is counted.
+//! Messages from the target that belong to no reply: each is recorded, up to a limit per second; beyond it
+//! they are only counted.
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
@@ -11,16 +12,16 @@ use crate::mask::Notes;
 use crate::pipeline::Seat;
 use crate::pipeline::refusals::Flood;
 
-/// How many a second of one session are recorded one by one.
+/// How many per second and session are recorded one by one.
 const PER_SECOND: u32 = 50;
-/// How many bytes of the texts of one are kept, at most.
+/// How many bytes of one message's text are recorded at most.
 const MAX_TEXT: u64 = 4 << 10;
 
-/// What was said in one session and is not recorded yet.
+/// The unrecorded messages of one session.
 #[derive(Debug)]
 pub(super) struct Said {
     flood: Flood,
-    /// What was masked in those that were only counted.
+    /// What was masked in the messages that were only counted.
     notes: Notes,
 }
 
@@ -31,12 +32,13 @@ impl Default for Said {
 }
 
 impl Seat {
-    /// Records something that the target says besides its answers, to the command of `request` if to any. `write` writes the members of
-    /// the event's data, with as much of its texts as it is given, in bytes (`None`: none of them), as the client sees them; `notes` say
-    /// what was masked in it. Of a flood, how many were left out is told with the next one, or by [`Seat::tell_left_out`].
+    /// Records a message from the target that is not a reply; `request` is the command it belongs to, if any.
+    /// `write` writes the members of the event's data. It gets the number of bytes of text that it may keep,
+    /// `None` for none, and keeps the text as the client sees it; `notes` say what was masked in it. The
+    /// number of messages left out in a flood is recorded with the next one, or by [`Seat::tell_left_out`].
     ///
     /// # Errors
-    /// It could not be recorded: it must not be sent on.
+    /// The message could not be recorded and must not be sent on.
     pub fn record_notice(
         &self,
         request: Option<RequestId>,
@@ -64,10 +66,10 @@ impl Seat {
         self.push_notice(request, data, mask)
     }
 
-    /// Records how many were left out of a flood that is over, if any were.
+    /// Records how many messages of a past flood were left out, if any.
     ///
     /// # Errors
-    /// It could not be recorded.
+    /// They could not be recorded.
     pub fn tell_left_out(&self) -> Result<(), Denied> {
         let (left_out, mask) = {
             let mut said = self.said.borrow_mut();

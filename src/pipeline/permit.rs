@@ -14,7 +14,7 @@ use crate::pipeline::reply::ReplyGuard;
 pub struct Permit<P> {
     payload: P,
     reply: ReplyGuard,
-    /// How far the word of people reaches that it came by; `None`: no people were needed.
+    /// The scope of the approval behind this permit; `None` if none was needed.
     covers: Option<GrantScope>,
 }
 
@@ -23,28 +23,30 @@ impl<P> Permit<P> {
         Self { payload, reply, covers: None }
     }
 
-    /// The same, come by the word of people that reaches so far.
+    /// Sets the scope of the approval behind this permit.
     pub(super) fn by(self, covers: Option<GrantScope>) -> Self {
         Self { covers, ..self }
     }
 
-    /// Whether people have approved this one run and no other: what they gave counts, which may be less than the policy says.
+    /// Returns whether the approval covers this one run only. The grant counts, which may be narrower than
+    /// the policy allows.
     pub fn is_once(&self) -> bool {
         self.covers == Some(GrantScope::Once)
     }
 
-    /// The command's bytes, and the guard that its reply must pass.
+    /// Returns the command's bytes, and the guard for its reply.
     pub fn into_parts(self) -> (P, ReplyGuard) {
         (self.payload, self.reply)
     }
 }
 
-/// The proof that something may be sent that makes a command ready and runs nothing of it, such as the text of a prepared statement.
+/// The proof that something may be sent that prepares a command without running it, such as a prepared
+/// statement.
 #[must_use = "a preparation that is dropped sends nothing"]
 pub struct Preparation<P>(pub(super) P);
 
 impl<P> Preparation<P> {
-    /// What is to be sent.
+    /// Returns the bytes to send.
     pub fn into_payload(self) -> P {
         self.0
     }

@@ -1,5 +1,5 @@
-//! What is refused before there is a session is recorded too: in the gateway's own recordings, one after the other. Only what has
-//! ended can be pruned, so none of them goes on for ever.
+//! Refusals that have no session are recorded too: in recordings of the gateway's own, one after the other.
+//! Retention only prunes recordings that have ended, so each of them has a bounded length.
 
 use std::net::IpAddr;
 use std::sync::Mutex;
@@ -21,14 +21,15 @@ use crate::pipeline::snapshot::Governed;
 use crate::recording::GATEWAY;
 use crate::recording::Journal;
 
-/// How many refusals a second are recorded one by one; a flood beyond that is counted in the next one.
+/// How many refusals per second are recorded one by one; beyond it, the next recorded one carries the number
+/// left out.
 const PER_SECOND: u32 = 200;
 /// How much of a path is kept, in bytes.
 const MAX_PATH: usize = 512;
 
-/// How many refusals one recording holds: some megabytes at most.
+/// How many refusals one recording holds: a few megabytes at most.
 const PER_RECORDING: u32 = 10_000;
-/// How long one recording goes on.
+/// How long one recording lasts.
 const LONGEST: Duration = Duration::from_hours(24);
 
 /// The gateway's own recordings.
@@ -43,7 +44,7 @@ struct State {
     flood: Flood,
 }
 
-/// The one that goes on.
+/// The current recording.
 #[derive(Debug, Clone, Copy)]
 struct Recording {
     session: SessionId,
@@ -51,7 +52,7 @@ struct Recording {
     events: u32,
 }
 
-/// Bounds how many of a kind are recorded one by one in a second.
+/// Limits how many events of a kind are recorded one by one in a second.
 #[derive(Debug)]
 pub(super) struct Flood {
     per_second: u32,
@@ -67,12 +68,12 @@ impl Default for Flood {
 }
 
 impl Flood {
-    /// Nothing was seen yet.
+    /// Creates a limit of `per_second` events.
     pub(super) const fn new(per_second: u32) -> Self {
         Self { per_second, second: 0, recorded: 0, suppressed: 0 }
     }
 
-    /// Whether one of this second is recorded, and how many before it were only counted.
+    /// Returns `None` if an event in this second is only counted; else how many before it were only counted.
     pub(super) fn admit(&mut self, second: u64) -> Option<u64> {
         if self.second != second {
             self.second = second;
@@ -86,24 +87,24 @@ impl Flood {
         Some(self.take_suppressed())
     }
 
-    /// How many were only counted since one was recorded; they count as told.
+    /// Returns and resets the number of events that were only counted.
     pub(super) fn take_suppressed(&mut self) -> u64 {
         std::mem::take(&mut self.suppressed)
     }
 }
 
-/// What is known of a request that has no session.
+/// A request of an unauthenticated peer, or of a caller that was refused before it had a session.
 #[derive(Debug, Clone, Copy)]
 pub struct Stranger<'a> {
-    /// The request.
+    /// The request's id.
     pub request: RequestId,
-    /// Where it came from.
+    /// The client's address.
     pub source: IpAddr,
-    /// The method as it came, or empty.
+    /// The method as it was sent, or empty.
     pub method: &'a str,
-    /// The path as it came, or empty.
+    /// The path as it was sent, or empty.
     pub path: &'a str,
-    /// The principal, where a token held.
+    /// The principal, if a token was valid.
     pub principal: Option<&'a str>,
 }
 
@@ -114,7 +115,7 @@ impl Refusals {
         Self { state: Mutex::new(State { recording, flood: Flood::default() }) }
     }
 
-    /// Records one refusal. The path is masked as on the connection it names, if there is such a one.
+    /// Records one refusal. The path is masked with the masks of the connection it names, if there is one.
     pub fn record(
         &self,
         journal: &Journal,
@@ -126,7 +127,7 @@ impl Refusals {
         let Some((recording, suppressed)) = self.admit(journal, revision) else { return };
         let mut notes = Notes::default();
         let path = without_values(stranger.path);
-        // Before it is cut: half a value is not known for what it is.
+        // Masked before it is cut: part of a value would not be recognized.
         let masked = governed.and_then(|governed| governed.plan.text(&path, "path", &mut notes));
         let path = masked.as_deref().unwrap_or(&path);
         let path = path.get(..path.floor_char_boundary(MAX_PATH)).unwrap_or_default();
@@ -142,7 +143,8 @@ impl Refusals {
         recording.push(journal, EventKind::Error, Some(stranger.request), data, notes.take());
     }
 
-    /// Where this one is recorded, if it is, and how many before it were only counted.
+    /// Returns the recording for this refusal and the number left out before it; `None` if this one is only
+    /// counted.
     fn admit(&self, journal: &Journal, revision: u64) -> Option<(Recording, u64)> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let second = state.recording.started.elapsed().as_secs();
@@ -152,12 +154,12 @@ impl Refusals {
         Some((state.recording, suppressed))
     }
 
-    /// Ends a recording that has gone on for too long.
+    /// Ends a recording that has lasted too long.
     pub fn tick(&self, journal: &Journal, revision: u64) {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).turn(journal, revision);
     }
 
-    /// As if so many had been recorded.
+    /// Pretends that `events` more have been recorded.
     #[cfg(test)]
     pub fn grow_by(&self, events: u32) {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).recording.events += events;
@@ -171,7 +173,7 @@ impl Refusals {
 }
 
 impl State {
-    /// Begins another recording where this one is full, or holds something and is too old.
+    /// Begins another recording if this one is full, or has events and is too old.
     fn turn(&mut self, journal: &Journal, revision: u64) {
         let Recording { events, started, .. } = self.recording;
         if events >= PER_RECORDING || (events > 0 && started.elapsed() > LONGEST) {
@@ -213,15 +215,16 @@ impl Recording {
             data,
             mask,
         };
-        // The request is refused either way; nothing was forwarded that would have to be in the recording first.
+        // The request is refused either way, and nothing was forwarded that had to be recorded first.
         if let Err(error) = journal.push(event) {
             tracing::error!(%error, "a refusal could not be recorded");
         }
     }
 }
 
-/// A path without the values of parameters in it, in a query or after a `;`: nobody is known to whom they could be of use, and one
-/// may be a token. The marks may be percent-encoded, as by a client that took the query for a part of the path.
+/// Returns a path without the values of its parameters, in the query or after a `;`: the caller is not known,
+/// and a value may be a token. The delimiters may be percent-encoded, as by a client that took the query for
+/// a part of the path.
 fn without_values(path: &str) -> String {
     let mut out = String::with_capacity(path.len().min(2 * MAX_PATH));
     let (mut in_query, mut in_value) = (false, false);
@@ -229,7 +232,8 @@ fn without_values(path: &str) -> String {
     while let Some((mark, length)) = first_mark(rest) {
         let (this, after) = rest.split_at(length);
         rest = after;
-        // Whatever else may be a part of the value, a `/` or an encoded mark too, so that only the mark itself ends it.
+        // Anything else may be part of the value, even a `/` or an encoded delimiter, so only the delimiter
+        // itself ends it.
         let ends = if in_query { this == "&" } else { matches!(this, ";" | "&" | "?") };
         in_value &= !ends;
         if in_value {
@@ -245,8 +249,8 @@ fn without_values(path: &str) -> String {
     out
 }
 
-/// What `text` begins with, and how long it is as it stands there. A mark counts as one however often it is encoded: a path may be
-/// decoded more than once on its way.
+/// Returns the first character of `text` and its length there. A delimiter is recognized however often it is
+/// percent-encoded: a path may be decoded more than once on its way.
 fn first_mark(text: &str) -> Option<(char, usize)> {
     let first = text.chars().next()?;
     let Some(mut code) = text.strip_prefix('%') else { return Some((first, first.len_utf8())) };

@@ -1,4 +1,4 @@
-//! The last steps: what comes back is cleared of the credential, masked, recorded, and cut when the session ends.
+//! The last steps: a reply is cleared of the credential, masked, recorded, and cut when the session ends.
 
 use std::sync::Arc;
 
@@ -34,22 +34,22 @@ pub struct ReplyGuard {
     masker: Option<Masker>,
     between: Vec<u8>,
     notes: Notes,
-    /// How much was masked in the body up to the last event: a number for each of its notes.
+    /// For each note of the masker, the count already reported by an event.
     told: Vec<u64>,
     hits_told: u64,
-    /// Whether the recording says how the command went.
+    /// Whether the outcome of the command is recorded.
     settled: bool,
-    /// Whether the gateway itself answers, and no target.
+    /// Whether the gateway itself answers, and not the target.
     own: bool,
-    /// What of the target's words went nowhere.
+    /// The messages from the target that were dropped.
     pub(super) left_out: Option<LeftOut>,
-    /// What the client was sent, as the recording keeps it.
+    /// The body sent to the client, as it is recorded.
     pub capture: Capture,
 }
 
 impl ReplyGuard {
     pub(super) fn new(mut exchange: Exchange) -> Self {
-        // From here on the body has its room as long as it is there itself.
+        // From here on the body alone keeps its share of the memory budget.
         drop(exchange.of_body.hand_on());
         let capture = exchange.capture();
         Self {
@@ -68,20 +68,20 @@ impl ReplyGuard {
         }
     }
 
-    /// The guard of a reply that the gateway itself gives.
+    /// Creates the guard of a reply that the gateway itself gives.
     pub(super) fn of_gateway(exchange: Exchange) -> Self {
         let mut guard = Self::new(exchange);
         guard.own = true;
         guard
     }
 
-    /// The credential to send along; from now on it is looked for in the reply.
+    /// Fetches the credential to send along; from now on the reply is searched for it.
     pub async fn credential(&mut self) -> Result<Option<Arc<Credential>>, Denied> {
         self.credential = self.exchange.gate.credential(&self.exchange.governed).await?;
         Ok(self.credential.clone())
     }
 
-    /// The credential that was sent along.
+    /// Returns the credential that was sent along.
     pub fn sent_credential(&self) -> Option<Arc<Credential>> {
         self.credential.clone()
     }
@@ -90,52 +90,52 @@ impl ReplyGuard {
         &self.exchange
     }
 
-    /// The connection.
+    /// Returns the connection.
     pub fn governed(&self) -> &Arc<Governed> {
         &self.exchange.governed
     }
 
-    /// The request.
+    /// Returns the request's id.
     pub fn request(&self) -> RequestId {
         self.exchange.request
     }
 
-    /// The session.
+    /// Returns the session's id.
     pub fn session_id(&self) -> SessionId {
         self.exchange.session.id
     }
 
-    /// Whether values are masked on this connection.
+    /// Returns whether values are masked on this connection.
     pub fn masks(&self) -> bool {
         !self.governed().plan.is_empty()
     }
 
-    /// Whether a credential is sent along.
+    /// Returns whether a credential is sent along.
     pub fn injects(&self) -> bool {
         self.credential.is_some()
     }
 
-    /// Whether a body must be readable: it is masked, or may echo a credential.
+    /// Returns whether a body must be readable: it is masked, or may echo a credential.
     pub fn reads_bodies(&self) -> bool {
         self.masks() || self.credential.is_some()
     }
 
-    /// Microseconds since the request came.
+    /// Returns the microseconds since the request arrived.
     pub fn elapsed_us(&self) -> u64 {
         u64::try_from(self.exchange.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// A watch on the end of what this command stands on.
+    /// Returns a watch that resolves when the session ends, the token expires or a lock applies.
     pub fn end_watch(&self) -> EndWatch {
         self.exchange.end_watch()
     }
 
-    /// A watch on the policies, from now on.
+    /// Returns a watch for changes of the policies from now on.
     pub fn policy_watch(&self) -> PolicyWatch {
         PolicyWatch::new(&self.exchange.gate)
     }
 
-    /// A header of the reply, cleared and masked; `None` where it may pass as it is.
+    /// Clears and masks a header of the reply; `None` if it may pass unchanged.
     pub fn header(&mut self, name: &str, value: &[u8]) -> Option<Vec<u8>> {
         let cleared = self.clear(value);
         let plan = &self.exchange.governed.plan;
@@ -143,12 +143,12 @@ impl ReplyGuard {
         masked.or(cleared)
     }
 
-    /// One whole value without the credential; `None` where it was not in there.
+    /// Removes the credential from one whole value; `None` if it is not in there.
     pub fn clear(&self, value: &[u8]) -> Option<Vec<u8>> {
         self.credential.as_ref()?.echoes().replace(value)
     }
 
-    /// Begins a body of `format`. On a masked connection one that cannot be read (`None`) is withheld.
+    /// Begins a body of `format`. On a masked connection a body of unknown format (`None`) is withheld.
     pub fn begin_body(&mut self, format: Option<Format>) -> Result<(), Denied> {
         self.redactor =
             self.credential.as_ref().map(|credential| Redactor::new(Arc::clone(credential.echoes())));
@@ -161,7 +161,7 @@ impl ReplyGuard {
         Ok(())
     }
 
-    /// Passes a piece of the body on: appends to `out` what may be sent.
+    /// Passes on a piece of the body: appends to `out` what may be sent.
     pub fn pass(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Denied> {
         let from = out.len();
         match (&mut self.redactor, &mut self.masker) {
@@ -173,7 +173,7 @@ impl ReplyGuard {
             }
             (redactor, Some(masker)) => {
                 self.between.clear();
-                // Mostly there is nothing of the credential in it: then the bytes need no copy of their own.
+                // Usually the credential is not in it, and the bytes need not be copied.
                 let passes = redactor
                     .as_mut()
                     .is_none_or(|redactor| redactor.passes_or_push(input, &mut self.between));
@@ -185,12 +185,13 @@ impl ReplyGuard {
         Ok(())
     }
 
-    /// An empty capture, for a part that is recorded by itself.
+    /// Returns an empty capture, for a part that is recorded separately.
     pub fn fresh_capture(&self) -> Capture {
         self.exchange.capture()
     }
 
-    /// Clears a piece of an unmasked stream of the credential, without keeping it for the recording.
+    /// Removes the credential from a piece of an unmasked stream, without keeping the piece for the
+    /// recording.
     pub fn clear_piece(&mut self, input: &[u8], out: &mut Vec<u8>) {
         match &mut self.redactor {
             None => out.extend_from_slice(input),
@@ -198,19 +199,19 @@ impl ReplyGuard {
         }
     }
 
-    /// Ends a part of such a stream: appends what was held back.
+    /// Ends a part of such a stream: appends the bytes that the search still kept back.
     pub fn clear_rest(&mut self, out: &mut Vec<u8>) {
         if let Some(redactor) = &mut self.redactor {
             redactor.finish(out);
         }
     }
 
-    /// Whether this piece may be sent just as it is.
+    /// Returns whether this piece may be sent unchanged.
     pub fn passes_untouched(&mut self, input: &[u8]) -> bool {
         self.masker.is_none() && self.redactor.as_mut().is_none_or(|redactor| redactor.passes(input))
     }
 
-    /// Ends the body: appends what was held back.
+    /// Ends the body: appends the bytes that the filters still kept back.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Denied> {
         let from = out.len();
         match (&mut self.redactor, &mut self.masker) {
@@ -228,10 +229,10 @@ impl ReplyGuard {
         Ok(())
     }
 
-    /// Records a part of the conversation; what was masked since the last one is noted with it.
+    /// Records a part of the conversation, with what was masked since the last such event.
     ///
     /// # Errors
-    /// It could not be recorded: it must not be sent either.
+    /// It could not be recorded and must not be sent.
     pub fn record(&mut self, kind: EventKind, dir: Direction, data: String) -> Result<(), Denied> {
         let event = self.event(kind, dir, data);
         self.exchange.gate.0.journal.push(event).map_err(|error| {
@@ -240,10 +241,11 @@ impl ReplyGuard {
         })
     }
 
-    /// [`Self::record`] for the end of a command: that of one that may have changed something is written when this returns.
+    /// Records the end of a command. If the command may have changed something, the event is written to disk
+    /// when this returns.
     ///
     /// # Errors
-    /// It could not be recorded: the client must not be told that it is done.
+    /// It could not be recorded: the client must not be told that the command is done.
     pub fn record_end(&mut self, kind: EventKind, data: String) -> Result<(), Denied> {
         self.settled = true;
         if !self.exchange.changes {
@@ -256,7 +258,8 @@ impl ReplyGuard {
         })
     }
 
-    /// [`Self::record`] for the head of a reply: that of a command that may have changed something is written before the client has it.
+    /// Records the head of a reply. If the command may have changed something, the event is written before
+    /// the client gets the head.
     pub async fn record_head(&mut self, kind: EventKind, data: String) -> Result<(), Denied> {
         if !self.exchange.changes {
             return self.record(kind, Direction::S2c, data);
@@ -278,7 +281,7 @@ impl ReplyGuard {
         event
     }
 
-    /// Records that the command failed on its way; the code says how.
+    /// Records that the command failed on its way, with the code and reason of `denied`.
     pub fn record_failure(&mut self, denied: &Denied) {
         self.exchange.counters.failed(now_ms(), denied);
         self.exchange.gate.0.metrics.refused(denied.code);
@@ -288,32 +291,32 @@ impl ReplyGuard {
         }
     }
 
-    /// Whether the command may have changed something.
+    /// Returns whether the command may have changed something.
     pub const fn changes(&self) -> bool {
         self.exchange.changes
     }
 
-    /// Adds what was masked in a part of the reply; the next record of it tells.
+    /// Adds what was masked in a part of the reply to the next event of it.
     pub fn add_notes(&mut self, notes: &Notes) {
         self.notes.merge(notes);
     }
 
-    /// How many bytes of what comes back the recording keeps; `None` where it keeps none.
+    /// Returns how many bytes of a reply are recorded; `None` if none are.
     pub fn keeps(&self) -> Option<u64> {
         self.exchange.keeps_bodies().then(|| self.exchange.snapshot.recording().max_body)
     }
 
-    /// Whether the caller is shown what this command is about ([`Exchange::shows`]).
+    /// Returns whether the caller may see what this command is about ([`Exchange::shows`]).
     pub fn shows(&self, command: &Command) -> bool {
         self.exchange.shows(command)
     }
 
-    /// Whether the caller is shown a template of resources.
+    /// Returns whether the caller may see a resource template.
     pub fn shows_template(&self, template: &str) -> bool {
         self.exchange.shows_template(template)
     }
 
-    /// The command ended as it should, without more to record.
+    /// Marks the command as ended properly, with nothing more to record.
     pub fn settle(&mut self) {
         self.settled = true;
     }
@@ -323,7 +326,7 @@ impl ReplyGuard {
         self.exchange.counters.replied(bytes, notes);
     }
 
-    /// Counts what changed of what the target offers, and what of it should be looked at.
+    /// Counts changes in the target's offer, and the flagged items in it.
     pub fn count_pins(&mut self, changed: u64, flagged: u64) {
         self.exchange.counters.pins(changed, flagged);
     }
@@ -350,7 +353,7 @@ impl Drop for ReplyGuard {
     fn drop(&mut self) {
         self.tell_left_out();
         if !self.settled {
-            // The client left before there was a reply: what was sent may have been done all the same.
+            // The client left before there was a reply; the command may have been executed all the same.
             let gone =
                 Denied::new(DenyCode::UpstreamUnavailable, "the client went away").because("client_gone");
             self.record_failure(&gone);
@@ -358,7 +361,8 @@ impl Drop for ReplyGuard {
     }
 }
 
-/// What came to the notes since they were last told. Notes are never taken away from between: `told` has the number of each, in order.
+/// Returns the notes added since the last call. `now` only grows; `told[i]` is the count already reported for
+/// note i.
 fn since(now: &[MaskNote], told: &mut Vec<u64>) -> Vec<MaskNote> {
     let mut new = Vec::new();
     told.resize(now.len(), 0);
@@ -371,7 +375,7 @@ fn since(now: &[MaskNote], told: &mut Vec<u64>) -> Vec<MaskNote> {
     new
 }
 
-/// A reply that cannot be masked is withheld.
+/// Returns the refusal for a reply that cannot be masked and is withheld.
 pub fn unmaskable(why: &'static str) -> Denied {
     let detail = format!("the reply was withheld because {why} and sensitive values in it must be masked");
     Denied::new(DenyCode::UnmaskableReply, detail).because(why)

@@ -1,4 +1,5 @@
-//! Memory for bodies that are read whole, and for what waits for people: so much for all, and so much for each, so that nobody takes it all.
+//! The memory budget for bodies that are read whole and for pending commands: a total, and a share per
+//! principal, so that nobody can use all of it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,14 +15,14 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::pipeline::enter::Exchange;
 
-/// How much all of it together may keep in memory, in bytes.
+/// The total budget, in bytes.
 const ALL: usize = 256 << 20;
-/// How much of that one principal may take.
+/// The share of one principal, in bytes.
 const SHARE: usize = 64 << 20;
-/// What a held command takes besides its bytes.
+/// The overhead of a held command besides its bytes.
 const COMMAND: usize = 4 << 10;
 
-/// The room, and who has how much of it.
+/// The budget, and how much each principal has reserved.
 #[derive(Debug, Default)]
 pub(super) struct Room(Mutex<Taken>);
 
@@ -31,7 +32,7 @@ struct Taken {
     each: HashMap<Arc<str>, usize>,
 }
 
-/// A part of the room; it is given back when this is dropped.
+/// A reserved part of the budget, released on drop.
 #[derive(Debug)]
 pub(super) struct Part {
     room: Arc<Room>,
@@ -44,10 +45,10 @@ impl Room {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes room for one command of a principal, which keeps so many bytes.
+    /// Reserves memory for one command of a principal that keeps `bytes` bytes.
     ///
     /// # Errors
-    /// The principal has its share already, or there is no room.
+    /// The principal's share or the total budget is used up.
     pub(super) fn take(self: &Arc<Self>, principal: &Arc<str>, bytes: usize) -> Result<Part, Denied> {
         let mut part = Part { room: Arc::clone(self), principal: Arc::clone(principal), bytes: 0 };
         part.grow(bytes.saturating_add(COMMAND), 0)?;
@@ -55,13 +56,14 @@ impl Room {
     }
 }
 
-/// The refusal, with a time after which there may be room.
+/// Adds a time after which the client may try again.
 fn later(denied: Denied) -> Denied {
     Denied { retry_after: Some(Duration::from_secs(5)), ..denied }
 }
 
 impl Part {
-    /// Takes so much more. `one`: what a single body may have where the operator lets it be larger than a share.
+    /// Reserves `bytes` more. `one` is the limit of a single body, which the operator may set higher than a
+    /// share.
     fn grow(&mut self, bytes: usize, one: usize) -> Result<(), Denied> {
         let mut taken = self.room.taken();
         let own = taken.each.get(&self.principal).copied().unwrap_or(0);
@@ -100,23 +102,25 @@ impl Drop for Part {
     }
 }
 
-/// The part that an exchange's body has, while the exchange may still be held.
+/// The reservation of an exchange's body, while the exchange may still be held.
 #[derive(Debug, Default)]
 pub(super) struct OfBody(OnceLock<Arc<Part>>);
 
 impl OfBody {
-    /// Hands it on: whoever gets it sees to what the body takes while it has it. The body keeps its own hold on it.
+    /// Transfers this exchange's reference to the body's reservation. The body keeps its own until it is
+    /// dropped.
     pub(super) fn hand_on(&mut self) -> Option<Arc<Part>> {
         self.0.take()
     }
 }
 
-/// How much a part is.
+/// Returns the size of a reservation, in bytes.
 pub(super) fn size(part: Option<&Arc<Part>>) -> usize {
     part.map_or(0, |part| part.bytes)
 }
 
-/// The room of one body that is read whole. It is taken as the body grows, not by what a head says.
+/// The reservation of one body that is read whole. It grows with the bytes received, not with the announced
+/// length.
 #[derive(Debug)]
 pub struct BodyRoom {
     part: Part,
@@ -124,22 +128,22 @@ pub struct BodyRoom {
 }
 
 impl BodyRoom {
-    /// Has room for so many bytes in all.
+    /// Grows the reservation to `bytes` in total.
     ///
     /// # Errors
-    /// The principal has its share already, or there is no room.
+    /// The principal's share or the total budget is used up.
     pub fn reach(&mut self, bytes: usize) -> Result<(), Denied> {
         let more = bytes.saturating_sub(self.part.bytes);
         if more == 0 { Ok(()) } else { self.part.grow(more, self.one) }
     }
 
-    /// How much it has taken.
+    /// Returns the reserved number of bytes.
     #[cfg(test)]
     pub(crate) fn taken(&self) -> usize {
         self.part.bytes
     }
 
-    /// A room of its own, for tests.
+    /// Returns a reservation from a budget of its own, for tests.
     #[cfg(test)]
     pub(crate) fn alone(limit: u64) -> Self {
         let part = Part { room: Arc::default(), principal: "somebody".into(), bytes: 0 };
@@ -147,7 +151,7 @@ impl BodyRoom {
     }
 }
 
-/// A body and its room, which is given back when nothing has the body any more.
+/// A body with its reservation, which is released with the last reference to the body.
 struct Kept {
     bytes: Vec<u8>,
     _part: Arc<Part>,
@@ -160,20 +164,20 @@ impl AsRef<[u8]> for Kept {
 }
 
 impl Exchange {
-    /// The room for this exchange's body, which may have so many bytes; nothing is taken yet.
+    /// Returns an empty reservation for this exchange's body, which may have up to `limit` bytes.
     pub fn body_room(&self, limit: u64) -> BodyRoom {
         let (room, principal) = (Arc::clone(&self.gate.0.room), Arc::clone(&self.verified.principal.id));
         let one = usize::try_from(limit).unwrap_or(usize::MAX);
         BodyRoom { part: Part { room, principal, bytes: 0 }, one }
     }
 
-    /// A body that was read, with the room that it took.
+    /// Returns a body that was read, tied to its reservation.
     pub fn keep(&self, bytes: Vec<u8>, room: BodyRoom) -> Bytes {
         if room.part.bytes == 0 {
             return bytes.into();
         }
         let part = Arc::new(room.part);
-        // An exchange has one body. A second one would count as long as it is there itself.
+        // An exchange has one body. The reservation of a second would last as long as that body alone.
         drop(self.of_body.0.set(Arc::clone(&part)));
         Bytes::from_owner(Kept { bytes, _part: part })
     }

@@ -1,7 +1,8 @@
-//! A login: a protocol that shows its token once, when a stream begins, and not with each command.
+//! A login session, for protocols that send their token once, at the start of a stream, and not with each
+//! command.
 //!
-//! What the token allowed then is asked again for each command: that it has not run out, that no lock came, that the connection is
-//! still open to the caller, that the rate is kept.
+//! Each command checks again that the token has not expired, no lock applies, the connection is still open to
+//! the caller, and the rate limit is kept.
 
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -39,26 +40,27 @@ use crate::pipeline::sessions::Session;
 use crate::pipeline::snapshot::Governed;
 use crate::pipeline::snapshot::Snapshot;
 
-/// One caller on one connection, logged in. Dropped, its session ends.
+/// One caller logged in on one connection. Dropping it ends the session.
 pub struct Seat {
     pub(super) gate: Gate,
     verified: Arc<Verified>,
     source: IpAddr,
     pub(super) session: Arc<Session>,
     pub(super) counters: Arc<Counters>,
-    /// The snapshot that was last found to open the connection, and the connection in it.
+    /// The last snapshot in which the connection was open to the caller, and the connection in it.
     standing: RefCell<(Arc<Snapshot>, Arc<Governed>)>,
-    /// How many refusals of what is no command were recorded lately.
+    /// The number of recently recorded refusals of messages that are no command.
     flood: RefCell<Flood>,
-    /// What the target said besides its answers and is not recorded yet.
+    /// Messages from the target that belong to no reply and are not recorded yet.
     pub(super) said: RefCell<Said>,
 }
 
 impl Gate {
-    /// Logs a caller in: verifies its token, asks the locks, finds the connection, opens a session of its own.
+    /// Logs a caller in: verifies its token, checks the locks, finds the connection, and opens a session of
+    /// its own.
     ///
     /// # Errors
-    /// As [`Gate::enter`]; the refusal is recorded.
+    /// The same as [`Gate::enter`]; the refusal is recorded.
     pub async fn log_in(&self, arrival: Arrival<'_>) -> Result<Seat, Denied> {
         let mut principal = None;
         let found = self.find(&arrival, &mut principal).await;
@@ -83,61 +85,62 @@ impl Gate {
 }
 
 impl Seat {
-    /// The connection, as it was when it was last asked for.
+    /// Returns the connection as of the last command.
     pub fn governed(&self) -> Arc<Governed> {
         Arc::clone(&self.standing.borrow().1)
     }
 
-    /// The connection as it is now; as it was, where it is not open to the caller any more.
+    /// Returns the current connection, or the last one if it is no longer open to the caller.
     pub fn current(&self) -> Arc<Governed> {
         self.standing().map_or_else(|_denied| self.governed(), |(_, governed)| governed)
     }
 
-    /// Whether some policy that could hold for the caller here goes by columns: see [`PolicySet::asks_columns`](crate::policy::PolicySet::asks_columns).
+    /// Returns whether some policy that could apply to the caller here depends on columns: see
+    /// [`PolicySet::asks_columns`](crate::policy::PolicySet::asks_columns).
     pub fn asks_columns(&self) -> bool {
         self.standing().map_or(true, |(snapshot, governed)| {
             snapshot.policies().asks_columns(&subject(&self.verified, &governed, self.source))
         })
     }
 
-    /// The session ends, and why: before the seat is left, which would say that its client has left. An end that came before stays.
+    /// Ends the session for `why`. Call before the drop, which records `Left`. The first end wins.
     pub fn ends(&self, why: SessionEnd) {
         self.gate.0.sessions.end_login(self.session.id, why, &self.gate.0.journal);
     }
 
-    /// A watch on the end of what the login stands on.
+    /// Returns a watch that resolves when the session ends, the token expires or a lock applies.
     pub fn end_watch(&self) -> EndWatch {
         EndWatch::new(&self.gate, &self.verified, &self.governed(), &self.session)
     }
 
-    /// Marks use, so that idleness counts from here.
+    /// Marks the session as used, so that idle time counts from now.
     pub fn used(&self) {
         self.session.used();
     }
 
-    /// How many bytes of a text the recording keeps; `None` where it keeps none.
+    /// Returns how many bytes of a statement's text are recorded; `None` if none are.
     pub fn keeps(&self) -> Option<u64> {
         let recording = self.standing.borrow().0.recording().clone();
         recording.keeps_bodies().then_some(recording.max_body)
     }
 
-    /// The target's credential as it is now.
+    /// Returns the target's current credential.
     ///
     /// # Errors
-    /// It is not to be had.
+    /// The credential is not available.
     pub async fn credential(&self) -> Result<Option<Arc<Credential>>, Denied> {
         self.gate.credential(&self.governed()).await
     }
 
-    /// The credential as its sources give it anew, after the target has refused `old`; `None`: it is still that one.
+    /// Fetches the credential again after the target refused `old`; `None` if it has not changed.
     ///
     /// # Errors
-    /// It is not to be had.
+    /// The credential is not available.
     pub async fn credential_instead(&self, old: &Credential) -> Result<Option<Arc<Credential>>, Denied> {
         self.gate.credential_instead(&self.governed(), old).await
     }
 
-    /// The credential, for a task that outlives the seat.
+    /// Fetches the credential, for a task that outlives the login session.
     pub fn credential_of(
         &self,
         governed: &Arc<Governed>,
@@ -146,10 +149,11 @@ impl Seat {
         async move { gate.credential(&governed).await }
     }
 
-    /// One command of this caller.
+    /// Begins one command of this caller.
     ///
     /// # Errors
-    /// The session has ended, the token has run out, a lock came, the connection is not open any more, or the caller is too fast.
+    /// The session has ended, the token has expired, a lock applies, the connection is no longer open to the
+    /// caller, or the rate limit is exceeded.
     pub fn exchange(&self, request: RequestId) -> Result<Exchange, Denied> {
         let began = Instant::now();
         if let Some(end) = self.session.end() {
@@ -176,11 +180,11 @@ impl Seat {
         Ok(exchange)
     }
 
-    /// A permit for what only makes a command ready and runs nothing of it; `None` where the policies deny that command. It is not
-    /// recorded: what runs it is, and is judged anew.
+    /// Gives a permit for something that only prepares a command; `None` if the policies deny that command.
+    /// It is not recorded: running it is, and is judged then.
     ///
     /// # Errors
-    /// As [`Seat::exchange`], but for the rate.
+    /// The same as [`Seat::exchange`], except for the rate limit.
     pub fn prepare<P>(&self, command: &Command, payload: P) -> Result<Option<Preparation<P>>, Denied> {
         if let Some(end) = self.session.end() {
             return Err(session_ended(end));
@@ -191,7 +195,7 @@ impl Seat {
         Ok((verdict.effect != Effect::Deny).then_some(Preparation(payload)))
     }
 
-    /// Records that something of this login failed that is no command, such as the way into the target, or its stream later on.
+    /// Records a failure that belongs to no command, such as a failed login at the target or a broken stream.
     pub fn record_failure(&self, denied: &Denied) {
         self.counters.failed(crate::domain::now_ms(), denied);
         self.gate.0.metrics.refused(denied.code);
@@ -202,10 +206,10 @@ impl Seat {
         }
     }
 
-    /// Records the refusal of a message that never became a command: an unknown name, a text that is too long. Gives what its client is
-    /// to be told.
+    /// Records the refusal of a message that never became a command, such as an unknown name or an overlong
+    /// text. Returns the refusal for the client.
     ///
-    /// A flood of them is not recorded one by one: how many were left out is told with the next one.
+    /// A flood of them is not recorded one by one: the next recorded one carries the number left out.
     pub fn refuse(&self, request: RequestId, record: CommandRecord, denied: Denied) -> Denied {
         self.counters.denied();
         self.gate.0.metrics.refused(denied.code);
@@ -232,7 +236,7 @@ impl Seat {
         }
     }
 
-    /// The snapshot of now, in which the connection is open to the caller.
+    /// Returns the current snapshot and connection, if it is still open to the caller.
     fn standing(&self) -> Result<(Arc<Snapshot>, Arc<Governed>), Denied> {
         let now = self.gate.0.snapshot.load();
         if Arc::ptr_eq(&now, &self.standing.borrow().0) {

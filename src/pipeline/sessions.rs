@@ -1,4 +1,5 @@
-//! The sessions that live: opened by a first command, ended by the earliest of token, limit, idleness, lock, kill and stop.
+//! The open sessions. A session is opened by its first command and ended by the earliest of token, limit,
+//! idle time, lock, kill and stop.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -35,16 +36,16 @@ use crate::pipeline::snapshot::Governed;
 use crate::pipeline::snapshot::Snapshot;
 use crate::recording::Journal;
 
-/// One principal on one connection.
+/// One principal's session on one connection.
 #[derive(Debug)]
 pub struct Session {
-    /// Its id.
+    /// The session's id.
     pub id: SessionId,
-    /// Who.
+    /// The caller as of the first command.
     pub principal: Arc<Principal>,
-    /// Where.
+    /// The connection.
     pub governed: Arc<Governed>,
-    /// The address it was opened from.
+    /// The client address of the first command.
     pub source: IpAddr,
     /// When it began, in milliseconds since 1970.
     pub started_ms: i64,
@@ -54,7 +55,7 @@ pub struct Session {
     token_ids: Mutex<Vec<Box<str>>>,
     hard_end_us: AtomicU64,
     commands: AtomicU64,
-    /// Exchanges that run now; the last one to go records the end of a session that has ended meanwhile.
+    /// The running exchanges. The last one records the end of a session that has ended meanwhile.
     running: AtomicUsize,
     end_recorded: AtomicBool,
     ended: watch::Sender<Option<SessionEnd>>,
@@ -81,43 +82,44 @@ impl Session {
         }
     }
 
-    /// Microseconds since the session began.
+    /// Returns the microseconds since the session began.
     pub fn elapsed_us(&self) -> u64 {
         micros(self.started.elapsed())
     }
 
-    /// How many commands it has had.
+    /// Returns the number of commands so far.
     pub fn commands(&self) -> u64 {
         self.commands.load(Ordering::Relaxed)
     }
 
-    /// Why it ended, if it has.
+    /// Returns why the session ended; `None` while it is open.
     pub fn end(&self) -> Option<SessionEnd> {
         *self.ended.borrow()
     }
 
-    /// Watches for the end. While anybody does, the session is not idle.
+    /// Subscribes to the end of the session.
     pub fn subscribe_end(&self) -> watch::Receiver<Option<SessionEnd>> {
         self.ended.subscribe()
     }
 
-    /// Makes it end no later than `limit` after its start.
+    /// Makes the session end no later than `limit` after its start.
     pub fn shorten(&self, limit: Duration) {
         self.hard_end_us.fetch_min(micros(limit), Ordering::Relaxed);
     }
 
-    /// When its tokens run out, in milliseconds since 1970.
+    /// Returns when the last of its tokens expires, in milliseconds since 1970.
     pub fn token_end_ms(&self) -> i64 {
         self.token_end.load(Ordering::Relaxed)
     }
 
-    /// When it ends at the latest, in milliseconds since 1970: its limit, or the end of its tokens.
+    /// Returns the latest possible end, in milliseconds since 1970: the session's limit or the expiry of its
+    /// tokens, whichever comes first.
     pub fn latest_end_ms(&self) -> i64 {
         let limit_ms = self.hard_end_us.load(Ordering::Relaxed) / 1000;
         self.started_ms.saturating_add(i64::try_from(limit_ms).unwrap_or(i64::MAX)).min(self.token_end_ms())
     }
 
-    /// How many requests and streams run in it now.
+    /// Returns the number of running requests and streams.
     pub fn streams(&self) -> usize {
         self.running.load(Ordering::Acquire)
     }
@@ -126,7 +128,7 @@ impl Session {
         self.running.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Counts an exchange out. What it had to record stands before the end of the session.
+    /// Counts an exchange out. Its own events are recorded before the end of the session.
     pub(super) fn end_exchange(&self, journal: &Journal) {
         if self.running.fetch_sub(1, Ordering::AcqRel) == 1
             && let Some(end) = self.end()
@@ -135,12 +137,13 @@ impl Session {
         }
     }
 
-    /// Whether its end is recorded: nothing may be recorded after it.
+    /// Returns whether the end is recorded. Nothing may be recorded after it.
     pub(super) fn is_recorded_as_ended(&self) -> bool {
         self.end_recorded.load(Ordering::Acquire)
     }
 
-    /// Records the end, once. That it cannot be recorded does not keep the session from ending: the next start closes it.
+    /// Records the end, once. A session ends even if that fails: the next start of the gateway closes its
+    /// recording.
     fn record_end(&self, end: SessionEnd, journal: &Journal) {
         if self.end_recorded.swap(true, Ordering::AcqRel) {
             return;
@@ -151,8 +154,8 @@ impl Session {
         }
     }
 
-    /// Appends who asks and from where, as far as a command differs in that from what the session began with: another token may have brought
-    /// other groups, or another client.
+    /// Appends the caller and source address of a command, if they differ from those the session began with:
+    /// another token may carry other groups or another client.
     pub(super) fn write_caller(&self, principal: &Arc<Principal>, source: IpAddr, data: &mut String) {
         let began = &self.principal;
         let same = Arc::ptr_eq(began, principal)
@@ -170,13 +173,13 @@ impl Session {
         write_groups(&mut caller, &principal.groups);
     }
 
-    /// When it last had a command or a part of a reply, in milliseconds since 1970.
+    /// Returns when the session last had a command or part of a reply, in milliseconds since 1970.
     pub fn active_ms(&self) -> i64 {
         let after_ms = self.last_used.load(Ordering::Relaxed) / 1000;
         self.started_ms.saturating_add(i64::try_from(after_ms).unwrap_or(i64::MAX))
     }
 
-    /// An event of this session, now.
+    /// Creates an event of this session with the current time.
     pub fn event(
         &self,
         kind: EventKind,
@@ -200,21 +203,21 @@ impl Session {
         self.last_used.store(self.elapsed_us(), Ordering::Relaxed);
         self.commands.fetch_add(1, Ordering::Relaxed);
         self.token_end.fetch_max(verified.expires_ms, Ordering::Relaxed);
-        // Mostly the same few tokens come again: only a new one takes the lock for longer than a look.
+        // Usually the same few tokens come again, so the list is only read.
         let mut known = self.token_ids.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() < MAX_TOKEN_IDS && verified.token_ids.last().is_some_and(|id| !known.contains(id)) {
             known.extend(verified.token_ids.iter().cloned());
         }
     }
 
-    /// Why it should end now, if it should.
+    /// Returns why the session should end now; `None` if it should not.
     fn due(&self, now_ms: i64) -> Option<SessionEnd> {
         let now_us = self.elapsed_us();
         if now_us >= self.hard_end_us.load(Ordering::Relaxed) {
             return Some(SessionEnd::Limit);
         }
         let idle = micros(self.governed.connection.limits.idle);
-        // A stream that is open is in use: its exchange holds the session.
+        // An open stream is in use: its exchange keeps the session from being idle.
         let rest = now_us.saturating_sub(self.last_used.load(Ordering::Relaxed));
         if rest >= idle && self.streams() == 0 {
             return Some(SessionEnd::Idle);
@@ -222,7 +225,7 @@ impl Session {
         (self.token_end_ms() <= now_ms).then_some(SessionEnd::TokenExpired)
     }
 
-    /// Marks use, so that idleness counts from here.
+    /// Marks the session as used, so that idle time counts from now.
     pub fn used(&self) {
         self.last_used.store(self.elapsed_us(), Ordering::Relaxed);
     }
@@ -232,20 +235,21 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// How many token ids a session remembers, to end with a lock of one of them. Streams ask the locks for their own token besides.
+/// How many token ids a session remembers, so that a lock on one of them ends it. Open streams check the
+/// locks for their own token as well.
 const MAX_TOKEN_IDS: usize = 3000;
 
-/// Who, where, and which login of theirs; `None` where each command brings its own token.
+/// Principal, connection, and the login session; the last is `None` where each command brings its own token.
 type Key = (Arc<str>, ConnectionName, Option<SessionId>);
 
-/// All sessions that live, and those that have ended while streams of theirs still had to be told.
+/// All open sessions, and those that have ended while streams of theirs are still running.
 #[derive(Debug, Default)]
 pub struct Sessions {
     live: Mutex<HashMap<Key, Arc<Session>, ahash::RandomState>>,
     ending: Mutex<Vec<(Arc<Session>, Instant)>>,
 }
 
-/// How long a session that has ended waits for its streams before its end is recorded without them.
+/// How long an ended session waits for its streams before its end is recorded without them.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 impl Sessions {
@@ -253,7 +257,7 @@ impl Sessions {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The session of a verified caller on a connection: the one that lives, or a new one, which is then the first in its recording.
+    /// Returns the open session of a verified caller on a connection, or opens one and records its start.
     pub(super) fn open(
         &self,
         verified: &Verified,
@@ -283,7 +287,7 @@ impl Sessions {
         Self::start(&mut map, key, Session::new(verified, governed, source), snapshot, verified, journal)
     }
 
-    /// A session of its own for a login: it has no part in those that are there.
+    /// Opens a separate session for a login, whatever other sessions the caller has.
     pub(super) fn open_own(
         &self,
         verified: &Verified,
@@ -324,24 +328,24 @@ impl Sessions {
         Ok(session)
     }
 
-    /// The sessions, oldest first.
+    /// Returns the open sessions, oldest first.
     pub fn list(&self) -> Vec<Arc<Session>> {
         let mut sessions: Vec<_> = self.map().values().map(Arc::clone).collect();
         sessions.sort_by_key(|session| session.id);
         sessions
     }
 
-    /// The session of that id.
+    /// Returns the open session with that id.
     pub fn find(&self, id: SessionId) -> Option<Arc<Session>> {
         self.map().values().find(|session| session.id == id).map(Arc::clone)
     }
 
-    /// Ends the session of a login.
+    /// Ends a login session.
     pub(super) fn end_login(&self, id: SessionId, why: SessionEnd, journal: &Journal) {
         self.end_where(journal, |session| (session.id == id).then_some(why));
     }
 
-    /// Ends one session. Gives whether there was one.
+    /// Ends one session. Returns whether it was open.
     pub fn kill(&self, id: SessionId, journal: &Journal) -> bool {
         self.end_where(journal, |session| (session.id == id).then_some(SessionEnd::Killed)) > 0
     }
@@ -370,7 +374,7 @@ impl Sessions {
         });
     }
 
-    /// Records the ends of sessions that ended at least `ago` and whose streams have not gone by themselves.
+    /// Records the ends of sessions that ended at least `ago` before and whose streams are still open.
     pub(super) fn record_ends(&self, journal: &Journal, ago: Duration) {
         let mut ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
         ending.retain(|(session, since)| {
@@ -382,7 +386,7 @@ impl Sessions {
         });
     }
 
-    /// Tells the session's streams; the recording once the last of them is gone.
+    /// Signals the end to the session's streams; it is recorded once the last of them is gone.
     fn close(&self, session: &Arc<Session>, end: SessionEnd, journal: &Journal) {
         session.ended.send_if_modified(|ended| {
             let first = ended.is_none();
@@ -397,7 +401,7 @@ impl Sessions {
         }
     }
 
-    /// Ends all of them.
+    /// Ends all sessions.
     pub fn end_all(&self, end: SessionEnd, journal: &Journal) {
         self.end_where(journal, |_| Some(end));
     }

@@ -1,4 +1,5 @@
-//! Recording what goes on beside the ordered steps of a command: a request body that passes through, frames, a client that left.
+//! Records events beside the ordered steps of a command: a request body that passes through, frames, a client
+//! that left.
 
 use std::sync::Arc;
 
@@ -11,7 +12,8 @@ use crate::domain::event::Direction;
 use crate::pipeline::Gate;
 use crate::pipeline::sessions::Session;
 
-/// Writes into the recording of one command, from wherever its bytes pass. While it is there the session's end is not recorded.
+/// Records events of one command, from wherever its bytes pass. While it exists, the end of the session is
+/// not recorded.
 pub struct SideNotes {
     gate: Gate,
     session: Arc<Session>,
@@ -33,7 +35,7 @@ impl SideNotes {
     /// Records one event.
     ///
     /// # Errors
-    /// It could not be recorded: what it speaks of must not go on.
+    /// It could not be recorded: the data it describes must not be passed on.
     pub fn record(
         &self,
         kind: EventKind,

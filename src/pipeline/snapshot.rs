@@ -1,4 +1,5 @@
-//! What holds at one moment: issuers, connections, policies, masks and limits, compiled and swapped as one.
+//! The configuration in force at one moment: issuers, connections, policies, masks and limits, compiled and
+//! swapped as one.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -18,33 +19,34 @@ use crate::pipeline::metrics::Counters;
 use crate::policy::PolicySet;
 use crate::recording;
 
-/// Limits on what one client may use of the gateway.
+/// Limits on how much one caller may use of the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallerLimits {
-    /// Sessions that one principal may have open at a time.
+    /// How many sessions one principal may have open at a time.
     pub sessions: usize,
     /// Requests per second and principal, over all connections.
     pub rate: Option<u32>,
 }
 
-/// A connection with all that was compiled for it.
+/// A connection with everything that was compiled for it.
 pub struct Governed {
     /// The connection.
     pub connection: Connection,
-    /// What is masked on it.
+    /// Its compiled masks.
     pub plan: Arc<Plan>,
-    /// Tells one way of masking from another, 8 hexadecimal digits.
+    /// A fingerprint of its masks, 8 hexadecimal digits.
     pub mask_tag: Box<str>,
-    /// What its `ca_file` held.
+    /// The fingerprint of its `ca_file`.
     authorities: Option<[u8; 32]>,
     pub(super) credential: ArcSwapOption<Credential>,
-    /// Its counters, once it was used.
+    /// Its counters, once it has been used.
     pub(super) counters: OnceLock<Arc<Counters>>,
 }
 
 impl Governed {
-    /// Whether a session on this connection must not go on with `other`: another target, credential, tags, other authorities for its
-    /// certificate, even if they are in a file of the same name, or other options of a database or MCP server, such as `readonly` or `pin`.
+    /// Returns whether a session on this connection cannot continue on `other`: another target, credential or
+    /// tags, other certificate authorities, even in a file of the same name, or other options of a database
+    /// or MCP server, such as `readonly` or `pin`.
     pub fn leads_elsewhere(&self, other: &Self) -> bool {
         let (old, new) = (&self.connection, &other.connection);
         old.upstream != new.upstream
@@ -63,7 +65,7 @@ impl std::fmt::Debug for Governed {
     }
 }
 
-/// What holds at one moment.
+/// The configuration in force at one moment.
 pub struct Snapshot {
     issuers: Arc<Issuers>,
     connections: HashMap<ConnectionName, Arc<Governed>, ahash::RandomState>,
@@ -73,13 +75,13 @@ pub struct Snapshot {
     limits: CallerLimits,
 }
 
-/// What a snapshot is made of.
+/// The parts that a snapshot is made of.
 pub struct SnapshotParts<'a> {
-    /// Whose tokens are trusted: the policies are written for what these say of a caller.
+    /// The trusted issuers. The policies are written for what these say of a caller.
     pub issuers: Arc<Issuers>,
     /// All connections.
     pub connections: Vec<Connection>,
-    /// Tells what a file of authorities holds now from what it held before.
+    /// Computes the fingerprint of a file of certificate authorities.
     pub fingerprint: fn(&Path) -> Option<[u8; 32]>,
     /// All masks.
     pub masks: &'a [MaskRule],
@@ -91,19 +93,20 @@ pub struct SnapshotParts<'a> {
     pub limits: CallerLimits,
 }
 
-/// A mask rule that does not compile.
+/// Mask rules of a connection do not compile.
 #[derive(Debug, thiserror::Error)]
 #[error("the masks of connection {connection} do not compile")]
 pub struct SnapshotError {
     /// The connection.
     pub connection: ConnectionName,
-    /// What is wrong.
+    /// The cause.
     pub source: mask::PlanError,
 }
 
 impl Snapshot {
-    /// Compiles a snapshot. `hash_key` gives the key of the `hash` operator for a connection. A connection that is as it was in `before`, masks included, keeps what it
-    /// has: compiled masks and the streams to its target.
+    /// Compiles a snapshot. `hash_key` returns the key of the `hash` operator for a connection. A connection
+    /// that is unchanged since `before`, masks included, keeps its compiled masks and the streams to its
+    /// target.
     pub fn compile(
         parts: SnapshotParts<'_>,
         hash_key: impl Fn(&ConnectionName) -> [u8; 32],
@@ -140,43 +143,43 @@ impl Snapshot {
         Ok(Self { issuers, connections: governed, policies, masks: masks.len(), recording, limits })
     }
 
-    /// The issuers that are trusted.
+    /// Returns the trusted issuers.
     pub fn issuers(&self) -> &Arc<Issuers> {
         &self.issuers
     }
 
-    /// The connection of that name.
+    /// Returns the connection with that name.
     pub fn connection(&self, name: &str) -> Option<&Arc<Governed>> {
         let name: ConnectionName = name.parse().ok()?;
         self.connections.get(&name)
     }
 
-    /// All connections, in no order.
+    /// Iterates over all connections, in no particular order.
     pub fn connections(&self) -> impl Iterator<Item = &Arc<Governed>> {
         self.connections.values()
     }
 
-    /// The policies.
+    /// Returns the policies.
     pub fn policies(&self) -> &PolicySet {
         &self.policies
     }
 
-    /// How many masks there are.
+    /// Returns the number of masks.
     pub fn masks(&self) -> usize {
         self.masks
     }
 
-    /// How sessions are recorded.
+    /// Returns how sessions are recorded.
     pub fn recording(&self) -> &recording::Settings {
         &self.recording
     }
 
-    /// Limits on each caller.
+    /// Returns the limits on each caller.
     pub fn limits(&self) -> CallerLimits {
         self.limits
     }
 
-    /// The revision of the policies.
+    /// Returns the revision of the policies.
     pub fn revision(&self) -> u64 {
         self.policies.revision()
     }

@@ -1,4 +1,4 @@
-//! The gate with a real journal and store in a temporary directory, and a provider without a network.
+//! Tests of the gate with a real journal and store in a temporary directory, and an issuer without a network.
 
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -35,7 +35,7 @@ use crate::store::Store;
 use snapshot::CallerLimits;
 use snapshot::SnapshotParts;
 
-/// A connection of this name to a target of this host.
+/// Returns a connection `name` to a target on `host`.
 pub(crate) fn connection(name: &str, host: &str) -> Connection {
     Connection {
         name: name.parse().unwrap(),
@@ -59,7 +59,7 @@ pub(crate) fn connection(name: &str, host: &str) -> Connection {
     }
 }
 
-/// A snapshot that opens these connections to the members of `group`.
+/// Returns a snapshot that opens these connections to the members of `group`.
 pub(crate) fn snapshot(
     issuers: Arc<Issuers>,
     connections: Vec<Connection>,
@@ -89,12 +89,12 @@ pub(crate) fn snapshot(
     Snapshot::compile(parts, |_| [0; 32], None).unwrap()
 }
 
-/// Issuers that trust nobody.
+/// Returns issuers that accept no token.
 pub(crate) fn nobody() -> Arc<Issuers> {
     Arc::new(Issuers::new(Vec::new(), Arc::new(NoKeeper)).unwrap())
 }
 
-/// A gate, and the directory that it keeps its files in.
+/// Returns a gate, and the directory with its files.
 pub(crate) fn gate(snapshot: Snapshot) -> (Gate, tempfile::TempDir) {
     gate_hooked(snapshot, recording::Hooks::default())
 }
@@ -133,7 +133,8 @@ async fn a_caller_is_judged_by_the_policies_that_belong_to_its_issuers() {
     let (gate, _dir) = gate(snapshot(issuers, crm(), &[], "admins"));
     let token = pair.token("k", &forge::claims());
 
-    // A reload while the request waits for keys: what the issuers of before say opens nothing by the policies of now.
+    // A reload while the request waits for keys: a caller verified by the old issuers gets nothing under the
+    // new policies.
     let (entered, ()) = tokio::join!(gate.enter(arrival(&token, "/c/crm/x")), async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         gate.replace(snapshot(nobody(), crm(), &[], "dba"));
@@ -161,7 +162,7 @@ async fn a_token_that_was_verified_does_not_outlive_its_key() {
     assert_eq!(refused.map(|denied| denied.code), Some(DenyCode::Unauthenticated));
 }
 
-/// A gate that lets a caller in, its token, and the directory that it keeps its files in.
+/// Returns a gate that admits a caller, its token, and the directory with the gate's files.
 fn opened(hooks: recording::Hooks) -> (Gate, String, tempfile::TempDir) {
     let provider = forge::Provider::default();
     let pair = forge::Pair::rsa(0);
@@ -173,7 +174,7 @@ fn opened(hooks: recording::Hooks) -> (Gate, String, tempfile::TempDir) {
     (gate, pair.token("k", &forge::claims()), dir)
 }
 
-/// The exchange of a caller of whom something is to be tested elsewhere, and the directory of its gate.
+/// Returns an exchange for tests elsewhere, and the directory of its gate.
 pub(crate) async fn exchange() -> (Exchange, tempfile::TempDir) {
     let (gate, token, dir) = opened(recording::Hooks::default());
     (gate.enter(arrival(&token, "/c/crm/x")).await.unwrap(), dir)
@@ -260,7 +261,7 @@ async fn a_command_tells_who_sent_it_where_that_is_not_who_the_session_began_wit
     assert_eq!(told, expected);
 }
 
-/// The events of the gateway's own recording, as one text.
+/// Returns the events of the gateway's own recording as one text.
 fn refusals(dir: &tempfile::TempDir) -> String {
     let reader = recording::Reader::open(&dir.path().join("data")).unwrap();
     let sessions = reader.sessions(&recording::SessionFilter::default()).unwrap();
@@ -324,7 +325,7 @@ async fn a_refusal_without_a_session_is_recorded_without_secrets_in_its_path() {
     );
 }
 
-/// A connection of this name to a database.
+/// Returns a connection `name` to a database.
 fn database(name: &str) -> Connection {
     let http = connection(name, "db.internal");
     Connection {
@@ -356,7 +357,7 @@ async fn a_connection_exists_only_for_the_protocol_that_it_speaks() {
         let arrival = Arrival { protocol, connection, ..arrival(&token, "/c/db/x") };
         gate.enter(arrival).await.map(|exchange| exchange.session_id())
     };
-    // Both are open to the caller by the way that is theirs.
+    // Each is open to the caller through its own protocol.
     assert!(enter(Protocol::Http, "crm").await.is_ok());
     assert!(enter(Protocol::Postgres, "db").await.is_ok());
     let absent = enter(Protocol::Http, "none").await.unwrap_err();
