@@ -1,4 +1,4 @@
-//! The way back: from a target's response to what the client gets, recorded.
+//! The reply path: turns a target's response into the client's, recorded.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -35,30 +35,31 @@ use crate::transport::media::is_media_type;
 /// A reply up to this length is passed in one piece, with its exact length.
 const IN_ONE_PIECE: u64 = 256 << 10;
 
-/// How long a target may leave a short reply without any progress.
+/// How long a target may make no progress within a short reply.
 const STALL: Duration = Duration::from_mins(1);
-/// A packed reply up to this length is unpacked in one piece...
+/// A compressed reply up to this length is decompressed in one piece...
 const PACKED_IN_ONE_PIECE: u64 = 32 << 10;
 /// ... as long as it does not grow beyond this.
 const UNPACKED: usize = 8 << 20;
 
-/// Records that a command failed on its way; the refusal goes to the client.
+/// Records that a command failed on its way; returns the refusal for the client.
 pub fn failed(mut guard: ReplyGuard, denied: Denied) -> Denied {
     guard.record_failure(&denied);
     denied
 }
 
-/// What a response is the answer to.
+/// The properties of the request that matter for its response.
 pub struct Asked {
-    /// Whether it has a head only, whatever that says.
+    /// Whether the response has no body, whatever its head says.
     pub head_only: bool,
-    /// Path and query as they were sent, where masks need them.
+    /// Path and query as they were sent, if masks need them.
     pub address: String,
-    /// The request for another protocol on the stream, if it was one.
+    /// The upgrade to another protocol, if the request asked for one.
     pub upgrade: Option<websocket::Upgrade>,
 }
 
-/// Turns the target's response into the client's. `end` resolves when what the command stands on has ended.
+/// Turns the target's response into the client's. `end` resolves when the session or token ends or a lock
+/// applies.
 pub async fn reply(
     response: Response<Incoming>,
     mut guard: ReplyGuard,
@@ -150,12 +151,13 @@ async fn pass(
         record(guard, &out, ttfb_us).await?;
         return Ok(Passed::Whole(out, bytes));
     }
-    // The net for credentials never changes a length; masking and decoding do.
+    // Redacting the credential never changes a length; masking and decoding do.
     let length = length.filter(|_| !rewritten);
     Ok(Passed::Through(out, body, decoder, Shape { live, length, ttfb_us }))
 }
 
-/// The address of what was made, in the form in which it will be asked for: its is the entity tag of a 201 (RFC 9110, section 15.3.2).
+/// Returns the address of a created resource, in the form in which it will be requested: the entity tag of a
+/// 201 belongs to it (RFC 9110, section 15.3.2).
 fn created_at(headers: &HeaderMap, guard: &ReplyGuard, asked: &str) -> Option<String> {
     let path = asked.split('?').next()?;
     let location = headers::location(headers, &guard.governed().connection, path)?;
@@ -201,7 +203,7 @@ async fn in_one_piece(
     Ok(out.into())
 }
 
-/// What undoes the reply's coding, where its body must be read.
+/// Returns the decoder of the reply's coding; `None` if there is none or the body need not be read.
 fn decoder(headers: &HeaderMap, guard: &ReplyGuard) -> Result<Option<Decoder>, Denied> {
     if !guard.reads_bodies() {
         return Ok(None);
@@ -209,12 +211,12 @@ fn decoder(headers: &HeaderMap, guard: &ReplyGuard) -> Result<Option<Decoder>, D
     Decoder::of_headers(headers).map_err(|_unknown| undecodable("its encoding is not known here"))
 }
 
-/// The format in which a body can be read for masking.
+/// Returns the format in which a body can be read for masking.
 pub(super) fn format(headers: &HeaderMap) -> Option<Format> {
     content_type(headers).and_then(Format::of)
 }
 
-/// Records a response with all of its body.
+/// Records a response with its whole body.
 async fn record(guard: &mut ReplyGuard, response: &Response<ReplyBody>, ttfb_us: u64) -> Result<(), Denied> {
     let mut rest = String::new();
     guard.capture.write(&mut rest);
@@ -225,7 +227,7 @@ async fn record(guard: &mut ReplyGuard, response: &Response<ReplyBody>, ttfb_us:
     guard.record_head(EventKind::HttpResponse, told(response, &rest)).await
 }
 
-/// A response as the recording has it; `rest` is its body, and what is told behind it.
+/// Writes the data of a response's event; `rest` is its body and the members after it.
 fn told(response: &Response<ReplyBody>, rest: &str) -> String {
     let mut data = String::with_capacity((1 << 10) + rest.len());
     let mut reply = Object::begin(&mut data);

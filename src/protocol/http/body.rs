@@ -1,4 +1,5 @@
-//! Bodies on their way: of a request to the target, of a reply to the client. Nothing is collected; backpressure goes through.
+//! Bodies in transit: of a request to the target, of a reply to the client. They are streamed, with
+//! backpressure.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ use crate::transport::media::media_type;
 /// How long the head of a masked reply waits for the first piece of its body.
 const FIRST_PIECE: Duration = Duration::from_millis(50);
 
-/// A request's body on its way: recorded when it ends or is dropped, cut when what the command stands on ends.
+/// A request's body in transit: recorded when it ends or is dropped, cut when the session or token ends.
 pub struct Upload {
     from: Incoming,
     sent: Arc<Sent>,
@@ -50,15 +51,15 @@ pub struct Upload {
     notes: SideNotes,
     governed: Arc<Governed>,
     headers: HeaderMap,
-    /// For types of bodies that may ask for another method.
+    /// Set for types of bodies that may ask for another method.
     watch: Option<Watch>,
-    /// `None`: both sides may be silent for long, as in calls of gRPC.
+    /// `None`: both sides may be silent for long, as in gRPC calls.
     sending: Option<Sending>,
     complete: bool,
 }
 
 impl Upload {
-    /// Puts the recording between the client's body and the target.
+    /// Wraps the client's body, to record and watch it on its way to the target.
     pub fn new(from: Incoming, exchange: &Exchange, headers: &HeaderMap, sent: &Arc<Sent>) -> Self {
         let mut kept = HeaderMap::new();
         for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING] {
@@ -114,7 +115,7 @@ impl Upload {
                 if let Some(watch) = &mut self.watch {
                     watch.sees(&data).map_err(UploadError::Refused)?;
                 }
-                // With a length, the target has the whole body once it has these bytes.
+                // If the length is known, the target has the whole body with these bytes.
                 if self.from.is_end_stream() || self.from.size_hint().exact() == Some(0) {
                     self.watch_end()?;
                 }
@@ -138,7 +139,8 @@ impl Upload {
     }
 }
 
-/// Whether a type of content is `application/grpc`, or one with a suffix of it (gRPC over HTTP2, "Content-Type").
+/// Returns whether the content type is `application/grpc`, with or without a suffix (gRPC over HTTP2,
+/// "Content-Type").
 fn is_grpc(headers: &HeaderMap) -> bool {
     media_type(headers).is_some_and(|found| {
         let found = found.to_ascii_lowercase();
@@ -158,7 +160,7 @@ impl Body for Upload {
     }
 
     fn is_end_stream(&self) -> bool {
-        // What is watched is judged once more at its end, so the end must be asked for.
+        // A watched body is checked once more at its end, so its end must be polled.
         self.watch.is_none() && self.from.is_end_stream()
     }
 
@@ -191,17 +193,17 @@ impl Drop for Upload {
     }
 }
 
-/// The refusal of a reply that did not come whole, where nothing of it was sent.
+/// Returns the refusal of an incomplete reply of which nothing was sent yet.
 pub fn broken_off() -> Denied {
     Denied::new(DenyCode::UpstreamUnavailable, "the target broke off its reply").because("target_cut")
 }
 
-/// How far the head of a reply is.
+/// The state of a reply's head.
 enum Head {
     Recorded,
-    /// Nothing of the reply is recorded yet, nor sent.
+    /// The head is not recorded, and nothing of the reply is sent.
     Waits,
-    /// Nothing of it is sent.
+    /// The reply is refused, and nothing of it is sent.
     Refused(Denied),
 }
 
@@ -211,23 +213,24 @@ pub struct Through {
     decoder: Option<Decoder>,
     guard: ReplyGuard,
     end: Pin<Box<dyn Future<Output = SessionEnd> + Send>>,
-    /// Each piece is recorded as it comes, for streams of events that people follow live.
+    /// Whether each piece is recorded as it comes, for event streams that are followed live.
     live: bool,
-    /// Nothing can lengthen or shorten it.
+    /// The length, if nothing can change it.
     length: Option<u64>,
-    /// Of a body whose length the target has told. One without a length may be a stream whose next piece is hours away.
+    /// Set if the target announced the length. A body without a length may be a stream whose next piece is
+    /// hours away.
     sending: Option<Sending>,
     trailers: Option<HeaderMap>,
     drained: bool,
     ended: bool,
     decoded: Vec<u8>,
-    /// What came out first, as long as the client has not asked for it.
+    /// The first frame, until the client asks for it.
     first: Option<Result<Frame<Bytes>, Cut>>,
     head: Head,
 }
 
 impl Through {
-    /// Puts the guard, whose body has begun, between the target's body and the client.
+    /// Wraps the target's body. The guard's body has begun.
     pub fn new(
         from: Incoming,
         decoder: Option<Decoder>,
@@ -254,12 +257,13 @@ impl Through {
         }
     }
 
-    /// Records the reply's head before the client has it. If it `waits`, then a moment for the first piece before that, so that a body
-    /// that cannot be passed on from its beginning is refused with a status, not cut. One that is there whole by then is recorded as complete: that
-    /// tells of the target's reply, and not what of it the client took.
+    /// Records the reply's head before the client gets it. If it `waits`, it first waits briefly for the
+    /// first piece, so that a body that cannot be passed on from its beginning is refused with a status
+    /// instead of being cut. A body that is complete by then is recorded as complete: that describes the
+    /// target's reply, not how much of it the client took.
     ///
     /// # Errors
-    /// The client gets nothing of it, and that is what is recorded.
+    /// The reply is refused, and recorded as such; the client gets nothing of it.
     pub async fn begin(&mut self, head: String, waits: bool) -> Result<(), Denied> {
         if waits {
             self.head = Head::Waits;
@@ -412,7 +416,8 @@ impl Through {
         self.guard.record(EventKind::HttpChunk, Direction::S2c, data)
     }
 
-    /// Ends the body early: the client's is cut, or, as long as it has nothing, the reply `refused`.
+    /// Ends the body early: the client's body is cut; if the client has nothing yet, the reply becomes
+    /// `refused`.
     fn cut(&mut self, end: &str, why: &'static str, refused: Denied) -> Cut {
         self.ended = true;
         if !matches!(self.head, Head::Recorded) {
@@ -443,7 +448,7 @@ impl Body for Through {
 
 impl Drop for Through {
     fn drop(&mut self) {
-        // What has not begun, the guard itself says to have failed.
+        // If the body has not begun, the guard records the failure.
         if !self.ended && matches!(self.head, Head::Recorded) {
             self.cut("client_gone", "the client went away", broken_off());
         }

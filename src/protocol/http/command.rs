@@ -1,4 +1,4 @@
-//! From a request's head and body to the command that is judged. What could be read in two ways is refused, never guessed.
+//! Turns a request's head and body into the command that is judged. Anything ambiguous is refused.
 
 use http::HeaderMap;
 use http::Method;
@@ -23,7 +23,7 @@ use crate::protocol::web::request::bad;
 use crate::protocol::web::request::folded;
 use crate::transport::media::media_type;
 
-/// Headers that ask a server to take another method than the one that was judged.
+/// Headers that ask a server to use another method than the one that was judged.
 const METHOD_OVERRIDES: [&str; 8] = [
     "http-method-override",
     "method-override",
@@ -35,7 +35,8 @@ const METHOD_OVERRIDES: [&str; 8] = [
     "x-override-method",
 ];
 
-/// The command of a request with this method, path below the connection, query and headers; its arguments are not read yet.
+/// Builds the command from method, path below the connection, query and headers; its arguments are not read
+/// yet.
 pub fn command(
     method: &Method,
     rest: &str,
@@ -62,12 +63,14 @@ pub fn command(
     })
 }
 
-/// Whether a header is one of [`METHOD_OVERRIDES`], also with `_` in place of `-`, which many servers take for the same.
+/// Returns whether a header is one of [`METHOD_OVERRIDES`], also with `_` in place of `-`, which many servers
+/// treat alike.
 fn overrides_method(name: &str) -> bool {
     name.starts_with(['x', 'h', 'm']) && METHOD_OVERRIDES.contains(&&*folded(name))
 }
 
-/// `Connection` may name what goes no further than one hop, but not what the body is or whom it is for: that was judged, and must arrive.
+/// Checks `Connection`: it may list hop-by-hop headers, but not those that describe the body or its
+/// addressee. They were judged and must reach the target.
 fn check_connection(headers: &HeaderMap) -> Result<(), Denied> {
     let judged = |name: &str| {
         ["content-", "if-", "accept"].iter().any(|family| name.starts_with(family))
@@ -98,7 +101,7 @@ fn classify(method: &Method, upgrade: bool) -> Result<Class, Denied> {
     })
 }
 
-/// A query passes as it is, but holds no token and no method of its own.
+/// Checks a query. It is passed unchanged, but must not contain a token or a method.
 fn check_query(query: &str) -> Result<(), Denied> {
     for pair in query.split(['&', ';']) {
         let name = pair.split('=').next().unwrap_or_default();
@@ -122,8 +125,8 @@ fn check_query(query: &str) -> Result<(), Denied> {
     if decoded.contains(&0) { Err(bad("a NUL in the query")) } else { Ok(()) }
 }
 
-/// Whether a character stands for itself in a path, encoded or not: the unreserved ones, and those sub-delimiters that no server
-/// reads in another way (RFC 3986, sections 2.3 and 3.3).
+/// Returns whether a character means the same in a path, encoded or not: the unreserved ones, and those
+/// sub-delimiters that no server interprets (RFC 3986, sections 2.3 and 3.3).
 const fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
@@ -145,12 +148,12 @@ const fn is_plain(byte: u8) -> bool {
         )
 }
 
-/// The one form of a path that policies judge, the recording keeps and the target gets: percent-encoding with one spelling, no empty and no
-/// dot segments. It starts with `/`.
+/// Returns the canonical form of a path, which is judged, recorded and sent: one spelling of
+/// percent-encoding, no empty segments and no dot segments. It starts with `/`.
 ///
 /// # Errors
-/// Encoded slashes, backslashes, dots of a dot segment, NUL and other control characters; `;` parameters; double encoding; bytes that are not UTF-8;
-/// a path that climbs above its connection.
+/// The path has encoded slashes, backslashes, encoded dot segments, NUL or other control characters, `;`
+/// parameters, double encoding, or bytes that are not UTF-8, or it climbs above its connection.
 pub fn canonical_path(rest: &str) -> Result<String, Denied> {
     if is_canonical(rest) {
         return Ok(rest.to_owned());
@@ -188,7 +191,7 @@ pub fn canonical_path(rest: &str) -> Result<String, Denied> {
     Ok(path)
 }
 
-/// Whether a path surely is in its one form already, as most are.
+/// Returns whether a path is certainly canonical already, as most are.
 fn is_canonical(rest: &str) -> bool {
     let bytes = rest.as_bytes();
     bytes.first() == Some(&b'/')
@@ -207,7 +210,8 @@ fn canonical_segment(segment: &str) -> Result<String, Denied> {
     let mut out = String::with_capacity(segment.len());
     let mut raw = segment.as_bytes().iter();
     for (at, &byte) in decoded.iter().enumerate() {
-        // Whether this byte was written with a percent sign; for `+` that makes a difference to some servers, so it stays as it came.
+        // Whether this byte was percent-encoded. Some servers treat an encoded `+` differently, so it stays
+        // as it was sent.
         let encoded = raw.next() == Some(&b'%');
         if encoded {
             raw.nth(1);
@@ -236,10 +240,11 @@ fn canonical_segment(segment: &str) -> Result<String, Denied> {
     Ok(out)
 }
 
-/// The arguments in a body that was read whole.
+/// Reads the arguments from a whole body.
 ///
 /// # Errors
-/// A JSON body with two readings: duplicate members, a byte order mark, more than one value, too deep.
+/// A JSON body is ambiguous: it has duplicate members, a byte order mark, more than one value, or is too
+/// deep. Also if the body asks for another method.
 pub fn args(headers: &HeaderMap, body: &[u8]) -> Result<Args, Denied> {
     if body.is_empty() {
         return Ok(Args::Absent);
@@ -261,7 +266,7 @@ pub fn args(headers: &HeaderMap, body: &[u8]) -> Result<Args, Denied> {
     }
     if essence == "application/x-www-form-urlencoded" {
         if looks_like_none(body) {
-            // The target may go by its looks: an argument in there would be seen by it, and by no policy.
+            // The target may go by the body's look, and would see an argument that no policy has seen.
             return Err(bad(NO_FORM).because("form"));
         }
         return Ok(Form::read(body).map_or(Args::Unreadable, Args::Form));
@@ -280,7 +285,8 @@ pub fn check_overrides(headers: &HeaderMap, body: &[u8]) -> Result<(), Denied> {
     if is_form(headers) && Form::read(body).is_none() {
         return Err(bad("a form that cannot be read").because("form"));
     }
-    // Some frameworks take any body for JSON that looks like it, and are lenient with it: what cannot be looked through may ask, too.
+    // Some frameworks parse any body that looks like JSON, and leniently: one that cannot be checked may ask
+    // for another method, too.
     if is_form(headers) && looks_like_object(body) {
         let seen = if body.contains(&0) { Err(UTF_16) } else { Watch::of_json().sees_whole(body) };
         seen.map_err(|why| bad(why).because("method_override"))?;
@@ -288,33 +294,34 @@ pub fn check_overrides(headers: &HeaderMap, body: &[u8]) -> Result<(), Denied> {
     Ok(())
 }
 
-/// What is told of a form that looks like something else, where a policy looks into it.
+/// The refusal of a form that looks like something else, if a policy needs its arguments.
 const NO_FORM: &str = "a body that is labelled a form and looks like none, and a policy looks into it: say what it is, \
                        with curl -H 'Content-Type: application/json'";
 
-/// What is told of one that looks like JSON in another coding than UTF-8.
+/// The refusal of a form that looks like JSON in UTF-16 or UTF-32.
 const UTF_16: &str = "a body that is labelled a form and holds NUL bytes";
 
-/// Whether a form looks like JSON or XML: a name that begins so is written with percent signs.
+/// Returns whether a form looks like JSON or XML. A field name that really begins so is percent-encoded.
 fn looks_like_none(form: &[u8]) -> bool {
     matches!(first_sign(form), Some(b'{' | b'[' | b'"' | b'<'))
 }
 
-/// Whether a form looks like an object of JSON, the only thing in which a name could ask for something: no name of a form ends before a quote or
-/// colon of it does.
+/// Returns whether a form looks like a JSON object, the only kind of JSON in which a member could ask for
+/// another method: no field name ends (with `=`) before the first quote or colon.
 fn looks_like_object(form: &[u8]) -> bool {
     let sign = form.iter().find(|byte| matches!(byte, b'=' | b'"' | b'\'' | b':'));
     first_sign(form) == Some(b'{') && sign != Some(&b'=')
 }
 
-/// The first byte that is no space; byte order marks and the NUL bytes of UTF-16 do not count.
+/// Returns the first byte that is no white space, byte order mark, or NUL (as in UTF-16).
 fn first_sign(form: &[u8]) -> Option<u8> {
     let marks: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];
     let text = marks.iter().find_map(|mark| form.strip_prefix(*mark)).unwrap_or(form);
     text.iter().find(|byte| !byte.is_ascii_whitespace() && **byte != 0).copied()
 }
 
-/// Whether the body is a form: it is read whole before it goes on, since one field of it may change what the request is.
+/// Returns whether the body is a form. It is read whole before it is sent, since one field of it may change
+/// what the request is.
 pub fn is_form(headers: &HeaderMap) -> bool {
     let types = headers.get_all(header::CONTENT_TYPE).iter();
     types.map(http::HeaderValue::as_bytes).any(|value| begins(value, b"application/x-www-form-urlencoded"))

@@ -1,4 +1,4 @@
-//! One request from its head to its reply: the turns of the pipeline in HTTP's words.
+//! One request from its head to its reply: the steps of the pipeline applied to HTTP.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -46,7 +46,8 @@ use crate::protocol::web::tags::Tags;
 use crate::protocol::web::upstream;
 use crate::transport::listen::OpenStreams;
 
-/// A request body up to this length is read before the command is recorded, so that the recording has it in one piece.
+/// A request body up to this length is read before the command is recorded, so that it is recorded in one
+/// piece.
 const READ_FIRST: u64 = 64 << 10;
 
 /// Answers requests on connections to HTTP APIs.
@@ -56,7 +57,7 @@ pub struct HttpApp {
 }
 
 impl HttpApp {
-    /// An app. `open` counts the streams that are handed over to a WebSocket.
+    /// Creates an app. `open` counts the streams that are handed over to a WebSocket.
     pub fn new(gate: Gate, open: OpenStreams) -> Self {
         Self { gate, open }
     }
@@ -128,7 +129,7 @@ async fn run(
     let record = recorded.command(&judged.command, text.as_deref());
     let (body, sent) = outgoing_body(body, whole, &exchange, &head.headers);
     let outgoing = Outgoing { method: head.method.clone(), path, query, headers, body };
-    // One watch for the way there and back: to make one is cheap, to wait on one is not.
+    // One watch for the request and the reply: creating one is cheap, waiting on one is not.
     let mut end = std::pin::pin!(exchange.end_watch().wait());
     let permit = exchange.admit(judged, record, outgoing, held).await?;
     let (answered, guard) = upstream::send(permit, sent.as_ref(), end.as_mut()).await;
@@ -141,7 +142,7 @@ async fn run(
     }
 }
 
-/// Reads as much of the request as it takes to judge it, and to hold or record it in one piece.
+/// Reads as much of the request as is needed to judge it, and to hold or record it in one piece.
 async fn judge(
     exchange: &Exchange,
     head: &Parts,
@@ -191,7 +192,8 @@ async fn judge(
     Ok((judged, whole))
 }
 
-/// The body to send: what was read whole, or the client's own stream with an eye on it.
+/// Returns the body to send: the bytes that were read whole, or the client's own stream, recorded and
+/// watched.
 fn outgoing_body(
     body: Incoming,
     whole: Option<Bytes>,
@@ -209,7 +211,7 @@ fn outgoing_body(
     }
 }
 
-/// How a request is written down.
+/// Writes the request's event.
 struct Recorded<'a> {
     version: http::Version,
     headers: &'a HeaderMap,
@@ -218,7 +220,7 @@ struct Recorded<'a> {
 }
 
 impl Recorded<'_> {
-    /// A request that could not be understood: its path as it came.
+    /// Records a request that could not be parsed, with its path as it was sent.
     fn unparsed(&mut self, method: &str, path: &str) -> CommandRecord {
         self.record(method, path, "", "unknown", None)
     }
@@ -255,7 +257,7 @@ impl Recorded<'_> {
         CommandRecord { kind: EventKind::HttpRequest, data, mask }
     }
 
-    /// A body that was read whole.
+    /// Writes a body that was read whole.
     fn body(&mut self, bytes: &[u8], capture: Capture) -> String {
         let (text, notes) = body_text(self.headers, bytes, self.governed, capture);
         self.notes.merge(&notes);
@@ -263,7 +265,8 @@ impl Recorded<'_> {
     }
 }
 
-/// A request's body as the recording has it: masked where the connection is, withheld where that cannot be done.
+/// Writes a request's body for the recording: masked on a masked connection, withheld if that is not
+/// possible.
 pub(super) fn body_text(
     headers: &HeaderMap,
     bytes: &[u8],

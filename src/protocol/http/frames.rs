@@ -1,4 +1,5 @@
-//! Frames of a WebSocket (RFC 6455, section 5): read beside the bytes that pass, for the recording, and cleared ([`FrameClearer`]).
+//! WebSocket frames (RFC 6455, section 5): parsed as they pass, for the recording, and cleared of the
+//! credential ([`FrameClearer`]).
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
@@ -16,17 +17,17 @@ const KEPT: usize = 64 << 10;
 pub struct SeenFrame {
     /// `text`, `binary`, `continuation`, `close`, `ping`, `pong`.
     pub kind: &'static str,
-    /// Its payload, unmasked, up to a bound.
+    /// The unmasked payload, up to a bound.
     pub payload: Vec<u8>,
     /// The length of the whole payload.
     pub length: u64,
 }
 
-/// The bytes are no frames.
+/// The bytes are not valid frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
 
-/// Follows one side of a WebSocket.
+/// Follows one direction of a WebSocket.
 #[derive(Debug)]
 pub struct FrameReader {
     from_client: bool,
@@ -35,17 +36,17 @@ pub struct FrameReader {
 }
 
 impl FrameReader {
-    /// A reader at the start of one side. A client's frames are masked, a server's are not.
+    /// Creates a reader at the start of one direction. A client's frames are masked, a server's are not.
     pub fn new(from_client: bool) -> Self {
         Self { from_client, head: Vec::new(), frame: None }
     }
 
-    /// Whether the next byte begins a frame.
+    /// Returns whether the next byte begins a frame.
     pub fn is_between(&self) -> bool {
         self.head.is_empty() && self.frame.is_none()
     }
 
-    /// Reads on; gives the frames that are complete now.
+    /// Reads more bytes; returns the frames completed by them.
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<Vec<SeenFrame>, Malformed> {
         let mut complete = Vec::new();
         loop {
@@ -82,18 +83,18 @@ impl FrameReader {
     }
 }
 
-/// The head of a frame.
+/// The header of a frame.
 #[derive(Debug, Clone, Copy)]
 struct Head {
     kind: &'static str,
     ends_message: bool,
     length: u64,
-    /// What its payload is masked with; zeros change nothing.
+    /// The masking key; zeros if there is none.
     key: [u8; 4],
 }
 
 impl Head {
-    /// Reads a head; `None` while it is not complete.
+    /// Parses a header; `None` while it is incomplete.
     fn parse(bytes: &[u8], from_client: bool) -> Result<Option<Self>, Malformed> {
         let (Some(&first), Some(&second)) = (bytes.first(), bytes.get(1)) else { return Ok(None) };
         let kind = match first & 0x0f {
@@ -106,7 +107,7 @@ impl Head {
             _ => return Err(Malformed),
         };
         let masked = second & 0x80 != 0;
-        // No extension was agreed on, so the reserved bits mean nothing.
+        // No extension was negotiated, so the reserved bits must be zero.
         if first & 0x70 != 0 || masked != from_client {
             return Err(Malformed);
         }

@@ -1,4 +1,5 @@
-//! A command that people must approve: the digest that binds their word to its bytes, and the text they read.
+//! HTTP requests that need approval: the digest that binds an approval to the exact bytes, and the approval
+//! text.
 
 use std::fmt::Write;
 
@@ -13,7 +14,8 @@ use crate::pipeline::Held;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::http::back;
 
-/// Headers that name one attempt, not the command: a held command is sent without them, so that the same request sent again is the same.
+/// Headers that identify one attempt and not the command. A held command is sent without them, so that a
+/// repeated request is identical.
 const OF_THE_ATTEMPT: [&str; 11] = [
     "b3",
     "baggage",
@@ -28,21 +30,21 @@ const OF_THE_ATTEMPT: [&str; 11] = [
     "x-request-id",
 ];
 
-/// Takes out of a held command's headers what differs from attempt to attempt.
+/// Removes the headers of a held command that differ between attempts.
 pub fn settle(headers: &mut HeaderMap) {
     for name in OF_THE_ATTEMPT {
         headers.remove(name);
     }
 }
 
-/// What the headers, as they will be sent, and the body come to.
+/// Builds the digest and the approval text from the exact headers and body that will be sent.
 pub fn held(command: &Command, headers: &HeaderMap, body: &[u8], governed: &Governed, reason: &str) -> Held {
     let mut digest = Parts::default();
     digest.add(command.class.as_str()).add(command.method()).add(command.path());
     digest.add(command.http().map_or("", |http| &http.query));
     let mut fields: Vec<(&str, &[u8])> =
         headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-    // By name only: the order of several values of one name is part of what is sent.
+    // Sorted by name only: the order of several values of one name matters.
     fields.sort_by(|one, other| one.0.cmp(other.0));
     digest.add_count(fields.len());
     for (name, value) in &fields {
@@ -76,7 +78,7 @@ pub fn held(command: &Command, headers: &HeaderMap, body: &[u8], governed: &Gove
     Held { reason, ..Held::new(digest.hex(), detail, truncated, body.len()) }
 }
 
-/// The body as approvers may read it; `None` where masked values in it could not be found.
+/// Returns the body as approvers may see it; `None` if masked values in it cannot be found.
 fn shown_body(headers: &HeaderMap, body: &[u8], governed: &Governed) -> Option<String> {
     if governed.plan.is_empty() {
         return Some(match std::str::from_utf8(body) {
@@ -88,12 +90,12 @@ fn shown_body(headers: &HeaderMap, body: &[u8], governed: &Governed) -> Option<S
     String::from_utf8(masked).ok()
 }
 
-/// A request's body with its sensitive values masked, for eyes other than the target's.
+/// Returns a request's body with its sensitive values masked, for anybody other than the target.
 pub fn masked_body(headers: &HeaderMap, body: &[u8], governed: &Governed) -> Option<Vec<u8>> {
     masked_with_notes(headers, body, governed).map(|(body, _notes)| body)
 }
 
-/// The same, with what was masked.
+/// Does the same and returns what was masked.
 pub fn masked_with_notes(headers: &HeaderMap, body: &[u8], governed: &Governed) -> Option<(Vec<u8>, Notes)> {
     if headers.contains_key(http::header::CONTENT_ENCODING) {
         return None;

@@ -1,7 +1,8 @@
-//! HTTP. A session is one principal on one connection, over however many streams; a command is one request, an upgrade to WebSocket one of its
-//! own. RFC 9110 (semantics), RFC 6455 (WebSocket).
+//! HTTP. A session is one principal on one connection, over any number of streams; a command is one request,
+//! and an upgrade to WebSocket is a command of its own. RFC 9110 (semantics), RFC 6455 (WebSocket).
 //!
-//! What is judged is the canonical path, and what is judged is what is sent. Listener and streams to targets: [`crate::protocol::web`].
+//! The canonical path is judged, and exactly what was judged is sent. The listener and the streams to targets
+//! are in [`crate::protocol::web`].
 
 mod back;
 mod body;

@@ -1,5 +1,6 @@
-//! Bodies that ask for another method than the request's own, as some frameworks let a field `_method` do. They are looked through as
-//! they pass: little is kept of what has gone by. What cannot be looked through for sure is refused.
+//! Detects bodies that ask for another method than the request's own, as some frameworks allow with a field
+//! `_method`. Bodies are checked as they pass, and little of them is kept. A body that cannot be checked
+//! reliably is refused.
 
 mod form;
 mod json;
@@ -14,22 +15,23 @@ use form::FormNames;
 use json::TopNames;
 use parts::Parts;
 
-/// What is told of a body that is refused.
+/// The refusal of a body that asks for another method.
 pub const ASKS: &str = "the body asks for another method than the request's own";
 const UNSEEN: &str = "a body whose Content-Encoding hides whether it asks for another method";
 const UNREADABLE: &str = "a body that is not what its Content-Encoding says";
-/// The name of a header that some frameworks take for a field's too.
+/// A header name that some frameworks also accept as a field.
 const HEADER: &[u8] = b"x-http-method-override";
-/// How many bytes of a name tell whether it is such a name, and whether it goes on.
+/// How many bytes of a name are needed to recognize it, and to see whether it goes on.
 const TELLING: usize = HEADER.len() + 1;
-/// How much is unpacked at a time: even of a bomb no more than a few megabytes come of it.
+/// How many compressed bytes are decompressed at a time: even a bomb yields only a few megabytes.
 const PACKED: usize = 256;
 
-/// Whether a body may go on, as far as it was seen; if not, why.
+/// Whether a body may go on so far; the error says why not.
 pub type Seen = Result<(), &'static str>;
 
-/// Whether a field or parameter of this name is what frameworks read another method from. Some of them take other names for
-/// it: PHP drops spaces before a name, writes `_` for `.` and `[`, and ends a name at a NUL or `[`; Rack drops brackets around it.
+/// Returns whether frameworks read another method from a field or parameter of this name. Some normalize
+/// names: PHP drops spaces before a name, writes `_` for `.` and `[`, and ends a name at a NUL or `[`; Rack
+/// drops brackets around it.
 pub fn is_method_field(name: &[u8]) -> bool {
     let mut telling = Name::default();
     for &byte in name {
@@ -38,12 +40,12 @@ pub fn is_method_field(name: &[u8]) -> bool {
     telling.is_method()
 }
 
-/// Whether a header's value begins with this, in whatever case.
+/// Returns whether a header's value begins with `start`, in any case.
 pub fn begins(value: &[u8], start: &[u8]) -> bool {
     value.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start))
 }
 
-/// The telling bytes of a name, without white space and brackets before it.
+/// The first bytes of a name, without white space and brackets before it.
 #[derive(Debug, Default)]
 struct Name {
     bytes: [u8; TELLING],
@@ -84,7 +86,7 @@ impl Name {
 /// Looks for such a name in a body, piece by piece.
 #[derive(Default)]
 pub struct Watch {
-    /// Why a body with these headers is refused whatever it holds.
+    /// Why a body with these headers is refused whatever it contains.
     hidden: Option<&'static str>,
     decoder: Option<Decoder>,
     form: Option<FormNames>,
@@ -93,14 +95,15 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// What to look for in a body of the type that its headers name; `None` for types from which no method is read.
+    /// Returns what to look for in a body of the type that the headers name; `None` for types from which no
+    /// method is read.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let mut watch = Self::default();
         let types = headers.get_all(header::CONTENT_TYPE);
         for value in &types {
             watch.add_type(value.as_bytes());
         }
-        // Rack takes a body for a form if nothing says what it is.
+        // Rack takes a body without a content type for a form.
         if types.iter().next().is_none() {
             watch.form = Some(FormNames::default());
         }
@@ -111,7 +114,7 @@ impl Watch {
         Some(watch)
     }
 
-    /// What to look for in JSON, whatever its headers say.
+    /// Returns a watch that looks for JSON, whatever the headers say.
     pub fn of_json() -> Self {
         Self { json: Some(TopNames::default()), ..Self::default() }
     }
@@ -127,7 +130,7 @@ impl Watch {
                 _ => self.hidden = Some("a multipart body whose boundary is not plain"),
             }
         }
-        // Frameworks take a body for JSON by these words, wherever they stand.
+        // Frameworks recognize JSON by these words anywhere in the type.
         let is_json =
             |word: &[u8]| word.eq_ignore_ascii_case(b"/json") || word.eq_ignore_ascii_case(b"+json");
         if value.windows(5).any(is_json) {
@@ -139,8 +142,9 @@ impl Watch {
         }
     }
 
-    /// Some servers unpack a body and some read it as it comes. Packed JSON is no JSON as it comes, so there it is enough to unpack; what
-    /// Brotli makes could be both.
+    /// Adds what follows from the content codings. Some servers decompress a body and some read it as it
+    /// comes. Compressed JSON is not JSON as it comes, so checking the decompressed body is enough; Brotli's
+    /// output could be both.
     fn add_codings(&mut self, headers: &HeaderMap) {
         let values = headers.get_all(header::CONTENT_ENCODING).iter();
         let codings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
@@ -159,7 +163,7 @@ impl Watch {
         }
     }
 
-    /// Looks at the next piece, before it goes on.
+    /// Checks the next piece before it is sent.
     pub fn sees(&mut self, data: &[u8]) -> Seen {
         if let Some(why) = self.hidden {
             return Err(why);
@@ -181,7 +185,7 @@ impl Watch {
         self.parts.as_mut().map_or(Ok(()), |parts| parts.sees(data))
     }
 
-    /// Looks at what is left to decide at the end, before the last piece goes on.
+    /// Checks what can only be decided at the end, before the last piece is sent.
     pub fn ends(mut self) -> Seen {
         if let Some(mut decoder) = self.decoder.take() {
             let mut plain = Vec::new();
@@ -192,14 +196,14 @@ impl Watch {
         self.parts.map_or(Ok(()), |parts| parts.ends())
     }
 
-    /// The same of a body that is there whole.
+    /// Checks a whole body.
     pub fn sees_whole(mut self, body: &[u8]) -> Seen {
         self.sees(body)?;
         self.ends()
     }
 }
 
-/// Whether a type names no charset but such in which the bytes of ASCII are ASCII: names are compared as bytes.
+/// Returns whether a content type names only charsets that extend ASCII: names are compared as bytes.
 fn extends_ascii(content_type: &[u8]) -> bool {
     const WORD: &[u8] = b"charset";
     let lower = content_type.to_ascii_lowercase();

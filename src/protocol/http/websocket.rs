@@ -1,5 +1,5 @@
-//! WebSocket (RFC 6455): the upgrade is a command of its own; afterwards the frames of both sides are recorded as they pass, and the end of the
-//! session closes them, with a word to both sides.
+//! WebSocket (RFC 6455): the upgrade is a command of its own; afterwards the frames of both directions are
+//! recorded as they pass. The end of the session closes both streams with a close frame.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -34,15 +34,16 @@ use crate::protocol::web::headers;
 use crate::protocol::web::reply;
 use crate::transport::listen::OpenStreams;
 
-/// How long one side may take to read that it is over, and to close.
+/// How long one side may take to read the close frame, and to close.
 const GOODBYE: Duration = Duration::from_millis(300);
 
-/// Whether a request asks for a WebSocket.
+/// Returns whether a request asks for a WebSocket.
 pub fn requested(headers: &HeaderMap) -> bool {
     headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// Puts the handshake back into the headers that go to the target, without extensions: compressed frames could not be recorded as they are.
+/// Adds the handshake to the headers for the target, without extensions: compressed frames could not be
+/// recorded as they are.
 pub fn offer(from: &HeaderMap, to: &mut HeaderMap) {
     to.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     to.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -57,11 +58,11 @@ pub fn offer(from: &HeaderMap, to: &mut HeaderMap) {
 pub struct Upgrade {
     /// Its stream, once it is switched.
     pub client: OnUpgrade,
-    /// The count of open streams, in which it stays.
+    /// The count of open streams, which it stays part of.
     pub open: OpenStreams,
 }
 
-/// Answers 101 and joins the two sides.
+/// Answers 101 and joins the two streams.
 pub async fn switch(
     response: Response<Incoming>,
     mut guard: ReplyGuard,
@@ -104,7 +105,7 @@ pub async fn switch(
     Ok(out)
 }
 
-/// Moves bytes both ways until one side ends, or the session does.
+/// Copies bytes both ways until one side or the session ends.
 async fn join(client: Upgraded, target: Upgraded, guard: ReplyGuard) {
     let end = guard.end_watch();
     let (mut client_in, mut client_out) = tokio::io::split(TokioIo::new(client));
@@ -132,7 +133,7 @@ async fn join(client: Upgraded, target: Upgraded, guard: ReplyGuard) {
     );
 }
 
-/// Records the end, and with which code the client is told of it, if it is.
+/// Records the end, and the close code that the client gets, if any.
 fn record_end(guard: &Mutex<ReplyGuard>, why: &str, code: Option<u16>) {
     let mut guard = guard.lock().unwrap_or_else(PoisonError::into_inner);
     let code = code.map(|code| format!(",\"close\":{code}")).unwrap_or_default();
@@ -143,8 +144,8 @@ fn record_end(guard: &Mutex<ReplyGuard>, why: &str, code: Option<u16>) {
     }
 }
 
-/// Tells one side that it is over, and waits a moment for it to close. What it still writes is read and goes nowhere: a stream that is closed
-/// with something unread in it takes along what was written last.
+/// Sends a close frame to one side, and waits a moment for it to close. Its remaining output is read and
+/// discarded: closing a stream with unread input can discard what was written last.
 async fn say_goodbye(
     from: &mut ReadHalf<TokioIo<Upgraded>>,
     to: &mut WriteHalf<TokioIo<Upgraded>>,
@@ -174,7 +175,7 @@ async fn pump(
         let Ok(count) = from.read(&mut buffer).await else { return };
         let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { return };
         let mut out = Vec::with_capacity(bytes.len());
-        // Whatever is left half-way from here on, a frame may be.
+        // From here on, an interrupted write may have left half a frame.
         side.is_whole = false;
         if step(bytes, side, guard, &mut out).is_err() || to.write_all(&out).await.is_err() {
             return;
@@ -197,14 +198,14 @@ impl Clear for ReplyGuard {
     }
 }
 
-/// One side's frames, as they came and as they go on.
+/// The frames of one direction, as they arrive and as they are sent.
 struct Side {
     dir: Direction,
     came: FrameClearer,
     passed: FrameReader,
-    /// All that was let go on is written.
+    /// Whether everything released so far is written.
     is_whole: bool,
-    /// A close frame was among it, behind which there are no others.
+    /// Whether a close frame was sent, after which there are no others.
     is_closed: bool,
 }
 
@@ -219,13 +220,13 @@ impl Side {
         }
     }
 
-    /// Whether who reads this side would take a close frame for one.
+    /// Returns whether a close frame can be sent in this direction now.
     fn may_close(&self) -> bool {
         self.is_whole && !self.is_closed && self.passed.is_between()
     }
 }
 
-/// Records the frames that `bytes` complete, then lets the bytes go on: what is not recorded is not sent.
+/// Records the frames that `bytes` complete, then releases the bytes: what is not recorded is not sent.
 fn step(bytes: &[u8], side: &mut Side, guard: &Mutex<ReplyGuard>, out: &mut Vec<u8>) -> Result<(), ()> {
     let mut guard = guard.lock().unwrap_or_else(PoisonError::into_inner);
     if side.dir == Direction::S2c {

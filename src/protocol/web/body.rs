@@ -1,4 +1,5 @@
-//! Bodies as hyper takes them: of a request to the target, of a reply to the client. What a protocol does with them while they pass is its own.
+//! Bodies in hyper's terms: of a request to the target, and of a reply to the client. Each protocol adds its
+//! own processing.
 
 use std::pin::Pin;
 use std::sync::atomic::AtomicBool;
@@ -18,47 +19,47 @@ use crate::domain::DenyCode;
 use crate::protocol::web::headers::is_harmless_trailer;
 use crate::protocol::web::progress;
 
-/// A body that ends before its end, on purpose: the peer must see that.
+/// The error of a body that is cut on purpose, so that the peer sees it is incomplete.
 #[derive(Debug, thiserror::Error)]
 #[error("the body was cut: {0}")]
 pub struct Cut(pub &'static str);
 
-/// How many bytes of a request's body have gone to the target, and whether the client left off before the end.
+/// How many bytes of a request's body were sent to the target, and whether the client stopped before the end.
 #[derive(Debug, Default)]
 pub struct Sent {
     bytes: AtomicU64,
     stalled: AtomicBool,
-    /// The next piece is the client's to send, and is waited for.
+    /// Whether the gateway is waiting for the client's next piece.
     awaited: AtomicBool,
 }
 
 impl Sent {
-    /// How many bytes.
+    /// Returns the number of bytes sent.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Some more have gone.
+    /// Adds to the number of bytes sent.
     pub fn add(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Whether it is the client that the target waits for.
+    /// Returns whether the target is waiting for the client's next piece.
     pub fn is_awaited(&self) -> bool {
         self.awaited.load(Ordering::Relaxed)
     }
 
-    /// Says whether the next piece is the client's to send.
+    /// Sets whether the client's next piece is awaited.
     pub fn set_awaited(&self, awaited: bool) {
         self.awaited.store(awaited, Ordering::Relaxed);
     }
 
-    /// Whether nothing came of it for too long, or it broke off.
+    /// Returns whether the body stalled or broke off.
     pub fn has_stalled(&self) -> bool {
         self.stalled.load(Ordering::Relaxed)
     }
 
-    /// Nothing came of it for too long, or it broke off.
+    /// Marks the body as stalled or broken off.
     pub fn set_stalled(&self) {
         self.stalled.store(true, Ordering::Relaxed);
     }
@@ -66,27 +67,27 @@ impl Sent {
 
 /// A request's body.
 pub enum RequestBody {
-    /// None.
+    /// No body.
     Empty,
-    /// One that was read whole.
+    /// A body that was read whole.
     Whole(Option<Bytes>),
-    /// One that passes through as the client sends it.
+    /// A body that is passed through as the client sends it.
     Through(Pin<Box<dyn Body<Data = Bytes, Error = UploadError> + Send>>),
 }
 
-/// Why a request's body does not go on.
+/// Why a request's body cannot continue.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
     /// The client broke off.
     #[error("the client broke off")]
     Client(#[source] hyper::Error),
-    /// The client sends nothing more.
+    /// The client sent nothing for too long.
     #[error("the client sends nothing more")]
     Stalled,
-    /// What the command stands on has ended.
+    /// The session or token has ended, or a lock applies.
     #[error("the session has ended")]
     Ended,
-    /// It asks for something else than what was judged, or could.
+    /// The body asks for something else than was judged, or could do so.
     #[error("the request is refused: {0}")]
     Refused(&'static str),
 }
@@ -123,7 +124,7 @@ impl Body for RequestBody {
     }
 }
 
-/// The trailers that may pass.
+/// Returns the trailers that may pass.
 pub fn harmless_trailers(trailers: &HeaderMap, rewritten: bool) -> HeaderMap {
     let passing = trailers.iter().filter(|(name, _)| is_harmless_trailer(name.as_str(), rewritten));
     passing.map(|(name, value)| (name.clone(), value.clone())).collect()
@@ -131,21 +132,21 @@ pub fn harmless_trailers(trailers: &HeaderMap, rewritten: bool) -> HeaderMap {
 
 /// A reply's body.
 pub enum ReplyBody {
-    /// None, or one that is already sent.
+    /// A whole body; `None`: no body, or it is already sent.
     Whole(Option<Bytes>),
-    /// One that passes as the target sends it, or as the gateway makes it.
+    /// A body that is passed through as the target sends it, or as the gateway produces it.
     Through(Pin<Box<dyn Body<Data = Bytes, Error = Cut>>>),
 }
 
 impl ReplyBody {
-    /// A body that is there whole.
+    /// Creates a body from bytes.
     pub fn whole(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         Self::Whole(Some(bytes).filter(|bytes| !bytes.is_empty()))
     }
 
-    /// The same in pieces of [`PIECE`], for HTTP/2: there hyper hands all that it is given to the stream at once, however little of it its
-    /// client reads.
+    /// Splits a whole body into pieces of [`PIECE`], for HTTP/2: hyper hands all it gets to the stream at
+    /// once, however little its client reads.
     #[must_use]
     pub fn in_pieces(self) -> Self {
         match self {
@@ -154,7 +155,7 @@ impl ReplyBody {
         }
     }
 
-    /// The same, which keeps `running` until it ends or nobody wants it any more. A whole body is handed over at once and keeps
+    /// Keeps `running` until the body ends or is dropped. A whole body is handed over at once and keeps
     /// nothing.
     #[must_use]
     pub fn keeping<T: Unpin + 'static>(self, running: T) -> Self {
@@ -165,10 +166,10 @@ impl ReplyBody {
     }
 }
 
-/// How much of a whole reply is handed over at once, in bytes.
+/// The size of the pieces of a whole reply, in bytes.
 const PIECE: usize = 16 << 10;
 
-/// A body that is there whole, handed over in pieces.
+/// A whole body, handed over in pieces.
 struct Pieces(Bytes);
 
 impl Body for Pieces {
@@ -190,7 +191,7 @@ impl Body for Pieces {
     }
 }
 
-/// A body, and what lives as long as it does.
+/// A body, and a value that lives as long as it does.
 struct Keeping<T> {
     body: Pin<Box<dyn Body<Data = Bytes, Error = Cut>>>,
     _running: T,
@@ -245,7 +246,7 @@ impl Body for ReplyBody {
     }
 }
 
-/// A body whose coding cannot be undone could hide anything.
+/// Returns the refusal for a reply whose content coding cannot be decoded: it could hide anything.
 pub fn undecodable(why: &'static str) -> Denied {
     Denied::new(DenyCode::UnmaskableReply, format!("the reply was withheld because {why}")).because(why)
 }

@@ -1,9 +1,9 @@
-//! Request headers that never reach a target, by what they claim. A target that stands behind a proxy of its own believes what that proxy alone should
-//! write; the gateway's clients are not that proxy.
+//! Request headers that never reach a target because of what they claim. A target behind a proxy of its own
+//! trusts headers that only that proxy should write; the gateway's clients must not be able to send them.
 
 use std::sync::LazyLock;
 
-/// What they claim, and their names. One that ends with `*` is a family.
+/// Groups of claims with their header names. A name that ends with `*` is a prefix.
 const CLAIMS: [(&str, &[&str]); 7] = [
     (
         // RFC 9110, section 7.6.1, and RFC 9113, section 8.2.2.
@@ -15,7 +15,7 @@ const CLAIMS: [(&str, &[&str]); 7] = [
             "http2-settings",
             "keep-alive",
             "max-forwards",
-            // CGI makes `HTTP_PROXY` of it.
+            // CGI turns it into `HTTP_PROXY`.
             "proxy",
             "proxy-*",
             "sec-websocket-extensions",
@@ -90,7 +90,7 @@ const CLAIMS: [(&str, &[&str]); 7] = [
         ],
     ),
     (
-        // RFC 9440, and what proxies write of their own.
+        // RFC 9440, and headers that proxies use for it.
         "which certificate the client has shown",
         &[
             "client-cert",
@@ -107,8 +107,9 @@ const CLAIMS: [(&str, &[&str]); 7] = [
         ],
     ),
     (
-        // Of proxies that sign people in: Cloudflare Access, Google IAP and Endpoints, Azure, AWS, oauth2-proxy, Authelia, authentik, Kong, APISIX,
-        // Pomerium, Vouch, Tailscale, Teleport, ngrok, App Engine, mod_auth_openidc and its like, Shibboleth, WebSEAL, SiteMinder, OAM, Kubernetes.
+        // Headers of proxies that sign users in: Cloudflare Access, Google IAP and Endpoints, Azure, AWS,
+        // oauth2-proxy, Authelia, authentik, Kong, APISIX, Pomerium, Vouch, Tailscale, Teleport, ngrok, App
+        // Engine, mod_auth_openidc and similar modules, Shibboleth, WebSEAL, SiteMinder, OAM, Kubernetes.
         "who the user is",
         &[
             "auth-user",
@@ -183,7 +184,7 @@ const CLAIMS: [(&str, &[&str]); 7] = [
     ),
 ];
 
-/// The same, sorted: names, and what those of a family begin with.
+/// The same headers, sorted: full names, and prefixes without the `*`.
 struct Lists {
     names: Vec<&'static str>,
     families: Vec<&'static str>,
@@ -200,13 +201,13 @@ static LISTS: LazyLock<Lists> = LazyLock::new(|| {
     Lists { names, families }
 });
 
-/// Whether a header of this name, with `-` where it may have been written with `_`, stays at the gateway.
+/// Returns whether a header is dropped by the gateway. `name` has `-` in place of any `_`.
 pub fn is_claim(name: &str) -> bool {
     let Lists { names, families } = &*LISTS;
     if names.binary_search(&name).is_ok() {
         return true;
     }
-    // What begins with a family stands right behind it, and no family begins with another.
+    // A name with a prefix sorts right behind it, and no prefix is a prefix of another.
     let behind = families.partition_point(|family| *family <= name);
     behind.checked_sub(1).and_then(|at| families.get(at)).is_some_and(|family| name.starts_with(family))
 }

@@ -1,26 +1,27 @@
-//! Bytes of an HTTP/1 client, checked before anything reads them: every message head and body framing has one reading, or is refused.
+//! Checks the bytes of an HTTP/1 client before anything else parses them: every message head and body framing
+//! is unambiguous, or is refused.
 //!
-//! hyper parses what passes here. This inspector is stricter than it on purpose (RFC 9112, sections 2.2, 3, 5, 6 and 11.2): what two
-//! parsers could read in two ways (request smuggling) never gets as far as a parser.
+//! hyper parses the bytes that pass. This inspector is stricter on purpose (RFC 9112, sections 2.2, 3, 5, 6
+//! and 11.2): bytes that two parsers could read in two ways (request smuggling) never reach a parser.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use memchr::memchr;
 use memchr::memmem;
 
-/// The longest line of a chunk's size, or of one trailer field, in bytes.
+/// The longest chunk size line or trailer field, in bytes.
 const MAX_LINE: usize = 8 << 10;
-/// A header field that no client may send: it marks the message that stands in for a refused one.
+/// A header field that clients may not send: it marks the message that stands in for a refused one.
 pub const STAND_IN_FIELD: &str = "hoopctl-refused";
-/// All trailer fields of one message, in bytes.
+/// The limit for all trailer fields of one message, in bytes.
 const MAX_TRAILERS: usize = 16 << 10;
 
-/// How large a message head may be.
+/// The limits on a message head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeadLimits {
     /// The whole head, in bytes. Default 64 KiB.
     pub head: usize,
-    /// How many fields. Default 100.
+    /// The number of fields. Default 100.
     pub fields: usize,
     /// The request target, in bytes. Default 16 KiB.
     pub target: usize,
@@ -35,7 +36,7 @@ impl Default for HeadLimits {
 /// Why a message is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// It breaks the grammar, or could be read in two ways.
+    /// It violates the grammar, or is ambiguous.
     Malformed(&'static str),
     /// It is larger than the limits.
     TooLarge(&'static str),
@@ -44,7 +45,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// What is wrong, in words that hold nothing of the message.
+    /// Returns a description that contains nothing of the message.
     pub const fn text(self) -> &'static str {
         match self {
             Self::Malformed(text) | Self::TooLarge(text) => text,
@@ -58,16 +59,16 @@ impl Refusal {
 pub enum Framing {
     /// Chunks, then trailers.
     Chunked,
-    /// So many bytes; 0 where there is no body.
+    /// A number of bytes; 0 if there is no body.
     Length(u64),
-    /// The stream changes its protocol after this head.
+    /// The stream switches protocols after this head.
     Upgrade,
 }
 
-/// What the head of a request says about the bytes that follow.
+/// Checks a request head and returns the framing of the body that follows.
 ///
 /// # Errors
-/// Whatever is not exactly one request head by RFC 9112, with the reason.
+/// The head is not exactly one request head by RFC 9112, or is larger than the limits.
 pub fn check_head(head: &[u8], limits: &HeadLimits) -> Result<Framing, Refusal> {
     let body = head
         .strip_suffix(b"\r\n\r\n")
@@ -86,7 +87,7 @@ pub fn check_head(head: &[u8], limits: &HeadLimits) -> Result<Framing, Refusal> 
     fields.framing(version_1_1, authority)
 }
 
-/// The lines of a head, each ended by CR LF; the last by the end.
+/// The lines of a head, each ended by CR LF, except the last.
 struct Lines<'a> {
     rest: &'a [u8],
 }
@@ -112,13 +113,13 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Whether a byte may stand in a token (RFC 9110, section 5.6.2).
+/// Returns whether a byte may be part of a token (RFC 9110, section 5.6.2).
 const fn is_token(byte: u8) -> bool {
     matches!(byte, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
         | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
 }
 
-/// Checks the request line; gives whether it is HTTP/1.1, and the authority of an absolute target.
+/// Checks the request line; returns whether it is HTTP/1.1, and the authority of an absolute target.
 fn check_request_line<'a>(line: &'a [u8], limits: &HeadLimits) -> Result<(bool, Option<&'a [u8]>), Refusal> {
     let mut parts = line.split(|&byte| byte == b' ');
     let (Some(method), Some(target), Some(version), None) =
@@ -221,7 +222,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Takes one field line apart: the name, and the value without white space around it.
+/// Splits a field line into the name and the value without surrounding white space.
 fn split_field(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     if matches!(line.first(), Some(b' ' | b'\t')) {
         return Err(Refusal::Malformed("a folded header field"));
@@ -233,14 +234,14 @@ fn split_field(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     }
     let value = value.get(1..).unwrap_or_default();
     let control = |byte: u8| (byte < 0x20 && byte != b'\t') || byte == 0x7f;
-    // All of them, without an early exit: so the compiler looks at many at once, and tokens are long.
+    // Checks all bytes without an early exit, so that the compiler can vectorize the loop: tokens are long.
     if value.iter().fold(false, |any, &byte| any | control(byte)) {
         return Err(Refusal::Malformed("a control character in a header value"));
     }
     Ok((name, value.trim_ascii()))
 }
 
-/// A length of 1 to 18 decimal digits, nothing else.
+/// Parses a length of 1 to 18 decimal digits, and nothing else.
 fn parse_length(text: &[u8]) -> Option<u64> {
     if !(1..=18).contains(&text.len()) || !text.iter().all(u8::is_ascii_digit) {
         return None;
@@ -248,7 +249,7 @@ fn parse_length(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// Where the inspector stands in the stream.
+/// The inspector's position in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Head,
@@ -263,59 +264,60 @@ enum State {
     Trailers {
         seen: usize,
     },
-    /// After the head of an upgrade: what follows is another protocol or nothing, which only the answer tells.
+    /// After the head of an upgrade: the response decides whether another protocol follows.
     Waiting,
     Opaque,
 }
 
-/// What the inspector found at the front of the bytes it was given.
+/// The result of inspecting the front of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
-    /// So many bytes are checked and may be read.
+    /// This many bytes are checked and may be read.
     Passed(usize),
     /// More bytes are needed before any may be read.
     Partial,
 }
 
-/// Follows one client's stream, message by message. Feed it what arrives; read only what it has passed.
+/// Follows one client's stream, message by message. Feed it the bytes that arrive; read only those it has
+/// passed.
 #[derive(Debug)]
 pub struct Inspector {
     state: State,
     limits: HeadLimits,
-    /// How much of a partial head was searched for its end already.
+    /// How much of a partial head was already searched for its end.
     searched: usize,
 }
 
 impl Inspector {
-    /// An inspector at the start of a stream.
+    /// Creates an inspector at the start of a stream.
     pub fn new(limits: HeadLimits) -> Self {
         Self { state: State::Head, limits, searched: 0 }
     }
 
-    /// Whether the next byte would begin a message.
+    /// Returns whether the next byte would begin a message.
     pub fn at_message_start(&self) -> bool {
         self.state == State::Head
     }
 
-    /// Whether the stream has left HTTP/1, or waits for the answer whether it does.
+    /// Returns whether the stream has switched protocols, or waits for the response that decides it.
     pub fn is_opaque(&self) -> bool {
         matches!(self.state, State::Opaque | State::Waiting)
     }
 
-    /// Whether nothing passes until it is known what the stream will be.
+    /// Returns whether nothing passes until the response decides on the upgrade.
     pub fn is_waiting(&self) -> bool {
         self.state == State::Waiting
     }
 
-    /// The answer to an upgrade was yes: from here on everything passes.
+    /// Notes that the upgrade was accepted: from here on everything passes.
     pub fn switched(&mut self) {
         self.state = State::Opaque;
     }
 
-    /// Looks at the front of `input`: the bytes not yet passed, from the same place at each call.
+    /// Inspects the front of `input`, which has to start at the first byte not yet passed.
     ///
     /// # Errors
-    /// The refusal of the message that `input` begins with or is part of. The stream cannot go on after it.
+    /// The message that `input` begins with or is part of is refused. The stream cannot continue after it.
     pub fn inspect(&mut self, input: &[u8]) -> Result<Found, Refusal> {
         let mut passed = 0_usize;
         loop {
@@ -329,7 +331,7 @@ impl Inspector {
                 }
                 State::Waiting => break,
                 State::Head => match self.head(rest) {
-                    // What stands before a bad head is another message: it passes first.
+                    // An earlier message before a bad head passes first.
                     Err(_later) if passed > 0 => break,
                     found => found?,
                 },
@@ -358,7 +360,8 @@ impl Inspector {
     }
 
     fn head(&mut self, input: &[u8]) -> Result<usize, Refusal> {
-        // A bare line feed could end a head for a laxer parser, so it must not hide in a partial head either.
+        // A bare line feed could end a head for a laxer parser, so a partial head must not contain one
+        // either.
         let from = self.searched.min(input.len()).saturating_sub(3);
         let end = memmem::find(input.get(from..).unwrap_or_default(), b"\r\n\r\n");
         let Some(end) = end.map(|end| end.saturating_add(from).saturating_add(4)) else {
@@ -437,7 +440,8 @@ impl Inspector {
     }
 }
 
-/// Refuses the start of a head that can no longer become a good one, so that a slow or lax sender does not hide behind "not complete".
+/// Refuses the start of a head that can no longer become valid, so that a slow or lax sender cannot keep it
+/// incomplete.
 fn check_partial(input: &[u8]) -> Result<(), Refusal> {
     if matches!(input.first(), Some(byte) if !is_token(*byte)) {
         return Err(Refusal::Malformed("bytes before the request line"));
@@ -529,7 +533,7 @@ mod tests {
         }
     }
 
-    /// Feeds `stream` in pieces of `size`; gives what was passed, and the refusal if there was one.
+    /// Feeds `stream` in pieces of `size`; returns what was passed, and the refusal if there was one.
     fn follow(stream: &[u8], size: usize) -> (Vec<u8>, Option<Refusal>) {
         let (mut inspector, mut held, mut passed) =
             (Inspector::new(HeadLimits::default()), Vec::new(), Vec::new());

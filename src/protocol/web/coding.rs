@@ -1,4 +1,5 @@
-//! Content codings of a reply (RFC 9110, section 8.4): undone piece by piece, so that what is inside can be read, with bounded growth.
+//! Content codings of a reply (RFC 9110, section 8.4): decoded piece by piece, with bounded growth, so that
+//! the body can be read.
 
 use std::io;
 use std::io::Write;
@@ -8,20 +9,21 @@ use http::HeaderValue;
 use http::header;
 use zstd::stream::raw::Operation;
 
-/// How much a decoded body may be larger than its encoded form, once it is past [`FREE`]: beyond it is a bomb, not a document.
+/// The largest ratio of decoded to encoded bytes once the output exceeds [`FREE`]; more than that is a
+/// decompression bomb.
 const MAX_RATIO: u64 = 200;
-/// How much may come out before the ratio counts, in bytes.
+/// How much output is free of the ratio limit, in bytes.
 const FREE: u64 = 4 << 20;
 
-/// The body is not what its coding says, or a bomb.
+/// The body does not match its coding, or is a decompression bomb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Undecodable(pub &'static str);
 
-/// A body comes in a coding, or several, that cannot be undone here.
+/// A body has an unsupported coding, or more than one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownCoding;
 
-/// Takes what comes out, up to a bound.
+/// Collects the output up to a bound.
 #[derive(Debug, Default)]
 struct Sink {
     out: Vec<u8>,
@@ -52,14 +54,14 @@ enum Kind {
     Zstd { decoder: Box<zstd::stream::raw::Decoder<'static>>, sink: Sink, complete: bool },
 }
 
-/// Undoes one coding.
+/// Decodes one content coding.
 pub struct Decoder {
     kind: Kind,
     taken: u64,
 }
 
 impl Decoder {
-    /// The decoder of a coding; `None` for one that cannot be undone here.
+    /// Returns the decoder of a coding; `None` if it is not supported.
     pub fn of(coding: &str) -> Option<Self> {
         let kind = match coding.trim().to_ascii_lowercase().as_str() {
             "br" => {
@@ -77,10 +79,10 @@ impl Decoder {
         Some(Self { kind, taken: 0 })
     }
 
-    /// What undoes the coding that a message names; `None` where it names none.
+    /// Returns the decoder for the coding that a message names; `None` if it names none.
     ///
     /// # Errors
-    /// More than one coding, or one that cannot be undone here.
+    /// There is more than one coding, or an unsupported one.
     pub fn of_headers(headers: &HeaderMap) -> Result<Option<Self>, UnknownCoding> {
         let identity = |coding: &&HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
         let mut codings = headers.get_all(header::CONTENT_ENCODING).iter().filter(|coding| !identity(coding));
@@ -98,7 +100,7 @@ impl Decoder {
         }
     }
 
-    /// Decodes the next piece: appends to `out` what comes of it.
+    /// Decodes the next piece and appends the output to `out`.
     pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Undecodable> {
         self.taken += input.len() as u64;
         let bound = FREE.saturating_add(self.taken.saturating_mul(MAX_RATIO));
@@ -117,7 +119,7 @@ impl Decoder {
         }
     }
 
-    /// Ends the body: appends the rest; an early end is an error.
+    /// Ends the body and appends the rest; a premature end is an error.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Undecodable> {
         const EARLY: Undecodable = Undecodable("it ends early");
         if self.taken == 0 {
@@ -156,7 +158,7 @@ fn run_zstd(
         if *complete && !rest.is_empty() {
             decoder.reinit()?;
         } else if rest.is_empty() && (*complete || status.bytes_written < buffer.len()) {
-            // Once more after the end of a frame would look for another one.
+            // Another call after the end of a frame would look for the next frame.
             return Ok(());
         }
     }

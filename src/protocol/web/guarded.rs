@@ -1,4 +1,5 @@
-//! A client's HTTP/1 stream behind its inspector: hyper reads only what was checked, and no peer may stall without end.
+//! A client's HTTP/1 stream behind its inspector: hyper reads only bytes that were checked, and no peer may
+//! stall forever.
 
 use std::io;
 use std::pin::Pin;
@@ -29,23 +30,24 @@ use crate::protocol::web::timer::Timer;
 
 /// How long a request head may take from its first byte.
 pub const HEAD_TIME: Duration = Duration::from_secs(10);
-/// How long a stream may rest between two requests.
+/// How long a stream may be idle between two requests.
 pub const REST_TIME: Duration = Duration::from_mins(2);
-/// How long a peer may leave a body, or the reading of a reply, without any progress.
+/// How long a peer may send nothing of a body, or read nothing of a reply.
 pub const STALL_TIME: Duration = Duration::from_mins(1);
-/// A refused client may still be sending. Closing at once would reset the stream and throw the refusal away before it is read, so the rest is
-/// read for so long, and no more than so many bytes.
+/// A refused client may still be sending. Closing at once would reset the stream and discard the refusal
+/// before it is read, so the rest is read for this long, and up to this many bytes.
 const LINGER_TIME: Duration = Duration::from_millis(500);
 const LINGER_BYTES: usize = 256 << 10;
 /// How much a client may send before its upgrade is answered.
 const WAITING_BYTES: usize = 64 << 10;
-/// How much is read at once.
+/// How much is read at a time.
 const READ: usize = 32 << 10;
-/// What hyper reads in place of a refused head: it carries the refusal to the one place that answers, in its turn after earlier replies.
+/// The head that hyper reads in place of a refused one: it brings the refusal to the code that answers
+/// requests, in order after earlier replies.
 const REFUSED_HEAD: &[u8] =
     b"GET /refused HTTP/1.1\r\nhost: refused\r\nhoopctl-refused: 1\r\nconnection: close\r\n\r\n";
 
-/// What the stream and the service that answers on it tell each other.
+/// The state shared by the stream and the service that answers on it.
 #[derive(Debug, Default)]
 pub struct Shared {
     answering: AtomicUsize,
@@ -54,19 +56,19 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Says that a request is being answered, until what it gives is dropped: meanwhile a silent client is no idle one. That goes
-    /// on to the end of the reply's body, which may be a stream of hours.
+    /// Notes that a request is being answered until the returned value is dropped: meanwhile a silent client
+    /// is not idle. This lasts until the end of the reply's body, which may be a stream of hours.
     pub fn answer(self: &Arc<Self>) -> Answering {
         self.answering.fetch_add(1, Ordering::Relaxed);
         Answering(Arc::clone(self))
     }
 
-    /// Says that the client's upgrade was answered with yes.
+    /// Notes that the client's upgrade was accepted.
     pub fn set_switched(&self) {
         self.switched.store(true, Ordering::Release);
     }
 
-    /// The refusal of the head that hyper was not shown, once.
+    /// Takes the refusal of a head that hyper was not shown.
     pub fn take_refusal(&self) -> Option<Refusal> {
         self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -82,26 +84,26 @@ impl Drop for Answering {
     }
 }
 
-/// The stream.
+/// A client's stream with its inspector and time limits.
 pub struct Guarded<S> {
     stream: S,
     inspector: Inspector,
     held: BytesMut,
-    /// How many bytes at the front of `held` are checked.
+    /// How many bytes at the front of `held` have passed inspection.
     passed: usize,
-    /// Once a head is refused: what is left of the stand-in.
+    /// The rest of the stand-in, once a head is refused.
     stand_in: Option<&'static [u8]>,
     shared: Arc<Shared>,
     read_limit: Timer,
     read_since: Option<Instant>,
     write_limit: Option<Pin<Box<Sleep>>>,
     write_stalls: bool,
-    /// While the stream closes: until when, and how much more, is read and thrown away.
+    /// While the stream closes: the deadline and the number of bytes up to which input is read and discarded.
     linger: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
 impl<S> Guarded<S> {
-    /// Puts an inspector before `stream`.
+    /// Wraps `stream` with an inspector.
     pub fn new(stream: S, limits: HeadLimits, shared: Arc<Shared>) -> Self {
         Self {
             stream,
@@ -128,7 +130,7 @@ impl<S> Guarded<S> {
         Ok(())
     }
 
-    /// Until when the bytes that are waited for must come.
+    /// Returns the deadline for the next bytes; `None` if there is none.
     fn read_deadline(&mut self) -> Option<Instant> {
         let since = *self.read_since.get_or_insert_with(Instant::now);
         if self.inspector.is_opaque() {
@@ -147,7 +149,7 @@ impl<S> Guarded<S> {
         let Some(deadline) = self.read_deadline() else {
             return Poll::Pending;
         };
-        // With each request the deadline moves on a little.
+        // The deadline moves on a little with each request.
         self.read_limit.poll(cx, deadline)
     }
 }
@@ -159,7 +161,7 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
         self.held.reserve(READ);
         match poll_read_into(&mut self.stream, cx, &mut self.held) {
             Poll::Ready(read) => {
-                // A head's time runs from its first byte; every other wait begins anew.
+                // A head's time runs from its first byte; any other wait starts over.
                 if !head_begun {
                     self.read_since = None;
                 }
@@ -177,7 +179,7 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
     }
 }
 
-/// One read of what there is into the spare room of `into`.
+/// Reads once into the spare capacity of `into`.
 fn poll_read_into<S: AsyncRead + Unpin>(
     stream: &mut S,
     cx: &mut Context<'_>,
@@ -199,7 +201,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
             }
             if let Some(stand_in) = &mut this.stand_in {
                 if stand_in.is_empty() {
-                    // Not the end of the stream: that would be taken for a client that left, and the refusal would never be sent.
+                    // Not the end of the stream: hyper would take that for a client that left, and never send
+                    // the refusal.
                     return Poll::Pending;
                 }
                 let (now, later) = stand_in.split_at(stand_in.len().min(buf.remaining()));
@@ -213,7 +216,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
                     continue;
                 }
                 if this.held.len() >= WAITING_BYTES {
-                    // Whoever reads on does so after the switch, and asks again then.
+                    // The reader asks again after the switch.
                     return Poll::Pending;
                 }
             }
@@ -242,7 +245,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Guarded<S> {
-    /// Ends a write that makes no progress for [`STALL_TIME`].
+    /// Fails a write that makes no progress for [`STALL_TIME`].
     fn limit_write<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.write_stalls = false;
@@ -260,7 +263,7 @@ impl<S: AsyncWrite + Unpin> Guarded<S> {
         }
     }
 
-    /// The same for bytes: while a reply is on its way to a slow client, its stream does not rest yet.
+    /// Does the same for written bytes: while a reply is on its way to a slow client, its stream is not idle.
     fn limit_bytes(
         &mut self,
         cx: &mut Context<'_>,

@@ -1,4 +1,4 @@
-//! HTTP/1.1 on one client's stream: hyper behind the guard.
+//! HTTP/1.1 on one client stream: hyper behind the guard.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -22,11 +22,11 @@ use crate::protocol::web::codec::STAND_IN_FIELD;
 use crate::protocol::web::guarded::Guarded;
 use crate::protocol::web::guarded::Shared;
 
-/// How many fields hyper allows unless told otherwise.
+/// hyper's default limit on the number of fields.
 const HYPER_FIELDS: usize = 100;
 
-/// Serves one client's stream to its end, each request by `answer`, and so each refusal of a head that hyper was not shown. When `draining` comes to an end it finishes what it has begun and
-/// closes.
+/// Serves one client stream until it closes. `answer` gets each request, and each head that was rejected
+/// before hyper saw it. When `draining` resolves, finishes what has begun and closes.
 pub(super) async fn serve<S, A, F>(
     stream: S,
     limits: HeadLimits,
@@ -52,17 +52,18 @@ where
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 shared.set_switched();
             } else if upgrades {
-                // What the client sent after its upgrade request was never looked at: the stream ends with this reply.
+                // The bytes after the client's upgrade request were never inspected, so the stream ends with
+                // this reply.
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(response.map(|body| body.keeping(answering)))
         }
     });
     let mut builder = http1::Builder::new();
-    // The guard before the stream has its own, stricter limits; hyper's own must not be the narrower ones.
+    // The guard has its own, stricter limits; hyper's limits must not be narrower.
     builder.half_close(false).keep_alive(true);
     if limits.fields > HYPER_FIELDS {
-        // hyper keeps its room for fields in one piece per message: only as much as may be used.
+        // hyper allocates its fields once per message: only as many as may be used.
         builder.max_headers(limits.fields.saturating_add(8));
     }
     let connection = builder.serve_connection(TokioIo::new(guarded), service).with_upgrades();
@@ -94,7 +95,7 @@ mod tests {
     use crate::protocol::web::body::Cut;
     use crate::protocol::web::guarded::REST_TIME;
 
-    /// A body that says nothing for a long time, and then one word.
+    /// A body that is silent for a long time and then has one piece.
     struct Slow(Pin<Box<tokio::time::Sleep>>, bool);
 
     impl Body for Slow {
@@ -114,7 +115,7 @@ mod tests {
         }
     }
 
-    /// What a client reads to the end of its stream, and how long that takes.
+    /// Returns what a client reads until its stream ends, and how long that takes.
     async fn asked(answer: impl Fn() -> ReplyBody) -> (String, Duration) {
         let (mut client, server) = tokio::io::duplex(1 << 16);
         let begun = Instant::now();
@@ -137,7 +138,7 @@ mod tests {
         let slow = || ReplyBody::Through(Box::pin(Slow(Box::pin(tokio::time::sleep(wait)), false)));
         let (read, took) = asked(slow).await;
         assert!(read.ends_with("at last\r\n0\r\n\r\n"), "{read}");
-        // And then the stream rests as any other.
+        // From then on the stream is idle like any other.
         assert!(took >= wait + REST_TIME && took < wait + REST_TIME * 2, "{took:?}");
     }
 

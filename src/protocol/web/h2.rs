@@ -1,4 +1,5 @@
-//! HTTP/2 on one client's stream: many requests at once, each of them watched for itself ([`super::progress`]).
+//! HTTP/2 on one client stream: many concurrent requests, each with its own progress limit
+//! ([`super::progress`]).
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -20,8 +21,8 @@ use crate::protocol::web::codec::HeadLimits;
 use crate::protocol::web::guarded::REST_TIME;
 use crate::protocol::web::progress::while_read;
 
-/// Serves one client's stream to its end, each request by `answer`. When `draining` comes to an end it finishes what it has begun and
-/// closes.
+/// Serves one client stream until it closes; `answer` gets each request. When `draining` resolves, finishes
+/// what has begun and closes.
 pub(super) async fn serve<S, A, F>(
     stream: S,
     limits: HeadLimits,
@@ -42,7 +43,8 @@ where
         }
     });
     let mut builder = http2::Builder::new(Here);
-    // Its own answer to a list that is too large has no words and is in no recording: up to twice the limit we give ours.
+    // hyper's own response to a header list that is too large has no text and is not recorded, so the gateway
+    // answers itself up to twice the limit.
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(100)
@@ -58,7 +60,7 @@ where
         ended = connection.as_mut() => ended,
         () = activity.rested() => {
             connection.as_mut().graceful_shutdown();
-            // What is left are ends of replies that wait to be read.
+            // What is left are ends of replies that the client has not read yet.
             tokio::time::timeout(LAST_READ, connection).await.unwrap_or(Ok(()))
         }
         () = draining => {
@@ -68,7 +70,8 @@ where
     }
 }
 
-/// Whether requests run on an HTTP/2 stream, and since when none has. Answering pings alone keeps no stream open.
+/// Counts the requests that run on an HTTP/2 stream, and notices when none has for a while. Answering pings
+/// does not keep a stream open.
 #[derive(Default)]
 struct Activity {
     running: Cell<usize>,
@@ -102,10 +105,10 @@ impl Drop for Running {
     }
 }
 
-/// How long a client of HTTP/2 of which no request runs any more may take to read what was sent.
+/// How long an HTTP/2 client without running requests may take to read what was sent.
 const LAST_READ: Duration = Duration::from_mins(10);
 
-/// Runs HTTP/2's tasks, one for each request, on this thread.
+/// Runs the HTTP/2 tasks, one for each request, on this thread.
 #[derive(Clone)]
 pub(super) struct Here;
 

@@ -1,5 +1,5 @@
-//! Which headers cross the gateway: requests lose what is the client's own or could deceive the target, replies what would lead the client
-//! around the gateway.
+//! Filters the headers that cross the gateway: requests lose headers that are the client's own or could
+//! deceive the target, replies lose headers that would lead the client around the gateway.
 
 use http::HeaderMap;
 use http::HeaderName;
@@ -17,8 +17,8 @@ use crate::protocol::web::tags::may_tell_the_body;
 use crate::protocol::web::tags::speaks_of_the_bytes;
 use crate::protocol::web::tags::translate_condition;
 
-/// Reply headers that never reach a client: what is between the target and the gateway, and what would hold for all that a browser knows
-/// under the gateway's own origin, which all connections share.
+/// Reply headers that never reach a client: hop-by-hop headers, and headers that would apply to the gateway's
+/// whole origin in a browser (cookies, HSTS, ...), which all connections share.
 const NEVER_RETURNED: [&str; 29] = [
     "alt-svc",
     "authentication-info",
@@ -50,13 +50,13 @@ const NEVER_RETURNED: [&str; 29] = [
     "x-powered-by",
     "x-sendfile",
 ];
-/// Reply headers that are an address each.
+/// Reply headers whose value is a URL.
 const LOCATIONS: [&str; 5] = ["content-location", "location", "sourcemap", "x-http-location", "x-sourcemap"];
 
 fn is_sent(name: &HeaderName, by_connection: &[String]) -> bool {
     let folded_name;
     let name = name.as_str();
-    // Servers that read `_` as `-` must not get a forbidden header under its other spelling.
+    // A server that reads `_` as `-` must not get a forbidden header under its other spelling.
     let respelled = name.contains('_');
     let name = if respelled {
         folded_name = folded(name);
@@ -64,12 +64,12 @@ fn is_sent(name: &HeaderName, by_connection: &[String]) -> bool {
     } else {
         name
     };
-    // What names the body under another spelling was not looked at as such.
+    // A header that describes the body under another spelling was not interpreted as such.
     let names_body = respelled && matches!(name, "content-type" | "content-encoding" | "content-length");
     !names_body && !is_claim(name) && !by_connection.iter().any(|listed| listed == name)
 }
 
-/// The names that the `Connection` header lists: they go no further than one hop. Its usual words name no header that would.
+/// Returns the header names that `Connection` lists: they are hop-by-hop. Its usual keywords are left out.
 fn listed(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
     let names = values.flat_map(|value| value.split(',')).map(str::trim);
@@ -77,7 +77,8 @@ fn listed(headers: &HeaderMap) -> Vec<String> {
     names.filter(|name| !usual(name)).map(str::to_ascii_lowercase).collect()
 }
 
-/// The headers that go to the target; `tags` are those that the client knows of a masked connection. With `reads_bodies` the reply must come in a form that can be read: whole and not encoded.
+/// Builds the headers for the target. `tags` are the entity tags that the client got from a masked
+/// connection. With `reads_bodies` the target is asked for a reply that can be read: whole and not encoded.
 pub fn to_target(
     headers: &HeaderMap,
     connection: &Connection,
@@ -104,7 +105,7 @@ pub fn to_target(
         out.remove(header::IF_RANGE);
     }
     if let Injection::Header { name, .. } = &connection.inject {
-        // The client's own spelling of the header that carries the credential.
+        // Other spellings of the header that carries the credential.
         let other: Vec<HeaderName> =
             out.keys().filter(|key| folded(key.as_str()) == folded(name)).cloned().collect();
         for key in other {
@@ -122,15 +123,15 @@ pub fn to_target(
     out
 }
 
-/// Whether a trailer can be taken for nothing but data: checksums, timings and the status of gRPC. With `rewritten` the body is not the
-/// sender's own bytes, and nothing may speak of those.
+/// Returns whether a trailer is pure data: checksums, timings, and the status of gRPC. With `rewritten` the
+/// body is not the sender's own bytes, and trailers that describe those bytes are not harmless.
 pub fn is_harmless_trailer(name: &str, rewritten: bool) -> bool {
     let harmless = ["grpc-", "x-checksum-", "x-trailer-"].iter().any(|family| name.starts_with(family))
         || name == "server-timing";
     harmless && !(rewritten && may_tell_the_body(name))
 }
 
-/// Announces those trailers of a message that may pass.
+/// Announces the trailers of a message that may pass.
 fn announce_trailers(from: &HeaderMap, to: &mut HeaderMap, rewritten: bool) {
     if !from.contains_key(header::TRAILER) {
         return;
@@ -149,7 +150,8 @@ fn announce_trailers(from: &HeaderMap, to: &mut HeaderMap, rewritten: bool) {
     }
 }
 
-/// Whether a reply header is one that most replies have, and that no rule of this room is about. It saves to look.
+/// Returns whether most replies have this header and no rule of this module concerns it. Saves the other
+/// checks.
 fn is_everyday(name: &HeaderName) -> bool {
     matches!(
         *name,
@@ -157,8 +159,8 @@ fn is_everyday(name: &HeaderName) -> bool {
     )
 }
 
-/// The headers of what is at an address that go to the client, cleared, masked, and leading nowhere but through the gateway. With
-/// `rewritten` the body is not the target's own bytes.
+/// Builds the reply headers for the client: cleared, masked, and with URLs that lead through the gateway.
+/// `address` is the path and query of the resource; with `rewritten` the body is not the target's own bytes.
 pub fn to_client(headers: &HeaderMap, guard: &mut ReplyGuard, address: &str, rewritten: bool) -> HeaderMap {
     let by_connection = listed(headers);
     let governed = std::sync::Arc::clone(guard.governed());
@@ -210,8 +212,8 @@ pub fn to_client(headers: &HeaderMap, guard: &mut ReplyGuard, address: &str, rew
     out
 }
 
-/// A redirect as the client can follow it: own-origin ones lead back through the gateway, those to a part of the target that the connection does not
-/// open lead nowhere.
+/// Rewrites a redirect so that the client can follow it: one to the target's own origin leads back through
+/// the gateway; `None` if it leads to a part of the target that the connection does not open.
 fn inside(value: &HeaderValue, connection: &Connection) -> Option<HeaderValue> {
     let text = value.to_str().ok()?;
     let upstream = &connection.upstream;
@@ -231,7 +233,7 @@ fn inside(value: &HeaderValue, connection: &Connection) -> Option<HeaderValue> {
             path
         }
         None if text.starts_with('/') => text,
-        // Relative to the request's own path, or another scheme altogether.
+        // Relative to the request's own path, or another scheme.
         None => return Some(value.clone()),
     };
     let below = path.strip_prefix(&*upstream.base_path)?;
@@ -239,7 +241,8 @@ fn inside(value: &HeaderValue, connection: &Connection) -> Option<HeaderValue> {
     opens.then(|| HeaderValue::from_str(&format!("/c/{}{below}", connection.name)).ok()).flatten()
 }
 
-/// Where below the connection `Location` leads, where what it is of was asked for at this path: a path and a query as they came.
+/// Returns the path and query below the connection that `Location` leads to. `asked` is the path that was
+/// requested.
 pub fn location(headers: &HeaderMap, connection: &Connection, asked: &str) -> Option<String> {
     let value = inside(headers.get(header::LOCATION)?, connection)?;
     let text = value.to_str().ok()?.split('#').next()?;
@@ -247,22 +250,22 @@ pub fn location(headers: &HeaderMap, connection: &Connection, asked: &str) -> Op
     {
         return Some(below.to_owned()).filter(|below| below.starts_with('/'));
     }
-    // Relative to the path, unless it names a scheme, a host or nothing.
+    // Relative to the path, unless it begins with a scheme or a host, or is empty.
     let first = text.split(['/', '?']).next().filter(|first| !first.is_empty() && !first.contains(':'))?;
     let (folder, _) = asked.rsplit_once('/')?;
     Some(format!("{folder}/{first}{}", text.get(first.len()..)?))
 }
 
-/// Links to the target's own origin, led back through the gateway as redirects are. Where that cannot be done for all of them, none
-/// is shown.
+/// Rewrites links to the target's own origin as redirects are; `None` if that is not possible for all of
+/// them.
 fn links_inside(value: &HeaderValue, connection: &Connection) -> Option<HeaderValue> {
     let upstream = &connection.upstream;
     let authority = upstream.authority();
     let mut text = String::new();
     for piece in value.to_str().ok()?.split_inclusive('>') {
-        // No target has a `<` in it, but a title may: the last one begins the target.
+        // No target contains a `<`, but a title may: the last one begins the target.
         match piece.strip_suffix('>').and_then(|piece| piece.rsplit_once('<')) {
-            // Some readers take what follows a `<` for a target without its `>`.
+            // Some readers take what follows a `<` for a target even without a `>`.
             None if piece.contains('<') => return None,
             None => text.push_str(piece),
             Some((before, target)) => {
@@ -278,8 +281,8 @@ fn links_inside(value: &HeaderValue, connection: &Connection) -> Option<HeaderVa
     shown(&text, connection)
 }
 
-/// When a page is to be loaded again, and what instead of it: that is led back through the gateway as a redirect is. Read as browsers
-/// read it (HTML, "shared declarative refresh steps"): `url=` and the quotes may be missing.
+/// Rewrites the URL of a `Refresh` header as a redirect. Parsed as browsers do (HTML, "shared declarative
+/// refresh steps"): `url=` and the quotes are optional.
 fn refresh_inside(value: &HeaderValue, connection: &Connection) -> Option<HeaderValue> {
     let text = value.to_str().ok()?.trim();
     let end = text.find(|next: char| !matches!(next, '0'..='9' | '.')).unwrap_or(text.len());
@@ -299,11 +302,11 @@ fn refresh_inside(value: &HeaderValue, connection: &Connection) -> Option<Header
     shown(&format!("{time}; url={}", target.to_str().ok()?), connection)
 }
 
-/// A header's value, if it does not name the target's host where an address has its host. The bare name says little, and is often the
-/// connection's own.
+/// Returns a header's value, unless it contains a URL with the target's host. The bare host name says little,
+/// and is often the connection's own.
 fn shown(text: &str, connection: &Connection) -> Option<HeaderValue> {
     let host = &*connection.upstream.host;
-    // Browsers take `\` for `/`; the brackets are those of an IPv6 address.
+    // Browsers read `\` as `/`; brackets surround an IPv6 address.
     let plain = text.to_ascii_lowercase().replace('\\', "/").replace('[', "");
     let named = plain.match_indices(host).any(|(at, _)| {
         let before = plain.get(..at).unwrap_or_default();

@@ -1,7 +1,8 @@
-//! What every protocol over HTTP shares: the listener and its guard before hyper, the headers that cross the gateway, the streams to targets,
-//! refusals. RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 9113 (HTTP/2).
+//! The parts shared by all protocols over HTTP: the listener and its guard before hyper, the headers that
+//! cross the gateway, the streams to targets, refusals. RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 9113
+//! (HTTP/2).
 //!
-//! Requests come as `/c/<connection>/<path>`. Which protocol's [`App`] answers one hangs on the connection.
+//! Requests come as `/c/<connection>/<path>`. The connection's protocol selects the [`App`] that answers.
 
 pub mod body;
 mod claims;

@@ -1,4 +1,4 @@
-//! One request to a target: what crosses, what of it hyper sends, and where the credential goes.
+//! One request to a target: the parts that are sent, and where the credential goes.
 
 use http::HeaderMap;
 use http::HeaderName;
@@ -13,7 +13,7 @@ use crate::pipeline::Credential;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::web::body::RequestBody;
 
-/// One request as it will be sent, but for the credential.
+/// One request as it will be sent, except for the credential.
 pub struct Outgoing {
     /// The method.
     pub method: Method,
@@ -27,7 +27,7 @@ pub struct Outgoing {
     pub body: RequestBody,
 }
 
-/// Puts the credential into a request.
+/// Adds the credential to a request.
 pub(super) fn put(credential: &Credential, request: &mut Request<RequestBody>) -> Result<(), Denied> {
     let (name, value) = credential.header();
     let header = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_bytes(value).ok());
@@ -42,7 +42,7 @@ pub(super) fn put(credential: &Credential, request: &mut Request<RequestBody>) -
     Ok(())
 }
 
-/// The request of it.
+/// Builds the request to send.
 pub(super) fn request(outgoing: Outgoing, governed: &Governed) -> Result<Request<RequestBody>, Denied> {
     let upstream = &governed.connection.upstream;
     let mark = if outgoing.query.is_empty() { "" } else { "?" };

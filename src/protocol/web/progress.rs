@@ -1,5 +1,6 @@
-//! Peers of HTTP/2 that make no progress. Over HTTP/1 the stream itself is watched ([`super::guarded`]); here many requests share one, so each is
-//! watched for itself: a client that sends nothing more of its body, and one that does not read its reply. Who waits for a target is not meant.
+//! HTTP/2 peers that make no progress. Over HTTP/1 the stream itself is watched ([`super::guarded`]); here
+//! many requests share one, so each is watched separately: a client that stops sending its body, and one that
+//! does not read its reply. Waiting for a target does not count.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -13,10 +14,10 @@ use tokio::time::Instant;
 use crate::protocol::web::guarded::STALL_TIME;
 use crate::protocol::web::timer::Timer;
 
-/// A piece of a reply that is larger than others may take longer: a second for so many bytes.
+/// The slowest rate for a large piece of a reply: one more second for each of this many bytes.
 const SLOWEST: usize = 4 << 10;
 
-/// Watches a body that somebody sends.
+/// Watches the progress of a body that a peer sends.
 #[derive(Default)]
 pub struct Sending {
     since: Option<Instant>,
@@ -24,12 +25,12 @@ pub struct Sending {
 }
 
 impl Sending {
-    /// A piece has come.
+    /// Notes that a piece has arrived.
     pub fn goes_on(&mut self) {
         self.since = None;
     }
 
-    /// Nothing is there now; `Ready`: and nothing has come for too long.
+    /// Called when no data is available; `Ready` if none has arrived for too long.
     pub fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let since = *self.since.get_or_insert_with(Instant::now);
         self.timer.poll(cx, since + STALL_TIME)
@@ -37,29 +38,30 @@ impl Sending {
 }
 
 tokio::task_local! {
-    /// The reply that the task sends.
+    /// The progress of the reply that the task sends.
     static READING: Rc<Reading>;
 }
 
-/// How far a client reads its reply: by when it must ask for more of it, if there is more than it has taken.
+/// The time by which a client must ask for the next piece of its reply, if it has not taken all of it.
 #[derive(Default)]
 struct Reading(Cell<Option<Instant>>);
 
-/// Says that a reply was asked for its next piece: a piece of so many bytes, or there is none yet.
+/// Notes that the next piece of a reply was requested, with its length; `None` if it is not available yet.
 pub fn piece(length: Option<usize>) {
-    // Over HTTP/1 there is none.
+    // Over HTTP/1 there is no such value.
     let _absent = READING.try_with(|reading| {
         let time = |length| STALL_TIME + Duration::from_secs((length / SLOWEST) as u64);
         reading.0.set(length.map(|length| Instant::now() + time(length)));
     });
 }
 
-/// Runs the task of one request of HTTP/2, and drops it, which resets the request's stream, where its client does not read the reply.
+/// Runs the task of one HTTP/2 request. Drops it, which resets the request's stream, if its client does not
+/// read the reply.
 pub async fn while_read(task: impl Future) {
     let reading = Rc::new(Reading::default());
     let mut timer = Timer::default();
     let mut task = std::pin::pin!(READING.scope(Rc::clone(&reading), task));
-    // Looked at after each turn of the task, which may have changed it.
+    // Checked after each poll of the task, which may have changed the deadline.
     let stalled = poll_fn(|cx| match reading.0.get() {
         Some(deadline) => timer.poll(cx, deadline),
         None => Poll::Pending,
@@ -94,7 +96,7 @@ mod tests {
     use crate::protocol::web::h2;
     use crate::protocol::web::h2::Here;
 
-    /// A reply of pieces, after pauses; its end is told.
+    /// A reply in pieces with pauses, and a flag for its end.
     struct Reply {
         pieces: usize,
         pause: Duration,
@@ -130,7 +132,7 @@ mod tests {
         }
     }
 
-    /// The reply of a gateway to a client over HTTP/2, and after how long the gateway let go of it.
+    /// Sends a reply to a client over HTTP/2; returns it, and after how long the gateway dropped it.
     async fn ask(pieces: usize, pause: Duration) -> (Response<Incoming>, Rc<Cell<Option<Duration>>>) {
         let (near, far) = tokio::io::duplex(64 << 10);
         let gone = Rc::new(Cell::new(None));
@@ -150,7 +152,7 @@ mod tests {
             hyper::client::conn::http2::handshake(Here, TokioIo::new(near)).await.unwrap();
         tokio::task::spawn_local(client);
         let reply = sender.send_request(Request::new(Empty::<Bytes>::new())).await.unwrap();
-        // The stream stays open as long as somebody may ask for more.
+        // Keeps the stream open for more requests.
         std::mem::forget(sender);
         (reply, gone)
     }

@@ -1,4 +1,4 @@
-//! What clients read when a command does not pass: `application/problem+json` (RFC 9457), one status per code.
+//! The responses to refused commands: `application/problem+json` (RFC 9457), with one status per code.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
@@ -14,14 +14,14 @@ use crate::domain::SessionId;
 use crate::domain::json::write::Object;
 use crate::protocol::web::body::ReplyBody;
 
-/// What a response of the gateway's own asks of its client: a token, or another one. (RFC 6750, section 3.)
+/// The kind of challenge in a refusal for lack of a valid token (RFC 6750, section 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Challenge {
     /// There was no token.
     Nothing,
-    /// The token is not good.
+    /// The token is not valid.
     Invalid,
-    /// The token is good, only not for this.
+    /// The token is valid, but not sufficient for this request.
     Scope,
 }
 
@@ -42,9 +42,10 @@ impl Challenge {
         }
     }
 
-    /// The challenge, with a scope to ask for and where it is told who gives tokens. (RFC 9728, section 5.1.)
+    /// Writes the challenge with the scope to ask for and the URL of the metadata that names the
+    /// authorization server (RFC 9728, section 5.1).
     pub fn with(self, scope: Option<&str>, metadata: &str) -> String {
-        // What may stand in a scope: RFC 6749, section 3.3.
+        // The characters allowed in a scope: RFC 6749, section 3.3.
         let plain =
             |scope: &&str| scope.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'));
         let scope = scope.filter(|_| self == Self::Scope).filter(plain);
@@ -54,7 +55,7 @@ impl Challenge {
     }
 }
 
-/// The status of each code, and its title.
+/// Returns the status of each code, and its title.
 pub const fn status(code: DenyCode) -> (StatusCode, &'static str) {
     match code {
         DenyCode::ApprovalDenied => (StatusCode::FORBIDDEN, "Approval denied"),
@@ -77,12 +78,12 @@ pub const fn status(code: DenyCode) -> (StatusCode, &'static str) {
     }
 }
 
-/// The status of a refusal: its code's, but for limits of size.
+/// Returns the status of a refusal: that of its code, with a few exceptions such as size limits.
 fn status_of(denied: &Denied) -> (StatusCode, &'static str) {
     match denied.audit {
         Some("body_too_large") => (StatusCode::PAYLOAD_TOO_LARGE, "Limit exceeded"),
         Some("head_too_large") => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Limit exceeded"),
-        // RFC 6750, section 3.1: the token is a good one, only not for this.
+        // RFC 6750, section 3.1: the token is valid, but not sufficient for this request.
         Some("scope") => (StatusCode::FORBIDDEN, "Unauthenticated"),
         Some("head_too_slow") => (StatusCode::REQUEST_TIMEOUT, "Bad request"),
         Some("upstream_timeout") => (StatusCode::GATEWAY_TIMEOUT, "Upstream unavailable"),
@@ -90,7 +91,7 @@ fn status_of(denied: &Denied) -> (StatusCode, &'static str) {
     }
 }
 
-/// The whole answer to a refused request.
+/// Builds the complete response to a refused request.
 pub fn problem(denied: &Denied, request: RequestId, session: Option<SessionId>) -> Response<ReplyBody> {
     let (status, title) = status_of(denied);
     let mut body = String::with_capacity(256);
@@ -127,7 +128,7 @@ pub fn problem(denied: &Denied, request: RequestId, session: Option<SessionId>) 
     response
 }
 
-/// Puts the ids of request and session on a response.
+/// Adds the ids of request and session to a response.
 pub fn name<B>(response: &mut Response<B>, request: RequestId, session: Option<SessionId>) {
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::try_from(request.to_string()) {

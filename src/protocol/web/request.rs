@@ -1,4 +1,5 @@
-//! What every request says before its protocol matters: where it came from, which connection it wants, its token; and its body, read whole.
+//! The parts of a request that do not depend on its protocol: its origin, the connection it names, its token,
+//! and reading its body whole.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -32,38 +33,40 @@ use crate::transport::strangers::Stranger;
 
 /// How long a body that is read whole may make no progress.
 const STALL: Duration = Duration::from_secs(30);
-/// How long it may take in any case, and how many bytes a second it must have come to by then.
+/// How long it may take in any case, and the rate in bytes per second that extends this time.
 const PATIENCE: Duration = Duration::from_mins(1);
 const SLOWEST: usize = 16 << 10;
-/// A body of no more than this, all of which is there when it is asked for, takes no room: to count it would cost more than it does.
+/// A body of up to this size that is available at once is not counted against the memory budget: counting
+/// would cost more than it is worth.
 const FREE: usize = 64 << 10;
 
-/// The client of a stream: a stranger until one of its requests has brought a token that is good here. Clones are one.
+/// The client of a stream: an unauthenticated peer until one of its requests has a valid token. Clones share
+/// this state.
 #[derive(Debug, Clone)]
 pub struct Visitor(Rc<RefCell<Option<Stranger>>>);
 
 impl Visitor {
-    /// One that is in the count of those that are not known.
+    /// Creates a visitor that counts as an unauthenticated peer.
     pub fn new(stranger: Stranger) -> Self {
         Self(Rc::new(RefCell::new(Some(stranger))))
     }
 
-    /// It is known from here on, and in that count no more.
+    /// Marks the peer as authenticated and removes it from the count.
     pub(super) fn known(&self) {
         self.0.take();
     }
 
-    /// Whether none of its requests has brought a good token yet.
+    /// Returns whether none of its requests has had a valid token yet.
     pub(super) fn is_stranger(&self) -> bool {
         self.0.borrow().is_some()
     }
 
-    /// Whether it is a stranger still of whose address there were too many when it came.
+    /// Returns whether it is still unauthenticated and came while its address had too many such streams.
     pub(super) fn is_shut(&self) -> bool {
         self.0.borrow().as_ref().is_some_and(|stranger| stranger.shut.is_some())
     }
 
-    /// Resolves at a time if it is shut then; else never.
+    /// Resolves at `at` if the visitor is shut then; otherwise never.
     pub(super) async fn shut_at(&self, at: Instant) {
         if self.is_shut() {
             tokio::time::sleep_until(at).await;
@@ -75,7 +78,7 @@ impl Visitor {
     }
 }
 
-/// Where a request came from, and its id.
+/// A request's id and the address it came from.
 #[derive(Debug, Clone)]
 pub struct Origin {
     /// The request's id.
@@ -84,16 +87,16 @@ pub struct Origin {
     pub source: IpAddr,
 }
 
-/// A request path, taken apart.
+/// A request path, split.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Route<'a> {
-    /// The segment after `/c/`, as it came.
+    /// The segment after `/c/`, as it was sent.
     pub connection: &'a str,
-    /// The rest, as it came: empty, or it starts with `/`.
+    /// The rest, as it was sent: empty, or beginning with `/`.
     pub rest: &'a str,
 }
 
-/// Takes `/c/<connection>/<rest>` apart; `None` for any other path.
+/// Splits `/c/<connection>/<rest>`; `None` for any other path.
 pub fn route(path: &str) -> Option<Route<'_>> {
     let below = path.strip_prefix("/c/")?;
     let end = below.find('/').unwrap_or(below.len());
@@ -101,17 +104,17 @@ pub fn route(path: &str) -> Option<Route<'_>> {
     Some(Route { connection, rest })
 }
 
-/// The refusal of a request that is wrong or has two readings.
+/// Returns the refusal of an invalid or ambiguous request.
 pub fn bad(what: &str) -> Denied {
     Denied::new(DenyCode::BadRequest, format!("the request is refused: {what}"))
 }
 
-/// A header name with `-` for `_`.
+/// Returns a header name with `-` in place of `_`.
 pub fn folded(name: &str) -> String {
     name.replace('_', "-")
 }
 
-/// Lets the request in; gives the exchange, and the path below the connection as it came.
+/// Authenticates a request; returns the exchange, and the path below the connection as it was sent.
 pub async fn enter<'a>(
     gate: &Gate,
     protocol: Protocol,
@@ -126,7 +129,8 @@ pub async fn enter<'a>(
     Ok((gate.enter(arrival).await?, rest))
 }
 
-/// What a request says of itself: the arrival, the path below the connection as it came, and what is wrong with its token.
+/// Reads the arrival from a request's head: with it, the path below the connection as it was sent, and the
+/// token or what is wrong with it.
 fn arrival<'a>(
     protocol: Protocol,
     origin: &Origin,
@@ -147,10 +151,10 @@ fn arrival<'a>(
     (arrival, route.rest, token)
 }
 
-/// Whose a request is that was refused because its caller asks too fast ([`Gate::whose`]).
+/// Identifies the caller of a request that the rate limit refused ([`Gate::whose`]).
 ///
 /// # Errors
-/// Nobody's who is let in here.
+/// The token is not valid, or the connection is not open to its principal.
 pub async fn whose(
     gate: &Gate,
     protocol: Protocol,
@@ -160,7 +164,7 @@ pub async fn whose(
     gate.whose(arrival(protocol, origin, head).0).await
 }
 
-/// The one bearer token of a request: `Ok(None)` where there is none.
+/// Returns the one bearer token of a request: `Ok(None)` if there is none.
 pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Denied> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (first, second) = (values.next(), values.next());
@@ -176,13 +180,13 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Denied> {
     Ok(Some(token.map_or("", |(_, token)| token.trim_matches(' '))))
 }
 
-/// Reads a body that must be judged or held, up to its limit; not beyond the end of what the command stands on. What is returned keeps the room
-/// that it took.
+/// Reads a body that must be judged or held, up to its limit, unless the session or token ends first. The
+/// returned bytes keep their memory reservation.
 pub async fn read_whole(body: &mut Incoming, limit: u64, exchange: &Exchange) -> Result<Bytes, Denied> {
     read_or_part(body, limit, exchange).await.map_err(|(denied, _part)| denied)
 }
 
-/// The same; with the refusal comes as much as was read.
+/// Reads the same; a refusal comes with the part that was read.
 pub async fn read_or_part(
     body: &mut Incoming,
     limit: u64,
@@ -195,7 +199,7 @@ pub async fn read_or_part(
     }
 }
 
-/// Reads into `whole`, with room to take and an end to heed.
+/// Reads into `whole` within the limits of size, memory and time, and until `end` resolves.
 async fn gather<B>(
     whole: &mut Vec<u8>,
     body: &mut B,
@@ -226,7 +230,7 @@ where
         let frame = match poll_fn(|cx| Poll::Ready(Pin::new(&mut *body).poll_frame(cx))).await {
             Poll::Ready(frame) => frame,
             Poll::Pending => {
-                // What waits for its client may do so for long, and with many others.
+                // A body that waits for its client may do so for long, together with many others.
                 room.reach(whole.capacity())?;
                 let now = Instant::now();
                 let at_latest = *began.get_or_insert(now) + time_for(whole.len());
@@ -247,7 +251,7 @@ where
             } else {
                 make_room(whole, length, told, most, room)
             };
-            // Of a refused body too, for who looks into what there is of it.
+            // Appended even if the body is refused, for callers that inspect the part that was read.
             whole.extend_from_slice(&data);
             fits?;
         }
@@ -257,7 +261,8 @@ where
     }
 }
 
-/// Makes room for `length` bytes of a body that may become `most` long, and of which its head told that it is `told` long.
+/// Reserves space for `length` bytes. `most` is the limit; `told` is the length that the head announced, if
+/// any.
 fn make_room(
     whole: &mut Vec<u8>,
     length: usize,
@@ -266,7 +271,7 @@ fn make_room(
     room: &mut BodyRoom,
 ) -> Result<(), Denied> {
     if length > whole.capacity() {
-        // So much of what a head says may be believed; a body whose length it does not say grows from its first piece on.
+        // A small announced length is trusted; a body of unknown length grows from its first piece on.
         let at_once = told.unwrap_or(0).min(FREE);
         let capacity = grown(whole.capacity().saturating_mul(2).max(at_once), length, most);
         if capacity > FREE {
@@ -277,12 +282,12 @@ fn make_room(
     Ok(())
 }
 
-/// How long a body may take of which so many bytes are there.
+/// Returns how long a body may take in total, given the bytes received so far.
 fn time_for(length: usize) -> Duration {
     PATIENCE + Duration::from_secs((length / SLOWEST) as u64)
 }
 
-/// The capacity for `length` bytes of a body that may become `most` long, where `wished` would be best.
+/// Returns the capacity for `length` bytes of a body limited to `most`, if possible `wished`.
 fn grown(wished: usize, length: usize, most: usize) -> usize {
     wished.min(most).max(length)
 }
@@ -295,7 +300,7 @@ mod tests {
     use std::convert::Infallible;
     use std::task::Context;
 
-    /// A body whose client sends so many bytes, again and again, so long after each other.
+    /// A body whose client sends `each` bytes at a time, with a pause in between.
     struct Slow {
         each: usize,
         pause: Duration,

@@ -1,4 +1,4 @@
-//! The client's side: streams in, HTTP/1.1 or HTTP/2, one service for both.
+//! The client side: streams in HTTP/1.1 or HTTP/2, one service for both.
 
 use std::net::IpAddr;
 use std::net::SocketAddr;
@@ -39,45 +39,47 @@ use crate::protocol::web::request::route;
 use crate::transport::strangers::Stranger;
 use crate::transport::stream::Stream;
 
-/// What the gateway says of itself on `/healthz`, `/readyz` and `/metrics`.
+/// The gateway's state as shown on `/healthz`, `/readyz` and `/metrics`.
 pub trait Probe: Send + Sync {
-    /// Why it cannot serve now, if it cannot: short words for an operator, no data.
+    /// Returns why the gateway cannot serve now; `None` if it can. A short text for an operator, without
+    /// data.
     fn not_ready(&self) -> Option<String>;
-    /// The metrics, in Prometheus' text format.
+    /// Returns the metrics in Prometheus' text format.
     fn metrics(&self) -> String;
 }
 
-/// A protocol over HTTP: what answers the requests on its connections.
+/// A protocol over HTTP that answers the requests on its connections.
 pub trait App {
-    /// The protocol of the connections it answers for.
+    /// Returns the protocol of its connections.
     fn protocol(&self) -> Protocol;
-    /// Answers one request below `/c/`, or on a path that it takes, whose head is within the limits.
+    /// Answers one request below `/c/`, or on a path that it takes. The head is within the limits.
     fn answer(
         &self,
         origin: Origin,
         request: Request<Incoming>,
     ) -> Pin<Box<dyn Future<Output = Response<ReplyBody>> + '_>>;
-    /// Whether a path outside of `/c/` is this protocol's own. Default: none is.
+    /// Returns whether a path outside of `/c/` belongs to this protocol. Default: none does.
     fn takes(&self, _path: &str) -> bool {
         false
     }
-    /// Where it is told who gives tokens for what is at this address below `/c/`, whatever that is, for a client that came to this `Host`.
-    /// Default: nowhere.
+    /// Returns the URL of the metadata about the authorization server for an address below `/c/`, whether or
+    /// not anything is there, for a client that used this `Host`. Default: none.
     fn metadata(&self, _uri: &Uri, _host: Option<&HeaderValue>, _tls: bool) -> Option<String> {
         None
     }
-    /// The answer to a request below `/.well-known/` that is this protocol's; it needs no token. Default: none is.
+    /// Answers a request below `/.well-known/` that belongs to this protocol; it needs no token. Default:
+    /// none does.
     fn well_known(&self, _request: &Request<Incoming>, _tls: bool) -> Option<Response<ReplyBody>> {
         None
     }
 }
 
-/// How long a stream of whose address there are too many may take until it has brought a token that is good here.
+/// How long a stream from an address with too many unauthenticated streams may take to send a valid token.
 pub const TOLD: Duration = Duration::from_secs(5);
-/// How long it may take to end after that.
+/// How long such a stream may take to end after that.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Whose stream it is.
+/// The peer of a stream.
 #[derive(Debug, Clone)]
 struct Peer {
     source: IpAddr,
@@ -90,14 +92,14 @@ pub struct WebService {
     gate: Gate,
     limits: HeadLimits,
     probe: Arc<dyn Probe>,
-    /// The first one answers, with a refusal, for connections that nobody knows.
+    /// The first one also refuses requests for unknown connections.
     apps: Vec<Box<dyn App>>,
-    /// Put on each response, for a gateway that trusts a development issuer.
+    /// Set if the gateway trusts a development issuer; marks each response.
     dev: bool,
 }
 
 impl WebService {
-    /// A service with at least one app. `dev` marks every response with `Hoopctl-Dev: 1`.
+    /// Creates a service with at least one app. `dev` marks every response with `Hoopctl-Dev: 1`.
     pub fn new(
         gate: Gate,
         limits: HeadLimits,
@@ -108,8 +110,9 @@ impl WebService {
         Self { gate, limits, probe, apps, dev }
     }
 
-    /// Serves one client's stream to its end. It is a stranger's until a request has brought a token that is good here; one that is shut has
-    /// [`TOLD`] for that. When `draining` turns true it finishes what it has begun and closes.
+    /// Serves one client stream until it closes. The peer is unauthenticated until a request has a valid
+    /// token; one that is shut has [`TOLD`] for that. When `draining` turns true, finishes what has begun and
+    /// closes.
     pub async fn serve(
         self: std::rc::Rc<Self>,
         stream: Stream,
@@ -174,7 +177,7 @@ impl WebService {
         note_end(ended.await);
     }
 
-    /// The answer to a message that hyper was not shown.
+    /// Answers a message that was rejected before hyper saw it.
     fn refused(&self, refusal: Refusal, source: IpAddr) -> Response<ReplyBody> {
         let denied = match refusal {
             Refusal::Malformed(what) => bad(what).because(what),
@@ -197,7 +200,7 @@ impl WebService {
         response
     }
 
-    /// The answer to one of whose address too many streams have brought no token.
+    /// Answers a peer whose address has too many unauthenticated streams.
     fn crowded(&self, request: &Request<Incoming>, source: IpAddr) -> Response<ReplyBody> {
         let text = "too many streams from this address have brought no token that is good here; wait until some have";
         let denied = Denied {
@@ -223,7 +226,8 @@ impl WebService {
         response
     }
 
-    /// Looks whether a stranger's request brings a token that is good here, whatever it opens. What is wrong with one is said later.
+    /// Checks whether an unauthenticated peer's request has a valid token, whatever it opens. An invalid
+    /// token is reported later.
     async fn look(&self, request: &Request<Incoming>, visitor: &Visitor) {
         if visitor.is_stranger()
             && let Ok(Some(token)) = bearer(request.headers())
@@ -264,7 +268,7 @@ impl WebService {
         response
     }
 
-    /// The protocol that takes a path outside of `/c/`.
+    /// Returns the protocol that takes a path outside of `/c/`.
     fn taker(&self, path: &str) -> Option<&dyn App> {
         self.apps.iter().find(|app| app.takes(path)).map(|app| &**app)
     }
@@ -303,8 +307,8 @@ impl WebService {
         response
     }
 
-    /// Tells who shows no token that is good here where tokens are had: whatever stands behind the name, so that nobody learns from it what
-    /// does.
+    /// Completes the challenge with where to get a token. It does not depend on whether the connection
+    /// exists, so it reveals nothing about that.
     fn challenge(
         &self,
         uri: &Uri,
@@ -320,7 +324,7 @@ impl WebService {
         }
     }
 
-    /// Limits that hold for both versions; those of HTTP/1 have been checked on its bytes already.
+    /// Checks the limits of both versions; those of HTTP/1 were checked on the raw bytes already.
     fn check(&self, request: &Request<Incoming>) -> Result<(), Denied> {
         let too_large = |what: &str| Denied::new(DenyCode::LimitExceeded, what).because("head_too_large");
         if request.headers().len() > self.limits.fields {
@@ -343,7 +347,8 @@ impl WebService {
     }
 }
 
-/// Resolves when a stream is to finish what it has begun: the gateway drains, or it is shut and has brought no good token by then.
+/// Resolves when a stream should finish: the gateway drains, or the peer is shut and has sent no valid token
+/// in time.
 async fn ending(mut draining: watch::Receiver<bool>, visitor: &Visitor, told: Instant) {
     tokio::select! {
         () = drained(&mut draining) => {}
@@ -353,7 +358,7 @@ async fn ending(mut draining: watch::Receiver<bool>, visitor: &Visitor, told: In
 
 async fn drained(draining: &mut watch::Receiver<bool>) {
     if draining.wait_for(|draining| *draining).await.is_err() {
-        // The gateway is gone; so is this thread in a moment.
+        // The gateway is gone, and so is this thread in a moment.
         std::future::pending::<()>().await;
     }
 }
@@ -364,7 +369,8 @@ fn note_end(ended: Result<(), hyper::Error>) {
     }
 }
 
-/// Whether a plain stream begins with HTTP/2's preface (prior knowledge, RFC 9113 section 3.3); `None` if it ends before that is clear.
+/// Returns whether a plain stream begins with the HTTP/2 preface (prior knowledge, RFC 9113 section 3.3);
+/// `None` if it ends before that is clear.
 async fn speaks_h2(tcp: &tokio::net::TcpStream) -> Option<bool> {
     const PREFACE: &[u8] = b"PRI * HTTP/2.0";
     let mut start = [0; PREFACE.len()];
@@ -377,12 +383,13 @@ async fn speaks_h2(tcp: &tokio::net::TcpStream) -> Option<bool> {
         if count == PREFACE.len() {
             return Some(true);
         }
-        // A peek of the same bytes returns at once: look again a little later.
+        // A peek of the same bytes returns at once, so it waits a little.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// How large a request's header list is, as HTTP/2 counts it (RFC 9113, section 6.5.2): 32 bytes for each field more than its text.
+/// Returns the size of a request's header list as HTTP/2 counts it (RFC 9113, section 6.5.2): the text and 32
+/// bytes for each field.
 fn list_size(request: &Request<Incoming>) -> usize {
     const EACH: usize = 32;
     const PSEUDO: usize = ":method:scheme:path:authority".len() + 4 * EACH;
@@ -395,7 +402,7 @@ fn list_size(request: &Request<Incoming>) -> usize {
     first.into_iter().chain(fields).sum()
 }
 
-/// An IPv4 address that came through an IPv6 socket, as IPv4.
+/// Returns an IPv4 address that came through an IPv6 socket as IPv4.
 fn canonical(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }

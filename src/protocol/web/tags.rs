@@ -1,4 +1,4 @@
-//! What a reply's headers say of the bytes before masking: entity tags are sealed, and digests go no further.
+//! Reply headers that describe the bytes before masking: entity tags are sealed, digests are dropped.
 
 use http::HeaderMap;
 use http::HeaderName;
@@ -7,7 +7,7 @@ use http::header;
 
 use crate::mask::Plan;
 
-/// Reply headers that speak of the bytes before masking.
+/// Reply headers that describe the bytes before masking.
 const OF_THE_BYTES: [&str; 9] = [
     "accept-ranges",
     "content-digest",
@@ -19,9 +19,10 @@ const OF_THE_BYTES: [&str; 9] = [
     "x-amz-meta-s3cmd-attrs",
     "x-goog-hash",
 ];
-/// The same, by family.
+/// Prefixes of such headers.
 const OF_THE_BYTES_FAMILIES: [&str; 3] = ["signature", "x-amz-checksum-", "x-checksum-"];
-/// Words of names that say what the value is: a digest of the target's own bytes would let masked values be guessed.
+/// Words in header names that stand for a digest: one of the target's own bytes would allow guessing masked
+/// values.
 const DIGESTS: [&str; 12] = [
     "checksum",
     "checksums",
@@ -36,15 +37,16 @@ const DIGESTS: [&str; 12] = [
     "sha",
     "signature",
 ];
-/// Beginnings of such words; what follows tells the kind: `sha256`, `crc64ecma`, `xxh3`.
+/// Prefixes of such words; the rest tells the kind: `sha256`, `crc64ecma`, `xxh3`.
 const DIGEST_KINDS: [&str; 8] = ["blake", "crc32", "crc64", "md4", "md5", "sha1", "sha2", "xxh"];
 
-/// Whether a header speaks of the body as it was before it was masked or unpacked.
+/// Returns whether a header describes the body as it was before masking or decompression.
 pub(super) fn speaks_of_the_bytes(name: &str) -> bool {
     OF_THE_BYTES.contains(&name) || OF_THE_BYTES_FAMILIES.iter().any(|family| name.starts_with(family))
 }
 
-/// Whether a header's name says that it may be a digest of the body, or its length. The entity tag itself is none: it is sealed.
+/// Returns whether a header's name suggests a digest of the body, or its length. `ETag` is excepted, because
+/// it is sealed.
 pub(super) fn may_tell_the_body(name: &str) -> bool {
     let word = |word: &str| {
         DIGESTS.contains(&word)
@@ -61,12 +63,13 @@ pub(super) fn may_tell_the_body(name: &str) -> bool {
 /// The entity tags of one address on a masked connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Tags<'a> {
-    /// What is masked there.
+    /// The connection's masks.
     pub plan: &'a Plan,
-    /// Path and query, as they are sent.
+    /// The path and query, as they are sent.
     pub address: &'a str,
-    /// Whether something is changed there. `If-Match` then takes the tag of any query of the path: what was looked at with `?$select=…` is one
-    /// thing with what is changed. Else that would tell whether the same is behind two queries.
+    /// Whether the request changes something. `If-Match` then accepts the tag of any query of the path: a
+    /// client may read with `?$select=…` and then change the same resource. For other requests that would
+    /// reveal whether two queries give the same.
     pub changes: bool,
 }
 
@@ -76,7 +79,7 @@ impl Tags<'_> {
     }
 }
 
-/// The entity tag of a masked body: the target's own, sealed.
+/// Seals the target's own entity tag of a masked body.
 pub(super) fn masked_tag(value: &HeaderValue, tags: Tags<'_>) -> Option<HeaderValue> {
     let (weak, own) = parts(value.as_bytes())?;
     let (path, query) = tags.parts();
@@ -84,8 +87,8 @@ pub(super) fn masked_tag(value: &HeaderValue, tags: Tags<'_>) -> Option<HeaderVa
     HeaderValue::from_str(&format!("{weak}\"{sealed}\"")).ok()
 }
 
-/// Turns entity tags that clients know back into the target's own; what this way of masking did not give out for this address matches
-/// nothing.
+/// Replaces a client's entity tags with the target's own. A tag that was not given out for this address with
+/// these masks matches nothing.
 pub(super) fn translate_condition(headers: &mut HeaderMap, name: &HeaderName, of: Tags<'_>) {
     let lines: Vec<HeaderValue> = headers.get_all(name).iter().cloned().collect();
     if lines.is_empty() {
@@ -99,12 +102,13 @@ pub(super) fn translate_condition(headers: &mut HeaderMap, name: &HeaderName, of
         }
         tags.extend_from_slice(&own_tag(tag, name, of).unwrap_or_else(|| STALE.to_vec()));
     }
-    // A condition that cannot be told must not be left out: the command would be carried out without it.
+    // A condition that cannot be translated must not be left out: the command would be carried out without
+    // it.
     let value = HeaderValue::from_bytes(&tags).unwrap_or(HeaderValue::from_static("\"hoopctl-stale\""));
     headers.insert(name, value);
 }
 
-/// Matches nothing: it must not be taken for one of the target's.
+/// An entity tag that matches nothing; the target has no such tag.
 const STALE: &[u8] = b"\"hoopctl-stale\"";
 
 fn own_tag(tag: &[u8], name: &HeaderName, of: Tags<'_>) -> Option<Vec<u8>> {
@@ -118,7 +122,7 @@ fn own_tag(tag: &[u8], name: &HeaderName, of: Tags<'_>) -> Option<Vec<u8>> {
     Some([weak.as_bytes(), b"\"", &own, b"\""].concat())
 }
 
-/// A tag's `W/`, if it has one, and what stands between its quotes.
+/// Splits a tag into its `W/`, if any, and the text between its quotes.
 fn parts(tag: &[u8]) -> Option<(&'static str, &[u8])> {
     let (weak, quoted) = tag.strip_prefix(b"W/").map_or(("", tag), |quoted| ("W/", quoted));
     Some((weak, quoted.strip_prefix(b"\"")?.strip_suffix(b"\"")?))
@@ -184,7 +188,7 @@ mod tests {
             translate_condition(&mut headers, &header::IF_MATCH, own);
             assert_eq!(headers[header::IF_MATCH], wanted, "{condition}");
         }
-        // What changes something may know the tag by another query of the path, and by no other path.
+        // A changing request may use the tag of another query of the path, but not of another path.
         for (tags, name, opens) in [
             (Tags { changes: true, ..at("/a?x") }, header::IF_MATCH, true),
             (Tags { changes: true, ..at("/a?x") }, header::IF_NONE_MATCH, false),

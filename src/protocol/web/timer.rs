@@ -7,13 +7,13 @@ use std::task::Poll;
 use tokio::time::Instant;
 use tokio::time::Sleep;
 
-/// A timer that is set anew each time without touching the runtime's: one that is set too early costs a look when it fires, to set it anew
-/// each time costs more than that.
+/// A timer that can be moved to a later time without touching the runtime's timer: checking again when it
+/// fires too early is cheaper than resetting it each time.
 #[derive(Default)]
 pub(super) struct Timer(Option<Pin<Box<Sleep>>>);
 
 impl Timer {
-    /// Whether it is past `deadline`; if not, the task is woken then.
+    /// Returns whether `deadline` has passed; if not, wakes the task then.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         if sleep.deadline() > deadline {

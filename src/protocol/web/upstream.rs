@@ -1,4 +1,5 @@
-//! The target's side: streams kept open per thread, the credential put in, and the only place where a permit becomes bytes.
+//! The target side: streams kept open per thread, the credential added, and the only place where a permit
+//! becomes bytes.
 
 use std::cell::Cell;
 use std::cell::RefCell;
@@ -40,11 +41,11 @@ use crate::protocol::web::request::bad;
 use crate::transport::dial::dial;
 use crate::transport::tls;
 
-/// How long a stream may lie idle before it is not used again: shorter than most targets' own limit.
+/// How long an idle stream is reused: shorter than most targets' own limit.
 const IDLE: Duration = Duration::from_secs(30);
 /// How many idle streams one thread keeps to one target.
 const KEPT: usize = 256;
-/// How often a thread looks for streams that it keeps to no purpose.
+/// How often a thread looks for streams that it no longer needs.
 const SWEEP: Duration = Duration::from_secs(5);
 
 /// The idle streams of one thread to one target.
@@ -52,13 +53,13 @@ struct Pool {
     governed: Arc<Governed>,
     tls: Option<Arc<rustls::ClientConfig>>,
     h1: Vec<(http1::SendRequest<RequestBody>, Instant)>,
-    /// Shared by all requests; since when it was last taken for one.
+    /// Shared by all requests; with the time of its last use.
     h2: Option<(http2::SendRequest<RequestBody>, Instant)>,
 }
 
 impl Pool {
-    /// Drops the streams that are closed, and those that have been idle for too long. Requests that still run on one of HTTP/2 end
-    /// undisturbed: it closes itself after the last.
+    /// Drops streams that are closed or have been idle for too long. Requests still running on an HTTP/2
+    /// stream are not disturbed: it closes itself after the last.
     fn drop_old(&mut self) {
         self.h1
             .retain(|(sender, since)| !sender.is_closed() && (since.elapsed() < IDLE || !sender.is_ready()));
@@ -70,7 +71,7 @@ thread_local! {
     static POOLS: RefCell<HashMap<ConnectionName, Pool, ahash::RandomState>> = RefCell::default();
 }
 
-/// Runs the tasks of HTTP/2 on the thread that has the stream.
+/// Runs the HTTP/2 tasks on the thread that owns the stream.
 #[derive(Clone)]
 struct Here;
 
@@ -89,8 +90,8 @@ enum Sender {
     H2(http2::SendRequest<RequestBody>),
 }
 
-/// Sends a permitted command; gives the target's response head, and always the guard that everything that comes back must pass.
-/// `end` resolves when what the command stands on has ended.
+/// Sends a permitted command. Returns the target's response head, and always the guard that the reply must
+/// pass. `end` resolves when the session or token ends or a lock applies.
 pub async fn send(
     permit: Permit<Outgoing>,
     sent: Option<&Arc<Sent>>,
@@ -101,8 +102,8 @@ pub async fn send(
     (answered, guard)
 }
 
-/// Sends what the gateway itself has to say in an exchange that was permitted, such as an answer to the target's own question. What
-/// the target replies to it is thrown away.
+/// Sends a message of the gateway's own within a permitted exchange, such as an answer to the target's
+/// request. The target's reply is discarded.
 pub fn send_own(outgoing: Outgoing, guard: &ReplyGuard) -> impl Future<Output = Result<(), Denied>> + use<> {
     let reach = Reach::of(guard);
     let end = guard.end_watch();
@@ -116,8 +117,8 @@ pub fn send_own(outgoing: Outgoing, guard: &ReplyGuard) -> impl Future<Output = 
     }
 }
 
-/// The way to the target of a command that was permitted, with the credential that went along: what belongs to the same conversation goes
-/// the same way. Cheap to clone.
+/// The target of a permitted command, with the credential that was sent: other messages of the same
+/// conversation use both. Cheap to clone.
 #[derive(Clone)]
 pub struct Reach {
     governed: Arc<Governed>,
@@ -131,25 +132,27 @@ impl std::fmt::Debug for Reach {
 }
 
 impl Reach {
-    /// The way that the guarded command went: with no credential before it was asked for ([`ReplyGuard::credential`]).
+    /// Returns the target and credential of the guarded command. There is no credential before
+    /// [`ReplyGuard::credential`] was called.
     pub fn of(guard: &ReplyGuard) -> Self {
         Self { governed: Arc::clone(guard.governed()), credential: guard.sent_credential() }
     }
 
-    /// The connection.
+    /// Returns the connection.
     pub fn governed(&self) -> &Arc<Governed> {
         &self.governed
     }
 
-    /// The credential.
+    /// Returns the credential.
     pub fn credential(&self) -> Option<&Arc<Credential>> {
         self.credential.as_ref()
     }
 
-    /// Sends a request, whose URI is its path and query at the target. Redirects are answers like others.
+    /// Sends a request whose URI is its path and query at the target. Redirects are not followed.
     ///
     /// # Errors
-    /// The target is not reached, or does not answer within `limits.response`, which begins anew as long as the body makes progress.
+    /// The target cannot be reached, or does not answer within `limits.response`, which starts over while the
+    /// request's body makes progress.
     pub async fn send(
         &self,
         request: Request<RequestBody>,
@@ -158,7 +161,7 @@ impl Reach {
         self.try_send(request, sent, &Cell::new(false)).await
     }
 
-    /// The same; `went` is true as long as something of it may have gone out, as is [`Denied::sent`].
+    /// Sends a request; sets `went` while some of it may have been sent, like [`Denied::sent`].
     async fn try_send(
         &self,
         mut request: Request<RequestBody>,
@@ -174,7 +177,7 @@ impl Reach {
             .map_err(|denied| if sent.is_some_and(|sent| sent.has_stalled()) { left_off() } else { denied });
         answered.map_err(|denied| {
             if denied.audit == Some("upstream_timeout") {
-                // A stream on which nothing comes back is not used again.
+                // A stream that does not answer is not used again.
                 pool(&self.governed, |pool| pool.h2 = None);
             }
             if went.get() { denied.after_sending() } else { denied }
@@ -188,7 +191,7 @@ async fn exchange(
     sent: Option<&Arc<Sent>>,
     mut end: Pin<&mut impl Future<Output = SessionEnd>>,
 ) -> Result<Response<Incoming>, Denied> {
-    // Mostly it is at hand: then nobody waits, and nothing can end meanwhile.
+    // Usually cached, so `biased` polls it first and the end watch costs nothing.
     tokio::select! {
         biased;
         credential = guard.credential() => credential?,
@@ -207,12 +210,12 @@ async fn exchange(
     }
 }
 
-/// The client did not send all of its body.
+/// Returns the refusal for a client that did not send all of its body.
 fn left_off() -> Denied {
     bad("its body stalled or broke off").because("body")
 }
 
-/// Waits for the response head; the limit begins anew as long as the request's body makes progress.
+/// Waits for the response head; the limit starts over while the request's body makes progress.
 async fn within(
     answer: impl Future<Output = Result<Response<Incoming>, Denied>>,
     limit: Duration,
@@ -221,7 +224,7 @@ async fn within(
     let mut answer = std::pin::pin!(answer);
     let mut seen = 0;
     let mut wait = limit;
-    // Most targets have answered before a timer of one's own is worth its price.
+    // Most targets answer before a separate timer is worth its cost.
     if limit > BRIEF {
         let began = Instant::now();
         tokio::select! {
@@ -236,7 +239,7 @@ async fn within(
             Err(_elapsed) => {
                 let now = sent.map_or(0, |sent| sent.bytes());
                 if now == seen && sent.is_some_and(|sent| sent.is_awaited()) {
-                    // A target that waits for a client is not to blame, and its streams are good.
+                    // The target waits for the client, so it is not to blame, and its streams can be reused.
                     return Err(left_off());
                 }
                 if now == seen {
@@ -254,8 +257,8 @@ async fn within(
     }
 }
 
-/// Sends a request on an idle stream, or on a new one. A stream that turns out to be closed before anything of the request was written is
-/// passed over; a request of which a byte may have gone out is never sent twice.
+/// Sends a request on an idle stream, or on a new one. If a stream turns out to be closed before anything was
+/// written, the next one is tried; a request of which a byte may have been sent is never sent twice.
 async fn deliver(
     mut request: Request<RequestBody>,
     governed: &Arc<Governed>,
@@ -288,9 +291,9 @@ async fn deliver(
 }
 
 enum Failed {
-    /// Nothing went out: here it is again.
+    /// Nothing was sent; returns the request.
     Unsent(Box<Request<RequestBody>>),
-    /// It may have gone out.
+    /// It may have been sent.
     Lost,
 }
 
@@ -338,7 +341,7 @@ fn unavailable(detail: &'static str) -> Denied {
     Denied::new(DenyCode::UpstreamUnavailable, detail)
 }
 
-/// Gives the pool of a connection to `with`; a pool of an older form of the connection is thrown away first.
+/// Calls `with` on the pool of a connection; a pool of an older version of the connection is discarded first.
 fn pool<T>(governed: &Arc<Governed>, with: impl FnOnce(&mut Pool) -> T) -> T {
     POOLS.with_borrow_mut(|pools| {
         let name = governed.connection.name.clone();
@@ -354,8 +357,8 @@ fn pool<T>(governed: &Arc<Governed>, with: impl FnOnce(&mut Pool) -> T) -> T {
     })
 }
 
-/// Closes, again and again, what this thread keeps open to no purpose: a connection that was taken away is not used again, so
-/// nothing else would.
+/// Regularly closes unneeded streams of this thread: a removed connection is not used again, so nothing else
+/// would close its streams.
 pub async fn sweep(gate: Gate) {
     let mut every = tokio::time::interval(SWEEP);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -365,8 +368,9 @@ pub async fn sweep(gate: Gate) {
     }
 }
 
-/// Drops the streams of connections that are gone or lead elsewhere now, and those that are closed or have been idle for too long. The
-/// empty pool of a connection that is still there stays: it has the TLS tickets of its target.
+/// Drops the pools of connections that were removed or changed their target, and all streams that are closed
+/// or have been idle for too long. The empty pool of an existing connection stays: it has the TLS tickets of
+/// its target.
 fn drop_useless(snapshot: &Snapshot) {
     POOLS.with_borrow_mut(|pools| {
         pools.retain(|name, pool| {
@@ -435,7 +439,7 @@ async fn connect(governed: &Arc<Governed>, only_h1: bool) -> Result<Sender, Deni
     Ok(Sender::H1(sender))
 }
 
-/// A stream's end is told to whoever waits on it; here it is only noted.
+/// Logs the end of a stream; whoever waits on it gets the error.
 fn log_end(ended: Result<(), hyper::Error>) {
     if let Err(error) = ended {
         tracing::debug!(%error, "a stream to a target ended");
@@ -464,7 +468,7 @@ mod tests {
     use crate::pipeline::tests::nobody;
     use crate::pipeline::tests::snapshot;
 
-    /// Puts one idle stream into the pool of the connection; gives the target's end of it.
+    /// Puts one idle stream into the pool of the connection; returns the target's end of it.
     async fn kept(snapshot: &Snapshot, name: &str) -> tokio::io::DuplexStream {
         let (ours, target) = tokio::io::duplex(64);
         let (sender, driver) = http1::handshake(TokioIo::new(ours)).await.unwrap();

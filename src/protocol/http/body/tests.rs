@@ -1,4 +1,4 @@
-//! Bodies whose senders leave off.
+//! Tests of bodies whose senders stop.
 
 use std::convert::Infallible;
 use std::sync::Mutex;
@@ -26,7 +26,8 @@ use crate::protocol::web::guarded::STALL_TIME;
 
 const LENGTH: &str = "content-length: 10";
 
-/// The body of a request of which three bytes come, with this framing, and the client's side of the stream.
+/// Returns the body of a request with this framing of which three bytes have arrived, and the client's side
+/// of the stream.
 async fn begun(framing: &str, first: &str) -> (Incoming, DuplexStream) {
     let (mut client, server) = tokio::io::duplex(1 << 10);
     let (body, arrived) = oneshot::channel();
@@ -84,7 +85,7 @@ async fn a_reply_of_a_told_length_of_which_nothing_more_comes_is_cut_but_not_a_s
         let mut guard = exchange.admit(judged, record, (), None).await.unwrap().into_parts().1;
         guard.begin_body(None).unwrap();
         tokio::time::pause();
-        // What stands for the target here is a client: its body is framed in the same way.
+        // A client plays the target here: its body is framed in the same way.
         let (body, _target) = begun(framing, first).await;
         let mut through = Through::new(body, None, guard, live, None);
         let piece = through.frame().await.unwrap().unwrap().into_data().unwrap();

@@ -1,5 +1,5 @@
-//! A target's frames, cleared: what is looked for in a message is found however the message is cut into frames, and however those
-//! are cut into pieces.
+//! Clears a target's frames: a match within a message is found however the message is split into frames, and
+//! however those are split into reads.
 
 use std::collections::VecDeque;
 
@@ -8,49 +8,51 @@ use crate::protocol::http::frames::Malformed;
 
 /// The longest payload of a control frame (RFC 6455, section 5.5).
 const LONGEST_CONTROL: u64 = 125;
-/// What may wait behind a part of a message that is held back, in bytes.
+/// How many bytes may queue behind a part of a message that is kept back.
 const MOST_WAITING: usize = 64 << 10;
 
-/// Takes something out of messages without changing their length.
+/// Removes something from messages without changing their length.
 pub trait Clear {
-    /// Takes the next piece of a message, and appends what may go on. It may hold back an end that could be the beginning of a find.
+    /// Takes the next piece of a message, and appends what may pass. It may keep back an end that could be
+    /// the beginning of a match.
     fn piece(&mut self, input: &[u8], out: &mut Vec<u8>);
-    /// The message has ended: appends what was held back.
+    /// Ends the message: appends what was kept back.
     fn rest(&mut self, out: &mut Vec<u8>);
-    /// A whole text; `None` where it may pass as it is.
+    /// Clears a whole text; `None` if it may pass unchanged.
     fn whole(&self, text: &[u8]) -> Option<Vec<u8>>;
 }
 
-/// What goes on next.
+/// An entry of the output queue.
 #[derive(Debug)]
 enum Waiting {
     /// These bytes.
     Bytes(Vec<u8>),
-    /// So many bytes of messages.
+    /// This many bytes of messages.
     Message(usize),
 }
 
-/// Clears the frames of one side.
+/// Clears the frames of one direction.
 #[derive(Debug, Default)]
 pub struct FrameClearer {
     head: Vec<u8>,
-    /// The frame that is being read, and how much of its payload is still to come.
+    /// The frame that is being read, and how much of its payload is still missing.
     frame: Option<(Head, u64)>,
-    /// Whether a message has begun that has not ended.
+    /// Whether a message has begun and not ended.
     in_message: bool,
     /// The payload of a control frame so far.
     control: Vec<u8>,
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
-    /// Bytes of messages that may go on.
+    /// Bytes of messages that may pass.
     cleared: VecDeque<u8>,
 }
 
 impl FrameClearer {
-    /// Takes bytes as they come, and appends what may go on.
+    /// Takes bytes as they arrive, and appends those that may pass.
     ///
     /// # Errors
-    /// Bytes that are no frames of a server, or frames in an order that no client can read (RFC 6455, section 5.4).
+    /// The bytes are not frames of a server, or frames in an order that no client can read (RFC 6455, section
+    /// 5.4).
     pub fn push(
         &mut self,
         mut bytes: &[u8],
@@ -82,7 +84,7 @@ impl FrameClearer {
         if self.waiting_bytes > MOST_WAITING { Err(Malformed) } else { Ok(()) }
     }
 
-    /// Reads a frame's head, or as much of it as there is; gives the bytes behind.
+    /// Reads a frame's header, or as much of it as there is; returns the bytes behind it.
     fn read_head<'a>(&mut self, mut bytes: &'a [u8]) -> Result<&'a [u8], Malformed> {
         loop {
             let Some((&byte, rest)) = bytes.split_first() else { return Ok(bytes) };
@@ -107,7 +109,7 @@ impl FrameClearer {
         }
     }
 
-    /// A part of a message: what of it may go on, later or now.
+    /// Clears a part of a message, and queues what may pass.
     fn pass(&mut self, part: &[u8], clear: &mut impl Clear) {
         let mut passed = Vec::with_capacity(part.len());
         clear.piece(part, &mut passed);
@@ -119,7 +121,7 @@ impl FrameClearer {
         }
     }
 
-    /// A frame has ended.
+    /// Ends a frame.
     fn end(&mut self, head: Head, clear: &mut impl Clear) {
         if head.is_control() {
             let payload = std::mem::take(&mut self.control);
@@ -127,7 +129,7 @@ impl FrameClearer {
         } else if head.ends_message {
             self.in_message = false;
         }
-        // After a close nothing more comes: what is held back would never go on.
+        // Nothing follows a close frame: what is kept back would never be sent.
         if head.is_close() || (!head.is_control() && head.ends_message) {
             let mut rest = Vec::new();
             clear.rest(&mut rest);
@@ -140,7 +142,7 @@ impl FrameClearer {
         self.waiting.push_back(Waiting::Bytes(bytes));
     }
 
-    /// Appends what may go on, in the order in which it came.
+    /// Appends what may pass, in the order in which it arrived.
     fn release(&mut self, out: &mut Vec<u8>) {
         while let Some(next) = self.waiting.front_mut() {
             match next {
@@ -170,7 +172,7 @@ mod tests {
 
     const SECRET: &[u8] = b"s3cret";
 
-    /// Stars the secret out, and holds back what may be its beginning.
+    /// Replaces the secret with stars, and keeps back what may be its beginning.
     #[derive(Default)]
     struct Stars(Vec<u8>);
 

@@ -1,21 +1,22 @@
-//! The frame that says that a WebSocket ends, and why (RFC 6455, sections 5.5.1 and 7.4.1).
+//! The WebSocket close frame (RFC 6455, sections 5.5.1 and 7.4.1).
 
 use crate::domain::SessionEnd;
 
 /// The longest payload of a control frame.
 const LONGEST: usize = 125;
 
-/// The frame that tells a client how its session ended: that the gateway goes away, or that what the stream stood on does not hold any more.
+/// Builds the frame that tells a client why its session ended.
 pub fn to_client(end: SessionEnd) -> Vec<u8> {
     frame(code(end), end.as_str(), None)
 }
 
-/// The frame that tells a target that its client goes away, masked with `key` as a client's frames are.
+/// Builds the frame that tells a target that its client goes away, masked with `key` as a client's frames
+/// are.
 pub fn to_target(key: [u8; 4]) -> Vec<u8> {
     frame(1001, "", Some(key))
 }
 
-/// The code that a client gets.
+/// Returns the close code for the client: 1001 if the gateway stops, else 1008.
 pub fn code(end: SessionEnd) -> u16 {
     match end {
         SessionEnd::Stopped => 1001,

@@ -1,11 +1,11 @@
-//! The names of a form's fields, as they pass.
+//! The field names of a form, read as it passes.
 
 use crate::domain::hex;
 use crate::protocol::http::overrides::ASKS;
 use crate::protocol::http::overrides::Name;
 use crate::protocol::http::overrides::Seen;
 
-/// Reads the names of a form, whatever else the body may be.
+/// Reads the field names of a form, whatever else the body may be.
 #[derive(Debug, Default)]
 pub(super) struct FormNames {
     name: Name,
@@ -13,7 +13,7 @@ pub(super) struct FormNames {
     code: Code,
 }
 
-/// How much of a percent sign and its two hex digits has come.
+/// How much of a percent sign and its two hex digits has been read.
 #[derive(Debug, Clone, Copy, Default)]
 enum Code {
     #[default]
@@ -27,7 +27,7 @@ impl FormNames {
         while let Some((&byte, after)) = data.split_first() {
             data = after;
             match byte {
-                // Older versions of Rack part fields at `;` too.
+                // Older versions of Rack separate fields at `;` as well.
                 b'&' | b';' => {
                     self.ends()?;
                     *self = Self::default();
@@ -46,7 +46,7 @@ impl FormNames {
         Ok(())
     }
 
-    /// What a name is, is sure only where it ends.
+    /// Decides on a name, which is complete only at its end.
     pub(super) fn ends(&self) -> Seen {
         if self.name.is_method() { Err(ASKS) } else { Ok(()) }
     }
@@ -64,7 +64,7 @@ impl FormNames {
                 self.name.push(first << 4 | digit);
                 Code::None
             }
-            // It stands for itself, so this is no such name, whatever follows.
+            // The percent sign is literal, so this is not a method field, whatever follows.
             (_, None) => {
                 self.name.push(b'%');
                 Code::None

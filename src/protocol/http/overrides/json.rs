@@ -1,22 +1,23 @@
-//! The names of a JSON document's top level, as they pass.
+//! The member names at the top level of a JSON document, read as it passes.
 
 use crate::protocol::http::overrides::ASKS;
 use crate::protocol::http::overrides::Name;
 use crate::protocol::http::overrides::Seen;
 
-/// Some parsers take more than JSON: comments, names without quotes. What one of them makes of it cannot be known here.
+/// Some parsers accept more than JSON, such as comments and unquoted names. How they would read it cannot be
+/// known here.
 const NO_JSON: &str = "a JSON body that is not written as JSON is";
 
-/// Reads the names of a JSON document's top level, whatever else it may hold.
+/// Reads the member names at the top level of a JSON document.
 #[derive(Debug, Default)]
 pub(super) struct TopNames {
     depth: usize,
-    /// Whether the next string is a name of the top level.
+    /// Whether the next string is a top-level name.
     name_next: bool,
     /// Whether the top level is an object.
     in_object: bool,
     place: Place,
-    /// Whether the string is a name of the top level.
+    /// Whether the current string is a top-level name.
     naming: bool,
     name: Name,
 }
@@ -26,11 +27,11 @@ enum Place {
     /// Between strings.
     #[default]
     Between,
-    /// In a string.
+    /// Inside a string.
     Text,
-    /// After a backslash in one.
+    /// After a backslash in a string.
     Escape,
-    /// In the four digits of `\u`: how many have come, and what they say so far.
+    /// Within the four digits of `\u`: the number of digits so far, and their value.
     Code(u8, u32),
 }
 
@@ -39,7 +40,7 @@ impl TopNames {
         while let Some((&byte, after)) = data.split_first() {
             data = after;
             self.place = match (self.place, byte) {
-                // No JSON has a NUL, but UTF-16 and UTF-32 do.
+                // JSON has no NUL, but UTF-16 and UTF-32 do.
                 (_, 0) => return Err(NO_JSON),
                 (Place::Between, byte) => self.between(byte)?,
                 (Place::Text, b'"') if self.naming && self.name.is_method() => return Err(ASKS),
@@ -97,7 +98,7 @@ impl TopNames {
             }
             b' ' | b'\t' | b'\r' | b'\n' | b',' | b':' => {}
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'+' | b'-' | b'.' if !at_name => {}
-            // A byte order mark, and what begins each text of a sequence (RFC 7464).
+            // A byte order mark, and the separator of a JSON text sequence (RFC 7464).
             0xef | 0xbb | 0xbf | 0x1e if self.depth == 0 => {}
             _ => return Err(NO_JSON),
         }

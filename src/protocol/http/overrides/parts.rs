@@ -1,5 +1,6 @@
-//! The heads of the parts of a multipart body, as they pass. Servers differ in where a head begins and ends and in how they read a name,
-//! so more is taken for a head than any of them takes, and every reading of a name counts.
+//! The heads of the parts of a multipart body, read as it passes. Servers disagree on where a head begins and
+//! ends and on how to read a name, so more is taken for a head than any of them does, and every reading of a
+//! name counts.
 
 use memchr::memmem;
 
@@ -8,17 +9,17 @@ use crate::protocol::http::overrides::ASKS;
 use crate::protocol::http::overrides::Name;
 use crate::protocol::http::overrides::Seen;
 
-/// How long the head of a part may be, in bytes.
+/// The largest head of a part, in bytes.
 const MAX_HEAD: usize = 8 << 10;
-/// How much of a body is looked at together with what is kept of it.
+/// How much of a body is searched at a time, together with what is kept of it.
 const PIECE: usize = 4 << 10;
-/// How long a boundary may be (RFC 2046, section 5.1.1).
+/// The longest boundary (RFC 2046, section 5.1.1).
 const MAX_BOUNDARY: usize = 70;
 const HEAD_END: &[u8] = b"\r\n\r\n";
 const OTHER_NAME: &str = "a part's name in pieces, in encoded words or in another charset than UTF-8";
 
-/// The one boundary that a Content-Type names. `None` if servers could read it in two ways: some take the last `boundary=`, some the
-/// first `boundary` and what follows the next `=`, and some end it at a comma.
+/// Returns the boundary that a Content-Type names. `None` if servers could read it in two ways: some take the
+/// last `boundary=`, some the first `boundary` and what follows the next `=`, and some end it at a comma.
 pub(super) fn boundary(content_type: &[u8]) -> Option<&[u8]> {
     const WORD: &[u8] = b"boundary";
     let lower = content_type.to_ascii_lowercase();
@@ -36,9 +37,9 @@ pub(super) fn boundary(content_type: &[u8]) -> Option<&[u8]> {
     (begins && ends && once && rest_has_none && (1..=MAX_BOUNDARY).contains(&value.len())).then_some(value)
 }
 
-/// Finds the heads and looks at the names in them.
+/// Finds the heads and checks the names in them.
 pub(super) struct Parts {
-    /// What begins a part, wherever in the body it stands: not all servers ask for a line of its own.
+    /// The start of a part, anywhere in the body: not all servers require it to be on its own line.
     delimiter: memmem::Finder<'static>,
     in_head: bool,
     /// The head so far, or what may be the beginning of a delimiter.
@@ -75,7 +76,7 @@ impl Parts {
                 break;
             }
         }
-        // Whatever could still end it in time would have been seen by now.
+        // Anything that could still end it in time would have been seen by now.
         if self.in_head && rest.len() >= MAX_HEAD + length + HEAD_END.len() {
             return check(rest);
         }
@@ -84,14 +85,14 @@ impl Parts {
         Ok(())
     }
 
-    /// A head that the body's end cuts off is one to some.
+    /// Checks a head that is cut off by the end of the body: some servers accept it.
     pub(super) fn ends(&self) -> Seen {
         if self.in_head { check(&self.held) } else { Ok(()) }
     }
 }
 
-/// Where a head ends: at the first empty line after the rest of the delimiter's own line. Where that comes at once, the part has no
-/// head to most, but Rack reads on to the next.
+/// Returns where a head ends: at the first empty line after the rest of the delimiter's own line. If that
+/// comes at once, the part has no head for most servers, but Rack reads on to the next.
 fn head_end(head: &[u8]) -> Option<usize> {
     let first = memchr::memchr(b'\n', head)? + 1;
     memmem::find(head.get(first..)?, HEAD_END).map(|at| first + at)
@@ -101,7 +102,7 @@ fn check(head: &[u8]) -> Seen {
     if head.len() > MAX_HEAD {
         return Err("a part of the body with too long a head");
     }
-    // PHP reads a line without a colon as more of the line before, and ends a line at a NUL.
+    // PHP reads a line without a colon as a continuation of the line before, and ends a line at a NUL.
     if head.contains(&0) {
         return Err(ASKS);
     }
@@ -110,8 +111,8 @@ fn check(head: &[u8]) -> Seen {
     if has_method_value(&head) || has_method_value(&joined) { Err(ASKS) } else { check_names(&head) }
 }
 
-/// A head without backslashes, and with the bytes that a percent sign and two digits stand for: each is what some servers make of it, and
-/// neither takes away what ends a value to others.
+/// Returns a head without backslashes and with percent-encoded bytes decoded: some servers do one or the
+/// other, and neither removes a byte that ends a value for other servers.
 fn resolved(head: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(head.len());
     let mut rest = head;
@@ -119,7 +120,7 @@ fn resolved(head: &[u8]) -> Vec<u8> {
         let coded = after.split_first_chunk::<2>().filter(|_| byte == b'%');
         let coded = coded.and_then(|(digits, after)| Some((byte_of(*digits)?, after)));
         let (byte, after) = coded.unwrap_or((byte, after));
-        // A coded backslash is none to drop.
+        // An encoded backslash is kept.
         if byte != b'\\' || coded.is_some() {
             out.push(byte);
         }
@@ -132,7 +133,8 @@ fn byte_of([high, low]: [u8; 2]) -> Option<u8> {
     Some(hex::digit(high)? << 4 | hex::digit(low)?)
 }
 
-/// Whether any value in the head is such a name. Rack takes Content-ID for a name, so no parameter and no header is left out.
+/// Returns whether any value in the head is a method field name. Rack takes Content-ID for a name, so all
+/// parameters and headers are checked.
 fn has_method_value(head: &[u8]) -> bool {
     let mut value: Option<Name> = None;
     for &byte in head {
@@ -151,7 +153,7 @@ fn has_method_value(head: &[u8]) -> bool {
             }
             value = None;
         }
-        // The last is what ends the charset and the language of a value in the long way (RFC 5987).
+        // The quote ends the charset and the language of an extended value (RFC 5987).
         if matches!(byte, b'=' | b':' | b'\'') {
             value = Some(Name::default());
         }
@@ -159,8 +161,8 @@ fn has_method_value(head: &[u8]) -> bool {
     value.is_some_and(|name| name.is_method())
 }
 
-/// Refuses a name that is written so that it cannot be read here: `name*0=` (RFC 2231), `name*=` in another charset than UTF-8, or
-/// with encoded words (RFC 2047), which Tomcat reads.
+/// Refuses a name that cannot be read here: `name*0=` (RFC 2231), `name*=` in another charset than UTF-8, or
+/// encoded words (RFC 2047), which Tomcat reads.
 fn check_names(head: &[u8]) -> Seen {
     let mut named = false;
     for at in memchr::memchr2_iter(b'=', b';', head) {

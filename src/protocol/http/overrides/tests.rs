@@ -11,7 +11,7 @@ fn part(param: &str) -> String {
     format!("--b\r\nContent-Disposition: form-data; {param}\r\n\r\nDELETE\r\n--b--\r\n")
 }
 
-/// Why the whole body is refused, which must not depend on how it is cut into pieces.
+/// Returns why the whole body is refused, which must not depend on how it is split into pieces.
 fn seen_with(headers: &HeaderMap, body: &[u8]) -> Seen {
     let whole = Watch::of(headers).unwrap().sees_whole(body);
     for size in [1, 2, 7, 62, 63, 64, 65, 1000] {

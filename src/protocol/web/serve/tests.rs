@@ -1,4 +1,4 @@
-//! What the gateway says of itself, and to whom.
+//! Tests of the gateway's own endpoints, and of who may see them.
 
 use std::rc::Rc;
 
@@ -25,7 +25,7 @@ impl Probe for Ready {
     }
 }
 
-/// What a client at `source` is answered.
+/// Returns the answer to a client at `source`.
 async fn answer(service: &Rc<WebService>, source: &str, path: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
