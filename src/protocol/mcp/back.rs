@@ -1,4 +1,4 @@
-//! The way back: from what the target answered to what the client gets, in one piece or as a stream.
+//! The reply path: turns the target's answer into the client's response, one message or a stream.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -30,10 +30,10 @@ use crate::protocol::mcp::upstream::Answered;
 use crate::protocol::mcp::upstream::SESSION;
 use crate::protocol::web::body::ReplyBody;
 
-/// What the client gets of what the target answered.
+/// Builds the client's response from the target's answer.
 ///
 /// # Errors
-/// Its session is gone at the target.
+/// The target no longer knows the session.
 pub async fn back(
     mut relay: Relay,
     answered: Answered,
@@ -43,7 +43,7 @@ pub async fn back(
     if status == StatusCode::NOT_FOUND
         && let Some(session) = relay.turn.session.take()
     {
-        // However it says so: the client begins anew.
+        // Whatever the target's body says, the client has to initialize again.
         relay.shared.end_session(&session);
         relay.guard.record_failure(&garbage("its session is gone").because("target_session"));
         let fault = Fault::new(StatusCode::NOT_FOUND, NO_SESSION, "Session not found");
@@ -52,7 +52,7 @@ pub async fn back(
     let opened = match open_session(&mut relay, opened, status) {
         Ok(opened) => opened,
         Err(denied) => {
-            // The client has no session, whatever the target has.
+            // The client gets no session, whatever the target has.
             let (status, body) = relay.refuses(&denied);
             return Ok(json(status, body));
         }
@@ -86,7 +86,7 @@ pub async fn back(
     Ok(response)
 }
 
-/// The gateway's session for one that the target opened.
+/// Opens the gateway's session for one that the target opened.
 fn open_session(
     relay: &mut Relay,
     opened: Option<Theirs>,
@@ -106,20 +106,21 @@ fn open_session(
     Ok(Some(session))
 }
 
-/// What the client gets in place of an answer.
+/// Builds the response in place of the target's answer.
 fn failed(relay: &mut Relay, denied: Denied) -> Response<ReplyBody> {
     let (status, body) = relay.fails(denied);
     json(status, body)
 }
 
-/// An answer that is one message.
+/// Answers with a single message.
 fn one(relay: &mut Relay, status: StatusCode, read: Result<Bytes, Denied>) -> Response<ReplyBody> {
     let taken = read.and_then(|data| {
         relay.turn.take(&relay.shared, &mut relay.guard, data, Came::Alone(status.as_u16()))
     });
     let denied = match taken {
         Ok(Taken::Pass { body, last: true }) => {
-            // The gateway's own refusals are told apart from the target's by their form; the status is the target's where it is MCP's.
+            // Clients tell the gateway's refusals from the target's answers by their form; the target's
+            // status is kept if MCP defines it.
             let status = if matches!(status.as_u16(), 200 | 400 | 404) { status } else { StatusCode::OK };
             return json(status, body);
         }

@@ -1,5 +1,6 @@
-//! What a target hands to one client and that client alone may bring back: states of requests that need input, ids of tasks. The target
-//! sees one credential for everybody, so the gateway remembers whose each is. (MCP 2026-07-28, "Patterns"; 2025-11-25, "Tasks".)
+//! Values that a target gives to one client and that only this client may send back: states of requests that
+//! need input, and ids of tasks. The target sees one credential for all clients, so the gateway remembers the
+//! owner of each. (MCP 2026-07-28, "Patterns"; 2025-11-25, "Tasks".)
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
@@ -13,33 +14,34 @@ use rand::RngCore;
 
 use crate::protocol::mcp::sessions::Owner;
 
-/// How many states, and tasks that are over, are remembered.
+/// How many states, and finished tasks, are remembered.
 const FEW: Most = Most { of_all: 16_384, of_one: 1024 };
-/// How many tasks that run are remembered: each may do so for long.
+/// How many running tasks are remembered: each may run for long.
 const MANY: Most = Most { of_all: 65_536, of_one: 8192 };
-/// How many bytes all of one kind may have.
+/// The bytes that all values of one kind may take.
 const ROOM: usize = 64 << 20;
-/// How many bytes those of one principal may have on one connection.
+/// The bytes that one principal's values of a kind may take on one connection.
 const ROOM_OF_ONE: usize = 4 << 20;
 /// How long a state is remembered.
 const STATE: Duration = Duration::from_mins(30);
 /// How long a task is remembered.
 const TASK: Duration = Duration::from_hours(24);
-/// How long one is remembered that is known to be over: its client may have missed its result, or fetches that by itself.
+/// How long a task is remembered after it has finished: its client may have missed the result, or fetches it
+/// separately.
 const OVER: Duration = Duration::from_mins(10);
-/// How long it takes until what is old is looked for again.
+/// How often old values are searched for.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// What is bound to clients, for all threads. Cheap to clone.
+/// The values bound to clients, shared by all threads. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Bound(Arc<Mutex<Maps>>);
 
-/// How many of one kind are remembered.
+/// How many values of one kind are remembered.
 #[derive(Debug, Clone, Copy)]
 struct Most {
-    /// Beyond that who has most loses the oldest.
+    /// Beyond this, the owner of the most values loses its oldest.
     of_all: usize,
-    /// How many one principal may have on one connection; the oldest are forgotten first.
+    /// How many one principal may have on one connection; the oldest are dropped first.
     of_one: usize,
 }
 
@@ -47,7 +49,7 @@ struct Most {
 struct Maps {
     states: Remembered<Box<str>, State>,
     tasks: Remembered<TaskKey, Task>,
-    /// Tasks that are known to be over take no place of those that run.
+    /// Finished tasks are kept apart, so that they take no place of running ones.
     over: Remembered<TaskKey, Task>,
 }
 
@@ -65,38 +67,39 @@ impl Default for Maps {
 }
 
 impl Maps {
-    /// The task of that key, which may be over, and whose it is.
+    /// Returns the task with that key, running or finished, and its owner.
     fn task(&self, key: &TaskKey) -> Option<(&Owner, &Task)> {
         self.tasks.get(key).or_else(|| self.over.get(key))
     }
 }
 
-/// A state of a request, as the target gave it, and for which request.
+/// The target's state of a request that needs input, and the request it was given for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct State {
     /// The method, and what it names.
     request: Box<str>,
-    /// The target's own, as JSON.
+    /// The target's state, as JSON.
     json: Box<[u8]>,
 }
 
 /// A task of a principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
-    /// The tool whose call began it, where that is known.
+    /// The tool whose call began it, if known.
     pub tool: Option<Box<str>>,
 }
 
-/// A map that forgets what is old, and of each owner what is too much: nobody is forgotten because others have much.
+/// A map that drops old values, and the oldest values of an owner with too many: nobody loses values because
+/// others have many.
 #[derive(Debug)]
 struct Remembered<K, V> {
     most: Most,
     within: Duration,
     values: HashMap<K, Kept<V>>,
-    /// What each owner has, oldest first.
+    /// The keys of each owner, oldest first.
     shares: HashMap<Owner, Share<K>>,
     bytes: usize,
-    /// When what is old was looked for.
+    /// When old values were last searched for.
     swept: Option<Instant>,
 }
 
@@ -119,7 +122,7 @@ impl<K: Clone + Eq + std::hash::Hash, V> Remembered<K, V> {
         Self { most, within, values: HashMap::new(), shares: HashMap::new(), bytes: 0, swept: None }
     }
 
-    /// Remembers a value of so many bytes, unless that alone is too much. What was remembered under its key is forgotten.
+    /// Remembers a value of `bytes` bytes in place of any under its key, unless it is too large by itself.
     fn put(&mut self, owner: &Owner, key: K, value: V, bytes: usize) {
         self.forget(&key);
         if bytes > ROOM_OF_ONE {
@@ -152,7 +155,7 @@ impl<K: Clone + Eq + std::hash::Hash, V> Remembered<K, V> {
         self.values.insert(key, Kept { owner: owner.clone(), value, bytes, since: Instant::now() });
     }
 
-    /// Whether there is no place for one of so many bytes more.
+    /// Returns whether there is no room for another value of `bytes` bytes.
     fn is_full(&self, bytes: usize) -> bool {
         self.values.len() >= self.most.of_all || self.bytes.saturating_add(bytes) > ROOM
     }
@@ -170,7 +173,7 @@ impl<K: Clone + Eq + std::hash::Hash, V> Remembered<K, V> {
         }
     }
 
-    /// Forgets what is old.
+    /// Drops old values.
     fn forget_old(&mut self) {
         let (now, within) = (Instant::now(), self.within);
         self.swept = Some(now);
@@ -187,7 +190,7 @@ impl<K: Clone + Eq + std::hash::Hash, V> Remembered<K, V> {
         self.bytes = self.bytes.saturating_sub(kept.bytes);
         let Some(share) = self.shares.get_mut(&kept.owner) else { return Some(kept) };
         share.bytes = share.bytes.saturating_sub(kept.bytes);
-        // It is mostly the oldest.
+        // Usually it is the oldest.
         if let Some(place) = share.order.iter().position(|known| known == key) {
             share.order.remove(place);
         }
@@ -208,7 +211,8 @@ impl Bound {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The gateway's own state in place of the target's (`json`, with its quotes), as JSON: random, so that it says nothing.
+    /// Remembers the target's state (`json`, with its quotes) and returns the gateway's own state in its
+    /// place, as JSON. It is random and reveals nothing.
     pub fn state(&self, owner: &Owner, request: &str, json: &[u8]) -> String {
         let mut random = [0_u8; 24];
         rand::rng().fill_bytes(&mut random);
@@ -220,18 +224,18 @@ impl Bound {
         quoted
     }
 
-    /// The target's state for the gateway's, if this principal got it for a request like this one.
+    /// Returns the target's state for the gateway's, if this principal got it for the same request.
     pub fn state_of(&self, owner: &Owner, request: &str, own: &str) -> Option<Box<[u8]>> {
         let maps = self.maps();
         let (whose, state) = maps.states.get(&Box::from(own))?;
         (whose == owner && *state.request == *request).then(|| state.json.clone())
     }
 
-    /// The target has begun a task for this principal, by a call of this tool.
+    /// Remembers a task that the target began for this principal; `tool` is the tool whose call began it.
     pub fn task(&self, owner: &Owner, task: &str, tool: Option<&str>) {
         let key = (owner.connection.clone(), task.into());
         let mut maps = self.maps();
-        // An id that the target gives out twice stays with whom it was given to first.
+        // An id that the target gives out twice stays with its first owner.
         if maps.task(&key).is_none_or(|(whose, _)| whose == owner) {
             maps.over.forget(&key);
             let bytes = owner.connection.len() + task.len() + tool.map_or(0, str::len);
@@ -239,7 +243,7 @@ impl Bound {
         }
     }
 
-    /// A task of this principal is over.
+    /// Marks a task of this principal as finished.
     pub fn task_is_over(&self, owner: &Owner, task: &str) {
         let key = (owner.connection.clone(), task.into());
         let mut maps = self.maps();
@@ -250,7 +254,7 @@ impl Bound {
         }
     }
 
-    /// The task of that id; `None`: it is not this principal's, or there is none.
+    /// Returns the task with that id; `None` if there is none or it belongs to another principal.
     pub fn task_of(&self, owner: &Owner, task: &str) -> Option<Task> {
         let maps = self.maps();
         let (whose, found) = maps.task(&(owner.connection.clone(), task.into()))?;
@@ -308,7 +312,7 @@ mod tests {
         }
         assert!(of().is_some());
         assert!(bound.maps().states.bytes <= ROOM_OF_ONE + 1024);
-        // Nor do many together, as long as each has more than it.
+        // Nor do many owners together, as long as each has more than this one.
         for more in 0..2 * FEW.of_all {
             bound.state(&owner(&(more % 40).to_string()), "tools/call a", b"3");
         }
@@ -338,7 +342,7 @@ mod tests {
             bound.task(&owner("ann"), &task, Some("slow"));
             bound.task_is_over(&owner("bob"), &task);
             bound.task_is_over(&owner("ann"), &task);
-            // Its result is still to be had, and the id is nobody else's.
+            // Its result can still be fetched, and nobody else can take its id.
             bound.task(&owner("bob"), &task, None);
             assert_eq!(bound.task_of(&owner("ann"), &task), Some(Task { tool: Some("slow".into()) }));
             assert_eq!(bound.task_of(&owner("bob"), &task), None);

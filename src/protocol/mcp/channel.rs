@@ -1,4 +1,4 @@
-//! Requests of the legacy era without a message: a stream of its own, and the end of a session.
+//! Requests of the legacy era without a message: opening a stream, and ending a session.
 
 use std::sync::Arc;
 
@@ -33,7 +33,8 @@ use crate::protocol::mcp::upstream::LAST_EVENT;
 use crate::protocol::mcp::upstream::outbound;
 use crate::protocol::web::body::ReplyBody;
 
-/// A stream of the legacy era on which the target says what belongs to no request, or goes on with a stream that was lost.
+/// Opens a stream of the legacy era, on which the target sends messages that belong to no request, or resumes
+/// a lost stream.
 pub async fn stream(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
     let session = door.session(None).await?;
     let mut event = None;
@@ -79,7 +80,7 @@ pub async fn stream(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
     }
 }
 
-/// The end of a session, as its client wants it: whoever may say so, whatever the target says to it.
+/// Ends a session at the client's request, whatever the target answers.
 pub async fn delete(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
     let session = door.session(None).await?;
     let Some(session) = session else {
@@ -89,7 +90,8 @@ pub async fn delete(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
     let owner = door.owner();
     let (relay, answered) = open(door, END_SESSION, Some(Arc::clone(&session)), None, owner).await?;
     let Relay { shared, mut guard, .. } = relay;
-    // A target that does not let its clients end sessions, or cannot, has one more then; the gateway's own is over all the same.
+    // If the target does not support ending sessions, it keeps the session; the gateway's own session ends
+    // all the same.
     shared.end_session(&session);
     let Ok(Answered { status, .. }) = answered else { return Ok(json(StatusCode::OK, Bytes::new())) };
     guard.settle();
@@ -97,10 +99,10 @@ pub async fn delete(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
     Ok(json(if known { status } else { StatusCode::OK }, Bytes::new()))
 }
 
-/// Admits and sends a request without a message; gives what the target answered.
+/// Admits and sends a request without a message; returns the target's answer.
 ///
 /// # Errors
-/// It is refused.
+/// The request is refused.
 async fn open(
     door: Door<'_>,
     method: &'static str,

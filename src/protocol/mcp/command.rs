@@ -1,4 +1,4 @@
-//! From a message to the commands that are judged: one, or one for each thing that a subscription names.
+//! Turns a message into the commands that are judged: one, or one for each thing that a subscription names.
 
 use std::borrow::Cow;
 
@@ -20,30 +20,31 @@ use crate::protocol::mcp::era::INVALID_PARAMS;
 use crate::protocol::mcp::era::NO_METHOD;
 use crate::protocol::mcp::reply::Fault;
 
-/// What a subscription may name; what a lenient reader takes for one of these is refused with everything else.
+/// The members of a subscription. Any other is refused, including those that a lenient reader takes for one
+/// of these.
 const LISTENED: [&str; 5] =
     ["promptsListChanged", "resourceSubscriptions", "resourcesListChanged", "taskIds", "toolsListChanged"];
-/// The extension that has tasks.
+/// The extension that defines tasks.
 pub const TASKS: &str = "io.modelcontextprotocol/tasks";
-/// MCP's code for a client that has not declared what it asks for.
+/// MCP's code for a client that has not declared a required capability.
 const NO_CAPABILITY: i32 = -32021;
-/// The most things that one subscription may name.
+/// How many things one subscription may name.
 const MOST_NAMED: usize = 256;
 
-/// What a message asks for: the command itself, and more that it asks for at once.
+/// The commands in a message.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    /// The command.
+    /// The command itself.
     pub command: Command,
-    /// What else it names, each to be judged too.
+    /// The other commands that it implies, each judged too.
     pub also: Vec<Command>,
 }
 
-/// Reads a request or notification. `read_only`: what the target last said of the tool. `task_of`: a task of that id, if it is
-/// the caller's.
+/// Reads a request or notification. `read_only` returns the target's last hint about a tool, `task_of` the
+/// task of an id if it belongs to the caller.
 ///
 /// # Errors
-/// It names nothing where its method needs a name, or a task that is not the caller's.
+/// A required name is missing, or the task does not belong to the caller.
 pub fn wanted(
     message: &Message,
     options: &McpOptions,
@@ -80,7 +81,7 @@ pub fn wanted(
                 .collect();
             McpCommand::new(&*method)
         }
-        // The target would list everybody's: it sees one credential for all.
+        // The target would list the tasks of all callers: it sees one credential for all.
         "tasks/list" => return Err(Fault::new(StatusCode::OK, NO_METHOD, "Method not found")),
         method if method.starts_with("tasks/") => {
             check_tasks(message)?;
@@ -98,7 +99,8 @@ fn class(method: &str) -> crate::domain::Class {
     McpCommand::class_of(method)
 }
 
-/// That arguments are an object, as MCP has it: in a text or an array nothing has a name that all servers find. Some clients write `null` for none.
+/// Checks that `arguments` is an object. Servers disagree on how to read names in a string or array. Some
+/// clients write `null` for none.
 fn check_arguments(message: &Message, method: &str) -> Result<(), Fault> {
     match message.param(Param::Arguments).map(|value| value.shape) {
         None | Some(Shape::Object | Shape::Null) => Ok(()),
@@ -109,7 +111,7 @@ fn check_arguments(message: &Message, method: &str) -> Result<(), Fault> {
     }
 }
 
-/// The arguments of a command that a policy looks into.
+/// Reads the arguments of a command that a policy inspects.
 pub fn args(message: &Message) -> Args {
     match message.param(Param::Arguments) {
         None => Args::Absent,
@@ -117,7 +119,7 @@ pub fn args(message: &Message) -> Args {
     }
 }
 
-/// Of a completion: the name of the argument that is completed.
+/// Returns the name of the argument that a completion is for.
 pub fn completed(message: &Message) -> Box<str> {
     let argument = message.param(Param::Argument).and_then(|value| Json::parse(value.raw, DEPTH).ok());
     argument
@@ -146,7 +148,7 @@ fn completion(message: &Message) -> Result<McpCommand, Fault> {
     }
 }
 
-/// What a subscription names: resources and tasks.
+/// Returns the resources that a subscription names; refuses tasks.
 fn listened(message: &Message) -> Result<Vec<McpCommand>, Fault> {
     const METHOD: &str = "subscriptions/listen";
     let unread = || missing(METHOD, Param::Notifications);
@@ -170,7 +172,8 @@ fn listened(message: &Message) -> Result<Vec<McpCommand>, Fault> {
         named.push(McpCommand { resource: Some(uri), ..McpCommand::new(METHOD) });
     }
     if !list("taskIds")?.is_empty() {
-        // A task is told of to whom asks for it by name: that is judged, and whose it is is known there.
+        // A task's status can be requested by name: that request is judged, and the owner of the task is
+        // known there.
         return Err(Fault::new(
             StatusCode::OK,
             INVALID_PARAMS,
@@ -192,7 +195,7 @@ fn missing(method: &str, param: Param) -> Fault {
     Fault::new(StatusCode::OK, INVALID_PARAMS, format!("{method} needs params.{}", param.name()))
 }
 
-/// Whether the client of the modern era says in this message that it knows tasks.
+/// Returns whether a modern client declares in this message that it supports tasks.
 pub fn knows_tasks(message: &Message) -> bool {
     let capabilities = message.meta(Meta::ClientCapabilities);
     let capabilities = capabilities.and_then(|capabilities| Json::parse(capabilities.raw, DEPTH).ok());
@@ -200,7 +203,7 @@ pub fn knows_tasks(message: &Message) -> bool {
     extensions.and_then(|extensions| extensions.member(TASKS)).is_some()
 }
 
-/// Who asks for tasks in the modern era has said that it can.
+/// Checks that a modern client that asks for tasks has declared that it supports them.
 ///
 /// # Errors
 /// It has not.
@@ -217,7 +220,8 @@ pub fn check_tasks(message: &Message) -> Result<(), Fault> {
     })
 }
 
-/// The answer for a task that is not the caller's, or that there is not: they look alike.
+/// Returns the fault for a task that does not exist or belongs to somebody else; the two are
+/// indistinguishable.
 fn no_task() -> Fault {
     Fault::new(StatusCode::OK, INVALID_PARAMS, "Task not found")
 }

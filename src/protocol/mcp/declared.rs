@@ -1,5 +1,6 @@
-//! What a client has said that it can be asked: in `initialize` for a session, in the modern era with each request. A target is not told of
-//! what it may not ask; what it asks all the same does not reach the client. (MCP 2025-11-25, "Lifecycle", "Capability Negotiation".)
+//! The requests that a client has declared it can answer: in `initialize` for a session, in the modern era
+//! with each request. A target does not learn of capabilities that it may not use; its requests for others do
+//! not reach the client. (MCP 2025-11-25, "Lifecycle", "Capability Negotiation".)
 
 use crate::domain::ServerRequest;
 use crate::domain::json::DEPTH;
@@ -8,7 +9,7 @@ use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::names::Meta;
 use crate::protocol::mcp::codec::envelope::names::Param;
 
-/// What a client can be asked.
+/// The requests that a client can answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Declared {
     elicitation: Modes,
@@ -16,7 +17,7 @@ pub struct Declared {
     sampling: bool,
 }
 
-/// How a person can be asked something.
+/// The modes in which a person can be asked for input.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Modes {
     #[default]
@@ -27,7 +28,7 @@ enum Modes {
 }
 
 impl Declared {
-    /// What a message of the client declares.
+    /// Reads the declarations in a client's message.
     pub fn of(message: &Message) -> Self {
         let capabilities = if message.method().as_deref() == Some("initialize") {
             message.param(Param::Capabilities)
@@ -40,7 +41,7 @@ impl Declared {
                 .and_then(|all| all.member(what.as_str()))
                 .filter(|one| matches!(one, Json::Object(_)))
         };
-        // Without a mode it means forms, as before there were modes.
+        // Without modes it means forms, as before there were modes.
         let elicitation = match of(ServerRequest::Elicitation) {
             None => Modes::None,
             Some(modes) if modes.member("url").is_none() => Modes::Forms,
@@ -54,7 +55,7 @@ impl Declared {
         }
     }
 
-    /// Whether the client can be asked this, with these parameters.
+    /// Returns whether the client can answer this request with these parameters.
     pub fn answers(self, what: ServerRequest, params: Option<&Json>) -> bool {
         match what {
             ServerRequest::Elicitation => {

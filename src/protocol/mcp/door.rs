@@ -1,4 +1,4 @@
-//! A request that was let in: whose it is, which session it names, and how it is refused.
+//! An authenticated request: its owner, the session it names, and how it is refused.
 
 use std::sync::Arc;
 
@@ -25,20 +25,20 @@ use crate::protocol::mcp::sessions::Sessions;
 use crate::protocol::mcp::shared::McpShared;
 use crate::protocol::mcp::upstream::SESSION;
 
-/// What a client whose session there is not is told with.
+/// The error code for a client whose session does not exist.
 pub const NO_SESSION: i32 = -32001;
 
-/// A connection and where it leads: what one target said is not believed of another that took its place.
+/// Returns a connection's name and target: facts about one target must not apply to another that replaced it.
 pub fn place(governed: &Governed) -> Box<str> {
     place_of(&governed.connection)
 }
 
-/// The same of a connection by itself.
+/// Does the same for a connection alone.
 pub fn place_of(connection: &Connection) -> Box<str> {
     format!("{} {}", connection.name, connection.upstream).into()
 }
 
-/// The session that a request with these headers names, if it is this caller's.
+/// Returns the session that a request with these headers names, if it belongs to this caller.
 pub fn named(
     sessions: &Sessions,
     headers: &HeaderMap,
@@ -51,9 +51,9 @@ pub fn named(
     sessions.find(id, owner, governed)
 }
 
-/// A request that was let in.
+/// An authenticated request.
 pub struct Door<'a> {
-    /// What all requests share.
+    /// The state shared by all requests.
     pub shared: &'a McpShared,
     /// The request's head.
     pub head: &'a Parts,
@@ -62,12 +62,12 @@ pub struct Door<'a> {
 }
 
 impl Door<'_> {
-    /// Whose the request is.
+    /// Returns the owner of the request.
     pub fn owner(&self) -> Owner {
         Owner { principal: self.exchange.principal().into(), connection: place(self.exchange.governed()) }
     }
 
-    /// Records a refusal of a request without a message.
+    /// Records the refusal of a request without a message.
     pub async fn refuse(&self, denied: Denied) -> Denied {
         let record = FromClient {
             http: self.head.method.as_str(),
@@ -80,7 +80,7 @@ impl Door<'_> {
         self.exchange.refuse(record.record(&self.exchange), denied).await
     }
 
-    /// Records a fault, and gives what answers it.
+    /// Records a fault, and returns the response to it.
     pub async fn fault(
         &self,
         era: Era,
@@ -101,25 +101,26 @@ impl Door<'_> {
         let denied = Denied::new(DenyCode::BadRequest, fault.detail.clone()).because(reason);
         let denied = self.exchange.refuse(record.record(&self.exchange), denied).await;
         if denied.code != DenyCode::BadRequest {
-            // It could not even be recorded.
+            // The fault could not even be recorded.
             return Refused::Problem(denied);
         }
         let id = message.and_then(Message::id_value).map(|id| Bytes::copy_from_slice(id.raw));
         Refused::Fault { era, fault, id }
     }
 
-    /// The session that the request names, if it is the caller's.
+    /// Returns the session that the request names, if it belongs to the caller.
     pub fn named(&self) -> Option<Arc<Session>> {
         named(&self.shared.sessions, &self.head.headers, &self.owner(), self.exchange.governed())
     }
 
-    /// The session that the request names. `Ok(None)`: it names none.
+    /// Returns the session that the request names; `Ok(None)` if it names none.
     ///
     /// # Errors
-    /// There is none of that name, or it is not the caller's.
+    /// There is no such session, or it does not belong to the caller.
     pub async fn session(&self, message: Option<&Message>) -> Result<Option<Arc<Session>>, Refused> {
         if !self.head.headers.contains_key(&SESSION) {
-            // A server behind HTTP may do without sessions, until it gives an id; a channel has one client, whom it belongs to.
+            // A server behind HTTP may work without sessions until it gives out an id; a channel belongs to
+            // one client.
             let governed = self.exchange.governed();
             if !governed.connection.is_duplex() && !self.shared.givers.give(&place(governed)) {
                 return Ok(None);

@@ -1,4 +1,5 @@
-//! What a target says and nobody gets: which words of the gateway's own the recording has for it. Nothing of the message itself is in them.
+//! The texts recorded for messages from the target that nobody gets. They contain nothing of the message
+//! itself.
 
 use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Message;
@@ -22,24 +23,24 @@ const METHODS: [&str; 15] = [
     "sampling/createMessage",
 ];
 
-/// Why a message of a target goes nowhere.
+/// Why a message from the target is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
-    /// It answers what was not asked here.
+    /// It answers a request that was not made here.
     Unasked,
-    /// The caller does not see what it is about.
+    /// It is about something that the caller may not see.
     Hidden,
-    /// Its task is not the caller's.
+    /// Its task does not belong to the caller.
     NotItsTask,
-    /// The caller did not ask to be told of it.
+    /// The caller has not subscribed to it.
     NotSubscribed,
-    /// It is less than the progress before.
+    /// Its progress is less than the last one.
     NoProgress,
-    /// It names no request, or not one that there is.
+    /// It names no request, or an unknown one.
     Nobody,
-    /// This version of MCP has no requests of servers.
+    /// This version of MCP has no requests from servers.
     NoRequests,
-    /// More is kept for a stream that nobody opens than there is room for.
+    /// Too many messages are already kept for a stream that is not open.
     Untaken,
 }
 
@@ -58,7 +59,7 @@ impl Why {
     }
 }
 
-/// Kind, method and reason, each in the gateway's own words: of a method that is not known only that it is another.
+/// Returns kind, method and reason as fixed texts; an unknown method is only called another one.
 pub fn words(message: &Message, why: Why) -> (&'static str, &'static str, &'static str) {
     let kind = match message.kind() {
         Kind::Request => "request",

@@ -1,12 +1,12 @@
-//! What a target may ask a person through the client: no secrets in a form, and no page but on the hosts that the operator allows.
-//! (MCP 2025-11-25, "Elicitation", "Security Considerations".)
+//! What a target may ask a person for through the client: no secrets in a form, and only pages on hosts that
+//! the operator allows. (MCP 2025-11-25, "Elicitation", "Security Considerations".)
 
 use http::Uri;
 
 use crate::domain::McpOptions;
 use crate::domain::json::Json;
 
-/// Parts of names of fields that ask for a secret, in lower case without `_` and `-`.
+/// Parts of field names that ask for a secret, in lower case without `_` and `-`.
 const SECRETS: [&str; 12] = [
     "password",
     "passwd",
@@ -22,7 +22,7 @@ const SECRETS: [&str; 12] = [
     "ssn",
 ];
 
-/// Whether the person may be asked this, the parameters of `elicitation/create`.
+/// Returns whether the person may be asked with these parameters of `elicitation/create`.
 pub fn is_harmless(params: Option<&Json>, options: &McpOptions) -> bool {
     let Some(params) = params else { return false };
     match params.member("mode").map(Json::as_str) {
@@ -39,7 +39,7 @@ pub fn is_harmless(params: Option<&Json>, options: &McpOptions) -> bool {
 fn leads_to_allowed(url: &str, options: &McpOptions) -> bool {
     let Ok(uri) = url.parse::<Uri>() else { return false };
     let https = uri.scheme_str() == Some("https");
-    // A user name in front of the host is there to mislead.
+    // A user name before the host is meant to mislead.
     let plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
     https && plain && uri.host().is_some_and(|host| options.may_lead_to(host))
 }

@@ -1,5 +1,6 @@
-//! Which of the two eras of MCP a message belongs to, and what each demands of its head. Legacy: 2024-11-05 to 2025-11-25, with
-//! `initialize` and sessions. Modern: 2026-07-28, where each request says all of it (basic, "Transports", "Streamable HTTP").
+//! The two eras of MCP, and what each requires of a message's headers. Legacy: 2024-11-05 to 2025-11-25, with
+//! `initialize` and sessions. Modern: 2026-07-28, where each request is self-contained (basic, "Transports",
+//! "Streamable HTTP").
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -19,22 +20,22 @@ use crate::protocol::mcp::reply::Fault;
 
 /// The first version of the modern era. Versions are dates, so they compare as texts.
 const FIRST_MODERN: &str = "2026-07-28";
-/// The versions of the modern era: what a later one means is not known here, so it is not judged by the rules of these.
+/// The known versions of the modern era. Later versions are not judged by the rules of these.
 const MODERN: [&str; 1] = [FIRST_MODERN];
 /// The versions of the legacy era.
 const LEGACY: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
-/// The header that says the version.
+/// The header with the version.
 pub const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 /// The header that repeats the method.
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
-/// The header that repeats what is named.
+/// The header that repeats the name in the request.
 pub const NAME: HeaderName = HeaderName::from_static("mcp-name");
-/// JSON-RPC's code for parameters that are wrong.
+/// JSON-RPC's code for invalid parameters.
 pub const INVALID_PARAMS: i32 = -32602;
-/// JSON-RPC's code for a method that there is not.
+/// JSON-RPC's code for an unknown method.
 pub const NO_METHOD: i32 = -32601;
-/// Requests of the legacy era that the modern one does not have: each is answered as unknown, whatever else is wrong with it, so that a target
-/// that still serves one is not asked.
+/// Requests of the legacy era that the modern one has removed. Each is answered as unknown, whatever else is
+/// wrong with it, and does not reach a target that may still serve it.
 const REMOVED: [&str; 8] = [
     "initialize",
     "logging/setLevel",
@@ -45,16 +46,17 @@ const REMOVED: [&str; 8] = [
     "tasks/list",
     "tasks/result",
 ];
-/// MCP's code for headers that do not say what the body says.
+/// MCP's code for headers that contradict the body.
 const HEADER_MISMATCH: i32 = -32020;
-/// MCP's code for a version that is not known.
+/// MCP's code for an unknown version.
 const NO_VERSION: i32 = -32022;
 
-/// JSON-RPC's code for what went wrong inside.
+/// JSON-RPC's code for an internal error.
 const INTERNAL: i32 = -32603;
 
-/// What must change in an error that goes to a client of the modern era: codes that only older versions have. Where one of them sends a
-/// person goes with it: in this era a target asks for that otherwise.
+/// Returns the edits that an error needs for a modern client: codes that only older versions have are
+/// replaced. The data of one of them, which directs a person to a URL, is removed too, since the modern era
+/// asks for input in another way.
 pub fn codes_of_now(message: &Message) -> Vec<Edit> {
     let Some(code) = message.failure(ErrorField::Code) else { return Vec::new() };
     let (now, keeps) = match code.integer() {
@@ -72,23 +74,22 @@ pub fn codes_of_now(message: &Message) -> Vec<Edit> {
 pub enum Era {
     /// Up to 2025-11-25.
     Legacy,
-    /// 2026-07-28. What claims to be later is read as this, to be refused as a version that nobody knows.
+    /// 2026-07-28. Later versions are read as this era, to be refused as unknown.
     Modern,
 }
 
 impl Era {
-    /// The era that the headers of a request claim.
+    /// Returns the era that the headers of a request claim.
     pub fn claimed(headers: &HeaderMap) -> Self {
         let version = headers.get(&VERSION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if is_modern(version) { Self::Modern } else { Self::Legacy }
     }
 
-    /// The era of a message, which must be well-formed in it.
+    /// Returns the era of a message, which must be well-formed in it.
     ///
     /// # Errors
-    /// Modern: no version or capabilities in `_meta`, a version that nobody knows or that has sessions, headers that are missing or do not
-    /// say what the body says, a response.
-    /// Legacy: a version in the header that nobody knows.
+    /// Modern: no version or capabilities in `_meta`, an unknown or legacy version, headers that are missing
+    /// or contradict the body, or a response. Legacy: an unknown version in the header.
     pub fn of(headers: &HeaderMap, message: &Message) -> Result<Self, Fault> {
         let version = message.meta(Meta::ProtocolVersion).and_then(|value| value.text());
         if version.is_none() && Self::claimed(headers) == Self::Legacy {
@@ -99,8 +100,8 @@ impl Era {
     }
 }
 
-/// Whether the headers of a message that [`Era::of`] let pass were held against its body: they name a version that the legacy era does not
-/// have, so it was the modern one's rules that they met.
+/// Returns whether the headers of a message that passed [`Era::of`] were compared with its body: only a
+/// version that the legacy era does not have causes that.
 pub fn says_what_the_body_says(headers: &HeaderMap) -> bool {
     headers.get(&VERSION).is_some_and(|value| !LEGACY.iter().any(|version| value == version))
 }
@@ -109,12 +110,12 @@ fn is_modern(version: &str) -> bool {
     version.len() == FIRST_MODERN.len() && version.starts_with('2') && version >= FIRST_MODERN
 }
 
-/// The version of the legacy era that is written so, if it is one.
+/// Returns the legacy version that is written so, if there is one.
 pub fn legacy(version: &str) -> Option<&'static str> {
     LEGACY.into_iter().find(|known| *known == version)
 }
 
-/// The one value of a header: `Ok(None)` where there is none.
+/// Returns the only value of a header; `Ok(None)` if there is none.
 ///
 /// # Errors
 /// There are several, or it is not plain ASCII.
@@ -129,11 +130,11 @@ pub fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h s
     }
 }
 
-/// That a request of the legacy era says no version that this era does not have. In a session it may say another than was agreed on: some clients
-/// always say the same one, and the target is told the one that was agreed on.
+/// Checks that `MCP-Protocol-Version` is a legacy version. In a session it may differ from the negotiated
+/// one: some clients always send the same version, and the target gets the negotiated one.
 ///
 /// # Errors
-/// It does.
+/// It is another version.
 pub fn check_legacy(headers: &HeaderMap) -> Result<(), Fault> {
     match one(headers, &VERSION)? {
         Some(version) if !LEGACY.contains(&version) => Err(Fault::new(
@@ -180,7 +181,7 @@ fn check_modern(headers: &HeaderMap, message: &Message, version: Option<&str>) -
     Ok(())
 }
 
-/// The fault of a version that nobody here knows, or that is of the other era.
+/// Returns the fault of a version that is unknown, or of the other era.
 fn unknown(version: &str) -> Option<Fault> {
     if MODERN.contains(&version) {
         return None;
@@ -202,7 +203,8 @@ fn unknown(version: &str) -> Option<Fault> {
     Some(Fault { data: Some(data), ..fault })
 }
 
-/// What `Mcp-Name` must repeat; `None` for methods without it, or without the parameter: the target answers that.
+/// Returns the value that `Mcp-Name` must repeat; `None` for methods without it, or if the parameter is
+/// missing: the target answers that.
 fn named<'m>(method: &str, message: &'m Message) -> Option<std::borrow::Cow<'m, str>> {
     let param = match method {
         "tools/call" | "prompts/get" => Param::Name,
@@ -213,7 +215,7 @@ fn named<'m>(method: &str, message: &'m Message) -> Option<std::borrow::Cow<'m, 
     message.param(param)?.text()
 }
 
-/// A header's value, which may be written as `=?base64?…?=`. `None`: what stands there is not base64 of UTF-8.
+/// Decodes a header's value, which may be written as `=?base64?…?=`. `None` if that is not base64 of UTF-8.
 pub fn decoded(value: &str) -> Option<String> {
     match value.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) {
         Some(packed) => String::from_utf8(BASE64_STANDARD.decode(packed).ok()?).ok(),
@@ -221,7 +223,7 @@ pub fn decoded(value: &str) -> Option<String> {
     }
 }
 
-/// The fault of headers that do not say what the body says.
+/// Returns the fault of headers that contradict the body.
 pub fn mismatch(detail: &str) -> Fault {
     Fault::new(StatusCode::BAD_REQUEST, HEADER_MISMATCH, detail)
 }
@@ -294,7 +296,7 @@ mod tests {
         let told = r#"{"jsonrpc":"2.0","method":"notifications/x"}"#;
         assert_eq!(of(&[("mcp-protocol-version", "2026-08-01")], told), Err((400, -32022)));
         assert_eq!(of(&[("mcp-protocol-version", "2026-07-28")], told), Ok(Era::Modern));
-        // Where head and body differ, that comes first.
+        // A difference between headers and body is reported first.
         let message =
             Message::scan(CALL.replace("2026-07-28", "2027-01-01").into(), Limits::new(4096)).unwrap();
         let headers = HeaderMap::from_iter([(VERSION, "2026-07-28".parse().unwrap())]);

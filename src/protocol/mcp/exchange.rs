@@ -1,4 +1,4 @@
-//! One request of a client from its message to what it gets: the turns of the pipeline in MCP's words.
+//! One request of a client from its message to its response: the steps of the pipeline applied to MCP.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ use crate::protocol::mcp::way;
 use crate::protocol::web::body::ReplyBody;
 use crate::protocol::web::request::read_or_part;
 
-/// A message of the client.
+/// Handles a message of the client.
 pub async fn post(door: Door<'_>, mut body: Incoming) -> Result<Response<ReplyBody>, Refused> {
     let limit = door.exchange.governed().connection.limits.body;
     let bytes = match read_or_part(&mut body, limit, &door.exchange).await {
@@ -73,7 +73,7 @@ pub async fn post(door: Door<'_>, mut body: Incoming) -> Result<Response<ReplyBo
             if denied.code == DenyCode::LimitExceeded {
                 glimpse.push(&part);
             }
-            // Its room is free again before anything else is waited for.
+            // Its memory is released before anything else is awaited.
             drop(part);
             let denied = door.refuse(denied).await;
             if denied.code != DenyCode::LimitExceeded {
@@ -89,7 +89,7 @@ pub async fn post(door: Door<'_>, mut body: Incoming) -> Result<Response<ReplyBo
         }
     };
     let claimed = Era::claimed(&door.head.headers);
-    // What the client answers is judged and masked by its fields, too.
+    // A client's answer is judged and masked by its fields, too.
     let limits =
         Limits { once_in_results: true, ..Limits::new(usize::try_from(limit).unwrap_or(usize::MAX)) };
     let message = match Message::scan(bytes.clone(), limits) {
@@ -127,7 +127,7 @@ pub async fn post(door: Door<'_>, mut body: Incoming) -> Result<Response<ReplyBo
     }
 }
 
-/// A request: judged, perhaps held, sent, answered.
+/// Handles a request: judges it, holds it if needed, sends it, and answers.
 async fn ask(
     door: Door<'_>,
     era: Era,
@@ -151,7 +151,8 @@ async fn ask(
     }
 }
 
-/// The id of a request in its session: two that are open at the same time could not be told apart, neither by who cancels one nor by the target.
+/// Reserves the id of a request in its session: two open requests with the same id could not be told apart,
+/// neither when one is cancelled nor by the target.
 async fn opened(
     door: &Door<'_>,
     era: Era,
@@ -175,7 +176,10 @@ async fn opened(
     }
 }
 
-/// A request for the target. `session`: the one it is in, with its id there. `task`: the gateway's id of the task that it is about, where that is not the target's.
+/// Sends a request to the target.
+///
+/// `session`: the MCP session and the request's reserved id in it. `task`: the gateway's id when the target
+/// knows the task by another.
 async fn send(
     door: Door<'_>,
     era: Era,
@@ -207,7 +211,7 @@ async fn send(
     };
     let asked = asked(&door.exchange, &judged);
     let session_id = session.as_ref().map(|session| &*session.id).unwrap_or_default();
-    // Of a call that people approve what they read is recorded as it is sent.
+    // A call that needs approval is recorded as it is sent, which is what approvers read.
     let recorded = if judged.holds() { &body } else { message.body() };
     let record = record(&judged.command, session_id, recorded).record(&door.exchange);
     let id = Bytes::copy_from_slice(message.id_value().map(|id| id.raw).unwrap_or_default());
@@ -216,7 +220,7 @@ async fn send(
         let asked = otherwise.unwrap_or(asked);
         return Ok(refusal(&denied, era, &asked, &id, door.exchange.request_id()));
     }
-    // Only now, so that nobody learns from it of a tool that they do not see.
+    // Checked only now, so that the fault does not reveal a tool that the caller may not see.
     if let Err(fault) = mirrors(&door, era, &owner, &judged, message) {
         return Err(door.fault(era, fault, Some(message), "mcp_headers").await);
     }
@@ -269,7 +273,7 @@ async fn send(
     }
 }
 
-/// What the way back of a request is about.
+/// Builds the context for the reply to a request.
 fn turn(era: Era, about: About, session: Option<Arc<Session>>, owner: Owner, message: &Message) -> Turn {
     Turn {
         era,
@@ -285,7 +289,8 @@ fn turn(era: Era, about: About, session: Option<Arc<Session>>, owner: Owner, mes
     }
 }
 
-/// Why a command is held back by what its target has said of it, if so, and how the refusal then differs.
+/// Returns the refusal of a command because of a changed pin, and how that refusal differs; `None` if there
+/// is none.
 fn held_back(door: &Door<'_>, governed: &Governed, judged: &Judged) -> Option<(Denied, Option<Asked>)> {
     if judged.is_denied() {
         return None;
@@ -293,13 +298,14 @@ fn held_back(door: &Door<'_>, governed: &Governed, judged: &Judged) -> Option<(D
     check::refused(&door.shared.pins, governed, &judged.command, |command| door.exchange.shows(command))
 }
 
-/// What answers a request that does not pass.
+/// Builds the response to a refused request.
 fn refusal(denied: &Denied, era: Era, asked: &Asked, id: &[u8], request: RequestId) -> Response<ReplyBody> {
     let (status, body) = reply::refusal(denied, era, asked, id, request);
     json(status, body)
 }
 
-/// Where what came of the same call may be kept; `None`: nothing is. It costs reading the call once more, so only who has something is asked.
+/// Returns the key under which the outcome of the same call may be stored; `None` if there is none. Computing
+/// it means reading the call once more, so it is only done for callers with a stored outcome.
 fn kept(
     turn: &Turn,
     shared: &McpShared,
@@ -320,7 +326,7 @@ fn kept(
     })
 }
 
-/// What is answered.
+/// Describes the request that is answered.
 fn about(message: &Message, command: &Command) -> About {
     About {
         method: command.method().into(),
@@ -333,20 +339,20 @@ fn about(message: &Message, command: &Command) -> About {
     }
 }
 
-/// What a message asks for.
+/// Reads the commands of a message.
 ///
 /// # Errors
-/// It does not say what its method needs.
+/// The message lacks what its method needs.
 pub fn wanted(door: &Door<'_>, owner: &Owner, message: &Message) -> Result<Wanted, Fault> {
     let connection = &door.exchange.governed().connection;
     let read_only = |tool: &str| door.shared.tools.get(&owner.connection, tool).map(|tool| tool.read_only);
     command::wanted(message, &connection.mcp, read_only, |task| door.shared.bound.task_of(owner, task))
 }
 
-/// That the headers of a call that may be sent repeat what its tool wants repeated, where the target does not see them.
+/// For targets that see no headers: checks that the `Mcp-Param-*` headers match the arguments.
 ///
 /// # Errors
-/// They do not.
+/// They do not match.
 fn mirrors(
     door: &Door<'_>,
     era: Era,
@@ -363,7 +369,7 @@ fn mirrors(
     mirror::check(&door.head.headers, message, said.as_ref())
 }
 
-/// What the policies say of it.
+/// Judges a command by the policies.
 pub fn judge(exchange: &Exchange, mut command: Command, also: Vec<Command>, message: &Message) -> Judged {
     if exchange.wants_args(&command) {
         command = command.with_args(command::args(message));
@@ -371,7 +377,8 @@ pub fn judge(exchange: &Exchange, mut command: Command, also: Vec<Command>, mess
     exchange.judge_with(command, also)
 }
 
-/// How a refusal differs by what was asked: what the caller does not see is refused as what there is not.
+/// Returns how a refusal differs by the request: something hidden from the caller is refused as if it did not
+/// exist.
 fn asked(exchange: &Exchange, judged: &Judged) -> Asked {
     let Some(mcp) = judged.command.mcp() else { return Asked::Other };
     let hidden = judged.is_denied() && !exchange.shows(&judged.command);
@@ -389,7 +396,7 @@ fn asked(exchange: &Exchange, judged: &Judged) -> Asked {
     }
 }
 
-/// How a message with this body is recorded.
+/// Describes a message with this body for the recording.
 pub fn record<'a>(command: &'a Command, session: &'a str, body: &'a [u8]) -> FromClient<'a> {
     let mcp = command.mcp();
     let named = mcp.and_then(|mcp| mcp.tool.as_deref().or(mcp.prompt.as_deref()).or(mcp.resource.as_deref()));

@@ -1,5 +1,5 @@
-//! How long a client may keep an answer, and for whom: what one caller sees hangs on policies and masks, which change, and is nobody else's.
-//! (MCP 2026-07-28, "Caching".)
+//! Bounds how long a client may cache an answer, and for whom: what one caller sees depends on policies and
+//! masks, which change. (MCP 2026-07-28, "Caching".)
 
 use crate::domain::Denied;
 use crate::domain::json::DEPTH;
@@ -12,14 +12,14 @@ use crate::protocol::mcp::codec::envelope::names::look_up;
 use crate::protocol::mcp::codec::rewrite::Rewrite;
 use crate::protocol::mcp::turn::garbage;
 
-/// How long an answer may be kept, in milliseconds.
+/// How long an answer may be cached, in milliseconds.
 const MOST_MS: u64 = 60_000;
 
-/// Bounds what a response to a method whose answers may be kept says of itself; elsewhere `ttlMs` may be something else, such as the lifetime
-/// of a task. `masked`: its connection masks values.
+/// Bounds the caching hints of a response to a cacheable method; elsewhere `ttlMs` may be something else,
+/// such as the lifetime of a task. `masked`: the connection has masks.
 ///
 /// # Errors
-/// A name that some readers take for one of these.
+/// The result has a name that some readers take for one of the hints.
 pub fn bound(message: &Message, rewrite: &mut Rewrite<'_>, method: &str, masked: bool) -> Result<(), Denied> {
     if !may_be_kept(method) || is_task(message) {
         return Ok(());
@@ -33,27 +33,27 @@ pub fn bound(message: &Message, rewrite: &mut Rewrite<'_>, method: &str, masked:
         rewrite.outcome(ResultField::CacheScope, "\"private\"");
     }
     let Some(ttl) = ttl else { return Ok(()) };
-    // What a mask hides from now on must not be had from an older answer.
+    // A mask that is added later must not be bypassed by a cached answer.
     let most = if masked && method == "resources/read" { 0 } else { MOST_MS };
     let told = std::str::from_utf8(ttl.raw).ok().and_then(|text| text.parse::<u64>().ok());
     if told.is_none_or(|told| told > most) {
-        // What is no whole number of milliseconds says nothing.
+        // A value that is not a whole number of milliseconds means nothing.
         rewrite.outcome(ResultField::TtlMs, told.map_or(0, |_| most).to_string());
     }
     Ok(())
 }
 
-/// Whether clients may keep the answers to a method.
+/// Returns whether clients may cache the answers to a method.
 fn may_be_kept(method: &str) -> bool {
     method.ends_with("/list") || matches!(method, "resources/read" | "server/discover")
 }
 
-/// Whether a task stands in for the answer: what it says of its lifetime is its own.
+/// Returns whether the result is a task, whose `ttlMs` is its own lifetime.
 fn is_task(message: &Message) -> bool {
     message.outcome(ResultField::Type).is_some_and(|kind| kind.text().as_deref() == Some("task"))
 }
 
-/// Whether a reader that is not exact finds one of the two names where it is not written.
+/// Returns whether a lenient reader would find one of the two names under another spelling.
 fn has_lookalike(result: &[u8]) -> bool {
     let of_these = |known| matches!(known, Known::Lookalike(ResultField::TtlMs | ResultField::CacheScope));
     let Ok(mut cursor) = Cursor::new(result, DEPTH) else { return true };
@@ -120,7 +120,7 @@ mod tests {
         for method in ["prompts/list", "resources/templates/list", "server/discover", "resources/read"] {
             assert_eq!(bounded(said, method, false), r#""ttlMs":60000,"cacheScope":"private""#, "{method}");
         }
-        // To say that there is a task beside the answer is no way around it.
+        // A task id beside the answer does not bypass the bound.
         let beside = format!(r#""contents":[],"taskId":"t",{said}"#);
         assert!(bounded(&beside, "resources/read", false).contains(r#""ttlMs":60000"#));
     }

@@ -1,9 +1,10 @@
-//! A request that people must approve: its client waits on a stream, or asks after it as a task; then it is sent, once.
+//! Requests that need approval: the client waits on a stream, or polls a task; once approved, the request is
+//! sent, once.
 //!
-//! Clients give up after a minute, and after five without a word. So the stream opens at once and is kept awake; after
-//! [`PATIENCE`] the call ends as one that waits, and the same call again goes on waiting, or runs once it is approved. So it is where the
-//! stream is lost in a session of the legacy era, in which a client that does not want a call any more says so; elsewhere to leave is to
-//! withdraw. Nothing runs for a client that is not there.
+//! Clients time out after one minute, or after five with keep-alives. The stream therefore opens at once and
+//! is kept alive; after [`PATIENCE`] the call returns as pending, and an identical call resumes the wait, or
+//! runs once it is approved. In a legacy session a lost stream does the same (the client cancels explicitly);
+//! in the modern era a lost stream withdraws the call. Nothing runs for a client that is gone.
 
 use std::fmt::Write;
 use std::pin::Pin;
@@ -63,35 +64,35 @@ use crate::protocol::mcp::upstream::Permitted;
 use crate::protocol::mcp::way;
 use crate::protocol::web::body::ReplyBody;
 
-/// How long a client waits for people in one call, where the connection's `approval_wait` is not shorter: less than the minute after
-/// which the official TypeScript SDK gives up.
+/// How long a client waits for a decision in one call, unless the connection's `approval_wait` is shorter:
+/// less than the minute after which the official TypeScript SDK times out.
 pub const PATIENCE: Duration = Duration::from_secs(50);
-/// How often it is told that it still waits.
+/// How often the client is told that it still waits.
 pub const TICK: Duration = Duration::from_secs(10);
-/// A request that waits.
+/// A held request.
 pub struct Held {
     /// The verdict on it.
     pub judged: Judged,
     /// Its record.
     pub record: CommandRecord,
-    /// What is sent once it may be.
+    /// The message to send once it is approved.
     pub request: Outbound,
-    /// What it is about.
+    /// The context for its reply.
     pub turn: Turn,
     /// Its id as it was written.
     pub id: Bytes,
-    /// How a refusal differs by what was asked.
+    /// How a refusal differs by the request.
     pub asked: Asked,
-    /// What all requests share.
+    /// The state shared by all requests.
     pub shared: McpShared,
-    /// The headers it came with.
+    /// The headers of the client's request.
     pub headers: HeaderMap,
-    /// Whether its client can be led to the approval page.
+    /// Set if its client can be led to the approval page.
     pub invite: Option<Invite>,
 }
 
-/// Opens the client's stream, and waits on it. `message` is what is sent, settled ([`crate::protocol::mcp::way::settled`]); `round`: what
-/// it goes on with.
+/// Opens the client's stream and waits on it. `message` is the normalized message that will be sent
+/// ([`crate::protocol::mcp::way::settled`]); `round` is the round that it continues.
 pub async fn answer(
     exchange: Exchange,
     mut held: Held,
@@ -107,7 +108,7 @@ pub async fn answer(
     let wait = held.invite.as_ref().map_or(wait, |invite| invite.patience(wait));
     let mut bound = bound(&held.judged, message, &held.headers, exchange.governed(), wait, told);
     if round.is_some_and(|round| !round.is_of(&bound.bytes_digest)) {
-        // The state is of another request: to its client as one that there is not.
+        // The state belongs to another request; its client is told that it does not exist.
         let fault = Fault::new(StatusCode::OK, INVALID_PARAMS, way::NO_STATE);
         let denied = Denied::new(DenyCode::BadRequest, way::NO_STATE).because("mcp_state");
         exchange.refuse(held.record, denied).await;
@@ -119,7 +120,7 @@ pub async fn answer(
     }
     let page = held.shared.page.clone();
     let (leave, leaves) = oneshot::channel();
-    // In a session a stream that is lost is no word of the client's: only there can it say that it does not want the call any more.
+    // In a session a lost stream withdraws nothing, since the client can cancel explicitly.
     let leave = held.turn.session.is_some().then_some(leave);
     bound.leaves = leave.is_some().then_some(leaves);
     let ticks = Ticks { token, hears: Some(hears), page, approval: String::new(), told: 0, leave };
@@ -127,8 +128,8 @@ pub async fn answer(
     response
 }
 
-/// Withdraws a call that its own person does not want any more: it joins what waits, and leaves it. Whatever people have said of it
-/// meanwhile, it does not run.
+/// Withdraws a call that its own person has declined: joins the pending approval and withdraws it. The call
+/// does not run, even if it was approved in the meantime.
 async fn take_back(
     exchange: Exchange,
     held: Held,
@@ -145,7 +146,7 @@ async fn take_back(
         tokio::select! {
             biased;
             admitted = admitted.as_mut() => Some(admitted),
-            // Dropping what waits withdraws its approval.
+            // Dropping the future withdraws its approval.
             Ok(_waits) = hears => None,
         }
     };
@@ -161,13 +162,15 @@ async fn take_back(
     out.last(reply::refusal(&denied, turn.era, &asked, &id, request_id).1).await;
 }
 
-/// Waits for people, then sends what they approved and passes on what comes of it. `ticks`: what the client is told while it waits.
+/// Waits for a decision, then sends the approved request and passes on the answer. `ticks`: what the client
+/// is told while it waits.
 pub async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, ticks: Option<Ticks>, out: Sink) {
     let Held { judged, record, request, mut turn, id, asked, shared, headers, invite } = held;
     let request_id = exchange.request_id();
     let era = turn.era;
     let refused = |denied: &Denied| reply::refusal(denied, era, &asked, &id, request_id).1;
-    // Without a session a client cancels by closing the stream: ids of several clients of one principal are not told apart.
+    // Without a session a client cancels by closing the stream, since the ids of several clients of one
+    // principal may collide.
     let key = turn.session.as_ref().zip(turn.about.id.clone());
     let key = key.map(|(session, id)| HeldKey { owner: turn.owner.clone(), session: session.id.clone(), id });
     let cancel = key.map(|key| shared.held.hold(key, &bound.bytes_digest));
@@ -196,7 +199,7 @@ pub async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, ticks: 
         word(admitted, ticks, &mut turn, &out, cancel.as_ref()).await
     };
     drop(cancel);
-    // What waited is dropped, which withdraws its approval.
+    // Dropping the future withdraws its approval.
     let Some(admitted) = said else { return };
     let permit = match admitted {
         Ok(permit) => permit,
@@ -218,7 +221,7 @@ pub async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, ticks: 
     approved.run(permit, out, end.as_mut()).await;
 }
 
-/// Waits for the word of people, and keeps the client awake. `None`: the client does not want the call any more.
+/// Waits for a decision, and keeps the client's stream alive. `None`: the client has cancelled the call.
 async fn word(
     mut admitted: Pin<&mut impl Future<Output = Result<Permitted, Denied>>>,
     mut ticks: Option<Ticks>,
@@ -238,11 +241,11 @@ async fn word(
                 }
                 false
             }
-            // Nobody can come back for it any more.
+            // The session is over, so nobody can resume the call.
             () = runs_out(turn.session.as_deref()), if away => return None,
             () = out.left(), if !away => true,
             () = tokio::time::sleep(TICK), if !away => {
-                // A client that does not read must not keep the word of people, or the end, from being heard.
+                // A client that does not read must not delay the decision or the end.
                 tokio::select! {
                     biased;
                     admitted = admitted.as_mut() => return Some(admitted),
@@ -259,13 +262,14 @@ async fn word(
             away = true;
             cancel.leaves();
             turn.is_answered();
-            // Where nobody hears it, people have just said yes: then it runs as for a client that leaves a moment later.
+            // If the receiver is gone, the call was approved just now: it runs as for a client that leaves a
+            // moment later.
             let _unheard = leave.send(());
         }
     }
 }
 
-/// A call that people have approved.
+/// An approved call.
 struct Approved {
     turn: Turn,
     shared: McpShared,
@@ -274,17 +278,18 @@ struct Approved {
     asked: Asked,
     request_id: RequestId,
     command: Command,
-    /// What the same call again is known by.
+    /// The key of the same call when it is repeated.
     called: Option<Key>,
     governed: Arc<Governed>,
 }
 
 impl Approved {
-    /// Sends it, and passes on what comes of it.
+    /// Sends it, and passes on the answer.
     async fn run(self, permit: Permitted, out: Sink, mut end: Pin<&mut impl Future<Output = SessionEnd>>) {
         let Self { mut turn, shared, headers, id, asked, request_id, command, called, governed } = self;
         let era = turn.era;
-        // People think long, and what was asked for may have changed meanwhile. Of what changed only that is named.
+        // An approval takes time, and a pin may have changed meanwhile. Only a change of the requested item
+        // is named.
         let asked_for = |other: &Command| other.summary() == command.summary();
         if let Some((denied, otherwise)) = check::refused(&shared.pins, &governed, &command, asked_for) {
             upstream::withhold(permit).record_failure(&denied);
@@ -293,7 +298,8 @@ impl Approved {
             out.last(reply::refusal(&denied, era, asked, &id, request_id).1).await;
             return;
         }
-        // From here on it is done, whether the client still listens or not; in the modern era to leave a stream is to cancel it.
+        // From here on the call runs to its end, whether or not the client still listens, although leaving a
+        // stream cancels it in the modern era.
         let once = permit.is_once();
         let running = called.filter(|_| once).map(|called| shared.outcomes.begin(called, &governed));
         let (answered, guard) = upstream::send(permit, end.as_mut()).await;
@@ -306,7 +312,7 @@ impl Approved {
     }
 }
 
-/// What the same call would be known by; `None`: it is no call of a tool.
+/// Returns the key of the call; `None` if it is not a tool call.
 fn called(judged: &Judged, turn: &Turn, bound: &pipeline::Held) -> Option<Key> {
     (&*turn.about.method == CALL).then(|| Key {
         owner: turn.owner.clone(),
@@ -316,7 +322,7 @@ fn called(judged: &Judged, turn: &Turn, bound: &pipeline::Held) -> Option<Key> {
     })
 }
 
-/// Passes on what came of an approved request; gives the target's answer, if one came.
+/// Passes on the answer to an approved request; returns the target's answer, if there is one.
 async fn passed_on(
     mut relay: Relay,
     answered: Result<Answered, Denied>,
@@ -367,7 +373,7 @@ async fn runs_out(session: Option<&Session>) {
     }
 }
 
-/// Resolves when the call has its place among those that wait, or needs none (false).
+/// Resolves to true when the call is pending, or to false when it need not wait.
 async fn sits(ticks: Option<&mut Ticks>) -> bool {
     match ticks {
         Some(ticks) => ticks.sits().await,
@@ -382,16 +388,16 @@ async fn tick(ticks: Option<&mut Ticks>, turn: &mut Turn, out: &Sink) -> Result<
     }
 }
 
-/// What a client that waits is told in between.
+/// What a waiting client is told.
 pub struct Ticks {
-    /// Where it wants to hear of progress, as JSON.
+    /// The client's progress token, as JSON.
     token: Option<Bytes>,
-    /// Until it waits.
+    /// Set until the call is pending.
     hears: Option<oneshot::Receiver<pipeline::Waiting>>,
     page: PageAddress,
     approval: String,
     told: u32,
-    /// Where it is said that the client has lost its stream; none where that withdraws the call.
+    /// Signals that the client has lost its stream; `None` if that withdraws the call.
     leave: Option<oneshot::Sender<()>>,
 }
 
@@ -409,7 +415,7 @@ impl Ticks {
     async fn tick(&mut self, turn: &mut Turn, out: &Sink) -> Result<(), stream::Left> {
         let Some(token) = &self.token else { return out.keep_alive().await };
         self.told += 1;
-        // So little that hardly any progress of the target's own is less.
+        // So small that hardly any progress of the target itself is less.
         let progress = f64::from(self.told) / 1e6;
         turn.progress = progress;
         let mut body = String::from(
@@ -470,7 +476,7 @@ mod tests {
         let admitted = std::pin::pin!(std::future::pending());
         let out = Sink::Stream(out);
         let begin = tokio::time::Instant::now();
-        // Its client is seen once more, and may come back for it as long after that.
+        // The session is used once more, so the client may come back for another half hour.
         let seen = async {
             tokio::time::sleep(Duration::from_mins(20)).await;
             assert!(shared.sessions.find(&session.id, &owner, governed).is_some());

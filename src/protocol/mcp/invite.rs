@@ -1,5 +1,6 @@
-//! A held call whose client can lead its person to the approval page: it is answered with the page's address, and comes back with a state
-//! that only the same call of the same principal may have. (MCP 2026-07-28, "Multi Round-Trip Requests", "Elicitation", URL mode.)
+//! Held calls whose client can lead its person to the approval page: the answer contains the page's address,
+//! and the client repeats the call with a state that is only valid for the same call of the same principal.
+//! (MCP 2026-07-28, "Multi Round-Trip Requests", "Elicitation", URL mode.)
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -23,50 +24,51 @@ use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::shared::McpShared;
 use crate::protocol::mcp::way;
 
-/// How long the first round waits: people who are quick need no page.
+/// How long the first round waits: a quick decision needs no page.
 pub const FIRST: Duration = Duration::from_secs(2);
-/// How many rounds there are. Clients give up after ten; the last answer says that the same call again goes on.
+/// The number of rounds. Clients give up after ten; the last answer says that the same call continues.
 const ROUNDS: u8 = 8;
-/// Requests that may be answered with a request for input.
+/// The requests that may be answered with a request for input.
 const METHODS: [&str; 3] = ["prompts/get", "resources/read", "tools/call"];
 
-/// Where the approval page is, for all threads. It changes with the configuration.
+/// The address of the approval page, shared by all threads. It changes with the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct PageAddress(Arc<ArcSwapOption<String>>);
 
 impl PageAddress {
-    /// The page is at that origin from now on; `None`: there is none.
+    /// Sets the origin of the page; `None`: there is no page.
     pub fn set(&self, origin: Option<String>) {
         self.0.store(origin.map(Arc::new));
     }
 
-    /// The address of an approval, where there is a page.
+    /// Returns the address of an approval; `None` if there is no page.
     pub fn of(&self, approval: ApprovalId) -> Option<String> {
         self.0.load().as_ref().map(|origin| format!("{origin}/approval/{approval}"))
     }
 
-    /// Whether there is a page.
+    /// Returns whether there is a page.
     pub fn is_there(&self) -> bool {
         self.0.load().is_some()
     }
 }
 
-/// What the round before left.
+/// The state of the previous round.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Round {
     number: u8,
-    /// Of all that would be sent, as the approvers' word is bound to it.
+    /// The digest of the message that would be sent, which the approval is bound to.
     digest: Box<str>,
-    /// Whether the client's own person does not want it any more.
+    /// Whether the client's own person has declined the call.
     declined: bool,
 }
 
-/// What the gateway's own states are for: no state of a target is given for such a request.
+/// Returns the request that the gateway's own states are bound to; no state of a target has such a one.
 fn place(line: &str) -> String {
     format!("approval of {line}")
 }
 
-/// The round that a request goes on with, if its state is one of these, given to this owner for a request like this one.
+/// Returns the round that a request continues, if its state is one of the gateway's, given to this owner for
+/// the same request.
 fn round(shared: &McpShared, owner: &Owner, line: &str, message: &Message) -> Option<Round> {
     let own = message.param(Param::RequestState)?.text()?;
     let kept = shared.bound.state_of(owner, &place(line), &own)?;
@@ -74,7 +76,8 @@ fn round(shared: &McpShared, owner: &Owner, line: &str, message: &Message) -> Op
     Some(Round { number: number.parse().ok()?, digest: digest.into(), declined: declined(message) })
 }
 
-/// Whether the person who was led to the page said no there and then, or closed the question. An answer that cannot be read is a no.
+/// Returns whether the person who was led to the page declined the call or dismissed the question. An
+/// unreadable answer counts as declining.
 fn declined(message: &Message) -> bool {
     let Some(responses) = message.param(Param::InputResponses) else { return false };
     let responses = Json::parse(responses.raw, DEPTH).ok();
@@ -82,16 +85,16 @@ fn declined(message: &Message) -> bool {
     action != Some("accept")
 }
 
-/// The message as it was first: without the state, and without what its person answered.
+/// Returns the message as it was at first: without the state, and without the person's answer.
 fn bare(message: &Message) -> Result<Message, Fault> {
     let own = ["requestState", "inputResponses"];
     way::without_params(message, |name| own.contains(&name))
 }
 
-/// The round that a request goes on with, and the request as it was first; `None`: it is a new one.
+/// Returns the round that a request continues, and the request as it was at first; `None` for a new request.
 ///
 /// # Errors
-/// It could not be taken apart.
+/// The message could not be split.
 pub fn goes_on(
     shared: &McpShared,
     era: Era,
@@ -103,14 +106,14 @@ pub fn goes_on(
     round.map(|round| Ok((round, bare(message)?))).transpose()
 }
 
-/// A call that waits.
+/// A pending call.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
-    /// Whose it is.
+    /// Its owner.
     pub owner: &'a Owner,
-    /// What it is for, on one line.
+    /// The method and name it is for, on one line.
     pub line: &'a str,
-    /// Of all that would be sent.
+    /// The digest of the message that would be sent.
     pub digest: &'a str,
     /// Its id as it was written.
     pub id: &'a [u8],
@@ -123,7 +126,8 @@ pub struct Invite {
 }
 
 impl Invite {
-    /// `None`: its client cannot be led anywhere, there is no page, or the target itself has asked for something. `message` is bare.
+    /// Returns `None` if its client cannot be led to a page, there is no page, or the target itself has asked
+    /// for input. `message` has no state.
     pub fn of(shared: &McpShared, era: Era, message: &Message, round: Option<Round>) -> Option<Self> {
         let may = era == Era::Modern
             && message.method().is_some_and(|method| METHODS.contains(&&*method))
@@ -139,12 +143,13 @@ impl Invite {
         Some(Self { round })
     }
 
-    /// How long this round waits, where it may wait so long.
+    /// Returns how long this round waits, at most `most`.
     pub fn patience(&self, most: Duration) -> Duration {
         if self.round.is_some() { most } else { most.min(FIRST) }
     }
 
-    /// The answer to a call that still waits, with the page's address in the first round; `None`: it is refused as any other.
+    /// Returns the answer to a pending call, with the page's address in the first round; `None` if it is
+    /// refused as usual.
     pub fn answer(&self, denied: &Denied, call: Call<'_>, shared: &McpShared) -> Option<Bytes> {
         let Call { owner, line, digest, id } = call;
         let approval = denied.approval.filter(|_| denied.code == DenyCode::ApprovalPending)?;
@@ -172,12 +177,12 @@ impl Invite {
 }
 
 impl Round {
-    /// Whether it is the round of a request with this digest.
+    /// Returns whether the round belongs to a request with this digest.
     pub fn is_of(&self, digest: &str) -> bool {
         *self.digest == *digest
     }
 
-    /// Whether the client's own person took the call back.
+    /// Returns whether the client's own person has declined the call.
     pub fn is_declined(&self) -> bool {
         self.declined
     }
@@ -280,12 +285,12 @@ mod tests {
         ] {
             assert_eq!(round_of(&owner, line), None);
         }
-        // To the target it is no state at all, and one of the target's is none of these.
+        // It is not a valid state for the target, and a state of the target is not valid for a round.
         assert_eq!(shared.bound.state_of(&ann, "tools/call a", state), None);
         let theirs = shared.bound.state(&ann, "tools/call a", b"\"1 D1\"");
         let theirs = message(&format!(r#","requestState":{theirs}"#));
         assert_eq!(round(&shared, &ann, "tools/call a", &theirs), None);
-        // What goes on is the call as it was, byte for byte but for the blanks.
+        // The call itself is unchanged byte for byte, except for blanks.
         assert_eq!(bare(&again).unwrap().body(), message(&format!(",{URL}")).body());
     }
 

@@ -1,5 +1,5 @@
-//! Requests that come too fast, or are too long, to be read: the refusal is still the answer to the request, so that a client takes it for
-//! one. No more is looked for than which request it is.
+//! Requests that are refused unread, because they come too fast or are too long. The refusal still names the
+//! request, so that clients take it for the answer; only the request's id and method are searched for.
 
 use std::time::Duration;
 
@@ -23,17 +23,17 @@ use crate::protocol::mcp::reply::json;
 use crate::protocol::mcp::serve::Refused;
 use crate::protocol::web::body::ReplyBody;
 
-/// How much is looked through of a message that came too fast, in bytes.
+/// How many bytes are searched of a message that came too fast.
 pub const BRIEF: u64 = 1 << 20;
-/// How much is looked through of a message that is too long, in bytes.
+/// How many bytes are searched of a message that is too long.
 pub const LONG: u64 = 64 << 20;
-/// How long a message is looked through.
+/// How long a message is searched.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What answers a message that is refused unread, of which `glimpse` has seen what there was to see.
+/// Answers a message that is refused unread; `glimpse` has seen what there was to see.
 ///
 /// # Errors
-/// It is not known which request it is, or a notification must not be lost.
+/// The request is not known, or a notification must not be lost.
 pub fn answer(
     denied: Denied,
     head: &Parts,
@@ -54,7 +54,7 @@ pub fn answer(
     Ok(response)
 }
 
-/// Looks through what is left of a body: at most so many bytes, and what comes in time.
+/// Searches the rest of a body: at most `most` bytes, and only as long as [`PATIENCE`].
 pub async fn look(body: &mut Incoming, glimpse: &mut Glimpse, most: u64) {
     if body.size_hint().lower() <= most {
         drop(tokio::time::timeout(PATIENCE, look_on(body, glimpse, most)).await);

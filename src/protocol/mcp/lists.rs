@@ -1,12 +1,13 @@
-//! Which changes of lists a client wants to hear of. A policy that changes shows or hides what is listed, and only the gateway knows.
+//! The lists whose changes a client wants to hear of. A changed policy shows or hides list elements, which
+//! only the gateway knows.
 //!
-//! A client hears of those lists that the target has promised to tell of: other news it would not expect.
+//! A client only hears of lists whose changes the target has promised to report; it would not expect others.
 
 use bytes::Bytes;
 
 use crate::domain::json::Json;
 
-/// The lists whose changes are told.
+/// The lists whose changes are reported.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Lists {
     tools: bool,
@@ -15,8 +16,8 @@ pub struct Lists {
 }
 
 impl Lists {
-    /// Those of a target of the legacy era: `result` is its answer to `initialize`. (MCP 2025-11-25, "Lifecycle", "Capability
-    /// Negotiation".)
+    /// Reads them from `result`, the answer of a legacy target to `initialize`. (MCP 2025-11-25, "Lifecycle",
+    /// "Capability Negotiation".)
     pub fn of_capabilities(result: &Json) -> Self {
         let tells = |of: &str| {
             let capability = result.member("capabilities").and_then(|all| all.member(of));
@@ -25,7 +26,7 @@ impl Lists {
         Self { tools: tells("tools"), prompts: tells("prompts"), resources: tells("resources") }
     }
 
-    /// Those of a subscription of the modern era: `params` are those of the request, or of the target's
+    /// Reads them from the parameters of a modern subscription, or of the target's
     /// `notifications/subscriptions/acknowledged`.
     pub fn of_subscription(params: &Json) -> Self {
         let agreed = |to: &str| {
@@ -38,7 +39,7 @@ impl Lists {
         }
     }
 
-    /// Those that are in both.
+    /// Returns the lists that are in both.
     pub fn and(self, other: Self) -> Self {
         Self {
             tools: self.tools && other.tools,
@@ -47,7 +48,7 @@ impl Lists {
         }
     }
 
-    /// Whether this notification tells that one of them has changed.
+    /// Returns whether this notification reports a change of one of them.
     pub fn tell(self, method: &str) -> bool {
         match method {
             "notifications/tools/list_changed" => self.tools,
@@ -57,7 +58,7 @@ impl Lists {
         }
     }
 
-    /// What a subscription calls them.
+    /// Returns their names in a subscription.
     pub fn subscribed(self) -> impl Iterator<Item = &'static str> {
         let all = [
             (self.tools, "toolsListChanged"),
@@ -67,13 +68,13 @@ impl Lists {
         all.into_iter().filter(|(told, _)| *told).map(|(_, name)| name)
     }
 
-    /// Whether there is any.
+    /// Returns whether there is any.
     pub fn any(self) -> bool {
         self != Self::default()
     }
 
-    /// The messages that tell that all of them may have changed. `subscription` is the id of the request that subscribed, as it was
-    /// written; `None` in the legacy era.
+    /// Returns the notifications that each of them may have changed. `subscription` is the id of the
+    /// subscribing request, as it was written; `None` in the legacy era.
     pub fn changed(self, subscription: Option<&[u8]>) -> impl Iterator<Item = Bytes> {
         let params = subscription.map_or_else(String::new, |id| {
             let id = String::from_utf8_lossy(id);

@@ -1,6 +1,7 @@
-//! What a client is told before it has a token: who gives tokens for a connection. (RFC 9728, "OAuth 2.0 Protected Resource Metadata".)
+//! The metadata for clients without a token: which authorization server issues tokens for a connection. (RFC
+//! 9728, "OAuth 2.0 Protected Resource Metadata".)
 //!
-//! It is told of any name: whether there is such a connection is not told to strangers.
+//! It is returned for any name, so that unauthenticated peers do not learn which connections exist.
 
 use http::HeaderValue;
 use http::Method;
@@ -19,10 +20,10 @@ use crate::protocol::mcp::reply::json;
 use crate::protocol::web::body::ReplyBody;
 use crate::protocol::web::request::route;
 
-/// Where metadata stands, before the path of what it is about.
+/// The well-known path, before the path of the resource.
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
-/// Where the metadata of what is at this address stands; `None` where the gateway's own address is not known.
+/// Returns the URL of the metadata for an address; `None` if the gateway's own address is not known.
 pub fn url(uri: &Uri, host: Option<&HeaderValue>, tls: bool, public_url: Option<&str>) -> Option<String> {
     let authority = uri.authority().map(http::uri::Authority::as_str);
     let base = base(authority.or_else(|| host?.to_str().ok()), tls, public_url)?;
@@ -34,13 +35,14 @@ fn base(host: Option<&str>, tls: bool, public_url: Option<&str>) -> Option<Strin
     if let Some(url) = public_url {
         return Some(url.to_owned());
     }
-    // What a client names itself goes into a quoted string, and leads nobody but it.
+    // The client's own `Host` is only used in its own answer, and must fit into a quoted string.
     let host = host
         .filter(|host| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte)))?;
     Some(format!("{}://{host}", if tls { "https" } else { "http" }))
 }
 
-/// The answer to a request for metadata, of a connection or of the gateway as an authorization server; `None` for any other request.
+/// Answers a request for metadata, of a connection or of the gateway as an authorization server; `None` for
+/// any other request.
 pub fn answer(
     request: &Request<Incoming>,
     gate: &Gate,
@@ -75,7 +77,7 @@ fn document(base: &str, name: &ConnectionName, gate: &Gate) -> String {
     push_string(&format!("{base}/c/{name}"), &mut out);
     out.push_str(",\"authorization_servers\":[");
     let (issuers, login) = (gate.issuers(), gate.login());
-    // Clients take the first one. Where people log in through the gateway, it stands for that issuer.
+    // Clients take the first one. If people log in through the gateway, it replaces that issuer.
     let stood_for = login.as_ref().map(|login| login.iss());
     let own = login.is_some().then_some(base);
     let others = issuers.urls().filter(|url| Some(*url) != stood_for);

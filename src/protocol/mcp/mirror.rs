@@ -1,8 +1,9 @@
-//! What of a call's arguments its tool wants repeated in headers, and whether they say the same. (MCP 2026-07-28, "Transports", "Streamable
-//! HTTP", "Custom Headers from Tool Parameters".)
+//! Arguments of a call that its tool wants repeated in headers, and whether both match. (MCP 2026-07-28,
+//! "Transports", "Streamable HTTP", "Custom Headers from Tool Parameters".)
 //!
-//! Something before the gateway may route by these headers, so that a lie in one must not pass. A target behind HTTP checks by itself; to one
-//! with a channel only the body goes, and nobody but the gateway sees both. Nothing is ever decided by a header: the body alone is judged.
+//! A proxy before the gateway may route by these headers, so a false one must not pass. A target behind HTTP
+//! checks them itself; a channel only carries the body, so only the gateway sees both. Headers decide
+//! nothing: only the body is judged.
 
 use http::HeaderMap;
 use http::HeaderName;
@@ -17,7 +18,7 @@ use crate::protocol::mcp::era::one;
 use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::tools::Tool;
 
-/// What the names of all these headers begin with.
+/// The prefix of all these headers.
 const PREFIX: &str = "mcp-param-";
 
 /// An argument that is repeated in a header.
@@ -25,12 +26,12 @@ const PREFIX: &str = "mcp-param-";
 pub struct Mirrored {
     /// The header.
     header: HeaderName,
-    /// The names of the members that lead to the argument.
+    /// The member names on the path to the argument.
     path: Box<[Box<str>]>,
 }
 
-/// The arguments that the `inputSchema` of a tool, as JSON, wants repeated. None where one of its annotations is not valid: clients that
-/// know of them do not use such a tool, and others send no headers.
+/// Returns the arguments that a tool's `inputSchema`, as JSON, wants repeated. Returns none if an annotation
+/// is invalid: clients that know them do not use such a tool, and others send no headers.
 pub fn wanted(schema: &[u8]) -> Box<[Mirrored]> {
     let mut found = Vec::new();
     let collected =
@@ -41,7 +42,7 @@ pub fn wanted(schema: &[u8]) -> Box<[Mirrored]> {
     found.into()
 }
 
-/// Adds what is annotated below `schema`, which `path` leads to; `None`: an annotation is not valid.
+/// Collects the annotations below `schema`, at `path`; `None` if one is invalid.
 fn collect<'s>(schema: &'s Json, path: &mut Vec<&'s str>, found: &mut Vec<Mirrored>) -> Option<()> {
     let Some(Json::Object(properties)) = schema.member("properties") else { return Some(()) };
     for (name, property) in properties {
@@ -60,11 +61,12 @@ fn collect<'s>(schema: &'s Json, path: &mut Vec<&'s str>, found: &mut Vec<Mirror
     Some(())
 }
 
-/// That the headers of a call say what its arguments say. `tool`: what its target last said of it; `None`: it has not listed it.
+/// Checks that the headers of a call match its arguments. `tool` is the tool as last listed; `None` if it was
+/// not listed.
 ///
 /// # Errors
-/// An argument that is to be repeated is not, or a header comes twice, cannot be read, or says something else. Of a tool that was not listed:
-/// there is a header at all, for whether it lies nobody knows; clients list the tools anew on this error, and try again.
+/// A required header is missing, duplicate or unreadable, or differs from the argument. For an unlisted tool,
+/// any such header is an error, since it cannot be checked; clients react by listing tools and retrying.
 pub fn check(headers: &HeaderMap, message: &Message, tool: Option<&Tool>) -> Result<(), Fault> {
     let Some(tool) = tool else {
         return match headers.keys().find(|name| name.as_str().starts_with(PREFIX)) {
@@ -92,7 +94,7 @@ impl Mirrored {
         let argument = path.iter().try_fold(arguments, |value, name| value.member(name));
         let argument = argument.filter(|value| !matches!(value, Json::Null));
         match (says, argument, argument.and_then(Json::scalar)) {
-            // What has no text cannot be repeated; the target says what is wrong with it.
+            // An argument without a text form cannot be repeated; the target reports what is wrong with it.
             (None, _, None) => Ok(()),
             (None, _, Some(_)) => Err(mismatch(&format!(
                 "the header {header} is missing, which must repeat {}",
@@ -113,15 +115,16 @@ impl Mirrored {
     }
 }
 
-/// Whether a header says the whole number that the argument is, written otherwise: `42.0` and `42`.
+/// Returns whether a header is the same whole number as the argument in another notation, such as `42.0` and
+/// `42`.
 fn is_number(argument: &Json, says: &str) -> bool {
     let Json::Number(argument) = argument else { return false };
     let Ok(Json::Number(said)) = Json::parse(says.as_bytes(), 1) else { return false };
-    // White space around it was not read as part of it.
+    // Surrounding white space is not part of the number.
     said.len() == says.len() && whole(argument).is_some_and(|whole_one| whole(&said) == Some(whole_one))
 }
 
-/// A number without a fraction; `None` for others, and those with an exponent.
+/// Returns the value of a number without a fraction; `None` for others, and those with an exponent.
 fn whole(number: &str) -> Option<i128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     whole.parse().ok().filter(|_| fraction.bytes().all(|digit| digit == b'0'))
@@ -147,10 +150,10 @@ mod tests {
 
     /// Name and value.
     type Header = (&'static str, &'static [u8]);
-    /// The headers of a call, and what stands behind the name of its tool.
+    /// The headers of a call, and the text after the name of its tool.
     type Case = (&'static [Header], &'static str);
 
-    /// Whether a call passes; else status and code.
+    /// Checks a call; the error is its status and code.
     fn called(tool: Option<&Tool>, headers: &[Header], arguments: &str) -> Result<(), (u16, i32)> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
@@ -174,14 +177,14 @@ mod tests {
             (&[], ""),
             (&[], r#","arguments":{}"#),
             (&[], r#","arguments":{"region":null,"free":"x","inner":{}}"#),
-            // No text can repeat these.
+            // Values that have no text form.
             (&[], r#","arguments":{"region":["eu"],"count":{},"inner":"x"}"#),
             (&[], r#","arguments":"region""#),
             (&[(REGION, b"eu")], r#","arguments":{"region":"eu"}"#),
             (&[(REGION, b" eu\t")], r#","arguments":{"region":"eu"}"#),
             (&[(REGION, b"")], r#","arguments":{"region":""}"#),
             (&[(REGION, b"a b, c")], r#","arguments":{"region":"a b, \u0063"}"#),
-            // The target refuses what is of another type; the header says the same all the same.
+            // The target refuses values of another type; the header matches all the same.
             (&[(REGION, b"7")], r#","arguments":{"region":7}"#),
             (&[(COUNT, b"7"), (DRY, b"true")], r#","arguments":{"count":7,"dry":true}"#),
             (&[(COUNT, b"42.0")], r#","arguments":{"count":42}"#),
@@ -199,11 +202,11 @@ mod tests {
             ),
             (&[(REGION, b"=?base64??=")], r#","arguments":{"region":""}"#),
             (&[(COUNT, b"=?base64?Nw==?=")], r#","arguments":{"count":7}"#),
-            // Looks encoded, and is not.
+            // Values that look encoded, and are not.
             (&[(REGION, b"SGVsbG8=")], r#","arguments":{"region":"SGVsbG8="}"#),
             (&[(REGION, b"=?base64?SGVsbG8=")], r#","arguments":{"region":"=?base64?SGVsbG8="}"#),
             (&[(REGION, b"=?BASE64?SGVsbG8=?=")], r#","arguments":{"region":"=?BASE64?SGVsbG8=?="}"#),
-            // Of no argument: not known, and not looked at.
+            // Headers of no annotated argument are ignored.
             (&[("mcp-param-other", b"\xff"), ("mcp-param-other", b"2")], r#","arguments":{"free":"x"}"#),
             (&[("mcp-param-free", b"y")], r#","arguments":{"free":"x"}"#),
         ];
@@ -216,13 +219,13 @@ mod tests {
     fn headers_that_say_something_else_are_refused() {
         let tool = tool(SCHEMA);
         let cases: &[Case] = &[
-            // Missing.
+            // Missing headers.
             (&[], r#","arguments":{"region":"eu"}"#),
             (&[], r#","arguments":{"region":""}"#),
             (&[(REGION, b"eu")], r#","arguments":{"region":"eu","count":0}"#),
             (&[(REGION, b"eu")], r#","arguments":{"region":"eu","dry":false}"#),
             (&[], r#","arguments":{"inner":{"tenant":"acme"}}"#),
-            // Of what is not there, or cannot be repeated.
+            // Headers of an argument that is absent, or has no text form.
             (&[(REGION, b"eu")], ""),
             (&[(REGION, b"eu")], r#","arguments":{}"#),
             (&[(REGION, b"")], r#","arguments":{"region":null}"#),
@@ -230,24 +233,24 @@ mod tests {
             (&[(REGION, b"eu")], r#","arguments":{"region":["eu"]}"#),
             (&[(REGION, b"eu")], r#","arguments":"eu""#),
             (&[(TENANT, b"acme")], r#","arguments":{"tenant":"acme"}"#),
-            // Twice, even when both say the same.
+            // Duplicate headers, even with the same value.
             (&[(REGION, b"eu"), (REGION, b"us")], r#","arguments":{"region":"eu"}"#),
             (&[(REGION, b"eu"), (REGION, b"eu")], r#","arguments":{"region":"eu"}"#),
             (&[(REGION, b"eu, eu")], r#","arguments":{"region":"eu"}"#),
-            // Other.
+            // Different values.
             (&[(REGION, b"us")], r#","arguments":{"region":"eu"}"#),
             (&[(REGION, b"EU")], r#","arguments":{"region":"eu"}"#),
             (&[(REGION, b"padded")], r#","arguments":{"region":" padded "}"#),
             (&[(REGION, b"\xc3\xa9")], r#","arguments":{"region":"é"}"#),
             (&[(DRY, b"True")], r#","arguments":{"dry":true}"#),
             (&[(DRY, b"1")], r#","arguments":{"dry":true}"#),
-            // Encoded, and not well.
+            // Badly encoded values.
             (&[(REGION, b"=?base64?SGVsbG8?=")], r#","arguments":{"region":"Hello"}"#),
             (&[(REGION, b"=?base64?SGVs!!!bG8=?=")], r#","arguments":{"region":"Hello"}"#),
             (&[(REGION, b"=?base64?SGVsbG9=?=")], r#","arguments":{"region":"Hello"}"#),
             (&[(REGION, b"=?base64?/w==?=")], r#","arguments":{"region":"\u00ff"}"#),
             (&[(REGION, b"=?base64?SGVsbG8=?=")], r#","arguments":{"region":"=?base64?SGVsbG8=?="}"#),
-            // Numbers, which no other text but a number's says.
+            // Numbers are only matched by numbers.
             (&[(COUNT, b"43")], r#","arguments":{"count":42}"#),
             (&[(COUNT, b"42.5")], r#","arguments":{"count":42}"#),
             (&[(COUNT, b"042")], r#","arguments":{"count":42}"#),
@@ -285,7 +288,7 @@ mod tests {
             let properties = format!(r#"{{"a":{{"x-mcp-header":"Good"}},"b":{{"x-mcp-header":{bad}}}}}"#);
             assert_eq!(of(&properties), 0, "{bad}");
         }
-        // Elsewhere than on a path of properties nothing is found.
+        // Annotations that are not on a path of properties are not found.
         assert_eq!(of(r#"{"a":{"items":{"properties":{"b":{"x-mcp-header":"B"}}}}}"#), 0);
         assert_eq!(of(r#"{"a":{"anyOf":[{"x-mcp-header":"B"}]}}"#), 0);
         assert_eq!(

@@ -1,7 +1,9 @@
-//! The Model Context Protocol, over HTTP. A session of the recording is one principal on one connection; a command is one message of the
-//! client. <https://modelcontextprotocol.io/specification>, versions 2024-11-05 to 2026-07-28.
+//! The Model Context Protocol, over HTTP. A session in the recording is one principal on one connection; a
+//! command is one message of the client. <https://modelcontextprotocol.io/specification>, versions 2024-11-05
+//! to 2026-07-28.
 //!
-//! Both eras pass without translation: what is not judged, bound, filtered or masked goes through byte for byte.
+//! Both eras are passed on without translation: anything that is not judged, bound to a client, filtered or
+//! masked passes byte for byte.
 
 mod back;
 mod bound;

@@ -1,4 +1,4 @@
-//! Messages of the client that no message answers: notifications, and its answers to what the target asked.
+//! Messages of the client that get no answer: notifications, and its answers to the target's requests.
 
 use std::sync::Arc;
 
@@ -36,10 +36,10 @@ use crate::protocol::mcp::upstream::Answered;
 use crate::protocol::mcp::upstream::outbound;
 use crate::protocol::web::body::ReplyBody;
 
-/// The notification with which a session begins at the target.
+/// The notification that begins a session at the target.
 const INITIALIZED: &str = "notifications/initialized";
 
-/// A notification: nothing comes back but that it was taken.
+/// Handles a notification: the client only learns that it was accepted.
 pub async fn tell(
     door: Door<'_>,
     era: Era,
@@ -51,7 +51,7 @@ pub async fn tell(
         Ok(wanted) => wanted,
         Err(fault) => return Err(door.fault(era, fault, Some(message), "mcp_params").await),
     };
-    // The target never saw that request; that the client does not want it any more is in its recording.
+    // The target never saw that request; the cancellation is in its recording.
     if session.as_ref().is_some_and(|session| cancels(door.shared, &owner, session, message)) {
         return Ok(json(StatusCode::ACCEPTED, Bytes::new()));
     }
@@ -59,14 +59,15 @@ pub async fn tell(
     let method = judged.command.method().to_owned();
     match pass_on(door, session, judged, message).await {
         Ok(StatusCode::NOT_FOUND) => Ok(json(StatusCode::NOT_FOUND, Bytes::new())),
-        // Its session has not begun at the target.
+        // The session has not begun at the target.
         Ok(status) if method == INITIALIZED && !status.is_success() => Ok(json(status, Bytes::new())),
         Ok(_) => Ok(json(StatusCode::ACCEPTED, Bytes::new())),
         Err(denied) => unheard(denied, &method),
     }
 }
 
-/// Whether a message cancels a request that is held, which then is withdrawn.
+/// Cancels a held request if a message asks for that; returns whether it did. The request's approval is
+/// withdrawn.
 pub fn cancels(shared: &McpShared, owner: &Owner, session: &Session, message: &Message) -> bool {
     if message.kind() != Kind::Notification || message.method().as_deref() != Some("notifications/cancelled")
     {
@@ -77,7 +78,8 @@ pub fn cancels(shared: &McpShared, owner: &Owner, session: &Session, message: &M
     shared.held.cancel(&key)
 }
 
-/// A question of the target that is being answered. It is open again where the answer is not sent: the client may repeat it.
+/// A target's request that is being answered. It becomes open again if the answer is not sent: the client may
+/// repeat it.
 struct Answering {
     session: Arc<Session>,
     id: Id<'static>,
@@ -86,14 +88,14 @@ struct Answering {
 }
 
 impl Answering {
-    /// The question that a message answers; `None`: there is none.
+    /// Returns the request that a message answers; `None` if there is none.
     fn of(session: Option<&Arc<Session>>, message: &Message) -> Option<Self> {
         let (session, id) = (session?, message.id()?.into_owned());
         let question = session.answered(&id)?;
         Some(Self { session: Arc::clone(session), id, question, over: false })
     }
 
-    /// The answer will not pass, however often it comes: the target waits no more.
+    /// Gives up on the request, because the answer would be refused again: the target stops waiting.
     fn refuse(mut self) {
         self.over = true;
         self.session.unanswered(self.id.clone(), &self.question);
@@ -108,7 +110,7 @@ impl Drop for Answering {
     }
 }
 
-/// The client's answer to a question of the target.
+/// Handles the client's answer to a request of the target.
 pub async fn answer(
     door: Door<'_>,
     session: Option<Arc<Session>>,
@@ -125,7 +127,7 @@ pub async fn answer(
         return Err(door.fault(Era::Legacy, fault, Some(message), "mcp_unasked").await);
     }
     let judged = door.exchange.judge(McpCommand::new(ANSWER).into_command(McpCommand::class_of(ANSWER)));
-    // The target waits for it: a client whose answer does not arrive is told so.
+    // The target waits for it, so a client whose answer does not arrive is told.
     let status = match pass_on(door, session, judged, message).await {
         Ok(status) => status,
         Err(denied) => {
@@ -140,13 +142,14 @@ pub async fn answer(
     Ok(json(if gone { status } else { StatusCode::ACCEPTED }, Bytes::new()))
 }
 
-/// The id of a question that a message answers.
+/// Returns the id of the request that a message answers.
 pub fn answers(message: &Message) -> Option<Id<'static>> {
     let answers = matches!(message.kind(), Kind::Response | Kind::Error);
     message.id().filter(|_| answers).map(Id::into_owned)
 }
 
-/// An answer with this id is refused before it could be judged: whoever wrote it so would write it so again.
+/// Gives up on the request with this id, whose answer is malformed: the same client would write it the same
+/// way again.
 pub fn unread(door: &Door<'_>, id: Option<Id<'static>>) {
     let session = door.named();
     if let Some((session, id)) = session.zip(id)
@@ -156,7 +159,7 @@ pub fn unread(door: &Door<'_>, id: Option<Id<'static>>) {
     }
 }
 
-/// Sends what is not answered by a message; gives the target's status.
+/// Sends a message without an answer; returns the target's status.
 async fn pass_on(
     door: Door<'_>,
     session: Option<Arc<Session>>,
@@ -180,16 +183,16 @@ async fn pass_on(
     finish(guard, answered, shared, session.as_deref())
 }
 
-/// What answers a notification that did not arrive. Nothing but a status could say so, and clients end their session at one: that it was
-/// refused, or failed, is in the recording. Who must show a new token first is told, and whose session cannot begin without it: that client is
-/// to begin again.
+/// Answers a notification that did not arrive. Only a status could report that, and clients end their session
+/// at one, so the failure is only in the recording. There are two exceptions: a client that must get a new
+/// token, and one whose session cannot begin without the message and that has to start over.
 ///
 /// # Errors
-/// The token holds no more, or a session did not begin.
+/// The token is no longer valid, or a session did not begin.
 pub fn unheard(denied: Denied, method: &str) -> Result<Response<ReplyBody>, Refused> {
     match denied.code {
         DenyCode::Unauthenticated => Err(denied.into()),
-        // One that no policy lets pass would not pass again.
+        // If a policy denies it, it would not pass a second time.
         code if method == INITIALIZED && code != DenyCode::Denied => Err(denied.into()),
         _ => Ok(json(StatusCode::ACCEPTED, Bytes::new())),
     }

@@ -1,4 +1,4 @@
-//! What of a target's lists a caller is shown, and what is remembered of them.
+//! Filters the elements of a target's lists for a caller, and remembers the tools in them.
 
 use std::sync::Arc;
 
@@ -18,12 +18,12 @@ use crate::protocol::mcp::mirror;
 use crate::protocol::mcp::shared::McpShared;
 use crate::protocol::mcp::tools::Tool;
 
-/// The reading of a resource, as a command.
+/// Returns the command that reads a resource.
 pub fn reading(uri: &str) -> crate::domain::Command {
     McpCommand::read_resource(uri).into_command(McpCommand::class_of("resources/read"))
 }
 
-/// Whether the caller is shown an element of a list: by the same policies that judge its use.
+/// Returns whether the caller may see a list element: by the same policies that judge its use.
 pub fn shows(guard: &ReplyGuard, listed: Listed, element: &Element<'_>) -> bool {
     let key: &str = &element.key;
     match listed {
@@ -40,7 +40,7 @@ pub fn shows(guard: &ReplyGuard, listed: Listed, element: &Element<'_>) -> bool 
     }
 }
 
-/// Remembers the tools of a list: their schemas as clients see them, with what masks write let in.
+/// Remembers the tools of a list, with their schemas as clients see them: extended for masked values.
 ///
 /// # Errors
 /// A schema cannot be read.

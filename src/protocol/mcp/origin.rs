@@ -1,5 +1,5 @@
-//! Whether a request may come from a page in a browser: DNS rebinding leads a page's requests to a gateway that its server chose, with
-//! the page's own origin and host. (MCP, "Transports", "Security Warning".)
+//! Checks whether a request may come from a page in a browser: with DNS rebinding the page's server directs
+//! its requests to a gateway, with the page's own origin and host. (MCP, "Transports", "Security Warning".)
 
 use std::net::IpAddr;
 
@@ -10,10 +10,10 @@ use http::request::Parts;
 
 use crate::domain::McpOptions;
 
-/// Whether a request may be looked at.
+/// Checks the origin and host of a request.
 ///
 /// # Errors
-/// Why it may not, for the person behind the client.
+/// The reason for the refusal, for the person behind the client.
 pub fn check(head: &Parts, options: &McpOptions, public_url: Option<&str>) -> Result<(), &'static str> {
     let host = host(head);
     let own = public_url.and_then(|url| url.parse::<Uri>().ok());
@@ -33,7 +33,7 @@ pub fn check(head: &Parts, options: &McpOptions, public_url: Option<&str>) -> Re
         own.scheme() == page.as_ref().and_then(Uri::scheme)
             && own.authority() == page.as_ref().and_then(Uri::authority)
     });
-    // A page from this very machine; and its request must have asked for this machine, too.
+    // A page from this machine, whose request must also be addressed to this machine.
     let local = is_local(page_host) && host.is_some_and(is_local);
     if same || local { Ok(()) } else { Err("a page of this Origin may not use this connection") }
 }
@@ -49,7 +49,7 @@ fn origin(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
     }
 }
 
-/// The host that a request is for, without its port.
+/// Returns the host that a request is addressed to, without the port.
 pub fn host(head: &Parts) -> Option<&str> {
     if let Some(authority) = head.uri.authority() {
         return Some(authority.host());
@@ -62,7 +62,7 @@ pub fn host(head: &Parts) -> Option<&str> {
     text.get(..end)
 }
 
-/// Whether a name means this machine, whatever a name server says.
+/// Returns whether a name always means this machine, regardless of DNS.
 fn is_local(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
@@ -95,7 +95,7 @@ mod tests {
             ("127.0.0.1:8440", &["null"], None, false),
             ("127.0.0.1:8440", &["http://localhost.evil.example"], None, false),
             ("127.0.0.1:8440", &["http://localhost", "http://localhost"], None, false),
-            // Rebound: the page's name leads here.
+            // DNS rebinding: the page's own name leads here.
             ("evil.example:8440", &["http://evil.example:8440"], None, false),
             ("evil.example", &["http://localhost"], None, false),
             ("gw.example:8440", &["https://gw.example:8440"], public, true),

@@ -1,5 +1,6 @@
-//! What came of calls that people approved, for clients that left before they had it: the same call again is answered by it, so that
-//! nothing runs twice because an answer was lost. An answer that its client has had is not kept: the same call then is another one.
+//! The outcomes of approved calls whose clients left before the answer. A repeated call gets the stored
+//! answer, so that nothing runs twice because an answer was lost. An answer that was delivered is not stored:
+//! the same call is then a new one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,42 +31,43 @@ use crate::protocol::mcp::sink::Sink;
 use crate::protocol::mcp::turn::MOST as MOST_BYTES;
 use crate::protocol::mcp::turn::garbage;
 
-/// How long an answer is kept.
+/// How long an answer is stored.
 const KEPT: Duration = Duration::from_mins(10);
-/// How long a client may take to read that it still waits.
+/// How long a client may take to read a keep-alive.
 const BRIEF: Duration = Duration::from_secs(1);
-/// How many are kept.
+/// How many answers are stored.
 const MOST: usize = 1024;
 /// How many of them one principal may have on one connection.
 const MOST_OF_ONE: usize = 64;
-/// How many bytes all of them may have.
+/// The limit for all of them, in bytes.
 const ROOM: usize = 32 << 20;
-/// How many bytes those of one principal may have on one connection.
+/// The limit for one principal on one connection, in bytes.
 const ROOM_OF_ONE: usize = 8 << 20;
 
-/// What is kept, for all threads. Cheap to clone.
+/// The stored outcomes, shared by all threads. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Outcomes(Arc<Mutex<HashMap<Key, Entry>>>);
 
-/// An approved call: whose it is, who was asked, and the digest of what they read.
+/// An approved call: its owner, the policies that asked for approval, and the digest of what was approved.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
-    /// The gateway's id of its session, for a server may answer another one otherwise; empty in the modern era.
+    /// The gateway's id of its session, since a server may answer differently in another one; empty in the
+    /// modern era.
     pub session: Box<str>,
-    /// The policies that wanted the word of people: under others it needs another word.
+    /// The policies that asked for approval: under others it needs another approval.
     pub rules: Box<str>,
-    /// SHA-256 of all that is sent, in hexadecimal digits.
+    /// SHA-256 of the message that is sent, in hexadecimal digits.
     pub digest: Box<str>,
 }
 
 #[derive(Debug)]
 struct Entry {
-    /// What governed the connection when it ran: an answer was masked by it.
+    /// The connection when the call ran; its masks were applied to the answer.
     governed: Arc<Governed>,
     said: watch::Receiver<Option<Bytes>>,
-    /// When it is forgotten; `None` while it runs.
+    /// When it expires; `None` while the call runs.
     until: Option<Instant>,
 }
 
@@ -79,7 +81,7 @@ impl Entry {
     }
 }
 
-/// A call that runs.
+/// A running call.
 #[derive(Debug)]
 pub struct Running {
     all: Outcomes,
@@ -87,7 +89,7 @@ pub struct Running {
     said: watch::Sender<Option<Bytes>>,
 }
 
-/// What came of a call, or will come.
+/// The answer to a call, present or future.
 #[derive(Debug)]
 pub struct Coming {
     all: Outcomes,
@@ -100,7 +102,7 @@ impl Outcomes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A call begins to run.
+    /// Notes that a call begins to run.
     pub fn begin(&self, key: Key, governed: &Arc<Governed>) -> Running {
         let (said, hears) = watch::channel(None);
         let entry = Entry { governed: Arc::clone(governed), said: hears, until: None };
@@ -112,7 +114,7 @@ impl Outcomes {
         Running { all: self.clone(), key, said }
     }
 
-    /// What came of this call; `None`: it is not known, so it is to be approved.
+    /// Returns the answer to this call; `None` if there is none, so that it needs approval.
     pub fn of(&self, key: &Key, governed: &Arc<Governed>) -> Option<Coming> {
         let all = self.locked();
         let entry = all.get(key).filter(|entry| !entry.is_over(Instant::now()))?;
@@ -123,19 +125,19 @@ impl Outcomes {
         })
     }
 
-    /// Whether an answer is kept for this principal on this connection.
+    /// Returns whether an answer is stored for this principal on this connection.
     pub fn keeps_for(&self, owner: &Owner) -> bool {
         self.locked().iter().any(|(key, entry)| key.owner == *owner && entry.until.is_some())
     }
 
-    /// Forgets what is kept of a call, whichever policies wanted people's word on it: it runs again by itself, and the older answer is not
-    /// that of the newest run any more. One that still runs stays, for who waits for it.
+    /// Drops the stored answers to a call, whichever policies asked for its approval, because it now runs
+    /// without one and they would be outdated. A running call stays for those that wait for it.
     pub fn runs_by_itself(&self, call: &Key) {
         let same = |key: &Key| Key { rules: call.rules.clone(), ..key.clone() } == *call;
         self.locked().retain(|key, entry| entry.until.is_none() || !same(key));
     }
 
-    /// Forgets a call, if it is still this one.
+    /// Drops a call, if it is still the same one.
     fn forget(&self, key: &Key, said: &watch::Receiver<Option<Bytes>>) {
         let mut all = self.locked();
         if all.get(key).is_some_and(|entry| entry.said.same_channel(said)) {
@@ -143,7 +145,7 @@ impl Outcomes {
         }
     }
 
-    /// Keeps an answer, as far as there is room.
+    /// Stores an answer if there is room.
     fn keep(&self, key: &Key, said: &watch::Receiver<Option<Bytes>>) {
         let now = Instant::now();
         let mut all = self.locked();
@@ -165,7 +167,7 @@ impl Outcomes {
 }
 
 impl Running {
-    /// The answer has come. `heard`: its client has it.
+    /// Sets the answer. `heard`: its client has received it.
     pub fn done(self, body: Bytes, heard: bool) {
         self.said.send_replace(Some(body));
         if !heard {
@@ -185,18 +187,18 @@ impl Drop for Running {
 }
 
 impl Coming {
-    /// Waits for the answer. `None`: it ended without one.
+    /// Waits for the answer; `None` if the call ended without one.
     pub async fn wait(&mut self) -> Option<Bytes> {
         self.said.wait_for(Option::is_some).await.ok()?.clone()
     }
 
-    /// A client has had the answer: it is not kept any longer.
+    /// Drops the stored answer, because a client has received it.
     pub fn heard(self) {
         self.all.forget(&self.key, &self.said);
     }
 }
 
-/// The same call again, when the first one has run or still runs.
+/// The repetition of a call that has run or still runs.
 pub struct Again {
     /// The verdict on it.
     pub judged: Judged,
@@ -204,17 +206,17 @@ pub struct Again {
     pub record: CommandRecord,
     /// Its id as it was written.
     pub id: Bytes,
-    /// What came of the first one.
+    /// The answer to the first call.
     pub coming: Coming,
-    /// Its id, in a session of the legacy era.
+    /// Its reserved id, in a session of the legacy era.
     pub open: Option<OpenId>,
 }
 
 impl Again {
-    /// Answers by what came of the first one. `cancelled` resolves when the client does not want it any more.
+    /// Answers with the answer to the first call. `cancelled` resolves when the client cancels this one.
     ///
     /// # Errors
-    /// That is not there yet, or there is none.
+    /// The answer has not arrived yet, or there is none.
     pub async fn answer(
         self,
         exchange: Exchange,
@@ -244,7 +246,7 @@ impl Again {
                     return Err(exchange.refuse(record, denied).await);
                 }
                 () = tokio::time::sleep(TICK) => {
-                    // One that does not read must not keep the answer, or the end, from being heard.
+                    // A client that does not read must not delay the answer or the end.
                     drop(tokio::time::timeout(BRIEF, out.keep_alive()).await);
                 }
             }
@@ -264,7 +266,7 @@ impl Again {
         let data = from_target(guard.fresh_capture(), &body, 200, Some(("complete", guard.elapsed_us())));
         guard.count(body.len() as u64, 0);
         guard.record_end(EventKind::McpMessage, data)?;
-        // Who has read the answer may use the id again.
+        // The client may reuse the id once it has read the answer.
         drop(open);
         if out.last(body).await {
             coming.heard();
@@ -334,7 +336,7 @@ mod tests {
         let running = all.begin(key("ann", "a"), &governed);
         assert!(!all.keeps_for(&owner), "nothing is kept of what runs");
         let mut waits = all.of(&key("ann", "a"), &governed).unwrap();
-        // No policy wants people's word on it any more.
+        // No policy asks for approval any more.
         let free = |key: Key| Key { rules: Box::default(), ..key };
         all.runs_by_itself(&free(key("ann", "a")));
         running.done("said".into(), false);

@@ -1,26 +1,26 @@
-//! What the gateway itself answers a target that asks something.
+//! The gateway's own answers to requests of a target.
 
 use crate::protocol::mcp::codec::envelope::id::Id;
 
-/// What the gateway itself answers a target.
+/// An answer of the gateway itself to a target's request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Own {
-    /// To a `ping` with this id.
+    /// The answer to a `ping` with this id.
     Pong(Id<'static>),
-    /// To a request with this id that the client is not asked.
+    /// An error for the request with this id, which the client may not be asked.
     Refused(Id<'static>),
-    /// To a request with this id that the client was asked, and whose answer goes no further.
+    /// An error for the target's request with this id: the client's answer was refused.
     Unanswered(Id<'static>),
 }
 
 impl Own {
-    /// The id of what it answers.
+    /// Returns the id of the request.
     pub const fn id(&self) -> &Id<'static> {
         let (Self::Pong(id) | Self::Refused(id) | Self::Unanswered(id)) = self;
         id
     }
 
-    /// The message.
+    /// Returns the message.
     pub fn body(&self) -> String {
         let (id, why) = match self {
             Self::Pong(id) => {

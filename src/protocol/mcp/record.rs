@@ -1,4 +1,4 @@
-//! What the recording says of messages: `mcp.message` for each one, either way, masked.
+//! The events for messages: an `mcp.message` for each one, in either direction, masked.
 
 use crate::domain::EventKind;
 use crate::domain::json::write::Object;
@@ -12,22 +12,22 @@ use crate::pipeline::body::Capture;
 
 /// A message of the client, or a request without one.
 pub struct FromClient<'a> {
-    /// The HTTP method that it came by.
+    /// The HTTP method.
     pub http: &'a str,
-    /// The MCP method; what stands in the recording for a request that could not be read: empty.
+    /// The MCP method; empty for a request that could not be read.
     pub method: &'a str,
-    /// What it names; empty for nothing.
+    /// The name in the request, or empty.
     pub name: &'a str,
     /// Its class.
     pub class: &'a str,
-    /// The gateway's id of the MCP session; empty for none.
+    /// The gateway's id of the MCP session, or empty.
     pub session: &'a str,
-    /// The message; empty for none.
+    /// The message, or empty.
     pub body: &'a [u8],
 }
 
 impl FromClient<'_> {
-    /// Its record, with what masks hide in it hidden.
+    /// Builds the record, with masked values masked.
     pub fn record(&self, exchange: &Exchange) -> CommandRecord {
         let plan = &exchange.governed().plan;
         let mut notes = Notes::default();
@@ -60,7 +60,8 @@ impl FromClient<'_> {
     }
 }
 
-/// The event's data for what the gateway itself answered in the target's place. `total_us`: with it the exchange is over.
+/// Writes the event's data for a message in which the gateway itself answered in place of the target.
+/// `total_us` is set with the last message of the exchange.
 pub fn of_gateway(capture: Capture, body: &[u8], total_us: Option<u64>) -> String {
     let mut data = from_target(capture, body, 200, total_us.map(|total_us| ("complete", total_us)));
     if data.pop().is_some() {
@@ -69,7 +70,8 @@ pub fn of_gateway(capture: Capture, body: &[u8], total_us: Option<u64>) -> Strin
     data
 }
 
-/// The event's data for a message that came back. `end` says how the exchange went, with its last message.
+/// Writes the event's data for a message from the target. `end` is the result of the exchange and its
+/// duration, with its last message.
 pub fn from_target(mut capture: Capture, body: &[u8], status: u16, end: Option<(&str, u64)>) -> String {
     let mut data = String::with_capacity(96 + body.len());
     let mut record = Object::begin(&mut data);

@@ -1,4 +1,5 @@
-//! A target's stream of events on its way to the client: each message is taken for itself, in between the client is kept awake.
+//! Relays a target's event stream to the client: each message is processed separately, and the stream is kept
+//! alive in between.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -32,36 +33,36 @@ use crate::protocol::mcp::turn::garbage;
 use crate::protocol::mcp::upstream;
 use crate::protocol::mcp::upstream::Source;
 
-/// How long a client reads nothing before a comment is written to it, whatever its target says meanwhile.
+/// How long nothing is sent to a client before a comment is written to keep the stream alive.
 pub const SILENCE: Duration = Duration::from_secs(12);
 
-/// One stream, with all that it takes to read its messages.
+/// One stream, with all that is needed to process its messages.
 pub struct Relay {
-    /// What it is about.
+    /// The context of the exchange.
     pub turn: Turn,
-    /// What all requests share.
+    /// The state shared by all requests.
     pub shared: McpShared,
-    /// Guards what comes back.
+    /// Guards the reply.
     pub guard: ReplyGuard,
-    /// The headers of the client's request: what the gateway answers the target goes with them.
+    /// The headers of the client's request, which are also used for the gateway's own answers to the target.
     pub headers: HeaderMap,
-    /// The id of the client's request as it was written; empty on a stream of its own.
+    /// The id of the client's request as it was written; empty on a separate stream.
     pub id: Bytes,
-    /// How a refusal differs by what was asked.
+    /// How a refusal differs by the request.
     pub asked: Asked,
-    /// The stream is read to its answer though the client has left: people approved what it answers.
+    /// Whether the stream is read to the answer even if the client leaves, because the call was approved.
     pub stays: bool,
 }
 
-/// The answer with which a stream ended.
+/// The last message of a stream.
 pub struct Last {
-    /// What the client gets.
+    /// The message for the client.
     pub body: Bytes,
-    /// The client was there to take it.
+    /// Whether the client received it.
     pub heard: bool,
 }
 
-/// Why a stream ends before its end.
+/// Why a stream ends early.
 enum Broken {
     Left,
     Denied(Denied),
@@ -79,8 +80,8 @@ impl From<Denied> for Broken {
     }
 }
 
-/// Writes to the client, who may not read, unless what the exchange stands on ends first. Gives whether the client was there; where it
-/// need not be (`stays`), that it is not is no end.
+/// Writes to a client that may not read, unless the session or token ends first. Returns whether the client
+/// was there; with `stays` its absence is not an error.
 async fn unless(
     end: Pin<&mut impl Future<Output = SessionEnd>>,
     write: impl Future<Output = Result<(), Left>>,
@@ -104,8 +105,8 @@ async fn next(refused: &mut Option<mpsc::Receiver<Own>>) -> Option<Own> {
 }
 
 impl Relay {
-    /// Passes a stream on until it ends, the response has come, the client has left, or what the exchange stands on has ended. Gives the
-    /// target's answer, if one came.
+    /// Relays a stream until it ends, the response has come, the client has left, or the session or token has
+    /// ended. Returns the target's answer, if there is one.
     pub async fn run(
         mut self,
         source: Source,
@@ -125,12 +126,12 @@ impl Relay {
         }
     }
 
-    /// Records why what was sent has no answer that its client gets; gives what answers it.
+    /// Records why a sent message has no answer for the client; returns the message in its place.
     pub fn fails(&mut self, denied: Denied) -> (StatusCode, Bytes) {
         self.refuses(&denied.after_sending())
     }
 
-    /// The same of what the target did not take.
+    /// Does the same for a message that the target did not accept.
     pub fn refuses(&mut self, denied: &Denied) -> (StatusCode, Bytes) {
         self.guard.record_failure(denied);
         let denied = &reply::of_sent(denied, &self.guard);
@@ -189,7 +190,7 @@ impl Relay {
                 }
                 Some(Item::Event(event)) => {
                     resumable |= event.id.is_some() && self.turn.session.is_some();
-                    // An id with nothing else is where a client may go on from. Other types of events are none of MCP's.
+                    // An event with only an id is a point to resume from. MCP uses no other event types.
                     if event.data.is_empty() || !event.is_message() {
                         let id = self.own_id(event.id.as_deref());
                         unless(end.as_mut(), out.settings(id, event.retry), stays).await?;
@@ -201,7 +202,7 @@ impl Relay {
         }
     }
 
-    /// Tells that other policies or pins may show other tools, prompts and resources.
+    /// Notifies the client that changed policies or pins may show other tools, prompts and resources.
     async fn lists_changed(
         &mut self,
         out: &Sink,
@@ -216,7 +217,7 @@ impl Relay {
         Ok(())
     }
 
-    /// Passes one message on; gives the last one.
+    /// Passes one message on; returns it if it is the last one.
     async fn message(
         &mut self,
         source: &Source,
@@ -243,13 +244,13 @@ impl Relay {
         }
     }
 
-    /// Answers the target in the gateway's own words.
+    /// Sends one of the gateway's own answers to the target.
     fn answer(&self, own: &Own, source: &Source) {
         upstream::answer(own, source, &self.headers, self.turn.session.as_deref(), &self.guard);
     }
 
-    /// What the gateway answers on this stream, where the client's answer to a question that came on it is refused. None without a session,
-    /// in which nothing is asked.
+    /// Returns the gateway's own answers for this stream, for requests on it whose answers are refused.
+    /// `None` without a session, in which the target may not send requests.
     fn takes_back(&mut self) -> Option<mpsc::Receiver<Own>> {
         self.turn.session.as_ref()?;
         let (back, refused) = mpsc::channel(ASKED);
@@ -257,7 +258,7 @@ impl Relay {
         Some(refused)
     }
 
-    /// The gateway's id for the target's id of an event; none where there is no session to go on with.
+    /// Returns the gateway's id for the target's event id; `None` without a session to resume.
     fn own_id(&self, id: Option<&[u8]>) -> Option<String> {
         let session = self.turn.session.as_ref()?;
         session.event(id.filter(|id| !id.is_empty())?, &self.turn.about)

@@ -1,6 +1,8 @@
-//! What a client reads when a message does not pass: results marked as errors, and errors of JSON-RPC. (MCP, "Tools", "Error handling".)
+//! The client's view of a refused message: results marked as errors, and JSON-RPC errors. (MCP, "Tools",
+//! "Error handling".)
 //!
-//! The status is 200 wherever the protocol leaves a choice: clients end their session, or show nothing of the body, at any other.
+//! The status is 200 where the protocol allows it: at any other, clients end their session or show nothing of
+//! the body.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
@@ -20,29 +22,30 @@ use crate::protocol::mcp::era::INVALID_PARAMS;
 use crate::protocol::mcp::era::NO_METHOD;
 use crate::protocol::web::body::ReplyBody;
 
-/// The code of older versions for a resource that there is not.
+/// The code of older versions for a resource that does not exist.
 const NO_RESOURCE: i32 = -32002;
 
-/// A message that is wrong in itself: what answers it.
+/// The response to an invalid message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The status of the response.
     pub status: StatusCode,
-    /// JSON-RPC's or MCP's code.
+    /// The code of JSON-RPC or MCP.
     pub code: i32,
-    /// For the person behind the client.
+    /// The text for the person behind the client.
     pub detail: String,
-    /// What the protocol wants beside, as JSON.
+    /// Further data that the protocol requires, as JSON.
     pub data: Option<String>,
 }
 
 impl Fault {
-    /// A fault with its words.
+    /// Creates a fault without further data.
     pub fn new(status: StatusCode, code: i32, detail: impl Into<String>) -> Self {
         Self { status, code, detail: detail.into(), data: None }
     }
 
-    /// The error of it. `id` is JSON as it came; `None`: it could not be read, which only the older era writes as `null`.
+    /// Writes the error. `id` is JSON as it was received; `None`: it could not be read, which only the legacy
+    /// era writes as `null`.
     pub fn body(&self, era: Era, id: Option<&[u8]>) -> Bytes {
         let mut out = String::with_capacity(384);
         let mut message = begin(&mut out, era, id);
@@ -57,24 +60,25 @@ impl Fault {
     }
 }
 
-/// What was asked for, as far as a refusal differs by it.
+/// The kind of request, as far as refusals differ by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
-    /// A tool that the caller sees.
+    /// A tool that the caller may see.
     Tool,
-    /// A tool that the caller does not see.
+    /// A tool that the caller may not see.
     HiddenTool(Box<str>),
-    /// A prompt that the caller does not see.
+    /// A prompt that the caller may not see.
     HiddenPrompt(Box<str>),
-    /// A resource that the caller does not see.
+    /// A resource that the caller may not see.
     HiddenResource(Box<str>),
-    /// A call whose client asks after it as a task.
+    /// A call that its client polls as a task.
     Task,
     /// Something else.
     Other,
 }
 
-/// The code of an error that is no refusal of a tool: outside of what JSON-RPC keeps for itself. The status it resembles, times ten.
+/// Returns the code of an error that is not a tool's refusal, outside the range reserved by JSON-RPC: the
+/// HTTP status it resembles, times ten.
 const fn code(code: DenyCode) -> i32 {
     match code {
         DenyCode::Unauthenticated => 4010,
@@ -93,19 +97,20 @@ const fn code(code: DenyCode) -> i32 {
     }
 }
 
-/// What the client is told of a request for which there was a permit: one that only reads may be sent again, whether it was done or not.
+/// Returns the refusal for the client of a request that had a permit: a read may be repeated, whether it was
+/// done or not.
 pub fn of_sent(denied: &Denied, guard: &ReplyGuard) -> Denied {
     Denied { sent: denied.sent && guard.changes(), ..denied.clone() }
 }
 
-/// Whether the same call again may do better.
+/// Returns whether repeating the call may succeed.
 fn retryable(denied: &Denied) -> bool {
     if denied.sent {
-        // It may be done twice then.
+        // It could then be done twice.
         return false;
     }
     match denied.code {
-        // It is as long another time.
+        // It would be just as long another time.
         DenyCode::LimitExceeded if denied.audit == Some("body_too_large") => false,
         DenyCode::ApprovalPending
         | DenyCode::IssuerUnavailable
@@ -127,7 +132,7 @@ fn retryable(denied: &Denied) -> bool {
     }
 }
 
-/// The answer to a request that does not pass: its status, and the message.
+/// Builds the response to a refused request: its status and message.
 pub fn refusal(
     denied: &Denied,
     era: Era,
@@ -177,9 +182,9 @@ pub fn refusal(
     (StatusCode::OK, out.into())
 }
 
-/// What happened and what to do, in a form that a model reads as well as a person.
+/// Describes what happened and what to do, for models and people.
 fn words(denied: &Denied) -> String {
-    // An operator's words may end their sentence themselves.
+    // An operator's message may end with a period itself.
     let detail = denied.detail.trim_end_matches('.');
     if denied.sent && denied.code == DenyCode::UnmaskableReply {
         return format!(
@@ -198,7 +203,7 @@ fn words(denied: &Denied) -> String {
         (DenyCode::ApprovalPending, None) => {
             format!("Nothing more was done: {detail}. Call again with the same arguments to have its answer.")
         }
-        // What to do stands in it: the same call may be asked for anew.
+        // The detail already says what to do: the same call may ask for approval again.
         (DenyCode::ApprovalExpired, _) => format!("This was not done: {detail}."),
         _ if retryable(denied) => format!("This was not done: {detail}. It may be tried again later."),
         _ => format!("This was not done: {detail}. Do not try it again as it is."),
@@ -229,7 +234,7 @@ fn begin<'a>(out: &'a mut String, era: Era, id: Option<&[u8]>) -> Object<'a> {
     message
 }
 
-/// A response with one message.
+/// Builds a response with one message.
 pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<ReplyBody> {
     let body = body.into();
     let mut response = Response::new(ReplyBody::Whole(None));
@@ -285,7 +290,7 @@ mod tests {
             (status, body.member("error").unwrap().member("code").and_then(Json::as_i64)),
             (404, Some(-32601))
         );
-        // A fault of the gateway is told as one, whatever is hidden.
+        // An error of the gateway itself is reported as such, even for a hidden item.
         let (_, body) = refused(DenyCode::RecordingUnavailable, Era::Modern, &tool);
         assert_eq!(body.member("error").unwrap().member("code").and_then(Json::as_i64), Some(5030));
     }

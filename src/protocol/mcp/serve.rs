@@ -1,5 +1,5 @@
-//! The client's side: POST, GET and DELETE on `/c/<connection>`, and what must hold before a message is read. (MCP, "Transports",
-//! "Streamable HTTP", "Security Warning"; RFC 9728.)
+//! The client side: POST, GET and DELETE on `/c/<connection>`, and the checks before a message is read. (MCP,
+//! "Transports", "Streamable HTTP", "Security Warning"; RFC 9728.)
 
 use std::pin::Pin;
 
@@ -49,23 +49,23 @@ use crate::transport::strangers::Strangers;
 pub struct McpApp {
     gate: Gate,
     shared: McpShared,
-    /// The address that clients use, without a slash at its end; `None`: that of their `Host` header.
+    /// The address that clients use, without a trailing slash; `None`: that of their `Host` header.
     public_url: Option<String>,
-    /// Addresses that log in: nobody there has shown who they are.
+    /// The addresses that are logging in and are not authenticated yet.
     strangers: Strangers,
 }
 
-/// What answers a request that does not get as far as a message of its own.
+/// The response to a request that is refused before its message is handled.
 pub enum Refused {
-    /// A problem of HTTP: no token, no such connection.
+    /// An HTTP problem: no token, no such connection.
     Problem(Denied),
-    /// An error of JSON-RPC.
+    /// A JSON-RPC error.
     Fault {
         /// The era whose form it has.
         era: Era,
         /// What is wrong.
         fault: Fault,
-        /// The id of the message as it was written, if one could be read.
+        /// The id of the message as it was written, if it could be read.
         id: Option<Bytes>,
     },
 }
@@ -77,7 +77,8 @@ impl From<Denied> for Refused {
 }
 
 impl McpApp {
-    /// An app. `public_url`: the address that clients use, where it is another than their `Host` header says. `strangers`: who logs in here.
+    /// Creates an app. `public_url` is the address that clients use, if it differs from their `Host` header.
+    /// `strangers` counts the unauthenticated peers that log in.
     pub fn new(gate: Gate, shared: McpShared, public_url: Option<String>, strangers: Strangers) -> Self {
         let public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
         Self { gate, shared, public_url, strangers }
@@ -116,8 +117,8 @@ impl McpApp {
         };
         *session = Some(exchange.session_id());
         let door = Door { shared: &self.shared, head, exchange };
-        // A page in a browser that was led here by its name server sends an `Origin` or a `Host` of its own. Only who has shown a token that
-        // opens this connection learns that it has rules for them.
+        // A browser page that came here by DNS rebinding sends its own `Origin` or `Host`. This is only
+        // checked for callers with a token that opens this connection, so that others do not learn of it.
         let options = &door.exchange.governed().connection.mcp;
         if let Err(why) = origin::check(head, options, self.public_url.as_deref()) {
             let denied = Denied::new(DenyCode::Denied, why).because("origin");
@@ -154,7 +155,8 @@ impl McpApp {
         }
     }
 
-    /// A message that came too fast cancels a call that is held, which is withdrawn now: a client that wants less is not told to wait.
+    /// Cancels a held call although the message came too fast, since it reduces the load; returns whether it
+    /// did.
     async fn is_cancelled(&self, origin: &Origin, head: &Parts, glimpse: &Glimpse) -> bool {
         let Some(message) = glimpse.whole() else { return false };
         let Ok((principal, governed)) = request::whose(&self.gate, Protocol::Mcp, origin, head).await else {
@@ -202,7 +204,7 @@ impl App for McpApp {
     }
 }
 
-/// A message is JSON, and its sender takes an answer of either form.
+/// Checks that a message is JSON, and that its sender accepts both forms of answer.
 fn check_media(headers: &HeaderMap) -> Result<(), Fault> {
     let unsupported = |detail| Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, -32600, detail);
     if !is_media_type(headers, "application/json") {

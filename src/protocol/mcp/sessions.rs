@@ -1,7 +1,8 @@
-//! Sessions of the legacy era: the gateway's own ids, each bound to the principal and connection that it was given to. (MCP 2025-11-25,
-//! "Transports", "Session Management".)
+//! Sessions of the legacy era: the gateway's own ids, each bound to the principal and connection that it was
+//! given to. (MCP 2025-11-25, "Transports", "Session Management".)
 //!
-//! An id that somebody else presents is answered as one that there is not. After a restart there are none: clients initialize anew.
+//! An id that belongs to another principal is treated as unknown. After a restart there are no sessions:
+//! clients initialize again.
 
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -26,19 +27,19 @@ use crate::protocol::mcp::duplex::Solo;
 use crate::protocol::mcp::lists::Lists;
 use crate::protocol::mcp::own::Own;
 
-/// How long a session lives that nothing is sent on.
+/// How long an unused session lives.
 const IDLE: Duration = Duration::from_mins(30);
-/// How often it is looked whether a session has run out under what waits in it.
+/// How often pending calls check whether their session has expired.
 const LOOK: Duration = Duration::from_secs(5);
 /// How many sessions one principal may have on one connection.
 const MOST_OF_ONE: usize = 256;
 /// How many sessions there may be.
 const MOST: usize = 16_384;
-/// How many events of its streams a session can be asked to go on from.
+/// How many events of its streams a session can be resumed from.
 const EVENTS: usize = 1024;
-/// The longest id of an event that is kept, in bytes.
+/// The longest event id that is kept, in bytes.
 const LONGEST_EVENT: usize = 1024;
-/// How many questions of the target may be open in one session.
+/// How many requests of the target may be open in one session.
 pub const ASKED: usize = 256;
 /// How many requests of the client may be open in one session.
 const OPEN: usize = 256;
@@ -52,19 +53,19 @@ pub struct Sessions(Arc<Mutex<HashMap<Box<str>, Arc<Session>>>>);
 pub struct Session {
     /// The gateway's own id.
     pub id: Box<str>,
-    /// What the target knows it by.
+    /// The target's side of the session.
     pub upstream: Theirs,
     owner: Owner,
     governed: Arc<Governed>,
     state: Mutex<State>,
 }
 
-/// What a target knows a session by.
+/// The target's side of a session.
 #[derive(Debug)]
 pub enum Theirs {
-    /// An id of its own.
+    /// A session id.
     Id(Box<str>),
-    /// A channel of its own.
+    /// A separate channel.
     Solo(Arc<Solo>),
 }
 
@@ -74,43 +75,44 @@ impl From<&str> for Theirs {
     }
 }
 
-/// Whose something is: a principal on a connection.
+/// The owner of something: a principal on a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Owner {
     /// The principal's id.
     pub principal: Box<str>,
-    /// The connection's name, and where it leads.
+    /// The connection's name and target.
     pub connection: Box<str>,
 }
 
 #[derive(Debug)]
 struct State {
     used: Instant,
-    /// What the target asked of the client, by the id of its request.
+    /// The target's open requests to the client, by id.
     asked: HashMap<Id<'static>, Question>,
-    /// The requests of the client that are not answered.
+    /// The client's open requests.
     open: HashSet<Id<'static>>,
-    /// The target's ids of events, behind the gateway's numbers for them.
+    /// The target's event ids, by the gateway's numbers for them.
     events: VecDeque<(u64, Event)>,
     next_event: u64,
-    /// The lists whose changes the target tells of.
+    /// The lists whose changes the target reports.
     lists: Lists,
-    /// What the client can be asked.
+    /// The requests that the client can answer.
     declared: Declared,
-    /// The version that both sides have agreed on.
+    /// The negotiated version.
     version: Option<&'static str>,
 }
 
-/// What a target asked of a client.
+/// A target's request to a client.
 #[derive(Debug, Clone)]
 pub struct Question {
-    /// What it is.
+    /// Its kind.
     pub what: ServerRequest,
-    /// Where the gateway answers it itself, if the client's answer is refused: with the stream on which it was asked.
+    /// Where the gateway sends its own answer if the client's is refused: to the stream on which the request
+    /// came.
     pub back: Option<mpsc::Sender<Own>>,
 }
 
-/// The id of a request that is not answered; free again when this is dropped.
+/// The id of an open request; released on drop.
 #[derive(Debug)]
 pub struct OpenId {
     session: Arc<Session>,
@@ -123,42 +125,42 @@ impl Drop for OpenId {
     }
 }
 
-/// Why no request may be opened.
+/// Why a request cannot be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Busy {
-    /// One with its id is open.
+    /// One with the same id is open.
     Twice,
     /// Too many are open.
     Full,
 }
 
-/// An event of a stream that can be gone on with.
+/// An event of a stream that can be resumed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// The target's id of it.
     pub id: Box<[u8]>,
-    /// What its stream answers: what comes after it is read in the same way.
+    /// The request that its stream answers: later events are interpreted in the same way.
     pub about: Arc<About>,
 }
 
-/// What a stream answers.
+/// The request that a stream answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct About {
-    /// The method that was asked; empty on a stream of its own, which answers nothing.
+    /// The method; empty on a separate stream, which answers no request.
     pub method: Box<str>,
-    /// The id of the request that is answered; `None`: no response may come.
+    /// The id of the request; `None` if no response may come.
     pub id: Option<Id<'static>>,
-    /// The tool that is called.
+    /// The tool of a call.
     pub tool: Option<Box<str>>,
-    /// Its client asks what there is, and knows tasks.
+    /// Whether a client that supports tasks asks for the server's capabilities.
     pub asks_for_tasks: bool,
-    /// The gateway's id of the task that is asked after, which the target knows by another.
+    /// The gateway's id of the requested task, if the target knows it by another.
     pub task: Option<Box<str>>,
-    /// Its client wants to be told what the target logs meanwhile.
+    /// Whether the client wants to receive the target's log messages.
     pub logs: bool,
-    /// Of a completion: the name of the argument.
+    /// The name of the argument of a completion.
     pub argument: Box<str>,
-    /// The method and what it names.
+    /// The method and the name in the request.
     pub line: Box<str>,
 }
 
@@ -167,7 +169,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Sessions {
-    /// Opens a session for what the target calls `upstream`.
+    /// Opens a session for the target's side `upstream`.
     ///
     /// # Errors
     /// Too many are open.
@@ -210,7 +212,8 @@ impl Sessions {
         Ok(session)
     }
 
-    /// The session of that id, if it is the caller's own and still leads where its connection leads now. It counts as used.
+    /// Returns the session with that id, if it belongs to the caller and its connection still has the same
+    /// target. Marks it as used.
     pub fn find(&self, id: &str, owner: &Owner, governed: &Governed) -> Option<Arc<Session>> {
         let session = locked(&self.0).get(id).cloned()?;
         let stands =
@@ -232,39 +235,39 @@ impl Sessions {
 }
 
 impl Session {
-    /// Notes which lists the target has said to tell of when they change.
+    /// Sets the lists whose changes the target reports.
     pub fn tells(&self, lists: Lists) {
         locked(&self.state).lists = lists;
     }
 
-    /// Notes what the client can be asked, as it said at the beginning.
+    /// Sets the requests that the client can answer, as it declared at the beginning.
     pub fn declares(&self, declared: Declared) {
         locked(&self.state).declared = declared;
     }
 
-    /// What the client can be asked.
+    /// Returns the requests that the client can answer.
     pub fn declared(&self) -> Declared {
         locked(&self.state).declared
     }
 
-    /// Notes the version that the target has agreed to.
+    /// Sets the version that the target has agreed to.
     pub fn agrees_on(&self, version: &'static str) {
         locked(&self.state).version = Some(version);
     }
 
-    /// The version that both sides have agreed on; `None`: none that is known here.
+    /// Returns the negotiated version; `None` if it is unknown.
     pub fn version(&self) -> Option<&'static str> {
         locked(&self.state).version
     }
 
-    /// The lists whose changes are told in this session.
+    /// Returns the lists whose changes are reported in this session.
     pub fn lists(&self) -> Lists {
         locked(&self.state).lists
     }
 
-    /// Whether it can be gone on with.
+    /// Returns whether it can still be used.
     pub fn is_fresh(&self) -> bool {
-        // Under a call that takes so long a channel is not idle.
+        // During a long call a channel is not idle.
         let (lives, waits) = match &self.upstream {
             Theirs::Id(_) => (true, false),
             Theirs::Solo(solo) => (solo.lives(), solo.waits()),
@@ -272,14 +275,14 @@ impl Session {
         lives && (waits || locked(&self.state).used.elapsed() < IDLE)
     }
 
-    /// Resolves when it cannot be gone on with any more.
+    /// Resolves when it can no longer be used.
     pub async fn runs_out(&self) {
         while self.is_fresh() {
             tokio::time::sleep(LOOK).await;
         }
     }
 
-    /// The client asks something with this id, which is its own until what this gives is dropped.
+    /// Reserves the id of a client's request until the returned value is dropped.
     ///
     /// # Errors
     /// A request with that id is open, or too many are.
@@ -295,11 +298,12 @@ impl Session {
         Ok(OpenId { session: Arc::clone(self), id })
     }
 
-    /// The target asks something of the client. False: too much is open, or it used the id of another open question.
+    /// Notes a request of the target to the client. Returns false if too many are open, or its id belongs to
+    /// another open request.
     pub fn ask(&self, id: Id<'static>, question: Question) -> bool {
         let mut state = locked(&self.state);
         let again = state.asked.get(&id).map(|known| known.what == question.what);
-        // On a stream that is gone on with it comes again.
+        // It is repeated on a resumed stream.
         if again == Some(false) || (again.is_none() && state.asked.len() >= ASKED) {
             return false;
         }
@@ -307,12 +311,13 @@ impl Session {
         true
     }
 
-    /// The client answers: what was asked with that id. Each question is answered once.
+    /// Takes the target's request with that id, which the client answers. Each is answered once.
     pub fn answered(&self, id: &Id<'_>) -> Option<Question> {
         locked(&self.state).asked.remove(&id.clone().into_owned())
     }
 
-    /// The client's answer to a question does not reach the target, which is told so, where the channel on which it asked still stands.
+    /// Sends the gateway's own answer to a target's request whose answer is refused, if the request's channel
+    /// is still open.
     pub fn unanswered(&self, id: Id<'static>, question: &Question) {
         let own = Own::Unanswered(id);
         match (&self.upstream, &question.back) {
@@ -324,7 +329,7 @@ impl Session {
         }
     }
 
-    /// The gateway's id for an event that the target gave this id; none for one that is too long to be kept.
+    /// Returns the gateway's id for a target's event id; `None` if that is too long to be kept.
     pub fn event(&self, upstream: &[u8], about: &Arc<About>) -> Option<String> {
         if upstream.len() > LONGEST_EVENT {
             return None;
@@ -340,7 +345,7 @@ impl Session {
         Some(number.to_string())
     }
 
-    /// The event that the gateway numbered so; `None`: there is no such event, or it is too long ago.
+    /// Returns the event with the gateway's number; `None` if it is unknown or too old.
     pub fn event_of(&self, number: &str) -> Option<Event> {
         let number: u64 = number.parse().ok().filter(|parsed: &u64| parsed.to_string() == number)?;
         let state = locked(&self.state);
@@ -422,7 +427,7 @@ mod tests {
         let server = Sessions::default().open(owner("ann"), here, "x").unwrap();
         server.unanswered(Id::Number(8), &question);
         assert_eq!(told.recv().await, Some(Own::Unanswered(Id::Number(8))));
-        // Its stream is over: nothing stands on which it could be told.
+        // Its stream is over, so there is nowhere to send it.
         drop(told);
         server.unanswered(Id::Number(9), &question);
     }

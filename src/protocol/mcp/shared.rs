@@ -1,4 +1,4 @@
-//! What all requests of all threads share, and what one of them is about.
+//! The state shared by all requests of all threads.
 
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -21,40 +21,41 @@ use crate::protocol::mcp::stdio::Programs;
 use crate::protocol::mcp::task::Tasks;
 use crate::protocol::mcp::tools::Tools;
 
-/// What MCP connections share over all threads. Cheap to clone.
+/// The shared state of MCP connections. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct McpShared {
     /// Sessions of the legacy era.
     pub sessions: Sessions,
-    /// Whose targets give ids to sessions.
+    /// The connections whose targets use session ids.
     pub givers: Givers,
-    /// What targets said of their tools.
+    /// The tools that targets have listed.
     pub tools: Tools,
-    /// What servers offer, held against what was accepted of it.
+    /// The pins of what servers offer.
     pub pins: Pins,
-    /// What may come back from one client only.
+    /// Values that only one client may send back.
     pub bound: Bound,
-    /// Requests that wait for people.
+    /// Pending requests.
     pub held: HeldRequests,
-    /// What came of approved calls whose clients left.
+    /// Outcomes of approved calls whose clients left.
     pub outcomes: Outcomes,
-    /// Calls that wait for people while their clients do something else.
+    /// Pending calls of clients that poll a task.
     pub tasks: Tasks,
-    /// Targets that are programs.
+    /// Targets that are child processes.
     pub programs: Programs,
-    /// Where the approval page is.
+    /// The address of the approval page.
     pub page: PageAddress,
 }
 
 impl McpShared {
-    /// Ends a session, with the calls of it that wait for people.
+    /// Ends a session and cancels its pending calls.
     pub fn end_session(&self, session: &Session) {
         self.sessions.end(session);
         self.held.end(&session.id);
     }
 }
 
-/// The connections whose targets give ids to sessions: there nothing but `initialize` goes without one. Cheap to clone.
+/// The connections whose targets use session ids: their clients must send one with everything but
+/// `initialize`. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Givers(Arc<Mutex<HashSet<Box<str>>>>);
 
@@ -63,7 +64,7 @@ impl Givers {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes whether the target of this connection, where it leads now, has given an id.
+    /// Notes whether the connection's current target has given out an id.
     pub fn note(&self, connection: &str, gives: bool) {
         if gives {
             self.locked().insert(connection.into());
@@ -72,31 +73,31 @@ impl Givers {
         }
     }
 
-    /// Whether it gave one, the last time.
+    /// Returns whether the target gave out an id the last time.
     pub fn give(&self, connection: &str) -> bool {
         self.locked().contains(connection)
     }
 }
 
-/// Which requests wait for people, so that `notifications/cancelled` finds them: the target has not seen them.
+/// The pending requests, so that `notifications/cancelled` finds them: the target has not seen them.
 #[derive(Debug, Clone, Default)]
 pub struct HeldRequests(Arc<Mutex<HashMap<HeldKey, Vec<Entry>>>>);
 
 #[derive(Debug)]
 struct Entry {
-    /// What its approvers read.
+    /// The digest of what approvers read.
     digest: Box<str>,
     cancelled: Arc<Notify>,
-    /// Its client has lost its stream, and may come back with the same call.
+    /// Whether its client has lost its stream and may come back with the same call.
     away: bool,
 }
 
-/// A request that is held: whose, in which session, with which id.
+/// The key of a held request: its owner, session and id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HeldKey {
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
-    /// The gateway's id of its session; empty where there is none.
+    /// The gateway's id of its session, or empty.
     pub session: Box<str>,
     /// Its id.
     pub id: Id<'static>,
@@ -108,7 +109,7 @@ pub struct HeldRequest {
     all: HeldRequests,
     key: HeldKey,
     cancelled: Arc<Notify>,
-    /// Those that it comes back for, or whose id it uses.
+    /// The earlier requests that it resumes, or whose id it uses.
     before: Vec<Arc<Notify>>,
 }
 
@@ -117,7 +118,8 @@ impl HeldRequests {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request is held until what this gives is dropped. `None`: one with the same id already is, and its client is there.
+    /// Notes that a request is held until the returned value is dropped. `None`: one with the same id already
+    /// is, and its client is connected.
     pub fn hold(&self, key: HeldKey, digest: &str) -> Option<HeldRequest> {
         let mut all = self.locked();
         if all.get(&key).is_some_and(|same| same.iter().any(|entry| !entry.away)) {
@@ -136,13 +138,13 @@ impl HeldRequests {
         Some(HeldRequest { all: self.clone(), key, cancelled, before })
     }
 
-    /// Cancels what is held with this id; says whether there was anything.
+    /// Cancels the held requests with this id; returns whether there are any.
     pub fn cancel(&self, key: &HeldKey) -> bool {
         let all = self.locked();
         all.get(key).map(|held| held.iter().for_each(|entry| entry.cancelled.notify_one())).is_some()
     }
 
-    /// Cancels all that is held in a session.
+    /// Cancels all held requests of a session.
     fn end(&self, session: &str) {
         let all = self.locked();
         let own = all.iter().filter(|(key, _)| &*key.session == session);
@@ -156,12 +158,12 @@ impl HeldRequest {
         self.cancelled.notified().await;
     }
 
-    /// It waits in their place: those that it comes back for need not any longer.
+    /// Notes that it is pending itself: the requests that it resumes can end.
     pub fn sits(&self) {
         self.before.iter().for_each(|before| before.notify_one());
     }
 
-    /// Its client has lost its stream.
+    /// Notes that its client has lost its stream.
     pub fn leaves(&self) {
         let mut all = self.all.locked();
         let own = all.get_mut(&self.key).into_iter().flatten();
@@ -229,7 +231,7 @@ mod tests {
         assert!(!is_over(&others[0]).await && !is_over(&others[1]).await);
         drop(left);
         back.leaves();
-        // The same id again, whatever is called.
+        // The same id again, for another call.
         let same_id = all.hold(key("s", 3), "c").unwrap();
         assert!(all.cancel(&key("s", 3)) && is_over(&back).await && is_over(&same_id).await);
         drop((back, same_id));

@@ -1,4 +1,4 @@
-//! What binds the word of people to a request that they must approve, and the text that they read of it.
+//! The digest that binds an approval to a request, and the approval text.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -23,8 +23,8 @@ use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::era::says_what_the_body_says;
 
-/// What binds the approvers' word to the request, and what they read of it. `wait`: how long its client waits; `told` hears once that it
-/// has to.
+/// Builds the digest and the approval text of a request. `wait` is how long its client waits; `told` is
+/// notified once it has to.
 pub fn bound(
     judged: &Judged,
     message: &Message,
@@ -61,8 +61,8 @@ pub fn bound(
     pipeline::Held { wait: Some(wait), told: Some(told), ..held }
 }
 
-/// SHA-256 of all that is sent, in hexadecimal digits: what people's word is bound to, and what the same call again is known by.
-/// `message` is settled ([`crate::protocol::mcp::way::settled`]).
+/// Returns SHA-256 of everything that is sent, in hexadecimal digits. It binds an approval to the request and
+/// identifies repeated calls. `message` is normalized ([`crate::protocol::mcp::way::settled`]).
 pub fn digest(command: &Command, message: &Message, headers: &HeaderMap, connection: &Connection) -> String {
     let params = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok());
     let params = params.map(without_token);
@@ -75,8 +75,8 @@ pub fn digest(command: &Command, message: &Message, headers: &HeaderMap, connect
     digest.hex()
 }
 
-/// The headers with parameters, in one order, where they go to the target as well. Into a channel (`duplex`) goes the body alone: what
-/// does not reach the target must not look to approvers as if it did.
+/// Returns the headers with parameters, in a fixed order, if they are sent to the target. A channel
+/// (`duplex`) only carries the body: approvers must not see headers that the target does not get.
 fn extra(headers: &HeaderMap, duplex: bool) -> Vec<(&str, &[u8])> {
     if duplex {
         return Vec::new();
@@ -90,7 +90,8 @@ fn extra(headers: &HeaderMap, duplex: bool) -> Vec<(&str, &[u8])> {
     extra
 }
 
-/// The parameters without the progress token, which is another at each attempt and says only where progress is told.
+/// Returns the parameters without the progress token, which differs with each attempt and only says where to
+/// report progress.
 fn without_token(params: Json) -> Json {
     let Json::Object(mut members) = params else { return params };
     for (name, value) in &mut members {

@@ -1,4 +1,4 @@
-//! Where it is told what comes of a call: a client's open stream, or a task that its client asks after.
+//! The destination of a call's messages: a client's open stream, or a task that its client polls.
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use crate::protocol::mcp::stream::Left;
 use crate::protocol::mcp::stream::Writer;
 use crate::protocol::mcp::task::Work;
 
-/// Where what comes of a call is told.
+/// The destination of a call's messages.
 pub enum Sink {
-    /// On an open stream: who leaves it does not want the call any more.
+    /// An open stream: closing it cancels the call.
     Stream(Writer),
-    /// In a task: it is there for its client, whether that is connected or not.
+    /// A task, which exists whether or not its client is connected.
     Task(Work),
 }
 
 impl Sink {
-    /// Longer than any approval may wait: 31 days.
+    /// Longer than any approval can be pending: 31 days.
     pub const FOREVER: Duration = Duration::from_hours(31 * 24);
 
-    /// How long people have, where the connection lets a client wait so long.
+    /// Returns how long the call waits for a decision, within the connection's limit.
     pub fn patience(&self, limit: Duration) -> Duration {
         match self {
             Self::Stream(_) => PATIENCE.min(limit),
@@ -29,7 +29,7 @@ impl Sink {
         }
     }
 
-    /// The call is sent now. False: its client has taken it back before.
+    /// Notes that the call is about to be sent. Returns false if its client has cancelled it.
     pub fn begins(&self) -> bool {
         match self {
             Self::Stream(_) => true,
@@ -65,7 +65,7 @@ impl Sink {
         }
     }
 
-    /// Passes on the answer to a client that may not read. False: nobody has it.
+    /// Passes on the answer to a client that may not read. Returns false if it was not received.
     pub async fn last(&self, data: Bytes) -> bool {
         match self {
             Self::Stream(out) => out.last(data).await,
@@ -76,7 +76,7 @@ impl Sink {
         }
     }
 
-    /// Passes on where a stream can be gone on with, or how long to wait before that.
+    /// Passes on where a stream can be resumed, or how long to wait before that.
     ///
     /// # Errors
     /// The client has left.
@@ -87,7 +87,7 @@ impl Sink {
         }
     }
 
-    /// Keeps a stream from being taken for dead.
+    /// Writes a comment that keeps a stream alive.
     ///
     /// # Errors
     /// The client has left.
@@ -98,7 +98,7 @@ impl Sink {
         }
     }
 
-    /// Resolves when a stream has been silent for so long: only what is written to the client ends its silence.
+    /// Resolves when nothing was written to a stream for `silence`.
     pub async fn silent(&self, silence: Duration) {
         match self {
             Self::Stream(out) => out.silent(silence).await,
@@ -106,7 +106,7 @@ impl Sink {
         }
     }
 
-    /// Resolves when the client does not want the call any more.
+    /// Resolves when the client cancels the call.
     pub async fn left(&self) {
         match self {
             Self::Stream(out) => out.left().await,

@@ -1,4 +1,4 @@
-//! The body of a response that the gateway writes piece by piece: a stream of events to the client.
+//! A response body that the gateway writes piece by piece: an event stream to the client.
 
 use std::cell::Cell;
 use std::pin::Pin;
@@ -21,16 +21,16 @@ use crate::protocol::mcp::codec::sse::Event;
 use crate::protocol::web::body::Cut;
 use crate::protocol::web::body::ReplyBody;
 
-/// How many pieces may wait for a client before the target is not read on.
+/// How many pieces may wait for a client before the target's stream is paused.
 const ROOM: usize = 4;
 
 /// How long a client may take to read its last message.
 const LAST_WORD: Duration = Duration::from_secs(5);
 
-/// Where pieces are written.
+/// The writing end of a stream.
 pub struct Writer {
     pieces: mpsc::Sender<Bytes>,
-    /// When the last one was.
+    /// When the last piece was written.
     written: Cell<Instant>,
 }
 
@@ -38,7 +38,7 @@ pub struct Writer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Left;
 
-/// The response with the stream, and where it is written.
+/// Creates a response with a stream, and its writer.
 pub fn open() -> (Response<ReplyBody>, Writer) {
     let (sender, receiver) = mpsc::channel(ROOM);
     let mut response = Response::new(ReplyBody::Through(Box::pin(Pieces(receiver))));
@@ -58,7 +58,7 @@ impl Writer {
         self.piece(out.freeze()).await
     }
 
-    /// Writes the last message. False: nobody reads it any more.
+    /// Writes the last message. Returns false if nobody reads it.
     pub async fn last(&self, data: Bytes) -> bool {
         let written = tokio::time::timeout(LAST_WORD, self.message(data, None, None)).await;
         let heard = matches!(written, Ok(Ok(())));
@@ -68,11 +68,11 @@ impl Writer {
         heard
     }
 
-    /// Writes an event without a message: an id to go on from, or how long to wait before that.
+    /// Writes an event without a message: an id to resume from, or how long to wait before that.
     pub async fn settings(&self, id: Option<String>, retry: Option<u64>) -> Result<(), Left> {
         let mut out = BytesMut::new();
         if id.is_some() {
-            // Clients note an id only with an event that has data, be they empty.
+            // Clients only note an id with an event that has a data line, which may be empty.
             let event = Event { event: None, id: id.map(Bytes::from), retry, data: Bytes::new() };
             sse::write(&event, &mut out).map_err(|_unwritable| Left)?;
         } else {
@@ -81,7 +81,7 @@ impl Writer {
         self.piece(out.freeze()).await
     }
 
-    /// Writes a comment, so that nothing between here and the client takes the stream for dead.
+    /// Writes a comment, so that no intermediary takes the stream for dead.
     pub async fn keep_alive(&self) -> Result<(), Left> {
         self.piece(Bytes::from_static(sse::KEEP_ALIVE)).await
     }
@@ -91,7 +91,7 @@ impl Writer {
         self.pieces.closed().await;
     }
 
-    /// Resolves when nothing was written for so long. It does not once the client has left: nobody is there to be kept awake.
+    /// Resolves when nothing was written for `silence`. Never resolves once the client has left.
     pub async fn silent(&self, silence: Duration) {
         tokio::time::sleep_until(self.written.get() + silence).await;
         if self.pieces.is_closed() {
@@ -104,7 +104,7 @@ impl Writer {
             return Ok(());
         }
         let sent = self.pieces.send(bytes).await;
-        // What could not be written is not due again at once either.
+        // A failed write resets the time as well.
         self.written.set(Instant::now());
         sent.map_err(|_closed| Left)
     }

@@ -1,4 +1,5 @@
-//! What a subscription of the modern era asks to be told of: nothing else goes on its stream. (MCP 2026-07-28, "Subscriptions".)
+//! Filters the stream of a modern subscription: it only carries what the client asked for. (MCP 2026-07-28,
+//! "Subscriptions".)
 
 use bytes::Bytes;
 
@@ -15,29 +16,29 @@ use crate::protocol::mcp::lists::Lists;
 
 /// The request that subscribes.
 pub const LISTEN: &str = "subscriptions/listen";
-/// What a target says first: what of it it will tell.
+/// The first notification on a subscription: which of the requested changes the target will report.
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 
-/// What one client has asked to be told of.
+/// The changes that a client has subscribed to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subscription {
     lists: Lists,
     uris: Vec<Box<str>>,
 }
 
-/// What becomes of a notification on the stream of a subscription.
+/// The decision on a notification on the stream of a subscription.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Told {
-    /// The client gets this.
+    /// Pass this on.
     Pass(Bytes),
-    /// The same, and the target has agreed to tell of these lists.
+    /// Pass this on; the target has agreed to report changes of these lists.
     Agreed(Bytes, Lists),
-    /// It was not asked for, or is another subscription's.
+    /// Drop it: it was not requested, or belongs to another subscription.
     Drop,
 }
 
 impl Subscription {
-    /// What a request asks for; `None`: it does not subscribe.
+    /// Reads the request; `None` if it does not subscribe.
     pub fn of(message: &Message) -> Option<Self> {
         if message.method().as_deref() != Some(LISTEN) {
             return None;
@@ -46,7 +47,7 @@ impl Subscription {
         Some(params.as_ref().map(Self::read).unwrap_or_default())
     }
 
-    /// What parameters ask for, or agree to.
+    /// Reads the parameters of a request or acknowledgement.
     fn read(params: &Json) -> Self {
         let uris =
             params.member("notifications").and_then(|all| all.member("resourceSubscriptions")?.as_array());
@@ -54,13 +55,13 @@ impl Subscription {
         Self { lists: Lists::of_subscription(params), uris }
     }
 
-    /// What both ask for.
+    /// Returns what both contain.
     fn and(&self, other: &Self) -> Self {
         let both = other.uris.iter().filter(|uri| self.uris.contains(uri));
         Self { lists: self.lists.and(other.lists), uris: both.cloned().collect() }
     }
 
-    /// As it is written in parameters.
+    /// Writes it as in parameters.
     fn to_json(&self) -> String {
         let mut out = String::from("{");
         for name in self.lists.subscribed() {
@@ -81,7 +82,8 @@ impl Subscription {
         out
     }
 
-    /// Whether a change of this resource was asked for: of itself, or of what it is a part of.
+    /// Returns whether a change of this resource was requested: of the resource itself, or of one that
+    /// contains it.
     fn covers(&self, uri: &str) -> bool {
         self.uris.iter().any(|asked| {
             let rest = uri.strip_prefix(&**asked);
@@ -91,10 +93,10 @@ impl Subscription {
         })
     }
 
-    /// Takes a notification on the stream that answers the request with this id.
+    /// Filters a notification on the stream that answers the request with this id.
     ///
     /// # Errors
-    /// It could not be taken apart.
+    /// The message could not be split.
     pub fn told(&self, message: &Message, id: &Id<'_>) -> Result<Told, SpliceError> {
         let mut rewrite = Rewrite::new(message);
         match message.meta(Meta::SubscriptionId).and_then(|tag| tag.id()) {

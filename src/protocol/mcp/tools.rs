@@ -1,4 +1,5 @@
-//! What targets last said of their tools, for all threads: a call is judged and masked by it, never by what the client claims.
+//! Tools as their targets last listed them, shared by all threads: a call is judged and masked by these,
+//! never by the client's claims.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::protocol::mcp::mirror::Mirrored;
 /// How many tools of one connection are remembered.
 const MOST: usize = 10_000;
 
-/// The tools of all connections, each by its name and where it leads. Cheap to clone.
+/// The tools of all connections, by connection and target. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Tools(Arc<Mutex<HashMap<Box<str>, ByName>>>);
 
@@ -23,16 +24,16 @@ type ByName = HashMap<Box<str>, Tool>;
 /// One tool, as its target last listed it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tool {
-    /// Its annotation `readOnlyHint`; false where there is none.
+    /// Its annotation `readOnlyHint`; false if absent.
     pub read_only: bool,
-    /// The `outputSchema` that clients have seen; `None`: it has none.
+    /// The `outputSchema` that clients have seen; `None` if it has none.
     pub schema: Option<Arc<Json>>,
-    /// The arguments that headers must repeat, as far as the gateway is the one to check it.
+    /// The arguments that headers must repeat, if the gateway has to check them.
     pub mirrored: Arc<[Mirrored]>,
 }
 
 impl Tools {
-    /// The target listed this tool.
+    /// Notes that the target listed this tool.
     pub fn listed(&self, place: &str, name: &str, tool: Tool) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let tools = all.entry(place.into()).or_default();
@@ -41,12 +42,12 @@ impl Tools {
         }
     }
 
-    /// Whether a tool of a connection is annotated as one that only reads; `None`: it was never listed.
+    /// Returns whether a tool of a connection is annotated as read-only; `None` if it was never listed.
     pub fn only_reads(&self, connection: &Connection, name: &str) -> Option<bool> {
         self.get(&place_of(connection), name).map(|tool| tool.read_only)
     }
 
-    /// What is known of a tool; `None`: it was never listed.
+    /// Returns a tool; `None` if it was never listed.
     pub fn get(&self, place: &str, name: &str) -> Option<Tool> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.get(place)?.get(name).cloned()

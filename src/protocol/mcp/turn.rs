@@ -1,7 +1,8 @@
-//! One exchange, and each message that comes back in it: what the client gets of it, if anything.
+//! The reply context of one exchange, which turns each message from the target into what the client gets of
+//! it.
 //!
-//! A message is read whole, cleared of the credential, filtered, masked and recorded before a byte of it goes on; what cannot be read
-//! goes no further.
+//! A message is read whole, cleared of the credential, filtered, masked and recorded before a byte of it is
+//! passed on; an unreadable message is not passed on.
 
 use std::sync::Arc;
 
@@ -61,36 +62,37 @@ use crate::protocol::mcp::subscription::Subscription;
 use crate::protocol::mcp::subscription::Told;
 use crate::protocol::mcp::task::offered;
 
-/// The most bytes that one message of a target may have.
+/// The largest message of a target, in bytes.
 pub const MOST: usize = 16 << 20;
 /// The longest state of a request that is kept, in bytes.
 const LONGEST_STATE: usize = 16 << 10;
 
-/// What one exchange is about.
+/// The context of one exchange.
 pub struct Turn {
-    /// The era it is in.
+    /// Its era.
     pub era: Era,
-    /// What the client can be asked.
+    /// The requests that the client can answer.
     pub declared: Declared,
-    /// What it answers.
+    /// The request that is answered.
     pub about: Arc<About>,
     /// The session, in the legacy era.
     pub session: Option<Arc<Session>>,
-    /// The id of the client's request, as long as it is not answered: of a session of the legacy era.
+    /// The reserved id of the client's request until it is answered, in a session of the legacy era.
     pub open: Option<OpenId>,
-    /// Whose it is.
+    /// The owner of the request.
     pub owner: Owner,
-    /// The progress that the client was told last.
+    /// The progress that was last sent to the client.
     pub progress: f64,
-    /// Of a subscription: what it asks for.
+    /// The changes that a subscription asks for.
     pub subscription: Option<Subscription>,
-    /// Of a subscription: the lists whose changes the target has agreed to tell.
+    /// The lists whose changes the target of a subscription has agreed to report.
     pub agreed: Lists,
-    /// Of a stream in a session: where its questions are answered whose answers are refused.
+    /// Where the gateway answers the target's request itself if the client's answer is refused. Only for
+    /// streams of a session.
     pub back: Option<mpsc::Sender<Own>>,
 }
 
-/// How a message of the target came.
+/// How a message from the target arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Came {
     /// As the whole answer, with this status.
@@ -108,24 +110,24 @@ impl Came {
     }
 }
 
-/// What becomes of a message of the target.
+/// What is done with a message from the target.
 #[derive(Debug)]
 pub enum Taken {
-    /// The client gets this.
+    /// It is passed to the client.
     Pass {
         /// The message.
         body: Bytes,
-        /// It is the response that was waited for.
+        /// Whether it is the expected response.
         last: bool,
     },
-    /// The client gets nothing.
+    /// It is dropped.
     Drop,
-    /// The client gets nothing, and the target an answer of the gateway.
+    /// It is dropped, and the gateway answers the target.
     Answer(Own),
 }
 
 impl Turn {
-    /// The lists whose changes this stream tells of.
+    /// Returns the lists whose changes are reported on this stream.
     pub fn lists(&self) -> Lists {
         match &self.session {
             Some(session) if self.about.id.is_none() => session.lists(),
@@ -133,7 +135,8 @@ impl Turn {
         }
     }
 
-    /// The client is answered in a moment, and may use the id again as soon as it has read that.
+    /// Releases the request's id: the client is about to get its answer, and may reuse the id once it has
+    /// read that.
     pub fn is_answered(&mut self) {
         self.open = None;
     }
@@ -141,7 +144,7 @@ impl Turn {
     /// Takes the next message of the target.
     ///
     /// # Errors
-    /// It is no message, could not be masked or recorded, or breaks the protocol: the exchange fails.
+    /// It is not a message, could not be masked or recorded, or violates the protocol: the exchange fails.
     pub fn take(
         &mut self,
         shared: &McpShared,
@@ -157,7 +160,8 @@ impl Turn {
         })?;
         match message.kind() {
             Kind::Response | Kind::Error => {
-                // A server that could not read a request, or did not want to, answers with an error that has no id: nothing else can be meant.
+                // A server that could not or would not read a request answers with an error without an id,
+                // which can only belong to this request.
                 let nameless =
                     matches!(came, Came::Alone(_)) && message.kind() == Kind::Error && message.id().is_none();
                 if self.about.id.is_none() || (!nameless && message.id().as_ref() != self.about.id.as_ref()) {
@@ -218,7 +222,8 @@ impl Turn {
         }
     }
 
-    /// A response, with its lists filtered and what is bound to the client bound. One that is `nameless` gets the id of the request.
+    /// Processes a response: filters its lists, and binds states and tasks to the client. One that is
+    /// `nameless` gets the id of the request.
     fn answer(
         &self,
         shared: &McpShared,
@@ -295,7 +300,7 @@ impl Turn {
         rewrite.finish().map_err(|_overlap| garbage("its answer could not be taken apart"))
     }
 
-    /// Forgets a task, after a while, that `said` of itself is over: the answer to a request about it, or what a notification says.
+    /// Marks a task as finished if `said`, the answer to a request about it or a notification, says so.
     fn forget_task(&self, shared: &McpShared, said: Option<Value<'_>>) {
         let said = said.and_then(|said| Json::parse(said.raw, DEPTH).ok());
         let text = |name| said.as_ref().and_then(|said| said.member(name)).and_then(Json::as_str);
@@ -317,7 +322,7 @@ impl Turn {
         }
     }
 
-    /// The target asks the client something.
+    /// Handles a request of the target to the client.
     fn asked(
         &mut self,
         shared: &McpShared,
@@ -353,13 +358,14 @@ impl Turn {
         }
     }
 
-    /// Whether the client may be asked something that the target may ask: it has declared that it can be, and the person takes no harm.
+    /// Returns whether the client may be asked this: it has declared that it can answer, and the person is
+    /// not put at risk.
     fn may_ask(&self, what: ServerRequest, params: Option<&Json>, options: &McpOptions) -> bool {
         let harmless = what != ServerRequest::Elicitation || elicitation::is_harmless(params, options);
         harmless && self.declared.answers(what, params)
     }
 
-    /// That a target of the modern era asks the client only for what it may ask.
+    /// Checks that a modern target only asks the client for permitted input.
     fn check_requests(&self, raw: &[u8], options: &McpOptions) -> Result<(), Denied> {
         let refused = || garbage("it asks the client what it may not ask").because("mcp_asked");
         let Ok(Json::Object(requests)) = Json::parse(raw, DEPTH) else { return Err(refused()) };
@@ -402,20 +408,21 @@ impl Turn {
                 let progress =
                     params.as_ref().and_then(|params| params.member("progress")).and_then(Json::scalar);
                 let progress = progress.and_then(|progress| progress.parse::<f64>().ok());
-                // The gateway may have told of progress while it waited for people: it must not fall back.
+                // The gateway may have reported progress while it waited for approval; it must not go
+                // backwards.
                 match progress {
-                    // A stream of its own tells of several requests.
+                    // A separate stream reports on several requests.
                     Some(_) if self.about.id.is_none() => {}
                     Some(progress) if progress > self.progress => self.progress = progress,
                     _ => return Ok(dropped(guard, message, Why::NoProgress)),
                 }
             }
-            // Who does not say from which level on is told nothing.
+            // Without a requested `logLevel` no log message is forwarded.
             "notifications/message" if self.era == Era::Modern && !self.about.logs => {
                 return Ok(dropped(guard, message, Why::NotSubscribed));
             }
             "notifications/tools/list_changed" => {
-                // What is in the list now nobody knows until it comes.
+                // The content of the list is unknown until it is fetched again.
                 shared.pins.list_changed(&guard.governed().connection.name);
             }
             "notifications/resources/updated" => {
@@ -445,14 +452,14 @@ impl Turn {
     }
 }
 
-/// Nobody gets this message; that there was one is recorded.
+/// Records that a message is dropped.
 fn dropped(guard: &mut ReplyGuard, message: &Message, why: Why) -> Taken {
     let (kind, method, why) = words(message, why);
     guard.leave_out(kind, method, why);
     Taken::Drop
 }
 
-/// The refusal of what a target sends against the protocol.
+/// Returns the refusal for a target that violates the protocol.
 pub fn garbage(what: &str) -> Denied {
     Denied::new(DenyCode::UpstreamUnavailable, format!("the target does not keep to MCP: {what}"))
         .because("target_garbage")

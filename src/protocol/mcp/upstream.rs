@@ -1,5 +1,5 @@
-//! The target's side: what is sent, and what comes back as one message, a stream of events, or nothing. (MCP, "Transports",
-//! "Streamable HTTP".)
+//! The target side: sends messages, and reads the answer as one message, an event stream, or nothing. (MCP,
+//! "Transports", "Streamable HTTP".)
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -52,29 +52,29 @@ use crate::protocol::web::outgoing::Outgoing;
 use crate::protocol::web::upstream;
 use crate::transport::media::media_type;
 
-/// The header with the id of a session.
+/// The header with the session id.
 pub const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
-/// The header with the id of the last event that was seen.
+/// The header with the id of the last event that was received.
 pub const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 
-/// What is sent to a target.
+/// A message to a target.
 pub enum Outbound {
-    /// To a server behind HTTP.
+    /// A request to a server behind HTTP.
     Http(Outgoing),
-    /// Into a channel.
+    /// A message into a channel.
     Duplex(Letter),
 }
 
-/// [`Outbound`] that may be sent.
+/// A permitted [`Outbound`].
 pub enum Permitted {
-    /// To a server behind HTTP.
+    /// A request to a server behind HTTP.
     Http(Permit<Outgoing>),
-    /// Into a channel.
+    /// A message into a channel.
     Duplex(Permit<Letter>),
 }
 
 impl Permitted {
-    /// [`Permit::is_once`].
+    /// See [`Permit::is_once`].
     pub fn is_once(&self) -> bool {
         match self {
             Self::Http(permit) => permit.is_once(),
@@ -83,10 +83,10 @@ impl Permitted {
     }
 }
 
-/// [`Exchange::admit`], whatever the target is.
+/// Calls [`Exchange::admit`] for either kind of target.
 ///
 /// # Errors
-/// It is refused.
+/// The command is refused.
 pub async fn admit(
     exchange: Exchange,
     judged: Judged,
@@ -100,7 +100,8 @@ pub async fn admit(
     }
 }
 
-/// A request to the target. `event` is the target's own id, in place of the one that the client knows.
+/// Builds a request to the target. `event` is the target's own event id, in place of the one that the client
+/// knows.
 pub fn outbound(
     shared: &McpShared,
     head: &Parts,
@@ -117,7 +118,7 @@ pub fn outbound(
         Theirs::Solo(solo) => Some(Arc::clone(solo)),
         Theirs::Id(_) => None,
     });
-    // Those of the modern era have no session, and the head of each says which era it is of.
+    // In the modern era there is no session, and the head of each request names the era.
     let era = if session.is_some() { Era::Legacy } else { Era::claimed(&head.headers) };
     Outbound::Duplex(Letter::new(shared.programs.clone(), &head.method, solo, body, era))
 }
@@ -168,8 +169,9 @@ fn outgoing(
 /// Headers that tell one client from another.
 const OF_THE_CLIENT: [HeaderName; 2] = [header::ACCEPT_LANGUAGE, header::USER_AGENT];
 
-/// Whether a header of the client goes to the target: those of the protocol only, since nothing else of a request is judged, recorded and
-/// shown to approvers. What repeats the body goes where it was held against it (`checked`), and means nothing elsewhere.
+/// Returns whether a header of the client is sent to the target: only those of the protocol, since nothing
+/// else of a request is judged, recorded and shown to approvers. Headers that repeat the body are only sent
+/// if they were compared with it (`checked`).
 fn passes(name: &str, checked: bool) -> bool {
     const KNOWN: [&str; 9] = [
         "accept",
@@ -186,7 +188,8 @@ fn passes(name: &str, checked: bool) -> bool {
         || (checked && (matches!(name, "mcp-method" | "mcp-name") || name.starts_with("mcp-param-")))
 }
 
-/// Takes from a held request the headers that differ from attempt to attempt or say nothing of it: approvers do not read them.
+/// Removes the headers of a held request that differ between attempts or do not matter, so that approvers
+/// need not read them.
 pub fn settle(request: &mut Outbound) {
     if let Outbound::Http(outgoing) = request {
         for name in ["accept-language", "traceparent", "tracestate", "user-agent"] {
@@ -195,7 +198,7 @@ pub fn settle(request: &mut Outbound) {
     }
 }
 
-/// Sends a permitted message; gives the target's response head, and always the guard that everything that comes back must pass.
+/// Sends a permitted message; returns the target's answer, and always the guard that the reply must pass.
 pub async fn send(
     permitted: Permitted,
     end: Pin<&mut impl Future<Output = SessionEnd>>,
@@ -209,12 +212,12 @@ pub async fn send(
     (answered, guard)
 }
 
-/// What was sent has no answer. It was not done only where the target did not even let the gateway in.
+/// Marks a failed message as sent, unless the target rejected the gateway's credential.
 fn turned_away(denied: Denied) -> Denied {
     if denied.code == DenyCode::UpstreamCredential { denied } else { denied.after_sending() }
 }
 
-/// Takes a permit back: nothing is sent. Gives the guard, to record why.
+/// Takes a permit back without sending anything. Returns the guard, to record why.
 pub fn withhold(permitted: Permitted) -> ReplyGuard {
     match permitted {
         Permitted::Http(permit) => permit.into_parts().1,
@@ -222,12 +225,13 @@ pub fn withhold(permitted: Permitted) -> ReplyGuard {
     }
 }
 
-/// Answers the target in the gateway's own words, to what it asked in an exchange that was permitted. That it arrives is not waited for.
+/// Sends one of the gateway's own answers to a target's request in a permitted exchange, without waiting for
+/// its delivery.
 pub fn answer(own: &Own, source: &Source, from: &HeaderMap, session: Option<&Session>, guard: &ReplyGuard) {
     match source {
         Source::Events(_) => {}
         Source::Solo(_, solo) => return solo.answer(own),
-        // A program that all share asks nothing on a stream.
+        // A shared program sends no requests on a stream.
         Source::Shared(_) => return,
     }
     let body = own.body().into();
@@ -240,50 +244,50 @@ pub fn answer(own: &Own, source: &Source, from: &HeaderMap, session: Option<&Ses
     });
 }
 
-/// What the target answered.
+/// The target's answer.
 pub struct Answered {
     /// The status.
     pub status: StatusCode,
     /// The session that it opened.
     pub session: Option<Theirs>,
-    /// What follows.
+    /// The content.
     pub body: Answer,
 }
 
-/// What follows the head of a response.
+/// The content of a response.
 pub enum Answer {
-    /// Nothing that is a message.
+    /// No message.
     Nothing,
-    /// Something that is no message: where one is waited for, the answer is none of this protocol.
+    /// Something that is not a message: an error if a message is expected.
     Strange,
     /// One message.
     One(Incoming, Option<Decoder>),
-    /// One message that is there already.
+    /// One message that has been received already.
     Said {
         /// The message.
         body: Bytes,
-        /// It is an error.
+        /// Whether it is an error.
         failed: bool,
     },
-    /// Messages, one after the other.
+    /// A sequence of messages.
     Stream(Source),
 }
 
-/// Where messages come from.
+/// The source of messages.
 pub enum Source {
-    /// The events of a stream of HTTP.
+    /// An event stream over HTTP.
     Events(Box<Events>),
-    /// A channel of the session itself.
+    /// The channel of the session itself.
     Solo(Mail, Arc<Solo>),
-    /// A program that all clients share.
+    /// A program shared by all clients.
     Shared(Mail),
 }
 
 impl Source {
-    /// The next item; `None`: there will be none. Nothing is lost when the future is dropped.
+    /// Returns the next item; `None` if there will be none. Cancel safe.
     ///
     /// # Errors
-    /// It broke off, or a message is too long.
+    /// The stream broke off, or a message is too long.
     pub async fn next(&mut self) -> Result<Option<Item>, Denied> {
         match self {
             Self::Events(events) => events.next().await,
@@ -295,7 +299,7 @@ impl Source {
     }
 }
 
-/// That a status neither turns the gateway away nor sends it elsewhere.
+/// Checks that a status neither rejects the gateway nor redirects it.
 ///
 /// # Errors
 /// It does.
@@ -316,16 +320,16 @@ pub fn lets_in(status: StatusCode) -> Result<(), Denied> {
     Ok(())
 }
 
-/// The refusal of an answer that is [`Answer::Strange`].
+/// Returns the refusal of an [`Answer::Strange`].
 pub fn strange(governed: &Governed) -> Denied {
     tracing::warn!(connection = %governed.connection.name, "the target answered in a type that is not MCP's");
     garbage("its answer is neither JSON nor a stream of events")
 }
 
-/// What a response is.
+/// Classifies a response.
 ///
 /// # Errors
-/// It turns the gateway away, or its head is none of this protocol.
+/// It rejects the gateway, or its head violates the protocol.
 pub fn answered_with(response: Response<Incoming>) -> Result<Answered, Denied> {
     let (head, body) = response.into_parts();
     lets_in(head.status)?;
@@ -344,7 +348,7 @@ pub fn answered_with(response: Response<Incoming>) -> Result<Answered, Denied> {
         }
         "application/json" => Answer::One(body, decoder(&head.headers)?),
         _ if head.status == StatusCode::OK && !hyper::body::Body::is_end_stream(&body) => {
-            // A body without a type may turn out to be empty; who waits for no message need not know.
+            // A body without a type may turn out to be empty; that is fine if no message is expected.
             Answer::Strange
         }
         _ => Answer::Nothing,
@@ -374,7 +378,7 @@ pub async fn one(
         let Some(frame) = frame else { break };
         let Ok(data) = frame.map_err(|_broken| cut())?.into_data() else { continue };
         match &mut decoder {
-            // Mostly it comes in one piece, which is taken as it is.
+            // Usually it arrives in one piece, which need not be copied.
             None if whole.is_empty() && hyper::body::Body::is_end_stream(&body) && data.len() <= MOST => {
                 return Ok(data);
             }
@@ -403,7 +407,7 @@ fn cut() -> Denied {
     Denied::new(DenyCode::UpstreamUnavailable, "the target broke off its reply").because("target_cut")
 }
 
-/// A stream of events from a target.
+/// An event stream from a target.
 pub struct Events {
     body: Incoming,
     decoder: Option<Decoder>,
@@ -415,10 +419,10 @@ impl Events {
         Self { body, decoder, reader: Reader::new(MOST) }
     }
 
-    /// The next item; `None`: the stream has ended. Nothing is lost when the future is dropped.
+    /// Returns the next item; `None` if the stream has ended. Cancel safe.
     ///
     /// # Errors
-    /// It broke off, or an event is too long.
+    /// The stream broke off, or an event is too long.
     pub async fn next(&mut self) -> Result<Option<Item>, Denied> {
         loop {
             if let Some(item) =

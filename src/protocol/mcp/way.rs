@@ -1,5 +1,5 @@
-//! What of a client's message is changed on its way to the target: what is bound to the client is the target's own again, and what the
-//! client can do is told only as far as the target may use it.
+//! Rewrites a client's message on its way to the target: values bound to the client are replaced by the
+//! target's own, and capabilities that the target may not use are removed.
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -27,15 +27,15 @@ use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::shared::McpShared;
 
-/// The longest id or progress token of a call that is held, in bytes as it is written.
+/// The longest id or progress token of a held call, in bytes as it is written.
 const LONGEST: usize = 512;
 
-/// Who the gateway says that it is, in place of its client.
+/// The gateway's own client info, in place of the client's.
 const OWN_INFO: &str = concat!(r#"{"name":"hoopctl","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
-/// What is said of a state that is not this client's for this request: as if there were none.
+/// The message about a state that was not given to this client for this request: as if it did not exist.
 pub const NO_STATE: &str = "requestState was not given for this request, or is too old";
 
-/// Members of `_meta` that name one attempt, not the request.
+/// Members of `_meta` that identify one attempt and not the request.
 const OF_THE_ATTEMPT: [&str; 6] = [
     "baggage",
     "claudecode/toolUseId",
@@ -45,10 +45,10 @@ const OF_THE_ATTEMPT: [&str; 6] = [
     "vscode.requestId",
 ];
 
-/// The body that goes to the target.
+/// Builds the body for the target.
 ///
 /// # Errors
-/// A state that was not given to this client for a request like this one.
+/// It has a state that was not given to this client for the same request.
 pub fn to_target(
     message: &Message,
     options: &McpOptions,
@@ -80,7 +80,7 @@ pub fn to_target(
         if message.method().as_deref() == Some("initialize") {
             rewrite.param(Param::ClientInfo, OWN_INFO);
         }
-        // In the modern era each request says it, or may.
+        // In the modern era each request may contain it.
         if message.meta(Meta::ProtocolVersion).or(message.meta(Meta::ClientInfo)).is_some() {
             rewrite.meta(Meta::ClientInfo, OWN_INFO);
         }
@@ -90,18 +90,19 @@ pub fn to_target(
     })
 }
 
-/// Whether a target is not told which client it speaks with, but hears the gateway's name. Where what changed is held back from everybody, a
-/// target that words its tools by the client's name or language would let each client have tools held back from all others.
+/// Returns whether the target sees the gateway's name instead of the client's. If changed tools are held back
+/// from everybody, a target that words its tools by the client's name or language would let each client cause
+/// tools to be held back from all others.
 pub fn speaks_as_the_gateway(options: &McpOptions) -> bool {
     options.pin != PinMode::Observe
 }
 
-/// The message as it is sent once it is approved, made anew of what is judged and shown: its parameters in the order in which their client wrote
-/// them, without the members of `_meta` that differ from attempt to attempt, but for the progress token; and nothing beside them. So what
-/// approvers read is all that is sent, and the same call again is the same.
+/// Builds the normalized message that is sent once it is approved: its parameters in the client's order,
+/// without the members of `_meta` that differ between attempts except for the progress token, and nothing
+/// else. So approvers see everything that is sent, and a repeated call is identical.
 ///
 /// # Errors
-/// Its id or progress token, which nobody is shown, is long. It could not be taken apart.
+/// Its id or progress token, which approvers do not see, is too long, or the message could not be split.
 pub fn settled(message: &Message) -> Result<Message, Fault> {
     let (id, token) = (message.id_value(), message.meta(Meta::ProgressToken));
     if [&id, &token].into_iter().flatten().any(|value| value.raw.len() > LONGEST) {
@@ -131,10 +132,10 @@ pub fn settled(message: &Message) -> Result<Message, Fault> {
     scanned(body.into())
 }
 
-/// The message without some of its parameters; the values of the others stay byte for byte.
+/// Removes some of the parameters; the values of the others stay byte for byte.
 ///
 /// # Errors
-/// It could not be taken apart.
+/// The message could not be split.
 pub fn without_params(message: &Message, goes: impl Fn(&str) -> bool) -> Result<Message, Fault> {
     let Some(params) = message.params() else { return Ok(message.clone()) };
     let kept = without(message.body(), params.span, goes).ok_or_else(apart)?;
@@ -156,7 +157,7 @@ fn scanned(body: Bytes) -> Result<Message, Fault> {
     Message::scan(body, limits).map_err(|_refusal| apart())
 }
 
-/// Capabilities without those that the target may not use; `None`: nothing is to go.
+/// Removes the capabilities that the target may not use; `None` if there are none to remove.
 fn trimmed(body: &[u8], capabilities: &Value<'_>, options: &McpOptions) -> Option<Vec<u8>> {
     let goes =
         |name: &str| ServerRequest::ALL.iter().any(|what| what.as_str() == name && !options.allows(*what));
@@ -164,7 +165,7 @@ fn trimmed(body: &[u8], capabilities: &Value<'_>, options: &McpOptions) -> Optio
     if any { without(body, capabilities.span, goes) } else { None }
 }
 
-/// An object without the members that go; the values of the others stay byte for byte.
+/// Removes members from an object; the values of the others stay byte for byte.
 fn without(body: &[u8], object: Span, goes: impl Fn(&str) -> bool) -> Option<Vec<u8>> {
     let mut out = vec![b'{'];
     for (name, span) in members(body, object)?.iter().filter(|(name, _)| !goes(name)) {
@@ -179,7 +180,7 @@ fn without(body: &[u8], object: Span, goes: impl Fn(&str) -> bool) -> Option<Vec
     Some(out)
 }
 
-/// The members of an object: their names, and where their values stand.
+/// Returns the members of an object: their names, and the places of their values.
 fn members(body: &[u8], object: Span) -> Option<Vec<(String, Span)>> {
     let mut cursor = Cursor::new(body, DEPTH).ok()?.starting_at(object.start);
     let mut members = Vec::new();
@@ -247,7 +248,7 @@ mod tests {
             }
             assert_eq!((sent(PinMode::Observe, &one), sent(PinMode::Observe, &other)), (one, other));
         }
-        // What says nothing of its client stays as it is.
+        // A message that says nothing about its client is unchanged.
         let plain = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
         assert_eq!(sent(PinMode::Hide, plain), plain);
     }

@@ -1,5 +1,5 @@
-//! A look at a message that is not read: which request it is, so that its refusal can name it. It holds next to nothing of it, however long
-//! it is.
+//! Finds out which request a refused, unread message is, so that the refusal can name it. Needs next to no
+//! memory, however long the message is.
 
 use bytes::Bytes;
 
@@ -15,33 +15,33 @@ const LONGEST: usize = 512;
 /// The longest message that is kept whole, in bytes.
 const SHORT: usize = 4096;
 
-/// What has been seen so far of one message, which comes in pieces.
+/// What has been seen so far of one message, which arrives in pieces.
 #[derive(Debug, Default)]
 pub struct Glimpse {
     depth: usize,
     begun: bool,
-    /// It is no object of JSON, or has more than one reading.
+    /// The message is not a JSON object, or is ambiguous.
     broken: bool,
     within: Within,
-    /// The name of the member of the message whose value comes.
+    /// The name of the top-level member whose value follows.
     name: Option<Vec<u8>>,
-    /// What is being read of the message itself: a name, or a value that is neither object nor array.
+    /// The top-level name or scalar value being read.
     text: Vec<u8>,
     id: Option<Vec<u8>>,
     method: Option<Vec<u8>>,
-    /// All of it, as long as that is short, and one byte more of what is not.
+    /// The beginning: the whole message if it is short, else one byte more than that.
     start: Vec<u8>,
 }
 
-/// Where the next byte stands.
+/// The position of the next byte.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Within {
-    /// In no string.
+    /// Outside of strings.
     #[default]
     None,
-    /// In a string.
+    /// Inside a string.
     String,
-    /// In a string, behind a backslash.
+    /// Inside a string, after a backslash.
     Escape,
 }
 
@@ -101,7 +101,7 @@ impl Glimpse {
 
     fn member_ends(&mut self) {
         let (name, value) = (self.name.take(), std::mem::take(&mut self.text));
-        // A name that is written with escapes, or that some readers take for a known one, may be the id.
+        // A name with escapes, or one that some readers take for a known name, may be the id.
         self.broken |= name.as_deref().is_some_and(|name| {
             let name = String::from_utf8_lossy(name);
             name.contains('\\') || matches!(look_up::<Top>(name.trim_matches('"')), Known::Lookalike(_))
@@ -114,14 +114,14 @@ impl Glimpse {
         self.broken |= field.replace(value).is_some();
     }
 
-    /// A short message that was seen whole.
+    /// Returns a short message that was seen completely.
     pub fn whole(&self) -> Option<Message> {
         let short = self.start.len() <= SHORT;
         short.then(|| Message::scan(Bytes::copy_from_slice(&self.start), Limits::new(SHORT)).ok()).flatten()
     }
 
-    /// The message as it would be without everything else: a request with this id and method, or a notification, if it was seen to its end:
-    /// an id may come last. `None`: it is neither, as far as was seen.
+    /// Returns the message reduced to method and id: a request, or, if its end was seen (an id may come
+    /// last), a notification. `None`: it is neither, as far as was seen.
     pub fn message(&self) -> Option<Message> {
         let ended = self.begun && self.depth == 0;
         let method = self.method.as_deref().filter(|_| !self.broken && (ended || self.id.is_some()))?;
@@ -136,7 +136,7 @@ impl Glimpse {
         Message::scan(Bytes::from(bare), limits).ok()
     }
 
-    /// The id of an answer, which was seen to its end; `None`: it may be something else.
+    /// Returns the id of an answer whose end was seen; `None` if it may be something else.
     pub fn answers(&self) -> Option<Id<'static>> {
         let ended = self.begun && self.depth == 0 && !self.broken;
         let id = self.id.as_deref().filter(|_| ended && self.method.is_none())?;
@@ -194,7 +194,7 @@ mod tests {
             r#"{"id":1,"method":"a" "b"}"#,
             r#"x{"id":1,"method":"a"}"#,
             r#"{"id":1,"params":{},"method":"a"#,
-            // Its id may come last, or be written so that not every reader finds it.
+            // The id may come last, or be written so that not every reader finds it.
             r#"{"jsonrpc":"2.0","method":"a","params":{"x":1}"#,
             r#"{"jsonrpc":"2.0","method":"a","params":{"x":"#,
             r#"{"jsonrpc":"2.0","method":"a","\u0069d":7}"#,

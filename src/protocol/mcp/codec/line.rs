@@ -12,45 +12,45 @@ use crate::protocol::mcp::codec::piece::append;
 /// One line of a process's output, without its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
-    /// It begins like a message, or like a batch of them: to be scanned, and refused where it is none.
+    /// It begins like a message or a batch: it has to be scanned, and is refused if it is not a message.
     Message(Bytes),
-    /// Something else that the process printed; not to be passed on.
+    /// Other output, which must not be passed on.
     Other(Bytes),
 }
 
-/// A line that is longer than allowed. It is dropped; the reader goes on with the one behind it.
+/// A line that is longer than allowed. It is dropped; the reader continues with the next one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a line that is longer than {limit} bytes; it is dropped")]
 pub struct TooLong {
-    /// How many bytes a line may have, without its end.
+    /// The limit in bytes, without the line end.
     pub limit: usize,
-    /// The request that it answers, as far as that is known: nothing else will.
+    /// The request that it answers, if known: no other answer will come.
     pub answers: Option<Id<'static>>,
 }
 
-/// Reads lines from pieces of a stream, split anywhere. A line that arrives with one piece is not copied.
+/// Reads lines from the pieces of a stream. A line that arrives in one piece is not copied.
 #[derive(Debug)]
 pub struct Reader {
     limit: usize,
     input: Bytes,
-    /// Up to where there is no line end.
+    /// There is no line end before this offset.
     searched: usize,
-    /// The line is dropped up to its end, because it was too long: what is seen of it.
+    /// Set while an overlong line is dropped up to its end: what was seen of it.
     dropping: Option<Box<Glimpse>>,
 }
 
 impl Reader {
-    /// A reader at the start of a stream whose lines have at most `limit` bytes.
+    /// Creates a reader at the start of a stream whose lines have at most `limit` bytes.
     pub const fn new(limit: usize) -> Self {
         Self { limit, input: Bytes::new(), searched: 0, dropping: None }
     }
 
-    /// Takes the next piece. Ask [`Reader::take`] for all there is before the next one.
+    /// Takes the next piece. Call [`Reader::take`] until it returns `None` before the next one.
     pub fn push(&mut self, piece: Bytes) {
         append(&mut self.input, piece);
     }
 
-    /// The next line that is not blank, if it has come whole.
+    /// Returns the next complete line that is not blank.
     ///
     /// # Errors
     /// [`TooLong`], once for each such line, when it has ended.
@@ -75,7 +75,8 @@ impl Reader {
         }
     }
 
-    /// What stands behind the last line end when the stream has ended: the process may have died in the middle of it.
+    /// Returns what follows the last line end when the stream has ended: the process may have died in the
+    /// middle of a line.
     pub fn finish(self) -> Option<Line> {
         if self.dropping.is_some() || self.input.len() > self.limit { None } else { told(self.input) }
     }
@@ -89,7 +90,7 @@ impl Reader {
     }
 }
 
-/// Says what a line is; `None` for a blank one.
+/// Classifies a line; `None` for a blank one.
 fn told(line: Bytes) -> Option<Line> {
     let line = if line.ends_with(b"\r") { line.slice(..line.len() - 1) } else { line };
     let text = line.trim_ascii();
@@ -103,8 +104,8 @@ fn told(line: Bytes) -> Option<Line> {
     }
 }
 
-/// Appends one message as a line. `body` must be strict JSON, as a scanned message is: line ends can stand only between its tokens
-/// then, where a blank takes their place. Nothing else changes.
+/// Appends one message as a line. `body` must be strict JSON, as a scanned message is: line ends then only
+/// occur between tokens, and are replaced by blanks. Nothing else changes.
 pub fn write(body: &[u8], out: &mut BytesMut) {
     out.reserve(body.len() + 1);
     let mut rest = body;

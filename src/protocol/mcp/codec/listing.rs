@@ -1,8 +1,8 @@
-//! The elements of a list that a target gives, so that some of them can be left out. (MCP 2026-07-28, server features: tools, prompts, resources;
-//! utilities: pagination, caching.)
+//! The elements of a target's list, so that some of them can be left out. (MCP 2026-07-28, server features:
+//! tools, prompts, resources; utilities: pagination, caching.)
 //!
-//! An element without its name, with a member twice, or with a name that looks like a known one makes the whole list unreadable: what
-//! cannot be judged must not be shown.
+//! An element without its name, with a duplicate member, or with a name that looks like a known one makes the
+//! whole list unreadable: an element that cannot be judged must not be shown.
 
 use std::borrow::Cow;
 
@@ -26,10 +26,10 @@ use crate::protocol::mcp::codec::envelope::refusal::Wanted;
 use crate::protocol::mcp::codec::splice::Edit;
 use crate::protocol::mcp::codec::splice::remove_elements;
 
-/// How deep a list may be nested below the result: what a message may, less the message and its result.
+/// How deep a list may be nested below the result: the limit of a message, less the message and its result.
 const DEPTH: usize = 62;
 
-/// What is listed.
+/// The kinds of lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Listed {
     /// Tools.
@@ -38,7 +38,7 @@ pub enum Listed {
     Prompts,
     /// Resources.
     Resources,
-    /// Templates of resources.
+    /// Resource templates.
     ResourceTemplates,
 }
 
@@ -46,7 +46,7 @@ impl Listed {
     /// All of them.
     pub const ALL: &'static [Self] = &[Self::Tools, Self::Prompts, Self::Resources, Self::ResourceTemplates];
 
-    /// The method that asks for the list.
+    /// Returns the method that requests the list.
     pub const fn method(self) -> &'static str {
         match self {
             Self::Tools => "tools/list",
@@ -56,12 +56,12 @@ impl Listed {
         }
     }
 
-    /// What the method asks for; `None` for the methods that ask for no list.
+    /// Returns the list that a method requests; `None` for other methods.
     pub fn by_method(method: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|listed| listed.method() == method)
     }
 
-    /// The member of the result that holds the list.
+    /// Returns the member of the result that contains the list.
     pub const fn field(self) -> ResultField {
         match self {
             Self::Tools => ResultField::Tools,
@@ -71,7 +71,7 @@ impl Listed {
         }
     }
 
-    /// The member that an element is judged by, and that it must have besides its name.
+    /// Returns the member that an element is judged by; it is required, as is the name.
     pub const fn key(self) -> ElementField {
         match self {
             Self::Tools | Self::Prompts => ElementField::Name,
@@ -81,16 +81,16 @@ impl Listed {
     }
 }
 
-/// What the annotations of a tool claim. `None`: they do not say, or not as `true` or `false`. Only claims: the target wrote them.
+/// The claims in a tool's annotations; `None` if absent or not a boolean. They are only claims of the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Hints {
-    /// `readOnlyHint`: it changes nothing.
+    /// `readOnlyHint`: the tool changes nothing.
     pub read_only: Option<bool>,
-    /// `destructiveHint`: it may destroy something.
+    /// `destructiveHint`: the tool may destroy something.
     pub destructive: Option<bool>,
-    /// `idempotentHint`: the same call again does nothing more.
+    /// `idempotentHint`: repeating the call has no further effect.
     pub idempotent: Option<bool>,
-    /// `openWorldHint`: it reaches outside of the target.
+    /// `openWorldHint`: the tool reaches outside of the target.
     pub open_world: Option<bool>,
 }
 
@@ -102,36 +102,37 @@ pub struct Element<'m> {
     pub span: Span,
     /// Its name, unescaped.
     pub name: Cow<'m, str>,
-    /// What it is judged by ([`Listed::key`]), unescaped: its name, URI or template of URIs.
+    /// The key it is judged by ([`Listed::key`]), unescaped: its name, URI or URI template.
     pub key: Cow<'m, str>,
-    /// What its annotations claim.
+    /// The claims of its annotations.
     pub hints: Hints,
     fields: Fields<ElementField>,
 }
 
 impl<'m> Element<'m> {
-    /// One of its members.
+    /// Returns one of its members.
     pub fn field(&self, field: ElementField) -> Option<Value<'m>> {
         self.fields.get(field).map(|place| place.value(self.body))
     }
 }
 
-/// The list that a response holds.
+/// The list in a response.
 #[derive(Debug, Clone)]
 pub struct Listing<'m> {
     message: &'m Message,
-    /// What is listed.
+    /// The kind of list.
     pub listed: Listed,
-    /// The elements in their order.
+    /// The elements in order.
     pub elements: Vec<Element<'m>>,
 }
 
 impl<'m> Listing<'m> {
-    /// Reads the list out of the response to the request for it.
+    /// Reads the list from the response to the request for it.
     ///
     /// # Errors
-    /// A result without the list, or with a member that may be taken for one that counts here; an element that is no object, lacks its
-    /// name or key, has a member twice at any depth, or one that looks like a known one.
+    /// The result has no list, or a member that may be taken for a relevant one; or an element is not an
+    /// object, lacks its name or key, has a duplicate member at any depth, or a name that looks like a known
+    /// one.
     pub fn read(message: &'m Message, listed: Listed) -> Result<Self, Refusal> {
         let shape = |name, wanted, at| Refusal { problem: Problem::Shape { name, wanted }, at };
         let result = message.result().ok_or(shape("result", Wanted::Object, message.span().start))?;
@@ -153,12 +154,12 @@ impl<'m> Listing<'m> {
         Ok(Self { message, listed, elements })
     }
 
-    /// Where the next page begins. `None`: this is the last one, or it is no string.
+    /// Returns the cursor of the next page; `None` if this is the last one, or the cursor is not a string.
     pub fn next_cursor(&self) -> Option<Cow<'m, str>> {
         self.message.outcome(ResultField::NextCursor)?.text()
     }
 
-    /// The edits that leave out the elements for which `keeps` says no. Everything else stays byte by byte.
+    /// Returns the edits that remove the elements for which `keeps` returns false. All other bytes stay.
     pub fn keep(&self, mut keeps: impl FnMut(&Element<'m>) -> bool) -> Vec<Edit> {
         let spans: Vec<Span> = self.elements.iter().map(|element| element.span).collect();
         remove_elements(&spans, |place| self.elements.get(place).is_none_or(|element| !keeps(element)))

@@ -1,10 +1,10 @@
-//! What has come of a stream and is not read yet, as one run of bytes.
+//! The unread part of a stream, as one contiguous buffer.
 
 use bytes::Bytes;
 use bytes::BytesMut;
 
-/// Puts the next piece behind what is there: in place where nobody else holds these bytes, so that what is long is not copied once for
-/// each of its pieces.
+/// Appends the next piece, in place if the buffer is not shared, so that a long message is not copied once
+/// for each of its pieces.
 pub(super) fn append(held: &mut Bytes, piece: Bytes) {
     if held.is_empty() {
         *held = piece;

@@ -1,7 +1,9 @@
-//! Changes to one message, by the names of its parts: its id, members of `params`, `_meta` and `result`. (JSON-RPC 2.0, sections 4 and 5.)
+//! Changes to one message by the names of its parts: its id, and members of `params`, `_meta` and `result`.
+//! (JSON-RPC 2.0, sections 4 and 5.)
 //!
-//! A member that is there has its value replaced; one that is missing is put in, with the objects around it that are missing too. What is
-//! not named stays byte by byte. Values are given as JSON and are not read here: the message may be scanned again where that matters.
+//! The value of an existing member is replaced; a missing member is inserted, with the objects around it if
+//! they are missing too. All other bytes stay. Values are given as JSON and not checked here: the message may
+//! be scanned again where that matters.
 
 use bytes::Bytes;
 
@@ -31,7 +33,7 @@ impl<F: Names> News<F> {
         self.0.push((field, json));
     }
 
-    /// Replaces the members that are there; gives those that are not.
+    /// Replaces the members that exist; returns the missing ones.
     fn replace<'m>(self, there: impl Fn(F) -> Option<Value<'m>>, edits: &mut Vec<Edit>) -> Self {
         let mut missing = Vec::new();
         for (field, json) in self.0 {
@@ -47,7 +49,7 @@ impl<F: Names> News<F> {
         self.0.iter().map(|(field, json)| (field.name(), json.as_ref()))
     }
 
-    /// The members as an object of their own.
+    /// Writes the members as an object.
     fn object(&self) -> Bytes {
         let mut out = vec![b'{'];
         for (name, json) in self.members() {
@@ -63,7 +65,7 @@ impl<F: Names> News<F> {
     }
 }
 
-/// Collects the changes to one message, in any order, and makes them all at once.
+/// Collects the changes to one message, in any order, and applies them at once.
 #[derive(Debug)]
 pub struct Rewrite<'m> {
     message: &'m Message,
@@ -75,7 +77,7 @@ pub struct Rewrite<'m> {
 }
 
 impl<'m> Rewrite<'m> {
-    /// No changes yet.
+    /// Creates a rewrite without changes.
     pub const fn new(message: &'m Message) -> Self {
         Self {
             message,
@@ -87,42 +89,43 @@ impl<'m> Rewrite<'m> {
         }
     }
 
-    /// The id becomes `json`. An error that has none gets it; a notification would become a request, so nothing is done to it.
+    /// Sets the id to `json`. An error without an id gets it; a notification, which would become a request,
+    /// is left alone.
     pub fn id(&mut self, json: impl Into<Bytes>) -> &mut Self {
         self.id = Some(json.into());
         self
     }
 
-    /// A member of `params` becomes `json`. Only for requests and notifications.
+    /// Sets a member of `params` to `json`. Only for requests and notifications.
     pub fn param(&mut self, field: Param, json: impl Into<Bytes>) -> &mut Self {
         self.params.set(field, json.into());
         self
     }
 
-    /// A member of `_meta` becomes `json`: of `params` in a request or notification, of `result` in a response. Not for errors, and not
-    /// together with a new value for the whole of `_meta`.
+    /// Sets a member of `_meta` to `json`: of `params` in a request or notification, of `result` in a
+    /// response. Not for errors, and not together with a new value for the whole of `_meta`.
     pub fn meta(&mut self, field: Meta, json: impl Into<Bytes>) -> &mut Self {
         self.meta.set(field, json.into());
         self
     }
 
-    /// A member of `result` becomes `json`. Only for responses.
+    /// Sets a member of `result` to `json`. Only for responses.
     pub fn outcome(&mut self, field: ResultField, json: impl Into<Bytes>) -> &mut Self {
         self.result.set(field, json.into());
         self
     }
 
-    /// Changes besides, such as masked values or elements that go, with places in the body of the message. They must not overlap
-    /// with each other or with a member that is changed by name.
+    /// Adds other edits, such as masked values or removed elements, with places in the body of the message.
+    /// They must not overlap each other or a member that is changed by name.
     pub fn edits(&mut self, edits: impl IntoIterator<Item = Edit>) -> &mut Self {
         self.edits.extend(edits);
         self
     }
 
-    /// The new body. Without changes it is the same body, not a copy.
+    /// Returns the new body. Without changes it is the same body, not a copy.
     ///
     /// # Errors
-    /// A change to what this kind of message does not have, or changes that overlap.
+    /// This kind of message has no such part, or changes overlap.
     pub fn finish(self) -> Result<Bytes, SpliceError> {
         let Self { message, mut edits, id, mut params, meta, mut result } = self;
         let body = message.body();
@@ -154,7 +157,8 @@ impl<'m> Rewrite<'m> {
     }
 }
 
-/// Puts members into the object of this name, or the object with them into the message where it is missing and may be `made`.
+/// Inserts members into the object of this name; if it is missing and `made` allows it, inserts the object
+/// into the message.
 fn put<F: Names>(
     message: &Message,
     made: bool,

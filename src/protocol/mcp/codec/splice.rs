@@ -1,4 +1,4 @@
-//! Changes a few places of a body and leaves every other byte as it was; and the places of members and elements. (RFC 8259.)
+//! Edits of a body that leave every other byte as it was. (RFC 8259.)
 
 use bytes::Bytes;
 use bytes::BytesMut;
@@ -6,63 +6,63 @@ use bytes::BytesMut;
 use crate::domain::json::cursor::Span;
 use crate::domain::json::push_bytes;
 
-/// One change: these bytes take the place of those.
+/// One edit: replaces a span with other bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
-    /// What goes; empty to insert before the byte at its start.
+    /// The bytes to replace; empty to insert before its start.
     pub span: Span,
-    /// What comes; empty to remove.
+    /// The replacement; empty to remove.
     pub with: Bytes,
 }
 
 impl Edit {
-    /// `with` takes the place of what stands in `span`.
+    /// Creates an edit that replaces `span` with `with`.
     pub fn replace(span: Span, with: impl Into<Bytes>) -> Self {
         Self { span, with: with.into() }
     }
 
-    /// `with` is put before the byte at `at`.
+    /// Creates an edit that inserts `with` before the byte at `at`.
     pub fn insert(at: usize, with: impl Into<Bytes>) -> Self {
         Self::replace(Span { start: at, end: at }, with)
     }
 
-    /// What stands in `span` is removed.
+    /// Creates an edit that removes `span`.
     pub const fn remove(span: Span) -> Self {
         Self { span, with: Bytes::new() }
     }
 }
 
-/// Edits that cannot be made together.
+/// Edits that cannot be applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SpliceError {
-    /// An edit begins before the one ahead of it ends.
+    /// An edit begins before the previous one ends.
     #[error(
         "an edit at byte {at} that begins before byte {ahead}, where the one ahead of it ends; sort them, each place once"
     )]
     Overlap {
         /// Where it begins.
         at: usize,
-        /// Where the one ahead of it ends.
+        /// Where the previous one ends.
         ahead: usize,
     },
-    /// An edit that goes beyond the end, or ends before it begins.
+    /// An edit reaches beyond the end, or ends before it begins.
     #[error("an edit from byte {} to {} of a body of {length} bytes", span.start, span.end)]
     Outside {
-        /// The edit's place.
+        /// The edit's span.
         span: Span,
-        /// How long the body is.
+        /// The length of the body.
         length: usize,
     },
-    /// Something is to be put into a place that is no object.
+    /// A member cannot be inserted because there is no object.
     #[error("nothing to put a member into: the message has no `{0}`")]
     NoObject(&'static str),
 }
 
-/// Makes `edits`, which must be sorted by where they begin, to `body`. Those that only insert at one place stay in their order.
-/// Without edits it is the same body, not a copy.
+/// Applies `edits`, which must be sorted by their start, to `body`. Insertions at the same place keep their
+/// order. Without edits it returns the same body, not a copy.
 ///
 /// # Errors
-/// Edits that overlap, are not sorted, or go beyond the body.
+/// Edits overlap, are not sorted, or reach beyond the body.
 pub fn apply(body: &Bytes, edits: &[Edit]) -> Result<Bytes, SpliceError> {
     if edits.is_empty() {
         return Ok(body.clone());
@@ -90,22 +90,23 @@ pub fn apply(body: &Bytes, edits: &[Edit]) -> Result<Bytes, SpliceError> {
     Ok(out.freeze())
 }
 
-/// Sorts edits that were collected in any order, so that [`apply`] takes them; what inserts comes before what replaces at the same place.
+/// Sorts edits for [`apply`]; an insertion comes before a replacement at the same place.
 pub fn sort(edits: &mut [Edit]) {
     edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
 }
 
-/// Where in an object a member is put.
+/// Where in an object a member is inserted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// Before its first member.
+    /// Before the first member.
     First,
-    /// Behind its last member.
+    /// After the last member.
     Last,
 }
 
-/// Puts members, each a name and the JSON of its value, into the object that stands at `object` in `body`. They must be new in it. `None`
-/// without members. One edit for each end of an object: two for the same one of an empty object would lack the comma between them.
+/// Creates the edit that inserts members, each a name and the JSON of its value, into the object at `object`
+/// in `body`. They must be new in it. `None` if there are no members. Use one edit for each end of an object:
+/// two at the same end of an empty object would lack the comma between them.
 pub fn insert_members<'a>(
     body: &[u8],
     object: Span,
@@ -138,12 +139,14 @@ pub fn insert_members<'a>(
     Some(Edit::insert(at, with))
 }
 
-/// Removes those of an array's elements for which `goes` says so by their place in it, counted from 0, each with one comma.
+/// Removes the elements of an array for which `goes` returns true, each with one comma. `goes` gets the index
+/// of an element.
 ///
-/// `elements` are the places of all elements of one array, in their order. What is kept stays as it is, so it can be edited besides.
+/// `elements` are the spans of all elements of one array, in order. Kept elements do not change, so they can
+/// be edited as well.
 pub fn remove_elements(elements: &[Span], mut goes: impl FnMut(usize) -> bool) -> Vec<Edit> {
     let mut edits: Vec<Edit> = Vec::new();
-    // The end of the last element that is kept, and the start of the elements that go and have none kept ahead of them.
+    // The end of the last kept element, and the start of removed elements that have no kept one before them.
     let (mut kept, mut front) = (None, None);
     for (place, element) in elements.iter().enumerate() {
         match (goes(place), kept) {
@@ -151,7 +154,7 @@ pub fn remove_elements(elements: &[Span], mut goes: impl FnMut(usize) -> bool) -
                 front.get_or_insert(element.start);
             }
             (true, Some(end)) => match edits.last_mut() {
-                // One edit for neighbours that go.
+                // One edit for adjacent removed elements.
                 Some(edit) if edit.span.start == end => edit.span.end = element.end,
                 _ => edits.push(Edit::remove(Span { start: end, end: element.end })),
             },

@@ -1,4 +1,4 @@
-//! What waits between a target and a client: queues that hold so many bytes and no more.
+//! Queues between a target and a client, bounded by bytes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +16,10 @@ use crate::protocol::mcp::turn::MOST;
 
 /// How many bytes may wait in one queue: one message of the greatest length, and some more.
 const ROOM: usize = MOST + (4 << 20);
-/// What is counted as one, in bytes: however short a message is, it takes as much.
+/// The unit of size in bytes: the least that a message counts.
 const UNIT: usize = 1024;
 
-/// One end of a queue: what is put into it.
+/// The sending end of a queue.
 #[derive(Debug)]
 pub struct Inlet<T> {
     queue: mpsc::UnboundedSender<(T, OwnedSemaphorePermit)>,
@@ -32,7 +32,7 @@ impl<T> Clone for Inlet<T> {
     }
 }
 
-/// The other end: what is taken out of it.
+/// The receiving end of a queue.
 #[derive(Debug)]
 pub struct Outlet<T>(mpsc::UnboundedReceiver<(T, OwnedSemaphorePermit)>);
 
@@ -41,11 +41,11 @@ pub struct Outlet<T>(mpsc::UnboundedReceiver<(T, OwnedSemaphorePermit)>);
 pub enum Unsent {
     /// There is no room.
     Full,
-    /// Nobody takes anything out of it any more.
+    /// The receiving end is gone.
     Closed,
 }
 
-/// A queue with room for a fixed number of bytes.
+/// Creates a queue with room for a fixed number of bytes.
 pub fn queue<T>() -> (Inlet<T>, Outlet<T>) {
     let (queue, taken) = mpsc::unbounded_channel();
     (Inlet { queue, room: Arc::new(Semaphore::new(units(ROOM))) }, Outlet(taken))
@@ -55,65 +55,65 @@ const fn units(bytes: usize) -> usize {
     bytes.div_ceil(UNIT)
 }
 
-/// How much room something takes: all of it at most, so that what is longer than the queue passes alone.
+/// Returns the size of a message in units: at most the whole queue, so that a longer message passes alone.
 fn taken_by(bytes: usize) -> u32 {
     u32::try_from(units(bytes).min(units(ROOM))).unwrap_or(u32::MAX)
 }
 
 impl<T> Inlet<T> {
-    /// Puts something of this length in, as soon as there is room.
+    /// Puts in a message of this length, as soon as there is room.
     pub async fn put(&self, what: T, bytes: usize) -> Result<(), Unsent> {
         let room = Arc::clone(&self.room).acquire_many_owned(taken_by(bytes)).await;
         self.queue.send((what, room.map_err(|_never| Unsent::Closed)?)).map_err(|_closed| Unsent::Closed)
     }
 
-    /// Puts something of this length in, if there is room now. What has no length always has.
+    /// Puts in a message of this length, if there is room now. There is always room for length 0.
     pub fn try_put(&self, what: T, bytes: usize) -> Result<(), Unsent> {
         let room = Arc::clone(&self.room).try_acquire_many_owned(taken_by(bytes));
         self.queue.send((what, room.map_err(|_none| Unsent::Full)?)).map_err(|_closed| Unsent::Closed)
     }
 
-    /// Whether both lead into the same queue.
+    /// Returns whether both ends belong to the same queue.
     pub fn is(&self, other: &Self) -> bool {
         self.queue.same_channel(&other.queue)
     }
 
-    /// Whether nobody takes anything out of it any more.
+    /// Returns whether the receiving end is gone.
     pub fn is_closed(&self) -> bool {
         self.queue.is_closed()
     }
 }
 
 impl<T> Outlet<T> {
-    /// What comes next; `None`: nothing will. Nothing is lost when the future is dropped.
+    /// Returns the next message; `None` if there will be none. Cancel safe.
     pub async fn next(&mut self) -> Option<T> {
         self.0.recv().await.map(|(what, _room)| what)
     }
 }
 
-/// A message of a target, as its client gets it.
+/// A message from the target, as its client gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heard {
     /// The message.
     pub body: Bytes,
-    /// It is the response that was waited for.
+    /// Set if it is the expected response.
     pub answer: Option<Answered>,
 }
 
-/// How a response reads.
+/// The result of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answered {
     /// The status that a server behind HTTP would give it.
     pub status: u16,
-    /// It is an error.
+    /// Whether it is an error.
     pub failed: bool,
 }
 
-/// Where a target's messages to one client are put.
+/// The queue for a target's messages to one client.
 pub type Sender = Inlet<Result<Heard, Denied>>;
 
 impl Sender {
-    /// Ends the stream with this refusal, behind what waits already.
+    /// Ends the stream with this refusal, after the messages that wait already.
     pub fn fail(&self, denied: Denied) {
         if self.try_put(Err(denied), 0).is_err() {
             tracing::debug!("a client left before it could be told why its stream ends");
@@ -121,7 +121,7 @@ impl Sender {
     }
 }
 
-/// What a target says to one client. Dropped, it tells the other end that nobody listens.
+/// A target's messages to one client. Dropping it tells the peer that nobody listens.
 pub struct Mail {
     queue: Outlet<Result<Heard, Denied>>,
     first: Option<Heard>,
@@ -129,14 +129,14 @@ pub struct Mail {
     limit: Option<Limit>,
 }
 
-/// How long the target may say nothing under a request.
+/// The limit on the target's silence during a request.
 struct Limit {
     silence: Duration,
-    /// Since when it is to say something.
+    /// The start of the current silence.
     since: Instant,
-    /// When the target last waited for the client: now, if it still does; `None`: never.
+    /// Returns when the target last waited for the client: now, if it still does; `None` if it never has.
     waited: Box<dyn Fn() -> Option<Instant> + Send>,
-    /// Run when it does not.
+    /// Called when the limit is exceeded.
     gives_up: Option<Box<dyn FnOnce() + Send>>,
 }
 
@@ -163,14 +163,14 @@ impl std::fmt::Debug for Mail {
 }
 
 impl Mail {
-    /// Mail, and where it comes from. `left` is run when it is dropped; what it holds lives as long.
+    /// Creates a mail with its sender. `left` is called when the mail is dropped.
     pub fn open(left: impl FnOnce() + Send + 'static) -> (Sender, Self) {
         let (sender, queue) = queue();
         (sender, Self { queue, first: None, left: Some(Box::new(left)), limit: None })
     }
 
-    /// The same of a request: from now on, and from each message on, the target may be silent for so long. That it waits for its client is
-    /// no silence: `waited` says when it last did. `gives_up` is run when it is silent for longer.
+    /// Limits the target's silence, from now on and after each message. Time in which it waits for its client
+    /// does not count: `waited` returns when it last did. `gives_up` is called when the limit is exceeded.
     pub fn within(
         mut self,
         silence: Duration,
@@ -183,10 +183,10 @@ impl Mail {
         self
     }
 
-    /// The next message; `None`: there will be none. Nothing is lost when the future is dropped.
+    /// Returns the next message; `None` if there will be none. Cancel safe.
     ///
     /// # Errors
-    /// The stream was broken off, or the target is silent for too long.
+    /// The stream broke off, or the target was silent for too long.
     pub async fn next(&mut self) -> Result<Option<Heard>, Denied> {
         if let Some(first) = self.first.take() {
             return Ok(Some(first));
@@ -214,13 +214,13 @@ impl Mail {
                 (None, Some(limit)) if limit.due().is_none_or(|due| due <= Instant::now()) => {
                     return Err(limit.is_over());
                 }
-                // The client was waited for meanwhile.
+                // The target waited for the client in the meantime.
                 (None, _) => {}
             }
         }
     }
 
-    /// Gives a message back, to be the next.
+    /// Puts a message back, to be returned next.
     pub fn put_back(&mut self, heard: Heard) {
         self.first = Some(heard);
     }
@@ -265,7 +265,7 @@ mod tests {
             sender.try_put(Ok(heard.clone()), 1).unwrap();
         };
         assert_eq!(tokio::join!(mail.next(), says).0, Ok(Some(heard.clone())));
-        // It is asked again and again, as by who has other things to look after meanwhile.
+        // Polled in pieces, as by a caller that has other things to do.
         let later = began + minute * 3 / 2;
         *waited.lock().unwrap() = Some(later);
         let denied = loop {

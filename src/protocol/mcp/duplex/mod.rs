@@ -1,8 +1,10 @@
-//! Targets with which a session has one channel of messages both ways, and no answer of its own to each request: programs
-//! ([`crate::protocol::mcp::stdio`]), and servers that speak HTTP+SSE of 2024-11-05 ([`crate::protocol::mcp::sse`]).
+//! Targets with one bidirectional channel of messages per session, without a separate response to each
+//! request: child processes ([`crate::protocol::mcp::stdio`]), and servers that use HTTP+SSE of 2024-11-05
+//! ([`crate::protocol::mcp::sse`]).
 //!
-//! What is at the other end ([`peer`]) tells its listener what it hears. For the session of one client that is [`solo`], which finds out on
-//! which stream of the client a message goes. What waits in between is kept in bounded rooms ([`mail`]).
+//! The other end ([`peer`]) passes the messages it receives to its listener. For the session of one client
+//! that is [`solo`], which finds the client's stream for each message. Queues in between are bounded
+//! ([`mail`]).
 
 pub mod mail;
 pub mod peer;

@@ -1,5 +1,5 @@
-//! The other end of a channel, as its listener holds it: what is to be sent there waits in a queue, which that end takes from and says for
-//! each message whether it went.
+//! The other end of a channel, as its listener sees it: outgoing messages wait in a queue, and the peer
+//! reports for each whether it was sent.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -18,35 +18,37 @@ use crate::protocol::mcp::duplex::mail::Outlet;
 use crate::protocol::mcp::duplex::mail::queue;
 use crate::protocol::mcp::turn::garbage;
 
-/// Who is told what comes from the other end.
+/// Receives the messages from a peer.
 pub trait Listener: Send + Sync + 'static {
-    /// It listens for several principals: what the other end says to nobody may be about any of them.
+    /// Whether it listens for several principals: a message that belongs to no request may then be about any
+    /// of them.
     const SHARED: bool;
 
-    /// Takes one message. Nothing more is read before this is done.
+    /// Takes one message. Nothing more is read until this returns.
     fn hear(&self, message: Message) -> impl Future<Output = ()> + Send;
 
-    /// The answer to the request with this id has come, and cannot be read: no other will.
+    /// Reports that the answer to the request with this id has arrived but cannot be read: no other will
+    /// come.
     fn unread(&self, id: &Id<'_>, why: Unread);
 
-    /// The other end has failed. `marker` says how, for the recordings of those that used it.
+    /// Reports that the peer has failed. `marker` describes the failure, for the recordings of its users.
     fn failed(&self, marker: &str);
 
-    /// There will be no more messages, for this reason.
+    /// Reports that there will be no more messages, and why.
     fn over(&self, why: &Denied);
 }
 
 /// Why an answer cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unread {
-    /// It is no message, or has more than one reading.
+    /// It is not a message, or is ambiguous.
     NoMessage,
     /// It is longer than a message may be.
     TooLong,
 }
 
 impl Unread {
-    /// The words of the recording for it: what came, and why nobody gets it.
+    /// Returns the texts for the recording: the kind of message, its method, and why nobody gets it.
     pub const fn words(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::NoMessage => ("response", "", "it is no message of MCP"),
@@ -54,7 +56,7 @@ impl Unread {
         }
     }
 
-    /// The refusal of what waits for it.
+    /// Returns the refusal of the request that waits for it.
     pub fn denied(self) -> Denied {
         let denied = match self {
             Self::NoMessage => garbage("it sent what is no MCP message"),
@@ -64,17 +66,17 @@ impl Unread {
     }
 }
 
-/// What is at the other end.
+/// The kind of peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A program. What is written to it has arrived.
+    /// A child process. A message has arrived once it is written.
     Program,
-    /// A server behind HTTP, which says of each message whether it takes it.
+    /// A server behind HTTP, which accepts or refuses each message.
     Server,
 }
 
 impl Kind {
-    /// The refusal of what it cannot answer any more.
+    /// Returns the refusal of a request that the peer can no longer answer.
     pub fn gone(self) -> Denied {
         let (detail, reason) = match self {
             Self::Program => {
@@ -86,7 +88,7 @@ impl Kind {
     }
 }
 
-/// The other end. Dropped, it is ended.
+/// A peer. Dropping it ends it.
 #[derive(Debug)]
 pub struct Peer {
     kind: Kind,
@@ -95,30 +97,30 @@ pub struct Peer {
     counts: Arc<Counts>,
 }
 
-/// What was left out of what the other end said.
+/// Counts of dropped output of a peer.
 #[derive(Debug, Default)]
 pub struct Counts {
-    /// What is no message, messages that cannot be read, and those that are for nobody.
+    /// Output that is not a message, unreadable messages, and messages for nobody.
     pub dropped: AtomicU64,
-    /// Lines of a program's log.
+    /// Lines of a child process's log.
     pub logged: AtomicU64,
 }
 
 impl Counts {
-    /// Counts something that is left out.
+    /// Counts one dropped message.
     pub fn drop_one(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// Who is told whether a message went; dropped untold, it did not.
+/// Called with whether a message was sent; if it is dropped uncalled, the message was not sent.
 pub type Told = Box<dyn FnOnce(Result<(), Denied>) + Send>;
 
-/// A message on its way to the other end.
+/// A message on its way to the peer.
 pub struct Parcel {
     /// The message.
     pub body: Bytes,
-    /// Who wants to know whether it went.
+    /// Reports whether it was sent.
     pub told: Option<Told>,
 }
 
@@ -128,18 +130,18 @@ impl std::fmt::Debug for Parcel {
     }
 }
 
-/// What that end itself holds.
+/// The peer's own ends of the channel.
 pub struct Ends {
-    /// What it is to send.
+    /// The messages that it has to send.
     pub input: Outlet<Parcel>,
-    /// True, or closed: it is to end.
+    /// True, or closed, if it has to end.
     pub stop: watch::Receiver<bool>,
-    /// What it leaves out.
+    /// The counts of what it drops.
     pub counts: Arc<Counts>,
 }
 
 impl Peer {
-    /// The other end before its start.
+    /// Creates a peer and its ends before it is started.
     pub fn new(kind: Kind) -> (Self, Ends) {
         let (input, written) = queue();
         let (stop, stopped) = watch::channel(false);
@@ -148,35 +150,35 @@ impl Peer {
         (Self { kind, input, stop, counts }, ends)
     }
 
-    /// The refusal of what it cannot answer any more.
+    /// Returns the refusal of a request that the peer can no longer answer.
     pub fn gone(&self) -> Denied {
         self.kind.gone()
     }
 
-    /// Gives it a message, as soon as there is room. Somebody else is told whether it went.
+    /// Queues a message, as soon as there is room. `told` is called with whether it was sent.
     ///
     /// # Errors
-    /// It has ended.
+    /// The peer has ended.
     pub async fn write(&self, body: Bytes, told: Option<Told>) -> Result<(), Denied> {
         let length = body.len();
         self.input.put(Parcel { body, told }, length).await.map_err(|_closed| self.gone())
     }
 
-    /// The same; what tells whether a message arrived is waited for.
+    /// Queues a message and waits until the peer has accepted it, if it reports that.
     ///
     /// # Errors
-    /// It has ended, or does not take the message.
+    /// The peer has ended, or refuses the message.
     pub async fn deliver(&self, body: Bytes) -> Result<(), Denied> {
         if self.kind == Kind::Program {
             return self.write(body, None).await;
         }
         let (told, heard) = oneshot::channel();
-        // Who does not wait any more need not know.
+        // The receiver may be gone.
         self.write(body, Some(Box::new(move |went| drop(told.send(went))))).await?;
         heard.await.unwrap_or_else(|_untold| Err(self.gone()))
     }
 
-    /// Gives it a message of the gateway's own, if there is room: what does not read is told nothing.
+    /// Queues a message of the gateway's own if there is room: a peer that does not read gets none.
     pub fn tell(&self, body: impl Into<Bytes>) {
         let body = body.into();
         let length = body.len();
@@ -185,17 +187,17 @@ impl Peer {
         }
     }
 
-    /// Ends it.
+    /// Ends the peer.
     pub fn stop(&self) {
         self.stop.send_replace(true);
     }
 
-    /// Counts a message that is for nobody.
+    /// Counts a message for nobody.
     pub fn drop_one(&self) {
         self.counts.drop_one();
     }
 
-    /// What was left out.
+    /// Returns the counts of dropped output.
     #[cfg(test)]
     pub fn counts(&self) -> &Counts {
         &self.counts

@@ -1,5 +1,6 @@
-//! The channel of one session of the legacy era. It has one client, so ids go through as they are; what is to be found out is on which of
-//! the client's streams a message goes. (MCP 2025-11-25, "Transports", "Listening for Messages from the Server".)
+//! The channel of one session of the legacy era. It has one client, so ids are passed unchanged; the task is
+//! to find the client's stream for each message. (MCP 2025-11-25, "Transports", "Listening for Messages from
+//! the Server".)
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -40,18 +41,19 @@ use crate::protocol::web::upstream::Reach;
 
 /// How many requests may be open at a time.
 const MOST_OPEN: usize = 256;
-/// How many questions of the target are kept in mind.
+/// How many requests of the target are remembered.
 const MOST_ASKED: usize = 256;
 /// How many messages are kept for a stream that is not open.
 const MOST_KEPT: usize = 64;
-/// How many bytes they may have together.
+/// How many bytes they may take together.
 const MOST_KEPT_BYTES: usize = 1 << 20;
-/// How long it lives that its client does not use and waits for nothing.
+/// How long the channel lives without use and without open requests.
 const IDLE: Duration = Duration::from_mins(30);
-/// How long it lives after the end of the gateway's own session or of the client's token: the client may come with a new one.
+/// How long it lives after the end of the gateway's session or the client's token: the client may come back
+/// with a new token.
 const GRACE: Duration = Duration::from_mins(1);
 
-/// The channel of one session. Dropped, it ends.
+/// The channel of one session. Dropping it ends it.
 #[derive(Debug)]
 pub struct Solo {
     peer: Peer,
@@ -59,12 +61,12 @@ pub struct Solo {
     used: watch::Sender<Option<Used>>,
 }
 
-/// The command that used a channel last.
+/// The last command that used a channel.
 #[derive(Debug, Clone)]
 pub struct Used {
-    /// What it stands on.
+    /// Watches the command's session, token and locks.
     pub watch: EndWatch,
-    /// The way to its target, with the credential of now.
+    /// The target, with the current credential.
     pub reach: Reach,
 }
 
@@ -72,10 +74,10 @@ pub struct Used {
 struct State {
     /// Why there will be no more messages.
     over: Option<Denied>,
-    /// Oldest first.
+    /// The open requests, oldest first.
     open: Vec<Open>,
     stream: Option<Sender>,
-    /// What the target asks its client, and on which stream, as long as it is not answered.
+    /// The target's unanswered requests to its client, and the stream of each.
     asked: Vec<(Id<'static>, Sender)>,
     /// When the last of them was answered.
     answered: Option<Instant>,
@@ -84,17 +86,17 @@ struct State {
     left_out: LeftOut,
 }
 
-/// A request that is not answered.
+/// An open request.
 #[derive(Debug)]
 struct Open {
     id: Id<'static>,
     token: Option<Id<'static>>,
-    /// It may be cancelled: all but `initialize`.
+    /// Whether it may be cancelled: all but `initialize`.
     cancels: bool,
     client: Sender,
 }
 
-/// Where a message goes.
+/// The destination of a message.
 enum Way {
     To(Sender),
     Kept,
@@ -102,18 +104,18 @@ enum Way {
 }
 
 impl Solo {
-    /// A channel, and what its other end takes to begin. [`Self::watch`] must run beside.
+    /// Creates a channel, and the ends for its peer. [`Self::watch`] must run beside it.
     pub fn new(kind: peer::Kind) -> (Arc<Self>, Ends) {
         let (peer, ends) = Peer::new(kind);
         (Arc::new(Self { peer, state: Mutex::default(), used: watch::Sender::new(None) }), ends)
     }
 
-    /// Ends it once its client is shut out, or does not come any more.
+    /// Ends the channel once its client is locked out, or stays away for too long.
     pub fn watch(self: &Arc<Self>) -> impl Future<Output = ()> + Send + use<> {
         watch_over(self.used(), Arc::downgrade(self))
     }
 
-    /// The command that used it last.
+    /// Returns the last command that used it.
     pub fn used(&self) -> watch::Receiver<Option<Used>> {
         self.used.subscribe()
     }
@@ -122,17 +124,18 @@ impl Solo {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The client uses it: it lives at least as long as what this command stands on. Its credential is known to the guard.
+    /// Marks the channel as used by a command: it lives at least as long as the command's session and token.
+    /// The guard has fetched the credential.
     pub fn touch(&self, guard: &ReplyGuard) {
         self.used.send_replace(Some(Used { watch: guard.end_watch(), reach: Reach::of(guard) }));
     }
 
-    /// Whether it can still be used.
+    /// Returns whether it can still be used.
     pub fn lives(&self) -> bool {
         self.state().over.is_none()
     }
 
-    /// Whether something that its client asked is not answered.
+    /// Returns whether a request of its client is open.
     pub fn waits(&self) -> bool {
         !self.state().open.is_empty()
     }
@@ -143,21 +146,21 @@ impl Solo {
         self.peer.stop();
     }
 
-    /// The refusal of what its other end cannot answer any more.
+    /// Returns the refusal of a request that the peer can no longer answer.
     pub fn gone(&self) -> Denied {
         self.peer.gone()
     }
 
-    /// What was left out of what it said.
+    /// Returns the peer.
     #[cfg(test)]
     pub fn peer(&self) -> &Peer {
         &self.peer
     }
 
-    /// Sends a request; what answers it comes as mail, in which there may be silence for so long.
+    /// Sends a request; its answer arrives as mail, in which the target may be silent for `silence`.
     ///
     /// # Errors
-    /// The other end is gone, its id is in use, or too many are open.
+    /// The peer has ended, the id is in use, or too many requests are open.
     pub async fn ask(self: &Arc<Self>, message: &Message, silence: Duration) -> Result<Mail, Denied> {
         let Some(id) = message.id().map(Id::into_owned) else { return Err(self.peer.gone()) };
         let kept_alive = Arc::clone(self);
@@ -172,7 +175,7 @@ impl Solo {
         let (solo, whose) = (Arc::downgrade(self), client.clone());
         let told = move |went: Result<(), Denied>| {
             let Err(denied) = went else { return };
-            // By its stream, not by its id: it may be answered by now, and the id another's.
+            // Found by its stream, not by its id: it may be answered by now, and the id reused.
             if let Some(open) = solo.upgrade().and_then(|solo| solo.forget(|open| open.client.is(&whose))) {
                 open.client.fail(denied);
             }
@@ -195,7 +198,8 @@ impl Solo {
             let cancels = message.method().as_deref() != Some("initialize");
             state.open.push(Open { id: id.clone(), token, cancels, client });
         }
-        // Whoever leaves before it was sent leaves nothing behind; whoever leaves after it has not cancelled it.
+        // A caller that leaves before the message is queued leaves nothing behind; one that leaves later has
+        // not cancelled the request.
         let mut unsent = Unsent { solo: self, id: Some(id) };
         self.peer.write(message.body().clone(), Some(Box::new(told))).await?;
         unsent.id = None;
@@ -203,10 +207,10 @@ impl Solo {
         Ok(mail)
     }
 
-    /// Sends what is not answered.
+    /// Sends a message that gets no answer.
     ///
     /// # Errors
-    /// The other end is gone, or does not take it.
+    /// The peer has ended, or refuses the message.
     pub async fn tell(&self, message: &Message) -> Result<(), Denied> {
         if let Some(over) = &self.state().over {
             return Err(over.clone());
@@ -219,20 +223,20 @@ impl Solo {
             && let Some(id) = message.param(Param::RequestId).and_then(|id| id.id())
             && let Some(open) = self.forget(|open| open.cancels && open.id == id)
         {
-            // It is answered no more; the stream must end all the same.
+            // It will get no answer, but its stream must end all the same.
             let denied = Denied::new(DenyCode::BadRequest, "the client has cancelled this request");
             open.client.fail(denied.because("client_cancelled").after_sending());
         }
         Ok(())
     }
 
-    /// Answers what the target asked, in the gateway's own words.
+    /// Answers a request of the target on behalf of the gateway.
     pub fn answer(&self, own: &Own) {
         self.peer.tell(own.body());
         self.is_answered(own.id());
     }
 
-    /// The target asks its client something on this stream.
+    /// Notes a request of the target to its client on this stream.
     fn asks(&self, id: &Id<'_>, stream: &Sender) {
         let mut state = self.state();
         state.asked.retain(|(_, stream)| !stream.is_closed());
@@ -241,7 +245,7 @@ impl Solo {
         }
     }
 
-    /// What the target asked is answered, or it does not want to know it any more.
+    /// Notes that a request of the target is answered, or was cancelled by it.
     fn is_answered(&self, id: &Id<'_>) {
         let mut state = self.state();
         let before = state.asked.len();
@@ -251,14 +255,14 @@ impl Solo {
         }
     }
 
-    /// When the target last waited for an answer of its client: now, if it still does.
+    /// Returns when the target last waited for an answer of its client: now, if it still does.
     fn waited(&self) -> Option<Instant> {
         let state = self.state();
         let waits = state.asked.iter().any(|(_, stream)| !stream.is_closed());
         if waits { Some(Instant::now()) } else { state.answered }
     }
 
-    /// The target says nothing under this request: it is not waited for any more, and told so.
+    /// Gives up on a request because the target was silent for too long, and tells the target.
     fn gives_up(&self, client: &Sender) {
         if let Some(Open { cancels: true, id, .. }) = self.forget(|open| open.client.is(client)) {
             self.peer.tell(format!(
@@ -268,10 +272,10 @@ impl Solo {
         }
     }
 
-    /// The stream for what belongs to no request. One that is open already ends.
+    /// Opens the stream for messages that belong to no request. An earlier one ends.
     ///
     /// # Errors
-    /// The other end is gone.
+    /// The peer has ended.
     pub fn listen(self: &Arc<Self>) -> Result<Mail, Denied> {
         let kept_alive = Arc::clone(self);
         let (client, mail) = Mail::open(move || drop(kept_alive));
@@ -283,7 +287,7 @@ impl Solo {
         for message in std::mem::take(&mut state.kept) {
             let body = message.body().clone();
             let bytes = body.len();
-            // What is kept is far less than there is room for.
+            // The kept messages are far smaller than the queue.
             if client.try_put(Ok(Heard { body, answer: None }), bytes).is_err() {
                 self.peer.drop_one();
             }
@@ -299,7 +303,7 @@ impl Solo {
         Some(state.open.remove(place))
     }
 
-    /// Nobody gets this message: it is counted, and recorded in the session.
+    /// Drops a message: counts it, and records that in the session.
     fn leave_out(&self, message: &Message, why: Why) {
         self.note(words(message, why));
     }
@@ -312,7 +316,7 @@ impl Solo {
         }
     }
 
-    /// Records something in the session that used it last.
+    /// Records a marker in the session that last used the channel.
     fn mark(&self, data: &str) {
         let watch = self.used.borrow().as_ref().map(|used| used.watch.clone());
         if let Some(watch) = watch {
@@ -320,7 +324,7 @@ impl Solo {
         }
     }
 
-    /// Where a notification or a request of the target goes.
+    /// Returns the destination of a notification or request of the target.
     fn way(&self, message: &Message) -> Way {
         let state = self.state();
         if message.method().as_deref() == Some("notifications/progress") {
@@ -335,7 +339,8 @@ impl Solo {
         to.map_or(Way::Kept, |to| Way::To(to.clone()))
     }
 
-    /// Keeps a message for a stream that is not open. What is too much, the oldest first, is dropped, and the target told so where it asks.
+    /// Keeps a message for a stream that is not open. If there are too many, the oldest are dropped, and
+    /// requests among them are answered.
     fn keep(&self, message: Message) {
         let mut gone = Vec::new();
         {
@@ -357,7 +362,7 @@ impl Solo {
     }
 }
 
-/// A request that was not written yet.
+/// A request that is not queued yet.
 struct Unsent<'a> {
     solo: &'a Solo,
     id: Option<Id<'static>>,
@@ -436,7 +441,7 @@ impl Listener for Solo {
     }
 }
 
-/// Ends a channel whose client is shut out, or does not come any more.
+/// Ends a channel whose client is locked out, or stays away for too long.
 async fn watch_over(mut used: watch::Receiver<Option<Used>>, solo: Weak<Solo>) {
     loop {
         let watch = used.borrow_and_update().as_ref().map(|used| used.watch.clone());

@@ -1,4 +1,4 @@
-//! What becomes of messages that the other end does not take, and of a channel that nobody uses.
+//! Tests of messages that the peer does not accept, and of channels that nobody uses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::protocol::mcp::duplex::peer::Listener;
 use crate::protocol::mcp::duplex::peer::Parcel;
 use crate::protocol::mcp::own::Own;
 
-/// As long as it takes.
+/// No limit.
 const SILENCE: Duration = Duration::MAX;
 
 fn message(value: &Value) -> Message {
@@ -37,7 +37,7 @@ fn untaken() -> Denied {
     Denied::new(DenyCode::UpstreamUnavailable, "no").because("target_status")
 }
 
-/// The next message that the other end is to send, which it is told about.
+/// Returns the next message for the peer, with its report.
 async fn taken(ends: &mut Ends) -> Parcel {
     ends.input.next().await.unwrap()
 }
@@ -57,7 +57,7 @@ async fn a_request_that_is_not_taken_fails_and_no_other_does() {
     tell(two, Ok(()));
     solo.hear(answer(2)).await;
     assert!(other.next().await.unwrap().unwrap().answer.is_some());
-    // It was answered before it was known whether it went, and its id is another's by then.
+    // It was answered before its delivery was reported, and its id is reused by then.
     let mut early = solo.ask(&request(3), SILENCE).await.unwrap();
     let late = taken(&mut ends).await;
     solo.hear(answer(3)).await;
@@ -77,7 +77,7 @@ async fn what_is_not_answered_is_told_when_a_server_took_it_and_when_a_program_h
         let told = tokio::join!(solo.tell(&note), async { tell(taken(&mut ends).await, went) }).0;
         assert_eq!(told, wanted);
     }
-    // Nobody knows whether it went: the client must not think so.
+    // Its delivery is unknown: the client must not take it for delivered.
     let told = tokio::join!(solo.tell(&note), async { drop(taken(&mut ends).await) }).0;
     assert_eq!(told.unwrap_err().audit, Some("stream_ended"));
     drop(ends);
@@ -98,7 +98,7 @@ async fn all_that_waits_is_told_why_there_will_be_no_answer() {
     assert!(!solo.lives() && !solo.waits());
 }
 
-/// The next message that the other end is to send, as JSON.
+/// Returns the next message for the peer, as JSON.
 async fn next(ends: &mut Ends) -> Value {
     serde_json::from_slice(&taken(ends).await.body).unwrap()
 }
@@ -117,7 +117,7 @@ async fn a_call_fails_under_which_the_other_end_is_silent_unless_it_waits_for_th
         solo.hear(message(said)).await;
         assert!(mail.next().await.unwrap().unwrap().answer.is_none());
     }
-    // A person takes the time that it takes.
+    // A person may take any time.
     assert!(tokio::time::timeout(MINUTE * 20, mail.next()).await.is_err());
     let began = tokio::time::Instant::now();
     solo.tell(&message(&json!({ "jsonrpc": "2.0", "id": 7, "result": { "roots": [] } }))).await.unwrap();
@@ -125,14 +125,14 @@ async fn a_call_fails_under_which_the_other_end_is_silent_unless_it_waits_for_th
     let denied = mail.next().await.unwrap_err();
     assert_eq!((denied.audit, denied.sent), (Some("upstream_timeout"), true));
     assert_eq!(began.elapsed().as_secs(), 60);
-    // The other end is told, and may not answer any more.
+    // The peer is told, and can no longer answer.
     let cancels = next(&mut ends).await;
     assert_eq!(
         (&cancels["method"], &cancels["params"]["requestId"]),
         (&json!("notifications/cancelled"), &json!(1))
     );
     assert!(!solo.waits());
-    // A question that is refused for the client is no reason to wait.
+    // A request that is refused on behalf of the client is no reason to wait.
     let mut mail = solo.ask(&request(2), MINUTE).await.unwrap();
     solo.hear(message(&asks)).await;
     mail.next().await.unwrap();

@@ -1,4 +1,5 @@
-//! The way into a channel: which one a message is for, and the only place where a permit becomes what goes through it.
+//! Sends messages into a channel: finds the channel, and is the only place where a permit becomes a message
+//! in one.
 
 use std::cell::Cell;
 use std::pin::Pin;
@@ -35,13 +36,13 @@ use crate::protocol::mcp::upstream::Answered;
 use crate::protocol::mcp::upstream::Source;
 use crate::protocol::web::upstream::Reach;
 
-/// How long the first message of an answer is waited for, before its client gets a stream that is kept awake.
+/// How long the first message of an answer is awaited before the client gets a stream with keep-alives.
 const PROMPT: Duration = Duration::from_secs(5);
 
-/// What is sent into a channel.
+/// A message to be sent into a channel.
 pub struct Letter {
     programs: Programs,
-    /// That of the client's session, in the legacy era.
+    /// The channel of the client's session, in the legacy era.
     session: Option<Arc<Solo>>,
     what: What,
 }
@@ -53,7 +54,7 @@ enum What {
 }
 
 impl Letter {
-    /// What a request of HTTP with this method means there.
+    /// Creates the equivalent of an HTTP request with this method.
     pub fn new(
         programs: Programs,
         method: &Method,
@@ -70,7 +71,7 @@ impl Letter {
     }
 }
 
-/// Sends what is permitted; gives what comes back, and always the guard that everything of it must pass.
+/// Sends a permitted message; returns the answer, and always the guard that the answer must pass.
 pub async fn send(
     permit: Permit<Letter>,
     mut end: Pin<&mut impl Future<Output = SessionEnd>>,
@@ -88,7 +89,7 @@ pub async fn send(
     (answered, guard)
 }
 
-/// `went` becomes true when something of it may have been taken.
+/// Sends a message; sets `went` once some of it may have been delivered.
 async fn deliver(letter: Letter, guard: &mut ReplyGuard, went: &Cell<bool>) -> Result<Answered, Denied> {
     let Letter { programs, session, what } = letter;
     let (body, era) = match (what, session.as_ref()) {
@@ -104,7 +105,7 @@ async fn deliver(letter: Letter, guard: &mut ReplyGuard, went: &Cell<bool>) -> R
     };
     let credential = guard.credential().await?;
     let message = Message::scan(body, Limits::new(usize::MAX)).map_err(|_unreadable| unsent())?;
-    // Whoever says a version in the message is of the modern era, whichever it says.
+    // A version in the message itself means the modern era, whichever version it is.
     let era = if message.meta(Meta::ProtocolVersion).is_some() { Era::Modern } else { era };
     let silence = guard.governed().connection.limits.response;
     if let Some(solo) = session.filter(|_| era == Era::Legacy) {
@@ -130,7 +131,7 @@ async fn deliver(letter: Letter, guard: &mut ReplyGuard, went: &Cell<bool>) -> R
             solo.touch(guard);
             went.set(true);
             let mut answered = answer(solo.ask(&message, silence).await?, Some(Arc::clone(&solo))).await?;
-            // One that does not want the client has no session with it.
+            // A peer that refuses the client has no session with it.
             let opened = !matches!(answered.body, Answer::Said { failed: true, .. });
             answered.session = opened.then_some(Theirs::Solo(solo));
             Ok(answered)
@@ -154,13 +155,15 @@ async fn deliver(letter: Letter, guard: &mut ReplyGuard, went: &Cell<bool>) -> R
     }
 }
 
-/// How long there may be silence under a request. Some are answered when something has happened, whenever that is.
+/// Returns how long the target may be silent during a request. Some requests are only answered when something
+/// happens.
 fn patience(message: &Message, silence: Duration) -> Duration {
     let waits = matches!(message.method().as_deref(), Some("subscriptions/listen" | "tasks/result"));
     if waits { Duration::MAX } else { silence }
 }
 
-/// What comes first decides: the response alone is one message, everything else a stream, of which the response is the last.
+/// Builds the answer from the first message: a response is the single message, anything else begins a stream
+/// that ends with the response.
 async fn answer(mut mail: Mail, solo: Option<Arc<Solo>>) -> Result<Answered, Denied> {
     if let Ok(first) = tokio::time::timeout(PROMPT, mail.next()).await {
         let gone = || solo.as_ref().map_or_else(|| peer::Kind::Program.gone(), |solo| solo.gone());
@@ -183,7 +186,8 @@ const fn nothing(status: StatusCode) -> Answered {
     Answered { status, session: None, body: Answer::Nothing }
 }
 
-/// What a server of the legacy era behind HTTP says to a client of the modern one, which then begins with `initialize`.
+/// Returns the answer of a legacy server behind HTTP+SSE to a modern client, which then begins with
+/// `initialize`.
 fn legacy_only(message: &Message) -> Answered {
     let detail = "this server knows older versions of MCP only; begin with initialize";
     let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, detail);

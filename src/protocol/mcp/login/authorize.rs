@@ -1,13 +1,15 @@
-//! The start of a login: what a client asks for, checked and handed on. (RFC 6749, section 4.1.1; RFC 7636.)
+//! The start of a login: checks a client's authorization request and redirects it. (RFC 6749, section 4.1.1;
+//! RFC 7636.)
 
 use crate::pipeline::McpLogin;
 use crate::protocol::mcp::login::Fault;
 use crate::protocol::mcp::login::form::Parameters;
 
-/// Parameters that would make others of no account, or that have no business in an address.
+/// Parameters that would override others, or that do not belong in a URL.
 const REFUSED: [&str; 4] = ["request", "request_uri", "client_secret", "client_assertion"];
-/// What goes on to the issuer. All else is left out, other spellings of these too: an issuer may know parameters that ask for another
-/// service's token, such as `audience`, and this client's secret would stand behind them.
+/// The parameters that are passed to the issuer. All others are dropped, other spellings of these too: an
+/// issuer may know parameters that ask for a token of another service, such as `audience`, and this client's
+/// secret would vouch for them.
 const PASSED: [&str; 12] = [
     "client_id",
     "code_challenge",
@@ -22,10 +24,11 @@ const PASSED: [&str; 12] = [
     "scope",
     "state",
 ];
-/// A SHA-256 in base64url.
+/// The length of a SHA-256 digest in base64url.
 const CHALLENGE: usize = 43;
 
-/// The parameters for the issuer: those of the client that a login has, and the scopes that are configured.
+/// Returns the parameters for the issuer: those of the client that belong to a login, and the configured
+/// scopes.
 pub(super) fn parameters(login: &McpLogin, query: &[u8]) -> Result<Vec<(String, String)>, Fault> {
     let mut parameters = Parameters::read(query)?;
     if parameters.get("client_id") != Some(login.client_id.as_str()) {

@@ -1,4 +1,5 @@
-//! The metadata of the gateway as an authorization server. (RFC 8414; `OpenID` Connect Discovery 1.0 for clients that ask for that form.)
+//! The gateway's metadata as an authorization server. (RFC 8414; `OpenID` Connect Discovery 1.0 for clients
+//! that ask for that form.)
 
 use crate::domain::json::push_string;
 use crate::pipeline::Login;
@@ -6,14 +7,15 @@ use crate::protocol::mcp::login::AUTHORIZE;
 use crate::protocol::mcp::login::REGISTER;
 use crate::protocol::mcp::login::TOKEN;
 
-/// Both forms, before the path of the issuer.
+/// The well-known paths of both forms, without the path of the issuer.
 const PLACES: [&str; 2] = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
 
-/// The document at a path, where it is one of this login; `issuer` is the gateway's own address.
+/// Returns the document at a path, if it is one of this login; `issuer` is the gateway's own address.
 pub fn well_known(path: &str, issuer: &str, login: &Login) -> Option<String> {
     let rest = PLACES.iter().find_map(|place| path.strip_prefix(place))?;
     let rest = rest.strip_suffix('/').unwrap_or(rest);
-    // The path of an issuer that has one stands behind the place, or was taken off by whatever stands before the gateway.
+    // The path of an issuer, if it has one, follows the well-known path, or was removed by a proxy before the
+    // gateway.
     if !rest.is_empty() && rest != path_of(issuer) {
         return None;
     }
@@ -21,14 +23,14 @@ pub fn well_known(path: &str, issuer: &str, login: &Login) -> Option<String> {
     Some(document(issuer, &login.settings().told_scopes().collect::<Vec<_>>(), keys.as_deref()))
 }
 
-/// The path of an address without a slash at its end.
+/// Returns the path of a URL without a trailing slash.
 pub(super) fn path_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default()
 }
 
-/// `authorization_response_iss_parameter_supported` (RFC 9207) is not in it: the browser goes from the issuer straight to the client, so the
-/// gateway has no part in that answer and cannot put its own `iss` there.
+/// Writes the document. `authorization_response_iss_parameter_supported` (RFC 9207) is not in it: the browser
+/// goes from the issuer straight to the client, so the gateway cannot add its own `iss` there.
 pub(super) fn document(issuer: &str, scopes: &[&str], keys: Option<&str>) -> String {
     let mut out = String::from("{\"issuer\":");
     push_string(issuer, &mut out);

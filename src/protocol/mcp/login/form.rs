@@ -1,17 +1,17 @@
-//! Queries and forms, read strictly: each name once, and only what has one reading. (WHATWG URL, section 5.)
+//! Queries and forms, parsed strictly: each name once, and nothing ambiguous. (WHATWG URL, section 5.)
 
 use crate::domain::percent;
 use crate::protocol::mcp::login::Fault;
 
-/// The parameters, decoded, in their order. `resource` (RFC 8707) is dropped: issuers that need this login refuse it, and a token is for
-/// this gateway whatever it says.
+/// The decoded parameters, in order. `resource` (RFC 8707) is dropped: issuers that need this login refuse
+/// it, and a token is for this gateway in any case.
 pub(super) struct Parameters(Vec<(String, String)>);
 
-/// How many there may be.
+/// The maximum number of parameters.
 const MOST: usize = 64;
 
 impl Parameters {
-    /// Reads them.
+    /// Parses a query or form.
     pub(super) fn read(input: &[u8]) -> Result<Self, Fault> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         for pair in input.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
@@ -29,13 +29,13 @@ impl Parameters {
         Ok(Self(pairs))
     }
 
-    /// The value of one; an empty one counts as none (RFC 6749, section 3.1).
+    /// Returns the value of a parameter; an empty one counts as absent (RFC 6749, section 3.1).
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// Sets one.
+    /// Sets a parameter.
     pub(super) fn set(&mut self, name: &str, value: String) {
         match self.0.iter_mut().find(|(known, _)| known == name) {
             Some((_, old)) => *old = value,
@@ -43,7 +43,7 @@ impl Parameters {
         }
     }
 
-    /// All of them.
+    /// Returns all parameters.
     pub(super) fn into_pairs(self) -> Vec<(String, String)> {
         self.0
     }
@@ -52,6 +52,6 @@ impl Parameters {
 fn decoded(text: &[u8]) -> Result<String, Fault> {
     let wrong = || Fault::request("a parameter is not well encoded");
     let text = percent::decode_form(text).ok_or_else(wrong)?;
-    // What ends or cuts a text for some readers.
+    // Control characters end or truncate a text for some readers.
     if text.chars().any(char::is_control) { Err(wrong()) } else { Ok(text) }
 }

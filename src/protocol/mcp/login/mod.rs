@@ -1,6 +1,7 @@
-//! The gateway as the authorization server of people's MCP clients, where the issuer does not speak their dialect of OAuth (Microsoft Entra
-//! registers no clients, says nothing of PKCE, and refuses `resource`). It keeps nothing: browsers go on to the issuer, and codes come
-//! back from there to the client itself. (MCP, "Authorization"; RFC 6749, 7591, 7636, 8414, 8707.)
+//! The gateway as the authorization server for people's MCP clients, if the issuer does not support what they
+//! need (Microsoft Entra does not register clients, does not announce PKCE, and refuses `resource`). It keeps
+//! no state: browsers are redirected to the issuer, and codes go from there to the client itself. (MCP,
+//! "Authorization"; RFC 6749, 7591, 7636, 8414, 8707.)
 
 mod authorize;
 mod document;
@@ -45,24 +46,24 @@ use crate::transport::strangers::Strangers;
 
 pub use document::well_known;
 
-/// Where the endpoints are below the gateway's own address.
+/// The paths of the endpoints below the gateway's own address.
 const AUTHORIZE: &str = "/oauth/authorize";
 const REGISTER: &str = "/oauth/register";
 const TOKEN: &str = "/oauth/token";
 
-/// The longest body that is read, in bytes.
+/// The longest body, in bytes.
 const MAX_BODY: usize = 16 << 10;
-/// How long a body may take to come.
+/// How long a body may take.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
-/// Why a request goes no further, in the words of OAuth.
+/// Why a request is refused, in OAuth's terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Fault {
-    /// The code of RFC 6749 or RFC 7591.
+    /// The error code of RFC 6749 or RFC 7591.
     error: &'static str,
-    /// For the person behind the client.
+    /// The text for the person behind the client.
     detail: String,
-    /// For the audit trail.
+    /// The reason for the audit trail.
     audit: &'static str,
 }
 
@@ -76,13 +77,13 @@ impl Fault {
     }
 }
 
-/// What answers instead, and what is recorded of it.
+/// Why a request is not completed.
 enum Stop {
-    /// The request is wrong.
+    /// The request is invalid.
     Fault(Fault),
-    /// It cannot be done now, or not so.
+    /// The gateway refuses it, or cannot do it now.
     Denied(Denied),
-    /// The issuer refuses it, in its own words.
+    /// The issuer refuses it, with its own response.
     Issuer(Box<Response<ReplyBody>>),
 }
 
@@ -98,12 +99,13 @@ impl From<Denied> for Stop {
     }
 }
 
-/// Whether a path is one of the login's.
+/// Returns whether a path belongs to the login.
 pub fn is_here(path: &str) -> bool {
     matches!(path, AUTHORIZE | REGISTER | TOKEN)
 }
 
-/// Answers a request on one of the login's paths. Nobody has shown who they are here, so `strangers` bounds what one address may do.
+/// Answers a request on one of the login's paths. Callers are unauthenticated here, so `strangers` limits
+/// what one address may do.
 pub async fn answer(
     gate: &Gate,
     login: &Login,
@@ -138,7 +140,7 @@ pub async fn answer(
                 Denied::new(DenyCode::Unauthenticated, "the issuer refuses it").because("login_refused")
             }
         };
-        // The path alone: what is behind it may hold a code.
+        // Only the path is recorded: the query may contain a code.
         let arrival = Arrival {
             request: origin.request,
             protocol: Protocol::Mcp,
@@ -148,7 +150,7 @@ pub async fn answer(
             method: head.method.as_str(),
             path: head.uri.path(),
         };
-        // A flood is told so, and not recorded each time.
+        // In a flood, each request is refused, but not recorded.
         if stranger.is_some() {
             gate.refuse_stranger(arrival, None, &denied);
         }
@@ -163,7 +165,7 @@ pub async fn answer(
     response
 }
 
-/// Sends a person's browser on to the issuer.
+/// Redirects a person's browser to the issuer.
 async fn onward(login: &Login, head: &Parts) -> Result<Response<ReplyBody>, Stop> {
     let query = head.uri.query().unwrap_or_default();
     let parameters = authorize::parameters(login.settings(), query.as_bytes())?;
@@ -201,7 +203,7 @@ async fn redeemed(
     if redeemed.status == StatusCode::OK { Ok(answer) } else { Err(Stop::Issuer(Box::new(answer))) }
 }
 
-/// The media type is this one, and the body comes as it is.
+/// Checks that the body has this media type and no content coding.
 fn must_be(headers: &HeaderMap, wanted: &'static str) -> Result<(), Fault> {
     let coded = headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
     if !is_media_type(headers, wanted) || coded {
@@ -236,7 +238,7 @@ async fn read(mut body: Incoming) -> Result<Bytes, Stop> {
     tokio::time::timeout(BODY_TIME, whole).await.map_err(|_elapsed| broken())?
 }
 
-/// The answer to what goes no further: for a person in a browser, or for a client.
+/// Builds the response to a request that is not completed: for a person in a browser, or for a client.
 fn told(stop: Stop, is_page: bool) -> Response<ReplyBody> {
     let (code, error, detail, retry_after) = match stop {
         Stop::Issuer(answer) => return *answer,
@@ -265,7 +267,7 @@ fn told(stop: Stop, is_page: bool) -> Response<ReplyBody> {
     response
 }
 
-/// At least one; who comes after so many has waited long enough.
+/// Rounds up to whole seconds, at least one.
 fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
 }
@@ -294,7 +296,8 @@ fn not_allowed(methods: &'static str) -> Response<ReplyBody> {
     response
 }
 
-/// Pages of any origin may ask: no cookie or other thing that the browser adds means anything here.
+/// Allows requests from pages of any origin: cookies and other things that a browser adds have no effect
+/// here.
 fn open_to_pages(headers: &mut HeaderMap) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, OPTIONS"));

@@ -1,16 +1,16 @@
-//! The registration of a client, which keeps nothing: every client is the configured one. (RFC 7591.)
+//! Client registration without state: every client gets the configured client. (RFC 7591.)
 
 use crate::domain::json::Json;
 use crate::domain::json::push_string;
 use crate::pipeline::McpLogin;
 use crate::protocol::mcp::login::Fault;
 
-/// How deep the metadata of a client may be; a set of its keys fits.
+/// The maximum nesting depth of a client's metadata; a set of its keys fits.
 const DEPTH: usize = 8;
-/// How much of a redirect URI is told again, in bytes.
+/// How much of a redirect URI is repeated in an error, in bytes.
 const SHOWN: usize = 200;
 
-/// The answer to a client that wants to be registered.
+/// Returns the answer to a registration.
 pub(super) fn registered(login: &McpLogin, body: &[u8]) -> Result<String, Fault> {
     let bad = |detail: &str| Fault::new("invalid_client_metadata", detail, "login_registration");
     let metadata =

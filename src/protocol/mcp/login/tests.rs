@@ -24,7 +24,7 @@ fn query(changes: &str) -> String {
     )
 }
 
-/// What became of a query: its pairs in one text, or the error.
+/// Returns the pairs of a query in one text, or the error.
 fn onward(query: &str) -> Result<String, &'static str> {
     let pairs = authorize::parameters(&login(), query.as_bytes()).map_err(|fault| fault.error)?;
     let lines: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
@@ -71,14 +71,14 @@ fn a_login_that_is_not_what_it_should_be_goes_nowhere() {
         (query("").replace(CHALLENGE, ""), "invalid_request"),
         (query("").replace(CHALLENGE, &CHALLENGE[1..]), "invalid_request"),
         (query("").replace(CHALLENGE, &CHALLENGE.replace('-', "%2B")), "invalid_request"),
-        // Twice is two readings, however it is written.
+        // Duplicate parameters are ambiguous, however they are written.
         (query("&redirect_uri=http%3A%2F%2F127.0.0.1%3A5%2Fcb"), "invalid_request"),
         (query("&redirect%5Furi=https%3A%2F%2Fevil"), "invalid_request"),
         (query("&client_id=cli"), "invalid_request"),
         (query("&state=2"), "invalid_request"),
         (query("&scope=a&scope=b"), "invalid_request"),
         (query("&code_challenge_method=plain"), "invalid_request"),
-        // What is signed or stands elsewhere would count instead.
+        // A signed or external request would take precedence.
         (query("&request=eyJhbGciOiJub25lIn0.e30."), "invalid_request"),
         (query("&request_uri=urn%3Ax"), "invalid_request"),
         (query("&client_secret=s"), "invalid_request"),
@@ -101,7 +101,7 @@ fn code_form(changes: &str) -> String {
     )
 }
 
-/// What became of a form: all that the grant holds, or the error.
+/// Returns the content of the grant in a form, or the error.
 fn granted(form: &str) -> Result<String, &'static str> {
     match token::grant(&login(), form.as_bytes()).map_err(|fault| fault.error)? {
         OAuthGrant::Code { code, verifier, redirect_uri, scope } => {

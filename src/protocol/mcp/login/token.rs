@@ -1,4 +1,4 @@
-//! The end of a login: which grants are taken. (RFC 6749, sections 4.1.3 and 6; RFC 7636, section 4.5.)
+//! The end of a login: checks the grants. (RFC 6749, sections 4.1.3 and 6; RFC 7636, section 4.5.)
 
 use zeroize::Zeroizing;
 
@@ -8,7 +8,7 @@ use crate::protocol::mcp::login::Fault;
 use crate::protocol::mcp::login::authorize::not_admitted;
 use crate::protocol::mcp::login::form::Parameters;
 
-/// By these a client would prove who it is; here everybody is the same one.
+/// Parameters by which a client would authenticate; here all clients are the same public one.
 const PROOFS: [&str; 3] = ["client_secret", "client_assertion", "client_assertion_type"];
 
 /// The grant in a form. What is none of its parameters is ignored (RFC 6749, section 3.2), and goes nowhere.
@@ -50,7 +50,7 @@ pub(super) fn grant(login: &McpLogin, body: &[u8]) -> Result<OAuthGrant, Fault> 
     })
 }
 
-/// A client that proves who it is takes this for another place.
+/// Returns the fault for a client that authenticates.
 pub(super) fn not_confidential() -> Fault {
     let detail = "clients have no secret here (token_endpoint_auth_method is none)";
     Fault::new("invalid_client", detail, "login_client")

@@ -1,5 +1,5 @@
-//! What is to be kept of the pins of one connection. However often a server changes what it says, names are gathered and only one
-//! hand-over waits for the keeper; when the keeper comes to it, it takes what holds then.
+//! Batches of pins to be stored. However often a server changes its lists, names are collected and only one
+//! batch per connection waits for the keeper, which takes the current pins when it gets to it.
 
 use crate::domain::ConnectionName;
 use crate::domain::Pin;
@@ -8,8 +8,8 @@ use crate::protocol::mcp::pin::Pins;
 use crate::protocol::mcp::pin::book::Book;
 use crate::protocol::mcp::pin::receipt::PinReceipt;
 
-/// A hand-over of the pins of one connection. Dropped without being taken it leaves them to the next one, and first pins count as not
-/// kept until then.
+/// A batch of pins of one connection. If it is dropped without being taken, they remain for the next one, and
+/// new pins count as not stored until then.
 #[derive(Debug)]
 pub struct PinBatch {
     pins: Pins,
@@ -17,19 +17,20 @@ pub struct PinBatch {
     taken: bool,
 }
 
-/// What a hand-over holds.
+/// The content of a batch.
 #[derive(Debug)]
 pub struct ToKeep {
-    /// Pins, as they are now.
+    /// The pins, as they are now.
     pub pins: Vec<Pin>,
-    /// What is to be added to the audit trail.
+    /// The entries to add to the audit trail.
     pub notes: Vec<PinNote>,
-    /// Says how it ended.
+    /// Reports the result.
     pub receipt: PinReceipt,
 }
 
 impl PinBatch {
-    /// What is to be kept, as it is now. What comes later comes with another hand-over, and must be kept after this.
+    /// Takes the pins to be stored, as they are now. Later changes come with another batch, which must be
+    /// stored after this one.
     pub fn take(mut self) -> ToKeep {
         self.taken = true;
         self.pins.all().entry(self.connection.clone()).or_default().take_pending()
@@ -47,8 +48,8 @@ impl Drop for PinBatch {
 }
 
 impl Pins {
-    /// Hands on what is to be kept of all connections. To be called once a second, before pins are read from where they are kept, and
-    /// at the end.
+    /// Hands over the pins to be stored of all connections. Called once a second, before pins are read from
+    /// the store, and at the end.
     pub fn flush(&self) {
         let mut due = Vec::new();
         for (connection, book) in &mut *self.all() {
@@ -61,7 +62,7 @@ impl Pins {
         }
     }
 
-    /// [`Self::flush`] of one connection.
+    /// Does the same for one connection.
     pub(super) fn flush_of(&self, connection: &ConnectionName) {
         let due = self.all().get_mut(connection).is_some_and(Book::hands_over);
         if due {
@@ -69,7 +70,7 @@ impl Pins {
         }
     }
 
-    /// Not under the lock: a keeper may take it at once.
+    /// Called without the lock: a keeper may take it at once.
     fn hand_over(&self, connection: ConnectionName) {
         let batch = PinBatch { pins: self.clone(), connection, taken: false };
         if let Some(keeper) = &self.0.keeper {

@@ -1,4 +1,4 @@
-//! The pins of one connection, and what an element of a list does to them.
+//! The pins of one connection, and how list elements change them.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -17,16 +17,17 @@ use crate::protocol::mcp::pin::Where;
 use crate::protocol::mcp::pin::note;
 use crate::protocol::mcp::pin::receipt::Writing;
 
-/// How many pins one connection has at most. What comes beyond them cannot be checked.
+/// The maximum number of pins of one connection. Elements beyond that cannot be checked.
 pub const MOST: usize = 10_000;
-/// The longest name that is pinned, in bytes: of a tool MCP wants 128 at most.
+/// The longest name that is pinned, in bytes: MCP allows 128 for a tool.
 pub const LONGEST_NAME: usize = 1024;
-/// How many bytes of text are kept for one connection. Beyond them pins have their fingerprints only.
+/// How many bytes of text are kept for one connection. Beyond that, pins only have their fingerprints.
 const MOST_TEXT: usize = 32 << 20;
-/// How long the pages of a first list may take to come, in milliseconds: a list without an end would never be seen as a whole, and
-/// nothing in it would be new.
+/// How long the pages of a first list may take to arrive, in milliseconds: otherwise a list without an end
+/// would never be complete, and nothing in it would count as new.
 pub const FIRST_LIST_MS: i64 = 600_000;
-/// For how long a change stands that one principal was shown while others are shown what was accepted, in milliseconds.
+/// How long a change stands that one principal was shown while others are shown the accepted text, in
+/// milliseconds.
 pub const STEADY_MS: i64 = 3_600_000;
 
 /// The pins of one connection.
@@ -34,49 +35,50 @@ pub const STEADY_MS: i64 = 3_600_000;
 pub struct Book {
     kinds: BTreeMap<PinKind, HashMap<Box<str>, Entry>>,
     count: usize,
-    /// Of which kinds a whole list was seen: what comes later is new.
+    /// The kinds of which a complete list was seen: later elements are new.
     whole: BTreeSet<PinKind>,
-    /// When something of a kind was first seen, in milliseconds since 1970.
+    /// When an element of a kind was first seen, in milliseconds since 1970.
     begun: BTreeMap<PinKind, i64>,
-    /// Those that changed.
+    /// The pins that have changed.
     changed: BTreeSet<(PinKind, Box<str>)>,
-    /// How many bytes of text there are.
+    /// The size of all texts in bytes.
     text: usize,
-    /// Whether it was said that there are too many.
+    /// Whether it was reported that there are too many.
     full: bool,
-    /// How often the server said that its list has changed.
+    /// How often the server has reported that its list changed.
     lists: u64,
-    /// Where the connection led when something was listed last.
+    /// The connection's target when something was last listed.
     place: Box<str>,
-    /// Those that are to be kept.
+    /// The pins to be stored.
     pending: BTreeSet<(PinKind, Box<str>)>,
-    /// What is to be added to the audit trail.
+    /// The entries to add to the audit trail.
     notes: Vec<PinNote>,
-    /// How it ends with those that no hand-over has taken.
+    /// The result for the pins that no batch has taken yet.
     writing: Writing,
-    /// A hand-over waits to be taken.
+    /// Whether a batch waits to be taken.
     waits: bool,
-    /// Rises when something begins or ceases to be held back.
+    /// Increases when an element begins or ceases to be held back.
     shown: watch::Sender<u64>,
 }
 
-/// One pin, and what is known of it besides.
+/// A pin with its current state.
 pub struct Entry {
     /// The pin.
     pub pin: Pin,
-    /// What the server wrote when it said what is in [`Pin::seen`]; `None`: not since the gateway started, or it was two things at once.
+    /// The digest of the bytes behind [`Pin::seen`]; `None` if not listed since the gateway started, or
+    /// listed in two forms at once.
     pub raw: Option<Raw>,
-    /// When the audit trail was last told of a change.
+    /// When a change was last noted in the audit trail.
     pub noted_ms: i64,
-    /// At which of [`Book::lists`] it was listed last.
+    /// The value of [`Book::lists`] when it was last listed.
     listed: Option<u64>,
-    /// To whom it was last said what is not accepted, and when.
+    /// The principal that was last shown a text that is not accepted, and when.
     otherwise: Option<(Box<str>, i64)>,
-    /// How it is kept; `None`: it came from there.
+    /// The result of storing it; `None` if it came from the store.
     writing: Option<Writing>,
-    /// It could not be kept before, so it counts as kept only when it is.
+    /// Whether storing it failed before, so that it only counts as stored once that succeeds.
     doubted: bool,
-    /// What it became, until that stands in a recording.
+    /// A change that is not in a recording yet.
     untold: Option<Became>,
 }
 
@@ -94,36 +96,36 @@ impl Entry {
         }
     }
 
-    /// What of it does not stand in a recording.
+    /// Returns a change that is not in a recording yet, with the pin.
     pub fn still_to_tell(&self) -> Option<(Became, Pin)> {
         self.untold.map(|became| (became, self.pin.clone()))
     }
 
-    /// What this says stands in a recording.
+    /// Notes that the change to this pin is in a recording.
     pub fn told(&mut self, pin: &Pin) {
         if self.pin.seen().digest == pin.seen().digest {
             self.untold = None;
         }
     }
 
-    /// Whether the last attempt to keep it failed.
+    /// Returns whether the last attempt to store it failed.
     pub fn failed(&self) -> bool {
         self.writing.as_ref().is_some_and(Writing::has_failed)
     }
 
-    /// Whether it counts as not kept.
+    /// Returns whether it counts as not stored.
     pub fn is_unkept(&self) -> bool {
         self.failed() || (self.doubted && self.writing.as_ref().is_some_and(|writing| !writing.is_kept()))
     }
 
-    /// It is handed to the keeper.
+    /// Notes that it is handed to the keeper.
     pub fn written_by(&mut self, writing: &Writing) {
         self.doubted = self.is_unkept();
         self.writing = Some(writing.clone());
     }
 
-    /// Whether the server has gone back to what was accepted, if it says so to this principal: one that says one thing to some and
-    /// another to others has not.
+    /// Returns whether the server has reverted to the accepted text, given that it now shows it to this
+    /// principal: a server that shows different texts to different principals has not.
     fn takes_back(&self, at: Where<'_>) -> bool {
         self.otherwise.as_ref().is_none_or(|(whose, when_ms)| {
             **whose == *at.whose || at.now_ms.saturating_sub(*when_ms) >= STEADY_MS
@@ -131,43 +133,43 @@ impl Entry {
     }
 }
 
-/// What an element became.
+/// How an element compares with its pin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Became {
-    /// It is what it was.
+    /// It is unchanged.
     Same,
-    /// It is again what was accepted.
+    /// It is the accepted text again.
     Back,
     /// It changed.
     Changed,
-    /// It was pinned, as what was seen first.
+    /// It was pinned as first seen.
     First,
-    /// It was pinned, and came later than the first list.
+    /// It was pinned, after the first list was complete.
     New,
     /// It cannot be pinned.
     TooMany,
-    /// What it says was not read, since it was known; but what was known is another thing now.
+    /// It was not parsed because it was known, but the known pin has changed meanwhile.
     Unread,
 }
 
 impl Book {
-    /// One of them.
+    /// Returns a pin.
     pub fn get(&self, kind: PinKind, name: &str) -> Option<&Entry> {
         self.kinds.get(&kind)?.get(name)
     }
 
-    /// One of them, to change.
+    /// Returns a pin to change.
     pub fn get_mut(&mut self, kind: PinKind, name: &str) -> Option<&mut Entry> {
         self.kinds.get_mut(&kind)?.get_mut(name)
     }
 
-    /// Puts in a pin that was kept.
+    /// Adds a pin from the store.
     pub fn restore(&mut self, pin: Pin) {
         self.whole.insert(pin.kind);
         self.put(pin);
     }
 
-    /// Puts in a pin that somebody has accepted, and that is kept.
+    /// Adds a pin that was accepted and is stored.
     pub fn accept(&mut self, pin: Pin) {
         let (kind, name) = (pin.kind, pin.name.clone());
         self.put(pin);
@@ -179,22 +181,22 @@ impl Book {
         }
     }
 
-    /// A list of this kind was seen to its end.
+    /// Notes that a list of this kind is complete.
     pub fn ends(&mut self, kind: PinKind) {
         self.whole.insert(kind);
     }
 
-    /// Whether it is only now that there are too many.
+    /// Notes that there are too many pins; returns whether this is the first time.
     pub const fn overflows(&mut self) -> bool {
         !std::mem::replace(&mut self.full, true)
     }
 
-    /// Whether a pin was listed by the server at this place, and since it last said that its list has changed.
+    /// Returns whether the server at this place has listed a pin since it last reported a change of its list.
     pub fn is_listed(&self, entry: &Entry, place: &str) -> bool {
         entry.listed == Some(self.lists) && *self.place == *place
     }
 
-    /// Something comes from this place. Where the connection led elsewhere before, nothing counts as listed any more.
+    /// Notes where the connection leads. If that has changed, nothing counts as listed.
     pub fn leads_to(&mut self, place: &str) {
         if *self.place != *place {
             self.place = place.into();
@@ -202,7 +204,7 @@ impl Book {
         }
     }
 
-    /// Takes a pin away. What comes again of it came after the first list.
+    /// Removes a pin. If the element is listed again, it counts as new.
     pub fn forget(&mut self, kind: PinKind, name: &str) {
         let Some(entry) = self.kinds.get_mut(&kind).and_then(|pins| pins.remove(name)) else { return };
         let key = (kind, name.into());
@@ -215,7 +217,7 @@ impl Book {
         self.shows_otherwise();
     }
 
-    /// A watch on what begins or ceases to be held back.
+    /// Returns a watch that changes when an element begins or ceases to be held back.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.shown.subscribe()
     }
@@ -224,7 +226,7 @@ impl Book {
         self.shown.send_modify(|known| *known = known.wrapping_add(1));
     }
 
-    /// A pin must be kept.
+    /// Marks a pin to be stored.
     pub fn must_be_kept(&mut self, kind: PinKind, name: &str) {
         let writing = self.writing.clone();
         if let Some(entry) = self.get_mut(kind, name) {
@@ -233,12 +235,12 @@ impl Book {
         }
     }
 
-    /// The audit trail must say this.
+    /// Adds an entry for the audit trail.
     pub fn notes(&mut self, note: PinNote) {
         note::add(&mut self.notes, note);
     }
 
-    /// Whether what is to be kept must be handed over, which the caller does then: one hand-over at a time.
+    /// Returns whether a batch has to be handed over, which the caller then does: one at a time.
     pub fn hands_over(&mut self) -> bool {
         let some = !self.pending.is_empty() || !self.notes.is_empty();
         let due = some && !self.waits;
@@ -246,7 +248,7 @@ impl Book {
         due
     }
 
-    /// What is to be kept, as it is now.
+    /// Takes the pins to be stored, as they are now.
     pub fn take_pending(&mut self) -> ToKeep {
         self.waits = false;
         let writing = Writing::default();
@@ -260,24 +262,25 @@ impl Book {
         ToKeep { pins, notes: std::mem::take(&mut self.notes), receipt: writing.receipt() }
     }
 
-    /// A hand-over was not taken: what was to be kept is not, and waits for the next one.
+    /// Notes that a batch was not taken: its pins are not stored, and wait for the next one.
     pub fn leaves_pending(&mut self) {
         self.waits = false;
         drop(std::mem::take(&mut self.writing).receipt());
     }
 
-    /// Nothing counts as listed any more.
+    /// Marks all elements as not listed.
     pub const fn forget_lists(&mut self) {
         self.lists = self.lists.wrapping_add(1);
     }
 
-    /// One that changed.
+    /// Returns one of the changed pins.
     pub fn changed(&self) -> Option<Pin> {
         let (kind, name) = self.changed.first()?;
         self.get(*kind, name).map(|entry| entry.pin.clone())
     }
 
-    /// Whether what comes now of this kind came after its first list. What a server says of itself is no list.
+    /// Returns whether an element of this kind that appears now is new, since the first list was complete. A
+    /// server's greeting is not a list.
     fn is_late(&self, kind: PinKind, now_ms: i64) -> bool {
         let begun = self.begun.get(&kind);
         kind != PinKind::Server
@@ -285,7 +288,7 @@ impl Book {
                 || begun.is_some_and(|begun| now_ms.saturating_sub(*begun) >= FIRST_LIST_MS))
     }
 
-    /// Puts a pin in place of what there was of it.
+    /// Replaces a pin.
     fn put(&mut self, pin: Pin) {
         let (kind, name): (_, Box<str>) = (pin.kind, pin.name.as_str().into());
         let key = (kind, name.clone());
@@ -309,7 +312,7 @@ impl Book {
         }
     }
 
-    /// One element of a list; `again`: its name came before in the same list.
+    /// Compares one list element with its pin. `again`: its name occurred before in the same list.
     pub fn take(&mut self, at: Where<'_>, seen: Seen<'_>, again: bool) -> Became {
         let Seen { name, raw, version } = seen;
         let version = version.map(|version| self.bounded(version));
@@ -317,7 +320,7 @@ impl Book {
         let Some(entry) = self.get_mut(kind, name) else {
             return self.first(at, name, raw, version);
         };
-        // It was known when it was looked at; another reply came between.
+        // It was known when it was checked; another reply came in between.
         if version.is_none() && entry.raw != Some(raw) {
             entry.listed = None;
             return Became::Unread;
@@ -336,7 +339,7 @@ impl Book {
                 entry.raw = raw;
                 return Became::Same;
             }
-            // One of two that is as it was does not excuse the other.
+            // One of two equal names being unchanged does not excuse the other.
             if again || !entry.takes_back(at) {
                 entry.raw = None;
                 return Became::Same;
@@ -361,7 +364,7 @@ impl Book {
         became
     }
 
-    /// What was never seen before.
+    /// Pins an element that was never seen before.
     fn first(&mut self, at: Where<'_>, name: &str, raw: Raw, version: Option<PinVersion>) -> Became {
         let Some(version) = version else { return Became::Unread };
         if self.count >= MOST || name.len() > LONGEST_NAME {
@@ -389,7 +392,7 @@ impl Book {
         became
     }
 
-    /// Without its texts, where there are too many already.
+    /// Removes the texts of a version if there are too many already.
     fn bounded(&self, mut version: PinVersion) -> PinVersion {
         if self.text + version.text_bytes() > MOST_TEXT {
             for member in &mut version.members {
@@ -401,7 +404,7 @@ impl Book {
     }
 }
 
-/// How many bytes of text a pin has.
+/// Returns the size of a pin's texts in bytes.
 fn text(pin: &Pin) -> usize {
     pin.accepted.text_bytes() + pin.current.as_ref().map_or(0, PinVersion::text_bytes)
 }

@@ -1,4 +1,4 @@
-//! Where pins count: lists and greetings of a server on their way back, and what a client wants to use.
+//! Checks pins: in a server's lists and greetings on the reply path, and for commands of a client.
 
 use std::collections::HashSet;
 
@@ -45,13 +45,14 @@ use crate::protocol::mcp::pin::fingerprint::version;
 use crate::protocol::mcp::pin::fingerprint::watched;
 use crate::protocol::mcp::reply::Asked;
 
-/// How many pins one event of a recording tells of.
+/// How many pins one event of a recording names.
 const MOST_TOLD: usize = 20;
 
-/// Checks a list that came to this principal against its pins; gives where the elements begin that are not to be shown.
+/// Checks a list that was sent to this principal against its pins; returns where the elements begin that must
+/// be hidden.
 ///
 /// # Errors
-/// It cannot be read or masked, or what changed could not be recorded.
+/// The list cannot be read or masked, or a change could not be recorded.
 pub fn listed(
     pins: &Pins,
     guard: &mut ReplyGuard,
@@ -63,7 +64,7 @@ pub fn listed(
         Listed::Tools => PinKind::Tool,
         Listed::Prompts => PinKind::Prompt,
         Listed::ResourceTemplates => PinKind::ResourceTemplate,
-        // What a server has for reading is data, and changes.
+        // Resources are data, which changes.
         Listed::Resources => return Ok(HashSet::new()),
     };
     let governed = std::sync::Arc::clone(guard.governed());
@@ -97,10 +98,10 @@ pub fn listed(
     Ok(held_back.map(|(element, _)| element.span.start).collect())
 }
 
-/// Checks what a server says of itself to this principal; whether its instructions are not to be shown.
+/// Checks a server's greeting to this principal; returns whether its instructions must be hidden.
 ///
 /// # Errors
-/// As [`listed`]; and a member that some clients take for the instructions.
+/// The same as [`listed`]; also if a member may be taken for the instructions.
 pub fn greeted(
     pins: &Pins,
     guard: &mut ReplyGuard,
@@ -134,7 +135,7 @@ pub fn greeted(
             seen.version = Some(version.clone());
         }
     }
-    // Each method has a pin of its own, so there is no list that could go on.
+    // Each method has a pin of its own, so there are no further pages.
     let at = Where {
         connection: &governed.connection.name,
         place: &place(&governed),
@@ -148,8 +149,8 @@ pub fn greeted(
     Ok(!observes && brought.held_back == [true])
 }
 
-/// Why a command may not be sent by the pins of its connection, and what it is refused as: `None` as what it is. `shows`: whether the
-/// caller is shown what a command is about.
+/// Returns the refusal of a command because of its connection's pins, and how it is presented (`None`: as
+/// usual). `shows` returns whether the caller may see what a command is about.
 pub fn refused(
     pins: &Pins,
     governed: &Governed,
@@ -202,7 +203,7 @@ pub fn refused(
     }
 }
 
-/// What changed, in words. What the caller is not shown is not named.
+/// Describes a change. An item hidden from the caller is not named.
 fn named(governed: &Governed, pin: &Pin, shows: impl Fn(&Command) -> bool) -> String {
     let class = |method| governed.connection.mcp.class_of(method, None);
     let shown = match pin.kind {
@@ -223,7 +224,7 @@ fn masked_name(governed: &Governed, name: &str) -> String {
     governed.plan.text(name, "name", &mut Notes::default()).unwrap_or_else(|| name.to_owned())
 }
 
-/// The message as masks leave it; `None`: as it is.
+/// Applies the masks to the message; `None` if it is unchanged.
 fn masked(governed: &Governed, message: &Message, method: &str) -> Result<Option<Message>, Denied> {
     let answer = Answer { method, ..Answer::default() };
     let masked = mask_message(&governed.plan, message.body(), Side::Target, answer, &mut Notes::default());
@@ -251,7 +252,7 @@ fn element_version(
     Ok(version(members))
 }
 
-/// Tells of what a list has brought: in the log, the metrics and the recording.
+/// Reports the result of a list: in the log, the metrics and the recording.
 fn tell(guard: &mut ReplyGuard, governed: &Governed, kind: PinKind, brought: &Brought) -> Result<(), Denied> {
     let connection = &governed.connection.name;
     let mode = governed.connection.mcp.pin.as_str();

@@ -1,8 +1,10 @@
-//! What is watched of a thing that a server offers, and its fingerprint: SHA-256 of one canonical JSON object of these members.
+//! The fingerprint of an item that a server offers: SHA-256 of one canonical JSON object of its watched
+//! members.
 //!
-//! Canonical means RFC 8785 (JCS), but for numbers: members are sorted by the UTF-16 units of their names, nothing stands between tokens,
-//! strings have the fewest escapes. Numbers stay as they were written, since a double would round long ones; so `1.0` is not `1`, which
-//! at worst tells of a change that is none. Members that are not watched, such as a vendor's own beside `_meta`, are not part of it.
+//! The canonical form is RFC 8785 (JCS), except for numbers: members are sorted by the UTF-16 units of their
+//! names, there is nothing between tokens, and strings have the fewest escapes. Numbers stay as they were
+//! written, since a double would round long ones; so `1.0` is not `1`, which at worst reports a change that
+//! is none. Members that are not watched, such as a vendor's own beside `_meta`, are not part of it.
 
 use std::fmt::Write;
 
@@ -23,10 +25,10 @@ use crate::protocol::mcp::pin::Raw;
 const LONG: usize = 16 << 10;
 /// How many bytes of one member's text are kept.
 const MOST_TEXT: usize = 8 << 10;
-/// How many hidden characters are told of.
+/// How many hidden characters are reported.
 const MOST_TOLD: usize = 8;
 
-/// The members that are watched of one element.
+/// Returns the watched members of an element.
 pub const fn watched(kind: PinKind) -> &'static [ElementField] {
     use ElementField::{
         Annotations, Arguments, Description, Execution, Icons, InputSchema, Meta, MimeType, Name,
@@ -42,7 +44,7 @@ pub const fn watched(kind: PinKind) -> &'static [ElementField] {
     }
 }
 
-/// SHA-256 of bytes.
+/// Returns the SHA-256 of bytes.
 pub fn raw(bytes: &[u8]) -> Raw {
     let mut raw = [0; 32];
     for (to, from) in raw.iter_mut().zip(digest::digest(&digest::SHA256, bytes).as_ref()) {
@@ -51,7 +53,7 @@ pub fn raw(bytes: &[u8]) -> Raw {
     raw
 }
 
-/// A version of the members that are there; each with its name, what it is, and what masks leave of it.
+/// Builds a version of the given members: name, value, and the masked value if masks change it.
 pub fn version<'a>(members: impl IntoIterator<Item = (&'a str, Json, Option<Json>)>) -> PinVersion {
     let mut watched: Vec<(&str, String)> = Vec::new();
     let mut version = PinVersion { digest: String::new(), members: Vec::new(), flags: Vec::new() };
@@ -111,7 +113,7 @@ pub fn canonical(value: &Json, out: &mut String) {
     }
 }
 
-/// The text of a value, and whether it was cut.
+/// Returns the text of a value, and whether it was cut.
 fn text_of(value: &Json) -> (String, bool) {
     let mut text = String::new();
     match value {
@@ -125,7 +127,7 @@ fn text_of(value: &Json) -> (String, bool) {
 
 fn flag(member: &str, value: &Json, flags: &mut Vec<PinFlag>) {
     let mut found = Vec::new();
-    // Names are one line; what is described may have several.
+    // Names are a single line; descriptions may have several.
     strings(value, !matches!(member, "name" | "title" | "uriTemplate" | "mimeType"), &mut found);
     if !found.is_empty() {
         let mut told: Vec<char> = Vec::new();
@@ -146,7 +148,7 @@ fn flag(member: &str, value: &Json, flags: &mut Vec<PinFlag>) {
     }
 }
 
-/// The hidden characters of all strings of a value, names of members too: a model reads them all.
+/// Collects the hidden characters of all strings of a value, including member names: a model reads them all.
 fn strings(value: &Json, lines: bool, found: &mut Vec<char>) {
     match value {
         Json::String(text) => found.extend(hidden_characters(text, lines)),

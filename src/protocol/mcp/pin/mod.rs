@@ -1,5 +1,5 @@
-//! Pins of what servers offer, for all threads: what a server says now, held against what was accepted of it. No I/O: what is kept is
-//! handed to a [`PinKeeper`], and looked up in memory.
+//! Pins of what servers offer, shared by all threads: the current texts of a server, compared with the
+//! accepted ones. No I/O: pins are handed to a [`PinKeeper`] to be stored, and looked up in memory.
 
 mod batch;
 mod book;
@@ -31,14 +31,15 @@ pub use batch::PinBatch;
 pub use batch::ToKeep;
 pub use receipt::PinReceipt;
 
-/// SHA-256 of an element just as it was written: the same bytes need no second look.
+/// SHA-256 of an element as it was written: if it is unchanged, the element need not be parsed.
 pub type Raw = [u8; 32];
 
-/// Keeps pins over a restart.
+/// Stores pins across restarts.
 pub trait PinKeeper: Send + Sync {
-    /// Keeps pins and adds notes to the audit trail, some time soon. Never waits. What is to be kept is taken only when it is kept, and
-    /// one after the other. The receipt in it says how it ended: pins that cannot be kept come again with the next list, and are held
-    /// back meanwhile. Of each connection one batch at most waits to be taken.
+    /// Stores pins and adds notes to the audit trail, soon and without blocking. The keeper takes a batch
+    /// when it stores it, one after the other, and reports the result by its receipt: pins that could not be
+    /// stored are handed over again with the next list, and held back until then. At most one batch of each
+    /// connection waits to be taken.
     fn keep(&self, batch: PinBatch);
 }
 
@@ -52,59 +53,59 @@ struct Shared {
     all: Mutex<HashMap<ConnectionName, Book>>,
 }
 
-/// Where and when something came.
+/// Where and when a list was received.
 #[derive(Debug, Clone, Copy)]
 pub struct Where<'a> {
     /// The connection.
     pub connection: &'a ConnectionName,
-    /// The connection and where it leads.
+    /// The connection's name and target.
     pub place: &'a str,
-    /// What was listed.
+    /// The kind of list.
     pub kind: PinKind,
-    /// The principal to whom it was said.
+    /// The principal that requested it.
     pub whose: &'a str,
     /// When, in milliseconds since 1970.
     pub now_ms: i64,
 }
 
-/// One element of a list, as it came.
+/// One element of a list.
 #[derive(Debug)]
 pub struct Seen<'a> {
     /// Its name.
     pub name: &'a str,
-    /// Its bytes.
+    /// The digest of its bytes.
     pub raw: Raw,
-    /// What it says, where its bytes are not the last ones ([`Pins::unknown`]).
+    /// Its version, if its bytes have changed ([`Pins::unknown`]).
     pub version: Option<PinVersion>,
 }
 
-/// What a list has brought.
+/// The result of comparing a list with its pins.
 #[derive(Debug, Default)]
 pub struct Brought {
-    /// For each element whether it is held back where changes are not only observed.
+    /// For each element whether it is held back (unless changes are only observed).
     pub held_back: Vec<bool>,
-    /// How many were pinned as what was seen first.
+    /// How many were pinned as first seen.
     pub first: usize,
-    /// What came after its list was first seen.
+    /// The elements that appeared after the first list.
     pub new: Vec<Pin>,
-    /// What is not what it was.
+    /// The changed elements.
     pub changed: Vec<Pin>,
-    /// What came first or new, with something to look at.
+    /// The new elements with flags.
     pub flagged: Vec<Pin>,
-    /// Whether there are now, for the first time, too many to pin.
+    /// Whether there are now too many to pin, for the first time.
     pub overflows: bool,
 }
 
-/// How what is to be used stands.
+/// The state of an item that a client wants to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// It was listed as it was accepted.
+    /// It was listed as accepted.
     Fine,
     /// It is held back.
     HeldBack,
-    /// What was first seen of it could not be kept: after a restart a change of it would not be noticed.
+    /// Its first version could not be stored, so a change after a restart would not be noticed.
     Unkept,
-    /// It was not listed since the gateway started, or since the server said that its list has changed.
+    /// It was not listed since the gateway started, or since the server reported a change of its list.
     Unlisted,
 }
 
@@ -115,7 +116,7 @@ impl std::fmt::Debug for Pins {
 }
 
 impl Pins {
-    /// The pins that were kept, and what keeps those that come.
+    /// Creates pins from the stored ones; `keeper` stores new ones.
     pub fn new(kept: Vec<Pin>, keeper: Arc<dyn PinKeeper>) -> Self {
         let mut all: HashMap<ConnectionName, Book> = HashMap::new();
         for pin in kept {
@@ -128,8 +129,8 @@ impl Pins {
         self.0.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Of which elements it must be read what they say: of those that were not written just like this the last time, and of those that
-    /// share their name with another.
+    /// Returns for each element whether it must be parsed: its bytes have changed, or it shares its name with
+    /// another.
     pub fn unknown(&self, connection: &ConnectionName, kind: PinKind, seen: &[Seen<'_>]) -> Vec<bool> {
         let mut names = HashSet::new();
         let twice: HashSet<&str> =
@@ -145,8 +146,8 @@ impl Pins {
         seen.iter().map(|seen| !known(seen)).collect()
     }
 
-    /// Takes over a list, or a page of one; `whole`: it ends here. What it has brought is to be told, and then said to be
-    /// ([`Self::told`]): until then it comes with each list.
+    /// Processes a list, or a page of one; `whole`: this is the end of the list. The caller has to record the
+    /// result and confirm that with [`Self::told`]: until then it is returned again with each list.
     pub fn saw(&self, at: Where<'_>, seen: Vec<Seen<'_>>, whole: bool) -> Brought {
         let kind = at.kind;
         let mut all = self.all();
@@ -197,13 +198,14 @@ impl Pins {
                 book.must_be_kept(kind, name);
             }
         }
-        // What the audit trail knows already.
+        // Changes that the audit trail has already.
         for (became, pin) in untold {
             if !brought.changed.iter().any(|known| known.name == pin.name) {
                 brought.add(became, pin);
             }
         }
-        // Only now: of two elements of one name the second may have changed what holds for the first.
+        // Computed last: of two elements with the same name, the second may have changed the state of the
+        // first.
         let held_back: Vec<bool> = names
             .iter()
             .map(|name| {
@@ -211,7 +213,7 @@ impl Pins {
             })
             .collect();
         drop(all);
-        // What is first seen is kept at once: how many there are is bounded. Changes wait for [`Self::flush`].
+        // New pins are stored at once, as their number is bounded. Changes wait for [`Self::flush`].
         if urgent {
             self.flush_of(at.connection);
         }
@@ -224,7 +226,7 @@ impl Pins {
         brought
     }
 
-    /// What a list has brought stands in the recording.
+    /// Notes that the result of a list is recorded.
     pub fn told(&self, at: Where<'_>, brought: &Brought) {
         let mut all = self.all();
         let Some(book) = all.get_mut(at.connection) else { return };
@@ -235,7 +237,7 @@ impl Pins {
         }
     }
 
-    /// How something stands that a client wants to use of a connection that leads to this place.
+    /// Returns the state of an item that a client wants to use, on a connection with the target `place`.
     pub fn standing(&self, connection: &ConnectionName, place: &str, kind: PinKind, name: &str) -> Standing {
         let all = self.all();
         let Some(book) = all.get(connection) else { return Standing::Unlisted };
@@ -247,38 +249,38 @@ impl Pins {
         }
     }
 
-    /// A server says that its list of tools has changed: what it says of them now is not known until they are listed again.
+    /// Notes that a server has reported a change of its tools: they are unknown until they are listed again.
     pub fn list_changed(&self, connection: &ConnectionName) {
         if let Some(book) = self.all().get_mut(connection) {
             book.forget_lists();
         }
     }
 
-    /// A pin that changed, if there is one.
+    /// Returns a changed pin, if there is one.
     pub fn changed(&self, connection: &ConnectionName) -> Option<Pin> {
         self.all().get(connection)?.changed()
     }
 
-    /// Takes over pins that somebody has accepted in the store.
+    /// Applies pins that were accepted in the store.
     pub fn accepted(&self, pins: Vec<Pin>, now_ms: i64) {
         let mut all = self.all();
         for mut pin in pins {
             let book = all.entry(pin.connection.clone()).or_default();
-            // What the server says is known best here: it may have changed again since.
+            // The current version is known best here: it may have changed again in the meantime.
             let seen = book.get(pin.kind, &pin.name).map(|entry| entry.pin.seen().clone());
             let again = seen.filter(|seen| seen.digest != pin.accepted.digest);
             pin.changed_ms = again.is_some().then_some(now_ms);
             pin.current = again;
             let (kind, name) = (pin.kind, pin.name.clone());
             book.accept(pin);
-            // Always: what a list brought may have been written behind the acceptance.
+            // Always: changes from a list may have been stored after the acceptance.
             if self.0.keeper.is_some() {
                 book.must_be_kept(kind, &name);
             }
         }
     }
 
-    /// Forgets pins that are no longer kept: what is listed again of them is new.
+    /// Removes pins that are no longer stored: if their elements are listed again, they count as new.
     pub fn forgotten(&self, pins: &[Pin]) {
         let mut all = self.all();
         for pin in pins {

@@ -1,4 +1,4 @@
-//! What the audit trail says of what a list has brought.
+//! Audit trail entries about the pins in a list.
 
 use crate::domain::Pin;
 use crate::domain::PinNote;
@@ -6,14 +6,15 @@ use crate::protocol::mcp::pin::Brought;
 use crate::protocol::mcp::pin::Where;
 use crate::protocol::mcp::pin::book::Book;
 
-/// How often the audit trail tells of changes of one pin, in milliseconds: a server may give another text each time.
+/// How often changes of one pin are noted in the audit trail, in milliseconds: a server may send another text
+/// each time.
 pub const NOTE_EVERY_MS: i64 = 60_000;
-/// How many pins of one list the audit trail tells of one by one. More are told of as so many.
+/// How many pins of one list are noted individually. More are noted as a count.
 pub const MOST_NOTES: usize = 20;
-/// How many notes of one connection wait at most. What comes beyond them is added to the last one of its kind.
+/// How many notes of one connection wait at most. Further ones are added to the last one of the same kind.
 const MOST_WAITING: usize = 200;
 
-/// Adds a note to those that wait.
+/// Adds a note to the waiting ones.
 pub fn add(waiting: &mut Vec<PinNote>, note: PinNote) {
     let alike = |known: &&mut PinNote| known.action == note.action && known.kind == note.kind;
     if waiting.len() >= MOST_WAITING
@@ -26,7 +27,7 @@ pub fn add(waiting: &mut Vec<PinNote>, note: PinNote) {
     waiting.push(note);
 }
 
-/// What is to be told of a list.
+/// Returns the notes about a list.
 pub fn notes(book: &mut Book, at: Where<'_>, brought: &Brought) -> Vec<PinNote> {
     let note = |action: &'static str, pins: &[&Pin], count: usize, members: Vec<String>| {
         let first = pins.first();

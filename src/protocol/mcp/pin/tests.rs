@@ -1,4 +1,4 @@
-//! What counts as a change, what is held back by it, and what is kept.
+//! Tests of what counts as a change, what is held back, and what is stored.
 
 use std::sync::Mutex;
 
@@ -20,7 +20,7 @@ fn json(text: &str) -> Json {
     Json::parse(text.as_bytes(), 64).unwrap()
 }
 
-/// A version of the members of an object, as a tool has them.
+/// Builds a version from the members of a tool object.
 fn tool(text: &str) -> PinVersion {
     let Json::Object(members) = json(text) else { panic!("{text}") };
     version(members.iter().map(|(name, value)| (&**name, value.clone(), None)))
@@ -78,7 +78,7 @@ fn what_a_client_or_model_reads_is_a_change_and_how_it_is_written_is_none() {
     ] {
         assert_eq!(tool(first).digest == tool(other).digest, same, "{other}");
     }
-    // No two members can be taken for one.
+    // Members cannot be confused with each other.
     assert_ne!(tool(r#"{"name":"a","title":"b"}"#).digest, tool(r#"{"name":"a\",\"title\":\"b"}"#).digest);
 }
 
@@ -96,7 +96,7 @@ fn what_people_cannot_see_or_will_not_read_is_flagged() {
                 ("title", true, "1 hidden characters: U+202E"),
             ],
         ),
-        // Models read schemas, too.
+        // Models read schemas as well.
         (
             r#"{"inputSchema":{"properties":{"a\u2060":{"description":"\u001b"}}}}"#.to_owned(),
             vec![("inputSchema", true, "2 hidden characters: U+2060 U+001B")],
@@ -124,15 +124,15 @@ fn what_masks_hide_is_not_kept_but_counts() {
     assert_eq!((one.members[0].text.as_str(), two.members[0].text.as_str()), ("call ***", "call ***"));
 }
 
-/// Keeps in memory, or refuses to.
+/// A keeper that stores in memory, or fails.
 #[derive(Default)]
 struct Kept {
     pins: Mutex<Vec<Pin>>,
     notes: Mutex<Vec<(&'static str, usize)>>,
     refuses: Mutex<bool>,
-    /// Keeps, and says so only later.
+    /// Stores, but reports it later.
     slow: Mutex<Option<Vec<PinReceipt>>>,
-    /// Does not come to it.
+    /// Does not get to it.
     busy: Mutex<Option<Vec<PinBatch>>>,
 }
 
@@ -161,9 +161,9 @@ struct Rig {
     pins: Pins,
     kept: Arc<Kept>,
     now_ms: i64,
-    /// A second passes after each list.
+    /// Whether a second passes after each list.
     ticks: bool,
-    /// What a list brings can be recorded.
+    /// Whether the result of a list can be recorded.
     tells: bool,
 }
 
@@ -180,7 +180,7 @@ impl Rig {
         "tools".parse().unwrap()
     }
 
-    /// A page of the list, as ann sees it: names and descriptions.
+    /// Processes a page of the list of ann: names and descriptions.
     fn list(&mut self, whole: bool, tools: &[(&str, &str)]) -> Brought {
         self.list_of("ann", whole, tools)
     }
@@ -245,12 +245,12 @@ fn what_is_first_seen_is_pinned_and_the_same_again_is_no_news() {
 #[test]
 fn what_comes_after_the_first_list_is_held_back_until_somebody_accepts_it() {
     let mut rig = Rig::new(Vec::new());
-    // A server that has nothing yet has not shown its list.
+    // An empty list does not count as the first list.
     rig.list(true, &[]);
     assert_eq!(rig.list(true, &[("a", "one")]).held_back, [false]);
     rig.take_notes();
     rig.take_kept();
-    // The same evil in a tool of another name gets no further than in one that changed.
+    // Malicious text is held back in a new tool as in a changed one.
     let brought = rig.list(true, &[("d", "four"), ("a", "one")]);
     assert_eq!((brought.new.len(), brought.held_back), (1, vec![true, false]));
     assert_eq!(rig.take_notes(), [("pin.new", 1)]);
@@ -291,17 +291,17 @@ fn a_server_that_says_one_thing_to_some_and_another_to_others_has_not_taken_it_b
     rig.list(true, &[("a", "one")]);
     for _ in 0..2 {
         assert_eq!(rig.list_of("bob", true, &[("a", "evil")]).held_back, [true]);
-        // Twice, since the second time its bytes are known ones.
+        // Twice, since the second time its bytes are known.
         for _ in 0..2 {
             assert_eq!(rig.list_of("ann", true, &[("a", "one")]).held_back, [true]);
             assert_eq!(rig.standing("a"), Standing::HeldBack);
             assert!(rig.pins.changed(&Rig::name()).is_some());
         }
     }
-    // Towards the one who was shown the other it counts.
+    // It counts towards the principal that was shown the other text.
     assert_eq!(rig.list_of("bob", true, &[("a", "one")]).held_back, [false]);
     assert_eq!(rig.standing("a"), Standing::Fine);
-    // And after a while towards all; but what is said again and again does not grow old.
+    // After a while it counts towards all; but a change that is repeated starts over.
     rig.list_of("bob", true, &[("a", "evil")]);
     rig.now_ms += STEADY_MS - 2000;
     rig.list_of("bob", true, &[("a", "evil")]);
@@ -309,7 +309,7 @@ fn a_server_that_says_one_thing_to_some_and_another_to_others_has_not_taken_it_b
     assert_eq!(rig.list_of("ann", true, &[("a", "one")]).held_back, [true]);
     rig.now_ms += STEADY_MS;
     assert_eq!(rig.list_of("ann", true, &[("a", "one")]).held_back, [false]);
-    // Somebody accepts the other: then what the rest is shown is the change.
+    // The other text is accepted: then the original text is the change.
     rig.list_of("bob", true, &[("a", "evil")]);
     let mut pin = rig.pins.changed(&Rig::name()).unwrap();
     pin.accept("local:ann", 5);
@@ -338,13 +338,13 @@ fn a_change_is_held_back_until_it_is_accepted_or_taken_back() {
     assert_eq!((brought.changed.len(), brought.held_back), (1, vec![true, false]));
     assert_eq!((rig.standing("a"), rig.standing("b")), (Standing::HeldBack, Standing::Fine));
     assert_eq!(rig.pins.changed(&Rig::name()).unwrap().name, "a");
-    // Once more the same is no news, and still held back.
+    // A repeated change is not reported again, but still held back.
     let brought = rig.list(true, &[("a", "evil")]);
     assert_eq!((brought.changed.len(), brought.held_back), (0, vec![true]));
-    // Taken back.
+    // Reverted.
     assert_eq!(rig.list(true, &[("a", "one")]).held_back, [false]);
     assert_eq!((rig.standing("a"), rig.pins.changed(&Rig::name())), (Standing::Fine, None));
-    // Again, within the minute: known to all but the audit trail.
+    // Changed again within a minute: not noted in the audit trail.
     assert_eq!(rig.list(true, &[("a", "evil")]).changed.len(), 1);
     assert_eq!(rig.take_notes(), [("pin.change", 1)]);
     assert_eq!(rig.take_kept().last().unwrap().state(), PinState::Changed);
@@ -354,9 +354,9 @@ fn a_change_is_held_back_until_it_is_accepted_or_taken_back() {
     rig.pins.accepted(vec![pin.clone()], 6);
     assert_eq!((rig.standing("a"), rig.pins.changed(&Rig::name())), (Standing::Fine, None));
     assert_eq!(rig.list(true, &[("a", "evil")]).held_back, [false]);
-    // What was accepted first counts no more.
+    // The first accepted text no longer counts.
     assert_eq!(rig.list(true, &[("a", "one")]).held_back, [true]);
-    // And what was accepted while the server changed on does not cover what it says now.
+    // An acceptance of an earlier change does not cover the current one.
     rig.pins.accepted(vec![pin], 7);
     assert_eq!(rig.standing("a"), Standing::HeldBack);
     assert_eq!(
@@ -422,7 +422,7 @@ fn what_could_not_be_kept_is_held_back_and_comes_again() {
     assert_eq!(rig.list(true, &[("a", "one")]).held_back, [true]);
     assert_eq!(rig.standing("a"), Standing::Unkept);
     *rig.kept.refuses.lock().unwrap() = false;
-    // That it may do better is not enough.
+    // Being stored a second time is not enough until it succeeds.
     assert_eq!(rig.list(true, &[("a", "one")]).held_back, [true]);
     assert_eq!((rig.take_kept().len(), rig.standing("a")), (1, Standing::Fine));
     assert_eq!(rig.list(true, &[("a", "one")]).held_back, [false]);
@@ -440,7 +440,7 @@ fn what_turns_out_not_to_be_kept_is_held_back_from_then_on_until_it_is() {
     assert_eq!(rig.standing("a"), Standing::Fine);
     drop(answers(&rig));
     assert_eq!(rig.standing("a"), Standing::Unkept);
-    // Once it has failed, that it may do better is not enough.
+    // After a failure, it has to succeed first.
     for _ in 0..2 {
         assert_eq!(rig.list(true, &[("a", "one")]).held_back, [true]);
         assert_eq!(rig.standing("a"), Standing::Unkept);
@@ -535,7 +535,7 @@ fn however_often_a_server_changes_what_it_says_one_hand_over_waits_and_takes_wha
     let kept: Vec<_> = pins.iter().map(|pin| (&*pin.name, &pin.seen().digest)).collect();
     assert_eq!(kept, [("a", &last)]);
     receipt.kept();
-    // What comes later comes with the next.
+    // Later changes come with the next batch.
     rig.list(true, &[("b", "evil")]);
     assert_eq!(rig.take_kept().len(), 1);
 }
@@ -581,11 +581,11 @@ fn a_text_that_was_known_when_it_was_looked_at_does_not_pass_as_the_one_that_cam
     let mut rig = Rig::new(Vec::new());
     rig.list(true, &[("a", "one")]);
     rig.list(true, &[("a", "evil")]);
-    // The evil one comes once more, and need not be read: its bytes are known.
+    // The malicious text is listed again, and need not be parsed: its bytes are known.
     let text = r#"{"name":"a","description":"evil"}"#;
     let seen = vec![Seen { name: "a", raw: raw(text.as_bytes()), version: None }];
     assert_eq!(rig.pins.unknown(&Rig::name(), PinKind::Tool, &seen), [false]);
-    // Before it is taken over another reply has the good one.
+    // Before it is processed, another reply contains the accepted text.
     assert_eq!(rig.list(true, &[("a", "one")]).held_back, [false]);
     let connection = &Rig::name();
     let at = Where { connection, place: PLACE, kind: PinKind::Tool, whose: "ann", now_ms: rig.now_ms };
@@ -603,7 +603,7 @@ fn what_one_server_listed_says_nothing_of_another_that_took_its_place() {
     let new = "tools http://new";
     let standing = |rig: &Rig| rig.pins.standing(&Rig::name(), new, PinKind::Tool, "a");
     assert_eq!(standing(&rig), Standing::Unlisted);
-    // Another kind of list there is not this one.
+    // A list of another kind is independent.
     let connection = &Rig::name();
     let at = Where { connection, place: new, kind: PinKind::Prompt, whose: "ann", now_ms: 1 };
     rig.pins.saw(at, Vec::new(), true);
@@ -658,7 +658,7 @@ fn what_could_not_be_told_comes_with_each_list_until_it_is() {
     rig.tells = true;
     assert_eq!(counts(&rig.list(true, &now)), (1, 1, 1));
     assert_eq!(counts(&rig.list(true, &now)), (0, 0, 0));
-    // What was taken back before it was told is no change any more.
+    // A change that was reverted before it was recorded is not a change any more.
     rig.tells = false;
     rig.list(true, &[("b", "evil")]);
     rig.list(true, &[("b", "two")]);

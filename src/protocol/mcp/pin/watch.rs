@@ -1,4 +1,4 @@
-//! Who listens is told when pins show or hide something of a connection.
+//! Notifies listeners when pins show or hide elements of a connection.
 
 use std::time::Duration;
 
@@ -8,10 +8,11 @@ use tokio::time::Instant;
 use crate::domain::ConnectionName;
 use crate::protocol::mcp::pin::Pins;
 
-/// How often one watch tells at most: a server may change what it says with each list, and each time its clients would list again.
+/// The shortest time between two notifications of one watch: a server may change with each list, and its
+/// clients would list again each time.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Watches for pins of one connection that begin or cease to be held back.
+/// Watches for elements of one connection that begin or cease to be held back.
 #[derive(Debug)]
 pub struct PinWatch {
     changes: watch::Receiver<u64>,
@@ -19,8 +20,8 @@ pub struct PinWatch {
 }
 
 impl PinWatch {
-    /// Resolves when something begins or ceases to be held back, or is forgotten; at most once a second. What this is dropped before it
-    /// told is told the next time.
+    /// Resolves when an element begins or ceases to be held back, or is forgotten; at most once a second. If
+    /// the future is dropped, the change is reported by the next call.
     pub async fn changed(&mut self) {
         if let Some(told) = self.told {
             tokio::time::sleep_until(told + EVERY).await;
@@ -33,7 +34,7 @@ impl PinWatch {
 }
 
 impl Pins {
-    /// A watch on what is held back of a connection, from now on.
+    /// Returns a watch for a connection, from now on.
     pub fn watch(&self, connection: &ConnectionName) -> PinWatch {
         let changes = self.all().entry(connection.clone()).or_default().watch();
         PinWatch { changes, told: None }

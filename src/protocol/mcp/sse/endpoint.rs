@@ -1,5 +1,5 @@
-//! Where messages are sent to, as the first event of a stream says: a reference that is resolved against the stream's own address, and leads
-//! to the same origin. (RFC 3986, sections 4 and 5; RFC 6454, section 5.)
+//! The endpoint for messages, from the first event of a stream: a reference that is resolved against the
+//! stream's own URL, and must have the same origin. (RFC 3986, sections 4 and 5; RFC 6454, section 5.)
 
 use std::net::Ipv6Addr;
 
@@ -7,25 +7,25 @@ use http::Uri;
 
 use crate::domain::connection::Upstream;
 
-/// The longest reference that is read, in bytes.
+/// The longest reference, in bytes.
 const LONGEST: usize = 4096;
 
-/// Why messages are not sent to where the target wants them.
+/// Why an endpoint is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// Nothing is named.
+    /// It is empty or too long.
     #[error("it is empty, or longer than 4096 bytes")]
     Length,
-    /// Spaces, control characters, backslashes and whatever else stands in no URI.
+    /// Spaces, control characters, backslashes and other characters that no URI contains.
     #[error("a character that stands in no URI")]
     Character,
-    /// A `%` without two digits behind it.
+    /// A `%` without two hexadecimal digits.
     #[error("a % without two hexadecimal digits behind it")]
     Percent,
-    /// What a server never sees.
+    /// A fragment, which a server never sees.
     #[error("a fragment (#…)")]
     Fragment,
-    /// Another scheme than the connection's, or something that only looks like one.
+    /// Another scheme than the connection's, or something that resembles a scheme.
     #[error("another scheme than the connection's upstream")]
     Scheme,
     /// A user name.
@@ -39,10 +39,10 @@ pub enum Problem {
     Path,
 }
 
-/// The path and query that a reference means, seen from the endpoint of `upstream`.
+/// Resolves a reference against the endpoint of `upstream`; returns its path and query.
 ///
 /// # Errors
-/// It is no URI, or leads to another origin.
+/// It is not a URI, or leads to another origin.
 pub fn resolve(upstream: &Upstream, reference: &[u8]) -> Result<Uri, Problem> {
     if reference.is_empty() || reference.len() > LONGEST {
         return Err(Problem::Length);
@@ -64,7 +64,7 @@ pub fn resolve(upstream: &Upstream, reference: &[u8]) -> Result<Uri, Problem> {
     } else if rest.starts_with('/') {
         without_dots(rest)
     } else {
-        // What stands behind the last slash of the base is what the reference takes the place of.
+        // The reference replaces what follows the last slash of the base.
         let folder = base.rfind('/').and_then(|slash| base.get(..=slash)).unwrap_or("/");
         without_dots(&format!("{folder}{rest}"))
     };
@@ -95,7 +95,8 @@ fn check_characters(text: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What stands behind the scheme, if there is one; it must be the connection's, and followed by an authority.
+/// Returns what follows the scheme, if there is one; it must be the connection's, and followed by an
+/// authority.
 fn after_scheme<'a>(hierarchy: &'a str, upstream: &Upstream) -> Result<&'a str, Problem> {
     let Some(colon) = hierarchy.find([':', '/']).filter(|at| hierarchy.as_bytes().get(*at) == Some(&b':'))
     else {
@@ -135,7 +136,7 @@ fn check_authority(authority: &str, upstream: &Upstream) -> Result<(), Problem> 
     if same_host && port == Some(upstream.port) { Ok(()) } else { Err(Problem::Origin) }
 }
 
-/// An absolute path without its segments `.` and `..`; one that is empty is `/`.
+/// Removes the segments `.` and `..` from an absolute path; an empty path becomes `/`.
 fn without_dots(path: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     let mut segments = path.strip_prefix('/').unwrap_or(path).split('/').peekable();
@@ -178,7 +179,8 @@ mod tests {
 
     #[test]
     fn a_reference_is_resolved_as_rfc_3986_does() {
-        // The examples of its section 5.4 that stay at the origin, but for those with a fragment or `;`-less oddities of other schemes.
+        // The examples of section 5.4 that stay at the origin, except for those with a fragment and oddities
+        // of other schemes.
         let base = upstream(false, "a", 80, "/b/c/d;p");
         for (reference, wanted) in [
             ("g", "/b/c/g"),

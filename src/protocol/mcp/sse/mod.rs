@@ -1,8 +1,10 @@
-//! Targets that speak HTTP+SSE: one stream of events brings all that the server says, and its first event says where messages are sent to.
-//! (MCP 2024-11-05, "Transports", "HTTP with SSE"; deprecated since 2025-03-26.)
+//! Targets that use HTTP+SSE: one event stream carries all messages of the server, and its first event names
+//! the endpoint for messages to it. (MCP 2024-11-05, "Transports", "HTTP with SSE"; deprecated since
+//! 2025-03-26.)
 //!
-//! A stream is one session of one client ([`super::duplex::solo`]) and stays on the worker that began it. Where messages go is held
-//! against the connection's own address first ([`endpoint`]): the credential goes nowhere else.
+//! A stream is one session of one client ([`super::duplex::solo`]) and stays on the worker that began it. The
+//! endpoint is first checked against the connection's own URL ([`endpoint`]): the credential is sent nowhere
+//! else.
 
 mod endpoint;
 mod session;

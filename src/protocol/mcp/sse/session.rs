@@ -1,4 +1,5 @@
-//! One session at a target that speaks HTTP+SSE: its stream is read, and each message posted, until one of both ends.
+//! One session at a target that uses HTTP+SSE: its stream is read, and each message posted, until either
+//! ends.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -50,37 +51,39 @@ use crate::protocol::web::body::RequestBody;
 use crate::protocol::web::headers;
 use crate::protocol::web::upstream::Reach;
 
-/// How many messages may be on their way at a time.
+/// How many messages may be in transit at a time.
 const MOST_POSTS: usize = 64;
-/// How many bytes of what a target says to a message are read, so that the stream can be used again. Nothing of it is looked at.
+/// How many bytes of the response to a posted message are read, so that its stream can be reused. They are
+/// ignored.
 const MOST_READ: usize = 64 << 10;
 /// How long that may take.
 const READ: Duration = Duration::from_secs(5);
-/// How many credentials of before are still looked for in what a target says.
+/// How many earlier credentials are still redacted in the target's messages.
 const MOST_KNOWN: usize = 32;
 
-/// A stream whose target has said where messages go.
+/// A stream whose target has named the endpoint.
 struct Opened {
     events: Events,
     /// Path and query.
     endpoint: Uri,
 }
 
-/// What one session holds. It stays on its thread.
+/// One session. It stays on its thread.
 struct Session {
     endpoint: Uri,
-    /// The way that the stream was asked for; messages go by that of the command that used the session last.
+    /// The target and credential with which the stream was opened; messages use those of the last command of
+    /// the session.
     first: Reach,
     used: watch::Receiver<Option<Used>>,
     counts: Arc<Counts>,
-    /// What is starred out of what the target says: each credential that it was sent.
+    /// The credentials to redact in the target's messages: all that were sent to it.
     known: RefCell<Vec<Arc<Needles>>>,
 }
 
-/// Begins a session: asks for the stream, and waits for where messages go, both together for `limits.connect`.
+/// Begins a session: opens the stream and waits for the endpoint, for at most `limits.connect` in total.
 ///
 /// # Errors
-/// There is no such stream, or messages would go elsewhere.
+/// There is no such stream, or the endpoint is refused.
 pub async fn begin(reach: Reach) -> Result<Arc<Solo>, Denied> {
     let limit = reach.governed().connection.limits.connect;
     let opened = tokio::time::timeout(limit, open(&reach)).await.unwrap_or_else(|_elapsed| {
@@ -148,7 +151,7 @@ fn elsewhere(problem: endpoint::Problem) -> Denied {
     Denied::new(DenyCode::UpstreamUnavailable, detail).because("sse_endpoint")
 }
 
-/// A request of the gateway's own words: nothing of a client's headers goes into a session, which has many requests of it.
+/// Builds a request without any of the client's headers: a session consists of many requests of its client.
 fn request(connection: &Connection, method: Method, uri: Uri, body: RequestBody) -> Request<RequestBody> {
     let mut request = Request::new(body);
     *request.method_mut() = method;
@@ -158,7 +161,8 @@ fn request(connection: &Connection, method: Method, uri: Uri, body: RequestBody)
 }
 
 impl Session {
-    /// Runs until the target or its listener ends it. What is dropped then is closed at once: the stream, and posts on their way.
+    /// Runs until the target or its listener ends it. Dropping the future closes the stream and cancels posts
+    /// in transit.
     async fn run<L: Listener>(
         self,
         events: Events,
@@ -179,7 +183,7 @@ impl Session {
         }
     }
 
-    /// Tells the listener what the target says, until it says no more; gives why.
+    /// Passes the target's messages to the listener until there are no more; returns why.
     async fn read<L: Listener>(&self, mut events: Events, listener: &Weak<L>) -> Denied {
         loop {
             let event = match events.next().await {
@@ -189,7 +193,7 @@ impl Session {
                 Err(denied) => return denied,
             };
             if names_endpoint(&event) {
-                // The same again changes nothing.
+                // The same endpoint again changes nothing.
                 let upstream = &self.first.governed().connection.upstream;
                 match endpoint::resolve(upstream, &event.data) {
                     Ok(again) if again == self.endpoint => continue,
@@ -216,7 +220,7 @@ impl Session {
         }
     }
 
-    /// Posts what is to be sent, several messages at a time; gives why no more is.
+    /// Posts outgoing messages, several at a time; returns why it stops.
     async fn write(&self, mut input: Outlet<Parcel>) -> Denied {
         let mut posts = JoinSet::new();
         loop {
@@ -237,14 +241,14 @@ impl Session {
         }
     }
 
-    /// The way for the next message; its credential is looked for in what comes back from now on.
+    /// Returns the target and credential for the next message; its credential is redacted from now on.
     fn reach(&self) -> Reach {
         let reach = self.used.borrow().as_ref().map_or_else(|| self.first.clone(), |used| used.reach.clone());
         if let Some(credential) = reach.credential() {
             let echoes = credential.echoes();
             let mut known = self.known.borrow_mut();
             if !known.iter().any(|known| Arc::ptr_eq(known, echoes)) {
-                // The first is that of the stream itself, the next have long run out.
+                // The first is that of the stream itself, the next ones have long expired.
                 if known.len() >= MOST_KNOWN {
                     known.remove(1);
                 }
@@ -262,7 +266,7 @@ impl Session {
     }
 }
 
-/// Posts one message, once. Gives why the session is over, if this says so.
+/// Posts one message, once. Returns why the session is over, if the response says so.
 async fn post(reach: Reach, endpoint: Uri, parcel: Parcel) -> Option<Denied> {
     let Parcel { body, told } = parcel;
     let connection = &reach.governed().connection;
@@ -283,13 +287,13 @@ async fn post(reach: Reach, endpoint: Uri, parcel: Parcel) -> Option<Denied> {
         told(went);
     }
     if let Some(rest) = rest {
-        // What is not read in time closes its stream.
+        // Dropping an unread response closes its stream.
         drop(tokio::time::timeout(READ, read_out(rest)).await);
     }
     over
 }
 
-/// Whether the target takes a message, by the status of its answer.
+/// Checks the status with which the target answers a message.
 fn taken(status: StatusCode) -> Result<(), Denied> {
     lets_in(status)?;
     if status == StatusCode::NOT_FOUND {

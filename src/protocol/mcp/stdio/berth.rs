@@ -1,4 +1,4 @@
-//! Where the shared child of each connection is: one for its configuration and its secret of now.
+//! The shared child process of each connection: one for its current configuration and secret.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,37 +11,37 @@ use crate::domain::Secret;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::stdio::joint::Joint;
 
-/// The shared children by connection.
+/// The shared child processes by connection.
 #[derive(Default)]
 pub struct Joints(Mutex<HashMap<ConnectionName, Arc<Berth>>>);
 
-/// Where the child of one configuration is, or will be.
+/// The place of the child process of one configuration, started or not.
 pub(super) struct Berth {
     governed: Arc<Governed>,
     secret: Option<Arc<Secret>>,
-    /// Others that want the same child wait here until it has said its era.
+    /// Callers that want the same child wait here until its era is known.
     pub(super) now: tokio::sync::Mutex<Now>,
 }
 
-/// What there is of it.
+/// The current child.
 #[derive(Default)]
 pub(super) struct Now {
     /// The child.
     pub(super) joint: Option<Arc<Joint>>,
-    /// Until when it counts as one of the legacy era.
+    /// How long the program counts as one of the legacy era.
     pub(super) legacy: Option<Until>,
 }
 
-/// Until when something counts.
+/// How long something counts.
 pub(super) enum Until {
-    /// Until the connection is another.
+    /// Until the connection changes.
     Changed,
-    /// Until then.
+    /// Until this time.
     Then(Instant),
 }
 
 impl Joints {
-    /// That of a connection as it is configured now.
+    /// Returns the place for a connection as it is configured now.
     pub(super) fn berth(&self, governed: &Arc<Governed>, secret: Option<&Arc<Secret>>) -> Arc<Berth> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let name = &governed.connection.name;
@@ -57,7 +57,7 @@ impl Joints {
             now: tokio::sync::Mutex::default(),
         };
         let berth = Arc::new(berth);
-        // The child of before ends with the last request that it still answers.
+        // The earlier child ends with its last open request.
         all.insert(name.clone(), Arc::clone(&berth));
         berth
     }

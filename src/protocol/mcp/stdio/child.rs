@@ -1,5 +1,5 @@
-//! One child from its start to its end: its output is read line by line, its input written, its log kept out of everything but the
-//! gateway's own.
+//! One child process from start to end: its output is read line by line, its input written, and its log goes
+//! only to the gateway's own log.
 
 use std::sync::Arc;
 use std::sync::Weak;
@@ -43,14 +43,17 @@ use crate::protocol::mcp::stdio::words::Failed;
 use crate::protocol::mcp::stdio::words::Words;
 use crate::protocol::mcp::turn::MOST;
 
-/// How much is read at once.
+/// How much is read at a time.
 const PIECE: usize = 64 << 10;
-/// The longest line of a log that is kept. A longer one is left out: cut, a secret in it might not be known for one.
+/// The longest line of a log that is kept. A longer one is dropped: if it were cut, a secret in it might not
+/// be recognized.
 const MOST_LOGGED: usize = 8 << 10;
-/// How long what an ended process has still said is read: what it started may hold its output open.
+/// How long the remaining output of an ended process is read: processes that it started may keep the output
+/// open.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// Runs a child to its end. `listener` is told, as long as it is there. Must be polled on the thread of the programs.
+/// Runs a child process to its end. `listener` gets its messages while it exists. Must be polled on the
+/// programs' thread.
 pub async fn run<L: Listener>(
     mut process: Process,
     streams: Streams,
@@ -63,7 +66,7 @@ pub async fn run<L: Listener>(
     let Ends { input, mut stop, counts } = ends;
     let Streams { input: stdin, output, log } = streams;
     let name = spec.name.clone();
-    // When the child is to end, nothing more is written to it, and what it says is thrown away.
+    // Once the child has to end, nothing more is written to it, and its output is discarded.
     let (halt, halted) = watch::channel(false);
     tokio::spawn(write(stdin, input, halted.clone()));
     let secrets = spec.secrets.clone();
@@ -87,12 +90,12 @@ pub async fn run<L: Listener>(
     let lived = began.elapsed();
     if !told {
         let last = async {
-            // One that is finished must not be polled again.
+            // A finished task must not be polled again.
             if !reading.is_finished() {
                 drop((&mut reading).await);
             }
             drop((&mut logging).await);
-            // Its output may be closed a moment before it is gone.
+            // Its output may be closed a moment before it has ended.
             process.ended().await;
         };
         if tokio::time::timeout(LAST_WORDS, last).await.is_err() {
@@ -116,7 +119,7 @@ pub async fn run<L: Listener>(
     tracing::info!(connection = %name, lived = ?lived, dropped = counts.dropped.load(Ordering::Relaxed), logged = counts.logged.load(Ordering::Relaxed), "a program was ended");
 }
 
-/// Writes what is put into the child's queue, until it is halted or reads no more. Then its input is closed.
+/// Writes queued messages to the child until it is halted or stops reading. Then its input is closed.
 async fn write(mut stdin: ChildStdin, mut input: Outlet<Parcel>, mut halted: watch::Receiver<bool>) {
     let writing = async {
         let mut line = BytesMut::new();
@@ -169,7 +172,8 @@ async fn read<L: Listener>(
                     continue;
                 }
             };
-            // Here, not only where it goes to a client: the secret may be another by then than the one this child has.
+            // Redacted here, not only on the way to a client: the configured secret may have changed since
+            // this child got it.
             let line = secrets.as_ref().and_then(|secrets| secrets.replace(&line)).map_or(line, Bytes::from);
             let message = match Message::scan(line.clone(), Limits::new(MOST)) {
                 Ok(message) => message,
@@ -190,7 +194,7 @@ async fn read<L: Listener>(
     }
 }
 
-/// What a child has said cannot be read: who waits for it, if it answers anybody, is told so.
+/// Reports unreadable output: the request that it answers, if any, is told.
 fn tell_unread<L: Listener>(
     name: &ConnectionName,
     listener: &Weak<L>,
@@ -205,7 +209,7 @@ fn tell_unread<L: Listener>(
     }
 }
 
-/// Puts what a child says to its operator into the gateway's log, for who asks for it, and keeps the end of it.
+/// Copies the child's log to the gateway's debug log, and keeps the end of it.
 async fn keep_log(log: ChildStderr, spec: Spec, counts: Arc<Counts>, words: Words) {
     let mut log = BufReader::new(log);
     let mut line = Vec::new();
@@ -247,7 +251,8 @@ fn note(line: &[u8], length: usize, spec: &Spec) -> Option<String> {
     text
 }
 
-/// What of a line gets into the log, without secrets and without what a terminal would act on. `None`: nothing.
+/// Returns the loggable form of a line, without secrets and terminal control characters; `None` if it must
+/// not be logged.
 pub fn loggable(line: &[u8], length: usize, spec: &Spec) -> Option<String> {
     if spec.withheld || length > MOST_LOGGED {
         return None;

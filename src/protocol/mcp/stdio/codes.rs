@@ -1,4 +1,4 @@
-//! What an answer of a program says of itself by the code of its error.
+//! Interprets the error codes in a program's answers.
 
 use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Message;
@@ -9,7 +9,8 @@ fn code_of(message: &Message) -> Option<i64> {
     message.failure(ErrorField::Code)?.integer()
 }
 
-/// Which era the answer to `server/discover` tells of. Older servers answer with errors of all kinds, newer ones with these.
+/// Returns the era that the answer to `server/discover` indicates. Legacy servers answer with errors of all
+/// kinds, modern ones with these.
 pub(super) fn era_of(message: &Message) -> Era {
     match (message.kind(), code_of(message)) {
         (Kind::Response, _) | (_, Some(-32022..=-32020)) => Era::Modern,
@@ -17,8 +18,8 @@ pub(super) fn era_of(message: &Message) -> Era {
     }
 }
 
-/// The status that a server behind HTTP gives this response. That of wrong parameters is 200: what is wrong in a message's own form was
-/// refused before, and what there is not must look like what the client does not see.
+/// Returns the status that a server behind HTTP gives this response. Invalid parameters are 200: malformed
+/// messages were refused before, and a missing item must look like one hidden from the client.
 pub(super) fn status_of(message: &Message) -> u16 {
     match code_of(message) {
         Some(-32601) => 404,

@@ -1,5 +1,5 @@
-//! What a program gets of the gateway: the few variables that any program needs, those of its connection, and its secret. Nothing else:
-//! the gateway's own environment holds the secrets of other connections.
+//! The environment of a program: the few variables that any program needs, those of its connection, and its
+//! secret. Nothing else: the gateway's own environment contains the secrets of other connections.
 
 use std::ffi::OsStr;
 use std::ffi::OsString;
@@ -13,26 +13,26 @@ use crate::domain::Secret;
 use crate::domain::connection::mcp::Program;
 use crate::mask::Needles;
 
-/// The variables that pass, beside all that begin with `LC_`.
+/// The variables that are passed, besides those that begin with `LC_`.
 const PASSING: [&str; 7] = ["HOME", "LANG", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER"];
 
-/// How a child is started.
+/// How a child process is started.
 #[derive(Clone)]
 pub struct Spec {
     /// The connection, for the log.
     pub name: ConnectionName,
     /// The program.
     pub program: Program,
-    /// All its variables.
+    /// Its complete environment.
     pub env: Vec<(OsString, OsString)>,
-    /// What is starred out of all it says.
+    /// The secrets to redact in its output.
     pub secrets: Option<Arc<Needles>>,
-    /// Whether what it says to its operator may hold values that are masked: then only how long it is gets into the log.
+    /// Whether its log may contain values that are masked: then only the number of lines is logged.
     pub withheld: bool,
 }
 
 impl Spec {
-    /// How the program of a connection is started. `None`: its target is none.
+    /// Returns how the program of a connection is started; `None` if its target is not a program.
     pub fn new(connection: &Connection, secret: Option<&Secret>, masks: bool) -> Option<Self> {
         Some(Self {
             name: connection.name.clone(),
@@ -44,7 +44,7 @@ impl Spec {
     }
 }
 
-/// What of a secret is looked for in the log: the whole, and each of its lines, since the log is read line by line.
+/// Returns the patterns of a secret: the whole, and each of its lines, since the log is read line by line.
 fn needles(secret: &Secret) -> Arc<Needles> {
     let whole = secret.expose();
     let lines = whole.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
@@ -52,7 +52,7 @@ fn needles(secret: &Secret) -> Arc<Needles> {
     Needles::new(&needles)
 }
 
-/// The later of two with the same name counts.
+/// Builds the environment. Of two variables with the same name, the later one counts.
 fn environment(
     own: impl Iterator<Item = (OsString, OsString)>,
     connection: &Connection,

@@ -1,6 +1,6 @@
-//! A child of the modern era, shared by all clients of a connection: what names a request is renamed on its way in and back on its way
-//! out, so that clients know nothing of each other; a slow one loses its stream and holds nobody up. (MCP 2026-07-28, "Transports",
-//! "stdio".)
+//! A child process of the modern era, shared by all clients of a connection: ids and tokens of requests are
+//! renamed in both directions, so that clients know nothing of each other; a slow client loses its stream and
+//! delays nobody. (MCP 2026-07-28, "Transports", "stdio".)
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -50,15 +50,15 @@ use crate::protocol::mcp::turn::garbage;
 
 /// How many requests may be open at a time.
 const MOST_OPEN: usize = 4096;
-/// How many of them may be one principal's.
+/// How many of them may belong to one principal.
 const MOST_OPEN_OF_ONE: usize = 256;
-/// How long a child lives that nobody uses.
+/// How long an unused child lives.
 const IDLE: Duration = Duration::from_mins(10);
-/// How long a child may take to say which era it is of.
+/// How long a child may take to answer the probe for its era.
 const PROBE: Duration = Duration::from_secs(3);
-/// How long silence counts for an answer: a child may only have been slow to start.
+/// How long an unanswered probe counts as legacy: the child may only have been slow to start.
 const SILENCE: Duration = Duration::from_mins(1);
-/// The first question to a child, with the id 0: clients' requests begin at 1.
+/// The first request to a child, with the id 0: clients' requests begin at 1.
 const DISCOVER: &str = concat!(
     r#"{"jsonrpc":"2.0","id":0,"method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
     r#""io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"hoopctl","version":""#,
@@ -66,7 +66,7 @@ const DISCOVER: &str = concat!(
     r#""}}}}"#
 );
 
-/// A child that all clients of a connection share. Dropped, it ends.
+/// A child process that all clients of a connection share. Dropping it ends it.
 #[derive(Debug)]
 pub struct Joint {
     peer: Peer,
@@ -79,31 +79,31 @@ struct State {
     over: bool,
     next: i64,
     open: HashMap<i64, Open>,
-    /// Of each session whose requests are open, and of the one that used it last, what these stand on.
+    /// The watches of the sessions with open requests, and of the last one that used it.
     users: Vec<EndWatch>,
     left_out: LeftOut,
-    /// Who waits for the child's era.
+    /// The caller that waits for the child's era.
     probe: Option<oneshot::Sender<Era>>,
 }
 
-/// A request that the child has not answered.
+/// An open request to the child.
 #[derive(Debug)]
 struct Open {
-    /// Whose it is.
+    /// The session of its client.
     of: SessionId,
     /// Its id, as the client wrote it.
     id: Bytes,
-    /// Where the client wants to hear of progress, as it wrote it.
+    /// The client's progress token, as it wrote it.
     token: Option<Bytes>,
     client: Sender,
 }
 
-/// Why a connection has no child for all.
+/// Why a connection has no shared child.
 #[derive(Debug)]
 pub enum NoJoint {
-    /// Its program knows the legacy era only.
+    /// Its program only supports the legacy era.
     Legacy,
-    /// There can be none now.
+    /// It cannot be started now.
     Denied(Denied),
 }
 
@@ -114,7 +114,7 @@ impl From<Denied> for NoJoint {
 }
 
 impl Joint {
-    /// The child of a connection as it is configured now; it is started where there is none.
+    /// Returns the child of a connection as it is configured now, starting it if needed.
     ///
     /// # Errors
     /// Its program is of the legacy era, or cannot be started now.
@@ -126,7 +126,7 @@ impl Joint {
         user: EndWatch,
     ) -> Result<Arc<Self>, NoJoint> {
         let berth = programs.joints().berth(governed, secret);
-        // Others that want the same child wait here until it has said its era.
+        // Callers that want the same child wait here until its era is known.
         let mut now = berth.now.lock().await;
         if let Some(joint) = now.joint.as_ref().filter(|joint| joint.lives()) {
             return Ok(Arc::clone(joint));
@@ -155,7 +155,7 @@ impl Joint {
         }
     }
 
-    /// Starts a child and asks for its era; `None`: it is silent.
+    /// Starts a child and probes its era; `None` if it does not answer.
     pub(super) async fn start(
         programs: &Programs,
         spec: Spec,
@@ -179,7 +179,7 @@ impl Joint {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A client uses it.
+    /// Marks the child as used by a client.
     pub fn touch(&self, watch: EndWatch) {
         {
             let mut state = self.state();
@@ -193,14 +193,14 @@ impl Joint {
         self.used.send_replace(Some(watch));
     }
 
-    /// Records something in the sessions of all who wait for an answer.
+    /// Records a marker in the sessions of all open requests.
     fn mark(&self, data: &str) {
         for user in self.users() {
             user.mark(data.to_owned());
         }
     }
 
-    /// What those stand on who wait for it; where nobody does, who used it last.
+    /// Returns the watches of the sessions with open requests, or else of the last user.
     fn users(&self) -> Vec<EndWatch> {
         let state = self.state();
         let waits = |user: &&EndWatch| state.open.values().any(|open| open.of == user.session_id());
@@ -208,19 +208,19 @@ impl Joint {
         if waiting.is_empty() { state.users.last().cloned().into_iter().collect() } else { waiting }
     }
 
-    /// Whether it can still be used.
+    /// Returns whether it can still be used.
     pub fn lives(&self) -> bool {
         !self.state().over
     }
 
-    /// What was left out of what it said.
+    /// Returns the peer.
     #[cfg(test)]
     pub fn peer(&self) -> &Peer {
         &self.peer
     }
 
-    /// Sends a request of the principal whose session in the recording is `of`; what answers it comes as mail. Mail that is dropped
-    /// cancels it.
+    /// Sends a request of the principal whose session in the recording is `of`; its answer arrives as mail.
+    /// Dropping the mail cancels it.
     ///
     /// # Errors
     /// The child has ended, or too many requests are open.
@@ -230,7 +230,7 @@ impl Joint {
         Ok(mail)
     }
 
-    /// Notes a request that is to be sent; gives it with its names of the gateway's own, and its mail.
+    /// Registers a request to be sent; returns it with the gateway's own id and token, and its mail.
     fn open(self: &Arc<Self>, message: &Message, of: SessionId) -> Result<(Bytes, Mail), Denied> {
         let written = |value: &[u8]| Bytes::copy_from_slice(value);
         let id = written(message.id_value().map(|id| id.raw).unwrap_or_default());
@@ -258,7 +258,8 @@ impl Joint {
         Ok((body, mail))
     }
 
-    /// Sends what is not answered. A cancellation means a request of the same principal; one that could mean several is not sent.
+    /// Sends a message that gets no answer. A cancellation refers to a request of the same principal; an
+    /// ambiguous one is not sent.
     ///
     /// # Errors
     /// The child has ended.
@@ -286,7 +287,7 @@ impl Joint {
         self.peer.write(body, None).await
     }
 
-    /// Nobody waits for this request any more.
+    /// Cancels a request that nobody waits for any more.
     fn cancel(&self, number: i64) {
         if self.state().open.remove(&number).is_some() {
             self.peer.tell(format!(
@@ -295,7 +296,7 @@ impl Joint {
         }
     }
 
-    /// Nobody gets this message: it is counted, and recorded in the sessions of all who wait for something.
+    /// Drops a message: counts it, and records that in the sessions of all open requests.
     fn leave_out(&self, message: &Message, why: Why) {
         self.note(words(message, why));
     }
@@ -308,7 +309,7 @@ impl Joint {
         }
     }
 
-    /// Gives a client a message; one that does not keep up loses its stream.
+    /// Queues a message for a client; one that does not keep up loses its stream.
     fn give(&self, number: i64, client: &Sender, heard: Heard) {
         let bytes = heard.body.len();
         if client.try_put(Ok(heard), bytes).is_err() {
@@ -383,7 +384,7 @@ impl Joint {
             }
             Some((number, open.client.clone()))
         });
-        // What names no request may be about anybody's: nobody gets it.
+        // A notification that names no request may be about any client's: nobody gets it.
         let Some((number, client)) = found else { return self.leave_out(message, Why::Nobody) };
         match rewrite.finish() {
             Ok(body) => self.give(number, &client, Heard { body, answer: None }),
@@ -400,7 +401,8 @@ impl Listener for Joint {
             Kind::Response | Kind::Error => self.answered(&message),
             Kind::Notification => self.told(&message),
             Kind::Request => {
-                // This era has none. A child that waits for an answer would stand still for everybody.
+                // This era has no requests from servers. A child that waited for an answer would block all
+                // clients.
                 self.leave_out(&message, Why::NoRequests);
                 if let Some(id) = message.id() {
                     self.peer.tell(Own::Refused(id.into_owned()).body());

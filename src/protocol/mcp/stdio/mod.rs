@@ -1,9 +1,9 @@
-//! Targets that are programs: the gateway starts them itself and speaks with them over their standard streams, one message a line.
-//! (MCP 2026-07-28 and 2025-11-25, "Transports", "stdio".)
+//! Targets that are programs: the gateway starts them itself and exchanges messages over their standard
+//! streams, one per line. (MCP 2026-07-28 and 2025-11-25, "Transports", "stdio".)
 //!
-//! In the legacy era a child belongs to one session of one client ([`super::duplex::solo`]). In the modern era all clients of a connection
-//! share one ([`joint`]), and everything that names a request is renamed on its way in and back on its way out. Children live on a thread
-//! of their own ([`programs`]), so that any worker reaches them.
+//! In the legacy era a child process belongs to one session of one client ([`super::duplex::solo`]). In the
+//! modern era all clients of a connection share one ([`joint`]), and ids and tokens of requests are renamed
+//! in both directions. Children live on a thread of their own ([`programs`]), which any worker can reach.
 
 mod berth;
 mod child;

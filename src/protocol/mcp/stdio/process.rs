@@ -1,4 +1,4 @@
-//! One process with all that it starts: a group of its own, so that nothing of it stays behind.
+//! One process with everything that it starts: a process group, so that nothing of it remains.
 
 use std::process::ExitStatus;
 use std::process::Stdio;
@@ -18,12 +18,12 @@ use crate::protocol::mcp::stdio::environment::Spec;
 use crate::protocol::mcp::stdio::reaper::Reaper;
 use crate::protocol::mcp::stdio::reaper::Watched;
 
-/// How long a process has to end by itself once its input is closed, and again once it is told to.
+/// How long a process has to end by itself after its input is closed, and again after it is told to.
 pub const GRACE: Duration = Duration::from_secs(2);
-/// How often it is looked whether a group is gone.
+/// How often to check whether a group is gone.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A process that was started. Dropped, it is killed with its group.
+/// A running process. Dropping it kills it with its group.
 pub struct Process {
     child: tokio::process::Child,
     group: Group,
@@ -31,16 +31,16 @@ pub struct Process {
 
 /// The standard streams of a process.
 pub struct Streams {
-    /// What it reads.
+    /// Its standard input.
     pub input: ChildStdin,
-    /// What it says to its client.
+    /// Its standard output, with messages for its client.
     pub output: ChildStdout,
-    /// What it says to its operator.
+    /// Its standard error, with log messages for its operator.
     pub log: ChildStderr,
 }
 
 impl Process {
-    /// Starts a program: no shell, no variables but those listed.
+    /// Starts a program without a shell, and with only the listed variables.
     pub fn start(spec: &Spec, reaper: &Arc<Reaper>) -> std::io::Result<(Self, Streams)> {
         let mut child = Command::new(&*spec.program.name)
             .args(spec.program.args.iter().map(|arg| &**arg))
@@ -66,12 +66,13 @@ impl Process {
         }
     }
 
-    /// How it ended, if it has.
+    /// Returns how it ended; `None` if it has not.
     pub fn status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Ends the process and its group, once its input is closed: first it may do so by itself, then it is told to, then it is killed.
+    /// Ends the process and its group after its input is closed: waits for it to end by itself, then
+    /// terminates it, then kills it.
     pub async fn end(&mut self) {
         for signal in [Signal::SIGTERM, Signal::SIGKILL] {
             if self.is_gone(GRACE).await {
@@ -87,7 +88,8 @@ impl Process {
     async fn is_gone(&mut self, within: Duration) -> bool {
         let gone = async {
             self.ended().await;
-            // The number of a group is not given away while it has a member; right after that it is not used again here.
+            // The id of a group is not reused while it has a member; right after that it is not used here any
+            // more.
             while self.group.has_members() {
                 tokio::time::sleep(LOOK).await;
             }
@@ -100,7 +102,7 @@ impl Process {
     }
 }
 
-/// A group of processes; killed when this is dropped while it may still be there, and by the reaper when the gateway is.
+/// A process group; killed on drop if it may still exist, and by the reaper if the gateway is killed.
 struct Group(Option<(Pid, Watched)>);
 
 impl Group {

@@ -1,5 +1,5 @@
-//! All children of all connections: the thread they live on, how many there may be, when one that failed is started again, and how all
-//! of them end.
+//! All child processes of all connections: the thread they live on, their limits, when a failed one is
+//! started again, and how all of them end.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,20 +30,20 @@ use crate::protocol::mcp::stdio::process::GRACE;
 use crate::protocol::mcp::stdio::process::Process;
 use crate::protocol::mcp::stdio::reaper::Reaper;
 
-/// How many children there may be at a time.
+/// How many child processes there may be at a time.
 const MOST: usize = 512;
 /// How many of them may belong to sessions of one principal on one connection.
 const MOST_OF_ONE: usize = 32;
-/// How long a program that failed is not started again, at first; twice as long each further time.
+/// How long to wait before a failed program is started again; doubled with each further failure.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
-/// The longest of these times.
+/// The maximum of this delay.
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
-/// After how long a life a program counts as sound again.
+/// How long a program has to live to count as healthy again.
 const SOUND: Duration = Duration::from_mins(1);
-/// How long a call waits for the end of such a time, before it is refused.
+/// How long a call waits for the end of the delay before it is refused.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// All children. Cheap to clone.
+/// All child processes. Cheap to clone.
 #[derive(Clone)]
 pub struct Programs(Arc<Inner>);
 
@@ -56,31 +56,31 @@ struct Inner {
     reaper: Arc<Reaper>,
 }
 
-/// The thread with the runtime of all children.
+/// The thread with the runtime of all child processes.
 struct Home {
     handle: Handle,
-    /// Dropped, it ends the thread.
+    /// Dropping it ends the thread.
     open: watch::Sender<()>,
     thread: JoinHandle<()>,
 }
 
-/// For whom a child is.
+/// The owner of a child process.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
-    /// For all clients of a connection.
+    /// All clients of a connection.
     Connection(ConnectionName),
-    /// For one principal on one connection.
+    /// One principal on one connection.
     Session(SessionId),
 }
 
-/// What is known of the children for one key.
+/// The state of the children of one key.
 #[derive(Debug, Default)]
 struct Book {
     living: usize,
     restraint: Restraint,
 }
 
-/// When a program that failed may be started again.
+/// When a failed program may be started again.
 #[derive(Debug, Default, Clone, Copy)]
 struct Restraint {
     delay: Duration,
@@ -88,7 +88,7 @@ struct Restraint {
 }
 
 impl Restraint {
-    /// It has ended by itself, after so long.
+    /// Notes that it ended by itself after living for `lived`.
     fn failed(&mut self, now: Instant, lived: Duration) {
         let delay = if lived >= SOUND { FIRST_DELAY } else { self.delay * 2 };
         self.delay = delay.clamp(FIRST_DELAY, LONGEST_DELAY);
@@ -99,7 +99,7 @@ impl Restraint {
         self.until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
     }
 
-    /// Whether nothing is to be remembered of it.
+    /// Returns whether it need not be remembered any longer.
     fn is_over(&self, now: Instant) -> bool {
         self.until.is_none_or(|until| now.saturating_duration_since(until) > SOUND)
     }
@@ -129,21 +129,21 @@ impl std::fmt::Debug for Programs {
 }
 
 impl Programs {
-    /// How many children there are.
+    /// Returns the number of child processes.
     pub fn living(&self) -> usize {
         *self.0.living.borrow()
     }
 
-    /// The children that all clients of a connection share.
+    /// Returns the shared child processes.
     pub(super) fn joints(&self) -> &Joints {
         &self.0.joints
     }
 
-    /// Ends all children, and waits for that. None is started from now on.
+    /// Ends all children, and waits for that. From now on none is started.
     pub async fn stop(&self) {
         self.0.closing.send_replace(true);
         let mut living = self.0.living.subscribe();
-        // Each of the three steps of an end takes at most so long.
+        // The limit for the three steps of ending a process.
         let ended = tokio::time::timeout(GRACE * 3 + GRACE / 2, living.wait_for(|living| *living == 0));
         if ended.await.is_err() {
             tracing::warn!(children = self.living(), "some programs do not end");
@@ -157,10 +157,10 @@ impl Programs {
         }
     }
 
-    /// Where tasks of children run.
+    /// Returns the runtime for tasks of child processes.
     ///
     /// # Errors
-    /// There can be no thread.
+    /// The thread cannot be started.
     pub(super) fn home(&self) -> Result<Handle, Denied> {
         let mut home = locked(&self.0.home);
         if let Some(home) = &*home {
@@ -176,7 +176,7 @@ impl Programs {
         Ok(home.insert(started).handle.clone())
     }
 
-    /// Starts a program for `key`; `listener` is told what it says.
+    /// Starts a program for `key`; `listener` gets its messages.
     ///
     /// # Errors
     /// There are too many, it failed too often, or it cannot be started.
@@ -193,7 +193,7 @@ impl Programs {
         self.home()?.spawn(async move {
             match Process::start(&spec, &place.of.reaper) {
                 Ok((process, streams)) => {
-                    // Who asked may have left: then there is no listener either, and the child ends at once.
+                    // The caller may have left: then there is no listener either, and the child ends at once.
                     drop(told.send(Ok(())));
                     run(process, streams, spec, ends, listener, place).await;
                 }
@@ -217,7 +217,7 @@ impl Programs {
         }
     }
 
-    /// Starts a program for a session of the principal whose session in the recording is `of`.
+    /// Starts a program for an MCP session; `of` is its principal's session in the recording.
     ///
     /// # Errors
     /// It cannot be started, or not now.
@@ -262,14 +262,14 @@ impl Home {
         let handle = runtime.handle().clone();
         let (open, mut closed) = watch::channel(());
         let thread = std::thread::Builder::new().name("programs".to_owned()).spawn(move || {
-            // What is still there when this returns goes with the runtime, and is killed.
+            // Remaining tasks are dropped with the runtime, which kills their children.
             runtime.block_on(async { while closed.changed().await.is_ok() {} });
         })?;
         Ok(Self { handle, open, thread })
     }
 }
 
-/// The place of one child among all; free again when this is dropped.
+/// A reserved slot for one child process; released on drop.
 pub struct Place {
     of: Arc<Inner>,
     key: Key,
@@ -277,14 +277,14 @@ pub struct Place {
 }
 
 impl Place {
-    /// Resolves when all children are to end.
+    /// Resolves when all children have to end.
     pub async fn closes(&mut self) {
         if self.closing.wait_for(|closing| *closing).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 
-    /// The child failed after so long a life.
+    /// Notes that the child failed after living for `lived`.
     pub fn failed(&mut self, lived: Duration) {
         if let Some(book) = locked(&self.of.books).get_mut(&self.key) {
             book.restraint.failed(Instant::now(), lived);

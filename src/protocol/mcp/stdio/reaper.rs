@@ -1,11 +1,12 @@
-//! What ends programs whose gateway was killed: a process of its own, which knows their groups.
+//! Ends programs whose gateway was killed: a separate process that knows their process groups.
 //!
-//! A killed gateway can do nothing any more, and a program that does not mind that its input closes would stay for ever. The reaper is the
-//! gateway's own program, started once more; it reads from a pipe which groups there are. The pipe closes when the gateway is gone, however
-//! that came, and then the reaper kills the groups that do not end by themselves.
+//! A killed gateway cannot clean up, and a program that ignores the end of its input would remain forever.
+//! The reaper is the gateway's own program, started once more; it reads the groups from a pipe. The pipe
+//! closes when the gateway is gone, for whatever reason, and then the reaper kills the groups that do not end
+//! by themselves.
 //!
-//! Nobody waits for it: the gateway's end of the pipe does not block, and a reaper that does not read what it is told is killed, and another
-//! one is told all of it.
+//! The gateway never waits for it: its end of the pipe is non-blocking, and a reaper that does not read is
+//! killed and replaced by one that is sent all groups.
 
 use std::collections::BTreeSet;
 use std::io::BufRead;
@@ -31,14 +32,14 @@ use nix::sys::signal::Signal;
 use nix::sys::signal::killpg;
 use nix::unistd::Pid;
 
-/// The only argument with which the gateway's own program is a reaper.
+/// The only argument of the gateway's program when it runs as a reaper.
 pub const WORD: &str = "reap-programs";
 /// How long programs have to end by themselves when their gateway is gone.
 const GRACE: Duration = Duration::from_millis(500);
-/// How often it is looked whether they have.
+/// How often to check whether they have.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The reaper of one gateway. There is no process before there is a program.
+/// The reaper of one gateway. Its process is started with the first program.
 #[derive(Debug, Default)]
 pub struct Reaper(Mutex<State>);
 
@@ -50,7 +51,7 @@ struct State {
     groups: BTreeSet<i32>,
 }
 
-/// A group that the reaper knows; dropped, it is forgotten.
+/// A group that the reaper knows; forgotten on drop.
 #[derive(Debug)]
 pub struct Watched {
     by: Arc<Reaper>,
@@ -58,7 +59,7 @@ pub struct Watched {
 }
 
 impl Reaper {
-    /// Tells it of a group.
+    /// Tells the reaper of a group.
     pub fn watch(self: &Arc<Self>, group: Pid) -> Watched {
         self.change(|state| {
             state.groups.insert(group.as_raw());
@@ -82,8 +83,8 @@ impl Drop for Watched {
 }
 
 impl State {
-    /// Writes one line. Where nobody reads it, because none was started yet, or somebody killed or stopped it, a new one is told of all
-    /// groups.
+    /// Writes one line. If nobody reads it, because no reaper is running or it was killed or stopped, starts
+    /// one that is sent all groups.
     fn tell(&mut self, line: &str) {
         self.killed.retain_mut(|killed| matches!(killed.try_wait(), Ok(None)));
         let pipe = self.process.as_mut().and_then(|process| process.stdin.as_mut());
@@ -101,7 +102,7 @@ impl State {
     }
 
     fn start(&mut self) -> std::io::Result<()> {
-        // The tests of this library are no program that could be started as a reaper.
+        // The test executable of this library cannot run as a reaper.
         if cfg!(test) {
             return Ok(());
         }
@@ -109,7 +110,8 @@ impl State {
         self.start_as(command.arg0("hoopctl").arg(WORD))
     }
 
-    /// Starts a reaper that knows all groups: they fit into a pipe that nobody has read from yet, as there are 512 programs at most.
+    /// Starts a reaper and sends it all groups: they fit into an empty pipe, as there are 512 programs at
+    /// most.
     fn start_as(&mut self, command: &mut Command) -> std::io::Result<()> {
         let mut process = command
             .env_clear()
@@ -117,7 +119,7 @@ impl State {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // What ends the gateway from a terminal does not end it.
+            // Signals from a terminal that end the gateway do not reach it.
             .process_group(0)
             .spawn()?;
         let all: Vec<String> = self.groups.iter().map(|group| format!("+{group}\n")).collect();
@@ -132,29 +134,31 @@ impl State {
         told
     }
 
-    /// Kills a reaper. Before its pipe closes, or it would take the gateway for gone and kill programs that live.
+    /// Kills a reaper, before its pipe closes: otherwise it would take the gateway for gone and kill running
+    /// programs.
     fn put_down(&mut self, mut dead: Child) {
         drop(dead.kill());
-        // It ends in a moment, and whoever told it something has no moment. Nor is there always a thread to be had that could wait.
+        // It ends soon, but the caller cannot wait for that, and a thread that could is not always available.
         self.killed.push(dead);
     }
 }
 
-/// From now on a write that finds no room fails at once. This end only: the reaper's own waits for what it reads.
+/// Makes writes to this end of the pipe fail at once if it is full. The reaper's end still blocks.
 fn not_blocking(pipe: &impl AsFd) -> std::io::Result<()> {
     let flags = OFlag::from_bits_retain(fcntl(pipe, FcntlArg::F_GETFL)?);
     fcntl(pipe, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
     Ok(())
 }
 
-/// The program that runs here, though its file may have been replaced meanwhile.
+/// Returns the running program, even if its file was replaced meanwhile.
 fn own_program() -> std::io::Result<PathBuf> {
     if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
 }
 
-/// The reaper itself: reads which groups there are until its input closes, then ends those that are left.
+/// Runs the reaper: reads groups until its input closes, then ends the remaining ones.
 pub fn run(input: impl BufRead) {
-    // Whatever ends the gateway must not end this before. Where it cannot be kept off, it ends earlier, and a new one is started.
+    // Signals that end the gateway must not end the reaper first. If they cannot be blocked, it ends early,
+    // and a new one is started.
     let _ended_by_signals = SigSet::all().thread_block();
     let mut groups = BTreeSet::new();
     for line in input.lines().map_while(Result::ok) {
@@ -171,7 +175,7 @@ pub fn run(input: impl BufRead) {
         std::thread::sleep(LOOK);
     }
     for group in groups {
-        // Nobody is left who could be told that it cannot be killed.
+        // Nobody is left to report a failure to.
         let _gone = killpg(group, Signal::SIGKILL);
     }
 }
@@ -186,7 +190,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_a_reaper_that_does_not_read() {
-        // It stands still, as one that was stopped does.
+        // It does not read, like a stopped reaper.
         let mut state = State::default();
         state.start_as(Command::new("sleep").arg("60")).unwrap();
         let id = Pid::from_raw(state.process.as_ref().unwrap().id().try_into().unwrap());
@@ -202,7 +206,7 @@ mod tests {
         });
         let told = ended.recv_timeout(Duration::from_secs(20));
         if told.is_err() {
-            // Whoever waits for it goes on now, and so ends with the test.
+            // If the writer blocked, this ends it with the test.
             killpg(id, Signal::SIGKILL).unwrap();
         }
         told.unwrap();
@@ -221,7 +225,7 @@ mod tests {
             assert!(state.killed.is_empty());
         };
         is_taken_leave_of(&mut reaper.0.lock().unwrap(), id);
-        // The same where it is told of all groups at once.
+        // The same if it is sent all groups at once.
         let mut state = State { groups: (1..=20_000).collect(), ..State::default() };
         let error = state.start_as(Command::new("sleep").arg("60")).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
@@ -233,7 +237,7 @@ mod tests {
     #[test]
     fn groups_that_are_left_when_the_input_closes_are_killed_and_no_others() {
         let (mut left, mut forgotten, mut stranger) = (sleeper(), sleeper(), sleeper());
-        // Numbers that mean more than one group to the system, or this very one, are no groups of programs.
+        // Numbers that mean several groups to the system, or the own group, are ignored.
         let lines = format!(
             "+{}\n+{}\n-{}\n+0\n+1\n+-{}\nnoise\n\n+",
             left.id(),

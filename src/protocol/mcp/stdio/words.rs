@@ -1,4 +1,4 @@
-//! The last words of a program that ended badly: the end of what it said to its operator, for the log and the recording.
+//! The end of a failed program's log, for the gateway's log and the recording.
 
 use std::collections::VecDeque;
 use std::process::ExitStatus;
@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-/// How many bytes of them are kept.
+/// How many bytes of it are kept.
 const MOST: usize = 4 << 10;
 
-/// What is kept of a program's log. Cheap to clone.
+/// The kept part of a program's log. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Words(Arc<Mutex<Kept>>);
 
@@ -20,7 +20,7 @@ pub struct Words(Arc<Mutex<Kept>>);
 struct Kept {
     lines: VecDeque<String>,
     bytes: usize,
-    /// Lines that are not among them: older ones, and those that are withheld.
+    /// The number of lines that are not kept, except for withheld ones.
     left_out: u64,
     withheld: u64,
 }
@@ -28,27 +28,27 @@ struct Kept {
 /// How a program failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failed {
-    /// How it ended, where that is known.
+    /// Its exit status, if known.
     pub status: String,
     /// How long it lived.
     pub lived: Duration,
     /// The last lines of its log.
     pub said: String,
-    /// How many lines before, or between, are left out, without those that are withheld.
+    /// How many lines before or between them are left out, except for withheld ones.
     pub left_out: u64,
-    /// How many lines are withheld: what is masked may be in them.
+    /// How many lines are withheld, because they may contain masked values.
     pub withheld: u64,
 }
 
 impl Words {
-    /// Takes a line, cleared of secrets; `None`: it is withheld.
+    /// Adds a line, with secrets removed; `None` counts a withheld one.
     pub fn add(&self, line: Option<&str>) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(line) = line else {
             kept.withheld += 1;
             return;
         };
-        // The end of a line that is longer than all the room may be what tells why.
+        // The end of a very long line may state the cause.
         let from = line.ceil_char_boundary(line.len().saturating_sub(MOST));
         let line = line.get(from..).unwrap_or_default();
         kept.bytes += line.len() + 1;
@@ -60,7 +60,7 @@ impl Words {
         }
     }
 
-    /// What there is of them.
+    /// Returns the failure with the kept lines.
     pub fn failed(&self, status: Option<ExitStatus>, lived: Duration) -> Failed {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lines: Vec<&str> = kept.lines.iter().map(String::as_str).collect();
@@ -75,8 +75,8 @@ impl Words {
 }
 
 impl Failed {
-    /// The data of its marker in a recording. What a program that is `shared` said may be about anybody who uses it, so that no recording of
-    /// one of them has it.
+    /// Writes the data of its marker in a recording. The log of a `shared` program may be about any of its
+    /// users, so it is not in the recording of a single one.
     pub fn marker(&self, shared: bool) -> String {
         let Self { status, lived, said, left_out, withheld } = self;
         let status = if status.is_empty() { String::new() } else { format!(" ({status})") };

@@ -1,4 +1,5 @@
-//! What becomes of a task: it waits, runs, and is over. Each step is taken once, under one lock, so that what was taken back is not sent.
+//! The stages of a task: pending, running, over. Each transition happens once, under one lock, so that a
+//! cancelled task is not sent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,17 +20,17 @@ use crate::protocol::mcp::task::Task;
 use crate::protocol::mcp::task::Tasks;
 use crate::protocol::mcp::turn::MOST as MOST_BYTES;
 
-/// How much of what a target tells of its progress is kept, in bytes.
+/// How much of a target's progress message is kept, in bytes.
 const MOST_TOLD: usize = 1024;
-/// JSON-RPC's code for what went wrong inside.
+/// JSON-RPC's code for an internal error.
 const INTERNAL: i32 = -32603;
 
-/// Where a task is.
+/// The stage of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// People have not decided.
+    /// It is pending.
     Waits,
-    /// It is at the target.
+    /// It was sent to the target.
     Runs,
     /// It is over.
     Over(End),
@@ -38,29 +39,29 @@ pub(super) enum Stage {
 /// How a task ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum End {
-    /// With this result of the target, as JSON: masked, as its client gets it.
+    /// With this result of the target, as JSON, masked as its client gets it.
     Completed(Bytes),
     /// With this error, as JSON.
     Failed(Bytes),
-    /// Its client took it back.
+    /// Its client cancelled it.
     Cancelled,
-    /// The target made it a task of its own, of this id.
+    /// The target turned it into a task of its own, with this id.
     Handed(Box<str>),
 }
 
-/// What is known of a task by now.
+/// The current state of a task.
 #[derive(Debug)]
 pub(super) struct Life {
     pub stage: Stage,
-    /// For the person or model behind the client; empty for nothing.
+    /// A text for the person or model behind the client, or empty.
     pub said: String,
-    /// When something changed, in milliseconds since 1970.
+    /// When it last changed, in milliseconds since 1970.
     pub updated_ms: i64,
-    /// How long it is there, from its beginning.
+    /// Its lifetime, from its beginning.
     pub ttl: Duration,
-    /// When it is forgotten; `None`: it is not over.
+    /// When it is removed; `None` if it is not over.
     pub until: Option<Instant>,
-    /// Its client has heard how it ended.
+    /// Whether its client has received the result.
     pub heard: bool,
 }
 
@@ -75,7 +76,7 @@ impl Life {
         self.updated_ms = now_ms();
     }
 
-    /// It is over, unless it was before; says whether it was not.
+    /// Ends the task; returns false if it was over before.
     pub(super) fn end(&mut self, began: Instant, end: End) -> bool {
         if matches!(self.stage, Stage::Over(_)) {
             return false;
@@ -96,7 +97,7 @@ impl Life {
     }
 }
 
-/// The work of a task. Dropped before the end, it has come to nothing.
+/// The running work of a task. Dropping it before the end makes the task fail.
 #[derive(Debug)]
 pub struct Work {
     all: Tasks,
@@ -108,12 +109,12 @@ impl Work {
         Self { all, task }
     }
 
-    /// The task.
+    /// Returns the task.
     pub fn task(&self) -> &Arc<Task> {
         &self.task
     }
 
-    /// It is sent now. False: its client has taken it back.
+    /// Notes that the call is about to be sent. Returns false if its client has cancelled it.
     pub fn begins(&self) -> bool {
         let mut life = self.task.life();
         let waits = matches!(life.stage, Stage::Waits);
@@ -124,7 +125,7 @@ impl Work {
         waits
     }
 
-    /// A message that came before the answer: its progress, if that is what it tells.
+    /// Takes a message that came before the answer, and keeps the text of a progress notification.
     pub fn tells(&self, body: &Bytes) {
         let Ok(message) = Message::scan(body.clone(), Limits::new(MOST_BYTES)) else { return };
         if message.method().as_deref() != Some("notifications/progress") {
@@ -137,7 +138,7 @@ impl Work {
         }
     }
 
-    /// The answer to the call, as its client is to have it.
+    /// Ends the task with the answer to the call, as its client gets it.
     pub fn ends(&self, body: &Bytes) {
         let end = end_of(body);
         let bytes = match &end {
@@ -154,7 +155,7 @@ impl Work {
         self.task.life().end(self.task.began, end);
     }
 
-    /// Resolves when its client does not want it any more.
+    /// Resolves when its client has cancelled it.
     pub async fn cancelled(&self) {
         let mut cancelled = self.task.cancelled.subscribe();
         if cancelled.wait_for(|cancelled| *cancelled).await.is_err() {
@@ -174,20 +175,20 @@ impl Drop for Work {
     }
 }
 
-/// What an answer makes of a task.
+/// Returns how an answer ends a task.
 fn end_of(body: &Bytes) -> End {
     let unread = || failed("This was done, but the target's answer cannot be read.");
     let Ok(message) = Message::scan(body.clone(), Limits::new(MOST_BYTES)) else { return unread() };
     let text =
         |field| message.outcome(field).and_then(|value| value.text().map(std::borrow::Cow::into_owned));
-    // What stood around it would be kept with it, and not be counted.
+    // A copy, since the surrounding message would otherwise be kept with it and not be counted.
     let kept = |raw: Option<&[u8]>| raw.map(Bytes::copy_from_slice);
     match message.kind() {
         Kind::Error => kept(message.error().map(|error| error.raw)).map_or_else(unread, End::Failed),
         Kind::Response => match (text(ResultField::Type).as_deref(), text(ResultField::TaskId)) {
             (Some("task"), Some(theirs)) => End::Handed(theirs.into()),
             (Some("task"), None) => unread(),
-            // The answers to it would make another call, which nobody has approved.
+            // The answers to it would make a different call, which is not approved.
             (Some("input_required"), _) => failed(
                 "The target needs to ask something before it does this, which does not go together with an approval as a task. It has not been done.",
             ),

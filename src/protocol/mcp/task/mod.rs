@@ -1,8 +1,9 @@
-//! Tasks of the gateway's own: calls that wait for people, for clients that know tasks (the extension `io.modelcontextprotocol/tasks`).
+//! The gateway's own tasks: pending calls of clients that support tasks (the extension
+//! `io.modelcontextprotocol/tasks`).
 //!
-//! Such a client has its answer at once, a task, and asks after it whenever it wants; whether it is connected meanwhile does not matter. What
-//! the call stands on does: the session and the token that it came with. Each task is its principal's, on the connection that it was called
-//! on; after a restart there are none.
+//! Such a client gets a task as the answer at once and polls it at any time; it need not stay connected. The
+//! session and token of the call must stay valid, however. Each task belongs to its principal on the
+//! connection of the call; after a restart there are none.
 
 mod life;
 mod offer;
@@ -36,40 +37,41 @@ pub use offer::offered;
 pub const MOST_OF_ONE: usize = 64;
 /// How many tasks there may be.
 const MOST: usize = 4096;
-/// How many bytes the results of one principal's tasks may have.
+/// The limit for the results of one principal's tasks, in bytes.
 const SHARE: usize = 32 << 20;
-/// How many bytes all results may have.
+/// The limit for all results, in bytes.
 const ROOM: usize = 128 << 20;
 /// How long a result is kept.
 const KEPT: Duration = Duration::from_mins(10);
-/// How long a task is remembered that is one of the target's own now.
+/// How long a task is remembered that has become one of the target's own.
 const HANDED: Duration = Duration::from_hours(24);
 
 /// All tasks, shared by all threads. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Tasks(Arc<Mutex<HashMap<Box<str>, Arc<Task>>>>);
 
-/// What a task is about.
+/// The call of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
-    /// The policies that want people's word on it: under others it needs another word.
+    /// The policies that ask for approval: under others it needs another approval.
     pub rules: Box<str>,
-    /// SHA-256 of all that is sent, in hexadecimal digits.
+    /// SHA-256 of the message that is sent, in hexadecimal digits.
     pub digest: Box<str>,
-    /// The tool that is called.
+    /// The tool of the call.
     pub tool: Box<str>,
-    /// How its result is masked: by which masks ([`crate::pipeline::snapshot::Governed::mask_tag`]), and whether binary content passes.
+    /// How its result is masked: the fingerprint of the masks
+    /// ([`crate::pipeline::snapshot::Governed::mask_tag`]), and whether binary content passes.
     pub mask_tag: Box<str>,
 }
 
 /// One task.
 #[derive(Debug)]
 pub struct Task {
-    /// Its id: random, so that it says nothing and cannot be guessed.
+    /// Its id, which is random and cannot be guessed.
     pub id: Box<str>,
-    /// What it is about.
+    /// Its call.
     pub call: Call,
     began: Instant,
     began_ms: i64,
@@ -77,12 +79,12 @@ pub struct Task {
     life: Mutex<Life>,
 }
 
-/// A task for a call.
+/// The task for a call.
 #[derive(Debug)]
 pub enum Opened {
-    /// A new one, and who holds it does the work.
+    /// A new task; the holder of the work runs it.
     New(Work),
-    /// The one that the same call began before, whose end nobody has asked after yet.
+    /// The task that the same call began before, whose result its client has not received.
     Known(Arc<Task>),
 }
 
@@ -91,10 +93,10 @@ impl Tasks {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A task for this call.
+    /// Returns the task for this call.
     ///
     /// # Errors
-    /// Its principal has as many as it may have, or there is no room.
+    /// Its principal has the maximum number of tasks, or there is no room.
     pub fn open(&self, call: Call) -> Result<Opened, Denied> {
         let mut all = self.locked();
         all.retain(|_, task| !task.is_past());
@@ -106,7 +108,7 @@ impl Tasks {
             own >= MOST_OF_ONE || all.len() >= MOST
         };
         if full(&all) {
-            // What its client has had goes before its time, where others need the room.
+            // Tasks whose results were received are removed early if others need the room.
             all.retain(|_, task| !task.was_had());
         }
         if full(&all) {
@@ -130,13 +132,13 @@ impl Tasks {
         Ok(Opened::New(Work::new(self.clone(), task)))
     }
 
-    /// The task of that id, if it is this principal's.
+    /// Returns the task with that id, if it belongs to this principal.
     pub fn of(&self, owner: &Owner, id: &str) -> Option<Arc<Task>> {
         let task = self.locked().get(id).cloned()?;
         (task.call.owner == *owner && !task.is_past()).then_some(task)
     }
 
-    /// Whether a result of so many bytes can be kept for this task.
+    /// Returns whether a result of `bytes` bytes can be kept for this task.
     fn has_room(&self, task: &Task, bytes: usize) -> bool {
         let all = self.locked();
         let sum = |of: &dyn Fn(&Task) -> bool| -> usize {
@@ -151,7 +153,7 @@ impl Task {
         self.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// It waits for people: says for whom, and until when.
+    /// Notes that it is pending: sets its text, and extends its lifetime.
     pub fn waits(&self, waiting: &Waiting) {
         let text = format!("waiting for approval {} by {}", waiting.approval, waiting.from.join(", "));
         let left = u64::try_from(waiting.until_ms.saturating_sub(self.began_ms)).unwrap_or(0);
@@ -162,8 +164,8 @@ impl Task {
         }
     }
 
-    /// Its client does not want it any more. One that waits is over at once, and its approval withdrawn; one that runs is told to the
-    /// target, where that hears it, and ends as it ends.
+    /// Cancels it for its client. A pending task ends at once, and its approval is withdrawn; for a running
+    /// one the target is notified, if possible, and it ends as usual.
     pub fn cancel(&self) {
         let mut life = self.life();
         if matches!(life.stage, Stage::Waits) {
@@ -173,7 +175,7 @@ impl Task {
         self.cancelled.send_replace(true);
     }
 
-    /// The target's own task that it has become.
+    /// Returns the id of the target's own task that it has become.
     pub fn theirs(&self) -> Option<Box<str>> {
         match &self.life().stage {
             Stage::Over(End::Handed(theirs)) => Some(theirs.clone()),
@@ -181,13 +183,14 @@ impl Task {
         }
     }
 
-    /// Its client has heard how it ended, if it has ended.
+    /// Notes that its client has received the result, if there is one.
     pub fn heard(&self) {
         let mut life = self.life();
         life.heard |= matches!(life.stage, Stage::Over(_));
     }
 
-    /// Whether the same call again is answered by this one: its end, if it has one, is news, and not of its client's making.
+    /// Returns whether the same call again is answered by this task: its result is not received yet, and it
+    /// was not cancelled.
     fn is_wanted_by(&self, call: &Call) -> bool {
         let life = self.life();
         let over = matches!(life.stage, Stage::Over(End::Cancelled | End::Handed(_)));
@@ -195,7 +198,7 @@ impl Task {
         same && self.call.rules == call.rules && !life.heard && !over
     }
 
-    /// Whether people have approved it: it is at the target, or has come to a result there.
+    /// Returns whether it is approved: it was sent to the target, or has a result.
     fn is_approved(&self) -> bool {
         matches!(self.life().stage, Stage::Runs | Stage::Over(End::Completed(_) | End::Handed(_)))
     }

@@ -1,10 +1,12 @@
-//! That the gateway has tasks, said to clients that ask what there is: also where the target has none.
+//! Announces the gateway's tasks to clients that ask for a server's capabilities, even if the target has no
+//! tasks.
 
 use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
 use crate::protocol::mcp::command::TASKS;
 
-/// A server's capabilities with tasks among their extensions, as JSON. `None`: they are there already, or it cannot be read.
+/// Adds tasks to the extensions in a server's capabilities, as JSON. `None` if they are there already, or it
+/// cannot be read.
 pub fn offered(capabilities: &[u8]) -> Option<String> {
     let Ok(Json::Object(mut members)) = Json::parse(capabilities, DEPTH) else { return None };
     let tasks = (Box::from(TASKS), Json::Object(Vec::new()));

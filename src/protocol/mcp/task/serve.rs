@@ -1,4 +1,4 @@
-//! Requests about tasks of the gateway's own, and the call that begins one.
+//! Requests about the gateway's own tasks, and the calls that begin them.
 
 use std::sync::Arc;
 
@@ -57,7 +57,8 @@ use crate::protocol::mcp::task::wire;
 use crate::protocol::mcp::upstream;
 use crate::protocol::web::body::ReplyBody;
 
-/// Whether a call that is to be approved becomes a task: its client knows tasks, and people are to be waited for.
+/// Returns whether a call that needs approval becomes a task: its client supports tasks, and there is no
+/// grant yet.
 pub fn becomes_task(exchange: &Exchange, held: &Held, message: &Message) -> bool {
     held.turn.era == Era::Modern
         && held.judged.command.method() == CALL
@@ -65,7 +66,8 @@ pub fn becomes_task(exchange: &Exchange, held: &Held, message: &Message) -> bool
         && exchange.waits(&held.judged)
 }
 
-/// Begins a task for a call that is to be approved, and answers by it. `message` is what is sent, settled.
+/// Begins a task for a call that needs approval, and answers with it. `message` is the normalized message
+/// that will be sent.
 pub async fn begin(exchange: Exchange, mut held: Held, message: &Message) -> Response<ReplyBody> {
     let (told, hears) = oneshot::channel();
     upstream::settle(&mut held.request);
@@ -101,7 +103,7 @@ pub async fn begin(exchange: Exchange, mut held: Held, message: &Message) -> Res
     held.asked = Asked::Task;
     let task = Arc::clone(work.task());
     tokio::task::spawn_local(hold::wait(exchange, held, bound, None, Sink::Task(work)));
-    // It is not heard where the call passed or was refused at once: then its task says so.
+    // Fails if the call was admitted or refused at once: the task then has its result.
     if let Ok(waiting) = hears.await {
         task.waits(&waiting);
     }
@@ -116,7 +118,7 @@ pub async fn begin(exchange: Exchange, mut held: Held, message: &Message) -> Res
     }
 }
 
-/// The gateway's own task that a request names, if it is the caller's.
+/// Returns the gateway's own task that a request names, if it belongs to the caller.
 pub fn named(door: &Door<'_>, owner: &Owner, message: &Message) -> Option<Arc<Task>> {
     if !message.method()?.starts_with("tasks/") {
         return None;
@@ -124,11 +126,11 @@ pub fn named(door: &Door<'_>, owner: &Owner, message: &Message) -> Option<Arc<Ta
     door.shared.tasks.of(owner, &message.param(Param::TaskId)?.text()?)
 }
 
-/// Answers a request about a task. Nothing of it goes to the target, so only a policy that denies it stops it: whose task it is decided
-/// before.
+/// Answers a request about a task. Nothing of it is sent to the target, so only a policy that denies it stops
+/// it: the owner was checked before.
 ///
 /// # Errors
-/// Its client has not said that it knows tasks, or there is no such request.
+/// Its client has not declared support for tasks, or there is no such request.
 pub async fn answer(door: Door<'_>, message: &Message, task: &Task) -> Result<Response<ReplyBody>, Refused> {
     let method = message.method().unwrap_or_default();
     let known = matches!(&*method, "tasks/get" | "tasks/update" | "tasks/cancel");
@@ -158,7 +160,7 @@ pub async fn answer(door: Door<'_>, message: &Message, task: &Task) -> Result<Re
             task.cancel();
             Ok(wire::acknowledged(&id))
         }
-        // It has asked nothing, so there is nothing in it that it waits for.
+        // The task has asked for no input, so the request contains nothing for it.
         _ => Ok(wire::acknowledged(&id)),
     };
     let answered = match body {
@@ -174,12 +176,12 @@ pub async fn answer(door: Door<'_>, message: &Message, task: &Task) -> Result<Re
     Ok(answered.unwrap_or_else(|denied| refused(&denied)))
 }
 
-/// The command of a request about a task. It changes nothing at the target, so it reads.
+/// Returns the command for a request about a task. It changes nothing at the target, so it is a read.
 fn about(method: &str, task: &Task) -> Command {
     McpCommand { tool: Some(task.call.tool.clone()), ..McpCommand::new(method) }.into_command(Class::Read)
 }
 
-/// What is masked otherwise by now than when it came.
+/// Masks a result again if the masks have changed since it was received.
 fn masked(
     shared: &crate::protocol::mcp::shared::McpShared,
     guard: &mut ReplyGuard,
@@ -203,12 +205,12 @@ fn masked(
     }
 }
 
-/// What a result is masked by.
+/// Returns a fingerprint of how results are masked.
 fn mask_tag(governed: &Governed) -> Box<str> {
     format!("{} {}", governed.mask_tag, governed.connection.mcp.binary.as_str()).into()
 }
 
-/// Records what the gateway itself answers, and gives it.
+/// Records the gateway's own answer, and returns the response.
 fn finish(mut guard: ReplyGuard, body: Bytes) -> Result<Response<ReplyBody>, Denied> {
     let data = of_gateway(guard.fresh_capture(), &body, Some(guard.elapsed_us()));
     guard.count(body.len() as u64, 0);
@@ -216,10 +218,11 @@ fn finish(mut guard: ReplyGuard, body: Bytes) -> Result<Response<ReplyBody>, Den
     Ok(json(StatusCode::OK, body))
 }
 
-/// A request about a task that the target has made its own: with the target's id, in the body and in the header that repeats it.
+/// Rewrites a request about a task that has become one of the target's own: with the target's id, in the body
+/// and in the header that repeats it.
 ///
 /// # Errors
-/// It could not be taken apart.
+/// The message could not be split.
 pub fn passed_on(message: &Message, head: &Parts, theirs: &str) -> Result<(Message, Parts), Fault> {
     let fault =
         || Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the message could not be taken apart");
@@ -235,7 +238,7 @@ pub fn passed_on(message: &Message, head: &Parts, theirs: &str) -> Result<(Messa
     Ok((message, head))
 }
 
-/// A name as a header has it.
+/// Encodes a name for a header.
 fn header(name: &str) -> Option<HeaderValue> {
     let plain = name.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) && !name.starts_with("=?");
     let written =

@@ -1,4 +1,4 @@
-//! Whose tasks are whose, how many there may be, and the order of their steps.
+//! Tests of the owners, limits and stages of tasks.
 
 use super::*;
 use crate::domain::ApprovalId;
@@ -89,7 +89,7 @@ async fn what_was_taken_back_is_not_sent() {
     assert!(!work.begins());
     work.ends(&answer(r#""result":{}"#));
     assert_eq!(status(&task), "cancelled");
-    // What runs goes on to its own end, whatever that is.
+    // A running task ends as usual, whatever the result.
     let work = new(&all, "ann", "a");
     let task = Arc::clone(work.task());
     assert!(work.begins());
@@ -99,7 +99,7 @@ async fn what_was_taken_back_is_not_sent() {
     work.ends(&answer(r#""error":{"code":1,"message":"no"}"#));
     assert_eq!(status(&task), "failed");
     assert_eq!(told(&task).member("error").unwrap().to_string(), r#"{"code":1,"message":"no"}"#);
-    // And where it was cut off for that, it is cancelled; where it was lost, it failed.
+    // If it was cut off for that, it is cancelled; if its work was lost, it has failed.
     for (cancel, end) in [(true, "cancelled"), (false, "failed")] {
         let work = new(&all, "ann", end);
         let task = Arc::clone(work.task());

@@ -1,5 +1,5 @@
-//! What clients read of a task. (The extension `io.modelcontextprotocol/tasks` of MCP 2026-07-28: `CreateTaskResult`, `GetTaskResult` and
-//! the empty acknowledgement.)
+//! The messages about a task for its client. (The extension `io.modelcontextprotocol/tasks` of MCP
+//! 2026-07-28: `CreateTaskResult`, `GetTaskResult` and the empty acknowledgement.)
 
 use bytes::Bytes;
 
@@ -8,17 +8,17 @@ use crate::protocol::mcp::task::Task;
 use crate::protocol::mcp::task::life::End;
 use crate::protocol::mcp::task::life::Stage;
 
-/// How often a client should ask, in milliseconds: people take their time.
+/// How often a client should poll, in milliseconds: decisions take time.
 const POLL_MS: u32 = 2000;
 
-/// The answer to the call that began the task.
+/// Writes the answer to the call that began the task.
 pub(super) fn created(task: &Task, id: &[u8]) -> Bytes {
     result(id, "task", |result| {
         facts(task, result);
     })
 }
 
-/// The answer to `tasks/get`.
+/// Writes the answer to `tasks/get`.
 pub(super) fn told(task: &Task, id: &[u8]) -> Bytes {
     result(id, "complete", |result| match facts(task, result) {
         Some(End::Completed(json)) => result.raw("result").push_str(&String::from_utf8_lossy(&json)),
@@ -27,7 +27,7 @@ pub(super) fn told(task: &Task, id: &[u8]) -> Bytes {
     })
 }
 
-/// The answer to `tasks/update` and `tasks/cancel`.
+/// Writes the answer to `tasks/update` and `tasks/cancel`.
 pub(super) fn acknowledged(id: &[u8]) -> Bytes {
     result(id, "complete", |_| {})
 }
@@ -68,7 +68,7 @@ fn facts(task: &Task, result: &mut Object<'_>) -> Option<End> {
     }
 }
 
-/// A time as ISO 8601 writes it.
+/// Formats a time as ISO 8601.
 fn time(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).unwrap_or_default().to_string()
 }

@@ -1,4 +1,4 @@
-//! Members that were found, each with its place and shape.
+//! The known members of a message, each with its place and shape.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::domain::json::cursor::unescape;
 use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::codec::envelope::refusal::Wanted;
 
-/// Where a value stands and what it is.
+/// The place and shape of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::protocol::mcp::codec) struct Place {
     pub(in crate::protocol::mcp::codec) span: Span,
@@ -24,16 +24,17 @@ impl Place {
 /// One value of a message, as it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Value<'a> {
-    /// Its bytes: one strict JSON value without white space around it.
+    /// Its bytes: one strict JSON value without surrounding white space.
     pub raw: &'a [u8],
-    /// Where they stand in the body of the message.
+    /// Its place in the body of the message.
     pub span: Span,
-    /// What it is.
+    /// Its shape.
     pub shape: Shape,
 }
 
 impl<'a> Value<'a> {
-    /// What a string says, unescaped, copied only where it holds an escape. `None`: it is no string.
+    /// Returns the unescaped text of a string, copied only if it contains an escape; `None` if it is not a
+    /// string.
     pub fn text(&self) -> Option<Cow<'a, str>> {
         if self.shape != Shape::String {
             return None;
@@ -44,7 +45,8 @@ impl<'a> Value<'a> {
         Some(if escaped { Cow::Owned(unescape(inner)) } else { Cow::Borrowed(inner) })
     }
 
-    /// What it says as an id. `None`: it is neither a string nor a whole number that every reader reads alike.
+    /// Returns the value as an id; `None` if it is neither a string nor a whole number that every reader
+    /// parses alike.
     pub fn id(&self) -> Option<Id<'a>> {
         match self.shape {
             Shape::Number => Id::number(std::str::from_utf8(self.raw).ok()?),
@@ -52,7 +54,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A number that is written as a whole one and fits.
+    /// Returns a whole number; `None` if it is not written as one or does not fit.
     pub fn integer(&self) -> Option<i64> {
         match self.shape {
             Shape::Number => std::str::from_utf8(self.raw).ok()?.parse().ok(),
@@ -60,7 +62,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// `true` or `false`. `None`: it is neither.
+    /// Returns a boolean; `None` for any other shape.
     pub const fn boolean(&self) -> Option<bool> {
         match self.shape {
             Shape::True => Some(true),
@@ -75,7 +77,7 @@ impl<'a> Value<'a> {
             Wanted::Array => self.shape == Shape::Array,
             Wanted::Object => self.shape == Shape::Object,
             Wanted::Integer => self.integer().is_some(),
-            // What a string says does not matter.
+            // The content of the string does not matter.
             Wanted::Id => self.shape == Shape::String || self.id().is_some(),
         }
     }

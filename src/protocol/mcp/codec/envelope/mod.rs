@@ -1,10 +1,12 @@
-//! One JSON-RPC 2.0 message: what it is, and where its parts stand. (JSON-RPC 2.0; MCP 2026-07-28, basic, "Messages".)
+//! One JSON-RPC 2.0 message: its kind, and the places of its parts. (JSON-RPC 2.0; MCP 2026-07-28, basic,
+//! "Messages".)
 //!
-//! [`Message::scan`] reads the bytes once and keeps them. Strict means: UTF-8 without a byte order mark; one object and nothing behind it;
-//! no batch; no member name twice in one object, after unescaping, at any depth (in results only at their own level, see
-//! [`Limits::once_in_results`]); no name that a lenient reader takes for a known one ([`names::look_up`]); `jsonrpc` exactly `"2.0"`; an
-//! id that every reader reads alike; one of `method`, `result` and `error`; `params`, `result` and `error` objects.
-//! What else a method needs, such as a name for `tools/call`, is for who judges it.
+//! [`Message::scan`] reads the bytes once and keeps them. Reading is strict: UTF-8 without a byte order mark;
+//! one object and nothing after it; no batch; no member name twice in one object, after unescaping, at any
+//! depth (in results only at their own level, see [`Limits::once_in_results`]); no name that a lenient reader
+//! takes for a known one ([`names::look_up`]); `jsonrpc` exactly `"2.0"`; an id that every reader parses
+//! alike; one of `method`, `result` and `error`; `params`, `result` and `error` objects. Further requirements
+//! of a method, such as a name for `tools/call`, are checked when it is judged.
 
 mod fields;
 pub mod id;
@@ -32,39 +34,40 @@ use refusal::Refusal;
 pub(in crate::protocol::mcp::codec) use scan::any;
 pub(in crate::protocol::mcp::codec) use scan::known;
 
-/// How long and deep a message may be.
+/// The limits on a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The most bytes, white space counted.
+    /// The maximum size in bytes, including white space.
     pub bytes: usize,
-    /// How deep values may be nested, the message itself being 1. Default 64.
+    /// The maximum nesting depth, counting the message itself as 1. Default 64.
     pub depth: usize,
-    /// Whether names may come only once at any depth of `result` and `error`, too, as they may everywhere else. Default no: what a
-    /// target returns may hold documents of others. For what a client answers to the target, and what is judged by its fields.
+    /// Whether duplicate names are refused at any depth of `result` and `error` too, as they are everywhere
+    /// else. Default: no, since a target's result may contain foreign documents. Set for a client's answers
+    /// to the target, and for messages that are judged by their fields.
     pub once_in_results: bool,
 }
 
 impl Limits {
-    /// The defaults, with at most so many bytes.
+    /// Returns the defaults with at most `bytes` bytes.
     pub const fn new(bytes: usize) -> Self {
         Self { bytes, depth: 64, once_in_results: false }
     }
 }
 
-/// What a message is.
+/// The kind of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// It has a method and an id.
+    /// A message with a method and an id.
     Request,
-    /// It has a result and an id.
+    /// A message with a result and an id.
     Response,
-    /// It has an error; and an id, unless what it answers could not be read.
+    /// A message with an error, and with an id unless the request could not be read.
     Error,
-    /// It has a method and no id.
+    /// A message with a method and no id.
     Notification,
 }
 
-/// One message: its bytes, and where its parts stand in them. Cloning it copies no bytes of the body.
+/// One message: its bytes, and the places of its parts. Cloning it does not copy the body.
 #[derive(Debug, Clone)]
 pub struct Message {
     body: Bytes,
@@ -74,25 +77,25 @@ pub struct Message {
 }
 
 impl Message {
-    /// Reads one message.
+    /// Parses one message.
     ///
     /// # Errors
-    /// Bytes that are not exactly one message with one reading, within the limits.
+    /// The bytes are not exactly one unambiguous message within the limits.
     pub fn scan(body: Bytes, limits: Limits) -> Result<Self, Refusal> {
         scan::scan(body, limits)
     }
 
-    /// All its bytes, as they came.
+    /// Returns all its bytes, as they were received.
     pub const fn body(&self) -> &Bytes {
         &self.body
     }
 
-    /// What it is.
+    /// Returns its kind.
     pub const fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Where its object stands, which may have white space around it.
+    /// Returns the place of its object, which may have white space around it.
     pub const fn span(&self) -> Span {
         self.span
     }
@@ -101,63 +104,64 @@ impl Message {
         self.found.top.get(field).map(|place| place.value(&self.body))
     }
 
-    /// What the id says. `None`: a notification, or an error without an id or with the id `null`.
+    /// Returns the id; `None` for a notification, or an error without an id or with the id `null`.
     pub fn id(&self) -> Option<Id<'_>> {
         self.top(Top::Id)?.id()
     }
 
-    /// The id as it was written, to echo it. In an error it may be `null`.
+    /// Returns the id as it was written, to echo it. In an error it may be `null`.
     pub fn id_value(&self) -> Option<Value<'_>> {
         self.top(Top::Id)
     }
 
-    /// The method of a request or notification, unescaped.
+    /// Returns the method of a request or notification, unescaped.
     pub fn method(&self) -> Option<Cow<'_, str>> {
         self.top(Top::Method)?.text()
     }
 
-    /// `params`, always an object.
+    /// Returns `params`, always an object.
     pub fn params(&self) -> Option<Value<'_>> {
         self.top(Top::Params)
     }
 
-    /// A member of `params`.
+    /// Returns a member of `params`.
     pub fn param(&self, field: Param) -> Option<Value<'_>> {
         self.found.params.get(field).map(|place| place.value(&self.body))
     }
 
-    /// A member of `_meta`: of `params` in a request or notification, of `result` in a response.
+    /// Returns a member of `_meta`: of `params` in a request or notification, of `result` in a response.
     pub fn meta(&self, field: Meta) -> Option<Value<'_>> {
         self.found.meta.get(field).map(|place| place.value(&self.body))
     }
 
-    /// A member of `params.ref`.
+    /// Returns a member of `params.ref`.
     pub fn reference(&self, field: RefField) -> Option<Value<'_>> {
         self.found.reference.get(field).map(|place| place.value(&self.body))
     }
 
-    /// `result`, always an object.
+    /// Returns `result`, always an object.
     pub fn result(&self) -> Option<Value<'_>> {
         self.top(Top::Result)
     }
 
-    /// A member of `result`.
+    /// Returns a member of `result`.
     pub fn outcome(&self, field: ResultField) -> Option<Value<'_>> {
         self.found.result.get(field).map(|place| place.value(&self.body))
     }
 
-    /// The place of the first member name in `result` that is none of [`ResultField`] but may be taken for one. Not refused here, since
-    /// a result may hold any member; who relies on a member of it should refuse.
+    /// Returns the place of the first member name in `result` that is not a [`ResultField`] but may be taken
+    /// for one. It is not refused here, since a result may contain any member; callers that rely on a member
+    /// should refuse it.
     pub const fn result_lookalike(&self) -> Option<usize> {
         self.found.result_lookalike
     }
 
-    /// `error`, always an object with a code and a message.
+    /// Returns `error`, always an object with a code and a message.
     pub fn error(&self) -> Option<Value<'_>> {
         self.top(Top::Error)
     }
 
-    /// A member of `error`.
+    /// Returns a member of `error`.
     pub fn failure(&self, field: ErrorField) -> Option<Value<'_>> {
         self.found.error.get(field).map(|place| place.value(&self.body))
     }

@@ -1,30 +1,32 @@
-//! The member names that are read, and what looks like one of them. (JSON-RPC 2.0, sections 4 and 5; MCP 2026-07-28, `schema.ts`.)
+//! The known member names, and names that look like them. (JSON-RPC 2.0, sections 4 and 5; MCP 2026-07-28,
+//! `schema.ts`.)
 
-/// Member names of one place in a message.
+/// The known member names of one object in a message.
 pub trait Names: Copy + PartialEq + 'static {
     /// All of them.
     const ALL: &'static [Self];
 
-    /// The name as it is written.
+    /// Returns the name as it is written.
     fn name(self) -> &'static str;
 }
 
-/// A name that was looked up.
+/// The result of looking up a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known<F> {
-    /// It is this one.
+    /// The name is this one.
     Exactly(F),
-    /// It is another, but some readers take it for this one.
+    /// The name is another one, but some readers take it for this one.
     Lookalike(F),
-    /// It is neither.
+    /// The name is neither.
     No,
 }
 
-/// Looks up a member name, unescaped.
+/// Looks up an unescaped member name.
 ///
-/// Some readers match names without case (Go's `encoding/json`, by Unicode's simple folding, in which `ſ` is an `s` and the Kelvin sign a
-/// `k`), take `task_id` for `taskId` or `meta` for `_meta` (models that are populated by field name), or end a name at a NUL. A name
-/// that such a reader would take for a known one is a lookalike.
+/// Some readers match names without case (Go's `encoding/json`, by Unicode's simple folding, in which `ſ` is
+/// an `s` and the Kelvin sign a `k`), take `task_id` for `taskId` or `meta` for `_meta` (models that are
+/// populated by field name), or end a name at a NUL. A name that such a reader would take for a known one is
+/// a lookalike.
 pub fn look_up<F: Names>(name: &str) -> Known<F> {
     if let Some(field) = F::ALL.iter().find(|field| field.name() == name) {
         return Known::Exactly(*field);
@@ -39,7 +41,7 @@ fn folded(name: &str) -> impl Iterator<Item = char> {
     name.chars().take_while(|c| *c != '\0').filter(|c| !matches!(c, '_' | '-')).map(|c| match c {
         'ſ' => 's',
         '\u{212a}' => 'k',
-        // Not by Go, but by readers that raise or lower both sides.
+        // Not folded by Go, but by readers that convert both sides to upper or lower case.
         'ı' | 'İ' => 'i',
         _ => c.to_ascii_lowercase(),
     })
@@ -80,41 +82,41 @@ names! {
 names! {
     /// Members of `params`.
     Param {
-        /// Of a tool or prompt; in the text of a message always a string.
+        /// The name of a tool or prompt; always a string.
         Name = "name",
-        /// Of a resource; always a string.
+        /// The URI of a resource; always a string.
         Uri = "uri",
-        /// Always a string.
+        /// The id of a task; always a string.
         TaskId = "taskId",
-        /// What a tool or prompt is called with.
+        /// The arguments for a tool or prompt.
         Arguments = "arguments",
-        /// Which request is cancelled; always an id.
+        /// The request that is cancelled; always an id.
         RequestId = "requestId",
-        /// What is completed; read further as [`RefField`].
+        /// The prompt or resource whose argument is completed; read further as [`RefField`].
         Ref = "ref",
-        /// Which argument is completed.
+        /// The argument that is completed.
         Argument = "argument",
         /// The page of a list; always a string.
         Cursor = "cursor",
-        /// The target's own state of a request that needs input; always a string.
+        /// The target's state of a request that needs input; always a string.
         RequestState = "requestState",
-        /// What the client answers to input requests.
+        /// The client's answers to input requests.
         InputResponses = "inputResponses",
-        /// Always an object; read further as [`Meta`].
+        /// The metadata, always an object; read further as [`Meta`].
         Meta = "_meta",
-        /// Of `notifications/progress`; always an id.
+        /// The token of `notifications/progress`; always an id.
         ProgressToken = "progressToken",
-        /// Of a call that is to run as a task (2025-11-25).
+        /// The options of a call that should run as a task (2025-11-25).
         Task = "task",
-        /// Of `logging/setLevel`.
+        /// The level of `logging/setLevel`.
         Level = "level",
-        /// What a subscription is to tell.
+        /// The notifications that a subscription asks for.
         Notifications = "notifications",
-        /// Of `initialize`.
+        /// The version that `initialize` proposes.
         ProtocolVersion = "protocolVersion",
-        /// Of `initialize`.
+        /// The capabilities that `initialize` declares.
         Capabilities = "capabilities",
-        /// Of `initialize`.
+        /// The client's name in `initialize`.
         ClientInfo = "clientInfo",
     }
 }
@@ -122,13 +124,13 @@ names! {
 names! {
     /// Members of `_meta`, in `params` or in `result`.
     Meta {
-        /// Always an id.
+        /// Where to report progress; always an id.
         ProgressToken = "progressToken",
-        /// Always a string.
+        /// The version of the protocol; always a string.
         ProtocolVersion = "io.modelcontextprotocol/protocolVersion",
         ClientCapabilities = "io.modelcontextprotocol/clientCapabilities",
         ClientInfo = "io.modelcontextprotocol/clientInfo",
-        /// Always an id: that of the request `subscriptions/listen`.
+        /// The id of the request `subscriptions/listen`; always an id.
         SubscriptionId = "io.modelcontextprotocol/subscriptionId",
         LogLevel = "io.modelcontextprotocol/logLevel",
         RelatedTask = "io.modelcontextprotocol/related-task",
@@ -140,17 +142,17 @@ names! {
     RefField {
         /// `ref/prompt` or `ref/resource`.
         Type = "type",
-        /// Of a prompt; always a string.
+        /// The name of a prompt; always a string.
         Name = "name",
-        /// Of a resource or template; always a string.
+        /// The URI of a resource or template; always a string.
         Uri = "uri",
     }
 }
 
 names! {
-    /// Members of `result`. Whatever they are, they may be of any shape, but for `_meta`.
+    /// Members of `result`. They may have any shape, except `_meta`.
     ResultField {
-        /// Always an object; read further as [`Meta`].
+        /// The metadata, always an object; read further as [`Meta`].
         Meta = "_meta",
         Type = "resultType",
         IsError = "isError",
@@ -181,24 +183,24 @@ names! {
 names! {
     /// Members of `error`.
     ErrorField {
-        /// Always a whole number.
+        /// The code, always a whole number.
         Code = "code",
-        /// Always a string.
+        /// The message, always a string.
         Message = "message",
         Data = "data",
     }
 }
 
 names! {
-    /// Members of an element of a list.
+    /// Members of a list element.
     ElementField {
-        /// Always there, and a string.
+        /// The name, always present and a string.
         Name = "name",
         Title = "title",
         Description = "description",
-        /// Of a resource: always there, and a string.
+        /// The URI of a resource, always present and a string.
         Uri = "uri",
-        /// Of a template of resources: always there, and a string.
+        /// The URI template of a resource template, always present and a string.
         UriTemplate = "uriTemplate",
         MimeType = "mimeType",
         InputSchema = "inputSchema",
@@ -212,7 +214,7 @@ names! {
 }
 
 names! {
-    /// Members of the `annotations` of a tool.
+    /// Members of a tool's `annotations`.
     Hint {
         ReadOnly = "readOnlyHint",
         Destructive = "destructiveHint",

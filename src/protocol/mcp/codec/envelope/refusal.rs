@@ -1,20 +1,21 @@
-//! Why bytes are not one message: the reason, the place, and the code it deserves. (JSON-RPC 2.0, section 5.1.)
+//! Why bytes are not one message: the problem, its place, and the error code for it. (JSON-RPC 2.0, section
+//! 5.1.)
 
 use crate::domain::json::Fault;
 use crate::domain::json::JsonError;
 
-/// The code of JSON-RPC for what is not JSON.
+/// The JSON-RPC code for invalid JSON.
 pub const PARSE_ERROR: i32 = -32700;
-/// The code of JSON-RPC for JSON that is no valid message.
+/// The JSON-RPC code for JSON that is not a valid message.
 pub const INVALID_REQUEST: i32 = -32600;
 
-/// Why bytes are not one message, and where. Its text holds no part of the input.
+/// Why bytes are not one message, and where. Its text contains no part of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not one JSON-RPC message: {problem} at byte {at}")]
 pub struct Refusal {
-    /// What is wrong.
+    /// The problem.
     pub problem: Problem,
-    /// Where, from the start of the bytes.
+    /// The offset in the bytes.
     pub at: usize,
 }
 
@@ -23,7 +24,7 @@ impl Refusal {
         Self { problem, at }
     }
 
-    /// The code of the error that answers it: [`PARSE_ERROR`] or [`INVALID_REQUEST`].
+    /// Returns the code of the error that answers it: [`PARSE_ERROR`] or [`INVALID_REQUEST`].
     pub const fn code(self) -> i32 {
         match self.problem {
             Problem::Encoding
@@ -59,15 +60,15 @@ impl From<JsonError> for Refusal {
     }
 }
 
-/// What is wrong with a message.
+/// A problem with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// More bytes than allowed.
     #[error("{found} bytes, where at most {limit} are taken")]
     TooLong {
-        /// How many bytes there are.
+        /// The number of bytes.
         found: usize,
-        /// How many may be.
+        /// The limit.
         limit: usize,
     },
     /// Bytes that are not UTF-8.
@@ -76,10 +77,10 @@ pub enum Problem {
     /// A byte order mark.
     #[error("a byte order mark, which JSON must not begin with")]
     ByteOrderMark,
-    /// Not JSON; the text says why.
+    /// Invalid JSON, with the cause.
     #[error("{0}")]
     Syntax(&'static str),
-    /// Something stands behind the message.
+    /// Something follows the message.
     #[error("more than one JSON value")]
     Trailing,
     /// Nested deeper than allowed.
@@ -88,10 +89,10 @@ pub enum Problem {
     /// An array of messages.
     #[error("a batch; send each message alone")]
     Batch,
-    /// JSON, but no object.
+    /// JSON, but not an object.
     #[error("a value that is no object")]
     NoObject,
-    /// A member name comes twice in one object.
+    /// A member name occurs twice in one object.
     #[error("a member name that comes twice in one object")]
     Twice,
     /// A member name that some readers take for a known one.
@@ -103,12 +104,12 @@ pub enum Problem {
     /// `jsonrpc` is missing or not `"2.0"`.
     #[error("no member `jsonrpc` that is exactly \"2.0\"")]
     Version,
-    /// A member is not what it must be.
+    /// A member has the wrong shape.
     #[error("a member `{name}` that is not {wanted}")]
     Shape {
         /// The member's name.
         name: &'static str,
-        /// What it must be.
+        /// The required shape.
         wanted: Wanted,
     },
     /// A result without an id.
@@ -125,7 +126,7 @@ pub enum Problem {
     Neither,
 }
 
-/// What a member must be.
+/// The required shape of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Wanted {
     /// A string.
@@ -140,7 +141,7 @@ pub enum Wanted {
     /// A whole number.
     #[error("a whole number")]
     Integer,
-    /// A string, or a whole number that every reader reads alike.
+    /// A string, or a whole number that every reader parses alike.
     #[error("a string, or a whole number between -9007199254740991 and 9007199254740991")]
     Id,
 }

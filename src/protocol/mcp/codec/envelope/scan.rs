@@ -1,4 +1,4 @@
-//! The walk over one message, from its first byte to its last, once.
+//! Scans a message once, from its first byte to its last.
 
 use bytes::Bytes;
 
@@ -26,12 +26,12 @@ use crate::protocol::mcp::codec::envelope::refusal::Wanted;
 
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What was found so far.
+/// The parts found so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Found {
     pub(super) top: Fields<Top>,
     pub(super) params: Fields<Param>,
-    /// Of `params` or of `result`, of which a message has one.
+    /// Of `params` or of `result`; a message has only one of them.
     pub(super) meta: Fields<Meta>,
     pub(super) reference: Fields<RefField>,
     pub(super) result: Fields<ResultField>,
@@ -68,7 +68,7 @@ pub(super) fn scan(body: Bytes, limits: Limits) -> Result<Message, Refusal> {
     Ok(Message { body, kind, span, found })
 }
 
-/// What a message with these members is.
+/// Returns the kind of a message with these members.
 fn kind(found: &Found, body: &[u8], start: usize) -> Result<Kind, Refusal> {
     let has = |field| found.top.get(field).is_some();
     if !has(Top::Version) {
@@ -96,7 +96,7 @@ fn kind(found: &Found, body: &[u8], start: usize) -> Result<Kind, Refusal> {
             }
         }
     }
-    // An error about something unreadable may have the id null; everything else has a real one or none.
+    // The id of an error may be null if the request could not be read; any other id must be valid.
     match found.top.get(Top::Id) {
         Some(place) if kind != Kind::Error || place.shape != Shape::Null => {
             check(place, body, Top::Id.name(), Wanted::Id)?;
@@ -114,7 +114,7 @@ fn check(place: Place, body: &[u8], name: &'static str, wanted: Wanted) -> Resul
     }
 }
 
-/// The known name that this is, if it is one; a lookalike is refused.
+/// Returns the known name, if it is one; a lookalike is refused.
 pub(in crate::protocol::mcp::codec) fn known<F: Names>(name: &Text<'_>) -> Result<Option<F>, Refusal> {
     match look_up(&name.value()) {
         Known::Exactly(field) => Ok(Some(field)),
@@ -158,7 +158,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Reads an object, its members with `member`.
+    /// Reads an object, calling `member` for each of its members.
     fn object(
         &mut self,
         cursor: &mut Cursor<'_>,
@@ -258,7 +258,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Reads a value that may be a document of somebody else, in which names may come twice unless the limits say otherwise.
+    /// Reads a value that may contain foreign documents, in which names may occur twice unless the limits say
+    /// otherwise.
     fn foreign(&self, cursor: &mut Cursor<'_>) -> Result<Place, Refusal> {
         let before = cursor.names_once(self.limits.once_in_results);
         let place = any(cursor);

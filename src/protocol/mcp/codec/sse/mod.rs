@@ -1,4 +1,4 @@
-//! Event streams: read in pieces split anywhere, and written. (WHATWG HTML, section 9.2, "Server-sent events".)
+//! Event streams, read from pieces and written. (WHATWG HTML, section 9.2, "Server-sent events".)
 
 mod read;
 mod write;
@@ -11,46 +11,47 @@ pub use write::Unwritable;
 pub use write::write;
 pub use write::write_settings;
 
-/// One event. Texts are as they came; nothing says that they are UTF-8.
+/// One event. Texts are as they were received, and not necessarily UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Event {
     /// Its type. `None` or empty: `message`.
     pub event: Option<Bytes>,
-    /// The id that it sets. Empty: there is none from now on. `None`: that of the events before it stays.
+    /// The id that it sets. Empty: resets the id. `None`: the id of earlier events stays.
     pub id: Option<Bytes>,
-    /// How long a client that lost the stream waits before it asks again, in milliseconds.
+    /// How long a client that lost the stream should wait before it reconnects, in milliseconds.
     pub retry: Option<u64>,
     /// Its data lines, joined by line feeds. May be empty.
     pub data: Bytes,
 }
 
 impl Event {
-    /// Whether it is of the type `message`, in which MCP sends its messages.
+    /// Returns whether its type is `message`, which MCP uses for its messages.
     pub fn is_message(&self) -> bool {
         matches!(self.event.as_deref(), None | Some(b"" | b"message"))
     }
 }
 
-/// What a stream holds.
+/// An item of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
     /// An event with data.
     Event(Event),
-    /// What would be an event but has no data line: it is not given to an application, but its id and retry count.
+    /// An event without a data line: applications do not see it, but its id and retry time count.
     Settings {
-        /// As [`Event::id`].
+        /// See [`Event::id`].
         id: Option<Bytes>,
-        /// As [`Event::retry`].
+        /// See [`Event::retry`].
         retry: Option<u64>,
     },
-    /// A comment, without its colon: what comes in between to keep the stream open. It may come ahead of the event that it stands in.
+    /// A comment, without its colon: usually sent to keep the stream open. It may be returned before the
+    /// event that it is part of.
     Comment(Bytes),
 }
 
-/// An event that is longer than allowed. The stream cannot be read on.
+/// An event is longer than allowed. The stream cannot be read any further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an event of the stream is longer than {limit} bytes")]
 pub struct TooLong {
-    /// How many bytes an event may have, with its field names and line ends.
+    /// The limit in bytes, including field names and line ends.
     pub limit: usize,
 }

@@ -12,27 +12,27 @@ use crate::protocol::mcp::codec::sse::TooLong;
 
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Reads events from pieces of a stream, split anywhere. What one event holds lies in memory once: an event that arrives with one piece
-/// and has one data line is not copied.
+/// Reads events from the pieces of a stream. An event is buffered once; one that arrives in one piece and has
+/// one data line is not copied.
 #[derive(Debug)]
 pub struct Reader {
     limit: usize,
-    /// What is read and does not belong to an event that was given out; begins with a line of the event that has not ended.
+    /// The input that belongs to no returned event; begins with a line of the current event.
     input: Bytes,
-    /// Where the next line begins in it.
+    /// Where the next line begins in `input`.
     line: usize,
-    /// Up to where there is no line end.
+    /// There is no line end before this offset.
     searched: usize,
-    /// Whether a byte order mark is behind us, or cannot come any more.
+    /// Whether a byte order mark was skipped, or can no longer come.
     begun: bool,
-    /// Whether the last line ended with a carriage return, to which a line feed may belong that has not come.
+    /// Whether the last line ended with a carriage return whose line feed may still come.
     half_end: bool,
     block: Block,
     /// Whether an event was too long.
     broken: bool,
 }
 
-/// The fields of the event that has not ended, by their places in the input.
+/// The fields of the current event, by their places in the input.
 #[derive(Debug, Default)]
 struct Block {
     event: Option<Span>,
@@ -58,7 +58,8 @@ impl Block {
 }
 
 impl Reader {
-    /// A reader at the start of a stream whose events have at most `limit` bytes, field names, line ends and the comments in between counted.
+    /// Creates a reader at the start of a stream whose events have at most `limit` bytes, including field
+    /// names, line ends and comments.
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -72,20 +73,21 @@ impl Reader {
         }
     }
 
-    /// Takes the next piece. Ask [`Reader::take`] for all there is before the next one.
+    /// Takes the next piece. Call [`Reader::take`] until it returns `None` before the next one.
     pub fn push(&mut self, piece: Bytes) {
         append(&mut self.input, piece);
     }
 
-    /// Whether the stream could end here: no event is begun. What is begun when it ends is not an event.
+    /// Returns whether no event has begun, so that the stream could end here. An event that is incomplete at
+    /// the end does not count.
     pub fn is_between(&self) -> bool {
         self.block.is_empty() && self.line == self.input.len()
     }
 
-    /// The next item, if it has come whole.
+    /// Returns the next complete item.
     ///
     /// # Errors
-    /// [`TooLong`], and again each time after it.
+    /// [`TooLong`], and again on each later call.
     pub fn take(&mut self) -> Result<Option<Item>, TooLong> {
         if self.broken {
             return Err(TooLong { limit: self.limit });
@@ -106,7 +108,7 @@ impl Reader {
                 self.fits()?;
             }
             if self.block.is_empty() {
-                // A comment or unknown field alone: it must not make the next event longer.
+                // A comment or unknown field by itself must not count towards the next event.
                 self.advance();
             }
             if let Some(comment) = comment {
@@ -116,7 +118,7 @@ impl Reader {
         self.line_fits()
     }
 
-    /// Passes over a byte order mark. Says whether enough has come to tell.
+    /// Skips a byte order mark. Returns whether enough has arrived to tell.
     fn begin(&mut self) -> bool {
         if self.input.starts_with(MARK) {
             self.input.advance(MARK.len());
@@ -127,7 +129,7 @@ impl Reader {
         true
     }
 
-    /// The place of the next whole line without its end.
+    /// Returns the place of the next complete line, without its end.
     fn next_line(&mut self) -> Option<Span> {
         if self.half_end && self.line < self.input.len() {
             self.half_end = false;
@@ -146,13 +148,14 @@ impl Reader {
         let end = self.searched + found;
         let text = Span { start: self.line, end };
         self.line = end + 1;
-        // The line counts at once, although half of its end may be missing: the next event may be a minute away.
+        // The line is processed at once, although its line feed may be missing: the next event may be a
+        // minute away.
         self.half_end = self.input.get(end) == Some(&b'\r');
         self.searched = self.line;
         Some(text)
     }
 
-    /// Forgets all lines that were read.
+    /// Drops all lines that were read.
     fn advance(&mut self) {
         self.input.advance(self.line.min(self.input.len()));
         self.line = 0;
@@ -167,17 +170,17 @@ impl Reader {
         TooLong { limit: self.limit }
     }
 
-    /// Whether what was read of the event is short enough.
+    /// Checks the length of the complete lines of the event.
     fn fits(&mut self) -> Result<(), TooLong> {
         if self.line > self.limit { Err(self.too_long()) } else { Ok(()) }
     }
 
-    /// Whether what has come of the event is short enough, the line that has not ended counted.
+    /// Checks the length of the event including its incomplete line.
     fn line_fits(&mut self) -> Result<Option<Item>, TooLong> {
         if self.input.len() > self.limit { Err(self.too_long()) } else { Ok(None) }
     }
 
-    /// Reads one line that is not empty; gives the text of a comment.
+    /// Processes one line that is not empty; returns the text of a comment.
     fn field(&mut self, text: Span) -> Option<Bytes> {
         let line = text.of(&self.input);
         let colon = memchr::memchr(b':', line);
@@ -219,7 +222,7 @@ impl Reader {
         None
     }
 
-    /// Gives out the event that has ended.
+    /// Returns the event that has ended.
     fn dispatch(&mut self) -> Option<Item> {
         let Block { event, id, retry, data } = std::mem::take(&mut self.block);
         let slice = |span: Span| self.input.slice(span.range());

@@ -1,4 +1,5 @@
-//! Writes an event stream, so that nothing in an event can forge another. (WHATWG HTML, section 9.2.5, "Parsing".)
+//! Writes an event stream; no part of an event can forge another one. (WHATWG HTML, section 9.2.5,
+//! "Parsing".)
 
 use std::io::Write as _;
 
@@ -7,10 +8,11 @@ use bytes::BytesMut;
 
 use crate::protocol::mcp::codec::sse::Event;
 
-/// What is sent when there is nothing else to say, so that nobody on the way takes the stream for dead: an empty comment.
+/// Sent when there is nothing else to send, so that no intermediary takes the stream for dead: an empty
+/// comment.
 pub const KEEP_ALIVE: &[u8] = b": \n\n";
 
-/// A type or id that cannot be written: a client would read something else.
+/// A type or id that cannot be written, since a client would read something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the {field} of an event holds a line end or a NUL, which no event can carry")]
 pub struct Unwritable {
@@ -18,11 +20,11 @@ pub struct Unwritable {
     pub field: &'static str,
 }
 
-/// Appends one event. Data with line ends becomes one `data` line for each of its lines; a carriage return is read back as a line feed,
-/// which in JSON is white space like the other.
+/// Appends one event. Data with line ends becomes one `data` line for each line; a carriage return is read
+/// back as a line feed, which is equivalent white space in JSON.
 ///
 /// # Errors
-/// A type or id with a line end or a NUL; nothing is written then.
+/// The type or id contains a line end or a NUL; nothing is written then.
 pub fn write(event: &Event, out: &mut BytesMut) -> Result<(), Unwritable> {
     let kind = checked("event", event.event.as_deref())?;
     let id = checked("id", event.id.as_deref())?;
@@ -35,10 +37,10 @@ pub fn write(event: &Event, out: &mut BytesMut) -> Result<(), Unwritable> {
     Ok(())
 }
 
-/// Appends an id or retry without an event.
+/// Appends an id or retry time without an event.
 ///
 /// # Errors
-/// An id with a line end or a NUL; nothing is written then.
+/// The id contains a line end or a NUL; nothing is written then.
 pub fn write_settings(id: Option<&[u8]>, retry: Option<u64>, out: &mut BytesMut) -> Result<(), Unwritable> {
     let id = checked("id", id)?;
     if id.is_some() || retry.is_some() {

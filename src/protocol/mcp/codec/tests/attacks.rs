@@ -1,4 +1,4 @@
-//! Messages with two readings: each would let a target do something else than what was judged.
+//! Ambiguous messages: each would let a target do something else than was judged.
 
 use super::*;
 use crate::protocol::mcp::codec::envelope::names::Known;
@@ -36,7 +36,7 @@ fn a_name_that_comes_twice_is_refused_wherever_a_call_has_it() {
     ] {
         assert_eq!(problem(text), Problem::Twice, "{text}");
     }
-    // Long objects keep their names elsewhere.
+    // Long objects store their names in another way.
     for second in [0, 7, 15, 16, 17, 18, 63, 99] {
         let mut members: Vec<_> = (0..100).map(|place| format!(r#""k{place}":{{"k0":0}}"#)).collect();
         assert!(scan(&call(&format!(r#"{{"arguments":{{{}}}}}"#, members.join(",")))).is_ok());
@@ -88,7 +88,7 @@ fn a_name_that_a_lenient_reader_takes_for_a_known_one_is_refused() {
     ] {
         assert_eq!(problem(text), Problem::Lookalike { known }, "{text}");
     }
-    // Arguments belong to the tool, and what only resembles a name is another.
+    // Arguments belong to the tool, and a name that only resembles a known one is different.
     for text in
         [call(r#"{"arguments":{"Name":1,"name":2,"NAME":3}}"#), call(r#"{"names":1,"nam":2,"title":3,"":4}"#)]
     {

@@ -1,4 +1,4 @@
-//! What a message is, and that a scanner and a full parser never differ about it.
+//! The kinds of messages; the scanner always agrees with a full parser.
 
 use proptest::prelude::*;
 use serde_json::Value as Tree;
@@ -107,7 +107,7 @@ fn ids_are_the_same_when_they_say_the_same_and_keep_their_type() {
     assert_eq!(Id::Number(-3).to_json(), "-3");
 }
 
-/// Any JSON, with names that matter and names that nearly do.
+/// Generates JSON with known names and names that resemble them.
 fn tree(depth: u32) -> impl Strategy<Value = Tree> {
     let leaf = prop_oneof![
         Just(Tree::Null),
@@ -137,7 +137,7 @@ fn name() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A message whose members are mostly what they should be.
+/// Generates messages whose members are mostly valid.
 fn near() -> impl Strategy<Value = Tree> {
     let id = prop_oneof![any::<i32>().prop_map(Tree::from), ".{0,5}".prop_map(Tree::from), tree(1)];
     let params = proptest::collection::vec((name(), tree(3)), 0..6)
@@ -158,13 +158,13 @@ fn near() -> impl Strategy<Value = Tree> {
     )
 }
 
-/// Holds what the scanner says against what another parser reads.
+/// Compares the scanner's result with that of another parser.
 fn agrees(body: &[u8]) -> Result<bool, TestCaseError> {
     let scanned = Message::scan(Bytes::copy_from_slice(body), Limits::new(1 << 20));
     let tree: Result<Tree, _> = serde_json::from_slice(body);
     let Ok(message) = scanned else { return Ok(false) };
     if tree.as_ref().is_err_and(|error| error.to_string().starts_with("number out of range")) {
-        // Valid JSON that the other parser has no room for.
+        // Valid JSON that exceeds the limits of the other parser.
         return Ok(false);
     }
     let tree = tree.map_err(|error| TestCaseError::fail(format!("taken, but no JSON: {error}")))?;
@@ -173,7 +173,7 @@ fn agrees(body: &[u8]) -> Result<bool, TestCaseError> {
     prop_assert_eq!(method.as_deref(), tree["method"].as_str());
     let text = |id: Option<Id<'_>>| id.map(|id| id.to_json());
     let parsed = |id: Option<&Tree>| id.filter(|id| !id.is_null()).map(Tree::to_string);
-    // Both write a string in their own way, so what they say is compared.
+    // Each writes strings in its own way, so their values are compared.
     let same = |ours: Option<String>, theirs: Option<String>| match (ours, theirs) {
         (Some(ours), Some(theirs)) => {
             serde_json::from_str::<Tree>(&ours).unwrap() == serde_json::from_str::<Tree>(&theirs).unwrap()

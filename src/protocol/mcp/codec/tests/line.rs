@@ -1,4 +1,4 @@
-//! Lines are found alike however the stream is cut, and a message is always one line.
+//! Lines are found independently of how the stream is split, and a message is always one line.
 
 use bytes::BytesMut;
 use proptest::prelude::*;
@@ -52,7 +52,7 @@ fn a_long_line_is_dropped_and_the_next_one_read() {
     let stream = "{12}\n{123}\n{12}\nxxxxxxxxxxxxxxxxxxxx{12}\n{12}\nxxxxx";
     let wanted = [fine.clone(), long.clone(), fine.clone(), long, fine];
     assert_eq!(whole(stream, 4), wanted);
-    // Nothing of it is kept meanwhile.
+    // Nothing of it is kept in the meantime.
     let mut reader = Reader::new(4);
     for piece in ["xxxx", "x", "xxxxxxxxx"] {
         reader.push(Bytes::from_static(piece.as_bytes()));

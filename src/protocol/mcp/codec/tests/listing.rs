@@ -1,4 +1,4 @@
-//! Lists are read strictly, and what is left out leaves nothing behind.
+//! Lists are read strictly, and elements are removed without a trace.
 
 use super::*;
 use crate::protocol::mcp::codec::envelope::names::ElementField;
@@ -56,7 +56,7 @@ fn each_list_is_judged_by_its_own_key() {
         let list = Listing::read(&message, listed).unwrap();
         assert_eq!((&*list.elements[0].key, &*list.elements[0].name), (key, "n"));
         assert_eq!(Listed::by_method(listed.method()), Some(listed));
-        // A list under another name is none.
+        // A list under another name does not count.
         for other in Listed::ALL.iter().filter(|other| **other != listed) {
             assert!(Listing::read(&message, *other).is_err(), "{other:?} {result}");
         }

@@ -1,4 +1,4 @@
-//! The codec against tables, other readers of JSON, and streams cut anywhere.
+//! Tests of the codec with tables, other JSON readers, and streams split anywhere.
 
 mod attacks;
 mod envelope;
@@ -27,7 +27,7 @@ fn problem(text: &str) -> Problem {
     scan(text).err().unwrap_or_else(|| panic!("{text}: is taken")).problem
 }
 
-/// The pieces of `bytes` that end at the seams.
+/// Splits `bytes` at the seams.
 fn cut(bytes: &[u8], seams: &[usize]) -> Vec<Bytes> {
     let mut ends: Vec<usize> = seams.iter().map(|seam| seam % (bytes.len() + 1)).collect();
     ends.push(bytes.len());

@@ -74,7 +74,7 @@ fn members_are_put_in_at_either_end() {
     assert_eq!(insert_members(b"{}", span(0, 2), End::Last, []), None);
 }
 
-/// The places of the elements of the array that `body` is.
+/// Returns the spans of the elements of an array `body`.
 fn elements(body: &[u8]) -> Vec<Span> {
     let mut cursor = Cursor::new(body, 9).unwrap();
     let mut spans = Vec::new();
@@ -119,7 +119,7 @@ proptest! {
         let spans = elements(body.as_bytes());
         let mut edits = remove_elements(&spans, |place| !keeps[place]);
         if mark {
-            // What is kept can be edited besides.
+            // Kept elements can be edited as well.
             edits.extend(spans.iter().zip(&keeps).filter(|(_, keep)| **keep).map(|(at, _)| {
                 Edit::insert(at.end - 1, ",\"m\":0")
             }));

@@ -1,4 +1,4 @@
-//! Event streams are read alike however they are cut, and what is written is read back.
+//! Event streams are read independently of how they are split, and written events are read back.
 
 use bytes::BytesMut;
 use proptest::prelude::*;
@@ -81,7 +81,7 @@ fn streams_are_read_as_the_standard_says() {
         ("Data: x\nDATA: y\n data: z\nother: 1\n\n", vec![]),
         ("event: x\n\ndata: y\n\n", vec![plain("y")]),
         ("data: a:b: c\n\n", vec![plain("a:b: c")]),
-        // An id before a client is sent away to ask again.
+        // An id before a client is told to reconnect.
         (
             "id: p1\ndata:\n\nretry: 10\n\nid: p2\n\n",
             vec![
@@ -90,7 +90,7 @@ fn streams_are_read_as_the_standard_says() {
                 Item::Settings { id: Some(text("p2")), retry: None },
             ],
         ),
-        // Comments in between, and what has not ended.
+        // Comments in between, and incomplete events.
         ("data: a\n:\ndata: b\n\n:x", vec![comment(""), plain("a\nb")]),
         ("data: whole\n\ndata: cut\n", vec![plain("whole")]),
     ] {
@@ -181,7 +181,7 @@ fn an_event_is_written_line_by_line() {
     assert_eq!(out, "event: message\nid: 1\nretry: 9\ndata: {}\n\nretry: 3\n\n");
 }
 
-/// Streams with much of what matters in them.
+/// Generates streams with many significant bytes.
 fn stream() -> impl Strategy<Value = Vec<u8>> {
     let part = proptest::sample::select(
         &[

@@ -1,4 +1,4 @@
-//! A child for all clients: nobody hears what is another's.
+//! A child shared by all clients: nobody receives another client's messages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,7 +81,7 @@ async fn nobody_hears_what_names_nobody_or_who_is_not_meant() {
         { "jsonrpc": "2.0", "method": "notifications/message", "params": { "data": "whose?" } },
         { "jsonrpc": "2.0", "method": "notifications/progress", "params": { "progressToken": 77, "progress": 1 } },
         { "jsonrpc": "2.0", "method": "notifications/progress", "params": { "progressToken": "1", "progress": 1 } },
-        // The second request gave no token.
+        // The second request has no token.
         { "jsonrpc": "2.0", "method": "notifications/progress", "params": { "progressToken": 2, "progress": 1 } },
         { "jsonrpc": "2.0", "method": "notifications/x", "params": subscription(json!(77)) },
         { "jsonrpc": "2.0", "method": "notifications/progress", "params": { "progressToken": 1, "progress": 1, "_meta": { "io.modelcontextprotocol/subscriptionId": 2 } } },
@@ -132,7 +132,7 @@ async fn a_slow_client_loses_its_stream_and_holds_nobody_up() {
     let params = json!({ "_meta": { "progressToken": 0 }, "mute": true, "messages": notes });
     let body = request(&json!(1), "say", params);
     let mut slow = joint.ask(&body, ann).await.unwrap();
-    // Enough for all of the room, said to the one that does not read.
+    // Enough to fill the queue of the client that does not read.
     let mut rounds = Vec::new();
     for _ in 0..30 {
         let messages: Vec<Value> = (0..40).map(|_| json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params": { "progressToken": 1, "progress": 1, "message": "x".repeat(20_000) } })).collect();

@@ -1,4 +1,4 @@
-//! How children begin and end.
+//! How child processes begin and end.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Children that behave badly, and what becomes of them: a small program that does what its messages say.
+//! Tests with misbehaving child processes: a small program that does what its messages say.
 
 mod joint;
 mod life;
@@ -23,12 +23,12 @@ use crate::protocol::mcp::duplex::mail::Heard;
 use crate::protocol::mcp::stdio::Programs;
 use crate::protocol::mcp::stdio::environment::Spec;
 
-/// What the program is given, and nobody else may see.
+/// The program's secret, which nobody else may see.
 const SECRET: &str = "s3cret/+of the target";
 
-/// As long as it takes.
+/// No limit.
 const SILENCE: Duration = Duration::MAX;
-/// Answers to the request `$id` that nobody may read.
+/// Unreadable answers to the request `$id`.
 const TWICE: &str = r#"{"jsonrpc":"2.0","id":$id,"result":{},"result":{}}"#;
 const NEITHER: &str = r#"{"jsonrpc":"2.0","id":$id}"#;
 
@@ -111,7 +111,7 @@ while "stubborn" in modes:
     time.sleep(1)
 "#;
 
-/// How the program is started, with modes and a folder for its text.
+/// Returns how the program is started, with modes and a folder for its source.
 fn spec(folder: &tempfile::TempDir, modes: &str) -> Spec {
     let script: PathBuf = folder.path().join("fake.py");
     std::fs::write(&script, FAKE).unwrap();
@@ -142,24 +142,24 @@ fn read(body: &Bytes) -> Value {
     serde_json::from_slice(body).unwrap()
 }
 
-/// The next message, which must come soon.
+/// Returns the next message, which must come soon.
 async fn next(mail: &mut Mail) -> Heard {
     let heard = tokio::time::timeout(Duration::from_secs(10), mail.next()).await;
     heard.expect("nothing comes").expect("the stream is broken").expect("the stream has ended")
 }
 
-/// The next message, as JSON.
+/// Returns the next message, as JSON.
 async fn said(mail: &mut Mail) -> Value {
     read(&next(mail).await.body)
 }
 
-/// Why the next message does not come.
+/// Returns why the next message does not come.
 async fn broken(mail: &mut Mail) -> Denied {
     let heard = tokio::time::timeout(Duration::from_secs(10), mail.next()).await;
     heard.expect("nothing comes").unwrap_err()
 }
 
-/// Nothing comes now.
+/// Returns whether no message comes for a while.
 async fn is_silent(mail: &mut Mail) -> bool {
     tokio::time::timeout(Duration::from_millis(300), mail.next()).await.is_err()
 }
@@ -172,7 +172,7 @@ async fn becomes(what: &str, limit: Duration, is: impl Fn() -> bool) {
     }
 }
 
-/// Whether a process runs: one that is only not yet asked how it ended does not.
+/// Returns whether a process runs; a zombie does not.
 fn runs(pid: &Value) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))

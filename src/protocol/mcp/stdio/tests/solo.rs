@@ -1,4 +1,4 @@
-//! A child of one session: what goes on which stream.
+//! A child of one session: which message goes on which stream.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -41,17 +41,17 @@ async fn a_message_goes_on_exactly_one_stream() {
     let mut only = solo.ask(&say(1, &[note("a")]), SILENCE).await.unwrap();
     assert_eq!(said(&mut only).await, note("a"));
     assert_eq!(said(&mut only).await["id"], 1);
-    // Several are: the oldest one's, while nobody listens.
+    // Several are open: the oldest one's stream, while nobody listens.
     let mut oldest = solo.ask(&request(&json!(2), "never", json!({})), SILENCE).await.unwrap();
     let mut newer = solo.ask(&say(3, &[note("b")]), SILENCE).await.unwrap();
     assert_eq!(said(&mut oldest).await, note("b"));
     assert_eq!(said(&mut newer).await["id"], 3);
-    // Somebody listens: the stream that is for it.
+    // Somebody listens: the separate stream.
     let mut stream = solo.listen().unwrap();
     let mut newer = solo.ask(&say(4, &[note("c")]), SILENCE).await.unwrap();
     assert_eq!(said(&mut stream).await, note("c"));
     assert_eq!(said(&mut newer).await["id"], 4);
-    // Who has left does not count: its request is still open, its stream is not.
+    // A client that has left does not count: its request is still open, its stream is not.
     drop(oldest);
     drop(stream);
     let mut newer = solo.ask(&say(5, &[note("d")]), SILENCE).await.unwrap();
@@ -73,11 +73,11 @@ async fn what_nobody_listens_to_is_kept_and_not_without_end() {
     for number in 6..70 {
         assert_eq!(said(&mut stream).await, note(&number.to_string()));
     }
-    // The question that was dropped is answered, so that nobody waits for it.
+    // The dropped request is answered, so that the server does not wait for it.
     let heard = said(&mut solo.ask(&request(&json!(1), "heard", json!({})), SILENCE).await.unwrap()).await;
     assert_eq!(heard["result"]["heard"][1]["error"]["code"], -1, "{heard}");
     assert_eq!(heard["result"]["heard"][1]["id"], "q");
-    // A second listener takes the place of the first.
+    // A second listener replaces the first.
     let mut second = solo.listen().unwrap();
     assert_eq!(stream.next().await.unwrap(), None);
     solo.tell(&message(&json!({ "jsonrpc": "2.0", "method": "say", "params": { "messages": [note("z")] } })))
@@ -122,7 +122,7 @@ async fn an_id_is_used_once_at_a_time_and_what_is_cancelled_ends() {
     assert_eq!(mail.next().await.unwrap_err().audit, Some("client_cancelled"));
     let mut again = solo.ask(&request(&json!("a"), "echo", json!({})), SILENCE).await.unwrap();
     assert_eq!(said(&mut again).await["id"], "a");
-    // That a client leaves is no cancellation, and the late answer is nobody's.
+    // A client that leaves has not cancelled, and the late answer is dropped.
     let mut begins = solo.ask(&request(&json!("b"), "initialize", json!({})), SILENCE).await.unwrap();
     solo.tell(&cancel(json!("b"))).await.unwrap();
     assert!(is_silent(&mut begins).await, "initialize is not cancelled");
@@ -143,7 +143,7 @@ async fn a_child_that_floods_waits_until_somebody_reads() {
         }
         before = written();
     }
-    // Each line has 1.1 KiB, and counts as two units of the room for 20 MiB.
+    // Each line has 1.1 KiB, and counts as two units of the queue of 20 MiB.
     assert!((5_000..25_000).contains(&before), "{before} lines were taken in");
     for _ in 0..1000 {
         next(&mut mail).await;
