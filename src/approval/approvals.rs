@@ -1,4 +1,4 @@
-//! [`Approvals`]: the one place that knows what is held and what was granted.
+//! [`Approvals`]: the only owner of pending commands and grants.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -19,10 +19,10 @@ use crate::store::ApprovalFilter;
 use crate::store::Store;
 use crate::store::StoreError;
 
-/// Who may decide at this moment, by the configuration in force: asked again when an approval is used, so that one
-/// given by a person who has lost the right since does not count.
+/// The approvers by the current configuration. Asked again when an approval is used, so that one given by a
+/// person who has since lost the right does not count.
 pub trait Electorate: Send + Sync {
-    /// Whether the principal with this id is in one of the groups `from`. Must answer at once, without waiting.
+    /// Returns whether the principal with this id is in one of the groups `from`. Must not block.
     fn may_decide(&self, approver: &str, from: &[String]) -> bool;
 }
 
@@ -32,25 +32,25 @@ impl<F: Fn(&str, &[String]) -> bool + Send + Sync> Electorate for F {
     }
 }
 
-/// All approvals and grants. Shared by all threads; clones are the same.
+/// All approvals and grants. Shared by all threads; clones share the same state.
 #[derive(Clone)]
 pub struct Approvals {
     pub(super) store: Store,
     pub(super) shared: Arc<Shared>,
 }
 
-/// What jobs on the store's thread share with the rest.
+/// The state shared between jobs on the store's thread and everything else.
 pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) desk: Desk,
     pub(super) standing: StandingGrants,
     pub(super) electorate: Arc<dyn Electorate>,
-    /// Whether requests are taken: not before [`Approvals::recover`], not after [`Approvals::stop_all`].
+    /// Whether requests are accepted: not before [`Approvals::recover`], not after [`Approvals::stop_all`].
     pub(super) open: AtomicBool,
 }
 
 impl Approvals {
-    /// Approvals kept in `store`. Takes no requests before [`Self::recover`] is done.
+    /// Creates approvals backed by `store`. Accepts no requests before [`Self::recover`] is done.
     pub fn new(store: Store, electorate: Arc<dyn Electorate>) -> Self {
         let shared = Shared {
             clock: Clock::new(),
@@ -62,34 +62,35 @@ impl Approvals {
         Self { store, shared: Arc::new(shared) }
     }
 
-    /// The time that approvals are judged by, in milliseconds since 1970; it never goes back.
+    /// Returns the time that approvals are judged by, in milliseconds since 1970; it never goes back.
     pub fn now_ms(&self) -> i64 {
         self.shared.clock.now()
     }
 
-    /// A session or window grant that covers this command now. Never waits; without any grants it costs one load.
-    /// A grant for one command is not found here: [`Self::ask`] finds it, and it must be redeemed.
+    /// Returns a session or window grant that covers this command now. Never waits; without any grants it
+    /// costs one load. Does not find a grant for a single command: [`Self::ask`] finds it, and it must be
+    /// redeemed.
     pub fn standing_grant(&self, wanted: &Wanted<'_>) -> Option<Arc<Grant>> {
         self.shared.standing_grant(wanted)
     }
 
-    /// The approvals that a filter wants, newest first, each with an empty `detail`.
+    /// Lists the approvals that match a filter, newest first, each with an empty `detail`.
     pub async fn list(&self, filter: ApprovalFilter) -> Result<Vec<Approval>, StoreError> {
         self.store.read(move |view| view.approvals(&filter)).await
     }
 
-    /// One approval, whole.
+    /// Returns one approval, with its `detail`.
     pub async fn show(&self, id: ApprovalId) -> Result<Option<Approval>, StoreError> {
         self.store.read(move |view| view.approval(id)).await
     }
 
-    /// The grants that stand, or with `ended` the newest of all, newest first.
+    /// Lists the current grants, or with `ended` the newest of all, newest first.
     pub async fn grants(&self, ended: bool) -> Result<Vec<Grant>, StoreError> {
         let standing_at = (!ended).then(|| self.shared.clock.now());
         self.store.read(move |view| view.grants(standing_at)).await
     }
 
-    /// Every change from now on, for the event stream.
+    /// Subscribes to all changes from now on, for the event stream.
     pub fn subscribe(&self) -> broadcast::Receiver<Change> {
         self.shared.desk.subscribe()
     }
@@ -104,7 +105,8 @@ impl Shared {
         self.open.load(Ordering::Acquire)
     }
 
-    /// After the commit: wakes those who wait when it ended or was approved, and tells the stream.
+    /// Called after the commit: wakes the waiting requests if the approval was approved or ended, and
+    /// publishes the change.
     pub(super) fn announce(&self, approval: &Approval) {
         if let Some(outcome) = Outcome::of(approval) {
             self.desk.settle(approval.id, outcome);

@@ -28,15 +28,15 @@ use crate::store;
 use crate::store::Same;
 use crate::store::StoreError;
 
-/// How many commands of one principal may wait for a decision.
+/// How many commands of one principal may be pending.
 pub const MAX_PENDING_OF_ONE: u64 = 100;
-/// How many commands may wait for a decision.
+/// How many commands may be pending.
 pub const MAX_PENDING: u64 = 10_000;
-/// The longest of the other texts that come from a client, in bytes; what is longer is cut.
+/// The longest of the other texts from a client, in bytes; longer ones are cut.
 const MAX_TEXT: usize = 4096;
-/// The longest time a command may wait, in seconds: 30 days.
+/// The longest time a command may be pending, in seconds: 30 days.
 const MAX_TIMEOUT_S: u64 = 30 * 86_400;
-/// How long after an end a requester that was away still hears of it, in milliseconds.
+/// How long after its end an approval is still reported to a requester that was away, in milliseconds.
 const TELL_FOR_MS: i64 = 600_000;
 
 /// A command that a policy holds.
@@ -46,17 +46,17 @@ pub struct Ask {
     pub principal: String,
     /// A name for the requester.
     pub label: String,
-    /// What kind of caller asks.
+    /// The kind of caller.
     pub kind: Kind,
-    /// The groups it asks with.
+    /// The requester's groups.
     pub groups: Vec<String>,
-    /// Where it comes from: an address, without the port.
+    /// The requester's address, without the port.
     pub source: String,
     /// The connection.
     pub connection: ConnectionName,
     /// The session it belongs to.
     pub session: SessionId,
-    /// When that session ends at the latest, in milliseconds since 1970: a session grant ends then.
+    /// When that session ends at the latest, in milliseconds since 1970. A session grant ends then.
     pub session_end_ms: i64,
     /// The request.
     pub request: RequestId,
@@ -64,24 +64,24 @@ pub struct Ask {
     pub rule: String,
     /// Who must decide.
     pub spec: ApprovalSpec,
-    /// SHA-256 over principal, connection, rule and the exact bytes to be sent, 64 hex digits.
+    /// SHA-256 over principal, connection, policies and the exact bytes to be sent, 64 hex digits.
     pub digest: String,
-    /// What the command does, as it was judged.
+    /// The class of the command.
     pub class: Class,
-    /// One line: method and path.
+    /// The method and path, on one line.
     pub summary: String,
-    /// All that will be sent, with masked values masked.
+    /// The approval text: all that will be sent, with masked values masked.
     pub detail: String,
-    /// Whether `detail` had to leave something out.
+    /// Whether `detail` was cut.
     pub truncated: bool,
-    /// The reason that the requester gave; empty when none.
+    /// The reason that the requester gave, or empty.
     pub reason: String,
     /// The revision of the policies that hold it.
     pub revision: u64,
 }
 
 impl Ask {
-    /// What makes another request the same as this one, beside principal, connection, rule and digest: who must
+    /// Returns what identifies the same request besides principal, connection, policies and digest: who must
     /// approve, and for a session grant the session.
     pub(super) fn slot(&self) -> String {
         let session = (self.spec.grant == GrantScope::Session).then_some(self.session);
@@ -116,12 +116,12 @@ impl Ask {
         }
     }
 
-    /// The approval that this asks for, all texts cut to their bounds.
+    /// Creates the approval to ask for, with all texts cut to their limits.
     fn to_approval(&self, now_ms: i64) -> Approval {
         let timeout_ms = self.spec.timeout_s.min(MAX_TIMEOUT_S).saturating_mul(1000).cast_signed();
         let mut expires_ms = now_ms.saturating_add(timeout_ms);
         if self.spec.grant == GrantScope::Session {
-            // Its grant would end with the session: deciding later would give nothing.
+            // Its grant would end with the session, so a later decision would be useless.
             expires_ms = expires_ms.min(self.session_end_ms);
         }
         Approval {
@@ -152,23 +152,23 @@ impl Ask {
     }
 }
 
-/// The start of `text`, at most `limit` bytes, whole characters.
+/// Returns the start of `text`, at most `limit` bytes, in whole characters.
 fn cut(text: &str, limit: usize) -> String {
     text.get(..text.floor_char_boundary(limit)).unwrap_or_default().to_owned()
 }
 
-/// What the transaction found or made.
+/// The result of the transaction.
 struct Found {
     approval: Approval,
-    /// Whether it was there before.
+    /// Whether it existed before.
     joined: bool,
-    /// Whether this request has to hear of an end while it asked.
+    /// Whether it ended in this transaction.
     ended_now: bool,
 }
 
 impl Approvals {
-    /// Holds a command. The ticket may be settled at once: by a grant that stands, by an approval given while the
-    /// requester was away, or by an end that it has not heard of yet.
+    /// Holds a command. The ticket may be settled at once: by an existing grant, by an approval given while
+    /// the requester was away, or by an end that was not reported to it yet.
     ///
     /// # Errors
     /// [`ApprovalError::NotOpen`], [`ApprovalError::NobodyMayDecide`], [`ApprovalError::TooManyOfOne`],
@@ -178,7 +178,8 @@ impl Approvals {
         let asked = self.store.call(move |db| {
             let slot = ask.slot();
             let found = db.change(|change| find_or_hold(change, &approvals.shared, &ask, &slot))?;
-            // After the commit and before any other job: nobody can decide, expire or cancel it in between.
+            // Runs after the commit and before any other job, so that nothing can decide, expire or cancel it
+            // in between.
             Ok(found.map(|found| approvals.seat(ask, slot, found)))
         });
         asked.await.map_err(ApprovalError::Store)?
@@ -215,7 +216,7 @@ fn find_or_hold(
     if let Some(grant) = shared.standing_grant(&ask.wanted())
         && let Some(mut approval) = change.approval(grant.approval)?
     {
-        // What counts for this request is the grant, also when the command that was approved first has run.
+        // The grant counts for this request, even if the first approved command has run already.
         approval.state = ApprovalState::Approved;
         return Ok(Ok(Found { approval, joined: true, ended_now: false }));
     }
@@ -256,7 +257,8 @@ fn find_or_hold(
     Ok(Ok(Found { approval, joined: false, ended_now: false }))
 }
 
-/// When an approved command must have come back at the latest, by how far the grant reaches, in milliseconds since 1970.
+/// Returns until when an approved command may be repeated, depending on the scope of the grant, in
+/// milliseconds since 1970.
 pub(super) fn approved_until(
     spec: &ApprovalSpec,
     scope: GrantScope,

@@ -1,4 +1,4 @@
-//! A clock that never goes back: what has expired stays expired, also when somebody sets the wall clock.
+//! A clock that never goes back: what has expired stays expired, even if the wall clock is set back.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use crate::domain::now_ms;
 
-/// Milliseconds since 1970, never less than before: the later of the wall clock and of the latest time seen, moved on
-/// by the time that has really passed.
+/// Milliseconds since 1970, never less than before: the later of the wall clock and the latest time seen,
+/// advanced by the monotonic time since then.
 pub(super) struct Clock(Mutex<(i64, Instant)>);
 
 impl Clock {
@@ -16,12 +16,12 @@ impl Clock {
         Self(Mutex::new((now_ms(), Instant::now())))
     }
 
-    /// The time now, in milliseconds since 1970.
+    /// Returns the time now, in milliseconds since 1970.
     pub(super) fn now(&self) -> i64 {
         self.raise(0)
     }
 
-    /// The time now, which is not before `seen_ms`.
+    /// Returns the time now, which is not before `seen_ms`.
     pub(super) fn raise(&self, seen_ms: i64) -> i64 {
         let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (base, at) = *latest;
@@ -35,7 +35,7 @@ impl Clock {
     }
 }
 
-/// `base_ms` plus a duration, at most the end of time.
+/// Adds a duration to `base_ms`, saturating.
 pub(super) fn after(base_ms: i64, duration: Duration) -> i64 {
     base_ms.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
 }

@@ -1,4 +1,4 @@
-//! Deciding: who may, what a yes or no does, and taking a grant back.
+//! Deciding: who may, what a decision does, and revoking a grant.
 
 use std::sync::Arc;
 
@@ -27,11 +27,12 @@ use crate::store::StoreError;
 pub const MAX_REASON: usize = 2000;
 
 impl Approvals {
-    /// Counts one approver's decision. One no denies; enough distinct yes approve. Gives the approval as it then is (its
-    /// `detail` empty), for the caller to record `approval.decided`.
+    /// Counts one approver's decision. One denial denies; enough distinct approvers approve. Returns the
+    /// resulting approval (its `detail` empty), for the caller to record `approval.decided`.
     ///
     /// # Errors
-    /// One for each reason not to count it; see [`DecideError`]. [`DecideError::Ended`] also when its time is over.
+    /// The reason why the decision does not count, see [`DecideError`]; also [`DecideError::Ended`] if it
+    /// comes too late.
     pub async fn decide(
         &self,
         id: ApprovalId,
@@ -42,8 +43,8 @@ impl Approvals {
         self.decide_within(id, approver, approve, reason, None).await
     }
 
-    /// [`Approvals::decide`], where a yes gives no more than `within`, which the policy must allow: as the approver of one command
-    /// out of a window.
+    /// Does the same as [`Approvals::decide`], but approving gives no more than `within`, which the policy
+    /// must allow: for example one command instead of a window.
     ///
     /// # Errors
     /// Those of [`Approvals::decide`], [`DecideError::Wider`] and [`DecideError::SharedScope`].
@@ -79,7 +80,7 @@ impl Approvals {
         decided.await.map_err(DecideError::Store)?
     }
 
-    /// Takes a grant back, from now on. Gives it as it then is. An approved command that has not run is denied.
+    /// Revokes a grant at once, and returns it. An approved command that has not run is denied.
     ///
     /// # Errors
     /// [`RevokeError::Missing`], [`RevokeError::Ended`], [`RevokeError::Store`].
@@ -102,14 +103,14 @@ impl Approvals {
 }
 
 enum Decided {
-    /// It counted; with the grant, when it was the last yes that was needed.
+    /// It counted; with the grant, if it was the last approval needed.
     Counted(Approval, Option<Grant>),
-    /// Its time was over: it expired now.
+    /// It came too late: the approval expired now.
     Over(Approval),
     Refused(DecideError),
 }
 
-/// What one approver says.
+/// The decision of one approver.
 struct Said {
     approver: Principal,
     approve: bool,
@@ -173,19 +174,19 @@ fn decide(
     Ok(Decided::Counted(approval, Some(grant)))
 }
 
-/// Why a yes cannot give `within`, if so.
+/// Returns why approving cannot give `within`; `None` if it can.
 fn too_far(approval: &Approval, within: Option<GrantScope>) -> Option<DecideError> {
     let (id, gives) = (approval.id, approval.spec.grant);
     let wanted = within?;
     if !wanted.is_within(gives) {
         return Some(DecideError::Wider { id, wanted, gives });
     }
-    // With several approvers nobody can say what the others meant to give.
+    // With several approvers it is not known what the others meant to give.
     let shared = wanted != gives && standing::wanted_votes(&approval.spec) > 1;
     shared.then_some(DecideError::SharedScope { id, gives })
 }
 
-/// Why this approver's decision does not count, if so.
+/// Returns why this approver's decision does not count; `None` if it does.
 fn refused(approval: &Approval, approver: &Principal, approve: bool, reason: &str) -> Option<DecideError> {
     let id = approval.id;
     if approver.kind != Kind::Human {
@@ -207,7 +208,7 @@ fn refused(approval: &Approval, approver: &Principal, approve: bool, reason: &st
     (reason.chars().count() > MAX_REASON).then_some(DecideError::ReasonTooLong { limit: MAX_REASON })
 }
 
-/// Approves, and writes the grant.
+/// Approves, and stores the grant.
 fn give(
     change: &store::Change<'_>,
     approval: &mut Approval,
@@ -233,7 +234,7 @@ fn give(
         ended_ms: None,
     };
     if !change.approve(approval.id, expires_ms, now_ms)? {
-        // Looked at in this very transaction: only a damaged store gets here, and it must not give anything.
+        // Checked in this same transaction: only a damaged store gets here, and it must not give a grant.
         return Err(StoreError::Missing { kind: "pending approval", name: approval.id.to_string() });
     }
     change.insert_grant(&grant)?;

@@ -1,4 +1,4 @@
-//! Who waits for which approval, in memory.
+//! The requests that wait for an approval, in memory.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,20 +14,20 @@ use crate::domain::approval::Approval;
 use crate::domain::approval::Grant;
 use crate::domain::id::ApprovalId;
 
-/// How many changes a slow reader of the stream may be behind before it misses some.
+/// How many changes a slow reader of the stream may lag behind before it misses some.
 const CHANGES: usize = 1024;
 
-/// Something about approvals changed; for the event stream of the admin API. A reader that falls behind asks for the
-/// list again.
+/// A change of approvals, for the event stream of the admin API. A reader that lags behind has to list them
+/// again.
 #[derive(Debug, Clone)]
 pub enum Change {
-    /// An approval is new, has another decision or another state. Its `detail` is left out.
+    /// An approval is new, or has another decision or state. Its `detail` is left out.
     Approval(Arc<Approval>),
     /// A grant was given, used up or revoked.
     Grant(Arc<Grant>),
 }
 
-/// The waiting requests. Its lock is held for a few instructions only, never while anything is awaited or written.
+/// The waiting requests. Its lock is only held for a few instructions, never across an await or I/O.
 pub(super) struct Desk {
     state: Mutex<State>,
     changes: broadcast::Sender<Change>,
@@ -36,15 +36,15 @@ pub(super) struct Desk {
 #[derive(Default)]
 struct State {
     seats: HashMap<ApprovalId, Seat>,
-    /// Approvals that ended by themselves and that nobody was given yet to record.
+    /// Approvals that ended by themselves and were not returned for recording yet.
     ended: Vec<Approval>,
 }
 
 struct Seat {
     outcome: watch::Sender<Option<Outcome>>,
-    /// Requests that wait right now.
+    /// The requests that wait now.
     tickets: usize,
-    /// Requests that were told to come back later and have not yet.
+    /// The requests that were told to come back later and have not yet.
     away: usize,
 }
 
@@ -57,7 +57,7 @@ impl Desk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One more request waits for a pending approval; it may be one that was told to come back.
+    /// Adds a request that waits for a pending approval; it may be one that was told to come back.
     pub(super) fn sit(&self, id: ApprovalId) -> watch::Receiver<Option<Outcome>> {
         let mut state = self.state();
         let seat = state.seats.entry(id).or_insert_with(|| Seat {
@@ -70,7 +70,8 @@ impl Desk {
         seat.outcome.subscribe()
     }
 
-    /// One request waits no more; `comes_back`: it was told to ask again later. Says whether nobody is left.
+    /// Removes a waiting request; `comes_back`: it was told to ask again later. Returns whether no request is
+    /// left.
     pub(super) fn leave(&self, id: ApprovalId, comes_back: bool) -> bool {
         let mut state = self.state();
         let Some(seat) = state.seats.get_mut(&id) else { return false };
@@ -79,24 +80,24 @@ impl Desk {
         seat.tickets == 0 && seat.away == 0
     }
 
-    /// Whether a request waits for it right now, and so will hear how it ends.
+    /// Returns whether a request waits for the approval now, and so will be told how it ends.
     pub(super) fn occupied(&self, id: ApprovalId) -> bool {
         self.state().seats.get(&id).is_some_and(|seat| seat.tickets > 0)
     }
 
-    /// Whether every request that waited for it is gone for good.
+    /// Returns whether all requests for the approval are gone for good.
     pub(super) fn deserted(&self, id: ApprovalId) -> bool {
         self.state().seats.get(&id).is_some_and(|seat| seat.tickets == 0 && seat.away == 0)
     }
 
-    /// The approvals of which every request is gone for good.
+    /// Returns the approvals whose requests are all gone for good.
     pub(super) fn all_deserted(&self) -> Vec<ApprovalId> {
         let state = self.state();
         let gone = state.seats.iter().filter(|(_, seat)| seat.tickets == 0 && seat.away == 0);
         gone.map(|(id, _)| *id).collect()
     }
 
-    /// Wakes all who wait for it with how it ended.
+    /// Wakes all waiting requests with the outcome.
     pub(super) fn settle(&self, id: ApprovalId, outcome: Outcome) {
         let seat = self.state().seats.remove(&id);
         if let Some(seat) = seat {
@@ -109,14 +110,14 @@ impl Desk {
         self.state().ended.push(approval);
     }
 
-    /// The approvals that ended by themselves since the last call.
+    /// Takes the approvals that ended by themselves since the last call.
     pub(super) fn take_ended(&self) -> Vec<Approval> {
         std::mem::take(&mut self.state().ended)
     }
 
-    /// Tells the readers of the stream.
+    /// Publishes a change to the readers of the stream.
     pub(super) fn publish(&self, change: Change) {
-        // Without readers there is nobody to tell.
+        // Fails if there are no readers.
         drop(self.changes.send(change));
     }
 

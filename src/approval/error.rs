@@ -1,4 +1,4 @@
-//! Why asking, deciding, redeeming or revoking did not work.
+//! Errors of asking, deciding, redeeming and revoking.
 
 use crate::domain::approval::ApprovalState;
 use crate::domain::approval::GrantScope;
@@ -6,28 +6,28 @@ use crate::domain::id::ApprovalId;
 use crate::domain::id::GrantId;
 use crate::store::StoreError;
 
-/// Why a command could not be held, or an approval not be used.
+/// Why a command could not be held, or an approval could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ApprovalError {
     /// It was used by another request first.
     #[error("the approval has been used already")]
     AlreadyUsed,
-    /// Those who approved may not do so any more.
+    /// The approvers have lost the right to approve.
     #[error("those who approved it may not approve any more")]
     ApproverGone,
-    /// The approval is of another command, principal, connection, rule or session.
+    /// The approval is for another command, principal, connection, policy or session.
     #[error("the approval is not for this command")]
     Different,
     /// It came too late.
     #[error("the approval has expired")]
     Expired,
-    /// No group may decide, so nobody ever could.
+    /// No group may decide, so the command could never be approved.
     #[error("no group may approve it")]
     NobodyMayDecide,
     /// It is not approved.
     #[error("the approval is {state}")]
     NotApproved {
-        /// Where it stands.
+        /// Its state.
         state: ApprovalState,
     },
     /// The gateway is starting or stopping.
@@ -36,16 +36,16 @@ pub enum ApprovalError {
     /// The store failed.
     #[error("the store failed")]
     Store(#[source] StoreError),
-    /// Too many commands wait for a decision.
+    /// Too many commands are pending.
     #[error("{limit} commands wait for approval already")]
     TooMany {
-        /// How many may.
+        /// The limit.
         limit: u64,
     },
-    /// Too many commands of this principal wait for a decision.
+    /// Too many commands of this principal are pending.
     #[error("{limit} commands of the same principal wait for approval already")]
     TooManyOfOne {
-        /// How many may.
+        /// The limit.
         limit: u64,
     },
 }
@@ -53,24 +53,24 @@ pub enum ApprovalError {
 /// Why a decision did not count. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum DecideError {
-    /// The same approver has said the same before.
+    /// The same approver has made the same decision before.
     #[error("you have approved {id} before; a quorum counts distinct people")]
     AlreadyDecided {
         /// The approval.
         id: ApprovalId,
     },
-    /// It was decided, or ended otherwise, before.
+    /// It was decided, or has ended in another way.
     #[error("{id} is {state} already")]
     Ended {
         /// The approval.
         id: ApprovalId,
-        /// Where it stands.
+        /// Its state.
         state: ApprovalState,
     },
-    /// There is none.
+    /// There is no such approval.
     #[error("there is no approval {id}")]
     Missing {
-        /// What was asked for.
+        /// The id.
         id: ApprovalId,
     },
     /// The approver is in none of the groups that may decide.
@@ -78,7 +78,7 @@ pub enum DecideError {
     NotInGroup {
         /// The approval.
         id: ApprovalId,
-        /// The groups that may.
+        /// The groups that may decide.
         from: Vec<String>,
     },
     /// Apps and agents never decide.
@@ -87,13 +87,13 @@ pub enum DecideError {
         /// The approval.
         id: ApprovalId,
     },
-    /// A requester never decides on their own command.
+    /// Requesters never decide on their own commands.
     #[error("{id} is your own request; somebody else must decide")]
     OwnRequest {
         /// The approval.
         id: ApprovalId,
     },
-    /// The policy wants a reason.
+    /// The policy requires a reason.
     #[error("{id} needs a reason")]
     ReasonMissing {
         /// The approval.
@@ -102,15 +102,15 @@ pub enum DecideError {
     /// The reason is too long.
     #[error("the reason is longer than {limit} characters")]
     ReasonTooLong {
-        /// How many characters it may have.
+        /// The limit in characters.
         limit: usize,
     },
-    /// An approver wants to give less than the policy does, where several must agree.
+    /// An approver wants to give less than the policy does, although several approvers are required.
     #[error("{id} needs several people: what they give together is {gives}, as the policy says")]
     SharedScope {
         /// The approval.
         id: ApprovalId,
-        /// What the policy gives.
+        /// The scope that the policy gives.
         gives: GrantScope,
     },
     /// The store failed.
@@ -121,12 +121,12 @@ pub enum DecideError {
     Wider {
         /// The approval.
         id: ApprovalId,
-        /// What the approver wants to give.
+        /// The scope that the approver wants to give.
         wanted: GrantScope,
-        /// What the policy gives.
+        /// The scope that the policy gives.
         gives: GrantScope,
     },
-    /// The approver cannot see all that would be sent.
+    /// The approver cannot see everything that would be sent.
     #[error("{id} cannot be approved: it is too long to be shown whole; it can only be denied")]
     Truncated {
         /// The approval.
@@ -137,16 +137,16 @@ pub enum DecideError {
 /// Why a grant could not be revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum RevokeError {
-    /// It was used up, revoked or ran out before.
+    /// It was used up or revoked, or has expired.
     #[error("{id} has ended already")]
     Ended {
         /// The grant.
         id: GrantId,
     },
-    /// There is none.
+    /// There is no such grant.
     #[error("there is no grant {id}")]
     Missing {
-        /// What was asked for.
+        /// The id.
         id: GrantId,
     },
     /// The store failed.

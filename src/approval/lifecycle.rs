@@ -1,4 +1,4 @@
-//! The ends that nobody decides: too late, requester gone, gateway stopping or restarted.
+//! Ends without a decision: expired, requester gone, gateway stopped or restarted.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,12 +22,12 @@ use crate::store::StoreError;
 const BATCH: u32 = 500;
 
 impl Approvals {
-    /// Ends what is over by `now_ms` (milliseconds since 1970; the caller's clock), and what every requester has left.
-    /// To be called each second. Gives all approvals that ended by themselves since the last call, each exactly once,
-    /// for the caller to record `approval.expired`.
+    /// Ends the approvals that have expired by `now_ms` (milliseconds since 1970, the caller's clock) and
+    /// those that all requesters have left. Called once a second. Returns all approvals that ended by
+    /// themselves since the last call, each exactly once, for the caller to record `approval.expired`.
     ///
     /// # Errors
-    /// Those of the store. What ended before the error is given by the next call.
+    /// Those of the store. Approvals that ended before the error are returned by the next call.
     pub async fn tick(&self, now_ms: i64) -> Result<Vec<Approval>, StoreError> {
         let now_ms = self.shared.clock.raise(now_ms);
         self.shared.standing.expire(now_ms);
@@ -38,22 +38,25 @@ impl Approvals {
         Ok(self.shared.desk.take_ended())
     }
 
-    /// Stops everything that waits, and takes no more requests. Gives all approvals that ended by themselves and were
-    /// not given yet. Approved commands that have not come back keep their approval over the restart.
+    /// Stops all pending approvals, and accepts no more requests. Returns all approvals that ended by
+    /// themselves and were not returned yet. Approved commands that have not run keep their approval across
+    /// the restart.
     ///
     /// # Errors
-    /// Those of the store; the waiting requests get [`super::Outcome::Stopped`] all the same when the gateway drops them.
+    /// Those of the store; the waiting requests get [`super::Outcome::Stopped`] all the same when the gateway
+    /// drops them.
     pub async fn stop_all(&self) -> Result<Vec<Approval>, StoreError> {
         self.shared.open.store(false, Ordering::Release);
         self.stop_pending().await?;
         Ok(self.shared.desk.take_ended())
     }
 
-    /// Takes over what a former process left, then opens for requests: what was pending is stopped, session grants end
-    /// (their sessions are gone), window grants and approved commands stand. Gives all approvals that ended by this.
+    /// Takes over the state of an earlier process, then accepts requests: pending approvals are stopped,
+    /// session grants end (their sessions are gone), window grants and approved commands stay. Returns all
+    /// approvals that ended by this.
     ///
     /// # Errors
-    /// Those of the store; then no requests are taken.
+    /// Those of the store; no requests are accepted then.
     pub async fn recover(&self) -> Result<Vec<Approval>, StoreError> {
         let shared = Arc::clone(&self.shared);
         self.store.read(move |view| Ok(shared.clock.raise(view.clock()?))).await?;
@@ -75,11 +78,11 @@ impl Approvals {
         Ok(self.shared.desk.take_ended())
     }
 
-    /// Ends the grants that were given for sessions of which none lives any more. To be called each second, and where sessions end at once.
-    /// Gives nothing to record: the session's own end is.
+    /// Ends the grants of sessions that are no longer open. Called once a second, and when sessions end.
+    /// There is nothing to record besides the session's own end.
     ///
     /// # Errors
-    /// Those of the store. A grant whose session is gone covers nothing anyway; the next call ends it.
+    /// Those of the store. A grant whose session is gone covers nothing in any case; the next call ends it.
     pub async fn end_without_session(&self, lives: impl Fn(SessionId) -> bool) -> Result<(), StoreError> {
         for session in self.shared.standing.sessions() {
             if !lives(session) {
@@ -89,7 +92,7 @@ impl Approvals {
         Ok(())
     }
 
-    /// Ends the grants that were given for one session.
+    /// Ends the grants of one session.
     async fn session_ended(&self, session: SessionId) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
         let end = move |db: &mut store::Db| {
@@ -115,7 +118,8 @@ impl Approvals {
         self.store.call(end).await
     }
 
-    /// Forgets what ended before `before_ms`. Says how many approvals that were. The audit trail keeps its entries.
+    /// Removes approvals that ended before `before_ms`; returns their number. The audit trail keeps its
+    /// entries.
     ///
     /// # Errors
     /// Those of the store.
@@ -123,14 +127,14 @@ impl Approvals {
         self.store.change(move |change| change.prune_approvals(before_ms)).await
     }
 
-    /// Ends the approvals whose time is over, a batch of them; says how many.
+    /// Ends one batch of expired approvals; returns their number.
     pub(super) async fn expire_some(&self) -> Result<usize, StoreError> {
         let shared = Arc::clone(&self.shared);
         self.store.call(move |db| expire(db, &shared)).await
     }
 
-    /// Cancels one approval if every requester has left it; from a `drop`, so it cannot wait. When the store's queue is
-    /// full, the next [`Self::tick`] does it.
+    /// Cancels one approval if every requester has left it. Called from a `drop`, so it cannot wait. If the
+    /// store's queue is full, the next [`Self::tick`] does it.
     pub(super) fn cancel_later(&self, id: ApprovalId) {
         let shared = Arc::clone(&self.shared);
         let job = move |db: &mut store::Db| {
@@ -180,16 +184,17 @@ pub(super) fn end(
     Ok(approval)
 }
 
-/// After the commit: tells those who wait and the stream, and keeps it for [`Approvals::tick`].
+/// Called after the commit: wakes the waiting requests, publishes the change, and keeps the approval for
+/// [`Approvals::tick`].
 pub(super) fn finish(shared: &Shared, ended: Approval) {
     shared.announce(&ended);
     shared.desk.note_ended(ended);
 }
 
-/// Ends up to [`BATCH`] approvals whose time is over; says how many.
+/// Ends up to [`BATCH`] expired approvals; returns their number.
 fn expire(db: &mut store::Db, shared: &Shared) -> Result<usize, StoreError> {
     let now_ms = shared.clock.now();
-    // Looked for first by reading only: mostly there is nothing, and nothing is written.
+    // Looked up by a read first: usually there are none, and nothing is written.
     let due = db.read(|view| view.due_approvals(now_ms, BATCH))?;
     if due.is_empty() {
         return Ok(0);
@@ -212,7 +217,7 @@ fn expire(db: &mut store::Db, shared: &Shared) -> Result<usize, StoreError> {
 }
 
 fn cancel(db: &mut store::Db, shared: &Shared, id: ApprovalId) -> Result<(), StoreError> {
-    // Requests join on this thread only: nobody can come between this look and the commit.
+    // Requests only join on this thread, so none can come between this check and the commit.
     if !shared.desk.deserted(id) {
         return Ok(());
     }
@@ -221,13 +226,13 @@ fn cancel(db: &mut store::Db, shared: &Shared, id: ApprovalId) -> Result<(), Sto
         db.change(|change| end(change, id, ApprovalState::Pending, ApprovalState::Cancelled, true, now_ms))?;
     match ended {
         Some(approval) => finish(shared, approval),
-        // It ended otherwise, so its place is a left-over.
+        // It ended in another way, so its entry is left over.
         None => shared.desk.settle(id, Outcome::Cancelled),
     }
     Ok(())
 }
 
-/// Stops up to [`BATCH`] pending approvals; says how many.
+/// Stops up to [`BATCH`] pending approvals; returns their number.
 fn stop(db: &mut store::Db, shared: &Shared) -> Result<usize, StoreError> {
     let now_ms = shared.clock.now();
     let filter = ApprovalFilter {
@@ -259,7 +264,7 @@ fn stop(db: &mut store::Db, shared: &Shared) -> Result<usize, StoreError> {
 
 type TakenOver = (Vec<(Grant, Approval)>, Vec<Approval>);
 
-/// Sorts what a former process left into what stands and what has ended with it.
+/// Splits the state of an earlier process into grants that stay and approvals that have ended.
 fn take_over(change: &store::Change<'_>, now_ms: i64) -> Result<TakenOver, StoreError> {
     let (mut standing, mut ended) = (Vec::new(), Vec::new());
     for grant in change.live_grants(now_ms)? {

@@ -1,7 +1,7 @@
 //! Held commands: ask, wait, decide, redeem, expire.
 //!
-//! What an approval's state is, the store says; each step from one state to the next is one transaction that names the
-//! state it comes from, so every race has one winner. What lives in memory (who waits, which grants stand) is changed
+//! The store has the state of each approval; each transition is one transaction that names the state it
+//! starts from, so every race has one winner. State in memory (waiting requests, current grants) is changed
 //! on the store's thread after the commit, in the order of the commits.
 //!
 //! ```text

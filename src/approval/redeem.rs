@@ -1,4 +1,4 @@
-//! Using an approval: exactly one command passes on a `once` grant, ever.
+//! Redeeming an approval: exactly one command ever passes on a `once` grant.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,8 @@ use crate::domain::id::ApprovalId;
 use crate::store;
 use crate::store::StoreError;
 
-/// How long an approved single command may take to come back, at most; less where the policy's timeout is shorter.
+/// How long an approved single command may take to be repeated, at most; less if the policy's timeout is
+/// shorter.
 pub const APPROVED_MAX: Duration = Duration::from_mins(5);
 
 /// The proof that an approval was used for one command.
@@ -32,12 +33,14 @@ pub struct Redeemed {
 }
 
 impl Ticket {
-    /// Uses the approval for this ticket's command. A `once` grant is used up by it, on disk, before this returns: of
-    /// any number of tries one succeeds. A gateway that dies after that has sent the command once or not at all.
+    /// Redeems the approval for this ticket's command. A `once` grant is used up on disk before this returns:
+    /// of any number of attempts one succeeds. If the gateway dies after that, the command was sent once or
+    /// not at all.
     ///
     /// # Errors
-    /// Each means: deny. [`ApprovalError::AlreadyUsed`], [`ApprovalError::Expired`], [`ApprovalError::ApproverGone`],
-    /// [`ApprovalError::Different`], [`ApprovalError::NotApproved`], [`ApprovalError::Store`].
+    /// Each means: deny. [`ApprovalError::AlreadyUsed`], [`ApprovalError::Expired`],
+    /// [`ApprovalError::ApproverGone`], [`ApprovalError::Different`], [`ApprovalError::NotApproved`],
+    /// [`ApprovalError::Store`].
     pub async fn redeem(self) -> Result<Redeemed, ApprovalError> {
         let shared = Arc::clone(&self.approvals.shared);
         let (id, ask, slot) = (self.id(), self.ask.clone(), self.slot.clone());
@@ -69,7 +72,7 @@ impl Ticket {
 }
 
 enum Refusal {
-    /// The quorum is gone: the grant ends, and the approval with it where it was not used.
+    /// The quorum is gone: the grant ends, and so does the approval if it was not used.
     ApproverGone {
         grant: Box<Grant>,
         denied: Option<Box<Approval>>,
@@ -122,7 +125,7 @@ fn redeem(
         grant.ended_ms = Some(now_ms);
         approval.state = ApprovalState::Used;
     } else if change.end_approval(id, ApprovalState::Approved, ApprovalState::Used, true, now_ms)? {
-        // The command that was approved runs; its grant goes on.
+        // The approved command runs; its grant stays for others.
         approval.state = ApprovalState::Used;
     }
     let detail = json!({ "approval": id, "request": ask.request, "digest": ask.digest });
@@ -130,7 +133,7 @@ fn redeem(
     Ok(Ok(Redeemed { approval, grant }))
 }
 
-/// Ends a grant whose approvers may not approve any more, so that the command can be asked for again.
+/// Ends a grant whose approvers have lost the right to approve, so that the command can be asked for again.
 fn take_back(
     change: &store::Change<'_>,
     id: ApprovalId,
@@ -145,7 +148,7 @@ fn take_back(
     Ok(Refusal::ApproverGone { grant: Box::new(grant), denied: denied.map(Box::new) })
 }
 
-/// Why a grant does not stand any more, if so.
+/// Returns why a grant is no longer valid; `None` if it is.
 fn ended(approval: &Approval, grant: &Grant, now_ms: i64) -> Option<ApprovalError> {
     if approval.state == ApprovalState::Used && grant.scope == GrantScope::Once {
         return Some(ApprovalError::AlreadyUsed);

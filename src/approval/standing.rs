@@ -1,4 +1,4 @@
-//! The grants that cover more than one command, in memory: what the hot path asks first.
+//! Grants that cover more than one command, in memory, for the hot path.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,19 +19,19 @@ use crate::domain::id::SessionId;
 /// The command that looks for a grant.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
-    /// Who asks, by principal id.
+    /// The requester's principal id.
     pub principal: &'a str,
-    /// Where.
+    /// The connection.
     pub connection: &'a ConnectionName,
     /// The policies that hold it, joined by `,`.
     pub rule: &'a str,
-    /// Who must approve by these policies now: a grant that others gave does not count any more.
+    /// Who must approve by the current policies: a grant given under another specification does not count.
     pub spec: &'a ApprovalSpec,
     /// The session.
     pub session: SessionId,
 }
 
-/// One grant with what it takes to judge whether it still stands.
+/// A grant with what is needed to check whether it is still valid.
 struct Standing {
     grant: Arc<Grant>,
     spec: ApprovalSpec,
@@ -39,16 +39,16 @@ struct Standing {
     approvers: Vec<String>,
 }
 
-/// All standing grants, by principal.
+/// All session and window grants, by principal.
 #[derive(Default)]
 pub(super) struct StandingGrants {
-    /// How many there are: with none, a look costs one load.
+    /// The number of grants: without any, a lookup costs one load.
     count: AtomicUsize,
     by_principal: RwLock<HashMap<String, Vec<Standing>>>,
 }
 
 impl StandingGrants {
-    /// A grant that covers this command now.
+    /// Returns a grant that covers this command now.
     pub(super) fn find(
         &self,
         wanted: &Wanted<'_>,
@@ -67,7 +67,7 @@ impl StandingGrants {
             .map(|standing| Arc::clone(&standing.grant))
     }
 
-    /// Adds the grant that `approval` gave. One for a single command is not kept here: it is redeemed.
+    /// Adds the grant of `approval`. A grant for a single command is not kept here: it is redeemed.
     pub(super) fn add(&self, grant: Grant, approval: &Approval) {
         let session = match grant.scope {
             GrantScope::Once => return,
@@ -80,7 +80,7 @@ impl StandingGrants {
         self.edit(|grants| grants.entry(principal).or_default().push(standing));
     }
 
-    /// The sessions that grants were given for.
+    /// Returns the sessions that have grants.
     pub(super) fn sessions(&self) -> Vec<SessionId> {
         if self.count.load(Ordering::Acquire) == 0 {
             return Vec::new();
@@ -89,12 +89,12 @@ impl StandingGrants {
         grants.values().flatten().filter_map(|standing| standing.session).collect()
     }
 
-    /// Takes one away.
+    /// Removes a grant.
     pub(super) fn remove(&self, id: GrantId) {
         self.retain(|grant| grant.id != id);
     }
 
-    /// Takes those away that ran out.
+    /// Removes expired grants.
     pub(super) fn expire(&self, now_ms: i64) {
         if self.count.load(Ordering::Acquire) > 0 {
             self.retain(|grant| grant.expires_ms > now_ms);
@@ -131,17 +131,17 @@ impl Standing {
     }
 }
 
-/// The distinct people who said yes. One deny ends an approval, so none of these took it back.
+/// Returns the distinct people who approved. A denial ends an approval, so none of them has retracted.
 pub(super) fn yes(approval: &Approval) -> impl Iterator<Item = &str> {
     approval.decisions.iter().filter(|decision| decision.approve).map(|decision| decision.by.as_str())
 }
 
-/// How many distinct people must say yes: never none.
+/// Returns how many distinct people must approve, at least one.
 pub(super) fn wanted_votes(spec: &ApprovalSpec) -> usize {
     usize::try_from(spec.min.max(1)).unwrap_or(usize::MAX)
 }
 
-/// Whether enough of those who said yes may still do so.
+/// Returns whether enough of those who approved may still do so.
 pub(super) fn quorum<'a>(
     spec: &ApprovalSpec,
     approvers: impl Iterator<Item = &'a str>,

@@ -1,4 +1,4 @@
-//! Approvals as a whole: bindings, ends, races, restarts, and who may not.
+//! Tests of approvals as a whole: bindings, ends, races, restarts, and refused approvers.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -38,7 +38,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 const MINUTE: i64 = 60_000;
 
-/// Who has lost the right to decide.
+/// The people who have lost the right to decide.
 type Former = Arc<Mutex<BTreeSet<String>>>;
 
 struct House {
@@ -57,7 +57,7 @@ impl House {
         Self { dir, store, approvals, former }
     }
 
-    /// The same data directory after the gateway was killed and started again.
+    /// Returns the same data directory after the gateway was killed and started again.
     async fn restarted(self) -> (Self, Vec<Approval>) {
         let Self { dir, store, approvals, former } = self;
         drop((store, approvals));
@@ -74,7 +74,7 @@ impl House {
         self.approvals.decide(id, &person(who), approve, "").await
     }
 
-    /// An approved ticket, and its grant.
+    /// Returns an approved ticket, and its grant.
     async fn approved(&self, ask: Ask) -> (Ticket, GrantId) {
         let mut ticket = self.approvals.ask(ask).await.unwrap();
         let grant = self.decide(ticket.id(), "kate", true).await.unwrap().grant.unwrap();
@@ -86,7 +86,7 @@ impl House {
         self.approvals.tick(self.approvals.now_ms() + in_ms).await.unwrap()
     }
 
-    /// Whether the audit trail is whole, and how often an action is in it.
+    /// Checks that the audit trail is intact, and returns how often an action is in it.
     async fn audited(&self, action: &'static str) -> usize {
         assert_eq!(self.store.read(View::verify_audit).await.unwrap().broken, None);
         let trail = self.store.read(|view| view.audit(0, u32::MAX)).await.unwrap();

@@ -1,4 +1,4 @@
-//! One request's place in the queue for a decision.
+//! One request that waits for a decision.
 
 use std::time::Duration;
 
@@ -12,45 +12,45 @@ use crate::domain::approval::ApprovalState;
 use crate::domain::id::ApprovalId;
 use crate::domain::id::GrantId;
 
-/// How long to wait before an approval that should be over is looked at again.
+/// How long to wait before an approval that should have expired is checked again.
 const AGAIN: Duration = Duration::from_millis(50);
 
-/// How the wait for a decision went.
+/// The outcome of waiting for a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Enough people said yes: [`Ticket::redeem`] it.
+    /// Enough people approved: [`Ticket::redeem`] it.
     Approved {
         /// The approval.
         approval: ApprovalId,
-        /// What it gave.
+        /// The grant it gave.
         grant: GrantId,
     },
-    /// Every request for it went away.
+    /// All its requesters have left.
     Cancelled,
-    /// An approver said no, or the grant was revoked before it was used.
+    /// An approver denied it, or the grant was revoked before it was used.
     Denied {
         /// The approver's principal id.
         by: String,
-        /// Why; empty when no reason was given.
+        /// The reason, or empty.
         reason: String,
     },
-    /// Nobody decided in time, or the approved command did not come back in time.
+    /// Nobody decided in time, or the approved command was not repeated in time.
     Expired,
     /// Not decided yet. The approval stays; the same request repeated joins it.
     Pending(ApprovalId),
-    /// The gateway stops.
+    /// The gateway is stopping.
     Stopped,
     /// It was approved, and another request used it.
     Used,
 }
 
 impl Outcome {
-    /// How an approval ended for those who wait; `None` while it is pending.
+    /// Returns the outcome for waiting requests; `None` while it is pending.
     pub(super) fn of(approval: &Approval) -> Option<Self> {
         Some(match approval.state {
             ApprovalState::Approved => match approval.grant {
                 Some(grant) => Self::Approved { approval: approval.id, grant },
-                // Cannot be: the two are written together. Without a grant nothing may pass.
+                // Cannot happen, since both are written together. Without a grant nothing may pass.
                 None => Self::Expired,
             },
             ApprovalState::Cancelled => Self::Cancelled,
@@ -69,8 +69,9 @@ impl Outcome {
     }
 }
 
-/// One request that is held. Dropped while it waits, its client has gone away: when it was the last one, the approval is
-/// cancelled. Dropped after [`Outcome::Pending`], its client will come back, and the approval stays.
+/// One held request. If it is dropped while it waits, its client has left: if it was the last one, the
+/// approval is cancelled. If it is dropped after [`Outcome::Pending`], its client will come back, and the
+/// approval stays.
 #[must_use = "a ticket that is dropped cancels its approval"]
 pub struct Ticket {
     pub(super) approvals: Approvals,
@@ -79,36 +80,37 @@ pub struct Ticket {
     pub(super) approval: Approval,
     pub(super) joined: bool,
     pub(super) outcome: Option<Outcome>,
-    /// There while it is not settled.
+    /// Set until it is settled.
     pub(super) waiting: Option<watch::Receiver<Option<Outcome>>>,
     /// Whether its client was told to ask again.
     pub(super) comes_back: bool,
 }
 
 impl Ticket {
-    /// The approval as it was when it was asked for, or joined.
+    /// Returns the approval as it was when it was asked for or joined.
     pub fn approval(&self) -> &Approval {
         &self.approval
     }
 
-    /// The approval's id.
+    /// Returns the approval's id.
     pub fn id(&self) -> ApprovalId {
         self.approval.id
     }
 
-    /// Whether the approval, or the grant, was there before this request.
+    /// Returns whether the approval, or the grant, existed before this request.
     pub fn joined(&self) -> bool {
         self.joined
     }
 
-    /// How it ended, if it has, without waiting.
+    /// Returns the outcome if it is settled, without waiting.
     #[cfg(test)]
     pub fn settled(&self) -> Option<&Outcome> {
         self.outcome.as_ref()
     }
 
-    /// Waits for a decision, at most `up_to`. May be called again after [`Outcome::Pending`]. Whoever waits need not
-    /// record an end: [`Approvals::tick`], [`Approvals::decide`] and [`Approvals::stop_all`] give each to their caller once.
+    /// Waits for a decision, for at most `up_to`. May be called again after [`Outcome::Pending`]. The caller
+    /// need not record an end: [`Approvals::tick`], [`Approvals::decide`] and [`Approvals::stop_all`] return
+    /// each to their caller once.
     pub async fn wait(&mut self, up_to: Duration) -> Outcome {
         self.comes_back = false;
         let give_up = Instant::now() + up_to;
@@ -128,14 +130,15 @@ impl Ticket {
             let wake = over.max(Instant::now() + AGAIN).min(give_up);
             match tokio::time::timeout_at(wake, waiting.changed()).await {
                 Ok(Ok(())) => {}
-                // The desk lost its place without a word: that only happens when everything ends.
+                // The sender is only dropped when the gateway ends.
                 Ok(Err(_closed)) => {
                     self.outcome = Some(Outcome::Stopped);
                     self.waiting = None;
                 }
                 Err(_elapsed) if left_ms <= 0 || wake >= over => {
                     if let Err(error) = self.approvals.expire_some().await {
-                        // It cannot be ended, but for this request it is over: fail closed.
+                        // It could not be ended in the store, but for this request it has expired: fail
+                        // closed.
                         tracing::warn!(approval = %self.approval.id, %error, "cannot expire an approval");
                         return Outcome::Expired;
                     }

@@ -1,4 +1,4 @@
-//! A held command, who may decide it, and what the decision gives.
+//! Held commands, their approvers, and grants.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,22 +11,23 @@ use crate::domain::id::{ApprovalId, GrantId, RequestId, SessionId};
 use crate::domain::principal::Kind;
 use crate::domain::units;
 
-/// The longest [`Approval::detail`], in bytes. What is longer is cut, and can then only be denied.
+/// The longest [`Approval::detail`], in bytes. A longer text is cut, and the command can then only be denied.
 pub const MAX_DETAIL: usize = 1 << 20;
 
-/// How far one approval reaches.
+/// The scope of a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GrantScope {
-    /// This command, with exactly these bytes, one time.
+    /// This command with exactly these bytes, once.
     Once,
-    /// Every command that the same rule would hold, until the session ends.
+    /// Every command that the same policies would hold, until the session ends.
     Session,
-    /// Every command of the same principal, connection and rule, for so long after the decision.
+    /// Every command of the same principal, connection and policies, for this long after the decision.
     Window(Duration),
 }
 
 impl GrantScope {
-    /// Whether this reaches no further than `other`: once is within everything, a shorter window within a longer one.
+    /// Returns whether this scope is at most `other`: once is within everything, a shorter window within a
+    /// longer one.
     pub fn is_within(self, other: Self) -> bool {
         match (self, other) {
             (Self::Once, _) | (Self::Session, Self::Session) => true,
@@ -81,31 +82,31 @@ impl<'de> Deserialize<'de> for GrantScope {
 pub struct ApprovalSpec {
     /// The groups whose members may decide. Never empty.
     pub from: Vec<String>,
-    /// How many distinct people must say yes. At least 1, default 1.
+    /// How many distinct people must approve. At least 1, default 1.
     pub min: u32,
-    /// How long it waits for them, in seconds. Default 600.
+    /// How long it is pending, in seconds. Default 600.
     pub timeout_s: u64,
     /// Whether a decision needs a reason. Default false.
     pub reason: bool,
-    /// What a yes gives. Default once.
+    /// The scope of the grant. Default once.
     pub grant: GrantScope,
 }
 
-/// Where an approval stands. Every state but `Pending` is an end, and `Approved` ends in one of the others or `Used`.
+/// The state of an approval. All states but `Pending` and `Approved` are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ApprovalState {
     /// Approved by enough people; the command has not run yet.
     Approved,
-    /// The requester went away before a decision.
+    /// The requester left before a decision.
     Cancelled,
-    /// An approver said no.
+    /// An approver denied it.
     Denied,
-    /// Nobody decided in time, or the approved command did not come back in time.
+    /// Nobody decided in time, or the approved command was not repeated in time.
     Expired,
-    /// Waits for a decision.
+    /// Pending.
     Pending,
-    /// The gateway stopped or died while it waited.
+    /// The gateway stopped or died while it was pending.
     Stopped,
     /// Approved, and its command was sent.
     Used,
@@ -123,7 +124,7 @@ impl ApprovalState {
         Self::Used,
     ];
 
-    /// The word for it in the store, records and output.
+    /// Returns the word for it in the store, records and output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Approved => "approved",
@@ -136,7 +137,7 @@ impl ApprovalState {
         }
     }
 
-    /// The state a word names, if any.
+    /// Returns the state that a word names.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
@@ -148,16 +149,16 @@ impl fmt::Display for ApprovalState {
     }
 }
 
-/// What one approver said.
+/// The decision of one approver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalDecision {
     /// The approver's principal id.
     pub by: String,
-    /// Yes or no.
+    /// Whether it approves.
     pub approve: bool,
-    /// Why; empty when none was given.
+    /// The reason, or empty.
     pub reason: String,
-    /// When, in milliseconds since 1970.
+    /// The time, in milliseconds since 1970.
     pub at_ms: i64,
 }
 
@@ -166,67 +167,67 @@ pub struct ApprovalDecision {
 pub struct Approval {
     /// Its id.
     pub id: ApprovalId,
-    /// Where it stands.
+    /// Its state.
     pub state: ApprovalState,
     /// The requester's principal id.
     pub principal: String,
     /// A name for the requester.
     pub label: String,
-    /// What kind of caller asks.
+    /// The kind of caller.
     pub kind: Kind,
-    /// The groups it asked with.
+    /// The requester's groups.
     pub groups: Vec<String>,
-    /// Where the request came from: an address, without the port.
+    /// The requester's address, without the port.
     pub source: String,
     /// The connection.
     pub connection: ConnectionName,
     /// The session it belongs to.
     pub session: SessionId,
-    /// The request that asked first.
+    /// The first request.
     pub request: RequestId,
     /// The policies that hold it, joined by `,`.
     pub rule: String,
     /// Who must decide.
     pub spec: ApprovalSpec,
-    /// SHA-256 over principal, connection, rule and the exact bytes to be sent, 64 hex digits.
+    /// SHA-256 over principal, connection, policies and the exact bytes to be sent, 64 hex digits.
     pub digest: String,
-    /// What the command does, as it was judged.
+    /// The class of the command.
     #[serde(default = "unknown")]
     pub class: Class,
-    /// One line: method and path.
+    /// The method and path, on one line.
     pub summary: String,
-    /// All that will be sent, with masked values masked: the head without credentials, an empty line, the body. At most
-    /// [`MAX_DETAIL`] bytes.
+    /// The approval text: all that will be sent, with masked values masked: the head without credentials, an
+    /// empty line, the body. At most [`MAX_DETAIL`] bytes.
     pub detail: String,
-    /// Whether `detail` had to leave something out; then it cannot be approved by showing it.
+    /// Whether `detail` was cut; then it cannot be approved.
     pub truncated: bool,
-    /// The reason that the requester gave (`Hoopctl-Reason`); empty when none.
+    /// The reason that the requester gave (`Hoopctl-Reason`), or empty.
     pub reason: String,
-    /// The revision of the policies that held it.
+    /// The revision of the policies that hold it.
     pub revision: u64,
-    /// When it was asked, in milliseconds since 1970.
+    /// When it was created, in milliseconds since 1970.
     pub created_ms: i64,
     /// When it expires, in milliseconds since 1970.
     pub expires_ms: i64,
-    /// What was said so far.
+    /// The decisions so far.
     pub decisions: Vec<ApprovalDecision>,
-    /// What it gave, once approved.
+    /// The grant it gave, once approved.
     pub grant: Option<GrantId>,
 }
 
-/// The class of what an older gateway asked for.
+/// The class of an approval from an older gateway.
 fn unknown() -> Class {
     Class::Unknown
 }
 
-/// How much harm a yes could do.
+/// How much harm approving could do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Risk {
     /// A single command that reads.
     Low,
-    /// A single command that changes data, or reads of a while.
+    /// A single command that changes data, or any number that read.
     Medium,
-    /// What changes structure or rights or is not understood, and changes of a while.
+    /// Commands that change structure or rights or are not understood, or any number that change data.
     High,
 }
 
@@ -234,7 +235,7 @@ impl Risk {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
 
-    /// The word for it.
+    /// Returns the word for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Low => "low",
@@ -245,7 +246,7 @@ impl Risk {
 }
 
 impl Approval {
-    /// How much harm a yes could do: by what the command does, and whether the yes lets more of its kind pass.
+    /// Returns how much harm approving could do, from the class of the command and the scope of the grant.
     pub fn risk(&self) -> Risk {
         match (self.class, self.spec.grant) {
             (Class::Read, GrantScope::Once) => Risk::Low,
@@ -255,20 +256,20 @@ impl Approval {
     }
 }
 
-/// What an approval gave.
+/// The grant of an approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     /// Its id.
     pub id: GrantId,
     /// The approval that gave it.
     pub approval: ApprovalId,
-    /// Who may use it.
+    /// The principal that may use it.
     pub principal: String,
-    /// Where.
+    /// The connection.
     pub connection: ConnectionName,
     /// The policies it satisfies, joined by `,`.
     pub rule: String,
-    /// How far it reaches.
+    /// Its scope.
     pub scope: GrantScope,
     /// For [`GrantScope::Once`]: the digest of the command; for [`GrantScope::Session`]: the session id; else empty.
     pub bound_to: String,

@@ -1,8 +1,8 @@
-//! Errors with what caused them.
+//! Errors with their causes.
 
 use std::error::Error;
 
-/// An error and its causes, on one line.
+/// Formats an error and its causes on one line.
 pub fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

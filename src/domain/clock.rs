@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
-/// Milliseconds since 1970; 0 before it.
+/// Returns the milliseconds since 1970, or 0 before that.
 pub fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)

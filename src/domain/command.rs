@@ -1,4 +1,4 @@
-//! One unit of work of a client: what the policies judge.
+//! Commands: the units that policies judge.
 
 pub mod mcp;
 
@@ -14,11 +14,11 @@ use crate::domain::json::Json;
 use crate::domain::sql::Effects;
 use crate::domain::sql::Function;
 
-/// What a command does, from harmless to not known.
+/// The class of a command, from harmless to unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// Looks only.
+    /// Reads only.
     Read,
     /// Changes data.
     Write,
@@ -31,10 +31,10 @@ pub enum Class {
 }
 
 impl Class {
-    /// All classes, from harmless to not known.
+    /// All classes, from harmless to unknown.
     pub const ALL: [Self; 5] = [Self::Read, Self::Write, Self::Ddl, Self::Admin, Self::Unknown];
 
-    /// The word for it in configuration, records and output.
+    /// Returns the word for it in configuration, records and output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -45,7 +45,7 @@ impl Class {
         }
     }
 
-    /// The class a word names, if any.
+    /// Returns the class that a word names.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.as_str() == word)
     }
@@ -62,36 +62,36 @@ impl fmt::Display for Class {
 pub enum Args {
     /// The command has none.
     Absent,
-    /// They have not been looked at: no policy asked for them.
+    /// They have not been read: no policy asked for them.
     NotRead,
-    /// There are some, but not in a form that can be judged. An `args` condition of an allow does not hold, one of a
+    /// They are not in a form that can be judged. An `args` condition of an allow does not match, one of a
     /// deny or approve does.
     Unreadable,
-    /// What they say.
+    /// They are JSON.
     Read(Json),
-    /// What they say, as a form.
+    /// They are a form.
     Form(Form),
 }
 
 /// One command, as the policies see it. The protocol keeps the bytes that belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
-    /// The protocol it came by.
+    /// Its protocol.
     pub protocol: Protocol,
-    /// What it does.
+    /// Its class.
     pub class: Class,
-    /// What it says, in the words of its protocol.
+    /// Its content, in the terms of its protocol.
     pub words: Words,
 }
 
-/// What a command says, in the words of its protocol.
+/// The content of a command, in the terms of its protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Words {
     /// An HTTP request.
     Http(HttpCommand),
     /// A message of an MCP client.
     Mcp(McpCommand),
-    /// A SQL text.
+    /// SQL text.
     Sql(SqlCommand),
 }
 
@@ -104,29 +104,31 @@ pub struct HttpCommand {
     pub path: Box<str>,
     /// The query without its `?`, as it will be sent; empty when there is none.
     pub query: Box<str>,
-    /// What the body says.
+    /// The arguments in the body.
     pub args: Args,
 }
 
-/// A SQL text: all that one message asks the server to do.
+/// SQL text: everything that one message asks the server to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlCommand {
-    /// The text, for people: what is not UTF-8 is shown as U+FFFD. Never what is sent.
+    /// The text, for people: invalid UTF-8 is shown as U+FFFD. Never sent.
     pub text: Arc<str>,
-    /// What it does, by the grammar; `None` when it could not be understood: then every condition on it is unsure.
+    /// Its effects by the grammar; `None` if it could not be understood: then every condition on it is
+    /// unsure.
     pub effects: Option<Arc<Effects>>,
-    /// The worst class of all it does, without what its `opaque` functions may do.
+    /// The worst class of its effects, without what its `opaque` functions may do.
     pub base: Class,
-    /// The functions it calls, or may call, and the operators that neither the grammar's lists nor the target's catalogue know as harmless.
-    /// While there are any, the command's class is [`Class::Unknown`], except to a policy that names all of them.
+    /// The functions it calls, or may call, and the operators that neither the grammar's lists nor the
+    /// target's catalog know as harmless. If there are any, the command's class is [`Class::Unknown`], except
+    /// for a policy that names all of them.
     pub opaque: Vec<Function>,
 }
 
-/// How much of a SQL text stands in a summary, in characters.
+/// How much SQL text a summary contains, in characters.
 const SUMMARY: usize = 300;
 
 impl Command {
-    /// The HTTP request it is, if it is one.
+    /// Returns the HTTP request; `None` for other protocols.
     pub fn http(&self) -> Option<&HttpCommand> {
         match &self.words {
             Words::Http(http) => Some(http),
@@ -134,7 +136,7 @@ impl Command {
         }
     }
 
-    /// The method of a request: that of HTTP, or that of JSON-RPC; empty for what has none.
+    /// Returns the HTTP or JSON-RPC method; empty for SQL.
     pub fn method(&self) -> &str {
         match &self.words {
             Words::Http(http) => &http.method,
@@ -143,12 +145,12 @@ impl Command {
         }
     }
 
-    /// The path of an HTTP request; empty for what has none.
+    /// Returns the path of an HTTP request; empty for other protocols.
     pub fn path(&self) -> &str {
         self.http().map_or("", |http| &http.path)
     }
 
-    /// The arguments, as far as they were read.
+    /// Returns the arguments, as far as they were read.
     pub fn args(&self) -> &Args {
         match &self.words {
             Words::Http(http) => &http.args,
@@ -157,7 +159,7 @@ impl Command {
         }
     }
 
-    /// The same command with arguments that were read meanwhile; a SQL text has none.
+    /// Sets the arguments, which were read later; SQL text has none.
     pub fn with_args(mut self, args: Args) -> Self {
         match &mut self.words {
             Words::Http(http) => http.args = args,
@@ -167,7 +169,7 @@ impl Command {
         self
     }
 
-    /// The SQL text it is, if it is one.
+    /// Returns the SQL text; `None` for other protocols.
     pub fn sql(&self) -> Option<&SqlCommand> {
         match &self.words {
             Words::Sql(sql) => Some(sql),
@@ -175,7 +177,7 @@ impl Command {
         }
     }
 
-    /// The MCP message it is, if it is one.
+    /// Returns the MCP message; `None` for other protocols.
     pub fn mcp(&self) -> Option<&McpCommand> {
         match &self.words {
             Words::Mcp(mcp) => Some(mcp),
@@ -183,8 +185,8 @@ impl Command {
         }
     }
 
-    /// One line for people: the method and the path, the MCP method and what it names, or the beginning of the SQL. Not escaped: show it with
-    /// [`crate::domain::text::Shown`].
+    /// Returns one line for people: method and path, MCP method and name, or the beginning of the SQL. Not
+    /// escaped: show it with [`crate::domain::text::Shown`].
     pub fn summary(&self) -> String {
         match &self.words {
             Words::Http(http) => http.target(),
@@ -195,7 +197,7 @@ impl Command {
 }
 
 impl HttpCommand {
-    /// The method, the path, and the query if there is one.
+    /// Returns the method, the path, and the query if there is one.
     pub fn target(&self) -> String {
         let mark = if self.query.is_empty() { "" } else { "?" };
         format!("{} {}{mark}{}", self.method, self.path, self.query)
@@ -203,7 +205,7 @@ impl HttpCommand {
 }
 
 impl SqlCommand {
-    /// The text on one line, cut with `…` where it is long.
+    /// Returns the text on one line, cut with `…` if it is long.
     pub fn line(&self) -> String {
         let mut line = String::with_capacity(self.text.len().min(SUMMARY));
         for (place, word) in self.text.split_whitespace().enumerate() {

@@ -1,4 +1,4 @@
-//! A connection: a named, governed way to a target.
+//! Connections: named, governed ways to targets.
 
 pub mod mcp;
 
@@ -20,16 +20,16 @@ use crate::domain::secret::SecretRef;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionName(Arc<str>);
 
-/// Text that is no connection name.
+/// Text that is not a connection name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("connection name {found:?} is not 1 to 63 of a-z, 0-9 and -")]
 pub struct InvalidName {
-    /// What was given, cut at 80 characters.
+    /// The text, cut at 80 characters.
     pub found: String,
 }
 
 impl ConnectionName {
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -73,7 +73,7 @@ impl<'de> Deserialize<'de> for ConnectionName {
     }
 }
 
-/// What the target speaks. Each protocol is one folder in `protocol/`.
+/// The protocol of the target. Each protocol is one folder in `protocol/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
@@ -89,7 +89,7 @@ impl Protocol {
     /// All of them, by name.
     pub const ALL: &'static [Self] = &[Self::Http, Self::Mcp, Self::Postgres];
 
-    /// The word for it in configuration, records and output.
+    /// Returns the word for it in configuration, records and output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
@@ -105,7 +105,7 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// Where an entity was written down. One from the file is read-only for the command line.
+/// Where an entity is defined. One from the file is read-only for the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// The configuration file, with the line its table starts at (from 1).
@@ -128,38 +128,42 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Where a target is, taken apart: an address, or a program that is started. Holds no user name and no password: those are refused in the URL.
+/// The location of a target, parsed: an address, or a program to start. Contains no user name and no
+/// password: those are refused in the URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
-    /// What is spoken there.
+    /// The protocol there.
     pub protocol: Protocol,
-    /// Whether TLS is spoken: `https`, `mcp+https`, or `postgres` unless it says `sslmode=disable`.
+    /// Whether TLS is used: `https`, `mcp+https`, or `postgres` unless it says `sslmode=disable`.
     pub tls: bool,
     /// Host name or address, in lower case; an IPv6 address without its brackets. Empty for a program.
     pub host: Arc<str>,
     /// The port, with the scheme's default filled in. 0 for a program.
     pub port: u16,
-    /// HTTP: the path that every request's path is put behind: empty, or it starts with `/` and does not end with one. MCP: the path of
-    /// the endpoint, exactly as it is written; empty when none is, which is sent as `/`. PostgreSQL: `/` and the name of the
-    /// database, decoded. Empty for a program.
+    /// HTTP: the path that is prepended to every request's path: empty, or it starts with `/` and does not
+    /// end with one. MCP: the path of the endpoint, exactly as it is written; if empty, `/` is sent.
+    /// PostgreSQL: `/` and the name of the database, decoded. Empty for a program.
     pub base_path: Arc<str>,
-    /// The program that is started as the target and speaks on its standard streams; `None`: there is an address. MCP only.
+    /// The program that is started as the target and uses its standard streams; `None`: there is an address.
+    /// MCP only.
     pub program: Option<Program>,
-    /// What the gateway proves itself with in the TLS handshake, if the target asks for that. PostgreSQL only. Default none.
+    /// The gateway's client certificate for the TLS handshake, if the target asks for one. PostgreSQL only.
+    /// Default none.
     pub certificate: Option<ClientCertificate>,
 }
 
-/// A certificate that the gateway shows a target, with its key.
+/// A client certificate of the gateway, with its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificate {
-    /// `sslcert`: the chain, a PEM file. It is read anew for each stream.
+    /// `sslcert`: the chain, a PEM file. It is read again for each stream.
     pub file: PathBuf,
     /// `sslkey`: the private key, PEM.
     pub key: SecretRef,
 }
 
 impl Upstream {
-    /// `host` or `host:port` as it stands in a `Host` header: no port where it is the scheme's default. Empty for a program.
+    /// Returns `host` or `host:port` as in a `Host` header: without the scheme's default port. Empty for a
+    /// program.
     pub fn authority(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.to_string() };
         let default = match (self.protocol, self.tls) {
@@ -171,13 +175,13 @@ impl Upstream {
         if self.port == default { host } else { format!("{host}:{}", self.port) }
     }
 
-    /// The database, of a PostgreSQL target.
+    /// Returns the database of a PostgreSQL target.
     pub fn database(&self) -> &str {
         self.base_path.strip_prefix('/').unwrap_or(&self.base_path)
     }
 
-    /// The whole of it for records and people, but of a program only its name: its arguments are no place for a secret, but people
-    /// put them there.
+    /// Returns its text for records and people. Of a program it only contains the name: people put secrets
+    /// into arguments, although they do not belong there.
     pub fn shown(&self) -> String {
         match &self.program {
             Some(program) => {
@@ -190,7 +194,7 @@ impl Upstream {
 }
 
 impl fmt::Display for Upstream {
-    /// The text that is read as the same upstream.
+    /// Writes a text that parses to the same upstream.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(program) = &self.program {
             return write!(f, "mcp+stdio:{program}");
@@ -218,7 +222,8 @@ impl fmt::Display for Upstream {
     }
 }
 
-/// A text as a part of a URL (RFC 3986, section 2): all but letters, digits, `-._~` and what is kept is written `%XX`.
+/// A text as a part of a URL (RFC 3986, section 2): everything but letters, digits, `-._~` and the bytes in
+/// `kept` is written as `%XX`.
 struct Encoded<'a> {
     text: &'a str,
     kept: &'static [u8],
@@ -230,19 +235,19 @@ impl fmt::Display for Encoded<'_> {
     }
 }
 
-/// How the target's credential is put into each request. The client never sees it.
+/// How the target's credential is added to each request. The client never sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Injection {
     /// `basic:USER:SRC`: `Authorization: Basic …` (RFC 7617).
     Basic {
-        /// The user name; it holds no colon.
+        /// The user name, without a colon.
         user: String,
         /// The password.
         password: SecretRef,
     },
     /// `bearer:SRC`: `Authorization: Bearer …` (RFC 6750).
     Bearer(SecretRef),
-    /// `certificate:USER`: a database's login by the certificate of the upstream alone.
+    /// `certificate:USER`: a database login with the upstream's client certificate alone.
     Certificate {
         /// The user.
         user: String,
@@ -254,18 +259,18 @@ pub enum Injection {
         /// Its value.
         value: SecretRef,
     },
-    /// `header:NAME:SRC`: a header of the target's own.
+    /// `header:NAME:SRC`: another header.
     Header {
         /// The header's name, in lower case.
         name: String,
         /// Its value.
         value: SecretRef,
     },
-    /// `none`: the target asks for nothing.
+    /// `none`: no credential.
     None,
-    /// `password:USER:SRC`: the login of a database.
+    /// `password:USER:SRC`: a database login.
     Password {
-        /// The user; it holds no colon.
+        /// The user, without a colon.
         user: String,
         /// The password.
         password: SecretRef,
@@ -273,7 +278,7 @@ pub enum Injection {
 }
 
 impl Injection {
-    /// The secret that is injected, if any.
+    /// Returns the source of the secret, if any.
     pub fn source(&self) -> Option<&SecretRef> {
         match self {
             Self::Basic { password: source, .. }
@@ -300,25 +305,28 @@ impl fmt::Display for Injection {
     }
 }
 
-/// What one connection grants at most. Policies may only make `session` shorter.
+/// The limits of a connection. Policies may only shorten `session`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionLimits {
     /// How long a session may last. Default 1 h.
     pub session: Duration,
-    /// How long a session may rest between commands. Default 10 m.
+    /// How long a session may be idle between commands. Default 10 m.
     pub idle: Duration,
-    /// The longest body that is held or judged whole, in bytes: forms and messages to MCP servers always are. Default 10 MiB. Bodies that are
-    /// only streamed through are not limited by it, unless a policy looks into them or an approval holds them.
+    /// The longest body that is held or judged whole, in bytes: forms and messages to MCP servers always are.
+    /// Default 10 MiB. Bodies that are only streamed are not limited by it, unless a policy inspects them or
+    /// they are held for approval.
     pub body: u64,
-    /// How long a held command keeps its client waiting before it answers `approval_pending`. Default 60 s.
+    /// How long a held command keeps its client waiting before it is answered with `approval_pending`.
+    /// Default 60 s.
     pub approval_wait: Duration,
-    /// Requests per second and principal; bursts of as many. Default none.
+    /// Requests per second and principal, with bursts of the same size. Default none.
     pub rate: Option<u32>,
     /// How long opening a stream to the target may take. Default 5 s.
     pub connect: Duration,
-    /// How long the target may take to send its response header, or be silent under a call in a channel. Default 60 s.
+    /// How long the target may take to send its response header, or be silent during a call in a channel.
+    /// Default 60 s.
     pub response: Duration,
-    /// How many rows one statement may give back; what comes after them is not sent. Default none. Databases only.
+    /// How many rows one statement may return; further rows are not sent. Default none. Databases only.
     pub rows: Option<u64>,
 }
 
@@ -337,19 +345,19 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// What a command that must be approved does to its client.
+/// How a client experiences a held command.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ApprovalMode {
-    /// It waits, and is told so while it does.
+    /// It waits, and is notified of that.
     #[default]
     Wait,
-    /// It fails at once with the approval's id; the same command sent again, once approved, passes.
+    /// It fails at once with the approval's id; once approved, the same command passes when it is repeated.
     Retry,
 }
 
 impl ApprovalMode {
-    /// The word for it in configuration.
+    /// Returns the word for it in configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Wait => "wait",
@@ -358,27 +366,28 @@ impl ApprovalMode {
     }
 }
 
-/// What only a connection to a database has.
+/// Options of connections to databases.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DatabaseOptions {
-    /// The server itself is told that the session only reads (`default_transaction_read_only`), and clients cannot change that.
-    /// Default false.
+    /// The server is told that the session is read-only (`default_transaction_read_only`), and clients cannot
+    /// change that. Default false.
     pub readonly: bool,
-    /// What a held statement does to its client. Default [`ApprovalMode::Wait`].
+    /// How a client experiences a held statement. Default [`ApprovalMode::Wait`].
     pub approval_mode: ApprovalMode,
-    /// Ways in that are weaker than SCRAM and that this connection takes.
+    /// The accepted authentication methods that are weaker than SCRAM.
     pub accept: Weaker,
 }
 
-/// The ways into a database that are weaker than SCRAM and that a connection accepts. None by default: whoever can pass for the server
-/// would ask for one of them.
+/// The authentication methods of a database that are weaker than SCRAM and that a connection accepts. None by
+/// default: anyone who can impersonate the server would ask for one of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Weaker {
-    /// `accept_cleartext`: the server may ask for the password as it is. Inside TLS only, whatever is set.
+    /// `accept_cleartext`: the server may ask for the password in clear text. Only within TLS, whatever is
+    /// set.
     pub accept_cleartext: bool,
-    /// `accept_md5`: the server may ask for an answer by MD5.
+    /// `accept_md5`: the server may ask for MD5 authentication.
     pub accept_md5: bool,
-    /// `accept_trust`: the server may ask for nothing at all.
+    /// `accept_trust`: the server may ask for no authentication at all.
     pub accept_trust: bool,
 }
 
@@ -387,13 +396,13 @@ pub struct Weaker {
 pub struct Connection {
     /// Its name: the path segment after `/c/`.
     pub name: ConnectionName,
-    /// Where it was written down.
+    /// Where it is defined.
     pub origin: Origin,
-    /// What the target speaks.
+    /// The target's protocol.
     pub protocol: Protocol,
-    /// Where the target is.
+    /// The target's location.
     pub upstream: Upstream,
-    /// The credential the gateway logs in with.
+    /// The gateway's credential for the target.
     pub inject: Injection,
     /// Free labels that policies and masks match.
     pub tags: BTreeMap<String, String>,
@@ -401,14 +410,15 @@ pub struct Connection {
     pub limits: ConnectionLimits,
     /// Certificate authorities to trust in place of the platform's, a PEM file.
     pub ca_file: Option<PathBuf>,
-    /// What only databases have; the defaults for every other protocol.
+    /// The options for databases; the defaults for every other protocol.
     pub database: DatabaseOptions,
-    /// What only MCP servers have; the defaults for every other protocol.
+    /// The options for MCP servers; the defaults for every other protocol.
     pub mcp: McpOptions,
 }
 
 impl Connection {
-    /// The sources of all secrets that the gateway needs at the target: what it injects, and the key of its certificate.
+    /// Returns the sources of all secrets that the gateway needs for the target: the credential, and the key
+    /// of its client certificate.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
         let key = self.upstream.certificate.as_ref().map(|certificate| &certificate.key);
         self.inject.source().into_iter().chain(key)

@@ -1,4 +1,4 @@
-//! What a client is told when a command does not pass. No cause from inside ever gets into it.
+//! Refusals, as the client sees them. They never contain internal causes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,47 +6,47 @@ use std::time::Duration;
 
 use crate::domain::id::ApprovalId;
 
-/// The stable reason of a refusal; part of the outside contract.
+/// The stable code of a refusal; part of the public contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DenyCode {
-    /// The approver said no, or the requester's approval was withdrawn.
+    /// The approver denied it, or the approval was withdrawn.
     ApprovalDenied,
     /// Nobody decided in time.
     ApprovalExpired,
-    /// Still waiting: repeat the same request later.
+    /// Still pending: repeat the same request later.
     ApprovalPending,
-    /// The request itself is wrong or has two readings.
+    /// The request itself is invalid or ambiguous.
     BadRequest,
-    /// A policy blocks it, or none allows it.
+    /// A policy denies it, or none allows it.
     Denied,
-    /// A fault of the gateway.
+    /// An error of the gateway.
     Internal,
-    /// The issuer's keys are not to be had.
+    /// The issuer's keys are not available.
     IssuerUnavailable,
     /// A size, count or rate is exceeded.
     LimitExceeded,
-    /// A lock stands against it.
+    /// A lock applies.
     Locked,
-    /// There is none of that name, or it is not open to the caller: the two look alike.
+    /// There is none of that name, or it is not open to the caller: the two are indistinguishable.
     NoSuchConnection,
-    /// The gateway is full or stopping.
+    /// The gateway is overloaded or stopping.
     Overloaded,
     /// It could not be recorded, so it was not done.
     RecordingUnavailable,
     /// The session has ended.
     SessionEnded,
-    /// No token, or one that does not hold.
+    /// No token, or an invalid one.
     Unauthenticated,
     /// The reply could not be masked and was withheld.
     UnmaskableReply,
-    /// The target's credential could not be had.
+    /// The target's credential is not available.
     UpstreamCredential,
-    /// The target does not answer, or answers nonsense.
+    /// The target does not answer, or its answer is invalid.
     UpstreamUnavailable,
 }
 
 impl DenyCode {
-    /// The word for it: the `code` member of an error.
+    /// Returns the word for it: the `code` member of an error.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ApprovalDenied => "approval_denied",
@@ -76,39 +76,39 @@ impl fmt::Display for DenyCode {
     }
 }
 
-/// One refusal, as the client may read it.
+/// One refusal, as the client may see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denied {
-    /// The stable reason.
+    /// The stable code.
     pub code: DenyCode,
     /// What happened and what to do next, for the person behind the client.
     pub detail: String,
-    /// The policy that decided, where one did.
+    /// The policy that decided, if one did.
     pub rule: Option<Arc<str>>,
-    /// The approval it waits for or was decided by.
+    /// The approval that is pending or was decided.
     pub approval: Option<ApprovalId>,
-    /// When to try again.
+    /// After how long to try again.
     pub retry_after: Option<Duration>,
     /// A finer reason for the audit trail; never sent to the client.
     pub audit: Option<&'static str>,
-    /// The command may have reached its target: whether it was done is not known.
+    /// Whether the command may have reached its target, so that it may have been executed.
     pub sent: bool,
 }
 
 impl Denied {
-    /// A refusal with a code and words.
+    /// Creates a refusal with a code and a detail.
     pub fn new(code: DenyCode, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         Self { code, detail, rule: None, approval: None, retry_after: None, audit: None, sent: false }
     }
 
-    /// The same, with the finer reason for the audit trail.
+    /// Sets the finer reason for the audit trail.
     pub fn because(mut self, audit: &'static str) -> Self {
         self.audit = Some(audit);
         self
     }
 
-    /// The same, of a command that may have reached its target.
+    /// Marks it as a refusal of a command that may have reached its target.
     pub fn after_sending(mut self) -> Self {
         self.sent = true;
         self

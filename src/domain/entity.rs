@@ -1,26 +1,28 @@
-//! What can be in the store as well as in the file: connections, masks and policies.
+//! Entities that are defined in the store or in the file: connections, masks and policies.
 
 use std::fmt;
 
 use serde::Deserialize;
 use serde::Serialize;
 
-/// The label of what single commands write, and of what no `apply` has taken.
+/// The label of entities that single commands write and no `apply` has taken over.
 pub const BY_HAND: &str = "cli";
-/// The longest label of what looks after entities, in bytes.
+/// The longest label of a manager of entities, in bytes.
 const MAX_LABEL: usize = 63;
-/// What a label is, for people.
+/// The rule for labels, for people.
 pub const LABEL_RULE: &str = "1 to 63 of letters, digits and - _ .";
 
-/// The table of a connection whose values are not told everybody: people put secrets into the variables of a program.
+/// The table of a connection whose values are not shown to everybody: people put secrets into the variables
+/// of a program.
 pub const VARIABLES: &str = "env";
 
-/// Whether a text names a program, as a target or as the source of a secret: people put secrets into its arguments.
+/// Returns whether a text names a program, as a target or as the source of a secret: people put secrets into
+/// its arguments.
 pub fn names_program(text: &str) -> bool {
     program(text).is_some()
 }
 
-/// A text that names a program with arguments, without them; `None` where it has none.
+/// Removes the arguments from a text that names a program; `None` if there are none.
 pub fn without_arguments(text: &str) -> Option<String> {
     let (before, program) = program(text)?;
     let own = program.trim_start();
@@ -29,7 +31,7 @@ pub fn without_arguments(text: &str) -> Option<String> {
     (!arguments.trim().is_empty()).then(|| format!("{before}{name} ***"))
 }
 
-/// A text that names a program: what is before the program, and the program.
+/// Splits a text that names a program before the program.
 fn program(text: &str) -> Option<(&str, &str)> {
     const TARGET: &str = "mcp+stdio:";
     const SOURCE: &str = ":exec:";
@@ -37,13 +39,13 @@ fn program(text: &str) -> Option<(&str, &str)> {
     text.split_at_checked(start)
 }
 
-/// Whether a text can be the label of what looks after entities.
+/// Returns whether a text is a valid label.
 pub fn is_label(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     (1..=MAX_LABEL).contains(&text.len()) && text.bytes().all(allowed)
 }
 
-/// What kind of entity it is.
+/// The kind of an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EntityKind {
@@ -59,7 +61,7 @@ impl EntityKind {
     /// All kinds.
     pub const ALL: [Self; 3] = [Self::Connection, Self::Mask, Self::Policy];
 
-    /// The word for it: the header of its table, in the store and in output.
+    /// Returns the word for it: the header of its table, in the store and in output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Connection => "connection",
@@ -68,12 +70,12 @@ impl EntityKind {
         }
     }
 
-    /// The kind a word names, if any.
+    /// Returns the kind that a word names.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 
-    /// The key of its table that holds its name.
+    /// Returns the key of its table that contains its name.
     pub const fn name_key(self) -> &'static str {
         match self {
             Self::Connection => "name",

@@ -1,4 +1,4 @@
-//! One event of a recording: the model that recordings, exports and the live stream share.
+//! One event of a recording, as used by recordings, exports and the live stream.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::domain::id::{RequestId, SessionId};
 use crate::domain::json::push_bytes;
 use crate::domain::json::push_number;
 
-/// What happened.
+/// The kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum EventKind {
     /// A decision about an approval was made by one approver.
@@ -35,10 +35,10 @@ pub enum EventKind {
     /// An HTTP response.
     #[serde(rename = "http.response")]
     HttpResponse,
-    /// A note of an operator, or of the gateway on what it noticed beside the commands.
+    /// A note of an operator, or of the gateway about something beside the commands.
     #[serde(rename = "marker")]
     Marker,
-    /// A message of MCP, either way.
+    /// A message of MCP, in either direction.
     #[serde(rename = "mcp.message")]
     McpMessage,
     /// Values were masked.
@@ -53,13 +53,14 @@ pub enum EventKind {
     /// A SQL statement is done: its tag, rows and bytes, or how it failed.
     #[serde(rename = "sql.done")]
     SqlDone,
-    /// What the target of SQL says besides its answers: a notice, a notification, a setting; masked, up to a limit.
+    /// A message from a SQL target that belongs to no reply: a notice, a notification, a setting; masked, up
+    /// to a limit.
     #[serde(rename = "sql.notice")]
     SqlNotice,
     /// A SQL statement, with its parameters.
     #[serde(rename = "sql.query")]
     SqlQuery,
-    /// Rows that a SQL statement gave, masked, up to a limit.
+    /// Rows that a SQL statement returned, masked, up to a limit.
     #[serde(rename = "sql.rows")]
     SqlRows,
 }
@@ -86,7 +87,7 @@ impl EventKind {
         Self::SqlRows,
     ];
 
-    /// The word for it in records and exports.
+    /// Returns the word for it in records and exports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ApprovalDecided => "approval.decided",
@@ -116,7 +117,7 @@ impl fmt::Display for EventKind {
     }
 }
 
-/// Which way a part of the conversation went.
+/// The direction of a part of the conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -126,19 +127,19 @@ pub enum Direction {
     S2c,
 }
 
-/// That values were masked, never which.
+/// How many values were masked, never which.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MaskNote {
     /// The detector, or `field` for a rule by name.
     pub entity: String,
-    /// The field's name or the place (`text`, `header:…`).
+    /// The field's name or the location (`text`, `header:…`).
     pub at: String,
-    /// How many values.
+    /// The number of values.
     pub n: u64,
 }
 
 impl MaskNote {
-    /// Appends notes as the JSON that [`MaskNote`]s are read from.
+    /// Appends notes as JSON, as [`MaskNote`] reads it.
     pub fn write_all(notes: &[Self], out: &mut Vec<u8>) {
         out.push(b'[');
         for (place, note) in notes.iter().enumerate() {
@@ -154,22 +155,22 @@ impl MaskNote {
     }
 }
 
-/// One event before it is recorded. Its number and hash are given by the journal, in the order of arrival.
+/// One event before it is recorded. The journal assigns its number and hash, in order of arrival.
 #[derive(Debug, Clone)]
 pub struct Event {
     /// The session it belongs to.
     pub session: SessionId,
-    /// Microseconds since the session's start, on a clock that never goes back.
+    /// Microseconds since the session's start, on a monotonic clock.
     pub t_us: u64,
     /// Milliseconds since 1970.
     pub ts_ms: i64,
-    /// What happened.
+    /// Its kind.
     pub kind: EventKind,
-    /// Which way it went, for parts of the conversation.
+    /// Its direction, for parts of the conversation.
     pub dir: Option<Direction>,
     /// The request it belongs to.
     pub corr: Option<RequestId>,
-    /// What there is to say, one JSON object as text. Masked values are masked in it.
+    /// Its content, one JSON object as text, with masked values masked.
     pub data: String,
     /// What was masked in it.
     pub mask: Vec<MaskNote>,

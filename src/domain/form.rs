@@ -1,11 +1,13 @@
-//! Forms: `name=value` joined by `&`, percent escapes, `+` for a blank. Bodies and queries are written so (WHATWG URL, section 5).
+//! Forms: `name=value` joined by `&`, with percent escapes and `+` for a blank, as in bodies and queries
+//! (WHATWG URL, section 5).
 
 use crate::domain::percent;
 
-/// The most pairs that are kept: more than targets read.
+/// The maximum number of pairs that are kept: more than targets read.
 pub const MOST_PAIRS: usize = 10_000;
 
-/// What a form says, in its order. Where readers split it at different places, all that one of them sees is there.
+/// The content of a form, in order. If readers split it at different places, it contains the pairs that any
+/// of them sees.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Form {
     pairs: Box<[Pair]>,
@@ -20,29 +22,29 @@ pub struct Pair {
     pub name: Box<str>,
     /// The value.
     pub value: Box<str>,
-    /// Whether all readers see it. Some split at `;` too.
+    /// Whether all readers see it. Some split at `;` as well.
     pub sure: bool,
-    /// Which part of it could not be decoded. Readers differ in what they make of that.
+    /// The part of it that could not be decoded. Readers differ in how they treat that.
     pub fault: Option<Part>,
 }
 
 /// A part of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// What stands before the `=`.
+    /// The part before the `=`.
     Name,
-    /// What stands behind it.
+    /// The part after the `=`.
     Value,
 }
 
 impl Form {
-    /// Reads a body. `None`: a `%` without two hex digits, or no UTF-8.
+    /// Parses a body. `None`: a `%` without two hex digits, or invalid UTF-8.
     pub fn read(body: &[u8]) -> Option<Self> {
         let form = Self::of(std::str::from_utf8(body).ok()?);
         (!form.faulty).then_some(form)
     }
 
-    /// Reads a query. What cannot be decoded is there as far as it can, and marked.
+    /// Parses a query. A part that cannot be decoded is decoded as far as possible, and marked.
     pub fn of_query(query: &str) -> Self {
         Self::of(query)
     }
@@ -58,7 +60,7 @@ impl Form {
                 (true, true) => None,
             };
             faulty |= fault.is_some();
-            // One more tells that there are more.
+            // One more shows that there are more.
             if pairs.len() <= MOST_PAIRS {
                 pairs.push(Pair { name: name.into(), value: value.into(), sure, fault });
             }
@@ -73,18 +75,18 @@ impl Form {
         Self { pairs: pairs.into(), faulty }
     }
 
-    /// The names with their values, at most [`MOST_PAIRS`].
+    /// Returns the pairs, at most [`MOST_PAIRS`].
     pub fn pairs(&self) -> &[Pair] {
         self.pairs.get(..MOST_PAIRS).unwrap_or(&self.pairs)
     }
 
-    /// Whether there were more of them.
+    /// Returns whether there were more of them.
     pub fn is_cut(&self) -> bool {
         self.pairs.len() > MOST_PAIRS
     }
 }
 
-/// A part as it is meant, and whether that is sure.
+/// Decodes a part; returns whether it could be decoded completely.
 fn decode(text: &str) -> (String, bool) {
     let decoded = percent::decode_form(text.as_bytes());
     let sure = decoded.is_some();

@@ -3,7 +3,7 @@
 /// The digits.
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
-/// Two lower-case digits for each byte.
+/// Encodes bytes as two lower-case digits each.
 pub fn encode(bytes: &[u8]) -> String {
     let digit = |value: u8| DIGITS.get(usize::from(value & 15)).copied().map_or('0', char::from);
     let mut text = String::with_capacity(2 * bytes.len());
@@ -14,7 +14,7 @@ pub fn encode(bytes: &[u8]) -> String {
     text
 }
 
-/// The value of one digit, of either case.
+/// Returns the value of one digit, in either case.
 pub const fn digit(byte: u8) -> Option<u8> {
     match byte {
         b'0'..=b'9' => Some(byte - b'0'),
@@ -24,8 +24,8 @@ pub const fn digit(byte: u8) -> Option<u8> {
     }
 }
 
-/// The bytes that pairs of digits stand for, written over `out`. `None`: not exactly as many as fit, or something that is no digit; `out` may
-/// hold a part of them then.
+/// Decodes pairs of digits into `out`. `None`: the number of digits does not fit, or one is invalid; `out`
+/// may then be partly written.
 pub fn decode_into(text: &[u8], out: &mut [u8]) -> Option<()> {
     if text.len() != out.len().checked_mul(2)? {
         return None;

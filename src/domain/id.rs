@@ -1,4 +1,4 @@
-//! Identifiers: a prefix that says what they name, and 26 characters that sort by time and cannot be guessed.
+//! Identifiers: a prefix for their kind, and 26 characters that sort by time and cannot be guessed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,10 +10,10 @@ use rand::RngCore;
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// 128 bits in base 32.
 const DIGITS: usize = 26;
-/// The most that stands before them.
+/// The longest prefix with its underscore.
 const LONGEST_PREFIX: usize = 8;
 
-/// 52 bits of microseconds since 1970 (enough until 2112), then 76 random bits.
+/// Combines 52 bits of microseconds since 1970 (enough until 2112) with 76 random bits.
 fn time_ordered() -> u128 {
     let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
     let mut random = [0_u8; 16];
@@ -21,7 +21,7 @@ fn time_ordered() -> u128 {
     (micros << 76) | (u128::from_be_bytes(random) >> 52)
 }
 
-/// Writes an id in one piece: most of them become a string of just its length. `prefix` ends with an underscore.
+/// Writes an id in one piece, so that a string is allocated once. `prefix` ends with an underscore.
 fn write_id(prefix: &str, value: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut text = [b'0'; LONGEST_PREFIX + DIGITS];
     let (start, rest) = text.split_at_mut(prefix.len().min(LONGEST_PREFIX));
@@ -46,11 +46,11 @@ fn read_digits(text: &str) -> Option<u128> {
     })
 }
 
-/// Text that is not an identifier of the wanted kind.
+/// Text that is not an identifier of the expected kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is not an id of the form {prefix}_ followed by 26 characters")]
 pub struct InvalidId {
-    /// What was given.
+    /// The text.
     pub found: String,
     /// The prefix that was expected, without the underscore.
     pub prefix: &'static str,
@@ -63,21 +63,21 @@ macro_rules! id {
         pub struct $name(u128);
 
         impl $name {
-            /// What every id of this kind starts with, without the underscore.
+            /// The prefix of every id of this kind, without the underscore.
             pub const PREFIX: &'static str = $prefix;
 
-            /// A new id: later ones sort after earlier ones, none can be guessed.
+            /// Creates a new id: later ones sort after earlier ones, and none can be guessed.
             #[expect(clippy::new_without_default, reason = "each call gives another value")]
             pub fn new() -> Self {
                 Self(time_ordered())
             }
 
-            /// Its 128 bits, for a file of this program's own.
+            /// Returns its 128 bits, for the gateway's own files.
             pub const fn to_bits(self) -> u128 {
                 self.0
             }
 
-            /// The id with these bits.
+            /// Creates the id with these bits.
             pub const fn from_bits(bits: u128) -> Self {
                 Self(bits)
             }
@@ -133,7 +133,7 @@ id!(
     "apr"
 );
 id!(
-    /// Names what an approval gave.
+    /// Names the grant of an approval.
     GrantId,
     "grt"
 );

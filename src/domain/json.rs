@@ -1,7 +1,7 @@
-//! A strict JSON reader for what is judged: one reading only, or an error. RFC 8259.
+//! A strict JSON parser for judged input: unambiguous, or an error. RFC 8259.
 //!
-//! Duplicate members are refused at any level, depth and size are bounded, and numbers keep their text, so that
-//! nothing is rounded before a policy has seen it.
+//! Duplicate members are refused at any level, depth and size are bounded, and numbers keep their text, so
+//! that nothing is rounded before a policy has seen it.
 
 pub mod cursor;
 mod escape;
@@ -14,10 +14,10 @@ use cursor::Cursor;
 
 pub use layout::lay_out;
 
-/// How deep the JSON of clients and targets may be nested.
+/// The nesting limit for the JSON of clients and targets.
 pub const DEPTH: usize = 64;
 
-/// One JSON value. Objects keep the order of their members, and hold no name twice.
+/// One JSON value. Objects keep the order of their members, and have no duplicate names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Json {
     /// `null`.
@@ -38,35 +38,35 @@ pub enum Json {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{problem} at byte {at}")]
 pub struct JsonError {
-    /// Where, from the start of the input.
+    /// The offset from the start of the input.
     pub at: usize,
-    /// What is wrong there. Holds no part of the input.
+    /// The problem there. Contains no part of the input.
     pub problem: &'static str,
-    /// Which kind of thing is wrong.
+    /// The kind of problem.
     pub fault: Fault,
 }
 
-/// The kinds of what is wrong with a text that is not one strict JSON value.
+/// The kinds of problems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Bytes that are not UTF-8.
     Encoding,
-    /// Not what RFC 8259 allows.
+    /// A violation of RFC 8259.
     Syntax,
-    /// Something stands behind the value.
+    /// Something follows the value.
     Trailing,
-    /// A member name comes twice in one object.
+    /// A member name occurs twice in one object.
     Twice,
     /// Nested deeper than allowed.
     Depth,
 }
 
 impl Json {
-    /// Reads exactly one value, with white space around it, nested at most `max_depth` deep.
+    /// Parses exactly one value, with white space around it, nested at most `max_depth` deep.
     ///
     /// # Errors
-    /// Anything RFC 8259 does not allow, a member name that comes twice in one object, a byte order mark, a lone
-    /// surrogate, bytes that are not UTF-8, and nesting beyond `max_depth`.
+    /// The input violates RFC 8259, or has a duplicate member name, a byte order mark, a lone surrogate,
+    /// invalid UTF-8, or nesting beyond `max_depth`.
     pub fn parse(input: &[u8], max_depth: usize) -> Result<Self, JsonError> {
         let mut cursor = Cursor::new(input, max_depth)?;
         cursor.space();
@@ -75,7 +75,7 @@ impl Json {
         Ok(value)
     }
 
-    /// The member of an object.
+    /// Returns a member of an object.
     pub fn member(&self, name: &str) -> Option<&Self> {
         match self {
             Self::Object(members) => members.iter().find(|(key, _)| &**key == name).map(|(_, value)| value),
@@ -83,7 +83,7 @@ impl Json {
         }
     }
 
-    /// The text of a string.
+    /// Returns the text of a string.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
@@ -91,7 +91,7 @@ impl Json {
         }
     }
 
-    /// A number that is written as a whole one and fits.
+    /// Returns a whole number; `None` if it is not written as one or does not fit.
     pub fn as_i64(&self) -> Option<i64> {
         match self {
             Self::Number(text) => text.parse().ok(),
@@ -99,7 +99,7 @@ impl Json {
         }
     }
 
-    /// The values of an array.
+    /// Returns the values of an array.
     pub fn as_array(&self) -> Option<&[Self]> {
         match self {
             Self::Array(values) => Some(values),
@@ -107,7 +107,8 @@ impl Json {
         }
     }
 
-    /// What a condition compares with: the text of a string, number or boolean; `None` for the rest.
+    /// Returns the text that a condition compares with: that of a string, number, boolean or null; `None` for
+    /// arrays and objects.
     pub fn scalar(&self) -> Option<&str> {
         match self {
             Self::String(text) | Self::Number(text) => Some(text),
@@ -176,24 +177,25 @@ pub fn write_string(text: &str, out: &mut impl fmt::Write) -> fmt::Result {
     out.write_char('"')
 }
 
-/// Appends `text` as a JSON string with its quotes: [`write_string`] for texts that may be long.
+/// Appends `text` as a JSON string with its quotes, like [`write_string`], for texts that may be long.
 pub fn push_string(text: &str, out: &mut String) {
-    // The fast way reads all of `out` once more: never for a short text behind a long one, of which there may be many.
+    // The fast path reads all of `out` once more, so it is not used for a short text after a long one, of
+    // which there may be many.
     if text.len().saturating_mul(READ_AGAIN) < out.len() {
-        // A string takes everything.
+        // Writing to a String cannot fail.
         let _infallible = write_string(text, out);
         return;
     }
     let mut bytes = std::mem::take(out).into_bytes();
     escape::push(text.as_bytes(), &mut bytes);
-    // What is escaped is ASCII and stands between whole characters, so this never fails.
+    // Escapes are ASCII and between whole characters, so this never fails.
     *out = String::from_utf8(bytes).unwrap_or_default();
 }
 
-/// How many times the length of a text may be read again to append it the fast way.
+/// How many times the length of a text may be read again to append it by the fast path.
 const READ_AGAIN: usize = 8;
 
-/// [`push_string`] into bytes. What is valid UTF-8 stays so.
+/// Appends to bytes, like [`push_string`]. Valid UTF-8 stays valid.
 pub fn push_bytes(text: &[u8], out: &mut Vec<u8>) {
     escape::push(text, out);
 }
@@ -213,12 +215,13 @@ pub fn push_number(mut value: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(digits.get(20 - used..).unwrap_or_default());
 }
 
-/// Where the first byte stands that a JSON string must escape: all of them are ASCII, so the place is a character's start.
+/// Returns the position of the first byte that a JSON string must escape: all of them are ASCII, so it is the
+/// start of a character.
 fn first_special(bytes: &[u8]) -> Option<usize> {
     let special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
     let mut seen = 0;
     for chunk in bytes.chunks(32) {
-        // No early exit inside of a chunk: so the compiler looks at all of its bytes at once.
+        // No early exit inside of a chunk, so that the compiler can vectorize the loop.
         if chunk.iter().fold(false, |any, &byte| any | special(byte)) {
             return chunk.iter().position(|&byte| special(byte)).map(|at| seen + at);
         }
@@ -227,7 +230,7 @@ fn first_special(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// Reads the value that the cursor stands before.
+/// Reads the value at the cursor.
 fn read(cursor: &mut Cursor<'_>) -> Result<Json, JsonError> {
     match cursor.peek() {
         Some(b'{') => {
@@ -341,7 +344,7 @@ mod tests {
     #[test]
     fn a_name_that_comes_twice_is_found_in_objects_of_every_length() {
         for length in 1..40 {
-            // Each value has the same names as the object around it, which is no fault.
+            // Each value has the same names as the object around it, which is fine.
             let members: Vec<_> = (0..length).map(|n| format!(r#""{n}":{{"{n}":[],"0{n}":0}}"#)).collect();
             let members = members.join(",");
             assert!(parse(&format!("{{{members}}}")).is_ok());

@@ -1,4 +1,4 @@
-//! An immediate revocation.
+//! Locks: immediate revocation of access.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,28 +8,28 @@ use serde::{Deserialize, Serialize};
 use crate::domain::connection::ConnectionName;
 use crate::domain::id::LockId;
 
-/// What a lock shuts out.
+/// The target of a lock.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum LockTarget {
-    /// Every token that a client (application) asked for, by the provider's client id.
+    /// All tokens that a client (application) requested, by the issuer's client id.
     Client(String),
-    /// Every use of a connection.
+    /// All uses of a connection.
     Connection(ConnectionName),
     /// Everybody.
     Everybody,
-    /// Every token of an issuer, by the name of its `[[oidc]]` entry.
+    /// All tokens of an issuer, by the name of its `[[oidc]]` entry.
     Issuer(String),
-    /// Every token of a principal, by its id.
+    /// All tokens of a principal, by its id.
     Principal(String),
     /// One token, by its `jti` or `uti`, or by the hexadecimal SHA-256 of the whole token.
     Token(String),
 }
 
-/// Text that names nothing a lock can shut out.
+/// Text that is not the target of a lock.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is not one of token:ID, principal:ID, client:ID, issuer:NAME, connection:NAME, everybody")]
 pub struct InvalidLockTarget {
-    /// What was given, cut at 80 characters.
+    /// The text, cut at 80 characters.
     pub found: String,
 }
 
@@ -80,19 +80,19 @@ impl<'de> Deserialize<'de> for LockTarget {
     }
 }
 
-/// One lock that stands.
+/// One lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lock {
     /// Its id.
     pub id: LockId,
-    /// What it shuts out.
+    /// Its target.
     pub target: LockTarget,
-    /// Why; shown to operators, never to clients.
+    /// The reason; shown to operators, never to clients.
     pub reason: String,
     /// Who set it.
     pub actor: String,
     /// When it was set, in milliseconds since 1970.
     pub created_ms: i64,
-    /// When it falls by itself, in milliseconds since 1970; `None`: it stands until it is removed.
+    /// When it expires, in milliseconds since 1970; `None`: it stays until it is removed.
     pub expires_ms: Option<i64>,
 }

@@ -1,4 +1,4 @@
-//! Masking as it is written down: which values, and what takes their place.
+//! Mask rules as they are configured: which values are masked, and by what they are replaced.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,21 +7,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::connection::Origin;
 
-/// What `redact` writes, and what stands where a text is withheld.
+/// The text that `redact` writes, and that replaces withheld text.
 pub const REDACTED: &str = "[REDACTED]";
 
-/// What a detector finds by shape.
+/// What a detector recognizes by its form.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Entity {
     /// An AWS access key id.
     AwsKey,
-    /// A payment card number: brand, length and Luhn check digit hold.
+    /// A payment card number with a valid brand, length and Luhn check digit.
     CreditCard,
-    /// What a pattern of the user's own finds, by the name it has there.
+    /// A match of a user-defined pattern, by the pattern's name.
     Custom(String),
     /// An e-mail address.
     EmailAddress,
-    /// An international bank account number: country, length and mod 97 hold.
+    /// An international bank account number with a valid country, length and mod 97 check.
     Iban,
     /// An IPv4 or IPv6 address.
     IpAddress,
@@ -29,12 +29,12 @@ pub enum Entity {
     Jwt,
     /// A PEM block.
     Pem,
-    /// A US social security number with its dashes, none of the ranges that are never given out.
+    /// A US social security number with dashes, outside of the ranges that are never assigned.
     UsSsn,
 }
 
 impl Entity {
-    /// The detectors that are built in.
+    /// The built-in detectors.
     pub const BUILT_IN: [Self; 8] = [
         Self::AwsKey,
         Self::CreditCard,
@@ -46,7 +46,7 @@ impl Entity {
         Self::UsSsn,
     ];
 
-    /// The name in configuration, records and output.
+    /// Returns the name in configuration, records and output.
     pub fn as_str(&self) -> &str {
         match self {
             Self::AwsKey => "AWS_KEY",
@@ -61,7 +61,7 @@ impl Entity {
         }
     }
 
-    /// The built-in detector of that name.
+    /// Returns the built-in detector with that name.
     pub fn built_in(name: &str) -> Option<Self> {
         Self::BUILT_IN.into_iter().find(|entity| entity.as_str() == name)
     }
@@ -73,7 +73,7 @@ impl fmt::Display for Entity {
     }
 }
 
-/// What takes the place of a masked value.
+/// The replacement of a masked value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum MaskOp {
@@ -81,49 +81,49 @@ pub enum MaskOp {
     Hash,
     /// The first `n` characters stay, every other letter or digit becomes `*`.
     KeepFirst {
-        /// How many stay. At most 6.
+        /// The number of characters. At most 6.
         n: u8,
     },
     /// The last `n` characters stay, every other letter or digit becomes `*`.
     KeepLast {
-        /// How many stay. At most 4.
+        /// The number of characters. At most 4.
         n: u8,
     },
     /// JSON `null`; in text, nothing.
     Null,
     /// `[REDACTED]`.
     Redact,
-    /// A text of the user's own.
+    /// A user-defined text.
     Replace {
         /// The text.
         with: String,
     },
 }
 
-/// One `[[mask]]`: where it holds, what it masks, what takes the place.
+/// One `[[mask]]`: where it applies, what it masks, and the replacement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MaskRule {
     /// Its id.
     pub id: String,
-    /// Where it was written down.
+    /// Where it is defined.
     pub origin: Origin,
-    /// The connections it holds on; empty: all. Globs.
+    /// The connections it applies to; empty: all. Globs.
     pub connections: Vec<String>,
     /// The tags a connection must have, all of them.
     pub tags: BTreeMap<String, String>,
-    /// Names of fields whose whole value is masked, at any depth: globs, case and `_-` folded.
+    /// Names of fields whose whole value is masked, at any depth: globs, ignoring case, `_` and `-`.
     pub fields: Vec<String>,
-    /// Shapes that are masked wherever they stand.
+    /// The detectors whose matches are masked anywhere.
     pub entities: Vec<Entity>,
-    /// Patterns of the user's own, by name: linear-time regular expressions.
+    /// User-defined patterns by name: linear-time regular expressions.
     pub patterns: BTreeMap<String, String>,
-    /// What takes the place.
+    /// The replacement.
     pub op: MaskOp,
 }
 
 impl MaskRule {
-    /// What the rules mask and how, in their order, as a text that tells them from others: not where they were written down, which says
-    /// nothing about it and is another line after an edit of a comment.
+    /// Returns a text that identifies what the rules mask and how, in order. It leaves out where they are
+    /// defined, which is a matter of line numbers that even edits of comments change.
     pub fn told(rules: &[&Self]) -> String {
         let told = |rule: &&Self| {
             let Self { id, origin: _, connections: _, tags: _, fields, entities, patterns, op } = rule;

@@ -1,4 +1,5 @@
-//! The words of the house as plain values: no I/O, no async, no policy. Every other module may use these, these use nothing.
+//! The domain vocabulary as plain values: no I/O, no async, no policy. Every other module may use these;
+//! these use no other module.
 
 pub mod approval;
 pub mod causes;

@@ -1,4 +1,4 @@
-//! Percent encoding (RFC 3986, section 2.1), and what forms make of it: one reading of each text.
+//! Percent encoding (RFC 3986, section 2.1), also as used in forms; decoding is unambiguous.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -22,18 +22,19 @@ pub fn decode(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     Some(Cow::Owned(out))
 }
 
-/// Decodes a text. `None`: a `%` without two hex digits, or no UTF-8.
+/// Decodes a text. `None`: a `%` without two hex digits, or invalid UTF-8.
 pub fn decode_text(text: &str) -> Option<String> {
     String::from_utf8(decode(text.as_bytes())?.into_owned()).ok()
 }
 
-/// Decodes a name or a value of a form, where `+` stands for a space. `None`: a `%` without two hex digits, or no UTF-8.
+/// Decodes a name or a value of a form, where `+` stands for a space. `None`: a `%` without two hex digits,
+/// or invalid UTF-8.
 pub fn decode_form(text: &[u8]) -> Option<String> {
     let spaced: Vec<u8> = text.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
     String::from_utf8(decode(&spaced)?.into_owned()).ok()
 }
 
-/// The same of a text with faults, as those readers take it that mind none: a `%` without two hex digits stands for itself, and what is no
+/// Decodes an invalid text as lenient readers do: a `%` without two hex digits stands for itself, and invalid
 /// UTF-8 becomes U+FFFD.
 pub fn decode_form_lossy(text: &[u8]) -> String {
     let mut out = Vec::with_capacity(text.len());
@@ -52,7 +53,8 @@ pub fn decode_form_lossy(text: &[u8]) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// Writes bytes as a part of a URL: all but letters, digits, `-._~` and what is `kept` as `%XX`.
+/// Encodes bytes as a part of a URL: everything but letters, digits, `-._~` and the bytes in `kept` becomes
+/// `%XX`.
 ///
 /// # Errors
 /// Those of `out`; a [`String`] has none.
@@ -66,7 +68,7 @@ pub fn encode(bytes: &[u8], kept: &[u8], out: &mut impl fmt::Write) -> fmt::Resu
     })
 }
 
-/// One path segment or query value: nothing is kept.
+/// Encodes one path segment or query value completely.
 pub fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     // Writing to a String cannot fail.

@@ -1,4 +1,5 @@
-//! A pin: what a target last said of one thing it offers to agents, held against what was accepted of it. Texts in it are masked.
+//! Pins: the last version of an item that a target offers to agents, compared with the accepted version.
+//! Texts in them are masked.
 
 use std::fmt;
 
@@ -6,22 +7,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::connection::ConnectionName;
 
-/// How much of a changed text is shown on each side of where it differs, in characters.
+/// How much context of a changed text is shown on each side of the difference, in characters.
 const CONTEXT: usize = 24;
-/// The most characters that are shown of a changed text.
+/// The longest excerpt of a changed text, in characters.
 const MOST: usize = 240;
 
-/// What is pinned.
+/// The kind of a pinned item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PinKind {
-    /// What the server says of itself: its name and its instructions. The pin is named by the method that asks for it.
+    /// The server's greeting: its name and its instructions. The pin is named by the method that returns it.
     Server,
     /// A tool.
     Tool,
     /// A prompt.
     Prompt,
-    /// A template of resources, named by its `uriTemplate`.
+    /// A resource template, named by its `uriTemplate`.
     ResourceTemplate,
 }
 
@@ -29,7 +30,7 @@ impl PinKind {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Server, Self::Tool, Self::Prompt, Self::ResourceTemplate];
 
-    /// The word for it.
+    /// Returns the word for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Server => "server",
@@ -39,7 +40,7 @@ impl PinKind {
         }
     }
 
-    /// What the word stands for; `None` for any other word.
+    /// Returns the kind that a word names; `None` for any other word.
     pub fn of_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
@@ -51,44 +52,46 @@ impl fmt::Display for PinKind {
     }
 }
 
-/// One member of what a target said.
+/// One member of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PinMember {
     /// Its name, such as `description`.
     pub name: String,
     /// SHA-256 of its canonical JSON, 64 hexadecimal digits.
     pub digest: String,
-    /// Its text, masked; a string without its quotes, anything else as canonical JSON. Cut where it is long; empty where none is kept.
+    /// Its text, masked; a string without its quotes, anything else as canonical JSON. Cut if it is long;
+    /// empty if it is not kept.
     pub text: String,
-    /// Whether not all of the text is kept. Default false.
+    /// Whether `text` is incomplete. Default false.
     #[serde(default)]
     pub cut: bool,
 }
 
-/// Something in a text that people should look at.
+/// A suspicious text that people should look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PinFlag {
-    /// The member that it is in.
+    /// The member with the text.
     pub member: String,
-    /// Whether it is characters that people do not see; otherwise the text is too long to be read.
+    /// Whether it has hidden characters; otherwise it is too long to be read.
     pub hidden: bool,
-    /// What was found. Holds no text of the target.
+    /// A description that contains no text of the target.
     pub detail: String,
 }
 
-/// What a target said of one thing at one time.
+/// One version of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PinVersion {
-    /// SHA-256 of the canonical JSON of an object of all members that are watched, 64 hexadecimal digits: the fingerprint.
+    /// The fingerprint: SHA-256 of the canonical JSON of an object of all watched members, 64 hexadecimal
+    /// digits.
     pub digest: String,
-    /// The members that it had, of those that are watched.
+    /// Its watched members.
     pub members: Vec<PinMember>,
-    /// What to look at in it.
+    /// Its flags.
     pub flags: Vec<PinFlag>,
 }
 
 impl PinVersion {
-    /// How many bytes of text are kept.
+    /// Returns how many bytes of text are kept.
     pub fn text_bytes(&self) -> usize {
         self.members.iter().map(|member| member.text.len()).sum()
     }
@@ -98,33 +101,34 @@ impl PinVersion {
     }
 }
 
-/// How one member differs from what was accepted. Where both texts are given and alike, what differs is masked or is not kept.
+/// The difference of one member from the accepted version. If both texts are present and equal, the
+/// difference is masked or not kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PinChange {
-    /// Its name.
+    /// The member's name.
     pub member: String,
-    /// What was accepted, around where it differs, masked; `None`: it was not there.
+    /// The accepted text around the difference, masked; `None` if the member did not exist.
     pub before: Option<String>,
-    /// What the target said last, in the same way; `None`: it is gone.
+    /// The current text in the same way; `None` if the member is gone.
     pub after: Option<String>,
 }
 
-/// How a pin stands; the first that holds.
+/// The state of a pin: the first that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PinState {
-    /// The target says another thing than was accepted.
+    /// The current version differs from the accepted one.
     Changed,
-    /// It has hidden characters or a very long text, and nobody has accepted that.
+    /// It has hidden characters or a very long text, and is not accepted.
     Flagged,
-    /// It came after its list was first seen, and nobody has accepted it.
+    /// It appeared after the first list, and is not accepted.
     New,
-    /// The target says what was accepted, or what was first seen.
+    /// The current version is the accepted one, or the first one seen.
     Pinned,
 }
 
 impl PinState {
-    /// The word for it.
+    /// Returns the word for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Changed => "changed",
@@ -146,31 +150,31 @@ impl fmt::Display for PinState {
 pub struct Pin {
     /// The connection.
     pub connection: ConnectionName,
-    /// What is pinned.
+    /// The kind of item.
     pub kind: PinKind,
     /// Its name, as the target wrote it.
     pub name: String,
-    /// What is accepted: by somebody, or as what was seen first.
+    /// The accepted version: accepted by somebody, or the first one seen.
     pub accepted: PinVersion,
     /// When it was accepted or first seen, in milliseconds since 1970.
     pub accepted_ms: i64,
-    /// Who accepted it; `None`: it is what was seen first.
+    /// Who accepted it; `None`: it is the first version seen.
     pub accepted_by: Option<String>,
-    /// Whether it came after its list was first seen, and nobody has accepted it since.
+    /// Whether it appeared after the first list, and was not accepted since.
     pub fresh: bool,
-    /// What the target said last, where that is not what is accepted.
+    /// The current version, if it is not the accepted one.
     pub current: Option<PinVersion>,
-    /// Since when it says so, in milliseconds since 1970.
+    /// Since when that is so, in milliseconds since 1970.
     pub changed_ms: Option<i64>,
 }
 
 impl Pin {
-    /// What the target said last.
+    /// Returns the current version.
     pub fn seen(&self) -> &PinVersion {
         self.current.as_ref().unwrap_or(&self.accepted)
     }
 
-    /// How it stands.
+    /// Returns its state.
     pub fn state(&self) -> PinState {
         if self.current.is_some() {
             PinState::Changed
@@ -185,13 +189,13 @@ impl Pin {
         }
     }
 
-    /// Whether it is kept from clients where changes are not only observed: it changed, or nobody has accepted it and it came late or has
-    /// hidden characters.
+    /// Returns whether it is kept from clients (unless changes are only observed): it changed, or it is not
+    /// accepted and appeared late or has hidden characters.
     pub fn is_held_back(&self) -> bool {
         self.current.is_some() || (self.accepted_by.is_none() && (self.fresh || self.accepted.hides()))
     }
 
-    /// Somebody accepts what the target said last.
+    /// Accepts the current version.
     pub fn accept(&mut self, by: &str, now_ms: i64) {
         if let Some(current) = self.current.take() {
             self.accepted = current;
@@ -202,12 +206,12 @@ impl Pin {
         self.changed_ms = None;
     }
 
-    /// Whether nobody has accepted any of it, and it is not trusted as what was seen first: what is to be looked at is all of it.
+    /// Returns whether none of it is accepted or trusted as first seen: then all of it has to be reviewed.
     pub fn is_unread(&self) -> bool {
         self.accepted_by.is_none() && (self.fresh || !self.accepted.flags.is_empty())
     }
 
-    /// The members that are to be looked at and of which not all text is kept: who accepts them has not seen them.
+    /// Returns the members to review whose text is incomplete: accepting them means accepting unseen text.
     pub fn unseen(&self) -> Vec<String> {
         let accepted = |member: &PinMember| {
             !self.is_unread()
@@ -221,12 +225,13 @@ impl Pin {
         cut.map(|member| member.name.clone()).collect()
     }
 
-    /// How what the target said last differs from what is accepted, around where it does. Empty where it does not.
+    /// Returns the differences between the accepted and the current version, as excerpts. Empty if there are
+    /// none.
     pub fn changes(&self) -> Vec<PinChange> {
         self.changes_by(excerpts)
     }
 
-    /// [`Self::changes`], with all text that is kept.
+    /// Returns the same as [`Self::changes`] with the whole kept texts.
     pub fn whole_changes(&self) -> Vec<PinChange> {
         self.changes_by(|before, after| (before.to_owned(), after.to_owned()))
     }
@@ -265,7 +270,7 @@ impl Pin {
     }
 }
 
-/// Two texts around where they differ.
+/// Cuts two texts to the part where they differ.
 fn excerpts(before: &str, after: &str) -> (String, String) {
     let (before, after): (Vec<char>, Vec<char>) = (before.chars().collect(), after.chars().collect());
     let pairs = before.iter().zip(&after);
@@ -286,22 +291,23 @@ fn excerpts(before: &str, after: &str) -> (String, String) {
     (cut(&before), cut(&after))
 }
 
-/// What the audit trail says of pins.
+/// An audit trail entry about pins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PinNote {
     /// The connection.
     pub connection: ConnectionName,
-    /// What happened: `pin.first`, `pin.new`, `pin.change` or `pin.flag`.
+    /// The action: `pin.first`, `pin.new`, `pin.change` or `pin.flag`.
     pub action: &'static str,
-    /// To what kind of thing.
+    /// The kind of items.
     pub kind: PinKind,
-    /// To how many of them.
+    /// The number of items.
     pub count: usize,
-    /// The name of the only one, or of the first of several, as the target wrote it; empty where they are not named.
+    /// The name of the only item, or of the first of several, as the target wrote it; empty if they are not
+    /// named.
     pub name: String,
-    /// Which of its members changed or are flagged.
+    /// Its members that changed or are flagged.
     pub members: Vec<String>,
-    /// Its fingerprint as it is now.
+    /// Its current fingerprint.
     pub digest: String,
 }
 
@@ -395,7 +401,7 @@ mod tests {
         for member in &mut after.members {
             member.cut = true;
         }
-        // What has not changed was accepted; but not where nothing was.
+        // Unchanged members were accepted, unless nothing was.
         assert_eq!(pin(before.clone(), Some(after.clone())).unseen(), ["description"]);
         assert_eq!(Pin { fresh: true, ..pin(before, Some(after.clone())) }.unseen().len(), 3);
         assert_eq!(Pin { fresh: true, ..pin(after, None) }.unseen().len(), 3);

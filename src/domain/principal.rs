@@ -1,4 +1,4 @@
-//! Who a token speaks for.
+//! Principals: the callers that tokens identify.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,23 +8,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::json::Json;
 
-/// The longest token that is looked at, in bytes. Nobody who shows a longer one gets in, whatever the token says, so nobody need send one.
+/// The longest token, in bytes. A longer one is always refused, so there is no use in sending one.
 pub const MAX_TOKEN: usize = 16 << 10;
 
-/// What kind of caller a principal is. An app or agent never approves anything.
+/// The kind of a principal. An app or agent never approves anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Software that acts on its own judgement (Entra Agent ID).
+    /// Software that acts autonomously (Entra Agent ID).
     Agent,
-    /// A service with a token of its own.
+    /// A service with its own token.
     App,
     /// A person.
     Human,
 }
 
 impl Kind {
-    /// The word for it in configuration and output.
+    /// Returns the word for it in configuration and output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Agent => "agent",
@@ -33,7 +33,7 @@ impl Kind {
         }
     }
 
-    /// The kind a word names, if any.
+    /// Returns the kind that a word names.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Agent, Self::App, Self::Human].into_iter().find(|kind| kind.as_str() == word)
     }
@@ -45,17 +45,17 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The groups of a principal, or the knowledge that they are not known (Entra leaves them out above 200).
+/// The groups of a principal, which may be unknown (Entra leaves them out above 200).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Groups {
-    /// All of them: ids as the provider sends them, and the names that `group_names` gives those ids.
+    /// All of them: ids as the issuer sends them, and the names that `group_names` gives those ids.
     Known(BTreeSet<Arc<str>>),
-    /// The provider did not say. An allow by group does not match, a deny by group does.
+    /// The issuer left them out. An allow by group does not match, a deny by group does.
     Unknown,
 }
 
 impl Groups {
-    /// Whether the principal is known to be in `group`.
+    /// Returns whether the principal is known to be in `group`.
     pub fn contains(&self, group: &str) -> bool {
         match self {
             Self::Known(groups) => groups.contains(group),
@@ -63,7 +63,7 @@ impl Groups {
         }
     }
 
-    /// The known groups, in order.
+    /// Returns the known groups, in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         match self {
             Self::Known(groups) => Some(groups.iter().map(AsRef::as_ref)),
@@ -80,18 +80,19 @@ impl<S: Into<Arc<str>>> FromIterator<S> for Groups {
     }
 }
 
-/// One verified caller. Made by `identity` from a token, or by `control` from the peer of the admin socket.
+/// One verified caller. Created by `identity` from a token, or by `control` from the peer of the admin
+/// socket.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Principal {
-    /// `entra:{tid}/{oid}`, `{issuer name}/{sub}` or `local:{os user}`: the only thing that names a principal.
+    /// `entra:{tid}/{oid}`, `{issuer name}/{sub}` or `local:{os user}`: the only identifier of a principal.
     pub id: Arc<str>,
-    /// What kind of caller it is.
+    /// The kind of caller.
     pub kind: Kind,
-    /// The name of the `[[oidc]]` entry that vouches for it; `local` for the admin socket.
+    /// The name of the `[[oidc]]` entry of its issuer; `local` for the admin socket.
     pub issuer: Arc<str>,
-    /// The client (application) that asked for the token, as the provider names it.
+    /// The client (application) that requested the token, by the issuer's id.
     pub client: Option<Arc<str>>,
-    /// A name for people to read. Never used to decide.
+    /// A display name. Never used to decide.
     pub display: Option<Arc<str>>,
     /// Its groups and roles.
     pub groups: Groups,
@@ -100,7 +101,7 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// The name a person recognises, with the id where there is no better one.
+    /// Returns the display name, or the id if there is none.
     pub fn label(&self) -> &str {
         self.display.as_deref().unwrap_or(&self.id)
     }

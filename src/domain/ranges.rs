@@ -1,4 +1,4 @@
-//! Sets of numbers as ranges: few, where most numbers stand side by side.
+//! Sets of numbers as ranges, which are few if most numbers are adjacent.
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use serde::Serialize;
 pub struct Ranges(Vec<[i64; 2]>);
 
 impl From<Vec<[i64; 2]>> for Ranges {
-    /// Ranges in any order, which may overlap. One that ends before it begins is none.
+    /// Accepts ranges in any order, which may overlap. A range that ends before it begins is ignored.
     fn from(mut ranges: Vec<[i64; 2]>) -> Self {
         ranges.retain(|[first, last]| first <= last);
         ranges.sort_unstable();
@@ -31,29 +31,29 @@ impl FromIterator<i64> for Ranges {
 }
 
 impl Ranges {
-    /// The ranges.
+    /// Returns the ranges.
     pub fn as_slice(&self) -> &[[i64; 2]] {
         &self.0
     }
 
-    /// Whether there is no number in it.
+    /// Returns whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many numbers are in it.
+    /// Returns how many numbers are in the set.
     pub fn count(&self) -> u64 {
         let count = |[first, last]: &[i64; 2]| last.abs_diff(*first).saturating_add(1);
         self.0.iter().map(count).fold(0, u64::saturating_add)
     }
 
-    /// Whether a number is in it.
+    /// Returns whether a number is in the set.
     pub fn contains(&self, number: i64) -> bool {
         let place = self.0.partition_point(|[_, last]| *last < number);
         self.0.get(place).is_some_and(|[first, _]| *first <= number)
     }
 
-    /// Whether a number of another set is in it.
+    /// Returns whether the sets have a number in common.
     pub fn meets(&self, other: &Self) -> bool {
         other.0.iter().any(|[first, last]| {
             let place = self.0.partition_point(|[_, end]| end < first);
@@ -68,7 +68,7 @@ impl Ranges {
         *self = all.into();
     }
 
-    /// The numbers that are not in another set.
+    /// Returns the numbers that are not in another set.
     pub fn without(&self, other: &Self) -> Self {
         let mut left = Vec::new();
         let mut others = other.0.as_slice();
@@ -86,7 +86,7 @@ impl Ranges {
         Self(left)
     }
 
-    /// At most so many of its ranges, the first ones.
+    /// Keeps the first `ranges` ranges.
     pub fn first(mut self, ranges: usize) -> Self {
         self.0.truncate(ranges);
         self

@@ -10,12 +10,12 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    /// Takes the bytes over.
+    /// Takes ownership of the bytes.
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
     }
 
-    /// The bytes themselves. Only code that sends or seals them calls this.
+    /// Returns the bytes themselves. Only called by code that sends or seals them.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
@@ -27,10 +27,11 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// How long a credential must be, in bytes: a shorter one could not be told from other text when a target echoes it.
+/// The minimum length of a credential, in bytes: a shorter one could not be distinguished from other text
+/// when a target echoes it.
 pub const SHORTEST_CREDENTIAL: usize = 4;
 
-/// Where a secret comes from. Configuration names the place, never the value.
+/// The source of a secret. Configuration names the source, never the value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SecretRef {
     /// `env:NAME`: an environment variable of the gateway.
@@ -43,7 +44,8 @@ pub enum SecretRef {
     Store(String),
 }
 
-/// Text that names no source of a secret. It does not repeat the text: that may be the secret itself.
+/// Text that is not the source of a secret. The error does not repeat the text, which may be the secret
+/// itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a secret is named by its source, one of env:NAME, file:PATH, store:KEY, exec:COMMAND, never written out"

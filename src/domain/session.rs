@@ -1,10 +1,10 @@
-//! Why a session ends.
+//! Why a session ended.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The end of a session; recorded, and told to live streams where their protocol has words for it.
+/// The reason for the end of a session. It is recorded, and sent to live streams if their protocol allows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionEnd {
@@ -16,7 +16,7 @@ pub enum SessionEnd {
     Interrupted,
     /// An operator ended it.
     Killed,
-    /// The client of a login left.
+    /// The client of a login session left.
     Left,
     /// `limits.session` or the end of a grant.
     Limit,
@@ -24,9 +24,9 @@ pub enum SessionEnd {
     Locked,
     /// The gateway stopped.
     Stopped,
-    /// The target ended it, or sent what does not fit.
+    /// The target ended it, or violated the protocol.
     TargetClosed,
-    /// The token ran out.
+    /// The token expired.
     TokenExpired,
 }
 
@@ -45,7 +45,7 @@ impl SessionEnd {
         Self::TokenExpired,
     ];
 
-    /// The word for it in records and output.
+    /// Returns the word for it in records and output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ConnectionChanged => "connection_changed",

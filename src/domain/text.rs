@@ -1,13 +1,13 @@
-//! Showing text that came from a client or a target: nothing in it reaches a terminal unescaped.
+//! Escapes text from clients and targets, so that nothing in it reaches a terminal unescaped.
 
 use std::fmt;
 use std::fmt::Write;
 
-/// Shows text with control, bidirectional, zero-width and other invisible characters as `\u{…}`. Line feeds are
-/// escaped too; a caller that wants lines splits first.
+/// Shows text with control, bidirectional, zero-width and other invisible characters as `\u{…}`. Line feeds
+/// are escaped too; a caller that wants lines splits first.
 pub struct Shown<'a>(pub &'a str);
 
-/// Whether a character could move the cursor, reorder or hide its neighbours.
+/// Returns whether a character could move the cursor, or reorder or hide its neighbours.
 pub fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -16,8 +16,9 @@ pub fn is_deceptive(c: char) -> bool {
             | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// The characters of a text that people do not see but models read: [`is_deceptive`] ones. Line feeds, carriage returns and tabs are
-/// none where a text has `lines`. An emoji may have one variation selector behind it, and be joined with the next by U+200D.
+/// Returns the characters of a text that people do not see but models read: the [`is_deceptive`] ones. Line
+/// feeds, carriage returns and tabs do not count if a text has `lines`. An emoji may be followed by one
+/// variation selector, and be joined with the next by U+200D.
 pub fn hidden_characters(text: &str, lines: bool) -> Vec<char> {
     let pictured = |c: Option<char>| {
         c.is_some_and(|c| {
@@ -27,7 +28,7 @@ pub fn hidden_characters(text: &str, lines: bool) -> Vec<char> {
     };
     let mut found = Vec::new();
     let (mut before, mut rest) = (None, text.chars().peekable());
-    // Behind an emoji and its selector a joiner is still its own.
+    // A joiner may follow an emoji with its selector.
     let mut selected = false;
     while let Some(c) = rest.next() {
         let harmless = match c {
@@ -58,7 +59,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// [`Shown`] for bytes: what is not UTF-8 appears as `\x..`.
+/// Shows bytes like [`Shown`]; invalid UTF-8 appears as `\x..`.
 pub fn shown_bytes(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -98,7 +99,7 @@ mod tests {
             ("a\u{200b}b\u{feff}\u{2060}", true, "\u{200b}\u{feff}\u{2060}"),
             ("\u{1b}[31m\u{0}\u{7f}\u{9b}", true, "\u{1b}\u{0}\u{7f}\u{9b}"),
             ("\u{34f}\u{ad}\u{3164}\u{180e}\u{2028}", true, "\u{34f}\u{ad}\u{3164}\u{180e}\u{2028}"),
-            // Data in selectors behind one emoji, or behind a letter; joiners that join nothing.
+            // Data in selectors after one emoji, or after a letter; joiners that join nothing.
             ("\u{26a0}\u{fe0f}\u{fe0e}\u{fe0f}", false, "\u{fe0e}\u{fe0f}"),
             ("a\u{fe0f}", false, "\u{fe0f}"),
             ("\u{26a0}\u{fe01}\u{e0100}", false, "\u{fe01}\u{e0100}"),

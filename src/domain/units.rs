@@ -6,9 +6,9 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is not {wanted}")]
 pub struct InvalidUnit {
-    /// What was given.
+    /// The text.
     pub found: String,
-    /// What was expected.
+    /// The expected form.
     pub wanted: &'static str,
 }
 
@@ -18,7 +18,7 @@ fn split(text: &str) -> Option<(u64, &str)> {
     Some((number.parse().ok()?, unit))
 }
 
-/// Reads a whole number and one of `ms s m h d`.
+/// Parses a whole number and one of `ms s m h d`.
 pub fn parse_duration(text: &str) -> Result<Duration, InvalidUnit> {
     let read = || {
         let (number, unit) = split(text)?;
@@ -37,7 +37,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, InvalidUnit> {
     })
 }
 
-/// How long something is, for people: `42s`, `10m`, `3h`, `5d`.
+/// Formats a duration roughly, for people: `42s`, `10m`, `3h`, `5d`.
 pub fn rough(ms: u64) -> String {
     match ms / 1000 {
         seconds @ 0..120 => format!("{seconds}s"),
@@ -47,7 +47,8 @@ pub fn rough(ms: u64) -> String {
     }
 }
 
-/// Writes a duration so that [`parse_duration`] reads it back: the largest unit that leaves no rest.
+/// Formats a duration so that [`parse_duration`] reads it back: with the largest unit that leaves no
+/// remainder.
 pub fn format_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     if duration.subsec_millis() > 0 {
@@ -62,7 +63,7 @@ pub fn format_duration(duration: Duration) -> String {
     }
 }
 
-/// Reads a whole number of bytes, with `KiB`, `MiB` or `GiB`, or `B` or nothing for bytes.
+/// Parses a whole number of bytes, with `KiB`, `MiB` or `GiB`, or `B` or nothing for bytes.
 pub fn parse_size(text: &str) -> Result<u64, InvalidUnit> {
     let read = || {
         let (number, unit) = split(text)?;
@@ -81,7 +82,7 @@ pub fn parse_size(text: &str) -> Result<u64, InvalidUnit> {
     })
 }
 
-/// Writes a size so that [`parse_size`] reads it back.
+/// Formats a size so that [`parse_size`] reads it back.
 pub fn format_size(bytes: u64) -> String {
     match [("GiB", 30), ("MiB", 20), ("KiB", 10)]
         .into_iter()

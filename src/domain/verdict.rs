@@ -1,4 +1,4 @@
-//! What all policies together say about one command.
+//! The verdict of all policies on one command.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::approval::ApprovalSpec;
 
-/// What one policy, or all together, want. The strictest wins: they are ordered.
+/// The effect of one policy, or of all together. They are ordered: the strictest wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Effect {
@@ -16,12 +16,12 @@ pub enum Effect {
     Allow,
     /// It is held until a person decides.
     Approve,
-    /// It is blocked.
+    /// It is denied.
     Deny,
 }
 
 impl Effect {
-    /// The word for it in configuration, records and output.
+    /// Returns the word for it in configuration, records and output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Allow => "allow",
@@ -30,7 +30,7 @@ impl Effect {
         }
     }
 
-    /// The effect a word names, if any.
+    /// Returns the effect that a word names.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Allow, Self::Approve, Self::Deny].into_iter().find(|effect| effect.as_str() == word)
     }
@@ -42,20 +42,21 @@ impl fmt::Display for Effect {
     }
 }
 
-/// The decision about one command.
+/// The verdict on one command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// What happens to it.
+    /// Its effect.
     pub effect: Effect,
-    /// The policy that decided: the first by id among those with the winning effect. `None`: nothing matched, so it is denied.
+    /// The policy that decided: the first by id among those with the winning effect. `None`: nothing matched,
+    /// so it is denied.
     pub rule: Option<Arc<str>>,
     /// Every policy with the winning effect that matched, by id.
     pub rules: Vec<Arc<str>>,
-    /// Who must approve, when the effect is [`Effect::Approve`].
+    /// Who must approve, if the effect is [`Effect::Approve`].
     pub approval: Option<Arc<ApprovalSpec>>,
     /// The shortest `limits.session` of the matching allow and approve policies.
     pub session_limit: Option<Duration>,
-    /// The words of the deciding policy for the client.
+    /// The deciding policy's message for the client.
     pub message: Option<Arc<str>>,
     /// The revision of the policies that decided.
     pub revision: u64,

@@ -1,4 +1,4 @@
-//! The claims of a token whose signature holds: strict types, times, audience, and whom it speaks for.
+//! The claims of a token with a valid signature: strict types, times, audience, and the principal.
 
 use std::sync::Arc;
 
@@ -33,12 +33,12 @@ pub(crate) struct Judged {
     pub(crate) ids: Vec<Box<str>>,
 }
 
-/// Typed reading of one object of claims. A claim that is there but of another type is an error, never absent.
+/// Typed access to an object of claims. A claim of the wrong type is an error, not absent.
 #[derive(Clone, Copy)]
 pub(crate) struct Claims<'a>(pub(crate) &'a Json);
 
 impl<'a> Claims<'a> {
-    /// A claim by its whole name, or, if there is none and the name has dots, by its path.
+    /// Returns a claim by its whole name, or, if there is none and the name has dots, by its path.
     pub(crate) fn find(self, name: &str) -> Option<&'a Json> {
         self.0.member(name).or_else(|| {
             let (first, rest) = name.split_once('.')?;
@@ -46,7 +46,7 @@ impl<'a> Claims<'a> {
         })
     }
 
-    /// A string that is not empty, if the claim is there.
+    /// Returns a string that is not empty, if the claim exists.
     pub(crate) fn text(self, name: &str) -> Result<Option<&'a str>, TokenError> {
         match self.find(name).map(Json::as_str) {
             None => Ok(None),
@@ -55,12 +55,12 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// A string that must be there.
+    /// Returns a required string.
     pub(crate) fn needed(self, name: &str) -> Result<&'a str, TokenError> {
         self.text(name)?.ok_or_else(|| TokenError::claim(name, "is missing"))
     }
 
-    /// An identifier: 1 to 255 printable ASCII characters, so that two that look alike are alike.
+    /// Returns an identifier: 1 to 255 printable ASCII characters, so that two that look alike are equal.
     pub(crate) fn identifier(self, name: &str) -> Result<Option<&'a str>, TokenError> {
         match self.text(name)? {
             Some(id) if id.len() > MAX_ID || !id.bytes().all(|byte| (0x20..0x7f).contains(&byte)) => {
@@ -70,13 +70,13 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// A GUID, in lower case.
+    /// Returns a GUID, in lower case.
     fn guid(self, name: &str) -> Result<&'a str, TokenError> {
         let id = self.needed(name)?;
         if is_guid(id) { Ok(id) } else { Err(TokenError::claim(name, "is not a GUID in lower case")) }
     }
 
-    /// A time in whole seconds.
+    /// Returns a time in whole seconds.
     fn time(self, name: &str) -> Result<Option<i64>, TokenError> {
         match self.0.member(name) {
             None => Ok(None),
@@ -92,7 +92,7 @@ impl<'a> Claims<'a> {
     }
 }
 
-/// Judges the claims at `now_s`, in seconds since 1970. `Ok(None)` only when failures are kept.
+/// Judges the claims at `now_s`, in seconds since 1970. `Ok(None)` only if failures are collected.
 pub(crate) fn judge(
     issuer: &Issuer,
     header: &Header,
@@ -133,13 +133,13 @@ pub(crate) fn judge(
     }))
 }
 
-/// Refuses what is no access token for us, whoever signed it.
+/// Refuses tokens that are not access tokens for this gateway, whoever signed them.
 fn check_purpose(issuer: &Issuer, header: &Header, claims: Claims<'_>) -> Result<(), TokenError> {
     let audience = claims.0.member("aud");
     let graph = |aud: &Json| aud.as_str().is_some_and(is_graph);
     let for_graph =
         audience.is_some_and(|aud| graph(aud) || aud.as_array().is_some_and(|list| list.iter().any(graph)));
-    // The signature of a Graph token is over a changed header, so that only Graph can check it.
+    // The signature of a Graph token covers a modified header, so that only Graph can check it.
     if issuer.entra.is_some() && (header.nonce || for_graph) {
         return Err(TokenError::GraphToken);
     }
@@ -149,7 +149,7 @@ fn check_purpose(issuer: &Issuer, header: &Header, claims: Claims<'_>) -> Result
     if claims.has_any(&["nonce", "at_hash", "c_hash", "s_hash", "events"]) {
         return Err(TokenError::IdToken);
     }
-    // Keycloak and Cognito say by a claim what the token is.
+    // Keycloak and Cognito name the kind of token in a claim.
     let said = |name| claims.0.member(name).and_then(Json::as_str);
     if matches!(said("typ"), Some("ID" | "Refresh" | "Offline" | "Logout")) || said("token_use") == Some("id")
     {
@@ -161,7 +161,8 @@ fn check_purpose(issuer: &Issuer, header: &Header, claims: Claims<'_>) -> Result
     Ok(())
 }
 
-/// RFC 7519 section 4.1.3: one string or an array of nothing but strings; one of them is ours, byte for byte.
+/// Checks `aud` (RFC 7519 section 4.1.3): a string or an array of strings, one of which is ours, byte for
+/// byte.
 fn check_audience(issuer: &Issuer, claims: Claims<'_>) -> Result<(), TokenError> {
     let wrong = || TokenError::claim("aud", "is not a string or an array of strings");
     let ours = |audience: &str| issuer.settings.audiences.iter().any(|own| own == audience);
@@ -180,7 +181,7 @@ fn check_audience(issuer: &Issuer, claims: Claims<'_>) -> Result<(), TokenError>
     if admitted { Ok(()) } else { Err(TokenError::Audience) }
 }
 
-/// Checks all times; answers the second from which the token is refused.
+/// Checks all times; returns the second from which the token is refused.
 fn check_times(issuer: &Issuer, claims: Claims<'_>, now_s: i64) -> Result<i64, TokenError> {
     let seconds = |time: std::time::Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
     let leeway = seconds(issuer.settings.leeway);
@@ -195,7 +196,7 @@ fn check_times(issuer: &Issuer, claims: Claims<'_>, now_s: i64) -> Result<i64, T
     if [nbf, iat].into_iter().flatten().any(|start| start > latest) {
         return Err(TokenError::NotYetValid);
     }
-    // Without iat the rest of the life is all that is known; with it the whole life counts too.
+    // Without `iat` only the remaining lifetime is known; with it the whole lifetime counts as well.
     let lives = iat.map_or(0, |iat| exp.saturating_sub(iat)).max(exp.saturating_sub(latest));
     if lives > longest {
         return Err(TokenError::Lifetime);
@@ -203,7 +204,7 @@ fn check_times(issuer: &Issuer, claims: Claims<'_>, now_s: i64) -> Result<i64, T
     Ok(end)
 }
 
-/// `tid` and `ver` must be those of the issuer that signed.
+/// Checks that `tid` and `ver` are those of the issuer that signed.
 fn check_tenant(issuer: &Issuer, claims: Claims<'_>) -> Result<(), TokenError> {
     let Some(entra) = &issuer.entra else { return Ok(()) };
     if claims.guid("tid")? != entra.tenant || claims.needed("ver")? != entra.version.as_str() {
@@ -212,10 +213,11 @@ fn check_tenant(issuer: &Issuer, claims: Claims<'_>) -> Result<(), TokenError> {
     Ok(())
 }
 
-/// `entra:{tid}/{oid}`, or `{issuer name}/{subject}`; the part before the first slash cannot hold one.
+/// Returns `entra:{tid}/{oid}`, or `{issuer name}/{subject}`; the part before the first slash cannot contain
+/// one.
 fn principal_id(issuer: &Issuer, claims: Claims<'_>) -> Result<String, TokenError> {
     if let Some(entra) = &issuer.entra {
-        // `sub` is not used, but a token whose `sub` is of no use is not one of Entra's.
+        // `sub` is not used, but a token with an invalid `sub` is not one of Entra's.
         claims.identifier("sub")?;
         return Ok(format!("entra:{}/{}", entra.tenant, claims.guid("oid")?));
     }
@@ -230,7 +232,7 @@ fn client<'a>(issuer: &Issuer, claims: Claims<'a>) -> Result<Option<&'a str>, To
             Version::V1 => "appid",
             Version::V2 => "azp",
         };
-        // Only access tokens name the app that asked for them.
+        // Only access tokens name the app that requested them.
         return claims.identifier(name)?.map(Some).ok_or(TokenError::IdToken);
     }
     if let Some(name) = &issuer.settings.claims.client {
@@ -249,7 +251,7 @@ fn client<'a>(issuer: &Issuer, claims: Claims<'a>) -> Result<Option<&'a str>, To
     Ok(found)
 }
 
-/// RFC 9068 sections 2.1 and 2.2, where it is demanded.
+/// Checks RFC 9068 sections 2.1 and 2.2, if required.
 fn check_rfc9068(issuer: &Issuer, header: &Header, claims: Claims<'_>) -> Result<(), TokenError> {
     if !issuer.settings.rfc9068 {
         return Ok(());
@@ -262,7 +264,7 @@ fn check_rfc9068(issuer: &Issuer, header: &Header, claims: Claims<'_>) -> Result
     claims.time("iat")?.map(drop).ok_or_else(|| TokenError::claim("iat", "is missing"))
 }
 
-/// A person's token needs a scope: that is what the person agreed to.
+/// Checks the scope: a person's token needs one, since that is what the person agreed to.
 fn check_scope(issuer: &Issuer, claims: Claims<'_>) -> Result<(), TokenError> {
     let wanted = &issuer.settings.scopes;
     if issuer.entra.is_none() && wanted.is_empty() {
@@ -281,7 +283,7 @@ fn check_scope(issuer: &Issuer, claims: Claims<'_>) -> Result<(), TokenError> {
     }
 }
 
-/// A name for people; never decides anything, so that a wrong type only loses it.
+/// Returns a display name. It never decides anything, so a wrong type only loses it.
 fn display(claims: Claims<'_>, entry: Option<&str>) -> Option<Arc<str>> {
     let said = |name| claims.0.member(name).and_then(Json::as_str);
     let names = ["name", "preferred_username", "upn", "unique_name", "email", "app_displayname"];

@@ -1,4 +1,4 @@
-//! Getting an issuer's documents, and what a discovery document may say.
+//! Fetches an issuer's documents, and checks its discovery document.
 
 use std::future::Future;
 use std::io;
@@ -18,7 +18,7 @@ use crate::transport::fetch::Location;
 use crate::transport::tls;
 use crate::transport::tls::TlsError;
 
-/// Gets documents. The seam at which tests stand in for the network.
+/// Fetches documents. Tests replace the network here.
 pub(crate) trait Fetch: Send + Sync {
     fn get<'a>(&'a self, url: &'a str) -> Fetching<'a>;
 
@@ -29,14 +29,14 @@ pub(crate) trait Fetch: Send + Sync {
 pub(crate) type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, FetchError>> + Send + 'a>>;
 pub(crate) type Posting<'a> = Pin<Box<dyn Future<Output = Result<Answer, FetchError>> + Send + 'a>>;
 
-/// Gets documents over the network.
+/// Fetches documents over the network.
 pub(crate) struct Web {
     tls: OnceCell<Arc<rustls::ClientConfig>>,
 }
 
 impl Web {
-    /// Trusts only the authorities in `ca_file`, which is read now; without one those of the machine, which are read
-    /// at the first need, so that a start does not wait for them and a loopback issuer needs none.
+    /// Trusts only the authorities in `ca_file`, which is read now. Without one, those of the machine are
+    /// read when first needed, so that a start does not wait for them and a loopback issuer needs none.
     pub(crate) fn new(ca_file: Option<&Path>) -> Result<Self, TlsError> {
         let tls = match ca_file {
             Some(path) => OnceCell::new_with(Some(tls::client_config(Some(path), &[HTTP1])?)),
@@ -53,7 +53,7 @@ impl Web {
         self.tls.get_or_try_init(load).await.cloned()
     }
 
-    /// The TLS settings for a URL; `None` for one without TLS.
+    /// Returns the TLS settings for a URL; `None` for one without TLS.
     async fn tls_for(&self, url: &str) -> Result<Option<Arc<rustls::ClientConfig>>, FetchError> {
         let location = Location::parse(url)?;
         if !location.secure {
@@ -78,23 +78,24 @@ impl Fetch for Web {
     }
 }
 
-/// Where the keys are. `OpenID` Connect Discovery 1.0 section 4: the document must be about exactly this issuer.
+/// Returns the URL of the keys. By `OpenID` Connect Discovery 1.0 section 4 the document must be about
+/// exactly this issuer.
 pub(crate) fn jwks_uri(document: &[u8], iss: &str) -> Result<String, &'static str> {
     let document = about(document, iss)?;
     let uri = document.member("jwks_uri").and_then(Json::as_str).ok_or("has no jwks_uri")?;
     if may_lead_to(uri, iss) { Ok(uri.to_owned()) } else { Err("has a jwks_uri that is not https") }
 }
 
-/// Where people log in, and where codes become tokens.
+/// The authorization endpoint and the token endpoint.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Endpoints {
     pub(crate) authorization: String,
     pub(crate) token: String,
-    /// Whether it promises to say who it is when it sends a browser back.
+    /// Whether the issuer promises to identify itself when it redirects a browser back.
     pub(crate) names_itself: bool,
 }
 
-/// The endpoints in a discovery document, which must be about exactly this issuer.
+/// Returns the endpoints in a discovery document, which must be about exactly this issuer.
 pub(crate) fn endpoints(document: &[u8], iss: &str) -> Result<Endpoints, &'static str> {
     let document = about(document, iss)?;
     let uri = |name| document.member(name).and_then(Json::as_str).filter(|uri| may_lead_to(uri, iss));
@@ -111,7 +112,8 @@ fn about(document: &[u8], iss: &str) -> Result<Json, &'static str> {
     if own { Ok(document) } else { Err("is about another issuer") }
 }
 
-/// Without TLS only below an issuer without TLS: a document from outside must not point at a port of this machine.
+/// Returns whether the issuer's document may contain this URL. Without TLS only if the issuer itself is: a
+/// document from outside must not point at a port of this machine.
 fn may_lead_to(uri: &str, iss: &str) -> bool {
     let plain_issuer = || Location::parse(iss).is_ok_and(|issuer| !issuer.secure);
     Location::parse(uri).is_ok_and(|location| location.secure || plain_issuer())

@@ -1,8 +1,8 @@
-//! The issuer URLs of Microsoft Entra: tenant, version, and where the metadata of each form is.
+//! The issuer URLs of Microsoft Entra: tenant, version, and the location of the metadata of each form.
 
 use crate::transport::fetch::Location;
 
-/// Which form of token.
+/// The version of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Version {
     /// `ver` 1.0, `appid`.
@@ -12,7 +12,7 @@ pub(crate) enum Version {
 }
 
 impl Version {
-    /// The value of `ver`.
+    /// Returns the value of `ver`.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::V1 => "1.0",
@@ -26,11 +26,11 @@ impl Version {
 pub(crate) struct EntraIssuer {
     /// The tenant, a lower case GUID.
     pub(crate) tenant: String,
-    /// The form of its tokens.
+    /// The version of its tokens.
     pub(crate) version: Version,
     /// Whether it is a simulator on loopback instead of Microsoft.
     pub(crate) simulated: bool,
-    /// Scheme and host of the log-in service, where the metadata is.
+    /// Scheme and host of the login service, which has the metadata.
     login: String,
 }
 
@@ -41,8 +41,8 @@ const LOGIN: [&str; 3] = [
 ];
 
 impl EntraIssuer {
-    /// Reads an issuer of exactly one tenant in one of Microsoft's clouds (or of a loopback simulator of it).
-    /// `None` for everything else, `common` and domain names among it.
+    /// Parses an issuer of exactly one tenant in one of Microsoft's clouds, or of a loopback simulator.
+    /// `None` for everything else, including `common` and domain names.
     pub(crate) fn parse(issuer: &str) -> Option<Self> {
         let location = Location::parse(issuer).ok()?;
         let (scheme, rest) = issuer.split_once("://")?;
@@ -70,7 +70,8 @@ impl EntraIssuer {
         Some(Self { tenant: tenant.to_owned(), version, simulated, login })
     }
 
-    /// The issuer of v1 tokens of the same tenant, with its metadata's place; only from a v2 issuer.
+    /// Returns the issuer of v1 tokens of the same tenant, with the location of its metadata; only for a v2
+    /// issuer.
     pub(crate) fn v1_sibling(&self) -> Option<(String, Self)> {
         let tokens_from = match (self.version, self.login.as_str()) {
             (Version::V2, login) if self.simulated => login,
@@ -84,7 +85,7 @@ impl EntraIssuer {
         Some((issuer, Self { version: Version::V1, ..self.clone() }))
     }
 
-    /// Where the discovery document of this form is.
+    /// Returns the URL of its discovery document.
     pub(crate) fn discovery_url(&self) -> String {
         let Self { login, tenant, .. } = self;
         match self.version {
@@ -93,8 +94,8 @@ impl EntraIssuer {
         }
     }
 
-    /// Whether a key that names `key_issuer` may sign for this issuer. The v1 key set either names none, or the v2
-    /// issuer of the tenant; another tenant's never fits.
+    /// Returns whether a key that names `key_issuer` may sign for this issuer. The v1 key set names either
+    /// none, or the v2 issuer of the tenant; another tenant's never matches.
     pub(crate) fn admits_key_of(&self, key_issuer: &str, issuer: &str) -> bool {
         let named = key_issuer.replace("{tenantid}", &self.tenant);
         named == issuer
@@ -102,12 +103,12 @@ impl EntraIssuer {
     }
 }
 
-/// Entra External ID: the tenant is in the host too.
+/// Returns whether a host belongs to Entra External ID, where the tenant is in the host too.
 fn is_external(host: &str, tenant: &str) -> bool {
     host.strip_suffix(".ciamlogin.com").is_some_and(|name| name == tenant)
 }
 
-/// Whether it is a GUID in the one form that Entra sends: lower case, four hyphens.
+/// Returns whether a text is a GUID in the form that Entra sends: lower case, four hyphens.
 pub(crate) fn is_guid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {

@@ -1,37 +1,37 @@
-//! Why a token is not accepted, and why issuers cannot be used.
+//! Why tokens are refused, and why issuers cannot be used.
 
 use crate::identity::settings::SettingProblem;
 use crate::transport::fetch::FetchError;
 use crate::transport::tls::TlsError;
 
-/// Why a token does not name a principal. Holds nothing that came from the token.
+/// Why a token does not identify a principal. Contains nothing that came from the token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Not one strict JWT.
+    /// It is not one strict JWT.
     #[error("the token is malformed: {0}")]
     Malformed(&'static str),
-    /// `alg` is not one that this issuer or this key may use.
+    /// `alg` is not allowed for this issuer or key.
     #[error("the algorithm is not allowed for this issuer and key")]
     Algorithm,
-    /// A header member that would change how the token is read.
+    /// A header member would change how the token is read.
     #[error("the header member {0} is not allowed")]
     ForbiddenHeader(&'static str),
-    /// `typ` names something that is not an access token.
+    /// `typ` is not that of an access token.
     #[error("the type of the token is not that of an access token")]
     TokenType,
     /// It is meant for Microsoft Graph.
     #[error("the token is one for Microsoft Graph, not for this gateway")]
     GraphToken,
-    /// It tells an app who signed in; it opens nothing.
+    /// It tells an app who signed in, and gives no access.
     #[error("the token is an ID, refresh or logout token, not an access token")]
     IdToken,
     /// No entry has this `iss`.
     #[error("no configured issuer has exactly this iss")]
     UnknownIssuer,
-    /// The issuer has no usable key of this id.
+    /// The issuer has no usable key with this id.
     #[error("the issuer has no usable key with this kid")]
     UnknownKid,
-    /// The signature does not fit.
+    /// The signature is wrong.
     #[error("the signature is wrong")]
     Signature,
     /// A claim is missing or of the wrong type.
@@ -39,43 +39,43 @@ pub enum TokenError {
     Claim {
         /// Its name, as configured.
         name: Box<str>,
-        /// What is wrong with it.
+        /// The problem.
         problem: &'static str,
     },
-    /// After `exp`.
+    /// It is after `exp`.
     #[error("the token has expired")]
     Expired,
-    /// Before `nbf` or `iat`.
+    /// It is before `nbf` or `iat`.
     #[error("the token is not valid yet")]
     NotYetValid,
-    /// Valid for longer than allowed.
+    /// It is valid for longer than allowed.
     #[error("the token is valid for longer than this issuer's max_lifetime")]
     Lifetime,
-    /// Not meant for us.
+    /// It is not meant for this gateway.
     #[error("none of the token's audiences is one of ours")]
     Audience,
     /// `tid`, `iss` and `ver` do not belong together.
     #[error("the tenant or version of the token is not that of the issuer")]
     Tenant,
-    /// Nothing says whether it is a person or an app.
+    /// It does not say whether it belongs to a person or an app.
     #[error("the token does not say whether it speaks for a person or an app (optional claim idtyp)")]
     Kind,
-    /// An app of the tenant that nobody admitted.
+    /// It belongs to an app of the tenant that was not admitted.
     #[error("the app is neither in clients nor has it an app role")]
     UnknownClient,
-    /// A person's token without a needed scope.
+    /// It is a person's token without a required scope.
     #[error("the token has none of the needed scopes")]
     Scope,
-    /// Bound to a key that a plain bearer does not prove.
+    /// It is bound to a key that a plain bearer does not prove.
     #[error("the token is bound to a key (cnf) and cannot be used as a plain bearer")]
     Bound,
-    /// The issuer's keys are not to be had, or too old. Not the client's fault: 503, not 401.
+    /// The issuer's keys are not available, or too old. Not the client's fault: 503, not 401.
     #[error("the issuer's keys are not available")]
     IssuerUnavailable,
 }
 
 impl TokenError {
-    /// A stable word for the audit trail, metrics and logs.
+    /// Returns a stable word for the audit trail, metrics and logs.
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::Malformed(_) => "malformed",
@@ -101,7 +101,7 @@ impl TokenError {
         }
     }
 
-    /// Whether the gateway, not the token, is at fault: the answer is 503.
+    /// Returns whether the gateway, not the token, is at fault: the answer is 503.
     pub const fn is_unavailable(&self) -> bool {
         matches!(self, Self::IssuerUnavailable)
     }
@@ -111,13 +111,13 @@ impl TokenError {
     }
 }
 
-/// What the synchronous path could not do.
+/// Why a token could not be verified synchronously.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unverified {
     /// The token is refused, finally.
     #[error(transparent)]
     Refused(#[from] TokenError),
-    /// Keys are being fetched that may decide it: ask `verify`, which waits.
+    /// Keys are being fetched that may decide it: call `verify`, which waits.
     #[error("the issuer's keys are being fetched")]
     NeedsKeys,
 }
@@ -130,10 +130,10 @@ pub enum IdentityError {
     Setting {
         /// The entry.
         issuer: String,
-        /// What is wrong.
+        /// The problem.
         problem: SettingProblem,
     },
-    /// Two entries of one name.
+    /// Two entries have the same name.
     #[error("there are two issuers named {0}")]
     NameTwice(String),
     /// Two entries accept the same `iss`.
@@ -142,15 +142,15 @@ pub enum IdentityError {
     /// Two entries have a login for MCP clients.
     #[error("a second entry has mcp_login, {0}: MCP clients are sent to one issuer")]
     LoginTwice(String),
-    /// Two clouds claim one tenant: its principals would be mixed up.
+    /// A tenant is configured for two clouds: its principals would be mixed up.
     #[error("tenant {0} is claimed by Microsoft's and by a loopback issuer")]
     TenantTwice(String),
-    /// The authorities for fetching cannot be used.
+    /// The certificate authorities for fetching cannot be used.
     #[error("issuer {issuer}: no TLS settings")]
     Tls {
         /// The entry.
         issuer: String,
-        /// Why.
+        /// The cause.
         source: TlsError,
     },
 }
@@ -158,13 +158,13 @@ pub enum IdentityError {
 /// Why keys were not renewed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RenewError {
-    /// The discovery document was not to be had.
+    /// The discovery document could not be fetched.
     #[error("cannot get the discovery document")]
     Discovery(#[source] FetchError),
     /// It cannot be used.
     #[error("the discovery document {0}")]
     Document(&'static str),
-    /// The keys were not to be had.
+    /// The keys could not be fetched.
     #[error("cannot get the keys")]
     Keys(#[source] FetchError),
     /// They cannot be used.

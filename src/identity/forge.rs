@@ -1,4 +1,4 @@
-//! For tests: keys, tokens with any content, and a provider without a network.
+//! Test support: keys, tokens with any content, and an issuer without a network.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub(crate) enum Pair {
 }
 
 impl Pair {
-    /// One of two RSA keys, made once: that is slow.
+    /// Returns one of two RSA keys, which are generated once because that is slow.
     pub(crate) fn rsa(which: usize) -> Self {
         static KEYS: [OnceLock<Arc<RsaKeyPair>>; 2] = [const { OnceLock::new() }; 2];
         let make = || Arc::new(RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
@@ -103,14 +103,14 @@ impl Pair {
         }
     }
 
-    /// A token of exactly this header and payload.
+    /// Signs a token with exactly this header and payload.
     pub(crate) fn sign(&self, header: &str, payload: &str) -> String {
         let message = message(header, payload);
         let signature = self.signature(message.as_bytes());
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    /// A token with a plain header.
+    /// Signs a token with a plain header.
     pub(crate) fn token(&self, kid: &str, claims: &Value) -> String {
         let header = json!({"alg": self.algorithm(), "typ": "JWT", "kid": kid});
         self.sign(&header.to_string(), &claims.to_string())
@@ -135,7 +135,7 @@ pub(crate) fn now_s() -> i64 {
     now_ms() / 1000
 }
 
-/// Claims of a person that the generic issuer accepts.
+/// Returns the claims of a person that the generic issuer accepts.
 pub(crate) fn claims() -> Value {
     json!({
         "iss": ISS, "aud": AUD, "sub": "alice", "azp": "cli", "iat": now_s(), "nbf": now_s(), "exp": now_s() + 600,
@@ -143,7 +143,7 @@ pub(crate) fn claims() -> Value {
     })
 }
 
-/// Claims of an app with a role that the Entra issuer accepts.
+/// Returns the claims of an app with a role that the Entra issuer accepts.
 pub(crate) fn entra_claims() -> Value {
     json!({
         "iss": entra_iss(), "aud": AUD, "sub": OID, "oid": OID, "tid": TENANT, "ver": "2.0", "azp": "billing",
@@ -151,7 +151,7 @@ pub(crate) fn entra_claims() -> Value {
     })
 }
 
-/// The same object with members set; `null` removes one.
+/// Sets members of an object; `null` removes one.
 #[expect(clippy::needless_pass_by_value, reason = "tables of changes are easier to read without references")]
 pub(crate) fn with(mut claims: Value, changes: Value) -> Value {
     for (name, value) in changes.as_object().unwrap() {
@@ -164,7 +164,7 @@ pub(crate) fn with(mut claims: Value, changes: Value) -> Value {
     claims
 }
 
-/// Providers without a network: documents by URL, and every call that was made.
+/// Issuers without a network: documents by URL, and a list of all calls.
 #[derive(Clone, Default)]
 pub(crate) struct Provider(Arc<ProviderState>);
 
@@ -180,7 +180,7 @@ impl Provider {
         self.0.documents.lock().unwrap().insert(url.to_owned(), document.to_string().into_bytes());
     }
 
-    /// Publishes discovery and keys of an issuer at the usual places.
+    /// Publishes discovery document and keys of an issuer at the usual locations.
     pub(crate) fn issue(&self, iss: &str, keys: &[Value]) {
         let base = iss.trim_end_matches('/');
         let uri = format!("{base}/keys");
@@ -191,7 +191,7 @@ impl Provider {
         self.publish(&uri, &json!({ "keys": keys }));
     }
 
-    /// From now on every fetch fails.
+    /// Makes every fetch fail from now on.
     pub(crate) fn fail(&self) {
         self.0.documents.lock().unwrap().clear();
     }
@@ -200,12 +200,12 @@ impl Provider {
         *self.0.delay.lock().unwrap() = delay;
     }
 
-    /// How often a document was asked for whose URL ends so.
+    /// Returns how often a document with this end of its URL was fetched.
     pub(crate) fn calls(&self, end: &str) -> usize {
         self.0.calls.lock().unwrap().iter().filter(|url| url.ends_with(end)).count()
     }
 
-    /// The forms that were sent, each with where it went.
+    /// Returns the forms that were sent, each with its URL.
     pub(crate) fn forms(&self) -> Vec<String> {
         self.0.calls.lock().unwrap().iter().filter(|call| call.starts_with("POST ")).cloned().collect()
     }
@@ -229,7 +229,7 @@ impl Fetch for Provider {
         })
     }
 
-    /// Answers with the document that was published there, and keeps the form among the calls.
+    /// Answers with the document published there, and adds the form to the calls.
     fn post<'a>(&'a self, url: &'a str, form: Zeroizing<Vec<u8>>) -> Posting<'a> {
         Box::pin(async move {
             let form = String::from_utf8(form.to_vec()).unwrap();

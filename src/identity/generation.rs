@@ -1,14 +1,14 @@
-//! The number by which a cached verification is known to be of the keys in use.
+//! The generation of the keys, which shows whether a cached verification is still current.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
-/// A number that rises with each change of any key set. Numbers are never used twice in a process, so that what was
-/// verified by issuers before a reload is not taken for verified by those after it.
+/// A number that increases with each change of any key set. Numbers are never reused in a process, so that a
+/// verification by issuers before a reload does not pass for one by those after it.
 pub(crate) struct Generation(AtomicU64);
 
 impl Generation {
-    /// A number that was not used before.
+    /// Creates a generation with a number that was not used before.
     pub(crate) fn new() -> Self {
         Self(AtomicU64::new(Self::unused()))
     }
@@ -18,12 +18,12 @@ impl Generation {
         NEXT.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The number as it is.
+    /// Returns the current number.
     pub(crate) fn now(&self) -> u64 {
         self.0.load(Ordering::Acquire)
     }
 
-    /// Makes every verification so far one of the past.
+    /// Makes all earlier verifications outdated.
     pub(crate) fn rise(&self) {
         self.0.fetch_max(Self::unused(), Ordering::AcqRel);
     }

@@ -1,12 +1,14 @@
-//! The groups of a principal: what the provider sent, what configuration calls it, and whether anything is left out.
+//! The groups of a principal: what the issuer sent, the configured names for it, and whether anything is left
+//! out.
 //!
-//! - A raw group is kept as it came, with the names that `group_names` gives it. One that looks like a configured name,
-//!   but is not the id of that name, is dropped: a provider's user must not gain a name by naming a group so.
-//! - A role is `role:NAME`, never the bare name, so that roles and groups cannot be confused; `group_names` may give it
-//!   a name too. A raw group that starts with `role:` is dropped.
-//! - Groups of an app's `clients` entry are added as written.
-//! - Groups that the provider left out (overage: `_claim_names`, `hasgroups`) make all of them unknown. The address in
-//!   the token is never called.
+//! - A raw group is kept as it was sent, with the names that `group_names` gives it. One that looks like a
+//!   configured name but is not the id of that name is dropped: a user of the issuer must not get a name by
+//!   naming a group so.
+//! - A role is `role:NAME`, never the bare name, so that roles and groups cannot be confused; `group_names`
+//!   may give it a name too. A raw group that starts with `role:` is dropped.
+//! - Groups of an app's `clients` entry are added as they are written.
+//! - If the issuer left groups out (overage: `_claim_names`, `hasgroups`), all of them are unknown. The URL
+//!   in the token is never called.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,17 +22,17 @@ use crate::identity::settings::ClientEntry;
 
 const ROLE: &str = "role:";
 
-/// Groups, and whether there was a role among them.
+/// The groups, and whether there was a role among them.
 #[derive(Debug)]
 pub(crate) struct Gathered {
     pub(crate) groups: Groups,
     pub(crate) has_role: bool,
 }
 
-/// Gathers groups, roles and the entry's groups.
+/// Collects groups, roles and the entry's groups.
 ///
 /// # Errors
-/// A claim that is neither a string nor an array of strings.
+/// A claim is neither a string nor an array of strings.
 pub(crate) fn of(
     issuer: &Issuer,
     claims: Claims<'_>,
@@ -64,7 +66,8 @@ pub(crate) fn of(
     Ok(Gathered { groups, has_role })
 }
 
-/// `OpenID` Connect Core section 5.6.2: the claim is elsewhere. Entra's `hasgroups` says the same.
+/// Returns whether the claim is left out: it is elsewhere (`OpenID` Connect Core section 5.6.2), or Entra's
+/// `hasgroups` says so.
 fn is_left_out(claims: Claims<'_>, name: &str) -> bool {
     let elsewhere = match claims.0.member("_claim_names") {
         None => false,

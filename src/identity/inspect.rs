@@ -1,4 +1,4 @@
-//! Looking into a token without believing it: for `token inspect`.
+//! Decodes a token without trusting it, for `token inspect`.
 
 use base64::Engine;
 use base64::alphabet;
@@ -17,26 +17,26 @@ use crate::identity::token;
 use crate::identity::token::Failures;
 use crate::identity::token::Header;
 
-/// What a token says of itself. Nothing of it is verified: whoever wrote the token wrote this.
+/// The content of a token. Nothing of it is verified: anybody could have written it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspection {
     /// The header, if it is JSON.
     pub header: Option<Json>,
     /// The claims, if they are JSON.
     pub claims: Option<Json>,
-    /// The name of the entry whose issuer it names.
+    /// The name of the entry for its issuer.
     pub issuer: Option<String>,
-    /// The key that it names.
+    /// The key id in it.
     pub kid: Option<String>,
-    /// Whether that issuer has this key; `None` if its keys are not at hand.
+    /// Whether that issuer has this key; `None` if its keys are not available.
     pub kid_known: Option<bool>,
-    /// Every reason found to refuse it. None found does not make it valid: only `verify` does.
+    /// Every reason found to refuse it. An empty list does not make it valid: only `verify` does.
     pub failures: Vec<TokenError>,
-    /// What may help, in words.
+    /// Hints for the user.
     pub hints: Vec<&'static str>,
 }
 
-/// Decodes a token without any configuration: the syntax and header are judged, not the claims.
+/// Decodes a token without any configuration: judges the syntax and header, not the claims.
 pub fn inspect(token: &str) -> Inspection {
     let (mut seen, failures, _header) = look(token);
     seen.failures = failures.into_all();
@@ -70,7 +70,7 @@ fn issuer_of<'a>(issuers: &'a Issuers, claims: &Json) -> Result<&'a Source, Toke
     issuers.source(iss).map(AsRef::as_ref).ok_or(TokenError::UnknownIssuer)
 }
 
-/// Whether the issuer has the key; `None` if that cannot be told.
+/// Returns whether the issuer has the key; `None` if that is unknown.
 fn judge_key(source: &Source, header: Option<&Header>, failures: &mut Failures) -> Option<bool> {
     let keys = source.keys();
     if keys.is_none() {
@@ -91,7 +91,7 @@ fn judge_key(source: &Source, header: Option<&Header>, failures: &mut Failures) 
 }
 
 fn judge_claims(source: &Source, header: Option<Header>, claims: &Json, failures: &mut Failures) {
-    // A header that is refused anyway says nothing about the claims.
+    // A header that is refused anyway has no bearing on the claims.
     let header = header.unwrap_or_else(Header::plain);
     let now_s = now_ms().div_euclid(1000);
     if let Err(error) = claims::judge(&source.issuer, &header, claims, now_s, failures) {
@@ -99,10 +99,10 @@ fn judge_claims(source: &Source, header: Option<Header>, claims: &Json, failures
     }
 }
 
-/// What can be seen without configuration.
+/// Decodes what needs no configuration.
 fn look(text: &str) -> (Inspection, Failures, Option<Header>) {
     let mut failures = Failures::all();
-    // A line feed from a file or a shell is not the token's.
+    // Trims the line feed from a file or a shell.
     let text = text.trim();
     let parts: Vec<_> = text.split('.').collect();
     let part = |at: usize| parts.get(at).and_then(|part| decode_any(part));
@@ -143,7 +143,7 @@ fn check_parts(text: &str) -> Result<(), TokenError> {
     Ok(())
 }
 
-/// Decodes base64 however it is written: only to show it.
+/// Decodes any variant of base64, only for display.
 fn decode_any(part: &str) -> Option<Vec<u8>> {
     let config = GeneralPurposeConfig::new()
         .with_decode_allow_trailing_bits(true)
@@ -159,7 +159,7 @@ fn decode_any(part: &str) -> Option<Vec<u8>> {
     GeneralPurpose::new(&alphabet::URL_SAFE, config).decode(part).ok()
 }
 
-/// Whether the token is of the v1 form of a tenant whose v2 issuer is configured: the most frequent surprise.
+/// Returns a hint if it is a v1 token of a tenant whose v2 issuer is configured: the most frequent mistake.
 fn sibling_hint(issuers: &Issuers, claims: &Json) -> Option<&'static str> {
     let iss = claims.member("iss").and_then(Json::as_str)?;
     let entra = issuers.sources().iter().filter_map(|source| source.issuer.entra.as_ref());

@@ -1,4 +1,4 @@
-//! One `iss` that is accepted: its settings, prepared for judging tokens.
+//! One accepted `iss`: its settings, prepared for judging tokens.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use crate::identity::entra::EntraIssuer;
 use crate::identity::settings::IssuerSettings;
 use crate::identity::settings::Profile;
 
-/// One accepted `iss`. An entry that accepts v1 beside v2 makes two of them.
+/// One accepted `iss`. An entry that accepts v1 beside v2 has two of them.
 #[derive(Debug)]
 pub(crate) struct Issuer {
     /// The `iss`, byte for byte.
@@ -23,7 +23,7 @@ pub(crate) struct Issuer {
 }
 
 impl Issuer {
-    /// All that one entry accepts.
+    /// Returns the issuers that an entry accepts.
     pub(crate) fn of(settings: IssuerSettings) -> Vec<Self> {
         let settings = Arc::new(settings);
         let name: Arc<str> = settings.name.as_str().into();
@@ -49,8 +49,8 @@ impl Issuer {
             .collect()
     }
 
-    /// Where the discovery document is. `discovery_url` and `jwks_uri` speak of the configured issuer, not of its v1
-    /// sibling.
+    /// Returns the URL of the discovery document. `discovery_url` and `jwks_uri` apply to the configured
+    /// issuer, not to its v1 sibling.
     pub(crate) fn discovery_url(&self) -> String {
         match (&self.settings.discovery_url, &self.entra) {
             (Some(url), _) if !self.is_sibling() => url.clone(),
@@ -59,12 +59,13 @@ impl Issuer {
         }
     }
 
-    /// Where the keys are, if that is configured.
+    /// Returns the configured URL of the keys; `None` if they are found by discovery.
     pub(crate) fn pinned_keys(&self) -> Option<&str> {
         self.settings.jwks_uri.as_deref().filter(|_| !self.is_sibling())
     }
 
-    /// Under which name keys are kept: another issuer, or another place of its keys, never gets them.
+    /// Returns the name under which keys are stored: it differs for another issuer, or another location of
+    /// its keys.
     pub(crate) fn keeper_name(&self) -> String {
         match self.pinned_keys() {
             Some(uri) => format!("{} {uri}", self.iss),
@@ -72,8 +73,9 @@ impl Issuer {
         }
     }
 
-    /// The scopes that a client asks for: of an entry with a login for MCP clients its own, else those of which a person's token needs
-    /// one. Entra takes short ones for those of another API.
+    /// Returns the scopes that a client asks for: those of the entry's login for MCP clients, or else the
+    /// ones of which a person's token needs one. Entra interprets short scope names as those of another API,
+    /// so they get the audience as a prefix.
     pub(crate) fn asked_scopes(&self) -> Vec<String> {
         if let Some(login) = &self.settings.mcp_login {
             return login.told_scopes().map(str::to_owned).collect();
@@ -86,12 +88,13 @@ impl Issuer {
         self.settings.scopes.iter().map(asked).collect()
     }
 
-    /// Whether a key that names `key_issuer` may sign for this issuer. Only Entra gives the member a meaning.
+    /// Returns whether a key that names `key_issuer` may sign for this issuer. Only Entra gives the member a
+    /// meaning.
     pub(crate) fn admits_key_of(&self, key_issuer: &str) -> bool {
         self.entra.as_ref().is_none_or(|entra| entra.admits_key_of(key_issuer, &self.iss))
     }
 
-    /// Whether it is the v1 form of an entry with the v2 issuer.
+    /// Returns whether it is the v1 form of an entry with the v2 issuer.
     pub(crate) fn is_sibling(&self) -> bool {
         self.iss != self.settings.issuer
     }

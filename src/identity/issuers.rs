@@ -1,4 +1,4 @@
-//! All issuers together: the one door from a token to a principal.
+//! All issuers: turns a token into a principal.
 
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -37,27 +37,27 @@ use crate::transport::tls;
 
 /// How long a request waits for keys that are being fetched.
 const KEY_WAIT: Duration = Duration::from_secs(2);
-/// How long an operator's refresh waits: two documents and their limits.
+/// How long an operator's refresh waits: two documents with their limits.
 const REFRESH_WAIT: Duration = Duration::from_secs(15);
 
-/// A principal whose token holds.
+/// A principal with a valid token.
 #[derive(Debug, Clone)]
 pub struct Verified {
-    /// Who it is.
+    /// The principal.
     pub principal: Arc<Principal>,
-    /// From when on the token is refused: its `exp` plus the leeway, in milliseconds since 1970.
+    /// The time from which the token is refused: its `exp` plus the leeway, in milliseconds since 1970.
     pub expires_ms: i64,
-    /// What names this token in a lock: its `jti` and `uti`, where it has them, and last the SHA-256 of all of it, in
-    /// hexadecimal.
+    /// The ids that name this token in a lock: its `jti` and `uti`, if present, and last the SHA-256 of the
+    /// whole token, in hexadecimal.
     pub token_ids: Vec<Box<str>>,
-    /// Of which keys this is true: under another [`Issuers::generation`] it must be verified again.
+    /// The generation of the keys: if [`Issuers::generation`] differs, the token must be verified again.
     pub generation: u64,
 }
 
 /// The configured issuers with their keys.
 pub struct Issuers {
     sources: Vec<Arc<Source>>,
-    /// What the `ca_file` of each of the settings held.
+    /// The fingerprint of each entry's `ca_file`.
     authorities: Vec<Option<[u8; 32]>>,
     by_iss: HashMap<String, usize>,
     generation: Arc<Generation>,
@@ -79,10 +79,10 @@ impl From<TokenError> for Stop {
 }
 
 impl Issuers {
-    /// Checks the settings and takes up kept keys. No network: see [`Self::start`].
+    /// Checks the settings and loads stored keys. Uses no network: see [`Self::start`].
     ///
     /// # Errors
-    /// Settings that cannot be used, alone or together.
+    /// Some settings cannot be used, alone or together.
     pub fn new(settings: Vec<IssuerSettings>, keeper: Arc<dyn KeyKeeper>) -> Result<Self, IdentityError> {
         Self::with_fetch(settings, keeper, |settings| {
             let web = Web::new(settings.ca_file.as_deref())
@@ -123,7 +123,7 @@ impl Issuers {
         Ok(issuers)
     }
 
-    /// Whether files of authorities that `settings` name hold what they held when these issuers were made.
+    /// Returns whether the `ca_file`s in `settings` are unchanged since these issuers were created.
     pub fn have_authorities_of(&self, settings: &[IssuerSettings]) -> bool {
         self.authorities == authorities(settings)
     }
@@ -155,8 +155,8 @@ impl Issuers {
         Ok(())
     }
 
-    /// Fetches all key sets now and keeps them fresh, on `runtime`, until this value is dropped. A second call does
-    /// nothing.
+    /// Fetches all key sets now and keeps them up to date, on `runtime`, until this value is dropped. A
+    /// second call does nothing.
     pub fn start(&self, runtime: &Handle) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         for source in &self.sources {
@@ -183,10 +183,10 @@ impl Issuers {
         }
     }
 
-    /// Verifies a token with the keys at hand.
+    /// Verifies a token with the available keys.
     ///
     /// # Errors
-    /// [`Unverified::NeedsKeys`] when [`Self::verify`] should be asked, which waits for a fetch.
+    /// [`Unverified::NeedsKeys`] if [`Self::verify`], which waits for a fetch, should be called instead.
     pub fn verify_now(&self, token: &str) -> Result<Verified, Unverified> {
         self.attempt(token, true).map_err(|stop| match stop {
             Stop::Refused(error) => Unverified::Refused(error),
@@ -195,7 +195,7 @@ impl Issuers {
     }
 
     fn attempt(&self, text: &str, may_fetch: bool) -> Result<Verified, Stop> {
-        // Before the keys: if they change in between, the result counts as made with the old ones.
+        // Read before the keys: if they change in between, the result counts as made with the old ones.
         let generation = self.generation.now();
         let token = Token::read(text)?;
         let iss = token.claims.member("iss").ok_or_else(|| TokenError::claim("iss", "is missing"))?;
@@ -246,22 +246,23 @@ impl Issuers {
         &self.sources
     }
 
-    /// A number that rises whenever a key is added, replaced or dropped, or an issuer's keys become too old.
+    /// Returns a number that increases whenever a key is added, replaced or dropped, or an issuer's keys
+    /// become too old.
     pub fn generation(&self) -> u64 {
         self.generation.now()
     }
 
-    /// Where people log in at the entry of that name; `None`: there is none of it.
+    /// Returns the login endpoints of the entry with that name; `None` if there is none.
     pub fn portal(&self, name: &str) -> Option<&Arc<Portal>> {
         self.portals.iter().find(|portal| *portal.source().issuer.name == *name)
     }
 
-    /// The login of people's MCP clients; `None` where no entry has one.
+    /// Returns the login of people's MCP clients; `None` if no entry has one.
     pub fn login(&self) -> Option<&Arc<Login>> {
         self.login.as_ref()
     }
 
-    /// The scopes that tokens of people need one of, as they are asked for: those of all issuers, each once.
+    /// Returns the scopes to ask for, one of which a person's token needs: those of all issuers, each once.
     pub fn scopes(&self) -> Vec<String> {
         let mut scopes = Vec::new();
         for scope in self.sources.iter().flat_map(|source| source.issuer.asked_scopes()) {
@@ -272,7 +273,8 @@ impl Issuers {
         scopes
     }
 
-    /// The scope to ask for, where there is one that does: all scopes that are needed are those of one issuer.
+    /// Returns the scope to ask for; `None` if the required scopes belong to several issuers, or there are
+    /// none.
     pub fn scope_to_ask_for(&self) -> Option<String> {
         let mut names: Vec<&str> = Vec::new();
         let mut found = None;
@@ -286,11 +288,11 @@ impl Issuers {
         found.filter(|_| names.len() == 1)
     }
 
-    /// The issuers whose tokens are taken, each once.
+    /// Returns the accepted issuers, each entry once.
     pub fn urls(&self) -> impl Iterator<Item = &str> {
         let mut names: Vec<&str> = Vec::new();
         self.sources.iter().filter_map(move |source| {
-            // An entry that takes v1 beside v2 has two: clients are sent to the first.
+            // An entry that accepts v1 beside v2 has two: clients are sent to the first.
             let issuer = &source.issuer;
             if names.contains(&&*issuer.name) {
                 return None;
@@ -300,13 +302,13 @@ impl Issuers {
         })
     }
 
-    /// How each issuer fares, in the order of the configuration.
+    /// Returns the status of each issuer, in the order of the configuration.
     pub fn status(&self) -> Vec<IssuerStatus> {
         self.sources.iter().map(|source| source.status()).collect()
     }
 
-    /// Fetches the keys of one entry, or of all, now, and drops at once what the provider no longer lists. Waits for
-    /// the result at most 15 s and answers the status of what was asked for: empty if no entry has the name.
+    /// Fetches the keys of one entry, or of all, now, and drops keys at once that the issuer no longer lists.
+    /// Waits at most 15 s and returns the status of these entries: empty if no entry has the name.
     pub async fn refresh(&self, name: Option<&str>) -> Vec<IssuerStatus> {
         let asked = |source: &&Arc<Source>| name.is_none_or(|name| *source.issuer.name == *name);
         let chosen: Vec<_> = self.sources.iter().filter(asked).collect();
@@ -321,7 +323,7 @@ impl Issuers {
         chosen.into_iter().map(|source| source.status()).collect()
     }
 
-    /// Decodes a token and finds every reason why it would be refused here, as far as can be told.
+    /// Decodes a token and finds the reasons why it would be refused here, as far as possible.
     pub fn inspect(&self, token: &str) -> Inspection {
         inspect::against(self, token)
     }
@@ -339,7 +341,7 @@ impl Drop for Issuers {
     }
 }
 
-/// SHA-256 in lower case hexadecimal.
+/// Returns the SHA-256 in lower-case hexadecimal.
 fn fingerprint(text: &str) -> Box<str> {
     crate::domain::hex::encode(digest::digest(&digest::SHA256, text.as_bytes()).as_ref()).into()
 }

@@ -1,4 +1,4 @@
-//! Public keys of an issuer: JSON Web Key Sets (RFC 7517), read so that a doubtful key is left out and the rest is used.
+//! Public keys of an issuer: JSON Web Key Sets (RFC 7517). Doubtful keys are skipped, and the rest is used.
 
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -25,19 +25,19 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// The only algorithm it is used with.
+    /// Returns the only algorithm it is used with.
     pub(crate) const fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// SHA-256 of algorithm and key, to see whether a key of the same id is another.
+    /// Returns the SHA-256 of algorithm and key, which shows whether a key with the same id has changed.
     pub(crate) const fn fingerprint(&self) -> &[u8; 32] {
         &self.fingerprint
     }
 
-    /// Whether `signature` is this key's over `message`. Any doubt is `false`.
+    /// Returns whether `signature` is this key's over `message`. Any doubt is `false`.
     pub(crate) fn verifies(&self, message: &[u8], signature: &Vec<u8>) -> bool {
-        // The provider is named here: no process default that could be missing and panic.
+        // The provider is named here, so that there is no process default that could be missing and panic.
         let factory = aws_lc::DEFAULT_PROVIDER.verifier_factory;
         factory(&self.algorithm.into(), &self.decoding)
             .is_ok_and(|verifier| verifier.verify(message, signature).is_ok())
@@ -60,21 +60,21 @@ impl From<Algorithm> for jsonwebtoken::Algorithm {
     }
 }
 
-/// What one key set document holds.
+/// The content of a key set document.
 #[derive(Default)]
 pub(crate) struct KeySet {
-    /// The usable keys by their id.
+    /// The usable keys by id.
     pub(crate) keys: HashMap<Box<str>, Arc<Key>>,
-    /// Ids that are there, but not with one usable key.
+    /// Ids without exactly one usable key.
     pub(crate) unusable: HashSet<Box<str>>,
-    /// How many entries were left out.
+    /// The number of skipped entries.
     pub(crate) skipped: usize,
 }
 
-/// Reads a key set. `admits` says whether a key that names an issuer of its own may be used (Entra).
+/// Parses a key set. `admits` returns whether a key that names its own issuer may be used (Entra).
 ///
 /// # Errors
-/// A document that is not one strict JSON object with an array `keys` of at most 1000 entries.
+/// The document is not one strict JSON object with an array `keys` of at most 1000 entries.
 pub(crate) fn parse(
     bytes: &[u8],
     allowed: &[Algorithm],
@@ -93,7 +93,7 @@ pub(crate) fn parse(
             set.skipped += 1;
             continue;
         };
-        // Two entries of one id: nobody can say which is meant, so neither is used.
+        // Two entries with the same id are ambiguous, so neither is used.
         let second = set.unusable.contains(kid) || set.keys.remove(kid).is_some();
         match key {
             Some(key) if !second => drop(set.keys.insert(kid.into(), Arc::new(key))),
@@ -106,7 +106,7 @@ pub(crate) fn parse(
     Ok(set)
 }
 
-/// Reads one key; `None` if anything about it is doubtful.
+/// Parses one key; `None` if anything about it is doubtful.
 fn read(entry: &Json, allowed: &[Algorithm], admits: &dyn Fn(&str) -> bool) -> Option<Key> {
     let Json::Object(members) = entry else { return None };
     // A private or symmetric member: whoever published it cannot keep a secret.
@@ -149,7 +149,7 @@ fn bytes_of(entry: &Json, name: &str) -> Option<Vec<u8>> {
     token::decode(entry.member(name)?.as_str()?).ok()
 }
 
-/// RSA of 2048 to 8192 bits with an odd exponent of at least 3.
+/// Parses an RSA key of 2048 to 8192 bits with an odd exponent of at least 3.
 fn rsa(entry: &Json, algorithm: Algorithm) -> Option<Key> {
     let number = |name| {
         let bytes = bytes_of(entry, name)?;
@@ -167,7 +167,7 @@ fn rsa(entry: &Json, algorithm: Algorithm) -> Option<Key> {
     Some(key(algorithm, DecodingKey::from_rsa_raw_components(&n, &e), &[&n, &e]))
 }
 
-/// A point on the curve, its two coordinates of full length. RFC 7518 section 6.2.
+/// Parses a point on the curve, with both coordinates of full length. RFC 7518 section 6.2.
 fn ec(entry: &Json, algorithm: Algorithm, length: usize) -> Option<Key> {
     let (x, y) = (bytes_of(entry, "x")?, bytes_of(entry, "y")?);
     if x.len() != length || y.len() != length {

@@ -1,14 +1,14 @@
-//! Keeping key sets over a restart.
+//! Stores key sets across restarts.
 
-/// Keeps the last good key set of each issuer over a restart. Key sets are public.
+/// Stores the last good key set of each issuer across restarts. Key sets are public.
 pub trait KeyKeeper: Send + Sync {
-    /// The key set last saved under this name, with the time of its fetch in milliseconds since 1970.
+    /// Returns the key set last saved under this name, with the time of its fetch in milliseconds since 1970.
     fn load(&self, issuer: &str) -> Option<(Vec<u8>, i64)>;
-    /// Saves a key set under a name. May block; a failure is the keeper's to report.
+    /// Saves a key set under a name. May block; the keeper reports failures itself.
     fn save(&self, issuer: &str, jwks: &[u8], at_ms: i64);
 }
 
-/// Keeps nothing.
+/// A keeper that stores nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoKeeper;
 

@@ -17,17 +17,17 @@ use crate::identity::claims::Claims;
 use crate::identity::error::TokenError;
 use crate::identity::issuer::Issuer;
 
-/// A kind, and whether the token's subject is a person (an agent may act for one, or be itself).
+/// The kind, and whether the token's subject is a person (an agent may act for one, or for itself).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bearer {
     pub(crate) kind: Kind,
     pub(crate) person: bool,
 }
 
-/// Decides the kind.
+/// Determines the kind.
 ///
 /// # Errors
-/// Claims that contradict each other, and Entra tokens that say nothing.
+/// The claims contradict each other, or an Entra token does not show the kind.
 pub(crate) fn of(issuer: &Issuer, claims: Claims<'_>, client: Option<&str>) -> Result<Bearer, TokenError> {
     let person = is_person(issuer, claims, client)?;
     let kind = if is_agent(claims)? {
@@ -43,7 +43,7 @@ pub(crate) fn of(issuer: &Issuer, claims: Claims<'_>, client: Option<&str>) -> R
 fn is_agent(claims: Claims<'_>) -> Result<bool, TokenError> {
     let mut agent = claims.0.member("act").is_some();
     for name in ["xms_act_fct", "xms_sub_fct"] {
-        // Space-separated numbers in any order; unknown ones mean nothing here.
+        // Space-separated numbers in any order; unknown ones are ignored.
         let facets = claims.text(name)?.unwrap_or_default();
         agent |= facets.split(' ').any(|facet| facet == "11" || facet == "13");
     }
@@ -70,13 +70,13 @@ fn is_person(issuer: &Issuer, claims: Claims<'_>, client: Option<&str>) -> Resul
     }
 }
 
-/// Whether the subject is the client itself: what `client_credentials` gives. RFC 9068 section 2.2.
+/// Returns whether the subject is the client itself, as with `client_credentials`. RFC 9068 section 2.2.
 fn is_own_client(claims: Claims<'_>, client: Option<&str>) -> Result<bool, TokenError> {
     let Some(client) = client else { return Ok(false) };
     if claims.text("sub")?.is_some_and(|sub| sub == client || sub.strip_suffix("@clients") == Some(client)) {
         return Ok(true);
     }
-    // Keycloak: a service account is a user of its own; only its tokens carry client_id beside this name.
+    // Keycloak: a service account is a user of its own; only its tokens carry `client_id` beside this name.
     let account = claims.0.member("preferred_username").and_then(|name| name.as_str());
     let account = account.and_then(|name| name.strip_prefix("service-account-"));
     Ok(claims.text("client_id")? == Some(client) && account.is_some_and(|name| name == client.to_lowercase()))

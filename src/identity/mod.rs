@@ -1,7 +1,8 @@
-//! From a bearer token to a principal: strict JWT verification, the issuers' keys and their life, profiles of claims.
+//! Turns a bearer token into a principal: strict JWT verification, the issuers' keys and their lifetime,
+//! profiles of claims.
 //!
-//! The order is fixed: syntax, header, issuer, key, signature, claims. Nothing in a token can make the gateway call an
-//! address, and every doubt refuses.
+//! The order is fixed: syntax, header, issuer, key, signature, claims. Nothing in a token can make the
+//! gateway call a URL, and any doubt refuses the token.
 
 mod claims;
 mod discovery;

@@ -1,4 +1,4 @@
-//! What an operator says about one issuer, and what is wrong with it.
+//! The settings of one issuer, and their checks.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,17 +10,18 @@ use crate::identity::entra::Version;
 use crate::identity::login::McpLogin;
 use crate::transport::fetch::Location;
 
-/// How the claims of an issuer are read.
+/// How the claims of an issuer are interpreted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
-    /// Microsoft Entra: `tid` and `oid` name the principal, `idtyp` its kind, groups may be left out (overage).
+    /// Microsoft Entra: `tid` and `oid` identify the principal, `idtyp` its kind, groups may be left out
+    /// (overage).
     Entra,
-    /// Any `OpenID` provider: `sub` names the principal.
+    /// Any `OpenID` provider: `sub` identifies the principal.
     Generic,
 }
 
 impl Profile {
-    /// The word for it in configuration.
+    /// Returns the word for it in configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Entra => "entra",
@@ -28,7 +29,7 @@ impl Profile {
         }
     }
 
-    /// The profile a word names, if any.
+    /// Returns the profile that a word names.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Entra, Self::Generic].into_iter().find(|profile| profile.as_str() == word)
     }
@@ -71,7 +72,7 @@ impl Algorithm {
         Self::Rs512,
     ];
 
-    /// Its name in `alg`.
+    /// Returns its name in `alg`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::EdDsa => "EdDSA",
@@ -86,7 +87,7 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm a name stands for; case counts.
+    /// Returns the algorithm that a name stands for; case matters.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
     }
@@ -102,27 +103,28 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// Which claims hold what. `None`: as the profile says. A name is looked up whole first, then, where it has dots, as a
-/// path (`realm_access.roles`).
+/// The names of claims. `None`: as the profile says. A name is first looked up as a whole, then, if it has
+/// dots, as a path (`realm_access.roles`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClaimNames {
-    /// Who it is. Generic: `sub`. Entra: always `oid`.
+    /// The subject. Generic: `sub`. Entra: always `oid`.
     pub subject: Option<String>,
     /// The groups. Default `groups`.
     pub groups: Option<String>,
     /// The roles. Default `roles`.
     pub roles: Option<String>,
-    /// The client. Generic: `client_id`, `azp`, `appid` or `cid`, whichever is there; where several are, they must
-    /// agree. Entra: always `azp` (v2) or `appid` (v1).
+    /// The client. Generic: `client_id`, `azp`, `appid` or `cid`, whichever is present; if several are, they
+    /// must agree. Entra: always `azp` (v2) or `appid` (v1).
     pub client: Option<String>,
 }
 
-/// What is known about one app whose tokens carry no groups.
+/// Settings of one app whose tokens carry no groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientEntry {
-    /// Its name for people.
+    /// Its display name.
     pub name: String,
-    /// Its groups, as policies write them. Only the app's own tokens get them, never a user who signed in through it.
+    /// Its groups, as policies name them. Only the app's own tokens get them, never a user who signed in
+    /// through it.
     pub groups: Vec<String>,
 }
 
@@ -133,40 +135,45 @@ pub struct IssuerSettings {
     pub name: String,
     /// The `iss` of its tokens, compared byte for byte.
     pub issuer: String,
-    /// How claims are read.
+    /// How its claims are interpreted.
     pub profile: Profile,
-    /// The audiences that are us, at least one; compared byte for byte.
+    /// The audiences of this gateway, at least one; compared byte for byte.
     pub audiences: Vec<String>,
-    /// Where the discovery document is, if not at the standard place below the issuer. Its `issuer` must still match.
+    /// The URL of the discovery document, if it is not at the standard location below the issuer. Its
+    /// `issuer` must still match.
     pub discovery_url: Option<String>,
-    /// Where the keys are. Given: no discovery at all.
+    /// The URL of the keys. If set, there is no discovery.
     pub jwks_uri: Option<String>,
-    /// What may sign. A key without `alg` is used with the first algorithm here that fits its type, and with no other.
+    /// The allowed algorithms. A key without `alg` is used with the first algorithm here that fits its type,
+    /// and with no other.
     pub algorithms: Vec<Algorithm>,
-    /// Allowed difference of clocks, at most 5 minutes.
+    /// The allowed clock difference, at most 5 minutes.
     pub leeway: Duration,
-    /// The longest a token may be valid.
+    /// The longest lifetime of a token.
     pub max_lifetime: Duration,
-    /// Which claims hold what.
+    /// The names of claims.
     pub claims: ClaimNames,
     /// The scopes of which a person's token needs one. Empty: any (Entra: at least some `scp`).
     pub scopes: Vec<String>,
-    /// Names for groups: name to the id that the provider sends (or `role:NAME` for a role).
+    /// Names for groups: name to the id that the issuer sends (or `role:NAME` for a role).
     pub group_names: BTreeMap<String, String>,
     /// Apps by client id.
     pub clients: BTreeMap<String, ClientEntry>,
-    /// Trust these certificate authorities, and no others, when fetching.
+    /// The certificate authorities for fetching, in place of the platform's.
     pub ca_file: Option<PathBuf>,
-    /// Entra with a v2 issuer: accept v1 tokens of the same tenant too. Off by default: a v1 token is then refused as of
-    /// an unknown issuer, unless a second entry names the v1 issuer. Each form has its own metadata and keys.
+    /// Entra with a v2 issuer: accept v1 tokens of the same tenant too. Off by default: a v1 token is then
+    /// refused as one of an unknown issuer, unless a second entry names the v1 issuer. Each form has its own
+    /// metadata and keys.
     pub accept_v1: bool,
     /// Entra: a token without `idtyp` and without `scp` whose `sub` is its `oid` counts as an app's. Off by default.
     pub allow_missing_idtyp: bool,
-    /// Generic: demand RFC 9068 (`typ` is `at+jwt`; `client_id`, `jti` and `iat` are there). Off by default.
+    /// Generic: require RFC 9068 (`typ` is `at+jwt`; `client_id`, `jti` and `iat` are present). Off by
+    /// default.
     pub rfc9068: bool,
-    /// How people's MCP clients log in here, where the issuer does not speak their dialect of OAuth. At most one entry has it. Default: off.
+    /// The login of people's MCP clients, for an issuer that does not support the OAuth features they need.
+    /// At most one entry has it. Default: off.
     pub mcp_login: Option<McpLogin>,
-    /// An unknown key id makes the keys be fetched at most once in this time.
+    /// An unknown key id causes a fetch of the keys at most once in this time.
     pub refetch_interval: Duration,
     /// Keys older than this are fetched again.
     pub soft_ttl: Duration,
@@ -174,7 +181,7 @@ pub struct IssuerSettings {
     pub hard_ttl: Duration,
 }
 
-/// One thing wrong with an entry.
+/// One problem with an entry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{key} = {found:?}: {problem}")]
 pub struct SettingProblem {
@@ -182,7 +189,7 @@ pub struct SettingProblem {
     pub key: &'static str,
     /// Its value.
     pub found: String,
-    /// What is wrong, and what is accepted.
+    /// The problem, and what is accepted.
     pub problem: &'static str,
 }
 
@@ -190,7 +197,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
 impl IssuerSettings {
-    /// An entry with the defaults of its profile.
+    /// Creates an entry with the defaults of its profile.
     pub fn new(
         name: impl Into<String>,
         issuer: impl Into<String>,
@@ -227,7 +234,7 @@ impl IssuerSettings {
         }
     }
 
-    /// Everything that is wrong with the entry by itself; empty when it can be used.
+    /// Returns all problems of the entry by itself; empty if it can be used.
     pub fn check(&self) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
         let mut say = |key, found: &str, problem| {
@@ -358,7 +365,7 @@ fn is_entry_name(name: &str) -> bool {
         && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
-/// Whether an audience is Microsoft Graph, whose tokens nobody but Graph can verify.
+/// Returns whether an audience is Microsoft Graph, whose tokens only Graph can verify.
 pub(crate) fn is_graph(audience: &str) -> bool {
     matches!(
         audience.trim_end_matches('/'),

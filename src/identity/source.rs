@@ -1,4 +1,5 @@
-//! Where the keys of one issuer come from, and their life: discovery, fetching, ageing, and who may ask for more.
+//! The source of one issuer's keys, and their lifetime: discovery, fetching, ageing, and who may cause a
+//! fetch.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,37 +24,37 @@ use crate::identity::jwk;
 use crate::identity::keeper::KeyKeeper;
 use crate::identity::keys::Snapshot;
 
-/// How one issuer fares.
+/// The status of one issuer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuerStatus {
     /// The name of the entry.
     pub name: String,
-    /// The `iss`; an entry that accepts v1 too has two statuses.
+    /// The `iss`; an entry that also accepts v1 has two statuses.
     pub issuer: String,
     /// The ids of the keys in use, in order.
     pub kids: Vec<String>,
-    /// Entries of the key set that cannot be used.
+    /// The number of entries in the key set that cannot be used.
     pub skipped: usize,
     /// Whether tokens of this issuer can be verified now.
     pub available: bool,
     /// Whether the keys are older than they should be, but still used.
     pub stale: bool,
-    /// Since the last successful fetch.
+    /// The time since the last successful fetch.
     pub age: Option<Duration>,
-    /// When that was, in milliseconds since 1970.
+    /// The time of that fetch, in milliseconds since 1970.
     pub fetched_ms: Option<i64>,
-    /// Why the last attempt failed; `None` if it did not.
+    /// Why the last attempt failed; `None` if it succeeded.
     pub last_error: Option<String>,
 }
 
 /// Why keys are fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Cause {
-    /// A token named a key that is not known.
+    /// A token named an unknown key.
     UnknownKid,
-    /// It is time.
+    /// The keys are due for renewal.
     Age,
-    /// Somebody asked: what the provider says now counts at once.
+    /// An operator requested it: the issuer's current keys apply at once.
     Operator,
 }
 
@@ -66,17 +67,17 @@ struct Control {
     wanted: Option<Cause>,
     last_attempt: Option<Instant>,
     last_for_kid: Option<Instant>,
-    /// Ids that were asked for in vain, and until when they are not asked for again.
+    /// Ids that were not found, and until when they cause no other fetch.
     refused: HashMap<Box<str>, Instant>,
     jwks_uri: Option<String>,
     last_error: Option<String>,
-    /// Whether the end of the keys' life was already made known.
+    /// Whether the expiry of the keys was already announced.
     expired: bool,
 }
 
 const MAX_REFUSED: usize = 1024;
 const MAX_PAUSE: Duration = Duration::from_mins(1);
-/// A kept key set from further in the future than this is not believed.
+/// A stored key set from further in the future than this is ignored.
 const MAX_AHEAD_MS: i64 = 300_000;
 
 /// The keys of one issuer.
@@ -102,16 +103,16 @@ impl Waiter {
     pub(crate) async fn wait(mut self, at_most: Duration) {
         let attempt = self.attempt;
         let ended = self.finished.wait_for(|finished| *finished >= attempt);
-        // However it ends, the caller looks at the keys again.
+        // In any case the caller looks at the keys again.
         drop(tokio::time::timeout(at_most, ended).await);
     }
 }
 
-/// What is known about a key id.
+/// The result of looking up a key id.
 pub(crate) enum Lookup {
-    /// The keys to look in; the id is there.
+    /// The keys, which contain the id.
     Found(Arc<Snapshot>),
-    /// The id is not among the keys.
+    /// The keys do not contain the id.
     Unknown,
     /// There are no keys, or they are too old.
     Unavailable,
@@ -140,7 +141,7 @@ impl Source {
         source
     }
 
-    /// Takes up the kept key set, if it is not too old.
+    /// Loads the stored key set, if it is not too old.
     fn restore(&self) {
         let now_ms = now_ms();
         let Some((bytes, at_ms)) = self.keeper.load(&self.issuer.keeper_name()) else { return };
@@ -164,13 +165,14 @@ impl Source {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The keys, if they are not too old.
+    /// Returns the keys, if they are not too old.
     pub(crate) fn keys(&self) -> Option<Arc<Snapshot>> {
         let keys = self.snapshot.load_full()?;
         (keys.age(now_ms(), Instant::now()) < self.issuer.settings.hard_ttl).then_some(keys)
     }
 
-    /// Looks for a key id. With `may_fetch`, an unknown one may begin a fetch, once in the interval for all of them.
+    /// Looks up a key id. With `may_fetch`, an unknown one may begin a fetch, once in the interval for all of
+    /// them.
     pub(crate) fn look_up(&self, kid: &str, may_fetch: bool) -> Lookup {
         match self.keys() {
             Some(keys) if keys.find(kid).is_some() => Lookup::Found(keys),
@@ -184,8 +186,8 @@ impl Source {
         }
     }
 
-    /// The attempt under way, or one that will begin now: the first of all, or, where the machine slept so that keys
-    /// became too old unnoticed, the next.
+    /// Returns the attempt under way, or one that will begin now: the very first one, or the next one if the
+    /// machine slept while the keys became too old.
     fn pending(&self) -> Option<Waiter> {
         let mut control = self.control();
         let soon = control.running || control.wanted.is_some() || control.begun == 0;
@@ -222,20 +224,20 @@ impl Source {
         Some(self.waiter(&control))
     }
 
-    /// Remembers an id that was asked for in vain.
+    /// Remembers an id that was not found.
     fn refuse(&self, kid: &str) {
         let now = Instant::now();
         let mut control = self.control();
         if control.refused.len() >= MAX_REFUSED {
             control.refused.retain(|_, until| *until > now);
         }
-        // When it is full of young ones, the limit of the interval still holds.
+        // If it is full of recent ones, the limit of the interval still applies.
         if control.refused.len() < MAX_REFUSED {
             control.refused.insert(kid.into(), now + self.issuer.settings.refetch_interval);
         }
     }
 
-    /// Asks for a fetch whose result counts at once.
+    /// Requests a fetch whose result applies at once.
     pub(crate) fn want_now(&self) -> Option<Waiter> {
         let mut control = self.control();
         if !control.started {
@@ -243,16 +245,16 @@ impl Source {
         }
         control.wanted = Some(Cause::Operator);
         self.wake.notify_one();
-        // Not the one under way: that may have begun before the provider changed.
+        // Not the one under way, which may have begun before the issuer changed.
         Some(Waiter { finished: self.finished.subscribe(), attempt: control.begun + 1 })
     }
 
-    /// Says that [`Self::run`] will be called; `false` if it was said before.
+    /// Announces that [`Self::run`] will be called; returns false if it was announced before.
     pub(crate) fn claim_start(&self) -> bool {
         !std::mem::replace(&mut self.control().started, true)
     }
 
-    /// Fetches now and whenever it is due or wanted, for ever.
+    /// Fetches now and whenever it is due or requested, forever.
     pub(crate) async fn run(self: Arc<Self>) {
         let mut failures = 0_u32;
         loop {
@@ -269,14 +271,14 @@ impl Source {
         }
     }
 
-    /// Waits until `due` or until a fetch is wanted.
+    /// Waits until `due` or until a fetch is requested.
     async fn rest(&self, due: Instant) {
         loop {
             tokio::select! {
                 () = tokio::time::sleep_until(due) => return,
                 () = self.wake.notified() => {}
             }
-            // A call from before the last attempt began is answered already.
+            // A request from before the last attempt is fulfilled already.
             if self.control().wanted.is_some() {
                 return;
             }
@@ -299,7 +301,7 @@ impl Source {
         if let Some(error) = &control.last_error {
             tracing::warn!(issuer = %self.issuer.name, iss = %self.issuer.iss, error, "keys were not renewed");
         }
-        // What was verified by keys that are now too old is not to be believed either.
+        // Verifications by keys that are now too old must not be trusted any longer.
         if !usable && !std::mem::replace(&mut control.expired, true) {
             self.generation.rise();
         }
@@ -318,7 +320,8 @@ impl Source {
         let set = self.parse(&bytes)?;
         let (now_ms, now) = (now_ms(), Instant::now());
         if set.keys.is_empty() {
-            // By itself that is taken for a fault of the provider; an operator who asks takes it at its word.
+            // Without a request this is taken for a fault of the issuer; an operator's request makes it
+            // count.
             if cause == Cause::Operator {
                 self.snapshot.store(None);
                 self.generation.rise();
@@ -345,17 +348,17 @@ impl Source {
         }
     }
 
-    /// What gets the issuer's documents.
+    /// Returns the fetcher of the issuer's documents.
     pub(crate) fn fetch(&self) -> &dyn Fetch {
         &*self.fetch
     }
 
-    /// Where the keys are, if that is configured or was found out.
+    /// Returns the URL of the keys, if it is configured or was discovered.
     pub(crate) fn keys_uri(&self) -> Option<String> {
         self.issuer.pinned_keys().map(str::to_owned).or_else(|| self.control().jwks_uri.clone())
     }
 
-    /// Asks the issuer where its keys are.
+    /// Asks the issuer for the URL of its keys.
     async fn discover(&self) -> Result<String, RenewError> {
         let url = self.issuer.discovery_url();
         let bytes = self.fetch.get(&url).await.map_err(RenewError::Discovery)?;
@@ -369,7 +372,7 @@ impl Source {
         let age = snapshot.as_ref().map(|snapshot| snapshot.age(now_ms(), Instant::now()));
         let settings = &self.issuer.settings;
         let available = age.is_some_and(|age| age < settings.hard_ttl);
-        // The fetch that is due gets a tenth of the time before anybody is told that it is late.
+        // The due fetch gets a fifth of the time before the keys are reported as stale.
         let stale = available && age.is_some_and(|age| age > settings.soft_ttl.mul_f64(1.2));
         IssuerStatus {
             name: self.issuer.name.to_string(),

@@ -1,4 +1,5 @@
-//! The syntax of a token before any cryptography: JWS compact serialisation (RFC 7515 section 7.1), read one way only.
+//! The syntax of a token before any cryptography: JWS compact serialization (RFC 7515 section 7.1), parsed
+//! unambiguously.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,31 +11,32 @@ use crate::identity::settings::Algorithm;
 
 /// The longest decoded header, in bytes.
 const MAX_HEADER: usize = 2 << 10;
-/// How deep header and payload may nest.
+/// The nesting limit for header and payload.
 const MAX_DEPTH: usize = 16;
 const MAX_KID: usize = 256;
 
 /// Members that would let the token choose its key, change how it is read, or encrypt it.
 const FORBIDDEN: [&str; 9] = ["jku", "jwk", "x5u", "enc", "zip", "crit", "b64", "url", "epk"];
 
-/// Gathers what is wrong: stops at the first failure when a token is verified, keeps all of them when one is inspected.
+/// Collects failures: stops at the first one when a token is verified, keeps all of them when one is
+/// inspected.
 #[derive(Debug)]
 pub(crate) struct Failures {
     all: Option<Vec<TokenError>>,
 }
 
 impl Failures {
-    /// The first failure ends it.
+    /// Stops at the first failure.
     pub(crate) const fn first() -> Self {
         Self { all: None }
     }
 
-    /// Failures are kept.
+    /// Collects all failures.
     pub(crate) const fn all() -> Self {
         Self { all: Some(Vec::new()) }
     }
 
-    /// Takes one result. `Ok(None)` only when failures are kept.
+    /// Takes one result. `Ok(None)` only if failures are collected.
     pub(crate) fn note<T>(&mut self, result: Result<T, TokenError>) -> Result<Option<T>, TokenError> {
         match result {
             Ok(value) => Ok(Some(value)),
@@ -46,43 +48,43 @@ impl Failures {
         }
     }
 
-    /// Adds a failure to those kept.
+    /// Adds a failure to the collected ones.
     pub(crate) fn keep(&mut self, error: TokenError) {
         if let Some(all) = self.all.as_mut().filter(|all| !all.contains(&error)) {
             all.push(error);
         }
     }
 
-    /// What was kept.
+    /// Returns the collected failures.
     pub(crate) fn into_all(self) -> Vec<TokenError> {
         self.all.unwrap_or_default()
     }
 }
 
-/// What the header says, checked.
+/// The content of the header, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Header {
     /// The algorithm; never an HMAC or `none`.
     pub(crate) algorithm: Algorithm,
-    /// The key's id: a key of an in-memory map and nothing else.
+    /// The key's id, only ever used as a key of an in-memory map.
     pub(crate) kid: Box<str>,
     /// Whether `typ` is that of RFC 9068.
     pub(crate) at_jwt: bool,
-    /// Whether there is a `nonce`: the mark of a Microsoft Graph token.
+    /// Whether there is a `nonce`, the mark of a Microsoft Graph token.
     pub(crate) nonce: bool,
 }
 
 impl Header {
-    /// One that says nothing, for judging claims by themselves.
+    /// Returns a neutral header, for judging claims by themselves.
     pub(crate) fn plain() -> Self {
         Self { algorithm: Algorithm::Rs256, kid: Box::default(), at_jwt: false, nonce: false }
     }
 }
 
-/// One token, taken apart. The signature is not checked.
+/// One parsed token. The signature is not checked.
 #[derive(Debug)]
 pub(crate) struct Token<'a> {
-    /// What the signature covers.
+    /// The bytes that the signature covers.
     pub(crate) signed: &'a [u8],
     /// The header.
     pub(crate) header: Header,
@@ -93,10 +95,10 @@ pub(crate) struct Token<'a> {
 }
 
 impl<'a> Token<'a> {
-    /// Takes a token apart, strictly.
+    /// Parses a token strictly.
     ///
     /// # Errors
-    /// Everything that is not exactly one signed compact JWT with a header that is allowed.
+    /// It is not exactly one signed compact JWT with an allowed header.
     pub(crate) fn read(text: &'a str) -> Result<Self, TokenError> {
         let Parts { header, payload, signature, signed } = split(text)?;
         let header = read_header(&decode(header)?, &mut Failures::first())?;
@@ -148,7 +150,7 @@ pub(crate) fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
         .map_err(|_invalid| TokenError::Malformed("a part is not canonical base64url"))
 }
 
-/// Reads one strict JSON object.
+/// Parses one strict JSON object.
 pub(crate) fn object(bytes: &[u8]) -> Result<Json, TokenError> {
     match Json::parse(bytes, MAX_DEPTH) {
         Ok(json @ Json::Object(_)) => Ok(json),
@@ -157,7 +159,7 @@ pub(crate) fn object(bytes: &[u8]) -> Result<Json, TokenError> {
     }
 }
 
-/// Reads and checks the header.
+/// Parses and checks the header.
 pub(crate) fn read_header(bytes: &[u8], failures: &mut Failures) -> Result<Option<Header>, TokenError> {
     if bytes.len() > MAX_HEADER {
         return Err(TokenError::Malformed("the header is longer than 2 KiB"));
@@ -183,7 +185,8 @@ pub(crate) fn read_header(bytes: &[u8], failures: &mut Failures) -> Result<Optio
     Ok(Some(Header { algorithm, kid: kid.into(), at_jwt, nonce: json.member("nonce").is_some() }))
 }
 
-/// `typ` is absent, `JWT` or `at+jwt`; whether it is the last. RFC 7515 section 4.1.9, RFC 9068 section 2.1.
+/// Checks that `typ` is absent, `JWT` or `at+jwt`; returns whether it is the last. RFC 7515 section 4.1.9,
+/// RFC 9068 section 2.1.
 fn read_type(typ: Option<&Json>) -> Result<bool, TokenError> {
     let Some(typ) = typ else { return Ok(false) };
     let typ = typ.as_str().ok_or(TokenError::TokenType)?;

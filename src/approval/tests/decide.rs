@@ -1,4 +1,4 @@
-//! Who may decide, how many must, and what cannot be approved.
+//! Tests of who may decide, how many must, and what cannot be approved.
 
 use std::time::Duration;
 
@@ -89,13 +89,13 @@ async fn a_quorum_counts_distinct_people_and_one_no_ends_it() {
     assert_eq!(ticket.wait(NOW).await, Outcome::Pending(id));
     assert_eq!(house.decide(id, "max", true).await.unwrap().state, ApprovalState::Approved);
     ticket.redeem().await.unwrap();
-    // Also of one who said yes before.
+    // Even from somebody who approved before.
     let mut vetoed = house.approvals.ask(asked.clone()).await.unwrap();
     for (who, approve) in [("kate", true), ("lee", true), ("kate", false)] {
         house.decide(vetoed.id(), who, approve).await.unwrap();
     }
     assert_eq!(vetoed.wait(SOON).await, Outcome::Denied { by: "local:kate".into(), reason: String::new() });
-    // A policy that wants nobody still wants one.
+    // A policy that requires nobody still requires one.
     (asked.spec.min, asked.digest) = (0, "d".repeat(64));
     let ticket = house.approvals.ask(asked.clone()).await.unwrap();
     assert!(ticket.settled().is_none());

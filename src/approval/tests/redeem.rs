@@ -1,4 +1,4 @@
-//! What an approval gives is used once, by the very command that was read.
+//! Tests that an approval is used once, by exactly the approved command.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ async fn of_a_thousand_redemptions_in_two_gateways_exactly_one_wins() {
     assert_eq!(house.audited("grant.use").await, 1);
 }
 
-/// Changes one thing that an approval is bound to. `false`: this choice changes nothing.
+/// Changes one thing that an approval is bound to. Returns false if this choice changes nothing.
 fn mutate(ask: &mut Ask, field: usize, place: usize) -> bool {
     let before = ask.clone();
     let turn = |text: &mut String| {
@@ -122,14 +122,14 @@ async fn of_five_hundred_changed_commands_none_passes_on_the_approval() {
         let held = house.approvals.ask(changed.clone()).await.unwrap();
         assert_ne!(held.id(), id, "{number}");
         assert!(held.settled().is_none(), "{number}");
-        // And past the first gate: a ticket that claims the approval with another command.
+        // The second check: a ticket that claims the approval with another command.
         let mut forged = house.approvals.ask(ask()).await.unwrap();
         assert_eq!(forged.id(), id);
         forged.slot = changed.slot();
         forged.ask = changed;
         let error = forged.redeem().await.unwrap_err();
         assert!(matches!(error, ApprovalError::Different), "{number}: {error:?}");
-        // Its client goes away: room for the next.
+        // Its client leaves, to make room for the next.
         drop(held);
     }
     assert_eq!(house.state(id).await, ApprovalState::Approved);
@@ -173,7 +173,7 @@ async fn a_window_grant_covers_its_principal_connection_and_rule_until_its_absol
         let mut changed = later.clone();
         assert!(mutate(&mut changed, number, 7));
         let covered = house.approvals.standing_grant(&wanted(&changed)).is_some();
-        // The digest is not part of a window; everything else is.
+        // A window does not depend on the digest, but on everything else.
         assert_eq!(covered, matches!(number, 10 | 11), "{number}");
     }
     assert!(house.tick(14 * MINUTE).await.is_empty());
@@ -181,7 +181,7 @@ async fn a_window_grant_covers_its_principal_connection_and_rule_until_its_absol
     // Its end needs no tick.
     house.approvals.shared.clock.raise(house.approvals.now_ms() + MINUTE);
     assert!(house.approvals.standing_grant(&wanted(&later)).is_none());
-    // Nobody used it for the command it was asked for: that one is over with it.
+    // It was not used for its own command, so the approval has ended with it.
     let ended = house.tick(0).await;
     assert_eq!(
         ended.iter().map(|approval| (approval.id, approval.state)).collect::<Vec<_>>(),
@@ -207,7 +207,7 @@ async fn a_revoked_grant_covers_nothing_from_that_moment() {
         Err(RevokeError::Missing { .. })
     ));
     assert_eq!(house.state(id).await, ApprovalState::Used);
-    // One that has not run yet is denied by it.
+    // Revoking denies a command that has not run yet.
     let (once, grant) = house.approved(ask()).await;
     let id = once.id();
     house.approvals.revoke(grant, "local:root", "no after all").await.unwrap();

@@ -1,4 +1,4 @@
-//! A gateway that stops or is killed, and a clock that is set back.
+//! Tests of a gateway that stops or is killed, and of a clock that is set back.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ async fn the_store_itself_moves_an_approval_from_the_right_state_only() {
             .store
             .call(move |db| {
                 db.change(|change| change.end_approval(id, ApprovalState::Pending, state, true, 0))?;
-                // Each in a change of its own that is given up, so that none sees another's.
+                // Each in a transaction that is rolled back, so that they do not affect each other.
                 let attempt = |db: &mut crate::store::Db, use_it: bool, now_ms: i64| {
                     let mut moved = None;
                     let undone: Result<(), StoreError> = db.change(|change| {
@@ -78,7 +78,7 @@ async fn a_stopping_gateway_stops_what_waits_and_takes_nothing_more() {
     drop(approved);
     let (house, ended) = house.restarted().await;
     assert!(ended.is_empty());
-    // What was approved before the stop may still run, once.
+    // A command that was approved before the stop may still run, once.
     house.approvals.ask(other.clone()).await.unwrap().redeem().await.unwrap();
     assert!(house.approvals.ask(other).await.unwrap().settled().is_none());
 }
@@ -119,7 +119,7 @@ async fn a_kill_anywhere_around_a_redemption_lets_it_pass_at_most_once() {
         let data = house.dir.path().join("data");
         let copies: Arc<Mutex<Vec<TempDir>>> = Arc::default();
         let kept = Arc::clone(&copies);
-        // The files as they are at many moments: before, during and after.
+        // Copies of the files at many moments: before, during and after.
         let killer = std::thread::spawn(move || {
             for _ in 0..12 {
                 let copy = tempfile::tempdir().unwrap();
@@ -140,11 +140,11 @@ async fn a_kill_anywhere_around_a_redemption_lets_it_pass_at_most_once() {
         for name in ["hoopctl.db", "hoopctl.db-wal"] {
             std::fs::copy(house.dir.path().join("data").join(name), dir.join(name)).unwrap();
         }
-        // Acknowledged, so no restart may let it pass again.
+        // It was acknowledged, so no restart may let it pass again.
         let (_store, restarted) = open(&dir, &house.former);
         restarted.recover().await.unwrap();
         assert!(restarted.ask(ask()).await.unwrap().settled().is_none());
-        // Killed at another moment: it passes once at most, however often it is asked.
+        // Killed at another moment: it passes at most once, however often it is asked for.
         let copies = std::mem::take(&mut *copies.lock().unwrap());
         for copy in &copies {
             let (_store, killed) = open(&copy.path().join("data"), &house.former);
@@ -168,7 +168,7 @@ async fn a_clock_that_is_set_back_brings_nothing_back() {
     let (ticket, _) = house.approved(asked.clone()).await;
     ticket.redeem().await.unwrap();
     house.tick(16 * MINUTE).await;
-    // Something happens at that time, so the store knows it.
+    // Something happens at that time, so that the store knows it.
     drop(house.approvals.ask(ask()).await.unwrap());
     assert!(house.approvals.tick(0).await.is_ok());
     assert!(house.approvals.standing_grant(&wanted(&asked)).is_none());

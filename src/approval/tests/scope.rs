@@ -1,4 +1,4 @@
-//! What an approver may give: what the policy gives, or less, where one person decides.
+//! Tests of what an approver may give: the policy's scope, or less if one person decides.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ async fn given(gives: GrantScope, within: Option<GrantScope>) -> (House, Ask, Re
     let house = House::new().await;
     let asked = ask_for(gives);
     let mut ticket = house.approvals.ask(asked.clone()).await.unwrap();
-    // Told to come back, so that its leaving ends nothing.
+    // Told to come back, so that dropping it ends nothing.
     assert!(matches!(ticket.wait(NOW).await, Outcome::Pending(_)));
     let decided = house.approvals.decide_within(ticket.id(), &person("kate"), true, "", within).await;
     (house, asked, decided)

@@ -1,4 +1,4 @@
-//! Any steps in any order: at no time does more pass than was given.
+//! Random steps in any order: a command never passes without a grant for it.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::domain::approval::ApprovalState;
 use crate::store::ApprovalFilter;
 use crate::store::View;
 
-/// One thing that may happen to an approval.
+/// A step in the life of an approval.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Ask,
@@ -41,8 +41,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Does the steps, and checks after each that states only move along the edges of the diagram in `mod.rs`, and that no
-/// approval passes two commands or one that too few people approved.
+/// Takes the steps, and checks after each that states only change along the edges of the diagram in `mod.rs`,
+/// and that no approval passes two commands or one that too few people approved.
 async fn follow(steps: Vec<Step>) {
     let mut house = House::new().await;
     let asked = || {

@@ -1,4 +1,4 @@
-//! Requests that wait: their time, clients that leave, join or come back, and the stream that tells of them.
+//! Tests of waiting requests: their time, clients that leave, join or come back, and the event stream.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -75,7 +75,7 @@ async fn the_last_client_that_goes_away_cancels_and_one_that_was_told_to_come_ba
     drop(second);
     assert!(house.tick(0).await.is_empty());
     assert_eq!(house.state(id).await, ApprovalState::Pending);
-    // It comes back, and then goes away in the middle of its wait.
+    // It comes back, and then leaves while it waits.
     let mut back = house.approvals.ask(ask()).await.unwrap();
     assert_eq!(back.id(), id);
     assert!(tokio::time::timeout(Duration::from_millis(30), back.wait(SOON)).await.is_err());
@@ -99,7 +99,7 @@ async fn a_request_that_joins_while_the_last_one_leaves_keeps_the_approval() {
     let id = leaves.id();
     let (go, wait) = std::sync::mpsc::channel::<()>();
     house.store.call_later(move |_db| assert!(wait.recv().is_ok())).unwrap();
-    // The join is in the queue when the other leaves, and its cancelling comes after.
+    // The join is queued before the other leaves, so the cancellation comes after it.
     let approvals = house.approvals.clone();
     let joins = tokio::spawn(async move { approvals.ask(ask()).await.unwrap() });
     tokio::task::yield_now().await;
@@ -149,7 +149,7 @@ async fn nobody_can_fill_the_desk() {
         house.approvals.ask(numbered(MAX_PENDING_OF_ONE)).await,
         Err(ApprovalError::TooManyOfOne { limit: MAX_PENDING_OF_ONE })
     ));
-    // The same one again is no new one, and others are not affected.
+    // The same request again is not a new one, and others are not affected.
     tickets.push(house.approvals.ask(numbered(0)).await.unwrap());
     tickets.push(house.approvals.ask(Ask { principal: "entra:t/other".into(), ..ask() }).await.unwrap());
     drop(tickets.remove(1));
@@ -216,7 +216,7 @@ async fn of_a_yes_a_no_an_end_and_a_client_that_leaves_at_once_one_decides() {
             tokio::task::yield_now().await;
             drop(ticket);
         };
-        // Another first each time.
+        // A different order each time.
         let (yes, no) = match round % 4 {
             0 => {
                 let (yes, no, ()) = tokio::join!(vote("kate", true), vote("lee", false), leave);

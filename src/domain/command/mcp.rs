@@ -1,4 +1,5 @@
-//! An MCP message of a client, and what its method is (Model Context Protocol, 2024-11-05 to 2026-07-28).
+//! MCP messages of clients, and the classes of their methods (Model Context Protocol, 2024-11-05 to
+//! 2026-07-28).
 
 use crate::domain::command::Args;
 use crate::domain::command::Class;
@@ -13,52 +14,54 @@ pub const GET_PROMPT: &str = "prompts/get";
 /// The method that reads a resource.
 pub const READ_RESOURCE: &str = "resources/read";
 
-/// Opening a stream of its own, or going on with one that was lost: a GET, which has no method of MCP.
+/// Opening a separate stream, or resuming a lost one: a GET, which has no MCP method.
 pub const OPEN_STREAM: &str = "stream/open";
-/// Ending a session: a DELETE, which has no method of MCP.
+/// Ending a session: a DELETE, which has no MCP method.
 pub const END_SESSION: &str = "session/end";
-/// Answering what the target asked: a response, which has no method of MCP.
+/// Answering a request of the target: a response, which has no MCP method.
 pub const ANSWER: &str = "request/answer";
 
-/// A request or notification of an MCP client. One message that names several resources or tasks (`subscriptions/listen`) is as many
-/// commands: one for each of them.
+/// A request or notification of an MCP client. A message that names several resources or tasks
+/// (`subscriptions/listen`) is several commands: one for each of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct McpCommand {
     /// The JSON-RPC method, as it was written.
     pub method: Box<str>,
-    /// The tool that is called; of `tasks/get`, `tasks/result` and the like the one whose call began the task, if that is known.
+    /// The tool that is called; for `tasks/get`, `tasks/result` and the like the one whose call began the
+    /// task, if known.
     pub tool: Option<Box<str>>,
-    /// The prompt that is asked for, or whose argument is completed.
+    /// The prompt that is requested, or whose argument is completed.
     pub prompt: Option<Box<str>>,
-    /// The URI of the resource that is read or subscribed to, or the URI template whose variable is completed; as it was written.
+    /// The URI of the resource that is read or subscribed to, or the URI template whose variable is
+    /// completed, as it was written.
     pub resource: Option<Box<str>>,
     /// The arguments of the tool or prompt.
     pub args: Args,
 }
 
 impl McpCommand {
-    /// A message of that method which names nothing and has no arguments.
+    /// Creates a message with that method that names nothing and has no arguments.
     pub fn new(method: impl Into<Box<str>>) -> Self {
         Self { method: method.into(), tool: None, prompt: None, resource: None, args: Args::Absent }
     }
 
-    /// A call of a tool whose arguments have not been read.
+    /// Creates a tool call whose arguments have not been read.
     pub fn call(tool: impl Into<Box<str>>) -> Self {
         Self { tool: Some(tool.into()), args: Args::NotRead, ..Self::new(CALL) }
     }
 
-    /// A request for a prompt whose arguments have not been read.
+    /// Creates a request for a prompt whose arguments have not been read.
     pub fn get_prompt(prompt: impl Into<Box<str>>) -> Self {
         Self { prompt: Some(prompt.into()), args: Args::NotRead, ..Self::new(GET_PROMPT) }
     }
 
-    /// A reading of a resource.
+    /// Creates a read of a resource.
     pub fn read_resource(uri: impl Into<Box<str>>) -> Self {
         Self { resource: Some(uri.into()), ..Self::new(READ_RESOURCE) }
     }
 
-    /// The message of that method that names these, without arguments. Without a method it is what is done with what is named:
-    /// `tools/call`, `prompts/get` or `resources/read`; `None` when nothing is.
+    /// Creates a message with that method that names these, without arguments. Without a method, it is the
+    /// use of the named item: `tools/call`, `prompts/get` or `resources/read`; `None` if nothing is named.
     pub fn of_parts(
         method: Option<&str>,
         tool: Option<&str>,
@@ -72,28 +75,29 @@ impl McpCommand {
         Some(Self { tool, prompt, resource, ..Self::new(method) })
     }
 
-    /// The class of a method by itself. `tools/call` is [`Class::Unknown`]: what a tool does is only known where the connection trusts
-    /// its annotations ([`crate::domain::McpOptions::class_of`]). So is every method that this version does not know.
+    /// Returns the class of a method by itself. `tools/call` is [`Class::Unknown`]: what a tool does is only
+    /// known if the connection trusts its annotations ([`crate::domain::McpOptions::class_of`]). Methods that
+    /// this version does not know are unknown as well.
     pub fn class_of(method: &str) -> Class {
         match method {
-            // Lists, and what is looked at.
+            // Lists and reads.
             "tools/list" | "prompts/list" | "resources/list" | "resources/templates/list"
             | GET_PROMPT | READ_RESOURCE | "completion/complete" | "server/discover"
             | "tasks/get" | "tasks/list" | "tasks/result"
-            // What only changes what the client itself is told.
+            // Messages that only affect what the client itself is told.
             | "initialize" | "ping" | "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe"
             | "subscriptions/listen" | "notifications/initialized" | "notifications/cancelled"
             | "notifications/progress" | "notifications/roots/list_changed"
             | OPEN_STREAM | END_SESSION | ANSWER => Class::Read,
-            // A task is work: these end it or feed it.
+            // A task is work; these end it or give it input.
             "tasks/cancel" | "tasks/update" => Class::Write,
             _ => Class::Unknown,
         }
     }
 
-    /// Whether everybody may send it to whom the connection is open: what the protocol cannot do without, and lists, of which each
-    /// caller sees only what it may use. Only a policy whose `methods` name it, or a deny that asks nothing of the
-    /// command, stops it.
+    /// Returns whether everybody with access to the connection may send it: messages that the protocol
+    /// requires, and lists, in which each caller only sees what it may use. Only a policy whose `methods`
+    /// name it, or a deny without conditions on the command, stops it.
     pub fn needs_no_policy(&self) -> bool {
         matches!(
             &*self.method,
@@ -114,12 +118,13 @@ impl McpCommand {
         )
     }
 
-    /// The command of it, of that class.
+    /// Returns it as a command of that class.
     pub fn into_command(self, class: Class) -> Command {
         Command { protocol: Protocol::Mcp, class, words: Words::Mcp(self) }
     }
 
-    /// The method and what it names: `tools/call echo`, `resources/read file:///x`, `tools/list`. Not escaped.
+    /// Returns the method and what it names: `tools/call echo`, `resources/read file:///x`, `tools/list`. Not
+    /// escaped.
     pub fn line(&self) -> String {
         let named = [&self.tool, &self.prompt, &self.resource].into_iter().flatten();
         named.fold(self.method.to_string(), |line, name| line + " " + name)

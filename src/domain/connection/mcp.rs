@@ -1,4 +1,4 @@
-//! What only a connection to an MCP server has: its options, and the program that is started as one.
+//! Options of connections to MCP servers, and programs that are started as one.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -10,17 +10,17 @@ use crate::domain::Connection;
 use crate::domain::command::Class;
 use crate::domain::command::mcp;
 
-/// A program that is started as the target: no shell reads it, nothing in it is expanded.
+/// A program that is started as the target, without a shell or any expansion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
-    /// Its name, to be found by `PATH`, or its absolute path. Never empty.
+    /// Its name, looked up in `PATH`, or its absolute path. Never empty.
     pub name: Box<str>,
     /// Its arguments, each as the program gets it.
     pub args: Vec<Box<str>>,
 }
 
 impl fmt::Display for Program {
-    /// One line that a POSIX shell would take apart into the same words.
+    /// Writes one line that a POSIX shell would split into the same words.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         quote(&self.name, f)?;
         self.args.iter().try_for_each(|word| {
@@ -39,17 +39,19 @@ fn quote(word: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// What happens when what a server says of a tool, a prompt, a template or itself changes after it was first seen.
+/// What happens when a server changes a tool, a prompt, a template or its greeting after it was first seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PinMode {
-    /// It is recorded, and goes on.
+    /// The change is recorded, and nothing is held back.
     #[default]
     Observe,
-    /// What changed, came later than the first list, or has hidden characters, is neither listed nor used until that is accepted. Nor is a
-    /// tool called that was not listed since the gateway started or the server said that its list has changed.
+    /// An item that changed, appeared after the first list, or has hidden characters is neither listed nor
+    /// usable until it is accepted. A tool cannot be called either if it was not listed since the gateway
+    /// started or the server reported a change of its list.
     Hide,
-    /// As [`Self::Hide`], and no tool of the connection is called until each change is accepted.
+    /// Like [`Self::Hide`]; in addition no tool of the connection can be called until each change is
+    /// accepted.
     Block,
 }
 
@@ -57,7 +59,7 @@ impl PinMode {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Observe, Self::Hide, Self::Block];
 
-    /// The word for it in configuration.
+    /// Returns the word for it in configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Observe => "observe",
@@ -67,14 +69,15 @@ impl PinMode {
     }
 }
 
-/// What becomes of binary content of a connection that is masked: pictures, sounds, documents in which nothing can be found.
+/// What happens to binary content on a masked connection, such as pictures, sounds and documents that cannot
+/// be searched.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BinaryMode {
-    /// A text says in its place that it was withheld.
+    /// It is replaced by a text that says it was withheld.
     #[default]
     Withhold,
-    /// It passes as it is, whatever is in it.
+    /// It passes unchanged.
     Allow,
 }
 
@@ -82,7 +85,7 @@ impl BinaryMode {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::Withhold, Self::Allow];
 
-    /// The word for it in configuration.
+    /// Returns the word for it in configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Withhold => "withhold",
@@ -91,14 +94,15 @@ impl BinaryMode {
     }
 }
 
-/// How an MCP server behind an address is spoken to.
+/// The transport of an MCP server behind an address.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
     /// Streamable HTTP: each request is answered in its own response.
     #[default]
     Streamable,
-    /// HTTP+SSE of 2024-11-05: everything that the server says comes on one stream of events, whose first event says where messages go.
+    /// HTTP+SSE of 2024-11-05: one event stream carries all messages of the server, and its first event names
+    /// the endpoint for messages.
     Sse,
 }
 
@@ -106,7 +110,7 @@ impl Transport {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::Streamable, Self::Sse];
 
-    /// The word for it in configuration.
+    /// Returns the word for it in configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Streamable => "streamable",
@@ -115,15 +119,15 @@ impl Transport {
     }
 }
 
-/// What an MCP server may ask of its client.
+/// A request that an MCP server may send to its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ServerRequest {
-    /// `elicitation/create`: to ask the person something.
+    /// `elicitation/create`: asks the person for input.
     Elicitation,
-    /// `roots/list`: which folders the client works in.
+    /// `roots/list`: asks for the folders that the client works in.
     Roots,
-    /// `sampling/createMessage`: to let the client's model write something.
+    /// `sampling/createMessage`: asks the client's model for a completion.
     Sampling,
 }
 
@@ -131,7 +135,7 @@ impl ServerRequest {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Elicitation, Self::Roots, Self::Sampling];
 
-    /// The word for it in configuration; so is the client's capability called.
+    /// Returns the word for it in configuration; it is also the name of the client's capability.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Elicitation => "elicitation",
@@ -140,7 +144,7 @@ impl ServerRequest {
         }
     }
 
-    /// What a JSON-RPC method asks for, if it is one of these.
+    /// Returns the request with a JSON-RPC method, if it is one of these.
     pub fn of_method(method: &str) -> Option<Self> {
         match method {
             "elicitation/create" => Some(Self::Elicitation),
@@ -157,40 +161,42 @@ impl fmt::Display for ServerRequest {
     }
 }
 
-/// What only a connection to an MCP server has.
+/// Options of connections to MCP servers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct McpOptions {
-    /// What the server says of its tools is believed: one that is annotated `readOnlyHint` reads, every other one writes. Default
-    /// false: then a call is of class `unknown`.
+    /// Whether the server's annotations of tools are trusted: a tool annotated with `readOnlyHint` is a read,
+    /// every other one a write. Default false: a call is then of class `unknown`.
     pub trust_annotations: bool,
-    /// How the server is spoken to. Only with an address. Default [`Transport::Streamable`].
+    /// The server's transport. Only with an address. Default [`Transport::Streamable`].
     pub transport: Transport,
-    /// What a changed tool leads to. Default [`PinMode::Observe`].
+    /// How changed tools are handled. Default [`PinMode::Observe`].
     pub pin: PinMode,
-    /// What becomes of binary content where there are masks. Default [`BinaryMode::Withhold`].
+    /// How binary content is handled on a masked connection. Default [`BinaryMode::Withhold`].
     pub binary: BinaryMode,
-    /// What the server may ask of the client. Default nothing.
+    /// The requests that the server may send to the client. Default none.
     pub allow_server_requests: BTreeSet<ServerRequest>,
-    /// The hosts that an elicitation may send the person to, in lower case; `*.` in front stands for everything below. Default none.
+    /// The hosts that an elicitation may send the person to, in lower case; a leading `*.` stands for all
+    /// subdomains. Default none.
     pub elicitation_hosts: Vec<String>,
-    /// What a browser's `Origin` may be beside the gateway's own and loopback: `https://app.example`, in lower case, without the
-    /// scheme's own port. Default none.
+    /// The accepted `Origin` values of browsers besides the gateway's own and loopback:
+    /// `https://app.example`, in lower case, without the scheme's default port. Default none.
     pub origins: Vec<String>,
-    /// Variables that are added to the environment of the program. Only with [`crate::domain::Upstream::program`]. Default none.
+    /// Variables that are added to the environment of the program. Only with
+    /// [`crate::domain::Upstream::program`]. Default none.
     pub env: BTreeMap<String, String>,
 }
 
 impl Connection {
-    /// Whether each session of a client has a channel of its own at the target, which one side of it cannot do without: a program, or the
-    /// stream of [`Transport::Sse`].
+    /// Returns whether each client session has a stateful channel at the target: a program, or the stream of
+    /// [`Transport::Sse`].
     pub const fn is_duplex(&self) -> bool {
         self.upstream.program.is_some() || matches!(self.mcp.transport, Transport::Sse)
     }
 }
 
 impl McpOptions {
-    /// The class of a command. `read_only` is what the tool that it calls is annotated with: the value of its `readOnlyHint`, false if
-    /// it has none, `None` if its listing is not known.
+    /// Returns the class of a command. `read_only` is the annotation of the called tool: the value of its
+    /// `readOnlyHint`, false if it has none, `None` if it is not listed.
     pub fn class_of(&self, method: &str, read_only: Option<bool>) -> Class {
         match read_only.filter(|_| self.trust_annotations && method == mcp::CALL) {
             Some(true) => Class::Read,
@@ -199,23 +205,24 @@ impl McpOptions {
         }
     }
 
-    /// Whether the server may ask this of the client.
+    /// Returns whether the server may send this request to the client.
     pub fn allows(&self, request: ServerRequest) -> bool {
         self.allow_server_requests.contains(&request)
     }
 
-    /// Whether an elicitation may send the person to this host: a name or an address, without a port, in any case.
+    /// Returns whether an elicitation may send the person to this host: a name or an address, without a port,
+    /// in any case.
     pub fn may_lead_to(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
         let host = host.strip_suffix('.').unwrap_or(&host);
         self.elicitation_hosts.iter().any(|allowed| match allowed.strip_prefix('*') {
-            // `*.example.com`: the dot stays, so that `evilexample.com` is not below it.
+            // `*.example.com`: the dot stays, so that `evilexample.com` is not a subdomain of it.
             Some(below) => host.len() > below.len() && host.ends_with(below),
             None => host == allowed,
         })
     }
 
-    /// Whether an `Origin` header, as it came, is one of `origins`.
+    /// Returns whether the value of an `Origin` header is one of `origins`.
     pub fn lists_origin(&self, origin: &str) -> bool {
         self.origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
     }
@@ -233,7 +240,7 @@ mod tests {
             (&trusting, "tools/call", Some(true), Class::Read),
             (&trusting, "tools/call", Some(false), Class::Write),
             (&trusting, "tools/call", None, Class::Unknown),
-            // The word of a tool says nothing about another method.
+            // The annotation of a tool says nothing about another method.
             (&trusting, "resources/write", Some(true), Class::Unknown),
             (&trusting, "tools/list", Some(false), Class::Read),
         ] {

@@ -1,7 +1,8 @@
-//! A cursor over one strict JSON text (RFC 8259): reads its parts in their order, keeps where they stand, copies nothing.
+//! A cursor over one strict JSON text (RFC 8259): reads its parts in order, keeps their places, and copies
+//! nothing.
 //!
-//! It is the one reader of JSON that is judged: [`crate::domain::json::Json`] is built with it, and who needs only a few facts of a
-//! long text, and the bytes of the rest as they came, walks over it with one.
+//! It is the only reader of judged JSON: [`crate::domain::json::Json`] is built with it, and code that needs
+//! only a few facts of a long text, and the original bytes of the rest, walks over it directly.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -14,38 +15,38 @@ use crate::domain::json::escape::first_special;
 /// Objects with more members than this keep their names in a set.
 const FEW: usize = 16;
 
-/// Where something stands in the input: its first byte, and the one behind its last.
+/// The place of something in the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Span {
-    /// The place of the first byte, from the start of the input.
+    /// The offset of the first byte from the start of the input.
     pub start: usize,
-    /// The place behind the last byte; never less than `start`.
+    /// The offset after the last byte; never less than `start`.
     pub end: usize,
 }
 
 impl Span {
-    /// The span as a range.
+    /// Returns the span as a range.
     pub const fn range(self) -> Range<usize> {
         self.start..self.end
     }
 
-    /// How many bytes it has.
+    /// Returns the number of bytes.
     pub const fn len(self) -> usize {
         self.end.saturating_sub(self.start)
     }
 
-    /// Whether it has no bytes.
+    /// Returns whether it is empty.
     pub const fn is_empty(self) -> bool {
         self.len() == 0
     }
 
-    /// Its bytes in `input`; none where the span is of another, longer input.
+    /// Returns its bytes in `input`; empty if the span belongs to a longer input.
     pub fn of(self, input: &[u8]) -> &[u8] {
         input.get(self.range()).unwrap_or_default()
     }
 }
 
-/// What a value is.
+/// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// `null`.
@@ -64,10 +65,10 @@ pub enum Shape {
     Object,
 }
 
-/// A string of the input, as it was written. Its escapes are known to be whole.
+/// A string of the input, as it was written. Its escapes are valid.
 #[derive(Debug, Clone, Copy)]
 pub struct Text<'a> {
-    /// What stands between the quotes.
+    /// The text between the quotes.
     raw: &'a str,
     /// The place of the first quote.
     at: usize,
@@ -75,18 +76,18 @@ pub struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// Where it stands, with its quotes.
+    /// Returns its place, including the quotes.
     pub const fn span(&self) -> Span {
         Span { start: self.at, end: self.at + self.raw.len() + 2 }
     }
 
-    /// What it says, unescaped; copied only where it holds an escape.
+    /// Returns its unescaped value, copied only if it contains an escape.
     pub fn value(&self) -> Cow<'a, str> {
         if self.escaped { Cow::Owned(unescape(self.raw)) } else { Cow::Borrowed(self.raw) }
     }
 }
 
-/// What the string written as `raw` says: the bytes between its quotes, which a cursor has read before.
+/// Unescapes a string that a cursor has read before; `raw` is the text between its quotes.
 pub fn unescape(raw: &str) -> String {
     let mut cursor = Cursor::over(raw, 0);
     let mut out = String::with_capacity(raw.len());
@@ -109,17 +110,18 @@ pub struct Cursor<'a> {
     at: usize,
     /// How many more levels may be opened.
     left: usize,
-    /// Whether a name that comes twice in one object is an error.
+    /// Whether duplicate names in one object are an error.
     once: bool,
-    /// The names of the objects that are open, the innermost last.
+    /// The names of the open objects, the innermost last.
     names: Vec<Cow<'a, str>>,
 }
 
 impl<'a> Cursor<'a> {
-    /// A cursor at the start of `input`, which may be nested at most `max_depth` deep. Names may come once in each object.
+    /// Creates a cursor at the start of `input`, which may be nested at most `max_depth` deep. Duplicate
+    /// names are errors.
     ///
     /// # Errors
-    /// Bytes that are not UTF-8.
+    /// The bytes are not UTF-8.
     pub fn new(input: &'a [u8], max_depth: usize) -> Result<Self, JsonError> {
         let text = std::str::from_utf8(input).map_err(|error| JsonError {
             at: error.valid_up_to(),
@@ -133,23 +135,24 @@ impl<'a> Cursor<'a> {
         Self { text, at: 0, left: max_depth, once: true, names: Vec::new() }
     }
 
-    /// The same text read from `at` on: the start of a value that was found before.
+    /// Moves the cursor to `at`: the start of a value that was found before.
     pub const fn starting_at(mut self, at: usize) -> Self {
         self.at = at;
         self
     }
 
-    /// Whether a name that comes twice in one object is an error in the objects that are opened from now on. Gives what held before.
+    /// Sets whether duplicate names are an error in objects that are opened from now on. Returns the earlier
+    /// setting.
     pub const fn names_once(&mut self, once: bool) -> bool {
         std::mem::replace(&mut self.once, once)
     }
 
-    /// Where the cursor stands, from the start of the input.
+    /// Returns the cursor's offset from the start of the input.
     pub const fn at(&self) -> usize {
         self.at
     }
 
-    /// The byte that it stands before; `None` at the end.
+    /// Returns the byte at the cursor; `None` at the end.
     pub fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -162,27 +165,27 @@ impl<'a> Cursor<'a> {
         JsonError { at: self.at, problem, fault: Fault::Syntax }
     }
 
-    /// The error for something here that begins no value.
+    /// Returns the error for something that begins no value.
     pub fn no_value(&self) -> JsonError {
         self.error("no JSON value")
     }
 
-    /// The error for an input that ends where a value must stand.
+    /// Returns the error for an input that ends where a value is expected.
     pub fn ends_early(&self) -> JsonError {
         self.error("the input ends early")
     }
 
-    /// Passes over white space.
+    /// Skips white space.
     pub fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
         }
     }
 
-    /// Passes over white space to the end.
+    /// Skips white space to the end.
     ///
     /// # Errors
-    /// Anything else there.
+    /// Anything else follows.
     pub fn end(&mut self) -> Result<(), JsonError> {
         self.space();
         if self.at == self.text.len() {
@@ -195,7 +198,7 @@ impl<'a> Cursor<'a> {
     /// Reads one of the words `true`, `false` and `null`.
     ///
     /// # Errors
-    /// Another word.
+    /// It is another word.
     pub fn word(&mut self, word: &str) -> Result<(), JsonError> {
         if self.rest().starts_with(word) {
             self.at += word.len();
@@ -205,10 +208,10 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Reads the value that the cursor stands before, whatever it is, and says where it stands and what it is.
+    /// Reads the value at the cursor, of any type; returns its place and type.
     ///
     /// # Errors
-    /// Anything that is not one strict value.
+    /// It is not one strict value.
     pub fn value(&mut self) -> Result<(Span, Shape), JsonError> {
         let start = self.at;
         let shape = match self.peek() {
@@ -256,10 +259,11 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Reads an object. `member` is shown each name, with the cursor before the value, and must read that value and no more.
+    /// Reads an object. `member` is called with each name and the cursor before the value, and must read
+    /// exactly that value.
     ///
     /// # Errors
-    /// What is no strict object, and the errors of `member`.
+    /// It is not a strict object; also the errors of `member`.
     pub fn object<E: From<JsonError>>(
         &mut self,
         mut member: impl FnMut(&mut Self, Text<'a>) -> Result<(), E>,
@@ -317,7 +321,7 @@ impl<'a> Cursor<'a> {
             if few.len() < FEW {
                 self.names.push(value);
             } else {
-                // A set, since a long object must not cost the square of its length.
+                // A set, so that a long object does not take quadratic time.
                 let mut set: HashSet<_> = self.names.drain(base..).collect();
                 set.insert(value);
                 *many = Some(set);
@@ -331,10 +335,10 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Reads an array. `element` is called with the cursor before each element, and must read that and no more.
+    /// Reads an array. `element` is called with the cursor before each element, and must read exactly that.
     ///
     /// # Errors
-    /// What is no strict array, and the errors of `element`.
+    /// It is not a strict array; also the errors of `element`.
     pub fn array<E: From<JsonError>>(
         &mut self,
         mut element: impl FnMut(&mut Self) -> Result<(), E>,
@@ -368,10 +372,10 @@ impl<'a> Cursor<'a> {
         if self.at == start { Err(self.error("a number without digits")) } else { Ok(()) }
     }
 
-    /// Reads a number, and gives its text.
+    /// Reads a number and returns its text.
     ///
     /// # Errors
-    /// What is no number of JSON.
+    /// It is not a JSON number.
     pub fn number(&mut self) -> Result<&'a str, JsonError> {
         let start = self.at;
         if self.peek() == Some(b'-') {
@@ -399,10 +403,10 @@ impl<'a> Cursor<'a> {
         Ok(self.text.get(start..self.at).unwrap_or_default())
     }
 
-    /// Reads a string; the cursor stands before its quote.
+    /// Reads a string; the cursor is at its quote.
     ///
     /// # Errors
-    /// A string that does not end, a control character, an unknown escape, half a surrogate pair.
+    /// The string does not end, or has a control character, an unknown escape, or half a surrogate pair.
     pub fn string(&mut self) -> Result<Text<'a>, JsonError> {
         let at = self.at;
         self.at += 1;
@@ -429,7 +433,7 @@ impl<'a> Cursor<'a> {
     fn escape(&mut self) -> Result<char, JsonError> {
         self.at += 1;
         let byte = self.peek().ok_or_else(|| self.error("a string that does not end"))?;
-        // The byte behind a backslash may begin a longer character, which is an error and must not be cut.
+        // The byte after a backslash may begin a multi-byte character, which is an error and must not be cut.
         if !byte.is_ascii() {
             return Err(self.error("an unknown escape"));
         }

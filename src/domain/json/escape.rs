@@ -1,23 +1,24 @@
-//! Long texts as JSON strings: many bytes at a time, although a recorded JSON body has a quote in nearly every eight.
+//! Writes long texts as JSON strings, many bytes at a time, although nearly every eight bytes of a recorded
+//! JSON body contain a quote.
 
-/// A byte in each byte of a word.
+/// Returns a word with `byte` in each byte.
 const fn each(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; 8])
 }
 
-/// The upper bit of each byte of `word` that is zero.
+/// Returns the upper bit of each byte of `word` that is zero.
 const fn zeros(word: u64) -> u64 {
-    // The sum does not run over from one byte into the next, so no byte is mistaken because of another.
+    // The sum does not carry from one byte into the next, so the bytes do not affect each other.
     !(((word & each(0x7f)) + each(0x7f)) | word | each(0x7f))
 }
 
-/// The upper bit of each byte of `word` that a JSON string must escape.
+/// Returns the upper bit of each byte of `word` that a JSON string must escape.
 const fn specials(word: u64) -> u64 {
     let controls = zeros(word & each(0xe0));
     controls | zeros(word ^ each(b'"')) | zeros(word ^ each(b'\\'))
 }
 
-/// Where the first byte stands that a JSON string must escape, or that ends it.
+/// Returns the position of the first byte that a JSON string must escape, or that ends it.
 pub(super) fn first_special(bytes: &[u8]) -> Option<usize> {
     let (words, rest) = bytes.as_chunks::<8>();
     for (place, word) in words.iter().enumerate() {
@@ -33,13 +34,14 @@ pub(super) fn first_special(bytes: &[u8]) -> Option<usize> {
 /// Sixty-four bytes.
 type Block = [u8; 64];
 
-/// The most that one byte becomes.
+/// The longest escape of one byte.
 const LONGEST: usize = 6;
-/// How many bytes are copied at once, of which only some may be meant to stay.
+/// How many bytes are copied at once, even if only some of them are needed.
 const STRIDE: usize = 16;
-/// Room for a block, and what a copy reads behind it. A power of two: a place below [`Block`]'s length is seen to lie inside.
+/// Space for a block, and for what a copy reads after it. A power of two, so that a position below
+/// [`Block`]'s length is known to be in bounds.
 type Source = [u8; 128];
-/// Room for what becomes of a block, and what a copy writes behind it.
+/// Space for an escaped block, and for what a copy writes after it.
 type Escaped = [u8; 512];
 
 const _: () = assert!(size_of::<Block>() * LONGEST + 2 * STRIDE <= size_of::<Escaped>());
@@ -63,20 +65,20 @@ pub(super) fn push(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Bit `n` is set where a JSON string must escape byte `n`.
+/// Returns a mask in which bit `n` is set if a JSON string must escape byte `n`.
 #[inline]
 fn specials_of(block: &Block) -> u64 {
     let mut marks = [0; size_of::<Block>()];
-    // The compiler makes vector instructions of this.
+    // The compiler vectorizes this.
     for (mark, &byte) in marks.iter_mut().zip(block) {
         *mark = u8::from(byte == b'"') | u8::from(byte == b'\\') | u8::from(byte < 0x20);
     }
-    // The multiplication brings the eight lowest bits together in the highest byte, in their order.
+    // The multiplication gathers the lowest bits of the eight bytes in the highest byte, in order.
     let gather = |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
     marks.as_chunks().0.iter().rev().fold(0, |found, word| (found << 8) | gather(word))
 }
 
-/// Appends the first `length` bytes of a block, escaped. There are no specials behind them.
+/// Appends the first `length` bytes of a block, escaped. There are no special bytes after them.
 #[inline]
 fn push_block(block: &Block, length: usize, escaped: &mut Escaped, out: &mut Vec<u8>) {
     let mut found = specials_of(block);
@@ -94,7 +96,7 @@ fn push_block(block: &Block, length: usize, escaped: &mut Escaped, out: &mut Vec
         found &= found - 1;
         at = copy(&source, read, special, escaped, at);
         at += match block.get(special) {
-            // Nearly all of them: foreseen, it costs no wait for how long it is.
+            // Nearly all of them: the predicted branch avoids waiting for the length.
             Some(b'"') => put(escaped, at, *b"\\\"", 2),
             Some(&byte) => {
                 let (bytes, count) = escape(byte);
@@ -108,7 +110,7 @@ fn push_block(block: &Block, length: usize, escaped: &mut Escaped, out: &mut Vec
     out.extend_from_slice(escaped.get(..at).unwrap_or_default());
 }
 
-/// Copies what stands from `read` to `end`, and some of what follows, which is written over later. Gives where it ends.
+/// Copies the bytes from `read` to `end`, and some more, which are overwritten later. Returns where they end.
 #[inline]
 fn copy(from: &Source, read: usize, end: usize, to: &mut Escaped, at: usize) -> usize {
     let stride = |read: usize| -> [u8; STRIDE] {
@@ -124,7 +126,7 @@ fn copy(from: &Source, read: usize, end: usize, to: &mut Escaped, at: usize) -> 
     at + length
 }
 
-/// Writes all `bytes`, of which `count` are meant to stay.
+/// Writes all `bytes`, of which the first `count` are kept.
 #[inline]
 fn put<const N: usize>(to: &mut Escaped, at: usize, bytes: [u8; N], count: usize) -> usize {
     if let Some(place) = to.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
@@ -133,7 +135,7 @@ fn put<const N: usize>(to: &mut Escaped, at: usize, bytes: [u8; N], count: usize
     count
 }
 
-/// What takes the place of a special byte, and how many bytes of it.
+/// Returns the escape of a special byte, and its length.
 fn escape(byte: u8) -> ([u8; 8], usize) {
     let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
     let short = match byte {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::domain::json::Json;
 use crate::domain::json::push_string;
 
-/// Appends a value with each member and each element on a line of its own. Strings keep their escapes.
+/// Appends a value with each member and element on its own line. Strings keep their escapes.
 pub fn lay_out(value: &Json, out: &mut String) {
     write_at(value, 0, out);
 }

@@ -1,4 +1,4 @@
-//! Tokens made to get past the checks: each must be refused, for the reason expected, without a network call.
+//! Tokens made to bypass the checks: each must be refused, for the expected reason, without a network call.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -17,7 +17,7 @@ use crate::identity::issuers::Issuers;
 use crate::identity::settings::IssuerSettings;
 use crate::identity::settings::Profile;
 
-/// Two generic issuers and one tenant, their keys fetched, and the provider that counts calls.
+/// Two generic issuers and one tenant with fetched keys, and the test issuer that counts calls.
 struct House {
     provider: Provider,
     issuers: Issuers,
@@ -48,7 +48,8 @@ async fn house() -> House {
 }
 
 impl House {
-    /// Checks that a token is refused so. An unknown key id may ask that issuer's own key set, nothing else is called.
+    /// Checks that a token is refused for this reason. An unknown key id may cause a fetch of that issuer's
+    /// own key set, nothing else.
     async fn refuses(&self, what: &str, token: &str, reason: &str) {
         let before = self.provider.calls("");
         let started = Instant::now();
@@ -131,7 +132,7 @@ async fn a_header_that_asks_for_another_reading_is_refused() {
     for (what, members, reason) in table {
         house.refuses(what, &house.rsa.sign(&header(members), &payload), reason).await;
     }
-    // An own certificate in the header is ignored: the issuer's key counts, and it did not sign.
+    // A certificate in the header is ignored: the issuer's key counts, and it did not sign.
     let own_certificate = header(json!({"x5c": ["MIIB"], "x5t": "x"}));
     house.refuses("x5c", &house.other_rsa.sign(&own_certificate, &payload), "signature").await;
 }
@@ -161,7 +162,7 @@ async fn a_key_signs_with_its_own_algorithm_only() {
         let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature));
         house.refuses(alg, &token, "algorithm").await;
     }
-    // The same signature under the name that is allowed.
+    // The same signature under the allowed name.
     let message = message(&header(json!({})), &claims().to_string());
     let pss = rsa_signature(pair, &signature::RSA_PSS_SHA256, message.as_bytes());
     let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(pss));
@@ -232,7 +233,7 @@ async fn another_shape_of_token_is_refused() {
     }
 }
 
-/// The same bytes for a decoder that looks over the bits that are left over at the end.
+/// Returns the same bytes for a decoder that ignores the unused bits at the end.
 fn loosened(part: &str) -> String {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     assert_ne!(part.len() % 4, 0, "no bits are left over");
@@ -248,7 +249,7 @@ async fn base64_that_is_not_the_one_form_is_refused() {
         let signature = house.rsa.signature(message.as_bytes());
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     };
-    // White space behind the JSON until bits are left over.
+    // White space after the JSON until there are unused bits.
     let text = |json: String| format!("{json}{}", if json.len().is_multiple_of(3) { " " } else { "" });
     let plain = message(&text(header(json!({}))), &text(claims().to_string()));
     let good = signed(&plain);

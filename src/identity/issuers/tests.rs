@@ -8,13 +8,13 @@ use crate::identity::inspect::inspect;
 use crate::identity::settings::ClientEntry;
 use crate::identity::settings::Profile;
 
-/// Issuers of these settings, each with the same RSA key, fetched.
+/// Returns issuers with these settings, each with the same RSA key, fetched.
 async fn ready(settings: Vec<IssuerSettings>) -> Issuers {
     let provider = Provider::default();
     for iss in [ISS.to_owned(), entra_iss()] {
         provider.issue(&iss, &[Pair::rsa(0).jwk("k")]);
     }
-    // The v1 form: metadata at the log-in host, its own issuer.
+    // The v1 form: metadata at the login host, and its own issuer.
     let login = format!("https://login.microsoftonline.com/{TENANT}");
     provider.publish(
         &format!("{login}/.well-known/openid-configuration"),
@@ -62,7 +62,7 @@ async fn v1_tokens_hold_only_where_they_are_configured() {
         let old = issuers.verify(&token(&v1)).await.unwrap().principal;
         let new = issuers.verify(&token(&entra_claims())).await.unwrap().principal;
         assert_eq!((&old.id, old.client.as_deref(), &*old.issuer), (&new.id, Some("billing"), name));
-        // The forms cannot be crossed.
+        // The forms cannot be mixed.
         let crossed = with(v1.clone(), json!({"iss": entra_iss()}));
         assert_eq!(issuers.verify(&token(&crossed)).await.unwrap_err(), TokenError::Tenant);
     }
@@ -87,7 +87,7 @@ async fn the_kind_follows_the_table() {
             ),
             Some(Kind::App),
         ),
-        // A user who calls himself so at another client.
+        // A user with such a name at another client.
         (&issuers, with(claims(), json!({"preferred_username": "service-account-cli"})), Some(Kind::Human)),
         (&issuers, with(claims(), json!({"idtyp": "app"})), Some(Kind::App)),
         (&issuers, with(claims(), json!({"act": {"sub": "assistant"}})), Some(Kind::Agent)),

@@ -14,7 +14,7 @@ fn usable(entries: &[Value]) -> Vec<String> {
     kids
 }
 
-/// RFC 7515 appendix A.2 and A.3, RFC 8037 appendix A.4.
+/// From RFC 7515 appendix A.2 and A.3, RFC 8037 appendix A.4.
 #[test]
 fn the_examples_of_the_standards_verify() {
     let payload =

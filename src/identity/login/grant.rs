@@ -1,5 +1,5 @@
-//! What may be traded for tokens: the code of a person who logged in, or a refresh token. There is no other kind, so that none can ask
-//! for a token of the client itself.
+//! The OAuth grants that can be redeemed for tokens: the code of a person who logged in, or a refresh token.
+//! There is no other kind, so that none can ask for a token of the client itself.
 
 use zeroize::Zeroizing;
 
@@ -12,18 +12,18 @@ pub enum OAuthGrant {
     Code {
         /// The code.
         code: Zeroizing<String>,
-        /// What proves that the same client asked for it.
+        /// The PKCE verifier, which proves that the same client requested the code.
         verifier: Zeroizing<String>,
-        /// Where the code was sent.
+        /// The URI that the code was sent to.
         redirect_uri: String,
-        /// Scopes that the client asks for once more, all of them allowed.
+        /// The scopes that the client asks for again, all of them allowed.
         scope: Option<String>,
     },
     /// `refresh_token` (RFC 6749, section 6).
     Refresh {
         /// The refresh token.
         token: Zeroizing<String>,
-        /// Scopes that the client asks for, all of them allowed.
+        /// The scopes that the client asks for, all of them allowed.
         scope: Option<String>,
     },
 }
@@ -53,7 +53,7 @@ impl OAuthGrant {
         if let Some(secret) = secret {
             pairs.push(("client_secret", secret.expose()));
         }
-        // As long as it can get, so that no half of it is left behind where it grew.
+        // Reserves the maximum, so that no part of it is left behind by a reallocation.
         let longest = pairs.iter().map(|(name, value)| name.len() + 2 + 3 * value.len()).sum();
         let mut form = String::with_capacity(longest);
         encode(pairs.into_iter(), &mut form);
@@ -61,7 +61,8 @@ impl OAuthGrant {
     }
 }
 
-/// Writes pairs as a form or a query: everything but letters, digits and `-._~` is percent-encoded, so that there is one reading.
+/// Encodes pairs as a form or a query: everything but letters, digits and `-._~` is percent-encoded, so that
+/// it is unambiguous.
 pub(super) fn encode<'a>(pairs: impl Iterator<Item = (&'a str, &'a [u8])>, out: &mut String) {
     for (place, (name, value)) in pairs.enumerate() {
         if place > 0 {

@@ -1,5 +1,5 @@
-//! Where people log in: an issuer's authorization and token endpoints ([`Portal`]), and the login of people's MCP clients at an issuer
-//! that does not speak their dialect of OAuth ([`Login`]).
+//! Logins of people: an issuer's authorization and token endpoints ([`Portal`]), and the login of people's
+//! MCP clients at an issuer that does not support the OAuth features they need ([`Login`]).
 
 mod grant;
 mod portal;
@@ -29,23 +29,23 @@ pub struct Login {
     settings: McpLogin,
 }
 
-/// What the issuer made of a grant: one JSON object with tokens, or with the error of RFC 6749, section 5.2, that says why there are none.
+/// The issuer's answer to a grant: one JSON object with tokens, or with the error of RFC 6749, section 5.2.
 pub struct Redeemed {
-    /// 200 for tokens; else an error of the client.
+    /// 200 for tokens; otherwise an error status of the client.
     pub status: StatusCode,
     /// The object. Never logged or recorded.
     pub body: Vec<u8>,
-    /// Whether it is the configured client or its secret that the issuer does not know.
+    /// Whether the issuer does not know the configured client or its secret.
     pub unknown_client: bool,
 }
 
-/// Why a login does not go on. Holds no part of what was asked or answered.
+/// Why a login fails. Contains no part of the request or the answer.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// The issuer does not say where people log in, now or of late.
+    /// The issuer's endpoints are not known, now or recently.
     #[error("it is not known where the issuer's endpoints are")]
     Endpoints,
-    /// Too many at once.
+    /// Too many logins at once.
     #[error("{SLOTS} grants are on their way to the issuer already")]
     Busy,
     /// The token endpoint did not answer.
@@ -57,34 +57,34 @@ pub enum LoginError {
 }
 
 impl Login {
-    /// The login of an entry; `None` where it has none, and for the v1 sibling of one.
+    /// Returns the login of an entry; `None` if it has none, and for the v1 sibling of an entry.
     pub(crate) fn of(portal: &Arc<Portal>) -> Option<Self> {
         let issuer = &portal.source().issuer;
         let settings = issuer.settings.mcp_login.clone().filter(|_| !issuer.is_sibling())?;
         Some(Self { portal: Arc::clone(portal), settings })
     }
 
-    /// What the operator says about it.
+    /// Returns the configured settings.
     pub fn settings(&self) -> &McpLogin {
         &self.settings
     }
 
-    /// The issuer.
+    /// Returns the issuer's endpoints.
     pub fn portal(&self) -> &Portal {
         &self.portal
     }
 
-    /// The `iss` of the tokens that it gives.
+    /// Returns the `iss` of its tokens.
     pub fn iss(&self) -> &str {
         self.portal.iss()
     }
 
-    /// Where the keys of its tokens are, as far as that is known yet.
+    /// Returns the URL of the keys of its tokens, if known yet.
     pub fn keys_uri(&self) -> Option<String> {
         self.portal.source().keys_uri()
     }
 
-    /// Where a browser goes on to: [`Portal::authorize_url`].
+    /// Builds the URL that a browser is redirected to: see [`Portal::authorize_url`].
     ///
     /// # Errors
     /// [`LoginError::Endpoints`].
@@ -92,7 +92,7 @@ impl Login {
         self.portal.authorize_url(parameters).await
     }
 
-    /// Sends a grant to the token endpoint, once, in the name of the configured client: [`Portal::redeem`].
+    /// Sends a grant to the token endpoint, once, as the configured client: see [`Portal::redeem`].
     ///
     /// # Errors
     /// Every [`LoginError`]; what the issuer refuses is none.

@@ -1,4 +1,5 @@
-//! The two calls to an issuer at which people log in: where their browsers go, and what a code is traded for.
+//! The two endpoints of an issuer at which people log in: browsers are redirected to one, and codes are
+//! redeemed at the other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,14 +21,15 @@ use crate::identity::login::grant::OAuthGrant;
 use crate::identity::login::grant::encode;
 use crate::identity::source::Source;
 
-/// How many codes and refresh tokens may be on their way to the issuer at once, for each way that they come.
+/// How many codes and refresh tokens may be in flight to the issuer at once, for each kind of caller.
 pub(super) const SLOTS: usize = 32;
-/// How long nobody asks again where the endpoints are, after that could not be found out.
+/// How long to wait after a failed discovery before the next one.
 pub(super) const PAUSE: Duration = Duration::from_secs(10);
 /// The longest answer of the token endpoint that is passed on, in bytes.
 pub(super) const MAX_ANSWER: usize = 256 << 10;
 
-/// By which way a code comes. Each has places of its own: anybody may begin a login, and a flood of one must leave the other free.
+/// The kind of caller with a grant. Each has slots of its own: anybody may begin a login, and a flood of one
+/// kind must not block the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Via {
     /// A person's MCP client.
@@ -36,7 +38,7 @@ pub enum Via {
     Browser,
 }
 
-/// One issuer as a place where people log in.
+/// One issuer at which people log in.
 pub struct Portal {
     source: Arc<Source>,
     known: Mutex<Known>,
@@ -51,7 +53,7 @@ struct Known {
 }
 
 impl Portal {
-    /// The portal of an entry. Nothing is asked yet.
+    /// Creates the portal of an entry, without a request to the issuer.
     pub(crate) fn new(source: &Arc<Source>) -> Self {
         let slots = || Semaphore::new(SLOTS);
         let (source, known) = (Arc::clone(source), Mutex::default());
@@ -62,12 +64,13 @@ impl Portal {
         &self.source
     }
 
-    /// The `iss` of the tokens that it gives.
+    /// Returns the `iss` of its tokens.
     pub fn iss(&self) -> &str {
         &self.source.issuer.iss
     }
 
-    /// Where a browser goes on to: the issuer's authorization endpoint, with these parameters.
+    /// Builds the URL that a browser is redirected to: the issuer's authorization endpoint with these
+    /// parameters.
     ///
     /// # Errors
     /// [`LoginError::Endpoints`].
@@ -79,7 +82,8 @@ impl Portal {
         Ok(url)
     }
 
-    /// Whether the issuer promises to say who it is when it sends a browser back (RFC 9207, section 3).
+    /// Returns whether the issuer promises to identify itself when it redirects a browser back (RFC 9207,
+    /// section 3).
     ///
     /// # Errors
     /// [`LoginError::Endpoints`].
@@ -87,11 +91,11 @@ impl Portal {
         Ok(self.endpoints().await?.names_itself)
     }
 
-    /// Sends a grant to the token endpoint, once, in the name of that client. No grant can ask for a token of the client's own:
-    /// whoever comes here is not known, and the secret is the client's.
+    /// Sends a grant to the token endpoint, once, as that client. A grant can never ask for a token of the
+    /// client itself: the caller is not authenticated, and the secret is the client's.
     ///
     /// # Errors
-    /// Every [`LoginError`]; what the issuer refuses is none.
+    /// Every [`LoginError`]; a refusal by the issuer is not an error.
     pub async fn redeem(
         &self,
         via: Via,
@@ -124,7 +128,8 @@ impl Portal {
         Ok(Redeemed { status: answer.status, body: answer.body, unknown_client })
     }
 
-    /// The endpoints, by discovery: asked once for all who wait, and again when they are older than keys may be.
+    /// Returns the endpoints by discovery: fetched once for all that wait, and again when they are older than
+    /// keys may be.
     async fn endpoints(&self) -> Result<Arc<Endpoints>, LoginError> {
         let mut known = self.known.lock().await;
         let settings = &self.source.issuer.settings;

@@ -1,19 +1,21 @@
-//! Where a code may be sent (RFC 8252, section 7): the person's own machine at any port, or exactly what is configured.
+//! The allowed redirect URIs (RFC 8252, section 7): the person's own machine at any port, or exactly what is
+//! configured.
 
 /// One entry of `redirect_uris`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum RedirectRule<'a> {
-    /// `http` to this machine. `port`: `None` is any; `path`: `None` is any.
+    /// `http` to this machine. `None` means any port or path.
     Loopback { origin: &'static str, port: Option<u16>, path: Option<&'a str> },
-    /// Exactly this.
+    /// Exactly this URI.
     Exact(&'a str),
 }
 
-/// Each way to name this machine stands for itself: a client that asked for one gets its code there.
+/// The names of this machine are not interchangeable: a client gets its code at the one it asked for.
 const LOOPBACK: [&str; 3] = ["http://127.0.0.1", "http://[::1]", "http://localhost"];
-/// The longest one, in bytes.
+/// The longest URI, in bytes.
 const LONGEST: usize = 1024;
-/// Schemes that no application of its own has: a browser runs, shows or saves what follows them, or sends it in the clear.
+/// Schemes that do not belong to a single application: a browser runs, shows or saves their content, or sends
+/// it in clear text.
 const SHARED: [&str; 14] = [
     "about",
     "blob",
@@ -36,7 +38,7 @@ const IN_THE_CLEAR: &str = "http:// only to 127.0.0.1, [::1] or localhost: any p
 const NOWHERE: &str = "accepted: http://127.0.0.1/* and the like, https://HOST/PATH, or a scheme of an application, such as cursor://PATH";
 
 impl<'a> RedirectRule<'a> {
-    /// Reads one.
+    /// Parses a rule.
     ///
     /// # Errors
     /// What is wrong with it, and what is accepted.
@@ -75,7 +77,7 @@ impl<'a> RedirectRule<'a> {
         Ok(Self::Exact(text))
     }
 
-    /// Whether a client's own redirect URI is one of these.
+    /// Returns whether a client's redirect URI matches the rule.
     pub(super) fn admits(&self, uri: &str) -> bool {
         match self {
             Self::Exact(own) => uri == *own,
@@ -97,7 +99,8 @@ fn same_path(one: &str, other: &str) -> bool {
     one == other || (one.len() <= 1 && other.len() <= 1)
 }
 
-/// Takes apart what follows the host: `:PORT`, then a path that every reader reads alike. No query, fragment, user name or escape.
+/// Splits what follows the host: `:PORT`, then an unambiguous path. No query, fragment, user name or escape
+/// is allowed.
 fn place(rest: &str) -> Option<(Option<u16>, &str)> {
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let port = if authority.is_empty() {

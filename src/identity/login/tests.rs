@@ -278,7 +278,7 @@ async fn people_are_sent_only_where_the_issuers_own_document_says() {
     assert_eq!(provider.calls("configuration"), asked, "strangers do not make it ask more often");
     advance(PAUSE).await;
     assert_eq!(login.authorize_url(&[]).await.unwrap(), format!("{ISS}/authorize?"));
-    // What was found holds while the issuer cannot be asked, for as long as keys would.
+    // Discovered endpoints stay valid while the issuer cannot be reached, for as long as keys would.
     provider.fail();
     advance(Duration::from_hours(2)).await;
     assert!(login.authorize_url(&[]).await.is_ok());
@@ -299,7 +299,7 @@ async fn so_many_grants_are_on_their_way_at_once_and_no_more() {
         let login = Arc::clone(&login);
         flood.spawn(async move { login.redeem(&code(), None).await.err().map(|error| error.to_string()) });
     }
-    // A browser comes while all places of MCP clients are taken, and gets one of its own.
+    // A browser comes while all slots of MCP clients are taken, and gets one of its own.
     while provider.forms().len() < SLOTS {
         tokio::task::yield_now().await;
     }

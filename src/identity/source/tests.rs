@@ -17,7 +17,7 @@ use crate::identity::settings::IssuerSettings;
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
-/// Lets the background task do what it can without time passing by more than a moment.
+/// Lets the background task proceed while little time passes.
 async fn settle() {
     sleep(Duration::from_millis(20)).await;
 }
@@ -33,7 +33,7 @@ async fn reason(issuers: &Issuers, token: &str) -> Option<&'static str> {
     issuers.verify(token).await.err().map(|error| error.reason())
 }
 
-/// A valid token keeps valid while the paused clock runs: wall time stands still.
+/// A valid token stays valid while the paused clock runs: the wall clock does not move.
 fn token(pair: &Pair, kid: &str) -> String {
     pair.token(kid, &claims())
 }
@@ -83,7 +83,7 @@ async fn a_flood_of_unknown_key_ids_causes_one_fetch_in_an_interval() {
         for error in flood.join_all().await {
             assert_eq!(error, TokenError::UnknownKid);
         }
-        // One after the other, too.
+        // One after the other as well.
         for number in 0..1000 {
             let refused = reason(&issuers, &token(&pair, &format!("y{number}"))).await;
             assert_eq!(refused, Some("unknown_kid"));
@@ -127,12 +127,12 @@ async fn a_refused_key_id_does_not_wait_for_a_fetch_under_way() {
         assert_eq!(begun.elapsed().as_secs(), 0);
         assert_eq!(reason(&issuers, &token(&pair, "y")).await, Some("unknown_kid"));
         assert_eq!(begun.elapsed().as_secs(), 2);
-        // What is known is not held up.
+        // Known keys are not delayed.
         assert_eq!(reason(&issuers, &token(&pair, "k")).await, None);
         assert_eq!(begun.elapsed().as_secs(), 2);
         slow.await.unwrap();
         provider.slow(Duration::ZERO);
-        // The second round: it is asked for once more, and refused as before.
+        // The second round: it is fetched once more, and refused as before.
         advance(2 * MINUTE).await;
     }
 }
@@ -146,7 +146,7 @@ async fn a_bad_signature_under_a_known_key_never_fetches() {
         assert_eq!(reason(&issuers, &token(&forged, "k")).await, Some("signature"));
     }
     assert_eq!(provider.calls("/keys"), 1);
-    // The provider restarted with another key under the same id: an operator's refresh takes it up.
+    // The issuer restarted with another key under the same id: an operator's refresh loads it.
     provider.issue(ISS, &[forged.jwk("k")]);
     let generation = issuers.generation();
     issuers.refresh(Some("idp")).await;
@@ -163,13 +163,13 @@ async fn a_key_that_is_gone_twice_is_dropped_with_what_it_verified() {
     let issuers = started(&provider).await;
     let generation = issuers.generation();
     provider.issue(ISS, &[stays.jwk("stays")]);
-    // First fetch without it, by age.
+    // The first fetch without it, by age.
     advance(HOUR + 7 * MINUTE).await;
     settle().await;
     assert_eq!(provider.calls("/keys"), 2);
     assert_eq!(reason(&issuers, &token(&gone, "gone")).await, None);
     assert_eq!(issuers.generation(), generation);
-    // A second fetch at once proves nothing: the provider's copies may differ for a moment.
+    // A second fetch right after proves nothing: the issuer's replicas may differ for a moment.
     assert_eq!(reason(&issuers, &token(&gone, "x")).await, Some("unknown_kid"));
     assert_eq!(provider.calls("/keys"), 3);
     assert_eq!(reason(&issuers, &token(&gone, "gone")).await, None);
@@ -218,7 +218,7 @@ async fn keys_that_became_too_old_in_sleep_are_fetched_for_the_first_token() {
     provider.issue(ISS, &[pair.jwk("k")]);
     let issuers = started(&provider).await;
     advance(2 * MINUTE).await;
-    // The wall clock ran on while the monotonic one stood, and with it the pause of the task.
+    // The wall clock ran on while the monotonic one stood still, and with it the task's pause.
     let source = issuers.source(ISS).unwrap();
     let set = source.parse(json!({"keys": [pair.jwk("k")]}).to_string().as_bytes()).unwrap();
     let mut asleep = Snapshot::next(None, set, now_ms(), Instant::now(), false);
@@ -303,7 +303,7 @@ async fn kept_keys_serve_a_restart_while_the_provider_is_down() {
     second.start(&Handle::current());
     settle().await;
     assert_eq!(reason(&second, &token(&pair, "k")).await, None);
-    // Another place of the keys must not be served by those of the old one.
+    // Keys from the old location must not be used for a new location.
     let moved = IssuerSettings { jwks_uri: Some("https://idp.example/new".to_owned()), ..generic() };
     assert_eq!(reason(&restart(moved), &token(&pair, "k")).await, Some("issuer_unavailable"));
     let set_age = |age: Duration| {
@@ -314,7 +314,7 @@ async fn kept_keys_serve_a_restart_while_the_provider_is_down() {
     assert_eq!(reason(&restart(generic()), &token(&pair, "k")).await, None);
     set_age(25 * HOUR);
     assert_eq!(reason(&restart(generic()), &token(&pair, "k")).await, Some("issuer_unavailable"));
-    // From the future: somebody turned a clock.
+    // From the future: a clock was changed.
     keeper.kept.lock().unwrap().get_mut(ISS).unwrap().1 = now_ms() + 3_600_000;
     assert_eq!(reason(&restart(generic()), &token(&pair, "k")).await, Some("issuer_unavailable"));
     keeper.kept.lock().unwrap().insert(ISS.to_owned(), (b"junk".to_vec(), now_ms()));
@@ -347,7 +347,7 @@ async fn a_doubtful_document_changes_nothing() {
         assert!(status[0].last_error.is_some(), "{what}");
         assert_eq!(reason(&issuers, &token(&pair, "k")).await, None, "{what}");
         drop(issuers);
-        // And from the start it opens nothing.
+        // After a fresh start it grants nothing either.
         let fresh = started(&provider).await;
         assert_eq!(reason(&fresh, &token(&pair, "k")).await, Some("issuer_unavailable"), "{what}");
     }

@@ -422,7 +422,7 @@ fn what_could_not_be_kept_is_held_back_and_comes_again() {
     assert_eq!(rig.list(true, &[("a", "one")]).held_back, [true]);
     assert_eq!(rig.standing("a"), Standing::Unkept);
     *rig.kept.refuses.lock().unwrap() = false;
-    // Being stored a second time is not enough until it succeeds.
+    // A second attempt is not enough until it succeeds.
     assert_eq!(rig.list(true, &[("a", "one")]).held_back, [true]);
     assert_eq!((rig.take_kept().len(), rig.standing("a")), (1, Standing::Fine));
     assert_eq!(rig.list(true, &[("a", "one")]).held_back, [false]);
