@@ -18,43 +18,43 @@ use crate::transport::tls::TlsError;
 /// Why the gateway does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
-    /// The admin socket cannot be listened on.
+    /// Listening on the admin socket failed.
     #[error("the admin socket cannot be used")]
     Admin {
         /// The cause.
         source: SocketError,
     },
-    /// Approvals of the last run cannot be taken over.
+    /// The approvals of the last run cannot be taken over.
     #[error("the approvals of the last run cannot be taken over")]
     Approvals {
         /// The cause.
         source: StoreError,
     },
-    /// File and store together do not make a configuration.
+    /// File and store together are not a valid configuration.
     #[error("the configuration is invalid")]
     Config {
-        /// All that is wrong.
+        /// The problems.
         problems: Problems,
     },
-    /// The data directory or its store cannot be used.
+    /// The data directory or its store cannot be opened.
     #[error("the store cannot be used")]
     Store {
         /// The cause.
         source: StoreError,
     },
-    /// The issuers cannot be used.
+    /// The configured issuers cannot be used.
     #[error("the issuers cannot be used")]
     Identity {
         /// The cause.
         source: IdentityError,
     },
-    /// The journal of recordings cannot be used.
+    /// The journal of recordings cannot be opened.
     #[error("the recordings cannot be used")]
     Journal {
         /// The cause.
         source: RecordError,
     },
-    /// The key of the `hash` mask cannot be read or made.
+    /// The key of the `hash` mask cannot be read or created.
     #[error("the key for hashed values in {path} cannot be used")]
     MaskKey {
         /// Its file.
@@ -62,19 +62,19 @@ pub enum GatewayError {
         /// The cause.
         source: io::Error,
     },
-    /// The address cannot be listened on.
+    /// Listening on an address failed.
     #[error("clients cannot connect")]
     Listen {
         /// The cause.
         source: ListenError,
     },
-    /// Policies that do not compile, though they passed the check of the configuration.
+    /// Policies do not compile, although they passed the check of the configuration.
     #[error("the policies do not compile: {}", problems.first().map(ToString::to_string).unwrap_or_default())]
     Policies {
-        /// What is wrong.
+        /// The problems.
         problems: Vec<PolicyProblem>,
     },
-    /// The system gives no runtime.
+    /// The runtime cannot be started.
     #[error("the runtime does not start")]
     Runtime {
         /// The cause.
@@ -86,7 +86,7 @@ pub enum GatewayError {
         /// The cause.
         source: SealError,
     },
-    /// Masks that do not compile.
+    /// Masks do not compile.
     #[error("the masks do not compile")]
     Snapshot {
         /// The cause.
@@ -100,13 +100,13 @@ pub enum GatewayError {
         /// The cause.
         source: io::Error,
     },
-    /// The certificate's key cannot be had.
+    /// The certificate's key is not available.
     #[error("the key of the listener's certificate is not to be had")]
     CertificateKey {
         /// The cause.
         source: SecretError,
     },
-    /// Certificate and key do not make a TLS configuration.
+    /// Certificate and key are not valid TLS settings.
     #[error("the listener's certificate cannot be used")]
     Tls {
         /// The cause.

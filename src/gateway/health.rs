@@ -1,4 +1,4 @@
-//! What the gateway says of itself on its listener.
+//! Health and metrics on the gateway's listener.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -9,7 +9,7 @@ use crate::gateway::running::Running;
 use crate::pipeline::Gate;
 use crate::protocol::web::Probe;
 
-/// Asks the gate.
+/// Reports the state of the gate.
 pub struct GateProbe {
     gate: Gate,
     /// How many approvals are pending.
@@ -18,7 +18,7 @@ pub struct GateProbe {
 }
 
 impl GateProbe {
-    /// One of a gateway that runs. `stopping` is set once it stops.
+    /// Creates the probe of a running gateway. `stopping` is set once it stops.
     pub fn of(running: &Running, stopping: &Arc<AtomicBool>) -> Self {
         let pending = Arc::clone(&running.pending);
         Self { gate: running.gate.clone(), pending, stopping: Arc::clone(stopping) }

@@ -1,4 +1,4 @@
-//! What other modules keep in the store: key sets of issuers, sealed secrets, and pins.
+//! Implements for other modules what they keep in the store: key sets of issuers, sealed secrets, and pins.
 
 use crate::identity::KeyKeeper;
 use crate::protocol::mcp::PinBatch;
@@ -8,7 +8,7 @@ use crate::secret::FetchSealed;
 use crate::secret::SealedSource;
 use crate::store::Store;
 
-/// Keeps key sets over a restart.
+/// Keeps key sets across restarts.
 pub struct StoredKeys(pub Store);
 
 impl KeyKeeper for StoredKeys {
@@ -46,7 +46,7 @@ impl SealedSource for StoredSecrets {
     }
 }
 
-/// Keeps pins over a restart.
+/// Keeps pins across restarts.
 pub struct StoredPins(pub Store);
 
 impl PinKeeper for StoredPins {

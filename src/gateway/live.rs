@@ -1,4 +1,4 @@
-//! What the admin API can do with a gateway that runs.
+//! The operations of a running gateway for the admin API.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ use crate::pipeline::locks::LockSet;
 use crate::policy::PolicySet;
 use crate::secret;
 
-/// The service layer of a gateway that runs.
+/// Creates the service layer of a running gateway.
 pub fn service(running: &Arc<Running>, stopping: &Arc<AtomicBool>) -> Arc<Admin> {
     Admin::online(Parts {
         store: running.store.clone(),
@@ -68,7 +68,7 @@ fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-/// The issuer cannot be asked.
+/// Returns the error for an issuer that cannot be reached.
 fn not_asked(denied: &Denied) -> ApiError {
     ApiError::new(ErrorCode::Unavailable, denied.detail.clone())
 }
@@ -111,7 +111,7 @@ impl Gateway {
         }
     }
 
-    /// How the target of each connection was met.
+    /// Returns the health of each connection's target.
     fn targets(&self) -> Vec<TargetReport> {
         let metrics = self.running.gate.metrics();
         let target = |name: &ConnectionName| {
@@ -127,7 +127,7 @@ impl Gateway {
         snapshot.connections().map(|governed| target(&governed.connection.name)).collect()
     }
 
-    /// The variables that nothing usable comes from, though they are named as sources.
+    /// Returns the variables that are named as sources but give nothing usable.
     fn unset(&self) -> Box<[String]> {
         let (config, snapshot) = (self.running.config.load(), self.running.gate.snapshot());
         let of_connections = snapshot.connections().flat_map(|governed| governed.connection.secrets());

@@ -1,22 +1,24 @@
-//! The log: on standard error, for people on a terminal, one JSON object a line elsewhere. It never holds data of clients or targets.
+//! The log on standard error: for people on a terminal, one JSON object per line elsewhere. It never contains
+//! data of clients or targets.
 
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
-/// How the log is written.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
-    /// Pretty on a terminal, else JSON.
+    /// Pretty on a terminal, otherwise JSON.
     #[default]
     Auto,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
-    /// For people.
+    /// Readable text.
     Pretty,
 }
 
-/// Starts the log. `HOOPCTL_LOG` sets what is logged (`info` unless set). A log that runs already stays as it is.
+/// Starts the log. `HOOPCTL_LOG` sets what is logged (default `info`). If a log was started before, nothing
+/// changes.
 pub fn start(format: LogFormat) {
     let filter = EnvFilter::try_from_env("HOOPCTL_LOG").unwrap_or_else(|_unset| EnvFilter::new("info"));
     let terminal = std::io::stderr().is_terminal();

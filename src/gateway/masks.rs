@@ -1,4 +1,4 @@
-//! The key of the `hash` mask: made once, kept beside the store, different on each connection.
+//! The key of the `hash` mask: created once, kept beside the store, different for each connection.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -18,11 +18,11 @@ use crate::gateway::error::GatewayError;
 /// The file in the data directory.
 const FILE: &str = "mask.key";
 
-/// The key that the keys of all connections come from.
+/// The key from which the keys of all connections are derived.
 pub struct MaskKey(hmac::Key);
 
 impl MaskKey {
-    /// Reads the key, or makes it where there is none yet. The caller holds the data directory.
+    /// Reads the key, or creates it if there is none yet. The caller holds the data directory's lock.
     pub fn open(data_dir: &Path) -> Result<Self, GatewayError> {
         let path: PathBuf = data_dir.join(FILE);
         let key = read(&path)
@@ -31,7 +31,7 @@ impl MaskKey {
         Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &*key)))
     }
 
-    /// The key of one connection.
+    /// Returns the key of one connection.
     pub fn of(&self, connection: &ConnectionName) -> [u8; 32] {
         let tag = hmac::sign(&self.0, connection.as_str().as_bytes());
         let mut key = [0; 32];

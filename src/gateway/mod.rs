@@ -1,4 +1,4 @@
-//! The wiring: what is opened in which order, which tasks run, how it reloads and how it stops.
+//! The wiring: the order in which things are opened, which tasks run, and how the gateway reloads and stops.
 
 pub mod admin;
 mod error;
@@ -29,19 +29,21 @@ use crate::gateway::watch::FileWatch;
 pub struct RunOptions {
     /// The checked configuration.
     pub config: Config,
-    /// Where it came from; a reload reads it again.
+    /// Its file; a reload reads it again.
     pub config_path: PathBuf,
-    /// Watches the file, where a changed one is to be reloaded without being asked for; made before it was read.
+    /// Watches the file, if changes are reloaded automatically; created before the file was read.
     pub watch: Option<FileWatch>,
-    /// How the log is written, on standard error.
+    /// The format of the log, on standard error.
     pub log_format: LogFormat,
 }
 
-/// Runs the gateway in the foreground until SIGTERM or SIGINT, then drains: it stops accepting, lets running requests end within `drain_timeout`, closes
-/// the sessions with their reason. SIGHUP reloads. Blocks; starts its own threads.
+/// Runs the gateway in the foreground until SIGTERM or SIGINT, then drains: it stops accepting, lets running
+/// requests end within `drain_timeout`, and closes the sessions with their reason. SIGHUP reloads. Blocks;
+/// starts its own threads.
 ///
 /// # Errors
-/// Whatever keeps it from starting. Nothing is served then, and nothing on disk was changed but what an upgrade of the schema changes.
+/// It could not be started. Nothing is served then, and nothing on disk was changed except by a schema
+/// upgrade.
 pub fn run(options: RunOptions) -> Result<(), GatewayError> {
     logging::start(options.log_format);
     let runtime = tokio::runtime::Builder::new_current_thread()

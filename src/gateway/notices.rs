@@ -1,4 +1,4 @@
-//! What happens to approvals beside the requests that wait for them goes into their sessions' recordings.
+//! Records changes of approvals in their sessions' recordings.
 
 use crate::approval::Change;
 use crate::domain::Approval;
@@ -25,7 +25,7 @@ pub async fn record_decisions(gate: Gate, mut changes: broadcast::Receiver<Chang
     }
 }
 
-/// Records the newest decision of an approval that people have just decided on.
+/// Records the newest decision of an approval that was just decided on.
 fn record_decision(gate: &Gate, approval: &Approval) {
     let decided =
         matches!(approval.state, ApprovalState::Approved | ApprovalState::Denied | ApprovalState::Pending);
@@ -48,7 +48,8 @@ pub fn record_ended(gate: &Gate, ended: &[Approval]) {
 }
 
 fn record(gate: &Gate, approval: &Approval, kind: EventKind, data: String) {
-    // A session that is over has its end recorded: nothing comes after it. The audit log has the decision in any case.
+    // The end of a finished session is recorded, and nothing comes after it. The audit trail has the decision
+    // in any case.
     let Some(session) = gate.sessions().find(approval.session) else { return };
     if let Err(error) = gate.journal().push(session.event(kind, None, Some(approval.request), data)) {
         tracing::error!(approval = %approval.id, %error, "the end of an approval could not be recorded");

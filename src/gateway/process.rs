@@ -1,18 +1,20 @@
-//! What the process may use of the system, and what it leaves behind when it dies.
+//! The process's limits, and what it leaves behind when it dies.
 
 use nix::sys::resource::Resource;
 use nix::sys::resource::getrlimit;
 use nix::sys::resource::setrlimit;
 
-/// File descriptors that are not clients' and targets': databases, logs, programs, keys, the admin socket.
+/// File descriptors for other things than clients and targets: databases, logs, programs, keys, the admin
+/// socket.
 const OWN: u64 = 256;
 /// A client's stream, and the one to its target.
 const EACH: u64 = 2;
 
-/// Takes as many file descriptors as `streams` client streams need, if the system gives them, and keeps this process out of core dumps:
-/// they would hold tokens, credentials and rows. Gives how many streams there can be.
+/// Raises the limit of file descriptors to what `streams` client streams need, as far as the system allows,
+/// and disables core dumps of this process: they would contain tokens, credentials and rows. Returns how many
+/// streams are possible.
 ///
-/// The usual soft limit of 1024 is there for programs that use `select`.
+/// The usual soft limit of 1024 exists for programs that use `select`.
 pub(super) fn prepare(streams: usize) -> usize {
     keep_secrets();
     let wanted = (streams as u64).saturating_mul(EACH).saturating_add(OWN);
@@ -25,7 +27,7 @@ pub(super) fn prepare(streams: usize) -> usize {
         Err(_) => wanted,
     };
     let possible = streams_with(got);
-    // A few less than were wished for are nothing to speak of.
+    // A slightly lower number is not worth a warning.
     if possible < streams.saturating_sub(streams / 10) {
         tracing::warn!(
             configured = streams,
@@ -37,14 +39,16 @@ pub(super) fn prepare(streams: usize) -> usize {
     possible.min(streams)
 }
 
-/// How many client streams so many file descriptors are enough for: at least some, so that a small machine serves at all.
+/// Returns how many client streams this many file descriptors allow: at least some, so that a small machine
+/// can serve at all.
 fn streams_with(files: u64) -> usize {
     let streams = files.saturating_sub(OWN).max(files / 2) / EACH;
     usize::try_from(streams).unwrap_or(usize::MAX).max(1)
 }
 
 fn keep_secrets() {
-    // The first is for files, the second for programs that cores are piped to, and for other processes of the same user.
+    // The first is for core files, the second for programs that cores are piped to, and for other processes
+    // of the same user.
     let files = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let files = files.and(nix::sys::prctl::set_dumpable(false));

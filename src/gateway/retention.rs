@@ -1,5 +1,6 @@
-//! Retention of recordings: what goes is in the audit trail before it goes, and so is now and then which sessions there are. So
-//! `session verify --all` tells what retention removed from what somebody else did.
+//! Retention of recordings: removals are noted in the audit trail before they happen, and so are the existing
+//! sessions from time to time. `session verify --all` can therefore distinguish removals by retention from
+//! those by others.
 
 use std::path::Path;
 use std::time::Instant;
@@ -18,8 +19,8 @@ use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::View;
 
-/// So long after its end nothing more of a session comes. The recorder takes late events for a minute, counted from when the end came to the
-/// database, which may be behind.
+/// How long after its end a session may still get events. The journal accepts late events for a minute,
+/// counted from when the end came to the database, which may be behind.
 const SETTLED_MS: i64 = 600_000;
 
 /// Why nothing more is removed or noted.
@@ -31,20 +32,21 @@ pub enum RetentionError {
     /// The recordings cannot be written.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// They are not on the disk.
+    /// The recordings could not be synced to disk.
     #[error("the recordings are not on the disk: {source}")]
     Sync {
-        /// What the disk says.
+        /// The disk's error.
         source: std::io::Error,
     },
-    /// It cannot be noted.
+    /// The note could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// The time up to which sessions are over for good. A clock that jumps forward makes none of them older than it is.
+/// Computes the time before which sessions have ended for good. A clock that jumps forward makes none of them
+/// older than it is.
 pub(super) struct Settled {
-    /// What time it was, and when that was.
+    /// The last time by the wall clock, and by the monotonic clock.
     looked: (i64, Instant),
 }
 
@@ -53,7 +55,7 @@ impl Settled {
         Self { looked: (now_ms, Instant::now()) }
     }
 
-    /// Before which time a session must have ended, as of `now_ms`.
+    /// Returns the time before which a session must have ended, as of `now_ms`.
     pub(super) fn over_ms(&mut self, now_ms: i64) -> i64 {
         self.over_after(now_ms, Instant::now())
     }
@@ -66,16 +68,17 @@ impl Settled {
     }
 }
 
-/// Before which time a session must have ended, so that nothing more of it comes and it is on the disk.
+/// Returns the time before which a session must have ended, so that it gets no more events and is on disk.
 fn settled(now_ms: i64) -> i64 {
     now_ms.saturating_sub(SETTLED_MS)
 }
 
-/// Notes which sessions there are that were over before `over_ms`, which is when they do not change any more, once they are on the disk; which
-/// were removed before anybody noted that; and which stayed that were to go. Blocks.
+/// Notes the sessions that ended before `over_ms`, so that they no longer change, once they are on disk; also
+/// those that were removed before they were noted, and those that stayed although they were to be removed.
+/// Blocks.
 ///
 /// # Errors
-/// The recordings cannot be read or are not on the disk, or the audit trail takes no entry.
+/// The recordings cannot be read or synced to disk, or the audit trail cannot be written.
 pub fn look(store: &Store, data_dir: &Path, over_ms: i64) -> Result<(), RetentionError> {
     let told = store.call_blocking(|db| db.read(View::journal_notes))?;
     let look = Reader::open(data_dir)?.look(over_ms, &told)?;
@@ -84,10 +87,11 @@ pub fn look(store: &Store, data_dir: &Path, over_ms: i64) -> Result<(), Retentio
     Ok(())
 }
 
-/// Removes what is past its retention, each part of it once it is noted. What cannot be noted stays. `over_ms`: as for [`look`]. Blocks.
+/// Removes recordings that are past their retention, each part once it is noted. If it cannot be noted, it
+/// stays. `over_ms` is as for [`look`]. Blocks.
 ///
 /// # Errors
-/// The recordings cannot be read or written, or the audit trail takes no entry.
+/// The recordings cannot be read or written, or the audit trail cannot be written.
 pub fn prune(
     store: &Store,
     journal: &Journal,
@@ -109,7 +113,7 @@ pub fn prune(
         all.bytes += done.bytes;
         if done.recordings + done.sessions == 0 {
             if !nothing || all.recordings + all.sessions > 0 {
-                // What stayed is not to go later without a note.
+                // A session that stayed must not be removed later without another note.
                 look(store, data_dir, over_ms)?;
             }
             return Ok(all);
@@ -117,7 +121,7 @@ pub fn prune(
     }
 }
 
-/// Notes what goes, before it does.
+/// Notes a removal before it happens.
 fn note(
     store: &Store,
     data_dir: &Path,
@@ -134,7 +138,7 @@ fn note(
     Ok(())
 }
 
-/// [`prune`] for a gateway that runs.
+/// Calls [`prune`] for a running gateway.
 pub(super) async fn prune_running(running: &Running, now_ms: i64, over_ms: i64) {
     let (store, journal) = (running.store.clone(), running.gate.journal().clone());
     let config = running.config.load_full();
@@ -147,12 +151,12 @@ pub(super) async fn prune_running(running: &Running, now_ms: i64, over_ms: i64) 
     }
 }
 
-/// [`look`] at the end, when all sessions are over and on the disk.
+/// Calls [`look`] at the end, when all sessions have ended and are on disk.
 pub(super) async fn note_sessions(running: &Running) {
     let (store, config) = (running.store.clone(), running.config.load_full());
     let noted = tokio::task::spawn_blocking(move || {
         let data_dir = &config.storage.data_dir;
-        // What is not in the database yet may be of a session that is over.
+        // Events that are not in the database yet may belong to a session that has ended.
         let over_ms = if Journal::unsettled(data_dir) == 0 { i64::MAX } else { settled(now_ms()) };
         look(&store, data_dir, over_ms).map_err(|error| error.to_string())
     });
@@ -173,7 +177,7 @@ mod tests {
         let mut over = |now_ms, after| settled.over_after(now_ms, begun + Duration::from_secs(after));
         let about = |found: i64, wanted: i64| assert!((wanted - 50..=wanted).contains(&found), "{found}");
         about(over(1_010_000, 10), 410_000);
-        // An hour forward, of which the clock knows nothing; and then it goes on from there.
+        // An hour forward, without the monotonic clock; from there it goes on.
         about(over(4_620_000, 20), 420_000);
         about(over(4_630_000, 30), 4_030_000);
         about(over(1_000_000, 40), 400_000);

@@ -1,4 +1,4 @@
-//! What a revision of the policies stands for: what the store's entities and the configuration file say together.
+//! The revision of the policies: it stands for the store's entities and the configuration file together.
 
 use std::fmt::Write;
 
@@ -8,7 +8,8 @@ use crate::config::Config;
 use crate::domain::Origin;
 use crate::domain::hex;
 
-/// A digest of what the file says of connections, policies and masks, and of whom policies mean by a group, wherever in the file, and in whichever file, it says so.
+/// Returns a digest of the file's connections, policies and masks, and of its definitions of groups that
+/// policies refer to, regardless of where in which file they are.
 pub fn file_digest(config: &Config) -> String {
     let (mut connections, mut policies, mut masks) =
         (config.connections.clone(), config.policies.clone(), config.masks.clone());

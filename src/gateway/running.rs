@@ -1,4 +1,4 @@
-//! The state of a gateway that runs, and how a reload replaces it: all of it, or nothing.
+//! The state of a running gateway, and how a reload replaces it: all of it, or nothing.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ use crate::store::Store;
 use crate::store::StoredEntity;
 use crate::transport::tls;
 
-/// A gateway that runs.
+/// A running gateway.
 pub struct Running {
     /// The enforcement point.
     pub gate: Gate,
@@ -46,89 +46,90 @@ pub struct Running {
     pub store: Store,
     /// The approvals.
     pub approvals: Approvals,
-    /// The secrets.
+    /// The resolved secrets.
     pub vault: Arc<Vault>,
-    /// What seals secrets of the store.
+    /// Seals the secrets of the store.
     pub sealer: Arc<Sealer>,
-    /// The file as it was last read without a problem.
+    /// The last valid configuration file.
     pub config: Arc<ArcSwap<Config>>,
-    /// Where the file is.
+    /// The path of the file.
     pub config_path: PathBuf,
-    /// What of the file a restart would change.
+    /// The changes in the file that need a restart.
     pub due: Due,
     /// The key of the `hash` mask.
     pub mask_key: MaskKey,
-    /// What MCP servers offer, held against what was accepted of it.
+    /// The pins of what MCP servers offer.
     pub pins: Pins,
-    /// What MCP servers last said of their tools.
+    /// The tools that MCP servers last listed.
     pub tools: Tools,
-    /// Where the approval page is, as MCP clients are told.
+    /// The address of the approval page, for MCP clients.
     pub page: PageAddress,
     /// The listener's certificate.
     pub tls: Arc<ArcSwapOption<rustls::ServerConfig>>,
-    /// Where clients connect, with the port that was taken.
+    /// The address for clients, with the actual port.
     pub listener: std::net::SocketAddr,
-    /// Where clients of PostgreSQL connect, if they can.
+    /// The address for PostgreSQL clients, if enabled.
     pub databases: Option<std::net::SocketAddr>,
-    /// Where the admin API is served over the network, if it is.
+    /// The address of the admin API over the network, if enabled.
     pub remote: Option<std::net::SocketAddr>,
-    /// Who decides approvals.
+    /// The approvers.
     pub electors: Arc<Electors>,
-    /// Since when it runs.
+    /// When it was started.
     pub started: SystemTime,
-    /// Where the issuers fetch their keys.
+    /// The runtime on which the issuers fetch their keys.
     pub runtime: Handle,
-    /// How many approvals waited when they were last counted, at most a second ago.
+    /// The number of pending approvals, at most a second old.
     pub pending: Arc<AtomicU64>,
     /// One reload at a time.
     pub reloading: tokio::sync::Mutex<()>,
 }
 
-/// What of the file holds only after a restart.
+/// The changes in the file that need a restart.
 pub struct Due {
-    /// The file as it was at the start: what a reload cannot change is as that says.
+    /// The file as it was at the start, which still holds for keys that a reload cannot change.
     at_start: Config,
-    /// The keys that the file as it was last read has otherwise.
+    /// The keys that differ in the last valid file.
     keys: ArcSwap<Vec<String>>,
 }
 
 impl Due {
-    /// Nothing is due at the start. The file is read without what the command line says instead, which no reload sees either.
+    /// Creates it without differences. The file is read without overrides from the command line, which a
+    /// reload does not see either.
     pub fn new(file: &Path, config: &Config) -> Self {
         let at_start = config::load(file).unwrap_or_else(|_changed| config.clone());
         Self { at_start, keys: ArcSwap::default() }
     }
 
-    /// The keys.
+    /// Returns the keys.
     pub fn keys(&self) -> Arc<Vec<String>> {
         self.keys.load_full()
     }
 }
 
-/// What a reload did.
+/// The result of a reload.
 #[derive(Debug)]
 pub struct Reloaded {
-    /// What holds now.
+    /// The entities in force.
     pub entities: Entities,
-    /// The revision of the policies now.
+    /// The revision of the policies in force.
     pub revision: u64,
-    /// Keys that are other than at the start, and need a restart.
+    /// Keys that differ from the start, and need a restart.
     pub restart_needed: Vec<String>,
 }
 
-/// The entities of the store, checked.
+/// Parses and checks the entities of the store.
 pub fn stored_entities(stored: &[StoredEntity]) -> Result<Vec<config::Entity>, Problems> {
     stored.iter().map(|entity| config::parse_entity(entity.kind, &entity.body, Origin::Store)).collect()
 }
 
-/// The issuers of the file, with the keys that the store has kept of them. They fetch nothing yet.
+/// Creates the issuers of the file, with their stored keys. They fetch nothing yet.
 pub fn issuers(config: &Config, store: &Store) -> Result<Arc<Issuers>, GatewayError> {
     Issuers::new(config.oidc.clone(), Arc::new(StoredKeys(store.clone())))
         .map(Arc::new)
         .map_err(|source| GatewayError::Identity { source })
 }
 
-/// What file and store make together, compiled.
+/// Compiles file and store into a snapshot.
 pub fn compile(
     config: &Config,
     entities: &Entities,
@@ -155,7 +156,7 @@ pub fn compile(
     Snapshot::compile(parts, key, before).map_err(|source| GatewayError::Snapshot { source })
 }
 
-/// The listener's certificate as the configuration names it.
+/// Loads the listener's certificate from the configured files.
 pub async fn server_tls(
     config: &Config,
     vault: &Vault,
@@ -170,7 +171,7 @@ pub async fn server_tls(
 }
 
 impl Running {
-    /// Reads file and store again and swaps in what they say; or leaves everything as it is.
+    /// Reads file and store again and swaps in the result, or changes nothing.
     pub async fn reload(&self) -> Result<Reloaded, GatewayError> {
         let _one_at_a_time = self.reloading.lock().await;
         let config = config::load(&self.config_path).map_err(|problems| GatewayError::Config { problems })?;
@@ -179,7 +180,7 @@ impl Running {
         Ok(reloaded)
     }
 
-    /// Takes over entities that changed in the store; the file stays as it was read.
+    /// Applies entities that changed in the store; the file stays as it was read.
     pub async fn entities_changed(&self) -> Result<Reloaded, GatewayError> {
         let _one_at_a_time = self.reloading.lock().await;
         let config = Config::clone(&self.config.load());
@@ -195,7 +196,8 @@ impl Running {
         }
     }
 
-    /// `None`: the store was changed meanwhile, so that the number would stand for something else.
+    /// Applies the configuration. `None`: the store has changed meanwhile, so that the revision would stand
+    /// for something else.
     async fn try_apply(&self, config: &Arc<Config>) -> Result<Option<Reloaded>, GatewayError> {
         let of_store = |source| GatewayError::Store { source };
         let file = file_digest(config);
@@ -213,7 +215,7 @@ impl Running {
         let snapshot =
             compile(config, &entities, revision, Arc::clone(&issuers), &self.mask_key, Some(&before))?;
         let certificate = server_tls(config, &self.vault).await?;
-        // Only now: a file that does not hold together uses up no number.
+        // Only now, so that an invalid file does not use up a revision.
         let given = self.store.change(move |change| {
             let holds = change.revision_as(&file)? == revision;
             if holds { change.revision_with(&file).map(Some) } else { Ok(None) }
@@ -221,12 +223,12 @@ impl Running {
         if given.await.map_err(of_store)?.is_none() {
             return Ok(None);
         }
-        // From here on nothing fails.
+        // From here on nothing can fail.
         if self.tls.load().is_some() && certificate.is_some() {
             self.tls.store(certificate);
         }
         self.gate.journal().reconfigure(config.recording.clone());
-        // Those that were there before run already.
+        // Issuers that existed before are running already.
         issuers.start(&self.runtime);
         self.gate.replace(snapshot);
         let restart_needed = restart_needed(&self.due.at_start, config);
@@ -236,7 +238,7 @@ impl Running {
     }
 }
 
-/// The origin of the approval page, if there is one.
+/// Returns the origin of the approval page, if there is one.
 pub fn page_origin(config: &Config) -> Option<String> {
     config.admin.remote.as_ref()?.page.as_ref().map(|page| page.site.origin().to_owned())
 }
@@ -261,7 +263,7 @@ fn remote_listener(config: &Config) -> Option<std::net::SocketAddr> {
     config.admin.remote.as_ref().map(|remote| remote.listen)
 }
 
-/// The limits without those that a reload changes.
+/// Returns the limits that a reload cannot change.
 fn standing(limits: &GatewayLimits) -> GatewayLimits {
     let by_reload = GatewayLimits::default();
     GatewayLimits { sessions: by_reload.sessions, rate: by_reload.rate, ..limits.clone() }

@@ -1,4 +1,5 @@
-//! The order of the day: open what is on disk, compile, listen, serve, and on a signal drain and close.
+//! Starts, serves and stops the gateway: opens the data on disk, compiles, listens, serves, and on a signal
+//! drains and closes.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -73,9 +74,9 @@ use crate::store::View;
 use crate::store::lock_data_dir;
 use crate::transport::listen::listen;
 
-/// Who reloads, in the audit trail, where the signal says so: any process that may signal this one.
+/// The actor of a reload by signal, in the audit trail: any process that may signal this one.
 const HANG_UP: &str = "signal:SIGHUP";
-/// Who reloads where the configuration file is watched: whoever changed it.
+/// The actor of a reload by a watched file: whoever changed it.
 const CHANGED: &str = "file:changed";
 /// How often recordings are pruned.
 const PRUNE_EVERY: Duration = Duration::from_hours(1);
@@ -84,7 +85,7 @@ const APPROVALS_KEPT: Duration = Duration::from_hours(24 * 400);
 
 /// Runs the gateway to its end.
 pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
-    // Signals are caught before anything is opened, so that one that comes early still ends in a clean stop.
+    // Signals are handled before anything is opened, so that an early one still ends in a clean stop.
     let mut signals = Signals::new()?;
     let watched = options.watch.clone();
     let streams = process::prepare(options.config.gateway.limits.streams);
@@ -160,7 +161,7 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     workers.stop();
     settings.mcp.programs.stop().await;
     running.pins.flush();
-    // The store does one thing after the other: with this the pins are kept, too.
+    // The store runs its jobs in order: after this one the pins are stored, too.
     if let Err(error) = running.store.read(|_view| Ok(())).await {
         tracing::error!(%error, "the last changes of pins are not kept; they come again with the next list");
     }
@@ -201,7 +202,7 @@ impl Signals {
     }
 }
 
-/// Opens all that is on disk and compiles what it says.
+/// Opens all data on disk and compiles it.
 async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), GatewayError> {
     let RunOptions { config, config_path, watch: _, log_format: _ } = options;
     let data_dir = &config.storage.data_dir;
@@ -213,7 +214,8 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
         .map_err(|source| GatewayError::Seal { source })?;
     let sealer = Arc::new(Sealer::new(&key).map_err(|source| GatewayError::Seal { source })?);
     if let Some((name, blob)) = sealed {
-        // With another key than the one the secrets were sealed with, no connection would work: say so now.
+        // With another key than the one the secrets were sealed with, no connection would work, so it is
+        // reported now.
         sealer
             .open(SEALED_TABLE, &name, SEALED_COLUMN, &blob)
             .map_err(|source| GatewayError::Seal { source })?;
@@ -248,8 +250,8 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
     let snapshot = compile(&config, &entities, revision, Arc::clone(&issuers), &mask_key, None)?;
 
     let certificate = server_tls(&config, &vault).await?;
-    // Only now: a file that does not hold together uses up no number. And before the first record that names it. Nobody else can
-    // have changed the store meanwhile: the data directory is ours.
+    // Only now, so that an invalid file does not use up a revision; and before the first record that names
+    // it. The store cannot have changed meanwhile: the data directory is locked.
     store.change(move |change| change.revision_with(&file)).await.map_err(of_store)?;
 
     let runtime = tokio::runtime::Handle::current();
@@ -296,7 +298,8 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
     Ok((running, listeners, lock))
 }
 
-/// Notes in the audit trail that there are recordings, so that they cannot vanish unseen. A trail that is broken stops no start.
+/// Notes in the audit trail that there are recordings, so that they cannot vanish unnoticed. A broken trail
+/// does not prevent the start.
 async fn note_journal(store: &Store, made: bool) -> Result<(), StoreError> {
     match store.change(move |change| change.note_journal(made)).await {
         Err(error @ StoreError::AuditBroken { .. }) => {
@@ -307,7 +310,7 @@ async fn note_journal(store: &Store, made: bool) -> Result<(), StoreError> {
     }
 }
 
-/// Where clients connect.
+/// The listeners for clients.
 struct Listeners {
     http: TcpListener,
     postgres: Option<TcpListener>,
@@ -315,13 +318,13 @@ struct Listeners {
 }
 
 impl Listeners {
-    /// Where clients of PostgreSQL connect, if they can.
+    /// Returns the address for PostgreSQL clients, if enabled.
     fn databases(&self) -> Option<SocketAddr> {
         self.postgres.as_ref()?.local_addr().ok()
     }
 }
 
-/// What the gateway heeds while it serves.
+/// The events that the gateway reacts to while it serves.
 struct Causes<'a> {
     signals: &'a mut Signals,
     watched: Option<FileWatch>,
@@ -337,8 +340,8 @@ async fn serve(workers: &Workers, listeners: &Listeners, service: &Admin, causes
             None => std::future::pending().await,
         }
     });
-    // A reload may have to wait, for a program that gives a key: clients do not. Signals that come meanwhile are one more reload. What
-    // came of it is in the log and in the audit trail.
+    // A reload may have to wait for a program that gives a key, without delaying clients. Signals in the
+    // meantime cause one more reload. The result is in the log and in the audit trail.
     let asked = Notify::new();
     let mut reloading = std::pin::pin!(async {
         loop {
@@ -367,7 +370,8 @@ async fn serve(workers: &Workers, listeners: &Listeners, service: &Admin, causes
     }
 }
 
-/// Lets running requests end: no more new ones, held ones are told, at most `drain_timeout`; a second signal ends the wait.
+/// Lets running requests end: accepts no new ones, stops held ones, and waits at most `drain_timeout`; a
+/// second signal ends the wait.
 async fn drain(workers: &Workers, running: &Running, signals: &mut Signals) {
     let limit = running.config.load().gateway.drain_timeout;
     tracing::info!(streams = workers.open(), limit = ?limit, "draining");
@@ -386,7 +390,7 @@ async fn drain(workers: &Workers, running: &Running, signals: &mut Signals) {
         () = tokio::time::sleep(limit) => tracing::warn!(streams = workers.open(), "drain_timeout is over: what still runs is cut"),
         () = signals.stop() => tracing::warn!("second signal: what still runs is cut"),
     }
-    // What is left learns why it ends.
+    // The remaining streams are told why they end.
     running.gate.sessions().end_all(crate::domain::SessionEnd::Stopped, running.gate.journal());
     let told = async {
         while workers.open() > 0 {
@@ -398,7 +402,7 @@ async fn drain(workers: &Workers, running: &Running, signals: &mut Signals) {
     }
 }
 
-/// Once a second: sessions, locks and approvals whose time is over.
+/// Ends expired sessions, locks and approvals once a second.
 async fn tick(running: Arc<Running>) {
     let mut every = tokio::time::interval(Duration::from_secs(1));
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -417,7 +421,7 @@ async fn tick(running: Arc<Running>) {
     }
 }
 
-/// Ends the grants that were given for a session, where it has ended: killed, too old, left alone, or the gateway stops.
+/// Ends the grants of sessions that have ended: killed, expired, idle, or because the gateway stops.
 async fn end_grants(running: &Running) {
     let sessions = running.gate.sessions();
     if let Err(error) = running.approvals.end_without_session(|id| sessions.find(id).is_some()).await {
@@ -425,8 +429,8 @@ async fn end_grants(running: &Running) {
     }
 }
 
-/// Once an hour: recordings and approvals past their retention, locks that have fallen; these not at once, as a clock that is wrong
-/// when the machine starts is most often set right soon.
+/// Removes recordings and approvals past their retention, and expired locks, once an hour; locks not at once,
+/// since a wrong clock at the start of the machine is usually corrected soon.
 async fn prune(running: Arc<Running>) {
     let (mut first, mut settled) = (true, Settled::new(now_ms()));
     loop {
@@ -457,7 +461,7 @@ mod tests {
     use crate::domain::lock::LockTarget;
     use crate::gateway::LogFormat;
 
-    /// A file that denies what is named, and nothing else.
+    /// Writes a file that denies one path, and nothing else.
     fn write(file: &Path, dir: &Path, denied: &str) {
         let text = format!(
             "version = 1\n[gateway]\nlisten = \"127.0.0.1:0\"\n[storage]\ndata_dir = {:?}\n[[policy]]\nid = \"no\"\neffect = \"deny\"\nmatch = {{ paths = [\"{denied}\"] }}\n",
@@ -497,7 +501,7 @@ mod tests {
             });
             found.await.unwrap()
         };
-        // The first round touches no lock: the journal's answer is a sign that it is over.
+        // The first round removes no locks: the journal's answer shows that it is over.
         let task = tokio::spawn(prune(Arc::clone(&running)));
         tokio::time::sleep(Duration::from_millis(300)).await;
         let (of_long, of_late, _) = look().await;
@@ -523,7 +527,7 @@ mod tests {
         write(&file, dir.path(), "/b");
         let second = running.reload().await.unwrap().revision;
         assert!(second > first);
-        // What cannot be taken over uses up no number, however late it fails.
+        // A file that cannot be applied uses up no revision, however late it fails.
         let tls = "listen = \"127.0.0.1:0\"\ntls = { cert = \"/none\", key = \"file:/none\" }";
         let text = std::fs::read_to_string(&file).unwrap().replace("\"/b\"", "\"/x\"");
         std::fs::write(&file, text.replace("listen = \"127.0.0.1:0\"", tls)).unwrap();
@@ -534,7 +538,7 @@ mod tests {
         running.gate.journal().close();
         drop((running, listener, lock));
 
-        // The same file after a restart has its number; one that was changed meanwhile has one of its own.
+        // The same file has the same revision after a restart; one that was changed meanwhile has another.
         let (running, listener, lock) = opened(&file).await;
         assert_eq!(running.gate.snapshot().revision(), second);
         running.gate.journal().close();

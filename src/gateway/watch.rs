@@ -1,7 +1,8 @@
-//! `serve --watch`: sees that the configuration file is another one.
+//! `serve --watch`: notices changes of the configuration file.
 //!
-//! It looks once a second, since a file may be written in place, put there by renaming, or be a link to another one (as a `ConfigMap` of Kubernetes
-//! is), on any file system. Files that the configuration names, such as certificates, are not watched.
+//! It checks once a second, since a file may be written in place, renamed into place, or be a link to another
+//! one (as with a `ConfigMap` of Kubernetes), on any file system. Files that the configuration names, such as
+//! certificates, are not watched.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -10,38 +11,39 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How often it looks. What was changed twice within one look is changed once.
+/// How often to check. Two changes within this time count as one.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long after a file could not be taken over it is tried again: what it names may come later than itself.
+/// How long after a file could not be applied it is tried again: files that it names may come later.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
-/// The pause doubles up to this one.
+/// The maximum of this delay, which doubles each time.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
-/// What tells one state of a file from another. `None`: it is not there, or cannot be looked at.
+/// Identifies one state of a file. `None`: it does not exist, or cannot be read.
 type State = Option<[i64; 7]>;
 
-/// A file that is watched.
+/// A watched file.
 #[derive(Debug, Clone)]
 pub struct FileWatch {
     path: PathBuf,
-    /// What is in force, as far as is known here.
+    /// The state in force, as far as known.
     taken: State,
-    /// What was told last.
+    /// The state that was last reported.
     told: State,
-    /// When what was told and could not be taken is told once more.
+    /// When a reported state that could not be applied is reported again.
     again: Option<Instant>,
     pause: Duration,
 }
 
 impl FileWatch {
-    /// Watches a file for changes from now on. To be made before the file is read.
+    /// Watches a file for changes from now on. Must be created before the file is read.
     pub fn new(path: PathBuf) -> Self {
         let now = state(&path);
         Self { path, taken: now, told: now, again: None, pause: FIRST_PAUSE }
     }
 
-    /// Resolves when the file is another one than the one that is in force, and has not changed for a whole second: whoever writes it is done,
-    /// most likely. A file that is gone is no change, one that comes back may be one. What could not be taken over is told again.
+    /// Resolves when the file differs from the one in force and has not changed for a whole second, so that
+    /// its writer has most likely finished. A missing file is not a change; one that comes back may be. A
+    /// state that could not be applied is reported again.
     pub async fn changed(&mut self) {
         let mut last = self.told;
         loop {
@@ -59,12 +61,12 @@ impl FileWatch {
         }
     }
 
-    /// Says that the file is about to be read, whoever asked for that.
+    /// Notes that the file is about to be read, for whatever reason.
     pub fn reads(&mut self) {
         self.told = state(&self.path);
     }
 
-    /// Says whether what was read is in force now.
+    /// Notes whether the file that was read is in force now.
     pub fn took(&mut self, is_taken: bool) {
         if is_taken {
             self.taken = self.told;
@@ -76,7 +78,7 @@ impl FileWatch {
     }
 }
 
-/// [`FileWatch::changed`] of a file that may not be watched: then never.
+/// Waits for [`FileWatch::changed`]; never resolves if no file is watched.
 pub async fn changed(watched: &mut Option<FileWatch>) {
     match watched {
         Some(file) => file.changed().await,
@@ -94,7 +96,7 @@ fn state(path: &Path) -> State {
 mod tests {
     use super::*;
 
-    /// Whether a change is told within so long; it is read then.
+    /// Returns whether a change is reported within this time; notes that it is read then.
     async fn is_told(watch: &mut FileWatch, within: Duration) -> bool {
         let told = tokio::time::timeout(within, watch.changed()).await.is_ok();
         if told {

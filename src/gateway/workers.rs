@@ -1,4 +1,5 @@
-//! The threads that serve clients: one runtime each, streams dealt out in turn, so that no request changes its thread.
+//! The threads that serve clients: one runtime each, with streams distributed in turn, so that a request
+//! never changes its thread.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -43,40 +44,41 @@ const QUEUE: usize = 1024;
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// What each worker needs.
+/// The settings of each worker.
 #[derive(Clone)]
 pub struct WorkerSettings {
     /// The enforcement point.
     pub gate: Gate,
-    /// Limits of a request head.
+    /// The limits of a request head.
     pub limits: HeadLimits,
     /// Health and metrics.
     pub probe: Arc<dyn Probe>,
-    /// The most open client streams.
+    /// The maximum number of open client streams.
     pub streams: usize,
-    /// The listener's certificate; swapped by a reload. `None`: plain.
+    /// The listener's certificate; swapped by a reload. `None`: no TLS.
     pub tls: Arc<ArcSwapOption<rustls::ServerConfig>>,
     /// Whether a development issuer is trusted.
     pub dev: bool,
-    /// Judges SQL, for all threads.
+    /// The SQL judge, shared by all threads.
     pub judge: Arc<Judge>,
-    /// Which session of PostgreSQL a request to cancel means, for all threads.
+    /// The PostgreSQL sessions by their cancel keys, shared by all threads.
     pub cancels: Cancels,
-    /// What MCP connections share over all threads.
+    /// The state of MCP connections, shared by all threads.
     pub mcp: McpShared,
-    /// The address that clients use, where it is another than their `Host` header says.
+    /// The address that clients use, if it differs from their `Host` header.
     pub public_url: Option<String>,
-    /// What is known of the catalogues of databases, for all threads.
+    /// The catalogs of target databases, shared by all threads.
     pub targets: Targets,
-    /// Clients of PostgreSQL that have not logged in, for all threads.
+    /// The unauthenticated PostgreSQL clients, shared by all threads.
     pub strangers: Strangers,
-    /// Clients of HTTP that have brought no token that is good here, for all threads.
+    /// The unauthenticated HTTP clients, shared by all threads.
     pub web_strangers: Strangers,
-    /// Who logs in for MCP. A web page can make its reader's browser fail here, so these failures count for themselves.
+    /// The peers that log in for MCP. A web page can cause failures here from its reader's browser, so these
+    /// are counted separately.
     pub mcp_strangers: Strangers,
 }
 
-/// By which listener a client came.
+/// The listener of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entrance {
     /// `gateway.listen`.
@@ -85,7 +87,7 @@ pub enum Entrance {
     Postgres,
 }
 
-/// A client's stream, and its place in the count.
+/// A client's stream, with its slot in the count.
 struct Accepted {
     entrance: Entrance,
     stream: std::net::TcpStream,
@@ -93,7 +95,8 @@ struct Accepted {
     counted: OpenStream,
 }
 
-/// Clients that are not known yet, with so many open streams of one address: none of them counts that comes from a shared one.
+/// Creates the state of unauthenticated peers, with `open` streams per address. Shared addresses have no
+/// limits.
 pub fn strangers(limits: &GatewayLimits, open: usize) -> Strangers {
     let shared = limits.shared_addresses.clone();
     let spared = move |address| shared.iter().any(|network| network.contains(address));
@@ -107,7 +110,7 @@ pub struct Workers {
     open: OpenStreams,
     draining: watch::Sender<bool>,
     gate: Gate,
-    /// The most open ones.
+    /// The maximum number of open streams.
     most: usize,
 }
 
@@ -119,7 +122,7 @@ impl Workers {
         let (queues, threads) = (Vec::with_capacity(count), Vec::with_capacity(count));
         let (gate, most) = (settings.gate.clone(), settings.streams);
         let mut workers = Self { queues, threads, open, draining, gate, most };
-        // A runtime whose tasks stay on their thread is built there.
+        // A local runtime has to be built on its own thread.
         let (starting, started) = std::sync::mpsc::channel();
         for number in 0..count {
             let (queue, accepted) = mpsc::channel(QUEUE);
@@ -128,7 +131,7 @@ impl Workers {
             let starting = starting.clone();
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{number}"))
-                // Only what is used of it takes memory.
+                // Only the used part of it takes memory.
                 .stack_size(judge::STACK_FOR_BRIEF)
                 .spawn(move || {
                     judge::this_thread_is_deep();
@@ -156,25 +159,25 @@ impl Workers {
         Ok(workers)
     }
 
-    /// How many client streams are open.
+    /// Returns how many client streams are open.
     pub fn open(&self) -> usize {
         self.open.count()
     }
 
-    /// Accepts streams and deals them out, until dropped. Beyond the most open ones, new ones are closed at once.
+    /// Accepts streams and distributes them, until dropped. Beyond the maximum, new ones are closed at once.
     pub async fn accept(&self, entrance: Entrance, listener: &TcpListener) {
         let mut next = 0_usize;
         loop {
             let (stream, peer) = match listener.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Out of file descriptors, most likely: wait for some to come free instead of spinning.
+                    // Most likely out of file descriptors: wait for some to be freed instead of spinning.
                     tracing::warn!(%error, "a stream could not be accepted");
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
             };
-            // Counted here, not where it is served: of many that come at once none slips by.
+            // Counted here, not where it is served, so that many simultaneous ones cannot exceed the limit.
             let counted = self.open.enter();
             if self.open() > self.most {
                 tracing::warn!(limit = self.most, "too many client streams; one was closed");
@@ -207,7 +210,7 @@ impl Workers {
     }
 }
 
-/// One worker. It ends when its queue is closed; its streams go with the thread.
+/// Runs one worker. It ends when its queue is closed; its streams end with the thread.
 async fn work(
     settings: WorkerSettings,
     mut accepted: mpsc::Receiver<Accepted>,
@@ -243,8 +246,8 @@ async fn work(
         let draining = draining.clone();
         match entrance {
             Entrance::Http => {
-                // Before the handshake, which takes its time.
-                // Half of all places is for those whose address has not too many: the other half lets many at once show their tokens.
+                // Before the handshake, which takes time. Half of all slots are for addresses without too
+                // many such streams: the other half allows many at once to show their tokens.
                 let room = open.count() <= streams / 2;
                 let Some(stranger) = web_strangers.enter_with_room(peer.ip(), room) else {
                     tracing::debug!(source = %peer.ip(), "too many streams from here have brought no token; one was closed");
@@ -252,7 +255,7 @@ async fn work(
                     continue;
                 };
                 let (service, tls) = (Rc::clone(&service), tls.load_full());
-                // One that is shut has less time to bring its token, and its handshake is a part of that.
+                // A shut stream has less time to send its token, and the handshake is part of that.
                 let patience = if stranger.shut.is_some() { web::TOLD } else { HANDSHAKE };
                 tokio::task::spawn_local(async move {
                     let _counted = counted;
@@ -274,7 +277,7 @@ async fn work(
     }
 }
 
-/// A stream as it is read from, after its handshake, which may take so long.
+/// Returns a stream after its TLS handshake, which may take `patience`.
 async fn opened(
     stream: std::net::TcpStream,
     tls: Option<Arc<rustls::ServerConfig>>,

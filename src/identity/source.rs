@@ -372,7 +372,8 @@ impl Source {
         let age = snapshot.as_ref().map(|snapshot| snapshot.age(now_ms(), Instant::now()));
         let settings = &self.issuer.settings;
         let available = age.is_some_and(|age| age < settings.hard_ttl);
-        // The due fetch gets a fifth of the time before the keys are reported as stale.
+        // The due fetch, which may be a tenth late, gets another tenth of the time before the keys are
+        // reported as stale.
         let stale = available && age.is_some_and(|age| age > settings.soft_ttl.mul_f64(1.2));
         IssuerStatus {
             name: self.issuer.name.to_string(),

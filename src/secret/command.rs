@@ -1,4 +1,5 @@
-//! Secrets printed by a program: run without a shell and with an empty environment, bounded in time and length.
+//! Secrets printed by a program, which is run without a shell and with an empty environment, and with limits
+//! on time and length.
 
 use std::process::ExitStatus;
 use std::process::Stdio;
@@ -18,17 +19,17 @@ use crate::secret::error::SecretError;
 use crate::secret::file::MAX_SECRET;
 use crate::secret::file::to_secret;
 
-/// How long a program may take.
+/// How long a program may run.
 pub(super) const TIME_LIMIT: Duration = Duration::from_secs(5);
-/// The only variables it gets.
+/// The only variables in its environment.
 const ENVIRONMENT: [&str; 2] = ["PATH", "HOME"];
 
-/// The program that a command names, without its arguments: those may hold what is nobody's business.
+/// Returns the program of a command, without its arguments, which may be confidential.
 pub(super) fn program(command: &str) -> &str {
     command.split_whitespace().next().unwrap_or_default()
 }
 
-/// Runs `command`, split at white space, and takes what it prints.
+/// Runs `command`, split at white space, and returns its output.
 pub(super) async fn run(command: &str, limit: Duration) -> Result<Secret, SecretError> {
     let name = program(command).to_owned();
     let io = |operation: &'static str, error: std::io::Error| SecretError::Io {
@@ -43,7 +44,7 @@ pub(super) async fn run(command: &str, limit: Duration) -> Result<Secret, Secret
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        // A group of its own, so that what it starts is killed with it.
+        // A process group of its own, so that the processes it starts are killed with it.
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
@@ -69,7 +70,7 @@ pub(super) async fn run(command: &str, limit: Duration) -> Result<Secret, Secret
     }
 }
 
-/// What it printed and how it ended. One that prints too much is not waited for: it is killed.
+/// Returns its output and exit status. A program with too much output is killed.
 async fn output(child: &mut Child, group: &mut Group) -> std::io::Result<(Zeroizing<Vec<u8>>, ExitStatus)> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET + 1));
     if let Some(stdout) = child.stdout.take() {
@@ -82,18 +83,18 @@ async fn output(child: &mut Child, group: &mut Group) -> std::io::Result<(Zeroiz
     Ok((bytes, status))
 }
 
-/// The program and all it started; killed when this is dropped, also when the caller goes away.
+/// The program and all processes it started; killed on drop, also if the caller is cancelled.
 struct Group(Option<Pid>);
 
 impl Group {
-    /// The program has ended by itself: its number may soon be another's.
+    /// Notes that the program has ended by itself: its process id may be reused.
     fn is_done(&mut self) {
         self.0 = None;
     }
 
     fn kill(&mut self) {
         let Some(group) = self.0.take() else { return };
-        // Mostly there is nobody left to kill.
+        // Usually there is nothing left to kill.
         if let Err(error) = killpg(group, Signal::SIGKILL)
             && error != nix::errno::Errno::ESRCH
         {

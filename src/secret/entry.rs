@@ -1,4 +1,4 @@
-//! One source as the vault remembers it.
+//! The cached state of one source.
 
 use std::sync::Arc;
 use std::sync::PoisonError;
@@ -10,14 +10,14 @@ use crate::domain::secret::Secret;
 use crate::secret::error::SecretError;
 use crate::secret::file::Stamp;
 
-/// What was last found at a source, good or bad.
+/// The last result for a source, good or bad.
 pub(super) struct Entry {
     last: RwLock<Option<Found>>,
-    /// One look at the source at a time; the others wait for its result.
+    /// Serializes reads of the source; the others wait for the result.
     pub(super) turn: tokio::sync::Semaphore,
 }
 
-/// A result and until when it is good without another look.
+/// A result, and until when it is valid without another read.
 #[derive(Clone)]
 pub(super) struct Found {
     pub(super) result: Result<Arc<Secret>, SecretError>,
@@ -34,7 +34,7 @@ impl Found {
         Self { result, stamp, good_until: Instant::now() + good_for }
     }
 
-    /// The same content, seen again just now.
+    /// Extends the validity of unchanged content.
     pub(super) fn seen_again(mut self, good_for: Duration) -> Self {
         self.good_until = Instant::now() + good_for;
         self
@@ -46,13 +46,13 @@ impl Entry {
         Self { last: RwLock::new(None), turn: tokio::sync::Semaphore::new(1) }
     }
 
-    /// What was found, if that is still good without another look.
+    /// Returns the result if it is still valid without another read.
     pub(super) fn fresh(&self) -> Option<Result<Arc<Secret>, SecretError>> {
         let last = self.last.read().unwrap_or_else(PoisonError::into_inner);
         last.as_ref().filter(|found| Instant::now() < found.good_until).map(|found| found.result.clone())
     }
 
-    /// What was found last, good or too old.
+    /// Returns the last result, even if it is no longer valid.
     pub(super) fn last(&self) -> Option<Found> {
         self.last.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,5 +1,5 @@
-//! Why a secret is not to be had, or cannot be sealed. Nothing of a secret, of a program's output or of its arguments
-//! ever gets into these.
+//! Why a secret is not available, or cannot be sealed. The errors contain no part of a secret, of a program's
+//! output or of its arguments.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// Why a secret could not be resolved.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SecretError {
-    /// The source gives nothing.
+    /// The source is empty.
     #[error("{source_name} is empty")]
     Empty {
         /// The source.
@@ -19,7 +19,7 @@ pub enum SecretError {
     ExecFailed {
         /// The program, without its arguments.
         program: String,
-        /// How it ended.
+        /// Its exit status.
         status: String,
     },
     /// The program ran too long.
@@ -27,17 +27,17 @@ pub enum SecretError {
     ExecTimeout {
         /// The program, without its arguments.
         program: String,
-        /// How long it may run, in seconds.
+        /// The limit, in seconds.
         limit_s: u64,
     },
     /// The operating system refused.
     #[error("cannot {operation} {source_name}")]
     Io {
-        /// What was being done.
+        /// The operation.
         operation: &'static str,
         /// The source.
         source_name: String,
-        /// Why it failed.
+        /// The cause.
         source: Arc<io::Error>,
     },
     /// There is no such variable or stored secret.
@@ -63,7 +63,7 @@ pub enum SecretError {
     Sealed {
         /// The source.
         source_name: String,
-        /// Why not.
+        /// The cause.
         source: SealError,
     },
     /// The store could not be read.
@@ -71,7 +71,7 @@ pub enum SecretError {
     Store {
         /// The source.
         source_name: String,
-        /// What the store said.
+        /// The store's error.
         problem: String,
     },
     /// It is longer than a secret may be.
@@ -79,7 +79,7 @@ pub enum SecretError {
     TooLong {
         /// The source.
         source_name: String,
-        /// How many bytes it may have.
+        /// The limit in bytes.
         limit: usize,
     },
     /// Others could read or write it.
@@ -92,14 +92,14 @@ pub enum SecretError {
         /// Its mode.
         mode: u32,
     },
-    /// It belongs to neither us nor root.
+    /// It belongs neither to the gateway's user nor to root.
     #[error("{source_name} belongs to user {owner}, not to user {us} that hoopctl runs as, nor to root")]
     WrongOwner {
         /// The source.
         source_name: String,
-        /// The user it belongs to.
+        /// The owner's user id.
         owner: u32,
-        /// The user we are.
+        /// The gateway's user id.
         us: u32,
     },
 }
@@ -107,27 +107,27 @@ pub enum SecretError {
 /// Why something could not be sealed or opened.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SealError {
-    /// Moved from another place, changed, or cut.
+    /// It was changed or truncated, or belongs to another place.
     #[error("the sealed bytes were changed or belong elsewhere")]
     Altered,
     /// The library refused to seal.
     #[error("the bytes could not be sealed")]
     Cipher,
-    /// It was not written by this version, or is no sealed thing at all.
+    /// It was written by another version, or is not sealed data at all.
     #[error("the sealed bytes have a form that this version does not know")]
     Form,
-    /// What should hold the key holds something else.
+    /// The source of the key does not contain a valid key.
     #[error("{source_name} does not hold a key: it must be 32 random bytes, as 64 hex digits or in base64")]
     KeyForm {
         /// The source.
         source_name: String,
     },
-    /// The key's file could not be made.
+    /// The key file could not be created.
     #[error("cannot make the key {}", path.display())]
     KeyMake {
         /// The file.
         path: PathBuf,
-        /// Why it failed.
+        /// The cause.
         source: Arc<io::Error>,
     },
     /// There are sealed secrets, but no key.
@@ -141,10 +141,10 @@ pub enum SealError {
     /// The key could not be read.
     #[error("cannot read the key")]
     KeyRead(#[source] Box<SecretError>),
-    /// A key cannot come from there.
+    /// A key cannot come from this kind of source.
     #[error("a sealing key comes from env: or file:, not from {scheme}:")]
     KeySource {
-        /// What was named.
+        /// The scheme of the source.
         scheme: &'static str,
     },
     /// It was sealed with another key.
@@ -152,7 +152,7 @@ pub enum SealError {
     WrongKey {
         /// The id of the key it was sealed with.
         wanted: String,
-        /// The id of the key at hand.
+        /// The id of the current key.
         found: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Secrets in files: private, of ours or root's, read again when they change.
+//! Secrets in files: private, owned by the gateway's user or root, read again when they change.
 
 use std::fs::File;
 use std::fs::Metadata;
@@ -18,10 +18,10 @@ use crate::secret::error::SecretError;
 /// The longest secret, in bytes, from any source.
 pub(super) const MAX_SECRET: usize = 64 << 10;
 
-/// How old a file's last change must be for its times to tell the next one.
+/// How old a file's last change must be before its times are sure to show the next one.
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
-/// What tells one content of a file from another: device, inode, length, times of content and of attributes.
+/// Identifies the content of a file: device, inode, length, and the times of content and attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     device: u64,
@@ -42,14 +42,14 @@ impl Stamp {
         }
     }
 
-    /// The stamp of the file at `path` now. `None`: it cannot be seen.
+    /// Returns the stamp of the file at `path`; `None` if it cannot be read.
     pub(super) fn at(path: &Path) -> Option<Self> {
         std::fs::metadata(path).ok().map(|metadata| Self::of(&metadata))
     }
 }
 
-/// Reads a secret, one line end taken off, with the stamp of what was read. `None`: the file was changed so shortly
-/// before that another change need not show in its times, so it must be read again next time.
+/// Reads a secret without its line end, with the stamp of the file. The stamp is `None` if the file was
+/// changed so recently that its times might not show another change, so that it must be read again next time.
 pub(super) fn read(path: &Path) -> Result<(Secret, Option<Stamp>), SecretError> {
     let source_name = || format!("file:{}", path.display());
     let io = |operation| {
@@ -59,7 +59,7 @@ pub(super) fn read(path: &Path) -> Result<(Secret, Option<Stamp>), SecretError> 
             source: Arc::new(error),
         }
     };
-    // Without waiting: a named pipe must not hold the gateway up. What was opened is what is checked and read.
+    // Non-blocking: a named pipe must not block the gateway. The opened file itself is checked and read.
     let mut file =
         OpenOptions::new().read(true).custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits()).open(path).map_err(
             |error| match error.kind() {
@@ -103,13 +103,13 @@ enum Bounded {
 }
 
 fn read_bounded(file: &mut File, source_name: &impl Fn() -> String) -> Result<Secret, Bounded> {
-    // Room for all of it from the start, so that nothing is left behind where a growing buffer was.
+    // Allocated at full size, so that no part of the secret is left behind by a reallocation.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET + 1));
     file.take(MAX_SECRET as u64 + 1).read_to_end(&mut bytes).map_err(Bounded::Io)?;
     to_secret(&bytes, source_name).map_err(Bounded::Secret)
 }
 
-/// Bounds a secret's length, takes one line end off, and refuses an empty one.
+/// Checks a secret's length, removes one line end, and refuses an empty secret.
 pub(super) fn to_secret(bytes: &[u8], source_name: &impl Fn() -> String) -> Result<Secret, SecretError> {
     if bytes.len() > MAX_SECRET {
         return Err(SecretError::TooLong { source_name: source_name(), limit: MAX_SECRET });

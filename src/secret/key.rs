@@ -1,4 +1,4 @@
-//! Where the sealing key comes from: a file of its own, or a variable. Never the database.
+//! The sealing key: from a file of its own, or a variable, but never from the database.
 
 use std::fs::File;
 use std::fs::OpenOptions;
@@ -24,8 +24,8 @@ use crate::secret::sealer::KEY;
 use crate::secret::sealer::SealKey;
 use crate::secret::vault;
 
-/// Reads the sealing key. A file that is missing is made, mode 0600, with a new random key, but only when
-/// `sealed_before` is false: with secrets in the store, a new key would lose them all.
+/// Reads the sealing key. A missing file is created with mode 0600 and a new random key, but only if
+/// `sealed_before` is false: if there are secrets in the store, a new key would lose them all.
 ///
 /// # Errors
 /// [`SealError::KeyMissing`], [`SealError::KeyForm`], [`SealError::KeyRead`] (wrong mode or owner, …),
@@ -47,7 +47,7 @@ pub fn load_key(source: &SecretRef, sealed_before: bool) -> Result<SealKey, Seal
     }
 }
 
-/// Reads 64 hex digits, or base64 (standard, or for URLs without padding) of 32 bytes.
+/// Parses 64 hex digits, or base64 (standard, or URL-safe without padding) of 32 bytes.
 fn parse(text: &Secret, source: &SecretRef) -> Result<SealKey, SealError> {
     let text = text.expose().trim_ascii();
     let mut bytes = Zeroizing::new([0; KEY]);
@@ -68,7 +68,7 @@ fn parse(text: &Secret, source: &SecretRef) -> Result<SealKey, SealError> {
     Ok(SealKey::new(bytes))
 }
 
-/// Makes the key's file; whole or not at all, and never over another.
+/// Creates the key file atomically, without overwriting another.
 fn make(path: &Path) -> Result<SealKey, SealError> {
     let mut bytes = Zeroizing::new([0; KEY]);
     rand::rng().fill_bytes(&mut *bytes);
@@ -87,7 +87,7 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(unfinished)?;
         file.write_all(content)?;
         file.sync_all()?;
-        // Fails where a file has come up meanwhile; a rename would replace it.
+        // Fails if a file was created in the meantime; a rename would replace it.
         std::fs::hard_link(unfinished, path)
     };
     let written = write();

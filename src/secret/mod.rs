@@ -1,5 +1,5 @@
-//! Where protected values come from (environment, file, program, the gateway's own store), and how the store's are
-//! sealed.
+//! The sources of secrets (environment, file, program, the gateway's own store), and the sealing of those in
+//! the store.
 
 mod command;
 mod entry;

@@ -1,7 +1,8 @@
-//! Sealing at rest: AES-256-GCM-SIV, a random nonce each time, bound to the place the bytes are kept in. RFC 8452.
+//! Encryption at rest: AES-256-GCM-SIV with a random nonce each time, bound to the place the bytes are stored
+//! in. RFC 8452.
 //!
-//! A sealed thing is `version (1) | key id (8) | nonce (12) | ciphertext and tag`. Its place (table, row, column) and the
-//! key's id are authenticated with it, so it cannot be moved.
+//! Sealed data is `version (1) | key id (8) | nonce (12) | ciphertext and tag`. Its place (table, row,
+//! column) and the key's id are authenticated with it, so it cannot be moved.
 
 use aws_lc_rs::aead::AES_256_GCM_SIV;
 use aws_lc_rs::aead::Aad;
@@ -15,23 +16,23 @@ use crate::domain::hex;
 use crate::domain::secret::Secret;
 use crate::secret::error::SealError;
 
-/// The table that [`super::Vault`] reads sealed secrets of.
+/// The table in which [`super::Vault`] looks up sealed secrets.
 pub const SEALED_TABLE: &str = "secret";
-/// The column of [`SEALED_TABLE`] that holds them.
+/// The column of [`SEALED_TABLE`] with the sealed data.
 pub const SEALED_COLUMN: &str = "sealed";
 
-/// The form that is written.
+/// The version of the format.
 const VERSION: u8 = 1;
 /// The length of a key, in bytes.
 pub(super) const KEY: usize = 32;
 /// The length of a key's id, in bytes.
 const KEY_ID: usize = 8;
 
-/// The key that seals: 32 random bytes, wiped when dropped.
+/// The sealing key: 32 random bytes, wiped when dropped.
 pub struct SealKey(Zeroizing<[u8; KEY]>);
 
 impl SealKey {
-    /// Takes the bytes over.
+    /// Takes ownership of the bytes.
     pub fn new(bytes: Zeroizing<[u8; KEY]>) -> Self {
         Self(bytes)
     }
@@ -60,10 +61,10 @@ impl std::fmt::Debug for Sealer {
 }
 
 impl Sealer {
-    /// A sealer with this key.
+    /// Creates a sealer with this key.
     ///
     /// # Errors
-    /// [`SealError::Cipher`] when the library takes no such key.
+    /// [`SealError::Cipher`] if the library rejects the key.
     pub fn new(key: &SealKey) -> Result<Self, SealError> {
         let mut context = digest::Context::new(&digest::SHA256);
         context.update(b"hoopctl/v1 key id");
@@ -77,7 +78,7 @@ impl Sealer {
         Ok(Self { key, id })
     }
 
-    /// The key's id, 16 hex digits: safe to show, says nothing about the key.
+    /// Returns the key's id, 16 hex digits: safe to show, reveals nothing about the key.
     pub fn key_id(&self) -> String {
         hex::encode(&self.id)
     }
@@ -87,7 +88,7 @@ impl Sealer {
     /// # Errors
     /// [`SealError::Cipher`].
     pub fn seal(&self, table: &str, row: &str, column: &str, plain: &[u8]) -> Result<Vec<u8>, SealError> {
-        // Encrypted where it stands: no copy of the plain bytes is left anywhere.
+        // Encrypted in place: no copy of the plain bytes is left.
         let mut body = Zeroizing::new(plain.to_vec());
         let (nonce, tag) = self
             .key
@@ -102,7 +103,7 @@ impl Sealer {
         Ok(sealed)
     }
 
-    /// Opens what was sealed for the same place.
+    /// Opens data that was sealed for the same place.
     ///
     /// # Errors
     /// [`SealError::Form`], [`SealError::WrongKey`] with both ids, [`SealError::Altered`].
@@ -122,7 +123,7 @@ impl Sealer {
         Ok(Secret::new(plain.to_vec()))
     }
 
-    /// What is authenticated beside the bytes: each part with its length before it, so that no two places read alike.
+    /// Returns the associated data: each part is prefixed with its length, so that places cannot be confused.
     fn place(&self, table: &str, row: &str, column: &str) -> Vec<u8> {
         let mut place = Vec::new();
         for part in [b"hoopctl/v1", table.as_bytes(), row.as_bytes(), column.as_bytes(), &self.id] {

@@ -1,4 +1,4 @@
-//! Secrets as an attacker meets them: moved, flipped, rolled over, wide open, endless, gone bad.
+//! Tests of secrets under attack: moved, modified, rotated, readable by others, endless, invalid.
 
 use std::fmt::Write;
 use std::fs;
@@ -44,7 +44,7 @@ fn vault() -> Vault {
     Vault::new(None)
 }
 
-/// Everything that an error says, with its causes.
+/// Returns the texts of an error and its causes.
 fn told(error: &dyn std::error::Error) -> String {
     let mut text = format!("{error} {error:?}");
     let mut cause = error.source();
@@ -103,7 +103,7 @@ fn a_wrong_key_is_named_and_a_key_id_says_nothing_about_the_key() {
         error.to_string(),
         format!("sealed with key {}, but the key at hand is {}", theirs.key_id(), ours.key_id())
     );
-    // The id of another key put in front does not make it ours.
+    // Prepending the id of another key does not make it ours.
     let mut relabelled = sealed;
     relabelled[1..9].copy_from_slice(&ours.seal("secret", "crm", "sealed", b"x").unwrap()[1..9]);
     assert!(matches!(ours.open("secret", "crm", "sealed", &relabelled), Err(SealError::Altered)));
@@ -142,7 +142,7 @@ fn no_write_of_a_secret_leaves_it_plain_in_the_database_or_its_log() {
         .execute_batch("PRAGMA journal_mode = wal; CREATE TABLE secret (key TEXT PRIMARY KEY, sealed BLOB)")
         .unwrap();
     let sealer = sealer(7);
-    // The second and third write too: a secret that is changed must be sealed as the first was.
+    // The second and third write as well: a changed secret must be sealed like the first one.
     for number in 0..3_u8 {
         let plain = [CANARY, &[b'0' + number]].concat();
         let sealed = sealer.seal("secret", "crm", "sealed", &plain).unwrap();
@@ -271,7 +271,7 @@ async fn a_file_that_changes_is_read_again_and_one_that_goes_bad_gives_no_old_va
     );
     let first = vault.resolve(&source).await.unwrap();
     assert!(Arc::ptr_eq(&first, &vault.cached(&source).unwrap()));
-    // Of the same length, in the same moment: what the times of a file do not show.
+    // With the same length, at the same moment: a change that the times of a file do not show.
     write(&path, b"other", 0o600);
     tokio::time::sleep(Duration::from_millis(1050)).await;
     assert!(vault.cached(&source).is_none());
@@ -301,7 +301,7 @@ async fn a_settled_file_is_not_read_again_and_one_put_in_its_place_is() {
     let first = vault.resolve(&source).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1050)).await;
     assert!(Arc::ptr_eq(&first, &vault.resolve(&source).await.unwrap()));
-    // Same length, same time of change, other file.
+    // Another file with the same length and time of change.
     let other = dir.path().join("other");
     write(&other, b"evil!", 0o600);
     age(&other);
@@ -312,7 +312,7 @@ async fn a_settled_file_is_not_read_again_and_one_put_in_its_place_is() {
 
 #[tokio::test]
 async fn a_variable_is_read_each_time() {
-    // PATH is set wherever tests run, and setting one would need unsafe code.
+    // PATH is always set, and setting a variable would need unsafe code.
     let source = SecretRef::Env("PATH".into());
     let wanted = std::env::var("PATH").unwrap();
     assert_eq!(vault().resolve(&source).await.unwrap().expose(), wanted.as_bytes());
@@ -404,7 +404,7 @@ async fn many_that_ask_at_once_share_one_run_and_failures_are_not_repeated_at_on
     }
 }
 
-/// A store in memory; each fetch is counted.
+/// A store in memory that counts fetches.
 #[derive(Default)]
 struct Rows(Mutex<(std::collections::BTreeMap<String, Vec<u8>>, usize)>);
 

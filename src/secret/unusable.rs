@@ -1,4 +1,4 @@
-//! Whether a source plainly gives no secret that could be used, without running anything.
+//! Checks whether a source certainly gives no usable secret, without running anything.
 
 use std::os::unix::ffi::OsStringExt;
 
@@ -7,10 +7,11 @@ use zeroize::Zeroizing;
 use crate::domain::secret::SHORTEST_CREDENTIAL;
 use crate::domain::secret::SecretRef;
 
-/// Longer files are not read: they hold no short secret.
+/// Longer files are not read: they do not contain a short secret.
 const SHORT_FILE: u64 = 16;
 
-/// Why nothing would come from this source if it were asked now, or nothing that could be used as a credential; `None`: something may.
+/// Returns why this source would give no secret now, or one that cannot be used as a credential; `None` if it
+/// may be usable.
 pub fn unusable(source: &SecretRef) -> Option<String> {
     let short = || format!("{source} is shorter than {SHORTEST_CREDENTIAL} bytes, so that it is not used");
     match source {
@@ -21,7 +22,7 @@ pub fn unusable(source: &SecretRef) -> Option<String> {
         SecretRef::File(path) => {
             let cannot = |error: std::io::Error| format!("{source} cannot be read: {error}");
             match std::fs::metadata(path) {
-                // What is no plain file is not opened: a pipe would wait, and lose what it holds.
+                // Only regular files are opened: reading a pipe would block, and consume its content.
                 Ok(found) if found.is_file() && found.len() > SHORT_FILE => {
                     std::fs::File::open(path).err().map(cannot)
                 }
@@ -37,7 +38,7 @@ pub fn unusable(source: &SecretRef) -> Option<String> {
     }
 }
 
-/// Whether a value is too short without its line end, which is no part of it.
+/// Returns whether a value without its line end is too short.
 fn is_short(value: &[u8]) -> bool {
     let content = value.strip_suffix(b"\r\n").or_else(|| value.strip_suffix(b"\n")).unwrap_or(value);
     content.len() < SHORTEST_CREDENTIAL

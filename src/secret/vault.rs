@@ -1,4 +1,4 @@
-//! [`Vault`]: from the name of a source to the secret. A source that went bad gives an error, never its old value.
+//! [`Vault`]: resolves a source to its secret. A source that fails gives an error, never its old value.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -24,23 +24,23 @@ use crate::secret::sealer::SEALED_COLUMN;
 use crate::secret::sealer::SEALED_TABLE;
 use crate::secret::sealer::Sealer;
 
-/// How long a file is trusted not to have changed, and a failed look is not repeated.
+/// How long a file is assumed to be unchanged, and a failed read is not repeated.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// How long what a program printed is used.
+/// How long the output of a program is used.
 const EXEC_GOOD_FOR: Duration = Duration::from_mins(1);
-/// How long a stored secret is used without another look at the store.
+/// How long a stored secret is used without another read of the store.
 const STORE_GOOD_FOR: Duration = Duration::from_secs(5);
 
-/// What a look into the store gives: the sealed bytes, `None` when there is no such secret, or what went wrong.
+/// The result of a lookup in the store: the sealed bytes, `None` if there is no such secret, or the error.
 pub type FetchSealed<'a> = Pin<Box<dyn Future<Output = Result<Option<Vec<u8>>, String>> + Send + 'a>>;
 
-/// Fetches sealed secrets; wired to the store by the gateway.
+/// Fetches sealed secrets; implemented by the gateway with the store.
 pub trait SealedSource: Send + Sync {
-    /// The sealed bytes kept under `key`. An error's text must not hold any.
+    /// Returns the sealed bytes stored under `key`. An error's text must not contain any of them.
     fn fetch<'a>(&'a self, key: &'a str) -> FetchSealed<'a>;
 }
 
-/// The sources of secrets. Shared by all threads.
+/// The resolved secrets. Shared by all threads.
 pub struct Vault {
     entries: RwLock<HashMap<SecretRef, Arc<Entry>>>,
     stored: Option<(Arc<Sealer>, Arc<dyn SealedSource>)>,
@@ -48,12 +48,12 @@ pub struct Vault {
 }
 
 impl Vault {
-    /// A vault; `stored` opens `store:` secrets, without it there are none.
+    /// Creates a vault; `stored` is needed for `store:` secrets.
     pub fn new(stored: Option<(Arc<Sealer>, Arc<dyn SealedSource>)>) -> Self {
         Self { entries: RwLock::default(), stored, exec_limit: command::TIME_LIMIT }
     }
 
-    /// The secret, when it is at hand without waiting. `None`: [`Self::resolve`] it.
+    /// Returns the secret if it is available without waiting. `None`: call [`Self::resolve`].
     pub fn cached(&self, source: &SecretRef) -> Option<Arc<Secret>> {
         if let SecretRef::Env(name) = source {
             return read_variable(name).ok().map(Arc::new);
@@ -61,10 +61,10 @@ impl Vault {
         self.known(source)?.fresh()?.ok()
     }
 
-    /// The secret. Many that ask for the same at once share one look.
+    /// Returns the secret. Concurrent calls for the same source share one read.
     ///
     /// # Errors
-    /// Whatever is wrong with the source now; see [`SecretError`]. An old value is never used instead.
+    /// The source's current problem, see [`SecretError`]. An old value is never used instead.
     pub async fn resolve(&self, source: &SecretRef) -> Result<Arc<Secret>, SecretError> {
         if let SecretRef::Env(name) = source {
             return read_variable(name).map(Arc::new);
@@ -73,7 +73,7 @@ impl Vault {
         if let Some(result) = entry.fresh() {
             return result;
         }
-        // Never closed, so this only ever waits for its turn.
+        // Never closed, so this only waits for its turn.
         let _turn = entry.turn.acquire().await;
         if let Some(result) = entry.fresh() {
             return result;
@@ -84,14 +84,15 @@ impl Vault {
         result
     }
 
-    /// Forgets a stored secret: it was set or removed.
+    /// Forgets a stored secret that was set or removed.
     pub fn forget_stored(&self, key: &str) {
         if let Some(entry) = self.known(&SecretRef::Store(key.to_owned())) {
             entry.keep(None);
         }
     }
 
-    /// Forgets what was read of a source if it is this secret, which does not hold any more: the next use looks again.
+    /// Forgets the cached secret of a source if it is this one, which is no longer valid: the next use reads
+    /// it again.
     pub fn forget_if(&self, source: &SecretRef, stale: &Secret) {
         let Some(entry) = self.known(source) else { return };
         let is_stale =
@@ -143,13 +144,13 @@ impl Vault {
 /// Reads an environment variable of this process.
 pub(super) fn read_variable(name: &str) -> Result<Secret, SecretError> {
     let source_name = || format!("env:{name}");
-    // A name with these would panic in the standard library.
+    // Such a name would make the standard library panic.
     let value = if name.is_empty() || name.contains(['=', '\0']) { None } else { std::env::var_os(name) };
     let value = value.ok_or_else(|| SecretError::Missing { source_name: source_name() })?;
     file::to_secret(&Zeroizing::new(value.into_vec()), &source_name)
 }
 
-/// Reads a file, or takes what was read last when the file is still the same.
+/// Reads a file, or returns the last result if the file is unchanged.
 async fn look_at_file(path: &Path, last: Option<Found>) -> Found {
     let path = path.to_owned();
     let source_name = format!("file:{}", path.display());

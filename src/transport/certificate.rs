@@ -1,4 +1,4 @@
-//! The certificate that the gateway shows a target which asks who it is.
+//! The gateway's client certificate for targets that ask for one.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use rustls::sign::CertifiedKey;
 use crate::transport::tls;
 use crate::transport::tls::TlsError;
 
-/// A certificate with its key, for one stream, and whether it was asked for there.
+/// A certificate with its key, for one stream, and whether it was requested there.
 #[derive(Debug)]
 pub struct OwnCertificate {
     pair: Arc<CertifiedKey>,
@@ -23,7 +23,8 @@ impl OwnCertificate {
     /// Reads the chain in `file`; `key_pem` is the key of its first certificate.
     ///
     /// # Errors
-    /// A file that cannot be read, no certificate, no key or an encrypted one, a key of another certificate.
+    /// The file cannot be read, or has no certificate; the key is missing, encrypted, or belongs to another
+    /// certificate.
     pub fn read(file: &Path, key_pem: &[u8]) -> Result<Arc<Self>, TlsError> {
         let pem = std::fs::read(file)
             .map_err(|source| TlsError::ReadCertificate { path: file.to_owned(), source })?;
@@ -32,7 +33,7 @@ impl OwnCertificate {
         Ok(Arc::new(Self { pair: Arc::new(pair), asked: AtomicBool::new(false) }))
     }
 
-    /// Whether the server asked for it, and was given it.
+    /// Returns whether the server requested it and got it.
     pub fn was_shown(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
     }
@@ -40,7 +41,7 @@ impl OwnCertificate {
 
 impl ResolvesClientCert for OwnCertificate {
     fn resolve(&self, _authorities: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        // A server that can check no signature by this key is given none.
+        // A server that cannot check a signature by this key gets no certificate.
         self.pair.key.choose_scheme(schemes)?;
         self.asked.store(true, Ordering::Relaxed);
         Some(Arc::clone(&self.pair))

@@ -1,4 +1,4 @@
-//! Opening a stream to a target.
+//! Opens streams to targets.
 
 use std::io;
 use std::sync::Arc;
@@ -12,26 +12,27 @@ use crate::domain::connection::Upstream;
 use crate::transport::listen::keep_alive;
 use crate::transport::stream::Stream;
 
-/// Why a target could not be reached. For the log and the operator; a client learns only that it is not available.
+/// Why a target could not be reached. For the log and the operator; a client only learns that it is
+/// unavailable.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
-    /// The name did not resolve, or every address refused.
+    /// The name did not resolve, or no address accepted.
     #[error("cannot connect to {host}:{port}")]
     Connect {
         /// The target's host.
         host: Arc<str>,
         /// The target's port.
         port: u16,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The host cannot stand in a certificate.
+    /// The host is not valid in a certificate.
     #[error("{host:?} is not a host name that TLS can check")]
     Name {
         /// The target's host.
         host: Arc<str>,
     },
-    /// No stream within the limit.
+    /// There was no stream within the limit.
     #[error("{host}:{port} did not answer within {limit:?}")]
     TimedOut {
         /// The target's host.
@@ -48,13 +49,13 @@ pub enum DialError {
         host: Arc<str>,
         /// The target's port.
         port: u16,
-        /// What was wrong.
+        /// The cause.
         source: io::Error,
     },
 }
 
 impl DialError {
-    /// What of a TLS handshake failed, if that did: in words that name nobody.
+    /// Describes why a TLS handshake failed, in words that name nobody; `None` if it was not the handshake.
     pub fn of_handshake(&self) -> Option<&'static str> {
         let Self::Tls { source, .. } = self else { return None };
         let error = source.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
@@ -72,7 +73,7 @@ impl DialError {
     }
 }
 
-/// Opens a stream to `upstream` within `limit`, with TLS where the upstream asks for it.
+/// Opens a stream to `upstream` within `limit`, with TLS if the upstream requires it.
 pub async fn dial(
     upstream: &Upstream,
     tls: Option<&Arc<rustls::ClientConfig>>,
@@ -93,12 +94,12 @@ async fn open(upstream: &Upstream, tls: Option<&Arc<rustls::ClientConfig>>) -> R
     }
 }
 
-/// Opens a plain stream to `upstream`, for a protocol that begins its TLS itself.
+/// Opens a plain stream to `upstream`, for a protocol that starts TLS itself.
 pub async fn connect(upstream: &Upstream) -> Result<TcpStream, DialError> {
     let (host, port) = (&upstream.host, upstream.port);
     let connect = |source| DialError::Connect { host: Arc::clone(host), port, source };
     if upstream.program.is_some() {
-        // Whatever the resolver takes an empty name for, it is not the target.
+        // Whatever the resolver makes of an empty name, it is not the target.
         return Err(connect(io::Error::new(
             io::ErrorKind::InvalidInput,
             "the target is a program, not an address",
@@ -109,7 +110,7 @@ pub async fn connect(upstream: &Upstream) -> Result<TcpStream, DialError> {
     Ok(tcp)
 }
 
-/// Puts TLS on a stream to `upstream`, whose name the certificate must have.
+/// Starts TLS on a stream to `upstream`, whose name the certificate must have.
 pub async fn secure(
     tcp: TcpStream,
     upstream: &Upstream,
@@ -163,7 +164,7 @@ mod tests {
             certificate: None,
         };
         let stream = connect(&address).await.unwrap();
-        // A target that is gone without a word is missed, and what it sends is not waited for.
+        // The stream notices a target that vanished, and sends without delay.
         let socket = socket2::SockRef::from(&stream);
         assert!(stream.nodelay().unwrap() && socket.keepalive().unwrap());
         let program = Some(Program { name: "server".into(), args: Vec::new() });

@@ -1,5 +1,5 @@
-//! One small exchange with a server, a GET of a public document or a POST of a form: bounded in time and size, over https, without
-//! redirects.
+//! One small exchange with a server, a GET of a public document or a POST of a form: with limits on time and
+//! size, over https, without redirects.
 
 use std::io;
 use std::net::IpAddr;
@@ -30,12 +30,12 @@ use crate::transport::listen::keep_alive;
 use crate::transport::media::media_type;
 use crate::transport::stream::Stream;
 
-/// The bounds of one fetch.
+/// The limits of one fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// For everything together: names, connecting, TLS, the reply.
+    /// The limit for everything together: name resolution, connecting, TLS, the reply.
     pub timeout: Duration,
-    /// The longest body that is taken, in bytes.
+    /// The longest body, in bytes.
     pub max_bytes: usize,
 }
 
@@ -46,37 +46,37 @@ impl Default for Limits {
     }
 }
 
-/// Why nothing was fetched. Holds no part of the reply.
+/// Why nothing was fetched. Contains no part of the reply.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// The URL is not one that is fetched.
+    /// The URL is not allowed.
     #[error("the URL {problem}")]
     Url {
-        /// What is wrong with it.
+        /// The problem.
         problem: &'static str,
     },
-    /// No stream to the server.
+    /// There is no stream to the server.
     #[error("cannot connect to {host}:{port}")]
     Connect {
         /// The server.
         host: String,
         /// Its port.
         port: u16,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The server did not prove who it is.
+    /// The server did not authenticate itself.
     #[error("TLS with {host} failed")]
     Tls {
         /// The server.
         host: String,
-        /// What was wrong.
+        /// The cause.
         source: io::Error,
     },
-    /// What came is not HTTP, or it was cut off.
+    /// The reply is not HTTP, or was cut off.
     #[error("the HTTP exchange failed")]
     Exchange(#[source] hyper::Error),
-    /// Any status but 200; redirects are not followed.
+    /// The status is not 200; redirects are not followed.
     #[error("the server answered status {0}, wanted 200")]
     Status(u16),
     /// The body is longer than allowed.
@@ -87,12 +87,12 @@ pub enum FetchError {
     Timeout(Duration),
 }
 
-/// A URL that may be fetched, in its parts.
+/// A URL that may be fetched, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
     /// Host name or address, without the brackets of IPv6.
     pub host: String,
-    /// The port, given or that of the scheme.
+    /// The port, explicit or the scheme's default.
     pub port: u16,
     /// Whether the scheme is https.
     pub secure: bool,
@@ -101,8 +101,8 @@ pub struct Location {
 }
 
 impl Location {
-    /// Reads a URL: https to anywhere, http only to a loopback literal (127.0.0.0/8, `[::1]`) or `localhost`, no user
-    /// name, password or fragment.
+    /// Parses a URL: https to anywhere, http only to a loopback literal (127.0.0.0/8, `[::1]`) or
+    /// `localhost`, without user name, password and fragment.
     ///
     /// # Errors
     /// [`FetchError::Url`] for anything else.
@@ -140,22 +140,23 @@ impl Location {
         Ok(Self { host, port, secure, authority: authority.as_str().to_owned(), path })
     }
 
-    /// Whether the host is a loopback literal or `localhost`.
+    /// Returns whether the host is a loopback literal or `localhost`.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
     }
 
-    /// Host and port as they were written.
+    /// Returns host and port as they were written.
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// Whether nothing follows the host and port but perhaps a `/`.
+    /// Returns whether nothing follows the host and port except perhaps a `/`.
     pub fn is_bare(&self) -> bool {
         self.path == "/"
     }
 
-    /// Scheme, host and port in the one form that can be compared: lower case, no port where it is that of the scheme.
+    /// Returns scheme, host and port in a normalized form that can be compared: lower case, without the
+    /// scheme's default port.
     pub fn origin(&self) -> String {
         let (scheme, usual) = if self.secure { ("https", 443) } else { ("http", 80) };
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
@@ -166,7 +167,7 @@ impl Location {
         }
     }
 
-    /// Opens a stream to the server, which shows by TLS who it is where the scheme is https. `tls` is needed for https only.
+    /// Opens a stream to the server, with TLS if the scheme is https. `tls` is only needed for https.
     ///
     /// # Errors
     /// [`FetchError::Connect`] and [`FetchError::Tls`].
@@ -195,7 +196,7 @@ impl Location {
 
     async fn connect(&self) -> Result<TcpStream, FetchError> {
         let connected = if self.host == "localhost" {
-            // Never asked of a name server: the name is ours by RFC 6761.
+            // Never resolved by DNS: the name means this machine by RFC 6761.
             let both: [SocketAddr; 2] =
                 [(Ipv4Addr::LOCALHOST, self.port).into(), (Ipv6Addr::LOCALHOST, self.port).into()];
             TcpStream::connect(&both[..]).await
@@ -213,10 +214,10 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Gets one document. Answers only a complete body of a 200 reply. `tls` is needed for https only.
+/// Fetches one document. Returns only the complete body of a 200 reply. `tls` is only needed for https.
 ///
 /// # Errors
-/// Every [`FetchError`]; in particular any redirect.
+/// Every [`FetchError`]; in particular for any redirect.
 pub async fn get(
     url: &str,
     limits: Limits,
@@ -227,20 +228,20 @@ pub async fn get(
     Ok(exchange(&location, request, limits, tls).await?.body)
 }
 
-/// What a server answered to a form. It may hold tokens, so that it cannot be printed.
+/// A server's answer to a form. It may contain tokens, so it has no `Debug`.
 pub struct Answer {
     /// Its status.
     pub status: StatusCode,
-    /// What its body is, as `Content-Type` says, without parameters and in lower case.
+    /// The media type from `Content-Type`, without parameters and in lower case.
     pub media_type: String,
     /// Its body.
     pub body: Vec<u8>,
 }
 
-/// Sends a form, once, and gives the whole answer, whatever its status. `tls` is needed for https only.
+/// Sends a form, once, and returns the whole answer, whatever its status. `tls` is only needed for https.
 ///
 /// # Errors
-/// Every [`FetchError`] but [`FetchError::Status`]. The server may have done what the form asks for.
+/// Every [`FetchError`] but [`FetchError::Status`]. The server may have processed the form.
 pub async fn post_form(
     url: &str,
     form: Zeroizing<Vec<u8>>,

@@ -1,4 +1,4 @@
-//! The listening socket: bound alone, so that no second process can share its port unseen.
+//! Listening sockets, bound exclusively, so that no other process can share the port unnoticed.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,22 +15,22 @@ use tokio::net::TcpStream;
 /// How many streams may wait to be accepted.
 const BACKLOG: i32 = 4096;
 
-/// The address could not be listened on.
+/// Listening on an address failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}")]
 pub struct ListenError {
     /// The address.
     pub address: SocketAddr,
-    /// What the system said.
+    /// The system's error.
     pub source: io::Error,
 }
 
-/// Listens on `address`. Port 0 takes a free one; the listener knows which.
+/// Listens on `address`. Port 0 takes a free port, which the listener knows.
 pub fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
     let bind = || {
         let socket =
             socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
-        // Only to take a port over from streams in TIME_WAIT; SO_REUSEPORT, which would share it, stays off.
+        // Only to take over a port from streams in TIME_WAIT; SO_REUSEPORT, which would share it, stays off.
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
@@ -40,16 +40,16 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
     bind().map_err(|source| ListenError { address, source })
 }
 
-/// How long a stream may be quiet before its peer is asked whether it is still there.
+/// How long a stream may be idle before the first keep-alive probe.
 const KEEPALIVE: Duration = Duration::from_secs(30);
-/// How long between such questions, and how many of them may go unanswered.
+/// The interval between keep-alive probes, and how many of them may go unanswered.
 const KEEPALIVE_AGAIN: (Duration, u32) = (Duration::from_secs(10), 3);
 
-/// Sends small messages at once, and notices within a minute that a peer without a word is gone. For streams that live long and are
-/// often quiet.
+/// Turns off delays for small messages, and notices within a minute that an idle peer has vanished. For
+/// long-lived streams that are often idle.
 ///
-/// While something that was sent is not acknowledged, the system asks nothing, and sends it again for a quarter of an hour: see
-/// [`Impatience`](crate::transport::stream::Impatience) for where that is too long.
+/// While sent data is unacknowledged, the system does not probe, and retransmits for a quarter of an hour:
+/// see [`Impatience`](crate::transport::stream::Impatience) if that is too long.
 pub fn keep_alive(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let (interval, retries) = KEEPALIVE_AGAIN;
@@ -57,17 +57,17 @@ pub fn keep_alive(stream: &TcpStream) -> io::Result<()> {
     SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
-/// The count of open client streams. Clones count together.
+/// The count of open client streams. Clones share the count.
 #[derive(Debug, Clone, Default)]
 pub struct OpenStreams(Arc<AtomicUsize>);
 
 impl OpenStreams {
-    /// How many are open.
+    /// Returns how many are open.
     pub fn count(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Counts one more, for as long as what it gives is kept.
+    /// Counts one more, until the returned value is dropped.
     pub fn enter(&self) -> OpenStream {
         self.0.fetch_add(1, Ordering::Relaxed);
         OpenStream(Arc::clone(&self.0))
@@ -98,7 +98,8 @@ mod tests {
         assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(30));
         assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(10));
         assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
-        // A peer that reads nothing for a while is one that is gone, to the system: not on every stream.
+        // The system also gives up on a peer that reads nothing for a while, so this is not set on every
+        // stream.
         #[cfg(target_os = "linux")]
         assert_eq!(socket.tcp_user_timeout().unwrap(), None);
     }

@@ -1,4 +1,4 @@
-//! A Unix socket for one user: mode 0600, in a folder where nobody else can put another in its place.
+//! A Unix socket for one user: mode 0600, in a folder where nobody else can replace it.
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -15,17 +15,17 @@ use socket2::Type;
 use tokio::net::UnixListener;
 use tokio::net::UnixStream;
 
-/// The longest path of a Unix socket that the system takes, in bytes (`sun_path` without its NUL).
+/// The longest path of a Unix socket that the system accepts, in bytes (`sun_path` without its NUL).
 pub const MAX_PATH: usize = 107;
 /// How many streams may wait to be accepted.
 const BACKLOG: i32 = 64;
-/// The modes by which somebody else could write to a folder: group and others.
+/// The mode bits that let others write to a folder: group and others.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
-/// The socket could not be listened on.
+/// Why listening on the socket failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
-    /// Somebody else may write in the folder, and could put a socket of theirs in its place.
+    /// Others may write in the folder, and could replace the socket.
     #[error(
         "{} has mode {mode:03o} and belongs to user {owner}: others could put their own socket there; it must belong to you, with mode 700 or 755", path.display()
     )]
@@ -34,22 +34,22 @@ pub enum LocalError {
         path: PathBuf,
         /// Its mode.
         mode: u32,
-        /// Whom it belongs to.
+        /// Its owner's user id.
         owner: u32,
     },
-    /// Somebody listens there already.
+    /// Another process listens there.
     #[error("another process listens on {}", path.display())]
     InUse {
         /// The socket.
         path: PathBuf,
     },
-    /// There is something else at its place, which is left alone.
+    /// Something else is at that path, which is left alone.
     #[error("{} is there and not a socket", path.display())]
     NotASocket {
-        /// What was found.
+        /// The path.
         path: PathBuf,
     },
-    /// The path is longer than the system takes.
+    /// The path is longer than the system accepts.
     #[error("{} is longer than the {MAX_PATH} bytes that the path of a socket may have", path.display())]
     PathTooLong {
         /// The path.
@@ -58,16 +58,16 @@ pub enum LocalError {
     /// The operating system refused.
     #[error("cannot {operation} {}", path.display())]
     Io {
-        /// What was being done.
+        /// The operation.
         operation: &'static str,
-        /// With which path.
+        /// The path.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// A socket that is listened on. Its file is removed when this is dropped.
+/// A listening socket. Its file is removed on drop.
 #[derive(Debug)]
 pub struct LocalSocket {
     listener: UnixListener,
@@ -76,20 +76,21 @@ pub struct LocalSocket {
 }
 
 impl LocalSocket {
-    /// Listens on `name` in `folder`, which must be there, belong to this user or root, and be writable by nobody else. A socket that a
-    /// dead process left is replaced. Call it inside a tokio runtime.
+    /// Listens on `name` in `folder`, which must exist, belong to this user or root, and be writable by
+    /// nobody else. The socket of a dead process is replaced. Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// [`LocalError`]; nothing is removed that is not a dead socket.
+    /// [`LocalError`]; nothing but a dead socket is removed.
     pub fn bind(folder: &Path, name: &str) -> Result<Self, LocalError> {
         check(folder)?;
         Self::at(&folder.join(name))
     }
 
-    /// Listens on `path`, whose folder the caller has looked at. A socket that a dead process left is replaced. Call it inside a tokio runtime.
+    /// Listens on `path`, whose folder the caller has checked. The socket of a dead process is replaced. Must
+    /// be called inside a tokio runtime.
     ///
     /// # Errors
-    /// [`LocalError`]; nothing is removed that is not a dead socket.
+    /// [`LocalError`]; nothing but a dead socket is removed.
     pub fn at(path: &Path) -> Result<Self, LocalError> {
         must_fit(path)?;
         remove_dead(path)?;
@@ -97,7 +98,7 @@ impl LocalSocket {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(io("open a socket for"))?;
         let address = SockAddr::unix(path).map_err(io("bind"))?;
         socket.bind(&address).map_err(io("bind"))?;
-        // Between binding and listening nobody can connect, so the mode holds before the first client.
+        // Nobody can connect between bind and listen, so the mode is set before the first client.
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
             .map_err(io("set the mode of"))?;
         let metadata = std::fs::symlink_metadata(path).map_err(io("look at"))?;
@@ -107,15 +108,15 @@ impl LocalSocket {
         Ok(Self { listener, inode: (metadata.dev(), metadata.ino()), path: path.to_owned() })
     }
 
-    /// The next client's stream.
+    /// Accepts the next client.
     ///
     /// # Errors
-    /// What the system says; the next one may come all the same.
+    /// The system's error; the next call may succeed all the same.
     pub async fn accept(&self) -> io::Result<UnixStream> {
         self.listener.accept().await.map(|(stream, _)| stream)
     }
 
-    /// Where it is.
+    /// Returns its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -123,7 +124,7 @@ impl LocalSocket {
 
 impl Drop for LocalSocket {
     fn drop(&mut self) {
-        // Only our own file: another process may have put its socket there after ours was removed.
+        // Only our own file: another process may have created its socket there after ours was removed.
         let ours = std::fs::symlink_metadata(&self.path)
             .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.inode);
         if ours && let Err(error) = std::fs::remove_file(&self.path) {
@@ -132,7 +133,7 @@ impl Drop for LocalSocket {
     }
 }
 
-/// Whether the system takes so long a path.
+/// Checks that the system accepts the length of a path.
 ///
 /// # Errors
 /// [`LocalError::PathTooLong`].
@@ -172,7 +173,7 @@ fn remove_dead(path: &Path) -> Result<(), LocalError> {
             std::fs::remove_file(path).map_err(io("remove the dead socket"))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        // Who does not let us in, or whose queue is full, is there all the same.
+        // A socket that denies access, or whose queue is full, is alive all the same.
         Ok(_) | Err(_) => Err(LocalError::InUse { path: path.to_owned() }),
     }
 }

@@ -1,22 +1,22 @@
-//! What a message says that its body is (RFC 9110, section 8.3).
+//! The media type of a message's body (RFC 9110, section 8.3).
 
 use http::HeaderMap;
 use http::header;
 
-/// What the one `Content-Type` says, parameters included. `None`: there is none, or it is no text, or there are two: who reads the body may
-/// take the other one.
+/// Returns the value of `Content-Type` with its parameters. `None` if it is missing or not text, or if there
+/// are two: the reader of the body may use the other one.
 pub fn content_type(headers: &HeaderMap) -> Option<&str> {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (first, second) = (types.next()?, types.next());
     if second.is_none() { first.to_str().ok() } else { None }
 }
 
-/// The media type, without its parameters, as it was written; `None` as of [`content_type`].
+/// Returns the media type without its parameters, as it was written; `None` as for [`content_type`].
 pub fn media_type(headers: &HeaderMap) -> Option<&str> {
     content_type(headers)?.split(';').next().map(str::trim)
 }
 
-/// Whether the media type is this one.
+/// Returns whether the media type is `wanted`.
 pub fn is_media_type(headers: &HeaderMap, wanted: &str) -> bool {
     media_type(headers).is_some_and(|found| found.eq_ignore_ascii_case(wanted))
 }

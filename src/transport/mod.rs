@@ -1,4 +1,4 @@
-//! Streams of bytes: listening, dialling, TLS, and fetching small documents. Knows no token and no policy.
+//! Byte streams: listening, dialling, TLS, and fetching small documents. Independent of tokens and policies.
 
 pub mod certificate;
 pub mod dial;

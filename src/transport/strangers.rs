@@ -1,6 +1,7 @@
-//! Streams of clients that have not logged in: how many one address may have, and how often its logins may fail.
+//! Unauthenticated peers: how many streams one address may have, and how often its logins may fail.
 //!
-//! An address is an IPv4 address, or the 64 bits that name an IPv6 network: whoever has one of its addresses has all of them.
+//! An address is an IPv4 address, or the 64-bit prefix of an IPv6 network: whoever has one address of it has
+//! all of them.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,34 +14,34 @@ use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
-/// How many addresses are kept in mind for their failed logins.
+/// How many addresses are remembered for their failed logins.
 const MOST: usize = 16 << 10;
-/// How long until all failures are forgotten.
+/// How long until all failures are forgotten, in seconds.
 const MINUTE: f64 = 60.0;
 
-/// What one address may do before it has logged in.
+/// The limits of one address before it has logged in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Open streams that have not logged in. As many again are told that there are too many; what comes then is closed without a word, but where
-    /// there is room ([`Strangers::enter_with_room`]).
+    /// Open unauthenticated streams. The same number again is answered with a refusal; further ones are
+    /// closed at once, unless there is room ([`Strangers::enter_with_room`]).
     pub open: usize,
-    /// Failed logins a minute; a burst of as many.
+    /// Failed logins per minute, with bursts of the same size.
     pub failed: u32,
 }
 
-/// Why a stream gets no further.
+/// Why a stream is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shut {
-    /// Too many streams of its address have not logged in.
+    /// Too many streams of its address are unauthenticated.
     Open,
     /// Too many logins of its address have failed.
     Failed {
-        /// How long until another one may.
+        /// How long until another one is allowed.
         wait: Duration,
     },
 }
 
-/// The addresses that are not known yet. Clones are one.
+/// The unauthenticated peers, by address. Clones share the state.
 #[derive(Debug, Clone)]
 pub struct Strangers(Arc<Shared>);
 
@@ -51,7 +52,7 @@ struct Shared {
     table: Mutex<Table>,
 }
 
-/// Tells the addresses that stand for many clients: no bound holds for them.
+/// Recognizes addresses that stand for many clients: they have no limits.
 struct Spared(Box<dyn Fn(IpAddr) -> bool + Send + Sync>);
 
 impl fmt::Debug for Spared {
@@ -66,7 +67,7 @@ struct Table {
     swept: Option<Instant>,
 }
 
-/// Whom an address stands for: itself, or the network of 64 bits that it is of.
+/// What an address stands for: itself, or its 64-bit network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Place {
     /// An IPv4 address.
@@ -76,7 +77,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// That of an address; an IPv4 address in IPv6 form is the IPv4 address.
+    /// Returns that of an address; an IPv4 address in IPv6 form is the IPv4 address.
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address),
@@ -91,7 +92,7 @@ impl Place {
 #[derive(Debug)]
 struct Seen {
     open: usize,
-    /// How many failures are left; it fills up within a minute.
+    /// How many failures are left; refilled within a minute.
     left: f64,
     at: Instant,
 }
@@ -101,51 +102,52 @@ impl Seen {
         let all = f64::from(bounds.failed);
         let filled = now.saturating_duration_since(self.at).as_secs_f64() * all / MINUTE;
         self.left = (self.left + filled).min(all);
-        // Never backwards: whoever comes from another thread may have looked at the clock before.
+        // Never backwards: another thread may have read the clock earlier.
         self.at = self.at.max(now);
     }
 
-    /// Whether it is as if nothing had been seen.
+    /// Returns whether there is nothing to remember.
     fn is_nothing(&mut self, bounds: Bounds, now: Instant) -> bool {
         self.refill(bounds, now);
         self.open == 0 && self.left >= f64::from(bounds.failed)
     }
 }
 
-/// One stream that has not logged in, in the count for as long as this is kept.
+/// One unauthenticated stream, counted until it is dropped.
 #[derive(Debug)]
 pub struct Stranger {
     strangers: Strangers,
-    /// Where it is counted, if it is.
+    /// Where it is counted; `None` if it is not.
     place: Option<Place>,
-    /// Why it gets no further, if it does not.
+    /// Why it is refused; `None` if it is not.
     pub shut: Option<Shut>,
-    /// Since when it is in the count.
+    /// Since when it is counted.
     pub since: Instant,
 }
 
 impl Strangers {
-    /// Nobody was seen yet.
+    /// Creates an empty state with these limits.
     pub fn new(bounds: Bounds) -> Self {
         Self::sparing(bounds, |_| false)
     }
 
-    /// The same, with no bound for some addresses.
+    /// Creates an empty state in which some addresses have no limits.
     pub fn sparing(bounds: Bounds, spared: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(Shared { bounds, spared: Spared(Box::new(spared)), table: Mutex::default() }))
     }
 
-    /// The bounds.
+    /// Returns the limits.
     pub fn bounds(&self) -> Bounds {
         self.0.bounds
     }
 
-    /// Counts a stream from this address. `None`: close it, there are too many even of those that are only told so.
+    /// Counts a stream from this address. `None`: close it, there are too many even to refuse them.
     pub fn enter(&self, address: IpAddr) -> Option<Stranger> {
         self.enter_at(address, false, Instant::now())
     }
 
-    /// The same, where a stream that is shut may still log in. With `room` there is place for it: it is not closed, however many there are.
+    /// Counts a stream that may still authenticate if it is shut. With `room` it is never closed at once,
+    /// however many there are.
     pub fn enter_with_room(&self, address: IpAddr, room: bool) -> Option<Stranger> {
         self.enter_at(address, room, Instant::now())
     }
@@ -153,7 +155,7 @@ impl Strangers {
     fn enter_at(&self, address: IpAddr, room: bool, now: Instant) -> Option<Stranger> {
         let (place, bounds) = (Place::of(address), self.0.bounds);
         if (self.0.spared.0)(address) {
-            // Counted nowhere: when it leaves or fails there is nothing to change.
+            // Not counted, so nothing changes when it leaves or fails.
             return Some(Stranger { strangers: self.clone(), place: None, shut: None, since: now });
         }
         let mut table = self.table();
@@ -183,7 +185,7 @@ impl Strangers {
 }
 
 impl Table {
-    /// Forgets those of whom nothing is left to know, at most once a second, where there are many.
+    /// Removes entries with nothing to remember, at most once a second, if there are many.
     fn sweep(&mut self, bounds: Bounds, now: Instant) {
         let lately = |swept: Instant| now.saturating_duration_since(swept) < Duration::from_secs(1);
         if self.seen.len() > MOST && !self.swept.is_some_and(lately) {
@@ -196,7 +198,8 @@ impl Table {
         let size = self.seen.len();
         let Some(seen) = self.seen.get_mut(&place) else { return };
         seen.open = seen.open.saturating_sub(1);
-        // A flood from everywhere: who may still log in is forgotten first, and beyond that everybody.
+        // In a flood from everywhere, addresses that may still log in are forgotten first, and beyond that
+        // all of them.
         let crowded = seen.open == 0 && ((size > MOST && seen.left >= 1.0) || size > 2 * MOST);
         if crowded || seen.is_nothing(bounds, now) {
             self.seen.remove(&place);
@@ -205,7 +208,7 @@ impl Table {
 }
 
 impl Stranger {
-    /// Its login has failed.
+    /// Counts a failed login.
     pub fn failed(&self) {
         let Some(place) = self.place else { return };
         if let Some(seen) = self.strangers.table().seen.get_mut(&place) {
@@ -242,7 +245,7 @@ mod tests {
         let told: Vec<bool> = inside.iter().map(|stranger| stranger.shut == Some(Shut::Open)).collect();
         assert_eq!(told, [false, false, false, true, true, true]);
         assert!(strangers.enter(one).is_none());
-        // The same address in its other form is the same; another one is not.
+        // The same address in its other form is the same; another address is not.
         assert!(strangers.enter(ip("::ffff:192.0.2.1")).is_none());
         assert_eq!(strangers.enter(ip("192.0.2.2")).unwrap().shut, None);
         inside.truncate(2);
@@ -294,12 +297,12 @@ mod tests {
         let Some(Shut::Failed { wait }) = at(0).shut else { panic!("not shut") };
         assert!(wait <= Duration::from_secs(20) && wait > Duration::from_secs(18), "{wait:?}");
         assert_eq!(strangers.enter_at(ip("192.0.2.2"), false, begin).unwrap().shut, None);
-        // One more in a third of a minute, and not two.
+        // One more after a third of a minute, but not two.
         let again = at(21);
         assert_eq!(again.shut, None);
         again.failed();
         assert!(at(22).shut.is_some());
-        // Who did not fail again has all of them.
+        // Without further failures all of them are available again.
         for _ in 0..3 {
             let stranger = at(200);
             assert_eq!(stranger.shut, None);
@@ -320,7 +323,7 @@ mod tests {
             assert!(known(&strangers) <= 2 * MOST + 1);
         }
         assert!(strangers.enter(shut).unwrap().shut.is_some(), "who is shut out stays so");
-        // Where each is shut out at once, the number alone decides.
+        // If each address is shut out at once, only the number of entries counts.
         let strict = Strangers::new(Bounds { open: 2, failed: 1 });
         for number in 0..100_000_u32 {
             strict.enter(IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + number))).unwrap().failed();

@@ -1,4 +1,4 @@
-//! One stream, with or without TLS, behind one type.
+//! A stream with or without TLS, as one type.
 
 use std::cell::RefCell;
 use std::io;
@@ -23,20 +23,20 @@ use tokio::net::TcpStream;
 pub enum Stream {
     /// Plain TCP.
     Plain(TcpStream),
-    /// TLS, as the side that listens.
+    /// TLS, on the listening side.
     TlsServer(Box<tokio_rustls::server::TlsStream<TcpStream>>),
-    /// TLS, as the side that dials.
+    /// TLS, on the dialling side.
     TlsClient(Box<tokio_rustls::client::TlsStream<TcpStream>>),
 }
 
 impl Stream {
-    /// The certificate that a target has shown, in DER; `None` without TLS.
+    /// Returns the target's certificate, in DER; `None` without TLS.
     pub fn target_certificate(&self) -> Option<&[u8]> {
         let Self::TlsClient(tls) = self else { return None };
         tls.get_ref().1.peer_certificates()?.first().map(AsRef::as_ref)
     }
 
-    /// Whether both sides agreed on HTTP/2 in the TLS handshake (ALPN `h2`, RFC 9113 section 3.2).
+    /// Returns whether HTTP/2 was negotiated in the TLS handshake (ALPN `h2`, RFC 9113 section 3.2).
     pub fn chose_h2(&self) -> bool {
         let alpn = match self {
             Self::Plain(_) => None,
@@ -56,8 +56,8 @@ impl Stream {
         }
     }
 
-    /// Whether the other side has closed its half of the stream, or the stream is broken, as far as the system knows. Nothing is read:
-    /// what came before may still wait.
+    /// Returns whether the peer has closed its half of the stream, or the stream is broken, as far as the
+    /// system knows. Nothing is read: earlier data may still be unread.
     pub fn is_closed(&self) -> bool {
         let ready = pin!(self.tcp().ready(Interest::READABLE | Interest::ERROR));
         match ready.poll(&mut Context::from_waker(Waker::noop())) {
@@ -67,7 +67,7 @@ impl Stream {
         }
     }
 
-    /// How long what was sent may stay unacknowledged (RFC 5482); `None`: as long as the system says.
+    /// Sets how long sent data may stay unacknowledged (RFC 5482); `None`: the system's default.
     #[cfg(target_os = "linux")]
     fn give_up_after(&self, limit: Option<Duration>) {
         if let Err(error) = SockRef::from(self.tcp()).set_tcp_user_timeout(limit) {
@@ -75,33 +75,34 @@ impl Stream {
         }
     }
 
-    /// Other systems know no such limit.
+    /// Other systems have no such limit.
     #[cfg(not(target_os = "linux"))]
     fn give_up_after(&self, _limit: Option<Duration>) {}
 
-    /// Its two sides, for one task.
+    /// Splits it into two sides, for one task.
     pub fn sides(self) -> (ReadSide, WriteSide) {
         let shared = Rc::new(RefCell::new(self));
         (ReadSide(Rc::clone(&shared)), WriteSide(shared))
     }
 }
 
-/// The side of a stream that is read.
+/// The reading side of a stream.
 #[derive(Debug)]
 pub struct ReadSide(Rc<RefCell<Stream>>);
 
 impl ReadSide {
-    /// As [`Stream::is_closed`].
+    /// See [`Stream::is_closed`].
     pub fn is_closed(&self) -> bool {
         self.0.borrow().is_closed()
     }
 }
 
 impl ReadSide {
-    /// For as long as what it gives is kept, the stream breaks once something that was sent to the peer was not acknowledged for `limit`.
+    /// Until the returned value is dropped, the stream breaks once sent data was not acknowledged for
+    /// `limit`.
     ///
-    /// A peer that reads nothing for so long while more waits than it takes is the same to the system: not for streams whose peer may take
-    /// its time.
+    /// The system treats a peer that reads nothing for that long, while more data waits than it accepts, in
+    /// the same way: not for streams whose peer may take its time.
     pub fn impatient(&self, limit: Duration) -> Impatience {
         let stream = Rc::clone(&self.0);
         stream.borrow().give_up_after(Some(limit));
@@ -109,7 +110,7 @@ impl ReadSide {
     }
 }
 
-/// A stream does not wait long for a peer that is gone without a word; dropped, it waits as long as the system does.
+/// Limits how long a stream waits for a vanished peer; dropping it restores the system's default.
 #[derive(Debug)]
 pub struct Impatience(Rc<RefCell<Stream>>);
 
@@ -125,7 +126,7 @@ impl AsyncRead for ReadSide {
     }
 }
 
-/// The side of a stream that is written.
+/// The writing side of a stream.
 #[derive(Debug)]
 pub struct WriteSide(Rc<RefCell<Stream>>);
 
@@ -225,7 +226,7 @@ mod tests {
         (peer, Stream::Plain(listener.accept().await.unwrap().0))
     }
 
-    /// Whether it is seen as closed within a while.
+    /// Returns whether it is seen as closed within a while.
     async fn closes(read: &ReadSide) -> bool {
         let looking = async {
             while !read.is_closed() {
@@ -268,7 +269,7 @@ mod tests {
         let (mut peer, stream) = pair().await;
         let (read, mut write) = stream.sides();
         peer.write_all(b"early").await.unwrap();
-        // Closed with something unread, it is reset.
+        // Closing it with unread data resets it.
         write.write_all(b"never read").await.unwrap();
         peer.readable().await.unwrap();
         drop(peer);

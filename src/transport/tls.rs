@@ -1,4 +1,4 @@
-//! The TLS settings of every stream: which roots are trusted, which certificate is shown, and by which cryptography.
+//! The TLS settings of every stream: trusted roots, own certificates, and the cryptography.
 
 use std::io;
 use std::path::Path;
@@ -14,7 +14,7 @@ use rustls::pki_types::pem::PemObject;
 
 use crate::transport::certificate::OwnCertificate;
 
-/// Why no TLS settings could be made.
+/// Why TLS settings could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The file of authorities cannot be read.
@@ -22,10 +22,10 @@ pub enum TlsError {
     ReadAuthorities {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The file of authorities holds no certificate that can be used.
+    /// The file of authorities contains no usable certificate.
     #[error("{path} holds no certificate of an authority in PEM form")]
     NoAuthority {
         /// The file.
@@ -45,33 +45,33 @@ pub enum TlsError {
     ReadCertificate {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The certificate and key do not make a server, or the cryptography does not fit.
+    /// Certificate and key cannot be used together, or with this cryptography.
     #[error("the certificate and key cannot be used")]
     Refused(#[source] rustls::Error),
 }
 
-/// The one cryptography of all streams, passed explicitly: no process default is read or set.
+/// Returns the cryptography of all streams, passed explicitly: the process default is neither read nor set.
 pub fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider())))
 }
 
-/// Settings of a client: TLS 1.2 and 1.3, certificates checked against the authorities in `ca_file` and no others, or
-/// against those of the machine where there is no such file.
+/// Builds client settings: TLS 1.2 and 1.3, with certificates checked against the authorities in `ca_file`
+/// only, or against those of the machine if there is none.
 ///
 /// # Errors
-/// A file that cannot be read or holds no certificate, and a machine without authorities.
+/// The file cannot be read or contains no certificate, or the machine has no authorities.
 pub fn client_config(ca_file: Option<&Path>, alpn: &[&[u8]]) -> Result<Arc<rustls::ClientConfig>, TlsError> {
     client_config_with(ca_file, alpn, None)
 }
 
-/// The same, and a server that asks who the client is gets to see `own`.
+/// Builds the same with `own` as the client certificate for servers that ask for one.
 ///
 /// # Errors
-/// As [`client_config`].
+/// The same as [`client_config`].
 pub fn client_config_with(
     ca_file: Option<&Path>,
     alpn: &[&[u8]],
@@ -93,17 +93,17 @@ pub fn client_config_with(
     Ok(Arc::new(config))
 }
 
-/// Tells what a file of authorities holds now from what it held before: its SHA-256; `None` where it cannot be read. To be taken
-/// before [`client_config`] reads it, so that a change in between counts as one.
+/// Returns the SHA-256 of a file of authorities, which shows changes; `None` if it cannot be read. Must be
+/// called before [`client_config`] reads it, so that a change in between is noticed.
 pub fn fingerprint(ca_file: &Path) -> Option<[u8; 32]> {
     let held = std::fs::read(ca_file).ok()?;
     aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &held).as_ref().try_into().ok()
 }
 
-/// Settings of a server that shows the chain in `cert_pem` and asks for no certificate.
+/// Builds server settings with the chain in `cert_pem`, without client certificates.
 ///
 /// # Errors
-/// PEM without a certificate or key, or a key that does not belong to the certificate.
+/// The PEM has no certificate or key, or the key does not belong to the certificate.
 pub fn server_config(
     cert_pem: &[u8],
     key_pem: &[u8],
@@ -120,7 +120,7 @@ pub fn server_config(
     Ok(Arc::new(config))
 }
 
-/// A chain of certificates and the key of the first, not yet held against each other.
+/// Parses a certificate chain and the key of the first certificate; does not check that they match.
 pub(super) fn read_pair(
     cert_pem: &[u8],
     key_pem: &[u8],
@@ -140,15 +140,15 @@ fn read_roots(path: &Path) -> Result<RootCertStore, TlsError> {
         std::fs::read(path).map_err(|source| TlsError::ReadAuthorities { path: path.to_owned(), source })?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
-        // One bad certificate makes the file doubtful: the whole file is refused, not silently shortened.
+        // One invalid certificate makes the file doubtful: the whole file is refused, not silently shortened.
         let added = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
         added.ok_or_else(|| TlsError::NoAuthority { path: path.to_owned() })?;
     }
     if roots.is_empty() { Err(TlsError::NoAuthority { path: path.to_owned() }) } else { Ok(roots) }
 }
 
-/// The authorities of the machine, read at the first use only. Certificates there that cannot be read are left out:
-/// that trusts less, never more.
+/// Returns the authorities of the machine, read at the first use. Unreadable certificates there are left out,
+/// which only trusts less.
 fn platform_roots() -> Option<Arc<RootCertStore>> {
     static ROOTS: OnceLock<Option<Arc<RootCertStore>>> = OnceLock::new();
     let load = || {

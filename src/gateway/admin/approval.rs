@@ -1,4 +1,4 @@
-//! Approvals: looked at, waited for, decided.
+//! Approvals: shown, awaited, decided.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ impl Acting {
 
     async fn wait(&self, id: ApprovalId, seconds: u64) -> Result<Approval, ApiError> {
         self.admin.running()?;
-        // Before the first look, so that no change falls between.
+        // Before the first lookup, so that no change is missed.
         let mut changes = self.admin.approvals.subscribe();
         let deadline = tokio::time::sleep(Duration::from_secs(seconds.min(MAX_WAIT_S)));
         tokio::pin!(deadline);

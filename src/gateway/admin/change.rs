@@ -1,4 +1,4 @@
-//! Changes of connections, policies and masks: checked together with file and store, made all or none.
+//! Changes of connections, policies and masks: checked together with file and store, applied all or none.
 
 use std::collections::BTreeSet;
 
@@ -26,15 +26,15 @@ use crate::store;
 use crate::store::NewEntity;
 use crate::store::Put;
 
-/// How many changes one call may make.
+/// How many changes one call may have.
 const MAX_CHANGES: usize = 1000;
 /// The longest text of one entity, in bytes.
 const MAX_TEXT: usize = 256 << 10;
-/// Why an entity goes that nobody has named: in the audit trail.
+/// The cause, in the audit trail, of removing an entity that no change names.
 const PRUNED: &str = "prune";
 
 impl Acting {
-    /// Makes changes, all or none.
+    /// Applies changes, all or none.
     pub(super) async fn change(&self, apply: Apply) -> Result<ApplyReport, ApiError> {
         let subject = apply.changes.first().map(EntityChange::name).unwrap_or_default().to_owned();
         let what = match apply.changes.as_slice() {
@@ -66,7 +66,8 @@ impl Acting {
         Ok(ApplyReport { changes, warnings, revision: self.admin.revision().await?, dry_run })
     }
 
-    /// Whether the gateway works with something else than file and store say: an earlier change could not be taken over.
+    /// Returns whether the running gateway differs from file and store, because an earlier change could not
+    /// be applied.
     async fn is_behind(&self) -> Result<bool, ApiError> {
         let Some(running) = &self.admin.running else { return Ok(false) };
         let file = file_digest(&self.admin.config.load());
@@ -74,10 +75,11 @@ impl Acting {
         Ok(stored.map_err(|error| fault_of_store(&error))? != running.live.status().revision)
     }
 
-    /// Writes the changes, and has the gateway take over what the store says then.
+    /// Writes the changes, and has the gateway apply the new state of the store.
     async fn make(&self, steps: Vec<Step>) -> Result<(), ApiError> {
         let actor = self.actor();
-        // A gateway gives the number when it takes the change over; without one the number told here must be used up.
+        // A gateway assigns the revision when it applies the change; without one, the number reported here
+        // must be used up.
         let offline = self.admin.running.is_none().then(|| file_digest(&self.admin.config.load()));
         let made = self.admin.store.change(move |change| {
             steps.into_iter().try_for_each(|step| make(change, step, &actor))?;
@@ -97,7 +99,7 @@ impl Acting {
     }
 }
 
-/// The connection that a step writes down, if it changes one.
+/// Returns the connection that a step writes, if it changes one.
 fn written_connection(step: &Step) -> Option<Connection> {
     let is_same = matches!(step.changed.outcome, Outcome::Adopted | Outcome::Unchanged);
     let text = step.body.as_ref().filter(|_| !is_same)?;
@@ -144,7 +146,8 @@ fn check_bounds(apply: &Apply) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Without both, a call that lost its changes on the way would take everything away, or what was added by hand.
+/// Checks a prune: a call that lost its label or its changes would remove everything, or entities that were
+/// added by hand.
 fn check_prune(apply: &Apply) -> Result<(), ApiError> {
     let text = match &apply.managed_by {
         _ if !apply.prune => return Ok(()),

@@ -1,4 +1,4 @@
-//! What of an entity's text is another one than before, key by key.
+//! The differences between two versions of an entity, by key.
 
 use serde_json::Value as Json;
 use toml::Table;
@@ -12,20 +12,20 @@ use crate::domain::entity::EntityKind;
 use crate::domain::entity::VARIABLES;
 use crate::domain::entity::names_program;
 
-/// Whether two texts say the same, however they are written.
+/// Returns whether two texts are equivalent, however they are written.
 pub(super) fn is_same(kind: EntityKind, old: &str, new: &str) -> bool {
     let read = |text| parse_entity(kind, text, Origin::Store);
     old == new || matches!((read(old), read(new)), (Ok(old), Ok(new)) if old == new)
 }
 
-/// What differs between two texts, by key. Defaults are left out of both.
+/// Returns the differences between two texts, by key. Defaults are left out of both.
 pub(super) fn changes(kind: EntityKind, old: &str, new: &str) -> Vec<FieldChange> {
     let mut found = Vec::new();
     compare("", &table(kind, old), &table(kind, new), &mut found);
     found
 }
 
-/// The table of a text; one that this version cannot read is compared as it is written.
+/// Returns the table of a text; one that this version cannot parse is compared as it is written.
 fn table(kind: EntityKind, text: &str) -> Table {
     let whole = parse_entity(kind, text, Origin::Store).map(|entity| render_entity(&entity));
     whole.as_deref().unwrap_or(text).parse().unwrap_or_default()
@@ -52,7 +52,7 @@ fn compare(within: &str, old: &Table, new: &Table, found: &mut Vec<FieldChange>)
     }
 }
 
-/// Whether it is a table, or not there: then each of its members is.
+/// Returns whether it is a table or missing; its members are then compared.
 fn is_table(value: Option<&Value>) -> bool {
     value.is_none_or(Value::is_table)
 }
@@ -86,11 +86,11 @@ mod tests {
                 "match.operations: - [\"read\"]",
             ]
         );
-        // A default that is written out, and another way to write a duration, are no change.
+        // An explicit default, and another spelling of a duration, are no changes.
         let same = old.replace("\"600s\"", "\"10m\", min = 1");
         assert!(is_same(policy, old, &same) && told(policy, old, &same).is_empty());
         assert!(!is_same(policy, old, new));
-        // What cannot be read is another one than anything but itself.
+        // An invalid text only equals itself.
         assert!(is_same(policy, "nope", "nope") && !is_same(policy, "nope", old));
     }
 

@@ -1,4 +1,5 @@
-//! Who may decide approvals at this moment: OS users by the file, people over the network by the tokens that were seen of them.
+//! The current approvers: OS users by the configuration file, people over the network by the tokens that were
+//! seen of them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,46 +18,49 @@ use crate::domain::now_ms;
 use crate::gateway::admin::remote::takes_client;
 use crate::pipeline::locks::LockSet;
 
-/// How many people are kept in mind. Beyond that one is forgotten, and counts again when it comes again: of those who may decide nothing,
-/// as long as there are any, the one that was away for longest.
+/// How many people are remembered. Beyond that one is forgotten until it is seen again: the one not seen for
+/// longest, first among those who may decide nothing.
 pub(super) const MOST: usize = 10_000;
 
-/// Who may decide, by the configuration in force.
+/// The current approvers, by the configuration in force.
 ///
-/// What the issuer says of a person is known from tokens only, so that an approval over the network counts as long as the tokens
-/// of its approver that came since the start say that the group is there, and no lock names the person.
+/// What the issuer says of a person is only known from tokens, so an approval over the network counts as long
+/// as the approver's tokens since the start contain the group, and no lock names the person.
 ///
-/// Groups are not kept over a restart, and need not be. A process that has seen no token of a person knows no role of that person's, and
-/// what that person approved counts for nothing, not for one of several either: what waits is asked for anew. Once the person is back, what
-/// the issuer says then is what counts. A token from before a role was lost still says that it is there, as it does to whom it is shown
-/// for a new decision, until it runs out. Nor does an approval end with the token that it was given by: who approves something for a day
-/// goes home before it is over.
+/// Groups are not kept across a restart, and need not be. A process that has seen no token of a person knows
+/// none of that person's roles, and the person's approvals count for nothing, not even as one of several: the
+/// pending command has to be asked for again. Once the person is back, the issuer's current statement counts.
+/// A token from before a role was lost still contains it, as it does for a new decision, until it expires.
+/// Nor does an approval end with the token it was given by: whoever approves something for a day goes home
+/// before it is over.
 ///
-/// Tokens come in any order, and which is newer is not always to be told: `iat` is in whole seconds, by the clocks of several machines, and
-/// may be left out. So a group is lost with any token that is without it, however old, and comes back only with one that was given
-/// out later than all that took it away. That may end a grant too early, until its approver calls with a new token, and never too late.
+/// Tokens come in any order, and it is not always known which is newer: `iat` is in whole seconds, by the
+/// clocks of several machines, and may be missing. So a group is lost with any token without it, however old,
+/// and only comes back with a token that was issued later than all those without it. That may end a grant too
+/// early, until its approver calls with a new token, but never too late.
 pub struct Electors {
     config: Arc<ArcSwap<Config>>,
     seen: Mutex<Seen>,
-    /// Not the gate, which has the approvals, which have this: none of them would ever be closed.
+    /// Not the gate, which owns the approvals, which own this: the cycle would never be freed.
     locks: OnceLock<Arc<ArcSwap<LockSet>>>,
 }
 
-/// Who was seen.
+/// The people that were seen.
 #[derive(Default)]
 struct Seen {
     people: HashMap<Box<str>, Known>,
-    /// How many tokens were looked at.
+    /// How many tokens were seen.
     count: u64,
 }
 
-/// What is known of one person.
+/// The state of one person.
 struct Known {
-    /// With nothing of the token that does not say who may decide.
+    /// Without the parts of the token that have no bearing on who may decide.
     principal: Arc<Principal>,
-    /// In seconds since 1970: what was given out later than this says what holds, and all else only what does not.
+    /// In seconds since 1970: a token issued later than this is authoritative, any other can only remove
+    /// groups.
     as_of_s: i64,
-    /// [`Seen::count`] when its last token came.
+    /// The value of [`Seen::count`] when its last token was seen.
     last: u64,
 }
 
@@ -66,7 +70,7 @@ impl Known {
         Self { principal: Arc::new(said), as_of_s, last }
     }
 
-    /// Takes away what a token does not say that may be the newest one, or may not be.
+    /// Removes the groups that are missing in a token, which may or may not be the newest one.
     fn lose(&mut self, principal: &Principal, as_of_s: i64) {
         let had = self.principal.groups.iter().count();
         let human = principal.kind == Kind::Human;
@@ -81,22 +85,22 @@ impl Known {
 }
 
 impl Electors {
-    /// Nobody was seen yet.
+    /// Creates an empty state.
     pub fn new(config: Arc<ArcSwap<Config>>) -> Arc<Self> {
         Arc::new(Self { config, seen: Mutex::default(), locks: OnceLock::new() })
     }
 
-    /// From now on, whom one of these locks names does not count.
+    /// Sets the locks: people named by one of them do not count.
     pub fn heed(&self, locks: Arc<ArcSwap<LockSet>>) {
         // There is one set, given once at the start.
         let _already = self.locks.set(locks);
     }
 
-    /// Keeps in mind what a token said of somebody: what it does not say any more, does not count any more. Of those, too, who
-    /// may decide nothing: an older token of theirs may say otherwise.
+    /// Remembers the content of a person's token: groups that are no longer in it no longer count. People who
+    /// may decide nothing are remembered too, since an older token of theirs may contain a group.
     pub fn saw(&self, principal: &Principal) {
         let issued_s = issued_s(principal);
-        // What does not say when it was given out was given out by now.
+        // A token without `iat` was issued by now.
         let by_s = issued_s.unwrap_or_else(|| now_ms() / 1000);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.count += 1;
@@ -105,7 +109,7 @@ impl Electors {
             Some(known) if issued_s.is_none_or(|issued_s| issued_s <= known.as_of_s) => {
                 known.lose(principal, by_s);
                 if issued_s.is_none() {
-                    // It may be the newest of all: what was given out before it came gives nothing back.
+                    // It may be the newest of all: tokens issued before it give nothing back.
                     known.as_of_s = known.as_of_s.max(by_s);
                 }
                 known.last = now;
@@ -135,7 +139,7 @@ impl Electors {
     }
 }
 
-/// When the token was given out, in seconds since 1970, where it says so.
+/// Returns when the token was issued, in seconds since 1970; `None` if it does not say so.
 fn issued_s(principal: &Principal) -> Option<i64> {
     principal.claims.member("iat").and_then(Json::as_i64)
 }

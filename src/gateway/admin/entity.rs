@@ -1,4 +1,4 @@
-//! Connections, policies and masks of file and store, as they are listed.
+//! Lists the connections, policies and masks of file and store.
 
 use toml::Table;
 use toml::Value;
@@ -28,7 +28,7 @@ use crate::gateway::admin::fault::fault_of_store;
 use crate::gateway::admin::fault::invalid;
 use crate::store::StoredEntity;
 
-/// The entities of the file of one kind.
+/// Returns the file's entities of one kind.
 pub(super) fn of_file(config: &Config, kind: EntityKind) -> Vec<Entity> {
     match kind {
         EntityKind::Connection => config.connections.iter().cloned().map(Entity::Connection).collect(),
@@ -37,7 +37,7 @@ pub(super) fn of_file(config: &Config, kind: EntityKind) -> Vec<Entity> {
     }
 }
 
-/// The entities of the store, read again: this version may refuse what another one accepted.
+/// Parses the entities of the store again: this version may refuse what another one accepted.
 pub(super) fn of_store(stored: &[StoredEntity]) -> Result<Vec<Entity>, Problems> {
     let mut entities = Vec::with_capacity(stored.len());
     let mut problems = Vec::new();
@@ -64,19 +64,19 @@ fn seen(
         read_only: matches!(origin, Origin::File { .. }),
         managed_by,
         hidden: false,
-        // It was checked when it was written; were it broken since, its text still shows.
+        // It was checked when it was written; if it is damaged, its text is still shown.
         value: toml::from_str(&toml).unwrap_or_default(),
         toml,
     }
 }
 
 impl Admin {
-    /// What the store keeps, of all kinds.
+    /// Returns the store's entities of all kinds.
     pub(super) async fn stored(&self) -> Result<Vec<StoredEntity>, ApiError> {
         self.store.read(|view| view.entities(None)).await.map_err(|error| fault_of_store(&error))
     }
 
-    /// File and store together.
+    /// Returns file and store together.
     pub(super) async fn combined(&self) -> Result<Combined, ApiError> {
         let stored = self.stored().await?;
         of_store(&stored)
@@ -101,9 +101,10 @@ impl Admin {
     }
 }
 
-/// The same for who only looks: people put secrets into the variables of a program, and into its arguments.
+/// Returns the view for callers that may only look: people put secrets into the variables of a program, and
+/// into its arguments.
 fn without_values(mut view: EntityView) -> EntityView {
-    // One that is no table any more is shown to nobody but those who can mend it.
+    // A text that cannot be parsed is only shown to callers that can repair it.
     let mut table: Table = view.toml.parse().unwrap_or_default();
     view.hidden = table.is_empty();
     for (key, value) in &mut table {
@@ -128,7 +129,7 @@ fn without_values(mut view: EntityView) -> EntityView {
 }
 
 impl Acting {
-    /// All of one kind, as this caller may see them.
+    /// Returns the entities of one kind, as this caller may see them.
     async fn seen_entities(&self, kind: EntityKind) -> Result<Vec<EntityView>, ApiError> {
         let views = self.admin.entity_views(kind).await?;
         let manages = self.caller.must_manage().is_ok();

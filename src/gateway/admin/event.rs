@@ -1,4 +1,4 @@
-//! The live stream: fed from the journal and the approvals while somebody follows.
+//! The live stream: fed from the journal and the approvals while it has followers.
 
 use std::sync::Arc;
 use std::sync::PoisonError;
@@ -20,26 +20,27 @@ use crate::gateway::admin::Running;
 use crate::recording::StoredEvent;
 use crate::recording::replay::Mark;
 
-/// How often it is looked whether somebody still follows.
+/// How often to check whether there are followers.
 const LOOK: Duration = Duration::from_secs(10);
-/// After so many looks without a follower the feed rests; who comes back before takes up where it left.
+/// After this many checks without followers the feed rests; a follower that returns before resumes where it
+/// left.
 const QUIET_LOOKS: u32 = 6;
 
-/// Whether the feed is being fed.
+/// Whether the feed is running.
 #[derive(Debug, Default)]
 pub(super) struct Pump {
     runs: bool,
 }
 
 impl Admin {
-    /// Opens a stream for a follower, and has the feed fed.
+    /// Opens a stream for a follower, and starts the feed if needed.
     fn follow(
         self: &Arc<Self>,
         running: &Running,
         filter: EventFilter,
         after: Option<&str>,
     ) -> Box<dyn EventSource> {
-        // Held until the follower counts, so that the feed does not go to rest in between.
+        // Held until the follower is counted, so that the feed does not stop in between.
         let mut pump = self.pump.lock().unwrap_or_else(PoisonError::into_inner);
         if !pump.runs {
             pump.runs = true;
@@ -49,7 +50,7 @@ impl Admin {
         Box::new(self.feed.follow(filter, after))
     }
 
-    /// Whether nobody follows any more; the feed then rests.
+    /// Stops the feed if there are no followers; returns whether it did.
     fn may_rest(&self) -> bool {
         let mut pump = self.pump.lock().unwrap_or_else(PoisonError::into_inner);
         let nobody = self.feed.followers() == 0;
@@ -108,7 +109,7 @@ async fn feed(admin: Arc<Admin>, (mut events, mut changes): Sources) {
             }
         }
     }
-    // A source is gone: the gateway stops.
+    // A source is gone: the gateway is stopping.
     admin.feed.stop();
 }
 

@@ -1,4 +1,4 @@
-//! Why a command would be judged as it is: the same code that judges, on a command that is not sent.
+//! Explains the verdict on a command, with the same code that judges, without sending the command.
 
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -44,9 +44,9 @@ use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::judge::cache::Limits;
 use crate::protocol::postgres::reply::Refusal;
 
-/// How deep claims may be nested.
+/// The nesting limit for claims.
 const MAX_DEPTH: usize = 32;
-/// Said where the class hangs on an annotation that was not seen.
+/// The note if the class depends on an annotation that was not seen.
 const NOT_LISTED: &str =
     "what the server says of the tool is not known here: add --read-only or --read-only=false";
 
@@ -54,7 +54,7 @@ fn bad(text: impl Into<String>) -> ApiError {
     ApiError::new(ErrorCode::BadRequest, text)
 }
 
-/// What the gateway itself would answer to such a request.
+/// Returns the gateway's own refusal of such a request.
 fn refused(denied: &Denied) -> ApiError {
     bad(format!("the gateway would refuse this before any policy: {}", denied.detail))
 }
@@ -79,7 +79,7 @@ fn principal(explain: &Explain) -> Result<Principal, ApiError> {
     })
 }
 
-/// The command of what was asked, in the words of the connection's protocol.
+/// Builds the command, in the terms of the connection's protocol.
 async fn command_of(explain: &Explain, connection: &Connection) -> Result<Command, ApiError> {
     let name = &connection.name;
     let bare = explain.path.is_empty() && explain.body.is_none();
@@ -115,13 +115,13 @@ fn mcp_command(mcp: &ExplainMcp, connection: &Connection) -> Result<Command, Api
     Ok(message.into_command(class).with_args(args))
 }
 
-/// What nobody has prepared or learned from the target before is not known.
+/// Builds the command of a SQL text; prepared statements and the target's catalog are not known here.
 async fn sql_command(sql: &str) -> Result<Command, ApiError> {
     let judgement = judged(sql).await?;
     Ok(postgres::command::command(sql.as_bytes(), &judgement, |_name| None, postgres::command::by_its_words))
 }
 
-/// What PostgreSQL's parser says of a text that it cannot read.
+/// Returns PostgreSQL's error for a SQL text that it cannot parse.
 async fn syntax(sql: &str) -> Result<Option<String>, ApiError> {
     let judgement = judged(sql).await?;
     let refusal = Refusal::of_syntax(&judgement, sql.as_bytes());
@@ -182,7 +182,7 @@ fn rule(explained: &RuleExplanation) -> RuleReport {
 }
 
 impl Admin {
-    /// The connections and policies that judge, or would if a gateway ran.
+    /// Returns the connections and policies that judge, or would if a gateway ran.
     async fn judging(&self) -> Result<(Vec<Connection>, PolicySet), ApiError> {
         if let Some(running) = &self.running {
             return Ok(running.live.in_force());
@@ -197,7 +197,8 @@ impl Admin {
 }
 
 impl Acting {
-    /// A call of a tool with what the running gateway knows of the tool, where the caller does not say; or a note that nothing is known.
+    /// Adds the running gateway's knowledge of a tool to a call, if the caller does not give it; or a note
+    /// that nothing is known.
     fn annotated(&self, mut explain: Explain, connection: &Connection) -> (Explain, Option<String>) {
         let Some(mcp) = explain.mcp.as_mut().filter(|mcp| mcp.read_only.is_none()) else {
             return (explain, None);

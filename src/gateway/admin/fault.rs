@@ -1,4 +1,4 @@
-//! From what failed below to what the admin API says: its reason, its words, what to do.
+//! Maps errors of other layers to errors of the admin API: code, message, hint.
 
 use crate::approval::DecideError;
 use crate::approval::RevokeError;
@@ -13,7 +13,7 @@ use crate::store::StoreError;
 /// The longest reason, in bytes.
 const MAX_REASON: usize = 1000;
 
-/// Passes a reason that is no longer than the audit trail takes.
+/// Checks that a reason is not longer than the audit trail allows.
 pub(super) fn check_length(reason: &str) -> Result<(), ApiError> {
     if reason.len() <= MAX_REASON {
         return Ok(());
@@ -21,7 +21,7 @@ pub(super) fn check_length(reason: &str) -> Result<(), ApiError> {
     Err(ApiError::new(ErrorCode::BadRequest, format!("the reason is longer than {MAX_REASON} bytes")))
 }
 
-/// What the store failed with.
+/// Maps an error of the store.
 pub(super) fn fault_of_store(error: &StoreError) -> ApiError {
     let code = match error {
         StoreError::Changed { .. } | StoreError::Exists { .. } => ErrorCode::Conflict,
@@ -50,7 +50,7 @@ pub(super) fn fault_of_store(error: &StoreError) -> ApiError {
     }
 }
 
-/// What reading a recording failed with.
+/// Maps an error of reading a recording.
 pub(super) fn fault_of_reading(error: &ReadError) -> ApiError {
     let (code, hint) = match error {
         ReadError::Ambiguous { .. } => (ErrorCode::BadRequest, Some("give more of its id")),
@@ -66,7 +66,7 @@ pub(super) fn fault_of_reading(error: &ReadError) -> ApiError {
     }
 }
 
-/// Why a decision did not count.
+/// Maps the reason why a decision did not count.
 pub(super) fn fault_of_decision(error: &DecideError) -> ApiError {
     let code = match error {
         DecideError::AlreadyDecided { .. } | DecideError::Ended { .. } => ErrorCode::Conflict,
@@ -91,7 +91,7 @@ pub(super) fn fault_of_decision(error: &DecideError) -> ApiError {
     }
 }
 
-/// Why a grant could not be taken back.
+/// Maps the reason why a grant could not be revoked.
 pub(super) fn fault_of_revoking(error: &RevokeError) -> ApiError {
     match error {
         RevokeError::Ended { .. } => ApiError::new(ErrorCode::Conflict, error.to_string()),
@@ -100,13 +100,13 @@ pub(super) fn fault_of_revoking(error: &RevokeError) -> ApiError {
     }
 }
 
-/// Why a secret could not be sealed.
+/// Maps an error of sealing a secret.
 pub(super) fn fault_of_sealing(error: &SealError) -> ApiError {
     ApiError::new(ErrorCode::Unavailable, format!("the secret cannot be sealed: {}", with_causes(error)))
         .hint("see storage.key in the configuration")
 }
 
-/// A configuration that does not hold together.
+/// Builds the error for an invalid configuration.
 pub(super) fn invalid(what: &str, problems: &Problems) -> ApiError {
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let text = match lines.as_slice() {

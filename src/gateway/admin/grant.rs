@@ -1,4 +1,4 @@
-//! Grants, listed and taken back.
+//! Lists and revokes grants.
 
 use crate::control::Answer;
 use crate::control::noun::List;
@@ -11,7 +11,7 @@ use crate::gateway::admin::Acting;
 use crate::gateway::admin::fault::fault_of_revoking;
 use crate::gateway::admin::fault::fault_of_store;
 
-/// What a revoked grant's approval says as the reason.
+/// The reason recorded on the approval of a revoked grant.
 const REASON: &str = "the grant was revoked";
 
 impl Grants for Acting {

@@ -1,4 +1,4 @@
-//! Sessions whose recordings stay: held and released, each with a reason.
+//! Legal holds: keep the recordings of sessions from retention until they are released, each with a reason.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::store::Hold;
 use crate::store::HoldFault;
 use crate::store::View;
 
-/// The sessions that are held, and why.
+/// The legal holds by session.
 pub(super) type Holds = BTreeMap<SessionId, HoldView>;
 
 fn view(hold: Hold) -> HoldView {
@@ -33,7 +33,7 @@ fn check_reason(reason: &str) -> Result<(), ApiError> {
 }
 
 impl Admin {
-    /// The sessions that are held.
+    /// Returns the legal holds.
     pub(super) async fn holds(&self) -> Result<Holds, ApiError> {
         let holds = self.store.read(View::holds).await.map_err(|error| fault_of_store(&error))?;
         Ok(holds.into_iter().map(|hold| (hold.session, view(hold))).collect())
@@ -41,7 +41,7 @@ impl Admin {
 }
 
 impl Acting {
-    /// Keeps a session's recording from retention.
+    /// Places a legal hold on a session: keeps its recording from retention.
     pub(super) async fn hold(&self, id: SessionId, reason: String) -> Result<SessionView, ApiError> {
         self.must_manage("session.hold", &id.to_string()).await?;
         check_reason(&reason)?;
@@ -51,7 +51,8 @@ impl Acting {
             return Err(ApiError::new(ErrorCode::Conflict, text));
         }
         self.must_be_sound(id).await?;
-        // The recorder first: from here on nothing of it goes, so that what is said to be held is there.
+        // The journal first: from here on nothing of it is removed, so that a recording that is reported as
+        // held exists.
         let journal = self.admin.running.as_ref().map(|running| &running.journal);
         if let Some(journal) = journal {
             journal.hold([id]);
@@ -63,7 +64,8 @@ impl Acting {
         held
     }
 
-    /// A hold that was tampered with is left as it is until somebody takes note of that: else nobody would know.
+    /// Refuses to change a hold that was tampered with until that is acknowledged: otherwise nobody would
+    /// notice.
     async fn must_be_sound(&self, id: SessionId) -> Result<HeldNow, ApiError> {
         let now = self.admin.held_now(id).await?;
         if now.faults.is_empty() {
@@ -74,8 +76,8 @@ impl Acting {
         Err(ApiError::new(ErrorCode::Conflict, text).hint(hint))
     }
 
-    /// Takes note of what happened to a hold: it is again as the audit trail tells, or over where its recording is gone. One of which the trail does
-    /// not tell is kept until somebody releases it.
+    /// Acknowledges tampering with a hold: it is restored as in the audit trail, or ended if its recording is
+    /// gone. A hold that is unknown to the trail is kept until it is released.
     pub(super) async fn acknowledge(
         &self,
         id: SessionId,
@@ -108,8 +110,9 @@ impl Acting {
         Ok(noted)
     }
 
-    /// What a session of one's own is kept for by somebody else may be about oneself. Whose it is says the hold in the trail, and its own row;
-    /// where neither does, it may be anybody's whose sessions are recorded.
+    /// Checks that the caller does not release a hold on a session of its own that somebody else placed,
+    /// since it may be about the caller. The owner is taken from the hold in the trail and from the session's
+    /// row; if neither names one, it may be any principal with recorded sessions.
     async fn must_not_be_own(
         &self,
         action: &'static str,
@@ -140,7 +143,7 @@ impl Acting {
     }
 
     async fn hold_in_store(&self, id: SessionId, reason: String) -> Result<SessionView, ApiError> {
-        // One that is not there, or not any more, cannot be held.
+        // A session that does not exist, or no longer does, cannot be held.
         let found = self.admin.session_view(id.to_string()).await?;
         if found.pruned_ms.is_some() {
             let text = format!("the events of {id} are gone already: retention has removed them");
@@ -153,7 +156,7 @@ impl Acting {
         Ok(SessionView { hold: Some(view(hold)), ..found })
     }
 
-    /// Lets retention have a session again.
+    /// Lifts the legal hold: retention may remove the recording again.
     pub(super) async fn release(&self, id: SessionId, reason: String) -> Result<SessionView, ApiError> {
         self.must_manage("session.release", &id.to_string()).await?;
         check_reason(&reason)?;

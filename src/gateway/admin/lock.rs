@@ -1,4 +1,4 @@
-//! Locks, set and removed.
+//! Sets and removes locks.
 
 use std::time::Duration;
 
@@ -16,15 +16,15 @@ use crate::gateway::admin::Admin;
 use crate::gateway::admin::fault::check_length;
 use crate::gateway::admin::fault::fault_of_store;
 
-/// The longest that a lock with an end stands, in seconds: ten years.
+/// The longest duration of a lock with an end, in seconds: ten years.
 const MAX_FOR_S: u64 = 10 * 366 * 86_400;
 
 impl Admin {
-    /// Gives the running gateway the locks that stand now. It holds them before this returns.
+    /// Applies the current locks in the running gateway before it returns.
     async fn publish_locks(&self) -> Result<(), ApiError> {
         let Some(running) = &self.running else { return Ok(()) };
         let locks = self.store.read(|view| view.locks(now_ms())).await.map_err(|error| {
-            // Stored but not in force: the caller must not believe otherwise.
+            // Stored but not in force: the caller must know.
             let why = fault_of_store(&error);
             ApiError::new(why.code, format!("the lock is stored but not in force: {}", why.message))
                 .hint("run `hoopctl config reload`, or restart the gateway")
@@ -75,7 +75,7 @@ impl Locks for Acting {
     }
 }
 
-/// When a lock that begins now and stands for so many seconds falls.
+/// Returns when a lock that begins now and lasts for `seconds` ends.
 fn end_of(seconds: u64) -> Result<i64, ApiError> {
     if !(1..=MAX_FOR_S).contains(&seconds) {
         let text = "a lock with an end stands at least 1 s and at most 10 years";

@@ -1,4 +1,4 @@
-//! Whether a lock would lock anybody: a name that nobody has is refused, and not locked in vain.
+//! Checks whether a lock would have an effect: an unknown name is refused, instead of being locked in vain.
 
 use std::collections::BTreeSet;
 
@@ -13,15 +13,16 @@ use crate::identity::Profile;
 use crate::recording::SessionFilter;
 use crate::recording::SessionRow;
 
-/// How many sessions are looked through for a name, the newest first.
+/// How many sessions are searched for a name, the newest first.
 const LOOKED_AT: u32 = 1000;
 /// How many ids are suggested.
 const SUGGESTED: usize = 3;
-/// What to do about a name that nobody has now.
+/// The hint for a name that is not known yet.
 const TO_COME: &str = "for one that is to come: --yes";
 
 impl Admin {
-    /// Passes a target that a lock can meet; `unseen`: one that is not known passes, too, if it could be. So does what cannot be looked up.
+    /// Checks the target of a lock; with `unseen`, an unknown target passes if it is possible. A target that
+    /// cannot be looked up passes as well.
     pub(super) async fn check_target(&self, target: &LockTarget, unseen: bool) -> Result<(), ApiError> {
         let config = self.config.load_full();
         let known = match target {
@@ -54,7 +55,7 @@ impl Admin {
         Err(ApiError::new(ErrorCode::NotFound, text).hint(hint))
     }
 
-    /// Whether a token that is accepted here could name this principal. What no token can name is an error.
+    /// Returns whether an accepted token could name this principal. An impossible name is an error.
     async fn names_a_principal(&self, config: &Config, id: &str, unseen: bool) -> Result<bool, ApiError> {
         let never = |why: &str, hint: String| {
             let text = format!("principal {id:?} {why}: the lock would lock nobody");
@@ -86,7 +87,7 @@ impl Admin {
         Ok(!self.is_new(move |row| row.principal == id).await)
     }
 
-    /// What to write in place of a name without its issuer.
+    /// Suggests the full id for a name without its issuer.
     async fn whole_id(&self, config: &Config, name: &str) -> String {
         let (end, label) = (format!("/{name}"), name.to_owned());
         let rows = self
@@ -108,12 +109,13 @@ impl Admin {
         }
     }
 
-    /// Whether none of the last sessions is wanted, as far as can be told.
+    /// Returns whether none of the last sessions matches, as far as that is known.
     async fn is_new(&self, wanted: impl Fn(&SessionRow) -> bool + Send + 'static) -> bool {
         matches!(self.seen(wanted).await, Ok(Some(rows)) if rows.is_empty())
     }
 
-    /// Those of the last sessions that are wanted. The gateway's own are of nobody. `None`: there is no journal to look into.
+    /// Returns those of the last sessions that match, without the gateway's own. `None` if there is no
+    /// journal.
     async fn seen(
         &self,
         wanted: impl Fn(&SessionRow) -> bool + Send + 'static,
@@ -128,7 +130,7 @@ impl Admin {
     }
 }
 
-/// Whether the configuration speaks of a client of this id.
+/// Returns whether the configuration contains a client with this id.
 fn names_client(config: &Config, id: &str) -> bool {
     let remote = config.admin.remote.as_ref();
     let of_admin = remote.into_iter().flat_map(|remote| {
@@ -141,7 +143,7 @@ fn names_client(config: &Config, id: &str) -> bool {
         || of_admin.into_iter().any(|known| known == id)
 }
 
-/// The issuers, as a principal begins with them.
+/// Returns the issuers as prefixes of principal ids.
 fn issuers(config: &Config) -> String {
     let names: Vec<&str> = config
         .oidc

@@ -1,7 +1,9 @@
-//! The service layer behind the admin API: the same checks and the same audit entry whether a gateway runs or not.
+//! The service layer behind the admin API: the same checks and the same audit entries whether a gateway runs
+//! or not.
 //!
-//! [`Admin::online`] serves the admin socket of a running gateway; [`Admin::offline`] takes the lock of the data directory
-//! and works on the store alone. What only a running gateway can do goes through [`Live`]; offline it is `not_running`.
+//! [`Admin::online`] serves the admin socket of a running gateway; [`Admin::offline`] takes the lock of the
+//! data directory and works on the store alone. Operations of a running gateway go through [`Live`]; offline
+//! they fail with `not_running`.
 
 mod approval;
 mod change;
@@ -67,41 +69,42 @@ use crate::store::DataDirLock;
 use crate::store::Store;
 use crate::store::lock_data_dir;
 
-/// Who holds a token, to be awaited.
+/// A future of the holder of a token.
 pub type Identified<'a> = std::pin::Pin<Box<dyn Future<Output = Result<Arc<Verified>, Denied>> + Send + 'a>>;
 
-/// What only a gateway that runs can do.
+/// The operations of a running gateway.
 pub trait Live: Send + Sync + 'static {
-    /// Reads file and store again and takes them over whole, or leaves all as it is. An invalid configuration is
-    /// `invalid`, with its problems.
+    /// Reads file and store again and applies them completely, or changes nothing. An invalid configuration
+    /// is `invalid`, with its problems.
     fn reload(&self) -> Answer<'_, ReloadReport>;
-    /// Takes over the entities of the store, which changed and were checked; the file stays as it was read last.
+    /// Applies changed entities of the store, which were checked; the file stays as it was last read.
     fn entities_changed(&self) -> Answer<'_, ()>;
-    /// Takes over the locks that stand now, and cuts what they shut out, before it returns.
+    /// Applies the current locks, and cuts the streams they apply to, before it returns.
     fn locks_changed(&self, locks: Vec<Lock>);
-    /// Takes over pins that were accepted, before it returns.
+    /// Applies accepted pins before it returns.
     fn pins_accepted(&self, pins: Vec<Pin>);
-    /// Forgets pins, before it returns. Never waits: it is called on the store's thread.
+    /// Forgets pins before it returns. Never waits: it is called on the store's thread.
     fn pins_forgotten(&self, pins: &[Pin]);
-    /// Hands what lists have brought to the store, so that what is read from there next has it.
+    /// Hands new pins over to the store, so that they are included when it is read next.
     fn flush_pins(&self);
-    /// The sessions that live.
+    /// Returns the open sessions.
     fn sessions(&self) -> Vec<LiveSession>;
-    /// Ends a session and cuts its streams; whether there was one.
+    /// Ends a session and cuts its streams; returns whether it was open.
     fn kill(&self, id: SessionId) -> bool;
-    /// The connections and policies that judge now: the store may hold others that were not taken over.
+    /// Returns the connections and policies in force: the store may contain others that were not applied.
     fn in_force(&self) -> (Vec<Connection>, PolicySet);
-    /// Whether a server last said of its tool that it only reads; `None`: the tool was not listed here.
+    /// Returns whether a server last listed its tool as read-only; `None` if the tool was not listed here.
     fn only_reads(&self, connection: &Connection, tool: &str) -> Option<bool>;
-    /// The state; `you` is filled in by the caller of this.
+    /// Returns the state; the caller fills in `you`.
     fn status(&self) -> StatusReport;
-    /// Who holds a token that opens the admin API over the network, as far as the token goes.
+    /// Identifies the holder of a token for the admin API over the network.
     fn identify<'a>(&'a self, token: &'a str) -> Identified<'a>;
-    /// Whether who was identified would be so now, without a look at the token: no lock has come, its time is not over.
+    /// Returns whether an identified holder is still valid, without verifying the token again: no lock
+    /// applies, and it has not expired.
     fn still_holds(&self, verified: &Verified) -> bool;
     /// Fetches the keys of an issuer, by its name, and waits for them.
     fn refresh_keys<'a>(&'a self, issuer: &'a str) -> Answer<'a, ()>;
-    /// Where a browser goes on to at an issuer, by its name, with these parameters.
+    /// Returns the URL at an issuer, by its name, that a browser is redirected to with these parameters.
     fn onward<'a>(&'a self, issuer: &'a str, parameters: &'a [(String, String)]) -> Answer<'a, Onward>;
     /// What the issuer of the page makes of a grant, if it is still the one of that `iss`.
     fn redeem<'a>(
@@ -112,27 +115,27 @@ pub trait Live: Send + Sync + 'static {
     ) -> Answer<'a, Redeemed>;
 }
 
-/// The parts of a running gateway that the service layer works with.
+/// The parts of a running gateway that the service layer uses.
 pub struct Parts {
     /// The store.
     pub store: Store,
-    /// The file as it was last read without a problem; swapped by a reload.
+    /// The last valid configuration file; swapped by a reload.
     pub config: Arc<ArcSwap<Config>>,
     /// The approvals.
     pub approvals: Approvals,
-    /// Who decides them.
+    /// The approvers.
     pub electors: Arc<Electors>,
     /// The journal.
     pub journal: Journal,
-    /// What seals secrets of the store.
+    /// Seals the secrets of the store.
     pub sealer: Arc<Sealer>,
     /// The secrets in use.
     pub vault: Arc<Vault>,
-    /// The rest.
+    /// The operations of the gateway.
     pub live: Arc<dyn Live>,
 }
 
-/// What a running gateway has and a store alone has not.
+/// The parts that only a running gateway has.
 struct Running {
     journal: Journal,
     sealer: Arc<Sealer>,
@@ -150,24 +153,24 @@ pub struct Admin {
     feed: Arc<Feed>,
     pump: std::sync::Mutex<event::Pump>,
     streams: Arc<Streams>,
-    /// One change of entities at a time: what was checked is what is written.
+    /// One change of entities at a time, so that what was checked is what is written.
     changing: tokio::sync::Mutex<()>,
     /// Dropped last, after the store is closed.
     _held: Option<DataDirLock>,
 }
 
 impl Admin {
-    /// The service layer of a running gateway.
+    /// Creates the service layer of a running gateway.
     pub fn online(parts: Parts) -> Arc<Self> {
         let Parts { store, config, approvals, electors, journal, sealer, vault, live } = parts;
         let running = Running { journal, sealer, vault, electors, live };
         Self::new(store, config, approvals, Some(running), None)
     }
 
-    /// The service layer without a gateway: takes the data directory until it is dropped.
+    /// Creates the service layer without a gateway: takes the data directory until it is dropped.
     ///
     /// # Errors
-    /// `unavailable` with the process that holds the data directory, or with what is wrong with the store.
+    /// `unavailable` with the process that holds the data directory, or with the problem of the store.
     pub fn offline(config: Config) -> Result<Arc<Self>, ApiError> {
         let data_dir = config.storage.data_dir.clone();
         let held = lock_data_dir(&data_dir).map_err(|error| fault_of_store(&error))?;
@@ -187,11 +190,11 @@ impl Admin {
         Ok(Self::new(store, config, approvals, None, Some(held)))
     }
 
-    /// The service layer where there is neither a gateway nor a store: it shows what the configuration has. What is changed in it is
-    /// lost, so it is for looking only.
+    /// Creates the service layer without a gateway and a store: it shows what the configuration contains.
+    /// Changes are lost, so it is for looking only.
     ///
     /// # Errors
-    /// The system gives no memory, or no thread.
+    /// The system has no memory or threads left.
     pub fn without_store(config: Config) -> Result<Arc<Self>, ApiError> {
         let store = Store::empty().map_err(|error| fault_of_store(&error))?;
         let config = Arc::new(ArcSwap::from_pointee(config));
@@ -219,7 +222,7 @@ impl Admin {
         })
     }
 
-    /// The admin API as `peer` may use it. Without a gateway the peer is this very process.
+    /// Returns the admin API for `peer`. Without a gateway the peer is this process itself.
     pub fn backend(self: &Arc<Self>, peer: &Peer) -> Arc<dyn Backend> {
         let config = self.config.load();
         let gateway_uid = nix::unistd::geteuid().as_raw();
@@ -227,12 +230,13 @@ impl Admin {
         Arc::new(Acting { admin: Arc::clone(self), caller, seat: None })
     }
 
-    /// Ends all streams of events with a last message: the gateway stops.
+    /// Ends all event streams with a last message, because the gateway stops.
     pub fn stop_events(&self) {
         self.feed.stop();
     }
 
-    /// Tells the streams of events that something changed beside the admin API: a reload by signal, a lock that fell.
+    /// Announces to the event streams a change outside of the admin API: a reload by signal, or an expired
+    /// lock.
     pub fn announce_change(&self, revision: u64) {
         self.feed.publish(
             crate::control::noun::event::Topic::Change,
@@ -258,11 +262,11 @@ impl Admin {
     }
 }
 
-/// The service layer as one caller may use it.
+/// The service layer for one caller.
 struct Acting {
     admin: Arc<Admin>,
     caller: Caller,
-    /// By which token it is here; `None` on the socket.
+    /// The caller's token; `None` on the socket.
     seat: Option<remote::Seat>,
 }
 
@@ -271,7 +275,7 @@ impl Acting {
         self.caller.actor().to_owned()
     }
 
-    /// Passes who may change what the gateway does. A refusal is in the audit trail.
+    /// Checks that the caller may change the gateway. A refusal is added to the audit trail.
     async fn must_manage(&self, what: &str, subject: &str) -> Result<(), ApiError> {
         match self.caller.must_manage() {
             Ok(()) => Ok(()),
@@ -279,7 +283,7 @@ impl Acting {
         }
     }
 
-    /// Notes a refusal in the audit trail, and gives it back.
+    /// Adds a refusal to the audit trail, and returns it as the error.
     async fn refused<T>(&self, what: &str, subject: &str, error: ApiError) -> Result<T, ApiError> {
         let (actor, what, subject) = (self.actor(), format!("{what}.refused"), cut(subject));
         let detail = json!({ "code": error.code, "why": error.message });
@@ -292,7 +296,7 @@ impl Acting {
     }
 }
 
-/// A text of a caller as it may stand in the audit trail: at most 200 characters.
+/// Cuts a caller's text for the audit trail: at most 200 characters.
 fn cut(text: &str) -> String {
     text.chars().take(200).collect()
 }

@@ -1,4 +1,5 @@
-//! The approval page's dealings with the issuer: where a browser signs in, and whether what came back is for that sign-in.
+//! The approval page's requests to the issuer: where a browser signs in, and whether the answer belongs to
+//! that sign-in.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -26,7 +27,7 @@ impl Admin {
         self.page_settings().ok_or_else(gone)
     }
 
-    /// Where a browser signs in (RFC 6749, section 4.1.1; RFC 7636, section 4.3).
+    /// Returns where a browser signs in (RFC 6749, section 4.1.1; RFC 7636, section 4.3).
     pub(super) async fn begin_sign_in(&self, begin: &Begin) -> Result<Onward, ApiError> {
         let page = self.page_in_force()?;
         let mut parameters = vec![
@@ -48,7 +49,7 @@ impl Admin {
         self.running()?.live.onward(&page.issuer, &parameters).await
     }
 
-    /// The token for a code (RFC 6749, section 4.1.3).
+    /// Redeems a code for a token (RFC 6749, section 4.1.3).
     pub(super) async fn finish_sign_in(&self, returned: Returned) -> Result<Zeroizing<String>, ApiError> {
         let page = self.page_in_force()?;
         let Returned { code, verifier, nonce, iss } = returned;
@@ -82,8 +83,9 @@ impl Admin {
     }
 }
 
-/// Whether an ID token is of that sign-in. It came from the issuer itself over the stream that was just asked, so that its signature says
-/// nothing more (OpenID Connect Core 1.0, section 3.1.3.7, step 6); who somebody is, the access token says.
+/// Returns whether an ID token belongs to that sign-in. It came from the issuer itself over a stream that was
+/// just opened, so its signature adds nothing (OpenID Connect Core 1.0, section 3.1.3.7, step 6); the access
+/// token identifies the person.
 fn is_of(token: &str, nonce: &str, iss: &str, client_id: &str) -> bool {
     let claims = token.split('.').nth(1).and_then(|claims| BASE64_URL_SAFE_NO_PAD.decode(claims).ok());
     let Some(claims) = claims.and_then(|claims| Json::parse(&claims, 16).ok()) else { return false };

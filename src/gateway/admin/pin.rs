@@ -1,4 +1,4 @@
-//! Pins of what MCP servers offer, listed, accepted and forgotten.
+//! Lists, accepts and forgets the pins of what MCP servers offer.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::gateway::admin::Acting;
 use crate::gateway::admin::fault::fault_of_store;
 use crate::store::LookedAt;
 
-/// How many bytes of text one list holds, about: beside it there is room for the escapes of JSON.
+/// How many bytes of text one list contains, approximately: there is room for JSON escapes besides.
 const MOST_TEXT: usize = 8 << 20;
 
 fn must_be_some(count: usize) -> Result<(), ApiError> {
@@ -30,7 +30,7 @@ fn must_be_some(count: usize) -> Result<(), ApiError> {
     Err(ApiError::new(ErrorCode::BadRequest, format!("{count} pins at once, not 1 to {MAX_ACCEPT}")))
 }
 
-/// The first of them, with as much text as one answer holds.
+/// Returns the first of them, with as much text as one answer may contain.
 fn cut(pins: &[Pin], named: bool) -> List<PinView> {
     let mut room = MOST_TEXT;
     let mut views = Vec::new();
@@ -56,7 +56,8 @@ impl Pins for Acting {
             let pins = self.admin.store.read(move |view| view.pins(Some(&name))).await;
             let mut pins = pins.map_err(|error| fault_of_store(&error))?;
             if pins.is_empty() {
-                // Pins outlive their connection: only without any it matters whether there is one.
+                // Pins outlive their connection: only without any pins it matters whether the connection
+                // exists.
                 self.entity(EntityKind::Connection, connection).await?;
             }
             pins.retain(|pin| filter.shows(pin));
@@ -100,7 +101,7 @@ impl Pins for Acting {
             let live = self.admin.running.as_ref().map(|running| Arc::clone(&running.live));
             let forgotten = self.admin.store.change(move |change| {
                 let forgotten = change.forget_pins(&connection, &names, &actor)?;
-                // On the store's thread: nothing of them is written between the two.
+                // On the store's thread, so that none of them is written in between.
                 if let Some(live) = live {
                     live.pins_forgotten(&forgotten);
                 }

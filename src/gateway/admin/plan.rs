@@ -1,4 +1,5 @@
-//! What changes of entities come to, before any is made: each step, and whether file and store hold together after them.
+//! Plans changes of entities before any is applied: each step, and whether file and store are valid together
+//! afterwards.
 
 use std::collections::BTreeSet;
 
@@ -24,28 +25,28 @@ use crate::gateway::admin::fault::invalid;
 use crate::policy::PolicySet;
 use crate::store::StoredEntity;
 
-/// One change that will be made, with what it was made from.
+/// One planned change, with what it is based on.
 pub(super) struct Step {
     pub(super) changed: Changed,
-    /// The new text; `None`: it is removed.
+    /// The new text; `None`: the entity is removed.
     pub(super) body: Option<String>,
-    /// The store's revision of the text that is replaced.
+    /// The store's revision of the replaced text.
     pub(super) seen: Option<u64>,
-    /// What looks after it from then on.
+    /// The manager of the entity afterwards.
     pub(super) managed_by: String,
-    /// What whoever makes the change should know about who looks after it.
+    /// A note for the caller about the entity's manager.
     note: Option<String>,
-    /// Whether it goes because no change names it.
+    /// Whether it is removed because no change names it.
     pub(super) pruned: bool,
 }
 
-/// All of them, checked.
+/// All steps, checked.
 pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
     pub(super) warnings: Vec<String>,
 }
 
-/// What would be made of the changes, and whether file and store would still hold together.
+/// Plans the changes, and checks that file and store would still be valid together.
 pub(super) fn plan(config: &Config, before: Vec<StoredEntity>, apply: Apply) -> Result<Plan, ApiError> {
     let doubts_before = doubts(combined(config, &before).ok());
     let mut after = before;
@@ -104,17 +105,17 @@ fn doubts(combined: Option<Combined>) -> BTreeSet<String> {
     combined.map(|combined| combined.warnings.iter().map(ToString::to_string).collect()).unwrap_or_default()
 }
 
-/// Who makes the changes, as far as entities have labels.
+/// The caller, as far as labels matter.
 #[derive(Clone, Copy)]
 struct By<'a> {
-    /// What looks after the entities from then on; `None`: a change by hand, which leaves each whose it is.
+    /// The manager of the entities afterwards; `None`: a change by hand, which leaves the manager as it is.
     label: Option<&'a str>,
-    /// Whether what another label looks after is taken from it.
+    /// Whether entities of another manager are taken over.
     takes_over: bool,
 }
 
 impl By<'_> {
-    /// Passes what it may change: its own, what was added by hand, and what it takes over.
+    /// Checks that the caller may change the entity: its own, one added by hand, or one it takes over.
     fn may_have(self, kind: EntityKind, name: &str, kept: &str) -> Result<(), ApiError> {
         if self.takes_over || kept == BY_HAND || self.label.is_none_or(|label| label == kept) {
             return Ok(());
@@ -124,7 +125,7 @@ impl By<'_> {
         Err(ApiError::new(ErrorCode::Conflict, text).hint(hint))
     }
 
-    /// What to know when what is written is looked after by something else than whoever writes it.
+    /// Returns a note if a written entity belongs to another manager.
     fn note(self, kind: EntityKind, name: &str, kept: &str) -> Option<String> {
         let word = kind.as_str();
         match self.label {
@@ -139,7 +140,7 @@ impl By<'_> {
         }
     }
 
-    /// The same, when it is removed.
+    /// Returns a note if a removed entity belongs to another manager.
     fn note_removed(self, kind: EntityKind, name: &str, kept: &str) -> Option<String> {
         let word = kind.as_str();
         let others = kept != BY_HAND && self.label.is_none_or(|label| label != kept);
@@ -151,7 +152,7 @@ impl By<'_> {
     }
 }
 
-/// All that is wrong with changes, as one error.
+/// Combines all problems of the changes into one error.
 fn together(mut faults: Vec<ApiError>) -> Result<(), ApiError> {
     if faults.len() < 2 {
         return faults.pop().map_or(Ok(()), Err);
@@ -168,7 +169,7 @@ fn together(mut faults: Vec<ApiError>) -> Result<(), ApiError> {
     Err(ApiError { hint, ..error })
 }
 
-/// Refuses a change of what the configuration file holds.
+/// Refuses a change of an entity in the configuration file.
 fn refuse_of_file(config: &Config, change: &EntityChange) -> Result<(), ApiError> {
     let (kind, name) = (change.kind(), change.name());
     let Some(entity) = of_file(config, kind).into_iter().find(|entity| entity.name() == name) else {
@@ -200,7 +201,7 @@ fn remove(kind: EntityKind, name: &str, entities: &mut Vec<StoredEntity>) -> Res
     })
 }
 
-/// A text to be written.
+/// A text to write.
 struct Text {
     kind: EntityKind,
     name: String,
@@ -210,7 +211,7 @@ struct Text {
 }
 
 impl Text {
-    /// Puts it among the entities of the store, if it is one and may be.
+    /// Adds it to the entities of the store, if it is valid and allowed.
     fn put(self, entities: &mut Vec<StoredEntity>, by: By<'_>) -> Result<Step, ApiError> {
         let Self { kind, name, toml, mode, expected } = self;
         let (word, conflict) = (kind.as_str(), |text| ApiError::new(ErrorCode::Conflict, text));
@@ -249,7 +250,7 @@ impl Text {
             Some(old) if diff::is_same(kind, &old.body, &toml) => Outcome::Unchanged,
             Some(_) => Outcome::Updated,
         };
-        // One that is adopted stays as it is written.
+        // An adopted entity keeps its text.
         let toml = old.filter(|_| outcome == Outcome::Adopted).map_or(toml, |old| old.body.clone());
         let mut fields = old.map(|old| diff::changes(kind, &old.body, &toml)).unwrap_or_default();
         if passes {

@@ -1,4 +1,4 @@
-//! Callers over the network: who gets in by which token, and for how long.
+//! Callers over the network: which tokens are accepted, and for how long.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -35,23 +35,23 @@ use crate::gateway::admin::streams::OpenStream;
 use crate::identity::OPENID;
 use crate::identity::Verified;
 
-/// How often it is looked whether a stream's caller may still see it.
+/// How often to check whether a stream's caller may still see it.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// By which token a caller is here.
+/// The token of a caller.
 #[derive(Clone)]
 pub(super) struct Seat {
     token: Arc<Zeroizing<String>>,
     verified: Arc<Verified>,
 }
 
-/// Whether a token that was given to this principal's client opens the admin API.
+/// Returns whether a token issued to this principal's client is accepted by the admin API.
 pub(super) fn takes_client(remote: &RemoteSettings, principal: &Principal) -> bool {
     let given_to = principal.client.as_deref().map(|client| format!("{}/{client}", principal.issuer));
     given_to.is_some_and(|client| remote.clients.contains(&client))
 }
 
-/// Why a token does not get in.
+/// Returns the error for a token that is not accepted.
 fn turned_away(denied: &Denied) -> ApiError {
     match denied.code {
         DenyCode::Locked => {
@@ -67,7 +67,7 @@ fn turned_away(denied: &Denied) -> ApiError {
 }
 
 impl Admin {
-    /// What the holder of a token may do by the configuration in force.
+    /// Returns the rights of a token's holder by the configuration in force.
     fn signed_in(&self, verified: &Arc<Verified>) -> Result<Caller, ApiError> {
         let config = self.config.load();
         let forbidden = |text: String| ApiError::new(ErrorCode::Forbidden, text);
@@ -151,8 +151,8 @@ impl Service for Arc<Admin> {
 }
 
 impl Acting {
-    /// Passes a connection that a caller of this kind may write down: over the network none that has the gateway run a program or
-    /// read a file or variable of its machine.
+    /// Checks that a caller of this kind may write a connection: over the network none that makes the gateway
+    /// run a program, or read a file or variable of its machine.
     pub(super) fn must_reach(&self, connection: &Connection) -> Result<(), ApiError> {
         let what = if connection.upstream.program.is_some() {
             "a program as the target"
@@ -166,10 +166,11 @@ impl Acting {
         self.caller.must_be_local(&format!("connection {}: {what}", connection.name))
     }
 
-    /// The stream as this caller may have it: over the network until its token runs out, a lock names it, or its role goes.
+    /// Guards a stream for this caller: over the network it ends when the token expires, a lock applies, or
+    /// the role is lost.
     ///
     /// # Errors
-    /// `too_many` over the network, for who has enough of them.
+    /// `too_many` over the network, for a caller with the maximum number of streams.
     pub(super) fn guarded(
         &self,
         open: impl FnOnce() -> Box<dyn EventSource>,
@@ -194,7 +195,7 @@ impl Acting {
     }
 }
 
-/// A stream that ends when its caller may not see it any more.
+/// A stream that ends when its caller may no longer see it.
 struct Guarded {
     source: Box<dyn EventSource>,
     admin: Arc<Admin>,
@@ -205,7 +206,7 @@ struct Guarded {
 }
 
 impl Guarded {
-    /// Whether the caller would get in now.
+    /// Checks whether the caller would be accepted now.
     async fn look(live: &dyn Live, admin: &Admin, seat: &Seat) -> Result<(), ApiError> {
         let verified = live.identify(&seat.token).await.map_err(|denied| turned_away(&denied))?;
         admin.signed_in(&verified).map(drop)
@@ -221,7 +222,7 @@ impl EventSource for Guarded {
                     _ = self.look.tick() => Self::look(&*self.live, &self.admin, &self.seat).await?,
                     event = self.source.next() => {
                         let event = event?;
-                        // A lock that came a moment ago holds for what comes now.
+                        // A lock that was set a moment ago applies to the events after it.
                         if !self.live.still_holds(&self.seat.verified) {
                             let gone = "the token has run out, or is locked out";
                             return Err(ApiError::new(ErrorCode::Unauthenticated, gone));

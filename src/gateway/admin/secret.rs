@@ -1,4 +1,4 @@
-//! Secrets of the store: sealed on their way in, never read out.
+//! Secrets of the store: sealed when they are set, never read out.
 
 use std::sync::Arc;
 
@@ -29,8 +29,8 @@ const MAX_NAME: usize = 128;
 const MAX_VALUE: usize = 64 << 10;
 
 impl Admin {
-    /// What seals: the running gateway's, or one with the key that the configuration names, which must be the one that
-    /// sealed what is there.
+    /// Returns the sealer: the running gateway's, or one with the configured key, which must be the one that
+    /// sealed the existing secrets.
     async fn sealer(&self) -> Result<Arc<Sealer>, ApiError> {
         if let Some(running) = &self.running {
             return Ok(Arc::clone(&running.sealer));

@@ -1,4 +1,4 @@
-//! Sessions and their recordings. Each call opens the recordings anew, on a thread that may block.
+//! Sessions and their recordings. Each call opens the recordings again, on a thread that may block.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -45,22 +45,24 @@ use crate::recording::Verification;
 use crate::recording::chain;
 use crate::store::AcknowledgedHold;
 
-/// A page of events ends before it has so many bytes, but has at least one.
+/// A page of events ends before this many bytes, but contains at least one event.
 const MAX_PAGE: usize = 8 << 20;
-/// How long a reader waits until everything that was recorded is in the database.
+/// How long a reader waits until all recorded events are in the database.
 const SETTLE: Duration = Duration::from_secs(2);
-/// A part of a check of everything ends after so many sessions, or so long.
+/// A part of a full check ends after this many sessions, or this long.
 const VERIFY_SESSIONS: usize = 1000;
 pub(super) const VERIFY_FOR: Duration = Duration::from_secs(5);
-/// How often, and how far apart, it is looked whether a live session that the gateway does not know has ended.
+/// How often, and in which interval, to check whether a live session that the gateway does not know has
+/// ended.
 const UNKNOWN_LOOKS: u32 = 5;
 const UNKNOWN_FOR: Duration = Duration::from_millis(200);
-/// The longest pattern, in bytes, and the most memory its program may take.
+/// The longest pattern, in bytes, and the largest memory of its program.
 const MAX_PATTERN: usize = 1000;
 const MAX_PROGRAM: usize = 1 << 20;
 
 impl Admin {
-    /// Reads recordings on a thread that may block, with all that was recorded up to now. `Ok(None)`: nothing was ever recorded here.
+    /// Reads recordings on a thread that may block, with all events up to now. `Ok(None)`: nothing was ever
+    /// recorded here.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Reader) -> Result<T, ApiError> + Send + 'static,
@@ -71,7 +73,7 @@ impl Admin {
         self.read_now(job).await
     }
 
-    /// Waits until all that was recorded is in the database. Gives why it is not.
+    /// Waits until all recorded events are in the database. Returns why they are not.
     async fn settle(&self) -> Option<String> {
         let Some(running) = &self.running else {
             let left = Journal::unsettled(&self.config.load().storage.data_dir);
@@ -88,7 +90,7 @@ impl Admin {
         }
     }
 
-    /// [`Admin::read`] without the wait.
+    /// Does the same as [`Admin::read`] without waiting.
     pub(super) async fn read_now<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Reader) -> Result<T, ApiError> + Send + 'static,
@@ -102,7 +104,7 @@ impl Admin {
         read.await.map_err(|_panicked| ApiError::new(ErrorCode::Internal, "reading the recordings failed"))?
     }
 
-    /// A part of a check of everything, when the database is no database any more: that is a finding.
+    /// Returns the part of a full check for a database that is damaged beyond reading, which is a finding.
     fn damaged(&self) -> Option<VerifyPage> {
         let opened = Reader::open(&self.config.load().storage.data_dir);
         let whole = WholeReport { unreadable: true, ..WholeReport::default() };
@@ -110,7 +112,7 @@ impl Admin {
             .then(|| VerifyPage { whole: Some(whole), ..VerifyPage::default() })
     }
 
-    /// Sessions that their rows say are live, and that no gateway knows: somebody wrote so.
+    /// Finds sessions that are live by their rows but unknown to the gateway: somebody has written them.
     async fn find_unknown(&self, page: &mut VerifyPage) -> Result<(), ApiError> {
         if self.running.is_none() || page.unsettled.is_some() {
             return Ok(());
@@ -123,7 +125,7 @@ impl Admin {
             if unknown.is_empty() {
                 return Ok(());
             }
-            // One that ends just now is not among the live ones any more, and its end is on its way.
+            // A session that is just ending is no longer live, and its end is about to be recorded.
             tokio::time::sleep(UNKNOWN_FOR).await;
             if self.settle().await.is_some() {
                 return Ok(());
@@ -133,7 +135,7 @@ impl Admin {
                 let mut left = Vec::new();
                 for id in asked {
                     let row = reader.session(id).map_err(|error| fault_of_reading(&error))?;
-                    // The gateway's own recording of refusals is nobody's session.
+                    // The gateway's own recording of refusals is not a session.
                     let open =
                         |row: SessionRow| row.ended_ms.is_none() && row.principal != recording::GATEWAY;
                     left.extend(row.is_some_and(open).then_some(id));
@@ -154,7 +156,7 @@ impl Admin {
         self.running.as_ref().map(|running| running.live.sessions()).unwrap_or_default()
     }
 
-    /// One session, with what is known besides its recording.
+    /// Returns one session, with what is known besides its recording.
     pub(super) async fn session_view(&self, name: String) -> Result<SessionView, ApiError> {
         let row = self.session_row(name).await?;
         let hold = self.holds().await?.remove(&row.id);
@@ -190,14 +192,14 @@ fn wanted(filter: &SessionFilter, limit: Option<u32>) -> recording::SessionFilte
     }
 }
 
-/// The sessions that a filter wants, the newest first, at most `limit`.
+/// Returns the sessions that match a filter, the newest first, at most `limit`.
 fn rows(
     reader: &Reader,
     filter: &SessionFilter,
     limit: Option<u32>,
     holds: &Holds,
 ) -> Result<Vec<SessionRow>, ApiError> {
-    // Which are held, the recordings do not say.
+    // The recordings do not show which ones are held.
     let at_most = if filter.held.is_some() { None } else { limit };
     let mut rows = reader.sessions(&wanted(filter, at_most)).map_err(|error| fault_of_reading(&error))?;
     if let Some(held) = filter.held {
@@ -218,7 +220,7 @@ fn page(reader: &Reader, id: SessionId, from: EventsFrom) -> Result<EventPage, A
     for event in reader.events(id, from.from.unwrap_or(1).max(1)).map_err(fault)? {
         let event = match event {
             Ok(event) => event,
-            // What can be read is given first; the next page says what is wrong.
+            // Readable events are returned first; the next page has the error.
             Err(ReadError::Event { seq, .. }) if !page.events.is_empty() => {
                 page.next = Some(seq);
                 break;
@@ -250,7 +252,7 @@ fn report(found: &Verification) -> VerifyReport {
     }
 }
 
-/// One part of a check of everything, which ends soon: a session more than the time is over, at most.
+/// Runs one part of a full check, which exceeds its time by one session at most.
 fn verify_part(reader: &Reader, from: VerifyFrom) -> Result<VerifyPage, ApiError> {
     let stop = Instant::now() + VERIFY_FOR;
     let (mut sessions, mut problems) = (Vec::new(), Vec::new());
@@ -292,7 +294,7 @@ fn search(reader: &Reader, grep: &Grep, pattern: &Regex, holds: &Holds) -> Resul
     };
     for session in sessions {
         for event in reader.events(session.id, 1).map_err(fault)? {
-            // What cannot be read ends its session only; verifying says why.
+            // An unreadable event only ends its own session; verifying reports the cause.
             let Ok(event) = event else { break };
             for line in recording::matching(&event, pattern) {
                 if found.items.len() >= limit {
@@ -321,7 +323,7 @@ fn compile(pattern: &str) -> Result<Regex, ApiError> {
 }
 
 impl Acting {
-    /// Puts into the audit log, on the disk, what is done or was done to a session.
+    /// Adds an action on a session to the audit trail, on disk.
     async fn note(&self, action: &'static str, id: SessionId, detail: Value) -> Result<(), ApiError> {
         let actor = self.actor();
         let noted = self
@@ -384,7 +386,7 @@ impl Sessions for Acting {
             if let Some(whole) = &mut page.whole {
                 let told = self.admin.hold_against_trail(whole).await?;
                 let made = told.made_ms;
-                // A gateway that runs has made one.
+                // A running gateway has created one.
                 whole.gone = absent && (!made.is_empty() || self.admin.running.is_some());
                 whole.remade_ms = made.get(1..).and_then(<[i64]>::last).copied();
             }
@@ -412,7 +414,7 @@ impl Sessions for Acting {
                 return Err(ended());
             }
             let detail = if reason.is_empty() { json!({}) } else { json!({ "reason": reason }) };
-            // Before it is done: a gateway that dies in between has said who wanted it.
+            // Before the action: if the gateway dies in between, it is known who wanted it.
             self.note("session.kill", id, detail).await?;
             if !running.live.kill(id) {
                 self.note("session.kill.failed", id, json!({ "reason": "it had ended" })).await?;

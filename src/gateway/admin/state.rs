@@ -37,7 +37,7 @@ fn count<T>(items: &[T]) -> u64 {
 }
 
 impl Admin {
-    /// The state as the store alone tells it.
+    /// Returns the state as far as the store knows it.
     async fn stored_status(&self) -> Result<StatusReport, ApiError> {
         let config = self.config.load_full();
         let combined = self.combined().await?;
@@ -76,7 +76,8 @@ impl Admin {
         })
     }
 
-    /// The issuers as file and store tell: whether their keys still hold, only a running gateway knows.
+    /// Returns the issuers as far as file and store know them: only a running gateway knows whether their
+    /// keys are still valid.
     async fn stored_issuers(&self) -> Result<Vec<IssuerReport>, ApiError> {
         let config = self.config.load_full();
         let mut reports = Vec::with_capacity(config.oidc.len());
@@ -98,10 +99,12 @@ impl Admin {
         Ok(reports)
     }
 
-    /// Reads file and store again, for whoever asks: what came of it is in the log and in the audit trail, whichever way it was asked.
+    /// Reads file and store again on behalf of `actor`; the result is in the log and in the audit trail,
+    /// however it was requested.
     ///
     /// # Errors
-    /// `invalid` with what is wrong, then the old configuration holds; or that the audit trail could not be written.
+    /// `invalid` with the problems, and the old configuration stays in force; or the audit trail could not be
+    /// written.
     pub async fn reload_as(&self, actor: &str) -> Result<ReloadReport, ApiError> {
         let running = self.running()?;
         let _turn = self.changing.lock().await;
@@ -205,7 +208,7 @@ impl Audit for Acting {
             };
             let stop = Instant::now() + VERIFY_FOR;
             loop {
-                // Some entries at a time, so that others get at the store in between.
+                // Some entries at a time, so that other jobs of the store can run in between.
                 let step = self.admin.store.read(move |view| {
                     let found = view.verify_audit_on(&mut check)?;
                     Ok((check, found))

@@ -1,5 +1,6 @@
-//! How many streams of events each caller over the network has open. Places for streams are few, and an operator's script that opens one
-//! after the other must leave some to others. The socket, which is for those who own the machine, has places of its own.
+//! Limits the event streams of each caller over the network. There are few slots for streams, and an
+//! operator's script that opens one after the other must leave some to others. The socket, which is for the
+//! owners of the machine, has slots of its own.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,14 +11,14 @@ use std::sync::PoisonError;
 use crate::control::ApiError;
 use crate::control::ErrorCode;
 
-/// How many one principal may have.
+/// How many streams one principal may have.
 pub(super) const MOST_OF_ONE: usize = 32;
 
-/// The streams of all, by principal id; who has none is not in it.
+/// The number of streams by principal id; principals without any are not in it.
 #[derive(Debug, Default)]
 pub(super) struct Streams(Mutex<HashMap<Box<str>, usize>>);
 
-/// One stream, in the count for as long as this is kept.
+/// One stream, counted until it is dropped.
 #[derive(Debug)]
 pub(super) struct OpenStream {
     streams: Arc<Streams>,
@@ -29,10 +30,10 @@ impl Streams {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for one more of that principal.
+    /// Takes a slot for that principal.
     ///
     /// # Errors
-    /// `too_many` when it has [`MOST_OF_ONE`].
+    /// `too_many` if it has [`MOST_OF_ONE`].
     pub(super) fn enter(self: &Arc<Self>, principal: &str) -> Result<OpenStream, ApiError> {
         let mut open = self.open();
         let own = open.entry(principal.into()).or_default();

@@ -1,5 +1,5 @@
-//! The service layer with a real store, real approvals and a real journal in a temporary directory. Only what a whole
-//! gateway would do ([`Live`]) is written down here instead of done.
+//! Tests of the service layer with a real store, real approvals and a real journal in a temporary directory.
+//! Only the operations of a whole gateway ([`Live`]) are noted instead of executed.
 
 mod approvals;
 mod entities;
@@ -64,7 +64,7 @@ use crate::store::Store;
 use crate::store::View;
 use crate::store::lock_data_dir;
 
-/// The file of every test: one connection, policy and mask of its own.
+/// The file of every test, with one connection, policy and mask.
 const FILE: &str = r#"
 version = 1
 [admin]
@@ -102,7 +102,7 @@ fn config_with(file: &str, dir: &Path) -> config::Config {
     config::parse(&text, Path::new("gw.toml")).unwrap()
 }
 
-/// What a gateway was told to do.
+/// The operations that a gateway was asked for.
 #[derive(Default)]
 struct Told {
     changes: Mutex<u32>,
@@ -113,15 +113,15 @@ struct Told {
     /// Connections in force besides those of the file.
     served: Mutex<Vec<String>>,
     fails: Mutex<bool>,
-    /// Of what was taken over last.
+    /// The revision that was last applied.
     revision: Mutex<u64>,
-    /// Where it is read.
+    /// The store and the digest of the file, from which it is computed.
     stored: OnceLock<(Store, String)>,
     /// Principals that a lock names.
     shut_out: Mutex<Vec<String>>,
-    /// Called before a session is ended; false: it has ended meanwhile.
+    /// Called before a session is ended; returns false if it has ended meanwhile.
     kills: Mutex<Option<Box<dyn Fn() -> bool + Send>>>,
-    /// What the issuer makes of a code.
+    /// The issuer's answer to a code.
     redeemed: Mutex<(u16, String)>,
 }
 
@@ -250,7 +250,7 @@ impl Live for Told {
     }
 }
 
-/// A service layer, and what it works with.
+/// A service layer with its parts.
 struct Rig {
     admin: Arc<Admin>,
     approvals: Approvals,
@@ -309,17 +309,17 @@ impl Rig {
         }
     }
 
-    /// The admin API as the gateway's own user has it.
+    /// Returns the admin API of the gateway's own user.
     fn owner(&self) -> Arc<dyn Backend> {
         self.admin.backend(&Peer { uid: nix::unistd::geteuid().as_raw(), user: Some("gateway".to_owned()) })
     }
 
-    /// The admin API as another OS user has it.
+    /// Returns the admin API of another OS user.
     fn user(&self, name: &str) -> Arc<dyn Backend> {
         self.admin.backend(&Peer { uid: 4_000_000, user: Some(name.to_owned()) })
     }
 
-    /// Actor, action and subject of every audit entry.
+    /// Returns actor, action and subject of every audit entry.
     async fn audit(&self) -> Vec<(String, String, String)> {
         let entries = self.owner().audit(AuditFilter { after: None, limit: Some(1000) }).await.unwrap();
         entries.items.into_iter().map(|entry| (entry.actor, entry.action, entry.subject)).collect()
@@ -327,14 +327,15 @@ impl Rig {
 }
 
 impl Told {
-    /// What a gateway does with the revision.
+    /// Applies the revision like a gateway.
     async fn take_over(&self) {
         let (store, file) = self.stored.get().unwrap().clone();
         let given = store.change(move |change| change.revision_with(&file)).await.unwrap();
         *self.revision.lock().unwrap() = given;
     }
 
-    /// The tokens of these tests: `client kind name group group …`; a word `@7` among the groups is when it was given out.
+    /// Parses the tokens of these tests: `client kind name group group …`; a word `@7` among the groups is
+    /// the time of issue.
     fn holder(&self, token: &str) -> Result<Arc<Verified>, Denied> {
         let mut words = token.split(' ');
         let (Some(client), Some(kind), Some(name)) = (words.next(), words.next(), words.next()) else {

@@ -1,4 +1,4 @@
-//! What the recordings say of themselves, held against the audit trail.
+//! Compares the recordings with the audit trail.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,10 @@ use crate::store::JournalNotes;
 use crate::store::StoreError;
 use crate::store::View;
 
-/// What the store says of the recordings at one moment.
+/// The store's statements about the recordings at one moment.
 struct Told {
     notes: JournalNotes,
-    /// The sessions that are held: by the table of them, and by the trail.
+    /// The held sessions: by their table, and by the trail.
     table: BTreeMap<SessionId, Hold>,
     trail: HoldNotes,
 }
@@ -30,7 +30,7 @@ impl Told {
         Self::with(view.journal_notes()?, view)
     }
 
-    /// What is said of holds, and of the recordings only since when they are.
+    /// Reads the statements about holds, and of those about the recordings only when they began.
     fn of_holds(view: &View) -> Result<Self, StoreError> {
         let notes = JournalNotes { begun_ms: view.journal_begun_ms()?, ..JournalNotes::default() };
         Self::with(notes, view)
@@ -41,13 +41,13 @@ impl Told {
         Ok(Self { notes, table, trail: view.hold_notes()? })
     }
 
-    /// All that either says to be held, each with the time since when.
+    /// Returns all sessions that either says are held, each with its start.
     fn held(&self) -> BTreeMap<SessionId, i64> {
         let both = self.table.iter().chain(&self.trail.held);
         both.map(|(session, hold)| (*session, hold.since_ms)).collect()
     }
 
-    /// What is wrong with a hold, apart from its recording. Against a trail that cannot be read nothing is.
+    /// Returns what is wrong with a hold, apart from its recording. Nothing is if the trail cannot be read.
     fn fault(&self, session: SessionId) -> Option<HoldFault> {
         if self.trail.unreadable {
             return None;
@@ -55,20 +55,20 @@ impl Told {
         HoldFault::between(self.trail.held.get(&session), self.table.get(&session))
     }
 
-    /// The holds that the one tells of, and the other does not, or not alike.
+    /// Returns the holds on which both disagree.
     fn unlike(&self) -> impl Iterator<Item = FaultyHold> {
         let fault = |session| self.fault(session).map(|fault| FaultyHold { session, fault });
         self.held().into_keys().filter_map(fault)
     }
 }
 
-/// A hold, as the trail and the table say, and what is wrong with it.
+/// A hold by the trail and by the table, and what is wrong with it.
 pub(super) struct HeldNow {
-    /// What the trail and what the table says.
+    /// The hold by the trail, and by the table.
     pub(super) told: [Option<Hold>; 2],
-    /// Whose session it was when it was held, where the trail tells.
+    /// The owner of the session when it was held, if the trail names one.
     pub(super) owner: Option<String>,
-    /// What is wrong, all of it.
+    /// All problems.
     pub(super) faults: Vec<HoldFault>,
 }
 
@@ -77,7 +77,7 @@ impl Admin {
         self.store.read(Told::read).await.map_err(|error| fault_of_store(&error))
     }
 
-    /// What is told of one hold, and whether its recording is there.
+    /// Returns the statements about one hold, and whether its recording exists.
     pub(super) async fn held_now(&self, id: SessionId) -> Result<HeldNow, ApiError> {
         let told = self.store.read(Told::of_holds).await;
         let mut told = told.map_err(|error| fault_of_store(&error))?;
@@ -104,8 +104,9 @@ impl Admin {
         Ok(HeldNow { told: [told.trail.held.remove(&id), told.table.remove(&id)], owner, faults })
     }
 
-    /// Holds what the recordings say of themselves against the audit trail. What is removed is noted before, and what is released is removed
-    /// after: so what the trail tells is read before and after, and each finding must hold against both.
+    /// Compares the recordings with the audit trail. Removals are noted before they happen, and releases
+    /// before the removal that follows: so the trail is read before and after, and each finding must hold
+    /// against both.
     pub(super) async fn hold_against_trail(&self, whole: &mut WholeReport) -> Result<JournalNotes, ApiError> {
         let before = self.told().await?;
         let found = if whole.unreadable {

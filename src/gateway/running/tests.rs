@@ -1,11 +1,12 @@
-//! What a reload changes, and what it says that it does not: each key of the file is one or the other.
+//! Tests of what a reload changes, and what it reports as unchanged: each key of the file is one or the
+//! other.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::*;
 
-/// A file with every key that is there once, each on a line of its own.
+/// A file with every key once, each on its own line.
 const WHOLE: &str = r#"version = 1
 [gateway]
 listen = "127.0.0.1:8440"
@@ -66,7 +67,7 @@ issuer = "https://other.example"
 audiences = ["a"]
 "#;
 
-/// The one table that does not go with the others.
+/// The one table that cannot be combined with the others.
 const DEV: &str =
     "version = 1\n[storage]\ndata_dir = \"/d\"\n[dev_issuer]\nlisten = \"127.0.0.1:8449\"\n[recording]\n";
 
@@ -94,11 +95,11 @@ const KEYS: &[(&str, &str, &str, &str)] = &[
     ("gateway.limits", "logins", "77", "gateway.limits"),
     ("gateway.limits", "failed_logins", "77", "gateway.limits"),
     ("gateway.limits", "shared_addresses", "[\"10.0.9.0/28\"]", "gateway.limits"),
-    // A part of what each command looks at.
+    // Part of the snapshot that each command uses.
     ("gateway.limits", "sessions", "77", ""),
     ("gateway.limits", "rate", "77", ""),
     ("admin", "socket", "\"/b.sock\"", "admin.socket"),
-    // Looked up in the file as it was read last, by each call.
+    // Looked up in the last valid file by each call.
     ("admin", "local_groups", "{ ben = [\"dba\"] }", ""),
     ("admin", "listen", "\"127.0.0.1:3\"", "admin.listen"),
     ("admin", "public_url", "\"https://gw.example:8442\"", ""),
@@ -118,7 +119,7 @@ const KEYS: &[(&str, &str, &str, &str)] = &[
     ("admin.page", "secret", "\"file:/new\"", ""),
     ("storage", "data_dir", "\"/new\"", "storage"),
     ("storage", "key", "\"file:/new\"", "storage"),
-    // The journal takes them over.
+    // Applied by the journal.
     ("recording", "level", "\"off\"", ""),
     ("recording", "sync", "\"all\"", ""),
     ("recording", "max_body", "\"2MiB\"", ""),
@@ -129,14 +130,14 @@ const KEYS: &[(&str, &str, &str, &str)] = &[
     ("dev_issuer", "listen", "\"127.0.0.1:4\"", "dev_issuer"),
 ];
 
-/// What there is more than once is replaced with what stands in the file: all of it, whatever its keys are.
+/// Tables that may occur several times are replaced completely, whatever their keys are.
 const REPLACED: [&str; 4] = ["connection", "mask", "oidc", "policy"];
 
 fn read(text: &str) -> Config {
     config::parse(text, Path::new("h.toml")).unwrap_or_else(|problems| panic!("{problems}\n{text}"))
 }
 
-/// The keys that a table of the file accepts, as its refusal of another one says.
+/// Returns the keys that a table of the file accepts, by its refusal of another one.
 fn accepted(table: &str) -> BTreeSet<String> {
     const WRONG: &str = "qqqqqqqqqqqqqqqqqqqqqqqq";
     let header = format!("[{table}]\n");

@@ -11,7 +11,8 @@ use crate::transport::tls;
 
 const LIMITS: Limits = Limits { timeout: Duration::from_millis(500), max_bytes: 1000 };
 
-/// Answers every stream with these bytes, then waits or closes. Gives the URL and what was asked.
+/// Answers every stream with these bytes, then waits or closes. Returns the URL, and a channel with the
+/// requests.
 async fn server(reply: Vec<u8>, close: bool) -> (String, tokio::sync::mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/keys?a=b", listener.local_addr().unwrap());
@@ -57,7 +58,7 @@ async fn a_form_is_sent_once_and_any_status_comes_back() {
         "{asked}"
     );
     assert!(asks.try_recv().is_err(), "what may have been done is not done again");
-    // A redirect is no other place to send a code to, and a flood is not read.
+    // A redirect must not send a code elsewhere, and a flood is not read.
     let moved = b"HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
     let (url, mut asks) = server(moved.to_vec(), true).await;
     let answer = post_form(&url, Zeroizing::new(Vec::new()), LIMITS, None).await.ok().unwrap();

@@ -1,4 +1,4 @@
-//! Which words a connection wants.
+//! Tests of the arguments that each protocol requires.
 
 use super::*;
 use crate::config::Entity;

@@ -1,4 +1,4 @@
-//! Approvals, grants and the live stream of them.
+//! Tests of approvals, grants and their live stream.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Connections, policies, masks, locks and explain.
+//! Tests of connections, policies, masks, locks and explain.
 
 use super::*;
 use crate::domain::entity::EntityKind;
@@ -230,7 +230,7 @@ async fn a_lock_that_would_lock_nobody_is_refused() {
     let rig = Rig::online().await;
     let owner = rig.owner();
     recordings::begin(rig.journal.as_ref().unwrap(), SessionId::new()).await;
-    // What names nobody in any case.
+    // Names that are impossible.
     for (target, hint) in [
         ("principal:agent-7", "principal:idp/agent-7"),
         ("principal:etl", "principal:entra/etl"),
@@ -244,7 +244,7 @@ async fn a_lock_that_would_lock_nobody_is_refused() {
             assert!(error.hint.as_ref().unwrap().contains(hint), "{target}: {:?}", error.hint);
         }
     }
-    // What names nobody now.
+    // Names that are not known now.
     for target in [
         "principal:dev/agent-7",
         "principal:entra:t/o",
@@ -260,7 +260,7 @@ async fn a_lock_that_would_lock_nobody_is_refused() {
     for target in ["issuer:nosuch", "connection:nosuch", "client:nosuch", "principal:entra:t/o"] {
         owner.add_lock(new_lock(target, None, true)).await.unwrap();
     }
-    // What is known: of the file, of the store, of a session.
+    // Names that are known: from the file, the store, or a session.
     owner.apply(shop()).await.unwrap();
     for target in [
         "principal:idp/nobody-yet",
@@ -295,7 +295,7 @@ async fn explain_judges_as_the_gateway_does() {
         let write = owner.explain(explain("DELETE", "/customers/7", Some(&["etl"]))).await.unwrap();
         assert_eq!((write.effect, write.rule), (Effect::Deny, None));
         assert_eq!(write.rules[0].failed.as_ref().unwrap().key, "match.operations");
-        // Groups that the provider did not send open nothing.
+        // Groups that the issuer left out grant nothing.
         let unknown = owner.explain(explain("GET", "/customers/7", None)).await.unwrap();
         assert_eq!((unknown.effect, unknown.open), (Effect::Deny, false));
         let bad = owner.explain(explain("GET", "/a/%2e%2e/%2fb", Some(&["etl"]))).await.unwrap_err();

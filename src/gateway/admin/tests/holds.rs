@@ -1,4 +1,4 @@
-//! Sessions whose recordings stay.
+//! Tests of legal holds.
 
 use super::recordings::begin;
 use super::*;
@@ -44,7 +44,7 @@ async fn a_held_session_outlives_retention_and_who_held_it_is_told() {
 
     journal.close();
     let settings = rig.admin.config.load().recording.clone();
-    // What the start of a gateway does.
+    // What a gateway does at its start.
     let journal = Journal::open(&rig.data, settings).unwrap();
     journal.hold(rig.store.read(View::holds).await.unwrap().iter().map(|hold| hold.session));
     let removal = journal.next_removal(LATER_MS).unwrap();
@@ -60,7 +60,7 @@ async fn a_held_session_outlives_retention_and_who_held_it_is_told() {
     assert_eq!(rig.store.read(View::verify_audit).await.unwrap().broken, None);
 }
 
-/// A manager who is signed in as this principal.
+/// Returns a manager who is signed in as this principal.
 fn manager(rig: &Rig, holder: &str) -> Acting {
     let caller = Verified::clone(&rig.told.holder("cli human etl ops").unwrap());
     let principal = Principal { id: holder.into(), ..Principal::clone(&caller.principal) };
@@ -80,7 +80,7 @@ async fn nobody_takes_note_of_the_loss_of_a_session_of_their_own() {
     }
     let (own, other) = (manager(&rig, "entra/etl"), manager(&rig, "entra/ada"));
     other.hold(session, "case 7".to_owned()).await.unwrap();
-    // As they were noted before whose session it is was told.
+    // As they were noted before the session's owner was.
     rig.store
         .change(move |change| {
             change.add_hold(older, "", "case 7", "entra/ada")?;
@@ -110,7 +110,7 @@ async fn nobody_takes_note_of_the_loss_of_a_session_of_their_own() {
 async fn nobody_releases_a_session_of_their_own_that_somebody_else_holds() {
     let rig = Rig::online().await;
     let session = SessionId::new();
-    // It is one of entra/etl.
+    // It belongs to entra/etl.
     begin(rig.journal.as_ref().unwrap(), session).await;
     let (own, other) = (manager(&rig, "entra/etl"), manager(&rig, "entra/ada"));
     own.hold(session, "mine".to_owned()).await.unwrap();

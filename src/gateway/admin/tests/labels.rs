@@ -1,4 +1,4 @@
-//! What looks after the entities of the store, and what goes when it does not name them any more.
+//! Tests of the managers of entities, and of pruning.
 
 use serde_json::Value;
 use serde_json::json;
@@ -22,7 +22,7 @@ fn keys(changed: &Changed) -> Vec<&str> {
     changed.fields.iter().map(|field| field.key.as_str()).collect()
 }
 
-/// Name and label of each policy of the store.
+/// Returns name and label of each policy of the store.
 async fn owners(rig: &Rig) -> Vec<(String, String)> {
     let found = rig.owner().entities(EntityKind::Policy).await.unwrap().items;
     found.into_iter().filter_map(|view| Some((view.name, view.managed_by?))).collect()
@@ -32,7 +32,7 @@ fn of(name: &str, label: &str) -> (String, String) {
     (name.to_owned(), label.to_owned())
 }
 
-/// What the audit trail says last of a policy.
+/// Returns the detail of the last audit entry about a policy.
 async fn detail(rig: &Rig, action: &str, subject: &str) -> Value {
     let entries = rig.owner().audit(AuditFilter { after: None, limit: Some(1000) }).await.unwrap().items;
     let found = entries.into_iter().rfind(|entry| entry.action == action && entry.subject == subject);
@@ -63,7 +63,7 @@ async fn what_a_file_names_belongs_to_it_although_it_was_there_with_the_same_tex
         assert_eq!(adopted["body"], adopted["was"]);
         let report = owner.apply(files()).await.unwrap();
         assert_eq!(seen(&report), [("a", Outcome::Unchanged), ("b", Outcome::Unchanged)]);
-        // What was adopted goes when no file names it any more; what was added by hand stays.
+        // An adopted entity is removed when no file names it any more; one added by hand stays.
         let report = owner.apply(labelled("apply", vec![deny("b", "y")], true)).await.unwrap();
         assert_eq!(seen(&report), [("b", Outcome::Unchanged), ("a", Outcome::Removed)]);
         assert_eq!(owners(&rig).await, [of("b", "apply"), of("c", "cli")]);
@@ -97,7 +97,7 @@ async fn what_belongs_to_another_name_is_refused_until_it_is_taken_over() {
     assert!(report.warnings[0].contains("team-b") && report.warnings[0].contains("team-a"));
     assert!(report.warnings[1].contains("writes it again"), "{:?}", report.warnings);
     assert_eq!(owners(&rig).await, [of("a", "team-a"), of("b", "team-a")]);
-    // A single change by hand leaves it whose it is, with a word; so does a removal.
+    // A single change by hand leaves the manager as it is, with a note; so does a removal.
     let report = owner.apply(Apply::one(deny("b", "z"), false)).await.unwrap();
     assert!(report.warnings[0].contains("team-a") && report.warnings[0].contains("puts its own text back"));
     assert_eq!(owners(&rig).await[1], of("b", "team-a"));
@@ -126,7 +126,7 @@ async fn pruning_needs_a_change_and_a_label() {
         assert_eq!(rig.audit().await.last().unwrap().1, "apply.refused");
     }
     assert_eq!(rig.store.read(|view| view.entities(None)).await.unwrap().len(), 2);
-    // Who may not is noted under the same name.
+    // A refusal is noted under the same name.
     rig.user("mallory").apply(one).await.unwrap_err();
     assert_eq!(rig.audit().await.last().unwrap(), &entry("local:mallory", "apply.refused", "d"));
 }

@@ -1,4 +1,5 @@
-//! The approval page in front of the real service layer: what browsers do, what other pages make them do, and what agents write.
+//! Tests of the approval page with the real service layer: what browsers do, what other pages make them do,
+//! and what agents write.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -32,7 +33,7 @@ struct World {
     page: Page,
 }
 
-/// What came of a request.
+/// The result of a request.
 struct Shown {
     response: Response<Bytes>,
     standing: Standing,
@@ -67,7 +68,7 @@ impl World {
     async fn held(&self, ask: Ask) -> Approval {
         let held = self.rig.approvals.ask(ask).await.unwrap();
         let id = held.id();
-        // Its requester goes on waiting.
+        // Its requester keeps waiting.
         std::mem::forget(held);
         self.approval(id).await
     }
@@ -76,7 +77,7 @@ impl World {
         self.rig.approvals.show(id).await.unwrap().unwrap()
     }
 
-    /// What the issuer makes of the next codes.
+    /// Sets the issuer's answer to the next codes.
     fn gives(&self, token: &str) {
         let body = serde_json::json!({ "access_token": token, "token_type": "Bearer" });
         *self.rig.told.redeemed.lock().unwrap() = (200, body.to_string());
@@ -144,7 +145,7 @@ impl Browser {
         self.send(world, request).await
     }
 
-    /// Begins a sign-in; gives its state.
+    /// Begins a sign-in; returns its state.
     async fn begin(&mut self, world: &World, id: ApprovalId) -> String {
         let onward = self.get(world, &format!("/approval/{id}")).await;
         assert_eq!((onward.status(), onward.standing), (302, Standing::Nobody));
@@ -154,7 +155,7 @@ impl Browser {
         state.to_owned()
     }
 
-    /// Signs somebody in; gives the page that comes of it.
+    /// Signs somebody in; returns the resulting page.
     async fn sign_in(&mut self, world: &World, id: ApprovalId, token: &str) -> Shown {
         let state = self.begin(world, id).await;
         world.gives(token);
@@ -233,7 +234,7 @@ async fn every_page_forbids_what_a_page_could_load_run_or_tell() {
             assert_eq!(page.header(name), value, "{name}");
         }
         assert!(!page.text().contains("<script") && !page.text().contains(" style="));
-        // The hash is of the one style sheet that there is.
+        // The hash is that of the only style sheet.
         if let Some(sheet) = page.text().split("<style>").nth(1) {
             let sheet = sheet.split("</style>").next().unwrap();
             let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, sheet.as_bytes());
@@ -308,7 +309,7 @@ async fn a_form_of_another_page_or_another_sign_in_decides_nothing() {
     let request = nobody.request("POST", &path, &bearer, good.clone());
     assert_eq!(nobody.send(&world, request).await.status(), 401);
     assert!(world.approval(held.id).await.decisions.is_empty());
-    // None of it was her fault: it still works.
+    // None of it was her fault: her session still works.
     assert_eq!(ada.post(&world, &path, &good).await.status(), 303);
 }
 
@@ -318,7 +319,7 @@ async fn a_sign_in_is_the_browsers_that_began_it_and_of_the_issuer_that_was_aske
     let held = world.held(ask("idp/etl", "a", GrantScope::Once)).await;
     world.gives("web human mallory dba");
     let (mut ada, mut mallory) = (Browser::default(), Browser::default());
-    // Somebody else's sign-in, with a code of theirs: the browser would act as them from then on.
+    // Somebody else's sign-in, with their code: the browser would act as them from then on.
     let theirs = mallory.begin(&world, held.id).await;
     for path in [
         back(&theirs),
@@ -331,7 +332,7 @@ async fn a_sign_in_is_the_browsers_that_began_it_and_of_the_issuer_that_was_aske
         assert_eq!((refused.status(), refused.standing), (400, Standing::Failed), "{path}");
         assert!(ada.cookies.is_empty());
     }
-    // Each a sign-in of her own, which is over with the attempt.
+    // Each with a sign-in of her own, which ends with the attempt.
     for (query, why) in [
         ("code=c&iss=https%3A%2F%2Fevil.example", "not of the issuer"),
         ("code=c", "not of the issuer"),
@@ -346,7 +347,7 @@ async fn a_sign_in_is_the_browsers_that_began_it_and_of_the_issuer_that_was_aske
         assert!(refused.text().contains(why), "{query}: {}", refused.text());
         assert_eq!(ada.get(&world, &back(&state)).await.status(), 400, "once");
     }
-    // Two tabs do not hinder each other; a code comes in once.
+    // Two tabs do not interfere; a code is accepted once.
     let (one, other) = (ada.begin(&world, held.id).await, ada.begin(&world, held.id).await);
     world.gives("web human ada dba");
     assert_eq!(ada.get(&world, &back(&other)).await.status(), 303);
@@ -361,16 +362,16 @@ async fn only_who_has_begun_a_sign_in_is_excused_for_an_answer_to_none() {
     let world = World::new().await;
     let held = world.held(ask("idp/etl", "a", GrantScope::Once)).await;
     let mut ada = Browser::default();
-    // A cookie alone says nothing.
+    // A cookie alone proves nothing.
     ada.cookies.insert("__Host-hoopctl-begun".to_owned(), "a".repeat(43));
     let refused = ada.get(&world, &back("x")).await;
     assert_eq!((refused.status(), refused.standing), (400, Standing::Failed));
-    // Who is on the way to the issuer with another tab is no guesser.
+    // A browser that is on its way to the issuer in another tab is not guessing.
     let state = ada.begin(&world, held.id).await;
     assert_ne!(ada.cookies["__Host-hoopctl-begun"], "a".repeat(43));
     let refused = ada.get(&world, &back("x")).await;
     assert_eq!((refused.status(), refused.standing), (400, Standing::Nobody));
-    // What is over excuses nothing any more.
+    // A finished sign-in no longer counts.
     world.gives("web human ada dba");
     assert_eq!(ada.get(&world, &back(&state)).await.status(), 303);
     assert_eq!(ada.get(&world, &back(&state)).await.standing, Standing::Failed);
@@ -382,7 +383,7 @@ async fn the_end_of_one_sign_in_takes_nothing_from_another_tab() {
     let held = world.held(ask("idp/etl", "a", GrantScope::Once)).await;
     let mut ada = Browser::default();
     let first = ada.begin(&world, held.id).await;
-    // The first tab's answer is on its way while a second tab begins: the browser reads it after that.
+    // The first tab's answer is in transit while a second tab begins: the browser reads it after that.
     let mut as_it_was = Browser { cookies: ada.cookies.clone() };
     world.gives("web human ada dba");
     let ended = as_it_was.get(&world, &back(&first)).await;
@@ -399,7 +400,7 @@ async fn an_id_from_before_a_sign_in_is_nobodys_after_it() {
     let world = World::new().await;
     let held = world.held(ask("idp/etl", "a", GrantScope::Once)).await;
     let path = format!("/approval/{}", held.id);
-    // An id that somebody made up is never taken over.
+    // A made-up id is never adopted.
     let mut ada = Browser::default();
     let planted = "a".repeat(43);
     ada.cookies.insert("__Host-hoopctl-page".to_owned(), planted.clone());
@@ -437,7 +438,7 @@ async fn a_lock_a_lost_role_and_the_end_of_a_token_hold_at_the_next_request() {
     world.rig.told.shut_out.lock().unwrap().clear();
     assert!(!ada.cookies.contains_key("__Host-hoopctl-page"), "she is signed out for good");
 
-    // The role goes by a reload; then the page itself does.
+    // The role is removed by a reload; then the page itself is.
     let mut bob = Browser::default();
     let page = bob.sign_in(&world, held.id, "web human bob dba").await;
     let kept = bob.cookies.clone();
@@ -452,7 +453,7 @@ async fn a_lock_a_lost_role_and_the_end_of_a_token_hold_at_the_next_request() {
     assert_eq!(bob.get(&world, &path).await.status(), 401, "nor does it come back");
     assert!(world.approval(held.id).await.decisions.is_empty());
 
-    // Who has no role is not signed in at all.
+    // Somebody without a role is not signed in at all.
     let world = World::new().await;
     for token in ["web human eve", "web app robot dba", "agent-host human ada dba", ""] {
         let mut eve = Browser::default();
@@ -513,7 +514,7 @@ async fn who_may_not_look_lets_somebody_else_sign_in() {
     let refused = browser.get(&world, &back(&state)).await;
     let link = format!("<a href=\"{anew}\">Sign in as somebody else</a>");
     assert!(refused.status() == 403 && refused.text().contains(&link), "{}", refused.text());
-    // By the plain address the issuer would give Eve again.
+    // The plain address would sign Eve in again.
     let plain = browser.get(&world, &path).await;
     assert!(plain.status() == 302 && !plain.header("location").contains("prompt"));
     let onward = browser.get(&world, &anew).await;
@@ -524,14 +525,14 @@ async fn who_may_not_look_lets_somebody_else_sign_in() {
     };
     world.gives("web human vic audit");
     assert_eq!(browser.get(&world, &back(&state(&onward))).await.header("location"), path);
-    // Who is signed in stays so until another one is.
+    // The signed-in person stays until another one signs in.
     let onward = browser.get(&world, &anew).await;
     assert!(onward.status() == 302 && onward.header("location").contains("prompt=login"));
     assert!(browser.get(&world, &path).await.text().contains("idp/vic"));
     world.gives("web human ada dba");
     assert_eq!(browser.get(&world, &back(&state(&onward))).await.header("location"), path);
     assert!(browser.get(&world, &path).await.text().contains("idp/ada"));
-    // What failed otherwise has no such way.
+    // Other failures offer no such link.
     let refused = browser.get(&world, &back("x")).await;
     assert!(refused.status() == 400 && !refused.text().contains("somebody else"));
 }
@@ -643,7 +644,7 @@ async fn it_opens_in_a_tab_of_its_own_and_nowhere_else() {
         let shown = ada.get(&world, path).await;
         assert_eq!((shown.status(), shown.header("location")), (404, ""), "{path}");
     }
-    // What there is not is told to who is signed in only.
+    // Only signed-in callers learn that an approval does not exist.
     let none = ApprovalId::new();
     assert_eq!(ada.get(&world, &format!("/approval/{none}")).await.status(), 302);
     ada.sign_in(&world, held.id, "web human ada audit").await;

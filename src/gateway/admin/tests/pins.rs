@@ -1,4 +1,4 @@
-//! Pins: who may accept them, and that what was looked at is what is accepted.
+//! Tests of pins: who may accept them, and that exactly the reviewed version is accepted.
 
 use super::*;
 use crate::domain::pin::PinFlag;

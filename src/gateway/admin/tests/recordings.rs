@@ -1,4 +1,4 @@
-//! Sessions and their recordings.
+//! Tests of sessions and their recordings.
 
 use super::*;
 use crate::domain::event::Direction;
@@ -68,7 +68,7 @@ async fn sessions_are_listed_read_searched_and_proved() {
     assert_eq!((events.events.len(), events.next, events.ended), (2, Some(3), true));
     let rest = owner.session_events(first, EventsFrom { from: events.next, limit: None }).await.unwrap();
     assert_eq!((rest.events[0].seq, rest.next), (3, None));
-    // The line is the stored bytes: the chain can be computed from what the API gives.
+    // The line is the stored bytes: the chain can be computed from what the API returns.
     let before = &events.events[1];
     let mut hash = [0; 32];
     for (byte, pair) in hash.iter_mut().zip(before.hash.as_bytes().chunks(2)) {
@@ -87,7 +87,7 @@ async fn sessions_are_listed_read_searched_and_proved() {
     let found = owner.grep_sessions(grep("customers/[0-9]", None)).await.unwrap().items;
     assert_eq!(found.iter().map(|hit| (hit.session, hit.seq)).collect::<Vec<_>>(), [(second, 2), (first, 2)]);
     assert_eq!(owner.grep_sessions(grep("customers", Some(first))).await.unwrap().items.len(), 1);
-    // Of a message of MCP the transcript tells in other words what is searched as it was sent.
+    // The transcript shows an MCP message in other words, but it is searched as it was sent.
     let list =
         r#"{"jsonrpc":"2.0","id":2,"result":{"tools":[{"name":"find","description":"finds a town"}]}}"#;
     let message =
@@ -153,7 +153,7 @@ async fn who_wants_a_session_ended_is_on_the_disk_before_it_is() {
     begin(rig.journal.as_ref().unwrap(), session).await;
     let live = LiveSession { id: session, streams: 0, commands: 1, active_ms: 1, expires_ms: 2 };
     rig.told.live.lock().unwrap().push(live);
-    // What another process reads in the file at that moment; the session ends by itself just then.
+    // What another process reads from the file at that moment, while the session ends by itself.
     let file = rig.data.join("hoopctl.db");
     let noted = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&noted);

@@ -1,4 +1,4 @@
-//! Callers over the network.
+//! Tests of callers over the network.
 
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -77,9 +77,9 @@ async fn no_operator_over_the_network_reaches_into_the_machine() {
         let error = remote.apply(new()).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::Forbidden, "{toml}: {}", error.message);
         assert!(remote.apply(Apply { dry_run: true, ..new() }).await.is_err(), "{toml}");
-        // The attack is not one of the text: on the machine itself it is taken.
+        // The text itself is valid: it is accepted on the machine.
         rig.owner().apply(new()).await.unwrap();
-        // Nor is it taken over by a change of what is there.
+        // Nor is it accepted as a change of an existing connection.
         let other = text.replace(":9", ":10").replace("-c id", "-c ls");
         if other != text {
             let edit = put(EntityKind::Connection, "x", &other, PutMode::Replace);
@@ -101,7 +101,7 @@ async fn an_approval_over_the_network_counts_while_its_approver_may_decide() {
     let own = rig.approvals.ask(ask("idp/ada", "b", GrantScope::Once)).await.unwrap();
     assert!(!electors.may_decide("idp/ada", &from), "nothing is known of her yet");
 
-    // An approver, but of another group; and one who asked herself.
+    // An approver of another group, and one who asked herself.
     let other = admit(&rig, "cli human bob on-call").await.unwrap();
     assert_eq!(other.decide_approval(held.id(), yes("x")).await.unwrap_err().code, ErrorCode::Forbidden);
     let ada = admit(&rig, "cli human ada dba @100").await.unwrap();
@@ -110,26 +110,26 @@ async fn an_approval_over_the_network_counts_while_its_approver_may_decide() {
     assert_eq!((approved.state, approved.decisions[0].by.as_str()), (ApprovalState::Approved, "idp/ada"));
     assert!(electors.may_decide("idp/ada", &from) && !electors.may_decide("idp/bob", &from));
 
-    // Her next token does not have the group any more, and her last one is of another app.
+    // Her next token no longer has the group, and her last one belongs to another app.
     admit(&rig, "cli human ada audit on-call @110").await.unwrap();
     assert!(!electors.may_decide("idp/ada", &from));
     assert!(admit(&rig, "agent-host human ada dba @120").await.is_err());
     assert!(!electors.may_decide("idp/ada", &from));
-    // Nor where she has no role that decides any more, or none at all; nor as a program.
+    // Nor if she has lost the deciding role, or every role, or as a program.
     for (at, lost) in [(200, "cli human ada audit"), (300, "cli human ada"), (400, "cli app ada ops dba")] {
         admit(&rig, &format!("cli human ada dba @{at}")).await.unwrap();
         assert!(electors.may_decide("idp/ada", &from));
         drop(admit(&rig, &format!("{lost} @{}", at + 10)).await);
         assert!(!electors.may_decide("idp/ada", &from), "{lost}");
     }
-    // Nor does a name that looks like hers on this machine.
+    // Nor does a similar name on this machine.
     assert!(!electors.may_decide("local:idp/ada", &from));
 }
 
 #[tokio::test]
 async fn an_older_token_gives_no_role_back_that_a_newer_one_has_not_any_more() {
     let from = ["dba".to_owned()];
-    // Whether the gateway has seen her role before, or was started anew since.
+    // Whether the gateway has seen her role before, or was restarted since.
     for before in [Some("cli human ada dba @100"), None] {
         let rig = Rig::online().await;
         if let Some(token) = before {
@@ -139,13 +139,14 @@ async fn an_older_token_gives_no_role_back_that_a_newer_one_has_not_any_more() {
         // With no role left, or another one.
         for newer in ["cli human ada @200", "cli human ada audit @201"] {
             drop(admit(&rig, newer).await);
-            // The older one still opens the door until it runs out. What she approved before does not count again by it.
+            // The older token is accepted until it expires, but her earlier approvals do not count again by
+            // it.
             for older in ["cli human ada dba @100", "cli human ada dba"] {
                 admit(&rig, older).await.unwrap();
                 assert!(!rig.electors.may_decide("idp/ada", &from), "{before:?} {newer} {older}");
             }
         }
-        // What the issuer says now counts, also where it gives the role again.
+        // The issuer's current statement counts, also if it gives the role again.
         let later = crate::domain::now_ms() / 1000 + 5;
         admit(&rig, &format!("cli human ada dba @{later}")).await.unwrap();
         assert!(rig.electors.may_decide("idp/ada", &from));
@@ -163,7 +164,7 @@ async fn where_it_is_not_known_which_token_is_newer_the_role_is_gone() {
         ("", "dba @100", "what does not say it may have come a moment ago"),
         ("dba @100", "@100", "two of one second"),
         ("@100", "dba @100", "two of one second, the older one last"),
-        // The clock of the machine that gave the first one out goes ahead.
+        // The clock of the machine that issued the first one is ahead.
         ("dba @160", "@130", "two clocks"),
     ] {
         let rig = Rig::online().await;
@@ -171,23 +172,23 @@ async fn where_it_is_not_known_which_token_is_newer_the_role_is_gone() {
             drop(admit(&rig, format!("cli human ada {groups}").trim_end()).await);
         }
         assert!(!rig.electors.may_decide("idp/ada", &from), "{why}");
-        // Neither of the two gives it back, nor one that says nothing of its time.
+        // Neither of the two gives it back, nor one without a time.
         for groups in [first, other, "dba"] {
             drop(admit(&rig, format!("cli human ada {groups}").trim_end()).await);
             assert!(!rig.electors.may_decide("idp/ada", &from), "{why}: {groups}");
         }
-        // What was surely given out later does.
+        // A token that was certainly issued later does.
         let later = crate::domain::now_ms() / 1000 + 5;
         admit(&rig, &format!("cli human ada dba @{later}")).await.unwrap();
         assert!(rig.electors.may_decide("idp/ada", &from), "{why}");
     }
-    // What says nothing of its time confirms that there is no role, too.
+    // A token without a time confirms the missing role as well.
     let rig = Rig::online().await;
     for token in ["cli human ada @100", "cli human ada", "cli human ada dba @300"] {
         drop(admit(&rig, token).await);
         assert!(!rig.electors.may_decide("idp/ada", &from), "{token}");
     }
-    // Of two groups the one goes, and the other stays; a token that is shown again changes nothing.
+    // One of two groups is lost, and the other stays; repeating a token changes nothing.
     let rig = Rig::online().await;
     for token in
         ["cli human ada dba on-call @160", "cli human ada on-call @130", "cli human ada on-call @130"]
@@ -211,7 +212,7 @@ async fn so_many_people_are_kept_in_mind_and_those_who_decide_for_longest() {
     for number in 3..electors::MOST {
         saw(&format!("cli human n{number} audit @200"));
     }
-    // Bob is seen again; so it is Eve who was away for longest of those who decide nothing, then others.
+    // Bob is seen again; so Eve is the first to be forgotten of those who decide nothing, then others.
     saw("cli human bob @200");
     for number in 0..50 {
         saw(&format!("cli human m{number} audit @200"));
@@ -221,7 +222,7 @@ async fn so_many_people_are_kept_in_mind_and_those_who_decide_for_longest() {
     assert!(!may("idp/bob"), "what took the role away is kept in mind");
     saw("cli human eve dba @100");
     assert!(may("idp/eve"), "nothing is known of her any more");
-    // Where all decide, the one that was away for longest goes.
+    // If all may decide, the one not seen for longest is forgotten.
     let rig = Rig::online().await;
     let saw = |token: &str| rig.electors.saw(&rig.told.holder(token).unwrap().principal);
     let may = |id: &str| rig.electors.may_decide(id, &from);
@@ -255,7 +256,7 @@ async fn a_grant_of_several_counts_after_a_restart_for_those_who_are_back_with_t
     };
     assert!(rig.approvals.standing_grant(&wanted).is_some());
 
-    // Another process takes the store over. It knows nobody's role.
+    // Another process takes over the store. It knows no roles.
     let electors = Electors::new(Arc::clone(&rig.admin.config));
     let approvals = Approvals::new(rig.store.clone(), Arc::<Electors>::clone(&electors));
     approvals.recover().await.unwrap();
@@ -264,7 +265,7 @@ async fn a_grant_of_several_counts_after_a_restart_for_those_who_are_back_with_t
     assert!(!stands());
     saw("cli human ada dba @200");
     assert!(!stands(), "one of two is back");
-    // The other has lost the role meanwhile, and shows an older token as well.
+    // The other one has lost the role meanwhile, and shows an older token as well.
     saw("cli human bob audit @200");
     saw("cli human bob dba @100");
     assert!(!stands());
@@ -285,7 +286,7 @@ async fn one_caller_has_so_many_streams_of_events_and_others_have_theirs() {
     let refused = again.events(EventFilter::default(), None).await.err().unwrap();
     assert_eq!((refused.code, refused.code.status().as_u16()), (ErrorCode::TooMany, 429));
     assert!(refused.message.contains("idp/ada has 32 streams"), "{}", refused.message);
-    // Others, and the machine's own, are not held up; and one that ends leaves its place.
+    // Others, and the machine's own user, are not affected; and a stream that ends frees its slot.
     let bob = admit(&rig, "cli human bob audit").await.unwrap();
     let _bobs = bob.events(EventFilter::default(), None).await.unwrap();
     for _ in 0..=streams::MOST_OF_ONE {
@@ -305,7 +306,7 @@ async fn a_stream_ends_when_a_lock_names_its_caller() {
     rig.admin.announce_change(8);
     assert_eq!(events.next().await.unwrap().unwrap().topic, Topic::Change);
     rig.told.shut_out.lock().unwrap().push("idp/ada".to_owned());
-    // What comes now is for others only, and nothing need come for the stream to end.
+    // The event is for others only, and none is needed for the stream to end.
     rig.admin.announce_change(9);
     let told = events.next().await.unwrap_err();
     assert!(matches!(told.code, ErrorCode::Unauthenticated | ErrorCode::Forbidden), "{told:?}");

@@ -1,4 +1,4 @@
-//! Who may do what, and what only a running gateway can do.
+//! Tests of who may do what, and of what only a running gateway can do.
 
 use super::*;
 use crate::approval::Electorate as _;

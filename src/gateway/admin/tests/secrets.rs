@@ -1,4 +1,4 @@
-//! Secrets of the store.
+//! Tests of the store's secrets.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn value(text: &str) -> SecretValue {
     SecretValue::new(Zeroizing::new(text.to_owned()))
 }
 
-/// Whether any file of the data directory holds the text.
+/// Returns whether any file of the data directory contains the text.
 fn on_disk(dir: &Path, text: &str) -> bool {
     std::fs::read_dir(dir).unwrap().any(|file| {
         let bytes = std::fs::read(file.unwrap().path()).unwrap_or_default();

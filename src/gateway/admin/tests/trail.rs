@@ -1,4 +1,4 @@
-//! What somebody makes the database of recordings say who can write it, and not the audit trail.
+//! Tests of forged recordings by somebody who can write their database, but not the audit trail.
 
 use std::path::Path;
 
@@ -12,13 +12,13 @@ use crate::control::noun::session::FaultyHold;
 use crate::gateway::retention;
 use crate::store::HoldFault;
 
-/// The time of the events, and times after which events and rows are past their retention.
+/// The time of the events, and times at which events and rows are past their retention.
 const START_MS: i64 = 1_795_166_043_000;
 const DAY_MS: i64 = 86_400_000;
 const EVENTS_MS: i64 = START_MS + 60 * DAY_MS;
 const ROWS_MS: i64 = START_MS + 500 * DAY_MS;
 
-/// A gateway that recorded three sessions and was started again since.
+/// Returns a gateway that recorded three sessions and was restarted since.
 async fn rig() -> (Rig, Journal, [SessionId; 3]) {
     let rig = Rig::online().await;
     let journal = rig.journal.clone().unwrap();
@@ -59,7 +59,7 @@ async fn prune(rig: &Rig, journal: &Journal, now_ms: i64) -> recording::PruneRep
     blocking(move || retention::prune(&store, &journal, &data, "hoopctl", times).unwrap()).await
 }
 
-/// What a check of everything finds.
+/// Returns the findings of a full check.
 async fn problems(rig: &Rig) -> Vec<String> {
     let page = rig.owner().verify_all(VerifyFrom::default()).await.unwrap();
     let broken = page.sessions.iter().filter(|report| !report.intact).map(|report| format!("{report:?}"));
@@ -70,13 +70,13 @@ fn write(data: &Path, statements: &str) {
     Database::open(data.join("events.db")).unwrap().execute_batch(statements).unwrap();
 }
 
-/// Copies the database, to be put back.
+/// Copies the database, to be restored.
 fn copy(data: &Path) -> Vec<u8> {
     write(data, "PRAGMA wal_checkpoint(TRUNCATE)");
     std::fs::read(data.join("events.db")).unwrap()
 }
 
-/// What is found once the statements are carried out, which are then undone.
+/// Returns the findings after the statements, which are then undone.
 async fn forged(rig: &Rig, statements: &str) -> String {
     let kept = copy(&rig.data);
     write(&rig.data, statements);
@@ -112,7 +112,7 @@ async fn what_is_left_of_a_pruned_session_cannot_be_changed_or_taken_early() {
     let found = forged(&rig, "DELETE FROM session WHERE no = 2; INSERT INTO dropped VALUES (2, 2)").await;
     assert!(found.contains(UNEXPLAINED), "{found}");
     assert_eq!(problems(&rig).await, Vec::<String>::new());
-    // What retention drops is no finding, and what stays then is still known.
+    // Removal by retention is no finding, and the remaining sessions are still known.
     let (rig, journal, [held, ..]) = self::rig().await;
     journal.hold([held]);
     assert_eq!(prune(&rig, &journal, EVENTS_MS).await.recordings, 2);
@@ -129,7 +129,7 @@ async fn a_session_is_not_exchanged_for_one_that_was_chained_anew() {
     look(&rig).await.unwrap();
     journal.close();
     assert_eq!(problems(&rig).await, Vec::<String>::new());
-    // The same sessions, of which one in the middle says something else, in whole chains.
+    // The same sessions, with a changed one in the middle, in intact chains.
     let other = rig.data.join("other");
     std::fs::create_dir(&other).unwrap();
     let settings = rig.admin.config.load().recording.clone();
@@ -157,7 +157,7 @@ async fn a_note_is_no_licence_for_what_was_not_removed() {
     let forgery = "UPDATE session SET pruned_ms = 1 WHERE no = 1; DELETE FROM block WHERE id >> 32 = 1";
     let found = forged(&rig, forgery).await;
     assert!(found.contains(UNEXPLAINED), "{found}");
-    // Held when it was to go.
+    // Held when it was about to be removed.
     let journal = opened(&rig);
     journal.hold([first]);
     let removal =
@@ -170,7 +170,7 @@ async fn a_note_is_no_licence_for_what_was_not_removed() {
     assert_eq!(problems(&rig).await, Vec::<String>::new());
     let found = forged(&rig, forgery).await;
     assert!(found.contains(UNEXPLAINED), "{found}");
-    // What is noted and stays is noted once.
+    // A session that is noted and stays is noted once.
     let spared = || async {
         let audit = rig.store.read(|view| view.audit(0, 1000)).await.unwrap();
         audit.into_iter().filter(|entry| entry.action == "journal.spare").count()
@@ -192,7 +192,7 @@ async fn a_held_session_that_went_and_a_hold_that_was_taken_away_are_found() {
             .unwrap();
     }
     assert_eq!(problems(&rig).await, Vec::<String>::new());
-    // Noted as pruned, by who has the gateway do it: only that it is held tells.
+    // Noted as pruned by somebody who made the gateway do it: only the hold reveals it.
     let noted = crate::store::JournalRemoval { events: [1].into_iter().collect(), ..Default::default() };
     rig.store.change(move |change| change.note_removal("hoopctl", &noted)).await.unwrap();
     let pruned = format!(
@@ -270,7 +270,7 @@ async fn what_is_gone_is_not_held() {
     assert!(rig.store.read(View::holds).await.unwrap().is_empty());
 }
 
-/// Writes into the store beside the gateway.
+/// Writes into the store behind the gateway's back.
 fn tamper(rig: &Rig, statement: &str) {
     Database::open(rig.data.join("hoopctl.db")).unwrap().execute_batch(statement).unwrap();
 }
@@ -323,7 +323,7 @@ async fn a_hold_that_was_tampered_with_is_as_it_was_once_somebody_takes_note_of_
         assert!(!rig.journal.as_ref().unwrap().holds(session));
     }
     assert_eq!(problems(&rig).await, Vec::<String>::new());
-    // What was acknowledged is told ever after, and what happens later is a finding again.
+    // An acknowledged finding is reported from then on, and a later one is a finding again.
     let whole = owner.verify_all(VerifyFrom::default()).await.unwrap().whole.unwrap();
     assert_eq!(whole.acknowledged.len(), 5);
     let last = whole.acknowledged.last().unwrap();
@@ -407,7 +407,7 @@ async fn a_hold_is_not_tampered_with_because_the_trail_cannot_be_read() {
     let start = usize::try_from((root - 1) * size).unwrap();
     bytes[start..start + 64].fill(0xff);
     std::fs::write(&path, bytes).unwrap();
-    // What other streams to it have read counts no more.
+    // What other connections to it have read no longer counts.
     database.execute_batch("UPDATE hold SET since_ms = since_ms").unwrap();
     let owner = rig.owner();
     for refused in [
