@@ -271,7 +271,8 @@ pub struct Grant {
     pub rule: String,
     /// Its scope.
     pub scope: GrantScope,
-    /// For [`GrantScope::Once`]: the digest of the command; for [`GrantScope::Session`]: the session id; else empty.
+    /// For [`GrantScope::Once`]: the digest of the command; for [`GrantScope::Session`]: the session id; else
+    /// empty.
     pub bound_to: String,
     /// When it was given, in milliseconds since 1970.
     pub created_ms: i64,

@@ -2,15 +2,16 @@
 //!
 //! | token | kind |
 //! |---|---|
-//! | an agent facet (`xms_act_fct` or `xms_sub_fct` holds 11 or 13), or `act` (RFC 8693: somebody acts for somebody) | agent |
+//! | an agent facet (`xms_act_fct` or `xms_sub_fct` holds 11 or 13), or `act` (delegation, RFC 8693) | agent |
 //! | `idtyp` is `app` | app |
 //! | `idtyp` is `user` | human |
 //! | Entra, no `idtyp`, some `scp` | human |
 //! | Entra, no `idtyp`, no `scp` | refused; with `allow_missing_idtyp` an app if `sub` is `oid` |
-//! | generic, the subject is the client (`sub`, or `sub` without `@clients`), or Keycloak's service account of it | app |
+//! | generic, the subject is the client itself (also as `…@clients`), or its Keycloak service account | app |
 //! | generic, anything else | human |
 //!
-//! What acts for a person is an agent too: it never approves anything, even with the person's own token.
+//! Software that acts for a person is an agent too: it never approves anything, even with the person's own
+//! token.
 
 use crate::domain::Kind;
 use crate::identity::claims::Claims;

@@ -165,7 +165,8 @@ pub struct IssuerSettings {
     /// refused as one of an unknown issuer, unless a second entry names the v1 issuer. Each form has its own
     /// metadata and keys.
     pub accept_v1: bool,
-    /// Entra: a token without `idtyp` and without `scp` whose `sub` is its `oid` counts as an app's. Off by default.
+    /// Entra: a token without `idtyp` and without `scp` whose `sub` is its `oid` counts as an app's. Off by
+    /// default.
     pub allow_missing_idtyp: bool,
     /// Generic: require RFC 9068 (`typ` is `at+jwt`; `client_id`, `jti` and `iat` are present). Off by
     /// default.

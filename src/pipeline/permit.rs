@@ -3,7 +3,8 @@
 use crate::domain::approval::GrantScope;
 use crate::pipeline::reply::ReplyGuard;
 
-/// One command that was judged, approved where needed, and recorded, with exactly the bytes that belong to it.
+/// One command that was judged, approved where needed, and recorded, with exactly the bytes that belong to
+/// it.
 ///
 /// Only the pipeline makes one:
 /// ```compile_fail
