@@ -13,7 +13,7 @@ pub enum ApprovalError {
     #[error("the approval has been used already")]
     AlreadyUsed,
     /// The approvers have lost the right to approve.
-    #[error("those who approved it may not approve any more")]
+    #[error("its approvers may no longer approve it")]
     ApproverGone,
     /// The approval is for another command, principal, connection, policy or session.
     #[error("the approval is not for this command")]
@@ -31,19 +31,19 @@ pub enum ApprovalError {
         state: ApprovalState,
     },
     /// The gateway is starting or stopping.
-    #[error("the gateway takes no requests for approval: it is starting or stopping")]
+    #[error("the gateway accepts no requests for approval: it is starting or stopping")]
     NotOpen,
     /// The store failed.
     #[error("the store failed")]
     Store(#[source] StoreError),
     /// Too many commands are pending.
-    #[error("{limit} commands wait for approval already")]
+    #[error("{limit} commands are already waiting for approval")]
     TooMany {
         /// The limit.
         limit: u64,
     },
     /// Too many commands of this principal are pending.
-    #[error("{limit} commands of the same principal wait for approval already")]
+    #[error("{limit} commands of the same principal are already waiting for approval")]
     TooManyOfOne {
         /// The limit.
         limit: u64,

@@ -142,7 +142,7 @@ fn take_back(
 ) -> Result<Refusal, StoreError> {
     change.end_grant(grant.id, now_ms)?;
     grant.ended_ms = Some(now_ms);
-    let detail = json!({ "approval": id, "reason": "its approvers may not approve any more" });
+    let detail = json!({ "approval": id, "reason": "its approvers may no longer approve it" });
     change.append_audit("hoopctl", "grant.end", &grant.id.to_string(), &detail)?;
     let denied = lifecycle::end(change, id, ApprovalState::Approved, ApprovalState::Denied, true, now_ms)?;
     Ok(Refusal::ApproverGone { grant: Box::new(grant), denied: denied.map(Box::new) })

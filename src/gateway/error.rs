@@ -19,13 +19,13 @@ use crate::transport::tls::TlsError;
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
     /// Listening on the admin socket failed.
-    #[error("the admin socket cannot be used")]
+    #[error("cannot open the admin socket")]
     Admin {
         /// The cause.
         source: SocketError,
     },
     /// The approvals of the last run cannot be taken over.
-    #[error("the approvals of the last run cannot be taken over")]
+    #[error("cannot load the approvals of the last run")]
     Approvals {
         /// The cause.
         source: StoreError,
@@ -37,25 +37,25 @@ pub enum GatewayError {
         problems: Problems,
     },
     /// The data directory or its store cannot be opened.
-    #[error("the store cannot be used")]
+    #[error("cannot open the store")]
     Store {
         /// The cause.
         source: StoreError,
     },
     /// The configured issuers cannot be used.
-    #[error("the issuers cannot be used")]
+    #[error("cannot set up the issuers")]
     Identity {
         /// The cause.
         source: IdentityError,
     },
     /// The journal of recordings cannot be opened.
-    #[error("the recordings cannot be used")]
+    #[error("cannot open the recordings")]
     Journal {
         /// The cause.
         source: RecordError,
     },
     /// The key of the `hash` mask cannot be read or created.
-    #[error("the key for hashed values in {path} cannot be used")]
+    #[error("cannot use the key for hashed values in {path}")]
     MaskKey {
         /// Its file.
         path: PathBuf,
@@ -63,7 +63,7 @@ pub enum GatewayError {
         source: io::Error,
     },
     /// Listening on an address failed.
-    #[error("clients cannot connect")]
+    #[error("cannot open a listener")]
     Listen {
         /// The cause.
         source: ListenError,
@@ -75,13 +75,13 @@ pub enum GatewayError {
         problems: Vec<PolicyProblem>,
     },
     /// The runtime cannot be started.
-    #[error("the runtime does not start")]
+    #[error("cannot start the runtime")]
     Runtime {
         /// The cause.
         source: io::Error,
     },
     /// The sealing key cannot be used.
-    #[error("the key of the store cannot be used")]
+    #[error("cannot use the key of the store")]
     Seal {
         /// The cause.
         source: SealError,
@@ -101,13 +101,13 @@ pub enum GatewayError {
         source: io::Error,
     },
     /// The certificate's key is not available.
-    #[error("the key of the listener's certificate is not to be had")]
+    #[error("cannot read the key of the listener's certificate")]
     CertificateKey {
         /// The cause.
         source: SecretError,
     },
     /// Certificate and key are not valid TLS settings.
-    #[error("the listener's certificate cannot be used")]
+    #[error("cannot use the listener's certificate")]
     Tls {
         /// The cause.
         source: TlsError,

@@ -45,16 +45,8 @@ impl Probe for GateProbe {
         let issuers = self.gate.issuers().status();
         self.gate.metrics().text(&[
             ("hoopctl_sessions", "Sessions that live.", gauge(self.gate.sessions().list().len())),
-            (
-                "hoopctl_held_sessions",
-                "Sessions whose recordings are kept from retention.",
-                gauge(self.gate.journal().held()),
-            ),
-            (
-                "hoopctl_held_commands",
-                "Commands that wait for a person.",
-                self.pending.load(Ordering::Relaxed),
-            ),
+            ("hoopctl_held_sessions", "Sessions under legal hold.", gauge(self.gate.journal().held())),
+            ("hoopctl_held_commands", "Commands waiting for approval.", self.pending.load(Ordering::Relaxed)),
             ("hoopctl_locks", "Locks that stand.", gauge(self.gate.locks().locks().len())),
             ("hoopctl_policy_revision", "The revision of the policies.", self.gate.snapshot().revision()),
             (

@@ -16,7 +16,7 @@ impl KeyKeeper for StoredKeys {
         let issuer = issuer.to_owned();
         let loaded = self.0.call_blocking(move |db| db.read(|view| view.jwks(&issuer)));
         loaded.unwrap_or_else(|error| {
-            tracing::warn!(%error, "kept keys cannot be read");
+            tracing::warn!(%error, "stored keys cannot be read");
             None
         })
     }
@@ -25,11 +25,11 @@ impl KeyKeeper for StoredKeys {
         let (issuer, jwks) = (issuer.to_owned(), jwks.to_vec());
         let saved = self.0.call_later(move |db| {
             if let Err(error) = db.change(|change| change.save_jwks(&issuer, &jwks, at_ms)) {
-                tracing::warn!(%error, "keys cannot be kept");
+                tracing::warn!(%error, "keys cannot be stored");
             }
         });
         if let Err(error) = saved {
-            tracing::warn!(%error, "keys cannot be kept");
+            tracing::warn!(%error, "keys cannot be stored");
         }
     }
 }
@@ -60,12 +60,12 @@ impl PinKeeper for StoredPins {
             match saved {
                 Ok(()) => receipt.kept(),
                 Err(error) => {
-                    tracing::error!(%error, "pins cannot be kept; they come again with the next list");
+                    tracing::error!(%error, "pins cannot be stored; the next list brings them again");
                 }
             }
         });
         if let Err(error) = begun {
-            tracing::error!(%error, "pins cannot be kept now; that is tried again");
+            tracing::error!(%error, "pins cannot be stored now; this is retried");
         }
     }
 }

@@ -77,24 +77,26 @@ fn not_applied(error: GatewayError) -> ApiError {
     match error {
         GatewayError::Config { problems } => {
             let problems = problems.iter().map(ToString::to_string).collect();
-            ApiError::new(ErrorCode::Invalid, "the configuration is invalid; the old one holds")
+            ApiError::new(ErrorCode::Invalid, "the configuration is invalid; the old one stays in force")
                 .problems(problems)
         }
         GatewayError::Policies { problems } => {
             let problems = problems.iter().map(ToString::to_string).collect();
-            ApiError::new(ErrorCode::Invalid, "the policies do not compile; the old ones hold")
+            ApiError::new(ErrorCode::Invalid, "the policies do not compile; the old ones stay in force")
                 .problems(problems)
         }
         other => {
             let message = with_causes(&other);
-            ApiError::new(ErrorCode::Internal, format!("{message}; the old configuration holds"))
+            ApiError::new(ErrorCode::Internal, format!("{message}; the old configuration stays in force"))
         }
     }
 }
 
 impl Gateway {
     fn portal(&self, issuer: &str) -> Result<Arc<Portal>, ApiError> {
-        let none = || ApiError::new(ErrorCode::Unavailable, "the issuer of the page is not there any more");
+        let none = || {
+            ApiError::new(ErrorCode::Unavailable, "the issuer of the approval page is no longer configured")
+        };
         self.running.gate.portal(issuer).ok_or_else(none)
     }
 
@@ -284,7 +286,7 @@ impl Live for Gateway {
         Box::pin(async move {
             let portal = self.portal(&page.issuer)?;
             if portal.iss() != iss {
-                let text = "the gateway's issuer is another one since the sign-in began";
+                let text = "the gateway's issuer has changed since the sign-in began";
                 return Err(ApiError::new(ErrorCode::Unauthenticated, text));
             }
             let (client_id, secret) = (&page.client.client_id, page.secret.as_ref());

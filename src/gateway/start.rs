@@ -163,7 +163,7 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     running.pins.flush();
     // The store runs its jobs in order: after this one the pins are stored, too.
     if let Err(error) = running.store.read(|_view| Ok(())).await {
-        tracing::error!(%error, "the last changes of pins are not kept; they come again with the next list");
+        tracing::error!(%error, "the last changes of pins were not stored; the next list brings them again");
     }
     running.gate.close();
     end_grants(&running).await;
@@ -303,7 +303,7 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
 async fn note_journal(store: &Store, made: bool) -> Result<(), StoreError> {
     match store.change(move |change| change.note_journal(made)).await {
         Err(error @ StoreError::AuditBroken { .. }) => {
-            tracing::error!(%error, "that the recordings were begun is not in the audit trail");
+            tracing::error!(%error, "the start of the recordings is missing in the audit trail");
             Ok(())
         }
         noted => noted,
@@ -377,7 +377,7 @@ async fn drain(workers: &Workers, running: &Running, signals: &mut Signals) {
     tracing::info!(streams = workers.open(), limit = ?limit, "draining");
     match running.approvals.stop_all().await {
         Ok(ended) => notices::record_ended(&running.gate, &ended),
-        Err(error) => tracing::error!(%error, "held commands could not be stopped; the next start does it"),
+        Err(error) => tracing::error!(%error, "held commands could not be cancelled; the next start does it"),
     }
     workers.drain();
     let empty = async {
@@ -387,8 +387,8 @@ async fn drain(workers: &Workers, running: &Running, signals: &mut Signals) {
     };
     tokio::select! {
         () = empty => {}
-        () = tokio::time::sleep(limit) => tracing::warn!(streams = workers.open(), "drain_timeout is over: what still runs is cut"),
-        () = signals.stop() => tracing::warn!("second signal: what still runs is cut"),
+        () = tokio::time::sleep(limit) => tracing::warn!(streams = workers.open(), "drain_timeout is over: whatever still runs is cut off"),
+        () = signals.stop() => tracing::warn!("second signal: whatever still runs is cut off"),
     }
     // The remaining streams are told why they end.
     running.gate.sessions().end_all(crate::domain::SessionEnd::Stopped, running.gate.journal());
@@ -425,7 +425,7 @@ async fn tick(running: Arc<Running>) {
 async fn end_grants(running: &Running) {
     let sessions = running.gate.sessions();
     if let Err(error) = running.approvals.end_without_session(|id| sessions.find(id).is_some()).await {
-        tracing::warn!(%error, "grants of sessions that have ended could not be ended; they cover nothing any more");
+        tracing::warn!(%error, "grants of ended sessions could not be ended; they no longer cover anything");
     }
 }
 
@@ -449,7 +449,7 @@ async fn prune(running: Arc<Running>) {
 
 async fn sweep_locks(running: &Running, now_ms: i64) {
     if let Err(error) = running.store.change(move |change| change.sweep_locks(now_ms)).await {
-        tracing::warn!(%error, "locks that have fallen could not be removed; they shut nobody out any more");
+        tracing::warn!(%error, "expired locks could not be removed; they no longer lock anybody out");
     }
 }
 

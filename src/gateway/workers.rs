@@ -250,7 +250,7 @@ async fn work(
                 // many such streams: the other half allows many at once to show their tokens.
                 let room = open.count() <= streams / 2;
                 let Some(stranger) = web_strangers.enter_with_room(peer.ip(), room) else {
-                    tracing::debug!(source = %peer.ip(), "too many streams from here have brought no token; one was closed");
+                    tracing::debug!(source = %peer.ip(), "too many streams from this address have not presented a token; one was closed");
                     gate.stream_closed(StreamClosed::Address);
                     continue;
                 };

@@ -298,7 +298,7 @@ impl Exchange {
         let again = strictest(now.policies(), &subject, command, also);
         if again.effect > verdict.effect || (again.effect == Effect::Approve && again.rules != verdict.rules)
         {
-            let detail = "the policies changed while it was on its way; send it again";
+            let detail = "the policies changed while this was being processed; send it again";
             return Err(Denied { rule: again.rule, ..Denied::new(DenyCode::Denied, detail) }
                 .because("policy_changed"));
         }
@@ -385,7 +385,7 @@ fn strictest(policies: &PolicySet, subject: &Subject<'_>, command: &Command, als
         let verdict = policies.decide(subject, command);
         let both = verdict.effect == Effect::Approve && strictest.effect == Effect::Approve;
         if both && verdict.rules != strictest.rules {
-            let message = "what it runs needs another approval than the command itself: send it directly";
+            let message = "the prepared statement needs approval by other approvers than this command; run its SQL directly instead";
             return Verdict { effect: Effect::Deny, message: Some(message.into()), ..verdict };
         }
         if verdict.effect > strictest.effect {

@@ -75,7 +75,7 @@ fn passes(verdict: &Verdict) -> Result<(), Denied> {
         Effect::Allow => Ok(()),
         Effect::Deny => Err(blocked(verdict)),
         Effect::Approve => {
-            Err(Denied::new(DenyCode::Internal, "a command to be approved came without being held")
+            Err(Denied::new(DenyCode::Internal, "a command that needs approval was not held")
                 .because("not_held"))
         }
     }

@@ -142,8 +142,8 @@ impl Gate {
             return Ok(secret);
         }
         self.0.vault.resolve(source).await.map_err(|error| {
-            tracing::error!(connection = %governed.connection.name, %error, "the target's credential is not to be had");
-            no_login("the credential is not to be had")
+            tracing::error!(connection = %governed.connection.name, %error, "the target's credential is not available");
+            no_login("the credential is not available")
         })
     }
 }

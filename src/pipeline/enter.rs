@@ -301,5 +301,5 @@ pub(super) fn locked() -> Denied {
 }
 
 pub(super) fn no_such_connection() -> Denied {
-    Denied::new(DenyCode::NoSuchConnection, "there is no connection of this name that is open to you")
+    Denied::new(DenyCode::NoSuchConnection, "there is no connection of this name that you may use")
 }

@@ -27,7 +27,7 @@ use crate::pipeline::room;
 use crate::recording::Durability;
 
 /// Detail for a request whose single-use approval was consumed by an identical one.
-const USED: &str = "it was approved for one run, which an equal request sent beside it has used; send it again only if it is to be done once more";
+const USED: &str = "it was approved for one run, and an identical concurrent request has used that; send it again only to run it a second time";
 
 /// Longer than any approval can be pending: 31 days.
 const FOREVER: Duration = Duration::from_hours(31 * 24);
@@ -83,12 +83,16 @@ impl Exchange {
     ) -> Result<GrantScope, Denied> {
         let Judged { command, verdict, .. } = judged;
         let (Some(held), Some(spec)) = (held, verdict.approval.clone()) else {
-            let denied = Denied::new(DenyCode::Internal, "a command to be approved came without its bytes")
-                .because("not_held");
+            let denied =
+                Denied::new(DenyCode::Internal, "a command that needs approval came without its bytes")
+                    .because("not_held");
             return Err(self.refuse_recorded(record, verdict, denied).await);
         };
         if held.truncated {
-            let detail = "this command must be approved, but it is too long, or of a type, to be shown whole to an approver";
+            let detail = format!(
+                "this command needs approval, but it cannot be shown to the approver in full: it is longer than {} KiB or not text; send a smaller or a text request",
+                Held::MAX_SHOWN >> 10
+            );
             let denied =
                 Denied { rule: verdict.rule.clone(), ..Denied::new(DenyCode::LimitExceeded, detail) };
             return Err(self.refuse_recorded(record, verdict, denied.because("body_too_large")).await);
@@ -166,7 +170,7 @@ impl Exchange {
         let wait = patience.wait.unwrap_or(self.governed.connection.limits.approval_wait);
         let requested = requested_data(&ask, spec);
         let unavailable = |error: ApprovalError| {
-            tracing::warn!(request = %self.request, %error, "an approval could not be had");
+            tracing::warn!(request = %self.request, %error, "an approval could not be requested");
             Denied { rule: verdict.rule.clone(), ..not_to_be_had(&error) }
         };
         let mut ticket = self.gate.0.approvals.ask(ask).await.map_err(unavailable)?;
@@ -201,25 +205,27 @@ impl Exchange {
         };
         match outcome {
             Outcome::Approved { .. } if is_away => {
-                let detail = "it was approved after its client had left; repeat the same request to run it";
+                let detail =
+                    "it was approved after its client disconnected; send the same request again to run it";
                 return Err(denied(DenyCode::ApprovalPending, detail.into()).because("client_left"));
             }
             Outcome::Approved { .. } => {}
             Outcome::Denied { reason, .. } => {
                 let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-                return Err(denied(DenyCode::ApprovalDenied, format!("an approver said no{why}")));
+                return Err(denied(DenyCode::ApprovalDenied, format!("an approver denied it{why}")));
             }
             Outcome::Used => return Err(denied(DenyCode::ApprovalExpired, USED.into()).because("used")),
             Outcome::Cancelled | Outcome::Expired => {
                 return Err(denied(
                     DenyCode::ApprovalExpired,
-                    "nobody approved it in time; send it again to ask anew".into(),
+                    "nobody approved it in time; send it again to request a new approval".into(),
                 ));
             }
             Outcome::Pending(_) => {
                 let detail = format!(
-                    "{id} waits for {} of {}; repeat the same request later",
+                    "approval {id} needs {} {} from {}; send the same request again to check",
                     spec.min,
+                    if spec.min == 1 { "approver" } else { "approvers" },
                     spec.from.join(", ")
                 );
                 let retry_after = Some(Duration::from_secs(5));
@@ -261,27 +267,31 @@ impl Exchange {
 fn not_to_be_had(error: &ApprovalError) -> Denied {
     match error {
         ApprovalError::TooMany { .. } | ApprovalError::TooManyOfOne { .. } => {
-            let detail = "too many commands wait for approval; try again when some are decided";
+            let detail = "too many commands are waiting for approval; try again when some are decided";
             Denied::new(DenyCode::LimitExceeded, detail).because("pending_approvals")
         }
         ApprovalError::Store(_) => {
-            Denied::new(DenyCode::Overloaded, "approvals cannot be kept at the moment; try again later")
+            Denied::new(DenyCode::Overloaded, "approvals cannot be stored at the moment; try again later")
                 .because("store")
         }
         ApprovalError::NotOpen => {
             Denied::new(DenyCode::Overloaded, "the gateway is starting or stopping; try again later")
         }
-        ApprovalError::NobodyMayDecide => {
-            Denied::new(DenyCode::Denied, "nobody may approve this").because("no_approvers")
-        }
-        ApprovalError::ApproverGone => {
-            Denied::new(DenyCode::ApprovalDenied, "those who approved it may not approve any more; ask anew")
-                .because("approver_gone")
-        }
+        ApprovalError::NobodyMayDecide => Denied::new(
+            DenyCode::Denied,
+            "no configured approver may approve this; ask the gateway's operator",
+        )
+        .because("no_approvers"),
+        ApprovalError::ApproverGone => Denied::new(
+            DenyCode::ApprovalDenied,
+            "its approvers may no longer approve it; send it again to request a new approval",
+        )
+        .because("approver_gone"),
         ApprovalError::AlreadyUsed => Denied::new(DenyCode::ApprovalExpired, USED).because("used"),
-        ApprovalError::Different | ApprovalError::Expired | ApprovalError::NotApproved { .. } => {
-            Denied::new(DenyCode::ApprovalExpired, "the approval is over; send the request again to ask anew")
-        }
+        ApprovalError::Different | ApprovalError::Expired | ApprovalError::NotApproved { .. } => Denied::new(
+            DenyCode::ApprovalExpired,
+            "the approval has ended; send the request again to request a new one",
+        ),
     }
 }
 

@@ -51,8 +51,8 @@ impl Gate {
         let secret = match source {
             None => None,
             Some(source) => Some(self.0.vault.resolve(source).await.map_err(|error| {
-                tracing::error!(%error, client_id, "the secret of a client at the issuer is not to be had");
-                let detail = "the gateway cannot log in at the issuer; tell its operator";
+                tracing::error!(%error, client_id, "the client secret for the issuer is not available");
+                let detail = "the gateway cannot authenticate to the issuer; tell its operator";
                 Denied::new(DenyCode::UpstreamCredential, detail).because("login_secret")
             })?),
         };
@@ -105,17 +105,17 @@ fn unavailable(error: &LoginError) -> Denied {
         }
         LoginError::Endpoints => issuer_unavailable("login_endpoints"),
         LoginError::Token(cause) => {
-            tracing::warn!(%error, %cause, "a login did not get through to the issuer");
+            tracing::warn!(%error, %cause, "a login did not reach the issuer");
             issuer_unavailable("login_no_answer")
         }
         LoginError::Answer(_) => {
-            tracing::warn!(%error, "a login did not get through to the issuer");
+            tracing::warn!(%error, "a login did not reach the issuer");
             issuer_unavailable("login_bad_answer")
         }
     }
 }
 
 fn issuer_unavailable(audit: &'static str) -> Denied {
-    let detail = "the issuer cannot be asked now; try again, or tell the gateway's operator";
+    let detail = "the issuer is not reachable now; try again, or tell the gateway's operator";
     Denied::new(DenyCode::IssuerUnavailable, detail).because(audit)
 }

@@ -29,7 +29,7 @@ impl EndWatch {
         if !self.session.is_recorded_as_ended() {
             let event = self.session.event(EventKind::Marker, Some(Direction::S2c), None, data);
             if let Err(error) = journal.push(event) {
-                tracing::error!(session = %self.session.id, %error, "what happened in a session could not be recorded");
+                tracing::error!(session = %self.session.id, %error, "a session event could not be recorded");
             }
         }
         self.session.end_exchange(journal);
@@ -60,13 +60,13 @@ impl LeftOut {
         if let Some(members) = left_out.as_object_mut().filter(|_| before > 0) {
             members.insert("not_recorded_before".to_owned(), before.into());
         }
-        Some(data(&format!("a {kind}{named} of the target went nowhere: {why}"), &left_out))
+        Some(data(&format!("a {kind}{named} from the target was dropped: {why}"), &left_out))
     }
 
     /// Returns the data of a marker for those that were only counted; `None` if there are none.
     pub fn rest(&mut self) -> Option<String> {
         let before = self.flood.take_suppressed();
-        let text = || format!("{before} more messages of the target went nowhere");
+        let text = || format!("{before} more messages from the target were dropped");
         (before > 0).then(|| data(&text(), &json!({ "not_recorded_before": before })))
     }
 }
@@ -96,7 +96,7 @@ impl ReplyGuard {
         let event =
             exchange.session.event(EventKind::Marker, Some(Direction::S2c), Some(exchange.request), data);
         if let Err(error) = exchange.gate.0.journal.push(event) {
-            tracing::error!(request = %exchange.request, %error, "what went nowhere could not be recorded");
+            tracing::error!(request = %exchange.request, %error, "a dropped message could not be recorded");
         }
     }
 }
@@ -112,7 +112,7 @@ mod tests {
             (0..100).filter_map(|_| left_out.note("response", "", "nobody asked for it")).collect();
         assert_eq!(said.len(), 5);
         let first: Value = serde_json::from_str(&said[0]).unwrap();
-        assert_eq!(first["text"], "a response of the target went nowhere: nobody asked for it");
+        assert_eq!(first["text"], "a response from the target was dropped: nobody asked for it");
         assert_eq!(
             first["left_out"],
             json!({ "kind": "response", "method": "", "why": "nobody asked for it" })

@@ -191,12 +191,12 @@ impl Metrics {
         counter("hoopctl_reply_bytes_total", "Bytes of reply bodies sent to clients.", |of| {
             of.reply_bytes.load(Ordering::Relaxed)
         });
-        counter("hoopctl_pins_changed_total", "Changes of what servers offer since it was accepted.", |of| {
+        counter("hoopctl_pins_changed_total", "Changes to server catalogs since they were accepted.", |of| {
             of.pins_changed.load(Ordering::Relaxed)
         });
         counter(
             "hoopctl_pins_flagged_total",
-            "Things that servers offer with hidden characters or very long texts.",
+            "Catalog entries of servers with hidden characters or very long texts.",
             |of| of.pins_flagged.load(Ordering::Relaxed),
         );
         drop(connections);

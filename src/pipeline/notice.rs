@@ -91,10 +91,10 @@ impl Seat {
         let mut event = self.session.event(EventKind::SqlNotice, Some(Direction::S2c), request, data);
         event.mask = mask;
         self.gate.0.journal.push(event).map_err(|error| {
-            tracing::error!(session = %self.session.id, %error, "what a target said could not be recorded");
+            tracing::error!(session = %self.session.id, %error, "a message from a target could not be recorded");
             Denied::new(
                 DenyCode::RecordingUnavailable,
-                "what the target said could not be recorded, so it is withheld",
+                "the target's message could not be recorded, so it is withheld",
             )
         })
     }

@@ -69,13 +69,14 @@ impl Part {
         let own = taken.each.get(&self.principal).copied().unwrap_or(0);
         if bytes > SHARE.max(one).saturating_sub(own) {
             let detail = format!(
-                "bodies of yours that are judged or held, and commands of yours that wait for approval, may take {} MiB together; wait until one is done",
+                "your pending approvals and request bodies use more than {} MiB in total; wait until one of them finishes",
                 SHARE >> 20
             );
             return Err(later(Denied::new(DenyCode::LimitExceeded, detail).because("held_share")));
         }
         if bytes > ALL.max(one).saturating_sub(taken.all) {
-            let detail = "too much is read or waits for approval already; try again later";
+            let detail =
+                "the gateway's memory for request bodies and pending approvals is used up; try again later";
             return Err(later(Denied::new(DenyCode::Overloaded, detail).because("held_room")));
         }
         taken.all += bytes;

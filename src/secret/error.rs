@@ -47,7 +47,7 @@ pub enum SecretError {
         source_name: String,
     },
     /// This process has no store to read from.
-    #[error("{source_name}: there is no store here")]
+    #[error("{source_name}: no store is available")]
     NoStore {
         /// The source.
         source_name: String,
@@ -83,7 +83,7 @@ pub enum SecretError {
         limit: usize,
     },
     /// Others could read or write it.
-    #[error("{source_name} has mode {mode:03o}, which lets others in; run: chmod 600 {}", path.display())]
+    #[error("{source_name} has mode {mode:03o}, so other users can read or change it; run: chmod 600 {}", path.display())]
     TooWide {
         /// The source.
         source_name: String,

@@ -13,7 +13,7 @@ const SHORT_FILE: u64 = 16;
 /// Returns why this source would give no secret now, or one that cannot be used as a credential; `None` if it
 /// may be usable.
 pub fn unusable(source: &SecretRef) -> Option<String> {
-    let short = || format!("{source} is shorter than {SHORTEST_CREDENTIAL} bytes, so that it is not used");
+    let short = || format!("{source} is shorter than {SHORTEST_CREDENTIAL} bytes, so it is not used");
     match source {
         SecretRef::Env(name) => match std::env::var_os(name).map(|value| Zeroizing::new(value.into_vec())) {
             None => Some(format!("{source} is not set here")),

@@ -66,9 +66,9 @@ impl DialError {
             Some(rustls::Error::AlertReceived(_)) => {
                 "no TLS with the target: it refuses the gateway's handshake or certificate"
             }
-            Some(rustls::Error::InvalidMessage(_)) => "no TLS with the target: it speaks none",
+            Some(rustls::Error::InvalidMessage(_)) => "no TLS with the target: it does not speak TLS",
             Some(_) => "no TLS with the target: the handshake failed",
-            None => "no TLS with the target: it broke the handshake off",
+            None => "no TLS with the target: it aborted the handshake",
         })
     }
 }
@@ -141,7 +141,10 @@ mod tests {
         for (error, word) in [
             (own(unknown), "trusted"),
             (own(alert), "refuses"),
-            (own(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)), "speaks none"),
+            (
+                own(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)),
+                "does not speak TLS",
+            ),
             (tls(io::ErrorKind::ConnectionReset.into()), "broke"),
             (tls(io::ErrorKind::UnexpectedEof.into()), "broke"),
         ] {

@@ -44,7 +44,7 @@ pub enum LocalError {
         path: PathBuf,
     },
     /// Something else is at that path, which is left alone.
-    #[error("{} is there and not a socket", path.display())]
+    #[error("{} exists and is not a socket", path.display())]
     NotASocket {
         /// The path.
         path: PathBuf,

@@ -71,7 +71,7 @@ impl Stream {
     #[cfg(target_os = "linux")]
     fn give_up_after(&self, limit: Option<Duration>) {
         if let Err(error) = SockRef::from(self.tcp()).set_tcp_user_timeout(limit) {
-            tracing::debug!(%error, "a stream waits for its peer as long as the system does");
+            tracing::debug!(%error, "the timeout of a stream cannot be set; the system's default applies");
         }
     }
 

@@ -98,9 +98,9 @@ fn what_is_applied_judges_at_once_and_a_dry_run_changes_nothing() {
     std::fs::remove_file(world.path("entities/policies.toml")).unwrap();
     assert_eq!(applied(&world, &[]), told(&[("shop", "unchanged")]));
     let (code, _, err) = world.cli(&["apply", "-f", "entities", "--prune", "--managed-by", "others"]);
-    let refused = "entities/shop.toml:2:8: connection \"shop\" is looked after by \"apply\"";
+    let refused = "entities/shop.toml:2:8: connection \"shop\" is managed by \"apply\"";
     assert!(code == 6 && err.contains("--take-over"), "{err}");
-    assert!(err.contains(refused) || err.contains("connection \"shop\" is looked after by"), "{err}");
+    assert!(err.contains(refused) || err.contains("connection \"shop\" is managed by"), "{err}");
     assert_eq!(applied(&world, &["--prune"]), told(&[("shop", "unchanged"), ("shop-reads", "removed")]));
     assert!(world.json(&["policy", "show", "by-hand"])["name"] == "by-hand");
     assert_eq!(world.cli(&["policy", "show", "shop-reads"]).0, 5);

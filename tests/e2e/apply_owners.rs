@@ -152,7 +152,7 @@ fn a_change_that_could_not_be_taken_over_is_with_the_next_apply() {
     std::fs::rename(&certificate, &away).unwrap();
     for _ in 0..2 {
         let (code, _, err) = world.cli(&["apply", "-f", "a.toml"]);
-        assert!(code != 0 && err.contains("works on with what was before"), "{code} {err}");
+        assert!(code != 0 && err.contains("keeps running with the previous configuration"), "{code} {err}");
         assert!(err.contains("hoopctl config reload"), "{err}");
         assert_eq!(policies(), before);
     }

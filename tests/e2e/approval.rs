@@ -1,4 +1,4 @@
-//! Commands that wait for a person.
+//! Commands waiting for approval.
 
 use std::thread;
 use std::time::Duration;

@@ -56,9 +56,9 @@ match = { connections = ["tools"], resources = ["s3cret://*"] }
     let found = markers(&attack.world);
     assert_eq!(
         found[0]["left_out"],
-        json!({ "kind": "notification", "method": "notifications/resources/updated", "why": "the caller does not see what it is about" })
+        json!({ "kind": "notification", "method": "notifications/resources/updated", "why": "it concerns something the caller may not see" })
     );
-    assert_eq!(found[1]["text"], "a response of the target went nowhere: nobody asked for it");
+    assert_eq!(found[1]["text"], "a response from the target was dropped: nobody asked for it");
     assert_eq!(told(&found), 501, "{found:?}");
     // Five a second, and one for the rest: reading it all takes no minute.
     assert!(found.len() < 60, "{}", found.len());

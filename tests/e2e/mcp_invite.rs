@@ -137,7 +137,10 @@ fn a_client_of_the_sdk_gets_the_address_and_its_call_runs_after_a_browser_said_y
         1,
         "{out}"
     );
-    assert!(out.contains("waits for 1 of dba") && out.lines().any(|line| line.starts_with("ok ")), "{out}");
+    assert!(
+        out.contains("needs 1 approver from dba") && out.lines().any(|line| line.starts_with("ok ")),
+        "{out}"
+    );
     assert_eq!(mcp.tally("add_note"), 1);
 }
 

@@ -130,7 +130,7 @@ fn of_two_equal_calls_that_wait_for_one_yes_one_runs_and_the_other_is_told_so() 
         let text = refused["result"]["content"][0]["text"].as_str().unwrap();
         assert_eq!(
             text,
-            "This was not done: it was approved for one run, which an equal request sent beside it has used; send it again only if it is to be done once more."
+            "This was not done: it was approved for one run, and an identical concurrent request has used that; send it again only to run it a second time."
         );
         let decision = &refused["result"]["_meta"]["dev.hoopctl/decision"];
         assert_eq!(decision["code"], "approval_expired", "{refused}");

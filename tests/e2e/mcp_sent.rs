@@ -203,7 +203,7 @@ fn a_program_that_does_not_answer_or_not_so_that_it_can_be_read_is_not_waited_fo
         let mut before = None;
         for (number, (how, why)) in [
             ("done", "done"),
-            ("twice", "no MCP message"),
+            ("twice", "not an MCP message"),
             ("long", "longer than 16 MiB"),
             ("mute", "within 6s"),
             ("die", "has ended"),
@@ -228,7 +228,7 @@ fn a_program_that_does_not_answer_or_not_so_that_it_can_be_read_is_not_waited_fo
         let session = sessions.iter().find(|session| session["connection"] == era).unwrap();
         let events = format!("{:?}", world.events(session["id"].as_str().unwrap()));
         for told in
-            ["target_garbage", "upstream_timeout", "it is longer than 16 MiB", "it is no message of MCP"]
+            ["target_garbage", "upstream_timeout", "it is longer than 16 MiB", "it is not an MCP message"]
         {
             assert!(events.contains(told), "{era}: {told} is not recorded: {events}");
         }

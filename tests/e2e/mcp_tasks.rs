@@ -162,7 +162,7 @@ fn a_no_and_no_word_at_all_fail_a_task_in_words() {
     let denied = over(&mcp, &token, &task);
     assert_eq!(denied["status"], "failed", "{denied}");
     let error = &denied["error"];
-    assert!(error["message"].as_str().unwrap().contains("an approver said no: not on a Friday"), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("an approver denied it: not on a Friday"), "{error}");
     assert_eq!(
         (&error["code"], &error["data"]["code"]),
         (&json!(4030), &json!("approval_denied")),

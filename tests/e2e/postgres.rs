@@ -131,7 +131,7 @@ fn a_write_waits_for_a_person_and_runs_as_it_was_shown() {
     let pending = world.wait_pending();
     assert_eq!(world.cli(&["approval", "deny", &id(&pending), "-r", "not today"]).0, 0);
     let (_, err, _) = end(psql);
-    assert!(err.contains("42501: an approver said no: not today"), "{err}");
+    assert!(err.contains("42501: an approver denied it: not today"), "{err}");
     assert_eq!(world.direct("SELECT count(*) FROM orders"), "50");
 }
 

@@ -295,7 +295,7 @@ impl<'a> Cursor<'a> {
                 match self.peek() {
                     Some(b',') => self.at += 1,
                     Some(b'}') => break,
-                    _ => return Err(self.error("an object that does not go on").into()),
+                    _ => return Err(self.error("no comma or } after a member").into()),
                 }
             }
             self.at += 1;
@@ -355,7 +355,7 @@ impl<'a> Cursor<'a> {
                 match self.peek() {
                     Some(b',') => self.at += 1,
                     Some(b']') => break,
-                    _ => return Err(self.error("an array that does not go on").into()),
+                    _ => return Err(self.error("no comma or ] after an element").into()),
                 }
             }
             self.at += 1;

@@ -88,10 +88,12 @@ impl Acting {
         made.await.map_err(|error| fault_of_store(&error))?;
         if let Some(running) = &self.admin.running {
             running.live.entities_changed().await.map_err(|error| {
-                let text =
-                    format!("it is stored, but the gateway works on with what was before: {}", error.message);
+                let text = format!(
+                    "it is stored, but the gateway keeps running with the previous configuration: {}",
+                    error.message
+                );
                 ApiError { message: text, ..error }
-                    .hint("when that is mended: hoopctl config reload, or the same command again")
+                    .hint("once that is fixed, run `hoopctl config reload` or the same command again")
             })?;
         }
         self.admin.announce_change(self.admin.revision().await?);

@@ -81,7 +81,7 @@ impl Admin {
         let stored = self.stored().await?;
         of_store(&stored)
             .and_then(|stored| combine(&self.config.load(), stored))
-            .map_err(|problems| invalid("file and store do not hold together", &problems))
+            .map_err(|problems| invalid("the configuration of file and store is invalid", &problems))
     }
 
     async fn entity_views(&self, kind: EntityKind) -> Result<Vec<EntityView>, ApiError> {

@@ -48,7 +48,7 @@ use crate::protocol::postgres::reply::Refusal;
 const MAX_DEPTH: usize = 32;
 /// The note if the class depends on an annotation that was not seen.
 const NOT_LISTED: &str =
-    "what the server says of the tool is not known here: add --read-only or --read-only=false";
+    "the server's description of the tool is not known here: add --read-only or --read-only=false";
 
 fn bad(text: impl Into<String>) -> ApiError {
     ApiError::new(ErrorCode::BadRequest, text)
@@ -140,11 +140,11 @@ fn http_command(explain: &Explain) -> Result<Command, ApiError> {
         return Err(bad("a request has a path: give it from the / on"));
     }
     let method =
-        Method::from_bytes(explain.method.as_bytes()).map_err(|_error| bad("that is no HTTP method"))?;
+        Method::from_bytes(explain.method.as_bytes()).map_err(|_error| bad("that is not an HTTP method"))?;
     let mut headers = HeaderMap::new();
     let content_type = explain.content_type.as_deref().unwrap_or("application/json");
     let content_type =
-        HeaderValue::from_str(content_type).map_err(|_error| bad("that is no content type"))?;
+        HeaderValue::from_str(content_type).map_err(|_error| bad("that is not a content type"))?;
     headers.insert(header::CONTENT_TYPE, content_type);
     let (path, query) = match explain.path.split_once('?') {
         Some((path, query)) => (path, Some(query)),
@@ -190,7 +190,7 @@ impl Admin {
         let combined = self.combined().await?;
         let policies = PolicySet::compile(combined.policies, self.revision().await?).map_err(|problems| {
             let lines = problems.iter().map(ToString::to_string).collect();
-            ApiError::new(ErrorCode::Invalid, "the policies do not hold together").problems(lines)
+            ApiError::new(ErrorCode::Invalid, "the policies are invalid").problems(lines)
         })?;
         Ok((combined.connections, policies))
     }

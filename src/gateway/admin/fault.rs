@@ -53,7 +53,7 @@ pub(super) fn fault_of_store(error: &StoreError) -> ApiError {
 /// Maps an error of reading a recording.
 pub(super) fn fault_of_reading(error: &ReadError) -> ApiError {
     let (code, hint) = match error {
-        ReadError::Ambiguous { .. } => (ErrorCode::BadRequest, Some("give more of its id")),
+        ReadError::Ambiguous { .. } => (ErrorCode::BadRequest, Some("give more characters of its id")),
         ReadError::Event { .. } => (ErrorCode::Integrity, Some("run `hoopctl session verify`")),
         ReadError::NoJournal { .. } | ReadError::NoSession { .. } => (ErrorCode::NotFound, None),
         ReadError::Open(_) => (ErrorCode::Unavailable, None),

@@ -89,9 +89,9 @@ impl Acting {
         let now = self.admin.held_now(id).await?;
         if now.faults.is_empty() {
             let text = if now.told.iter().any(Option::is_some) {
-                format!("{id} is held as the audit trail tells, and its recording is there")
+                format!("{id} is held as the audit trail tells, and its recording exists")
             } else {
-                format!("{id} is not held, and nobody took a hold of it away but by a release")
+                format!("{id} is not held, and no hold of it was removed except by a release")
             };
             return Err(ApiError::new(ErrorCode::Conflict, text));
         }

@@ -78,7 +78,7 @@ impl Locks for Acting {
 /// Returns when a lock that begins now and lasts for `seconds` ends.
 fn end_of(seconds: u64) -> Result<i64, ApiError> {
     if !(1..=MAX_FOR_S).contains(&seconds) {
-        let text = "a lock with an end stands at least 1 s and at most 10 years";
+        let text = "a lock with an end lasts at least 1 s and at most 10 years";
         return Err(
             ApiError::new(ErrorCode::BadRequest, text).hint("leave the end out to lock until it is removed")
         );

@@ -23,7 +23,7 @@ impl Admin {
     }
 
     fn page_in_force(&self) -> Result<PageSettings, ApiError> {
-        let gone = || ApiError::new(ErrorCode::Unavailable, "this gateway has no approval page any more");
+        let gone = || ApiError::new(ErrorCode::Unavailable, "this gateway no longer has an approval page");
         self.page_settings().ok_or_else(gone)
     }
 
@@ -57,17 +57,17 @@ impl Admin {
         let Redeemed { status, body, .. } = self.running()?.live.redeem(&page, &iss, &grant).await?;
         let body = Zeroizing::new(body);
         let refused = |why: &str| {
-            tracing::info!(issuer = page.issuer, why, "a sign-in on the approval page came to nothing");
+            tracing::info!(issuer = page.issuer, why, "a sign-in on the approval page failed");
             ApiError::new(ErrorCode::Unauthenticated, format!("You are not signed in: {why}."))
         };
         let answer =
             Json::parse(&body, 16).map_err(|_not_json| refused("the issuer's answer is not JSON"))?;
         if status != StatusCode::OK {
-            return Err(refused("the issuer takes the code for none of this sign-in, or for a used one"));
+            return Err(refused("the issuer rejected the code: it is of another sign-in, or used already"));
         }
         let text = |name: &str| answer.member(name).and_then(Json::as_str);
         if !text("token_type").is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")) {
-            return Err(refused("the issuer's token is none that is just shown"));
+            return Err(refused("the issuer's token is not a bearer token"));
         }
         match text("id_token") {
             Some(token) if !is_of(token, &nonce, &iss, &page.client.client_id) => {

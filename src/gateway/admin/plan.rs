@@ -88,7 +88,7 @@ pub(super) fn plan(config: &Config, before: Vec<StoredEntity>, apply: Apply) -> 
     let combined = combined(config, &after)?;
     PolicySet::compile(combined.policies.clone(), 0).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        ApiError::new(ErrorCode::Invalid, "the policies would not hold together").problems(lines)
+        ApiError::new(ErrorCode::Invalid, "the policies would be invalid").problems(lines)
     })?;
     let mut warnings: Vec<String> = doubts(Some(combined)).difference(&doubts_before).cloned().collect();
     warnings.extend(steps.iter().filter_map(|step| step.note.clone()));
@@ -98,7 +98,7 @@ pub(super) fn plan(config: &Config, before: Vec<StoredEntity>, apply: Apply) -> 
 fn combined(config: &Config, stored: &[StoredEntity]) -> Result<Combined, ApiError> {
     of_store(stored)
         .and_then(|stored| combine(config, stored))
-        .map_err(|problems| invalid("file and store would not hold together", &problems))
+        .map_err(|problems| invalid("the configuration of file and store would be invalid", &problems))
 }
 
 fn doubts(combined: Option<Combined>) -> BTreeSet<String> {
@@ -120,7 +120,7 @@ impl By<'_> {
         if self.takes_over || kept == BY_HAND || self.label.is_none_or(|label| label == kept) {
             return Ok(());
         }
-        let text = format!("{} {name:?} is looked after by {kept:?}", kind.as_str());
+        let text = format!("{} {name:?} is managed by {kept:?}", kind.as_str());
         let hint = "leave it out, apply it under that name, or take it: --take-over";
         Err(ApiError::new(ErrorCode::Conflict, text).hint(hint))
     }
@@ -131,11 +131,11 @@ impl By<'_> {
         match self.label {
             _ if kept == BY_HAND => None,
             Some(label) if label == kept => None,
-            Some(label) => {
-                Some(format!("{word} {name:?} was looked after by {kept:?}, and is by {label:?} from now on"))
-            }
+            Some(label) => Some(format!(
+                "{word} {name:?} was managed by {kept:?}, and is managed by {label:?} from now on"
+            )),
             None => Some(format!(
-                "{word} {name:?} is looked after by {kept:?}: the next apply of that name puts its own text back"
+                "{word} {name:?} is managed by {kept:?}: the next apply of that name restores its own text"
             )),
         }
     }
@@ -145,9 +145,7 @@ impl By<'_> {
         let word = kind.as_str();
         let others = kept != BY_HAND && self.label.is_none_or(|label| label != kept);
         others.then(|| {
-            format!(
-                "{word} {name:?} was looked after by {kept:?}: the next apply of that name writes it again"
-            )
+            format!("{word} {name:?} was managed by {kept:?}: the next apply of that name writes it again")
         })
     }
 }

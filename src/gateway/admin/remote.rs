@@ -59,10 +59,8 @@ fn turned_away(denied: &Denied) -> ApiError {
             ApiError::new(ErrorCode::Forbidden, text).hint("on the gateway's machine: hoopctl lock list")
         }
         DenyCode::IssuerUnavailable => ApiError::new(ErrorCode::Unavailable, denied.detail.clone()),
-        _ => {
-            ApiError::new(ErrorCode::Unauthenticated, "not signed in: the token does not hold, or no longer")
-                .hint("sign in with: hoopctl login --url URL")
-        }
+        _ => ApiError::new(ErrorCode::Unauthenticated, "not signed in: the token is invalid or has expired")
+            .hint("sign in with: hoopctl login --url URL"),
     }
 }
 
@@ -72,7 +70,7 @@ impl Admin {
         let config = self.config.load();
         let forbidden = |text: String| ApiError::new(ErrorCode::Forbidden, text);
         let Some(remote) = &config.admin.remote else {
-            return Err(forbidden("this gateway is not managed over the network any more".to_owned()));
+            return Err(forbidden("this gateway is no longer managed over the network".to_owned()));
         };
         let principal = &verified.principal;
         if !takes_client(remote, principal) {

@@ -78,7 +78,7 @@ impl Admin {
         let Some(running) = &self.running else {
             let left = Journal::unsettled(&self.config.load().storage.data_dir);
             return (left > 0).then(|| {
-                format!("what was written ahead ({left} files) is not in the database yet: start the gateway, and see its log")
+                format!("the write-ahead log ({left} files) is not in the database yet: start the gateway, and see its log")
             });
         };
         match tokio::time::timeout(SETTLE, running.journal.settle()).await {
@@ -147,7 +147,7 @@ impl Admin {
         for report in page.sessions.iter_mut().filter(|report| unknown.contains(&report.session)) {
             report.intact = false;
             report.problem =
-                Some("its row says that it goes on, and the gateway does not know it".to_owned());
+                Some("its row says that it is still running, and the gateway does not know it".to_owned());
         }
         Ok(())
     }
@@ -319,7 +319,7 @@ fn compile(pattern: &str) -> Result<Regex, ApiError> {
         return Err(bad(format!("the pattern is longer than {MAX_PATTERN} bytes")));
     }
     let built = RegexBuilder::new(pattern).size_limit(MAX_PROGRAM).dfa_size_limit(MAX_PROGRAM).build();
-    built.map_err(|error| bad(format!("the pattern cannot be used: {error}")))
+    built.map_err(|error| bad(format!("the pattern is invalid: {error}")))
 }
 
 impl Acting {

@@ -200,7 +200,8 @@ impl Audit for Acting {
 
     fn verify_audit(&self, from: AuditFrom) -> Answer<'_, AuditVerification> {
         Box::pin(async move {
-            let bad = || ApiError::new(ErrorCode::BadRequest, "after and head are those of the part before");
+            let bad =
+                || ApiError::new(ErrorCode::BadRequest, "after and head must be those of the previous part");
             let mut check = match (from.after, &from.head) {
                 (None, None) => AuditCheck::default(),
                 (Some(after), Some(head)) => AuditCheck::after(after, head).ok_or_else(bad)?,

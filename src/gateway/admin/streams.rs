@@ -39,10 +39,10 @@ impl Streams {
         let own = open.entry(principal.into()).or_default();
         if *own >= MOST_OF_ONE {
             let text = format!(
-                "{principal} has {MOST_OF_ONE} streams of events open, and there are no more for one"
+                "{principal} has {MOST_OF_ONE} streams of events open, the most that one principal may have"
             );
             return Err(ApiError::new(ErrorCode::TooMany, text)
-                .hint("end one: each session watch, session tail, tui and script that follows has its own"));
+                .hint("end one: every session watch, session tail, tui and following script has its own"));
         }
         *own += 1;
         Ok(OpenStream { streams: Arc::clone(self), principal: principal.into() })

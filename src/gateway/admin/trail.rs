@@ -82,8 +82,7 @@ impl Admin {
         let told = self.store.read(Told::of_holds).await;
         let mut told = told.map_err(|error| fault_of_store(&error))?;
         if told.trail.unreadable {
-            let text =
-                format!("the audit trail cannot be read: nothing tells whether {id} is held as it was");
+            let text = format!("the audit trail cannot be read: so it is unknown whether {id} is still held");
             return Err(
                 ApiError::new(ErrorCode::Integrity, text).hint("hoopctl session verify --all".to_owned())
             );

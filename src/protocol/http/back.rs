@@ -112,7 +112,7 @@ async fn pass(
     if head.status == StatusCode::UNAUTHORIZED && guard.injects() {
         return Err(Denied::new(
             DenyCode::UpstreamCredential,
-            "the target does not accept the gateway's credential; tell its operator",
+            "the target rejected the gateway's credential; tell its operator",
         )
         .because("target_401"));
     }
@@ -182,7 +182,7 @@ async fn in_one_piece(
         };
         let Some(frame) = frame else { break };
         if decoder.is_some() && out.len() > UNPACKED {
-            return Err(undecodable("it grows beyond bounds when it is unpacked"));
+            return Err(undecodable("it is too large when decompressed"));
         }
         let Ok(data) = frame.map_err(|_error| broken_off())?.into_data() else { continue };
         match &mut decoder {
@@ -208,7 +208,7 @@ fn decoder(headers: &HeaderMap, guard: &ReplyGuard) -> Result<Option<Decoder>, D
     if !guard.reads_bodies() {
         return Ok(None);
     }
-    Decoder::of_headers(headers).map_err(|_unknown| undecodable("its encoding is not known here"))
+    Decoder::of_headers(headers).map_err(|_unknown| undecodable("its Content-Encoding is not supported"))
 }
 
 /// Returns the format in which a body can be read for masking.

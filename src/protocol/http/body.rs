@@ -195,7 +195,7 @@ impl Drop for Upload {
 
 /// Returns the refusal of an incomplete reply of which nothing was sent yet.
 pub fn broken_off() -> Denied {
-    Denied::new(DenyCode::UpstreamUnavailable, "the target broke off its reply").because("target_cut")
+    Denied::new(DenyCode::UpstreamUnavailable, "the target aborted its reply").because("target_cut")
 }
 
 /// The state of a reply's head.
@@ -325,7 +325,7 @@ impl Through {
                     }
                 },
                 Some(Err(_broken)) => {
-                    return Poll::Ready(Some(Err(self.cut("target", "the target broke off", broken_off()))));
+                    return Poll::Ready(Some(Err(self.cut("target", "the target aborted", broken_off()))));
                 }
                 None => {
                     self.drained = true;

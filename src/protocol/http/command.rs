@@ -166,7 +166,7 @@ pub fn canonical_path(rest: &str) -> Result<String, Denied> {
         let segment = canonical_segment(segment)?;
         match segment.as_str() {
             "" => {}
-            "." | ".." if encoded_dots => return refuse("a dot segment in disguise in the path"),
+            "." | ".." if encoded_dots => return refuse("an encoded dot segment in the path"),
             "." => ends_open = rest.ends_with("/."),
             ".." => {
                 if segments.pop().is_none() {
@@ -217,7 +217,7 @@ fn canonical_segment(segment: &str) -> Result<String, Denied> {
             raw.nth(1);
         }
         match byte {
-            b'/' | b'\\' => return refuse("a slash or backslash in disguise in the path"),
+            b'/' | b'\\' => return refuse("an encoded slash or a backslash in the path"),
             b';' => return refuse("a ; in the path"),
             0..=0x1f | 0x7f => return refuse("a control character in the path"),
             b'%' => {

@@ -160,7 +160,7 @@ async fn say_goodbye(
         Ok::<(), std::io::Error>(())
     };
     if !matches!(tokio::time::timeout(GOODBYE, goodbye).await, Ok(Ok(()))) {
-        tracing::debug!("one side of a WebSocket did not close when it was told to");
+        tracing::debug!("one side of a WebSocket did not close when asked to");
     }
 }
 

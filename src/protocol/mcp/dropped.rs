@@ -48,13 +48,13 @@ impl Why {
     const fn words(self) -> &'static str {
         match self {
             Self::Unasked => "nobody asked for it",
-            Self::Hidden => "the caller does not see what it is about",
+            Self::Hidden => "it concerns something the caller may not see",
             Self::NotItsTask => "its task is not the caller's",
-            Self::NotSubscribed => "the caller did not ask to be told of it",
-            Self::NoProgress => "it is no progress",
-            Self::Nobody => "it names nobody",
-            Self::NoRequests => "servers of this version ask nothing",
-            Self::Untaken => "nobody listens, and too much is kept",
+            Self::NotSubscribed => "the caller has not subscribed to it",
+            Self::NoProgress => "its progress does not increase",
+            Self::Nobody => "it names no recipient",
+            Self::NoRequests => "servers of this MCP version send no requests",
+            Self::Untaken => "no client is listening and the buffer is full",
         }
     }
 }

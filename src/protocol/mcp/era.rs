@@ -167,16 +167,16 @@ fn check_modern(headers: &HeaderMap, message: &Message, version: Option<&str>) -
         return Err(Fault::new(StatusCode::NOT_FOUND, NO_METHOD, "Method not found"));
     }
     if !agree {
-        return Err(mismatch("MCP-Protocol-Version must say the version of params._meta"));
+        return Err(mismatch("MCP-Protocol-Version must equal the version in params._meta"));
     }
     let told = one(headers, &METHOD)?;
     if told != method.as_deref() && (told.is_some() || message.kind() == Kind::Request) {
-        return Err(mismatch("Mcp-Method must say the method of the body"));
+        return Err(mismatch("Mcp-Method must equal the method in the body"));
     }
     let Some(named) = method.as_deref().and_then(|method| named(method, message)) else { return Ok(()) };
     let told = one(headers, &NAME)?;
     if told.and_then(decoded).as_deref() != Some(&*named) {
-        return Err(mismatch("Mcp-Name must say what the body names"));
+        return Err(mismatch("Mcp-Name must equal the name in the body"));
     }
     Ok(())
 }

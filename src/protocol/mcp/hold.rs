@@ -140,7 +140,7 @@ async fn take_back(
     let Held { judged, record, request, mut turn, id, asked, .. } = held;
     let request_id = exchange.request_id();
     let denied =
-        Denied::new(DenyCode::Denied, "its own person declined it; it was not run").because("declined");
+        Denied::new(DenyCode::Denied, "its own user declined it; it was not run").because("declined");
     let said = {
         let mut admitted = std::pin::pin!(upstream::admit(exchange, judged, record, request, Some(bound)));
         tokio::select! {
@@ -213,7 +213,7 @@ pub async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, ticks: 
         }
     };
     if !out.begins() {
-        let denied = Denied::new(DenyCode::ApprovalExpired, "its client took it back").because("cancelled");
+        let denied = Denied::new(DenyCode::ApprovalExpired, "its client withdrew it").because("cancelled");
         upstream::withhold(permit).record_failure(&denied);
         return;
     }

@@ -166,7 +166,7 @@ impl Invite {
             let waits = denied.detail.split(';').next().unwrap_or_default();
             let connection = &owner.connection;
             let words = format!(
-                "{line} on {connection}: {waits}. The page shows all of it; who may decide approves or denies it there. To decline takes the call back."
+                "{line} on {connection}: {waits}. The page shows the whole call; an approver approves or denies it there. Declining here withdraws the call."
             );
             push_string(&words, &mut out);
             out.push_str("}}},");
@@ -217,7 +217,7 @@ mod tests {
     }
 
     fn pending(approval: ApprovalId) -> Denied {
-        let detail = "apr_x waits for 1 of dba; repeat the same request later";
+        let detail = "approval apr_x needs 1 approver from dba; send the same request again to check";
         Denied { approval: Some(approval), ..Denied::new(DenyCode::ApprovalPending, detail) }
     }
 
@@ -254,7 +254,9 @@ mod tests {
             params.member("url").and_then(Json::as_str),
             Some(format!("https://gw.example/approval/{approval}").as_str())
         );
-        assert!(params.member("message").and_then(Json::as_str).unwrap().contains("waits for 1 of dba"));
+        assert!(
+            params.member("message").and_then(Json::as_str).unwrap().contains("needs 1 approver from dba")
+        );
         let state = result.member("requestState").and_then(Json::as_str).unwrap();
         assert!(!state.contains("D1") && state.len() == 48);
         let again = message(&format!(

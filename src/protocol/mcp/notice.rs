@@ -117,12 +117,11 @@ pub async fn answer(
     message: &Message,
 ) -> Result<Response<ReplyBody>, Refused> {
     let Some(mut answering) = Answering::of(session.as_ref(), message) else {
-        let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "nothing was asked with this id");
+        let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "no request has this id");
         return Err(door.fault(Era::Legacy, fault, Some(message), "mcp_unasked").await);
     };
     if !door.exchange.governed().connection.mcp.allows(answering.question.what) {
-        let fault =
-            Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the target may not ask this any more");
+        let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the target may no longer ask this");
         answering.refuse();
         return Err(door.fault(Era::Legacy, fault, Some(message), "mcp_unasked").await);
     }

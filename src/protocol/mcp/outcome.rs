@@ -258,7 +258,7 @@ impl Again {
             return Err(exchange.refuse(record, denied).await.after_sending());
         };
         let mut guard = exchange.admit_kept(&judged, record, true).await?;
-        let unread = || garbage("what was kept of its answer cannot be read");
+        let unread = || garbage("its stored answer cannot be read");
         let message = Message::scan(said, Limits::new(MOST_BYTES)).map_err(|_refusal| unread())?;
         let mut rewrite = Rewrite::new(&message);
         rewrite.id(id);

@@ -324,7 +324,7 @@ impl Session {
             (Theirs::Solo(solo), _) => solo.answer(&own),
             (Theirs::Id(_), Some(back)) if back.try_send(own).is_ok() => {}
             (Theirs::Id(_), _) => {
-                tracing::debug!("a target is not told that its question stays without answer");
+                tracing::debug!("a target could not be told that its request stays unanswered");
             }
         }
     }

@@ -155,8 +155,8 @@ impl Turn {
         let status = came.status();
         let data = guard.clear(&data).map_or(data, Bytes::from);
         let message = Message::scan(data, Limits::new(MOST)).map_err(|refusal| {
-            tracing::warn!(connection = %guard.governed().connection.name, problem = %refusal.problem, at = refusal.at, "the target sent what is no MCP message");
-            garbage("it sent what is no MCP message")
+            tracing::warn!(connection = %guard.governed().connection.name, problem = %refusal.problem, at = refusal.at, "the target sent something that is not an MCP message");
+            garbage("it sent something that is not an MCP message")
         })?;
         match message.kind() {
             Kind::Response | Kind::Error => {
@@ -165,7 +165,7 @@ impl Turn {
                 let nameless =
                     matches!(came, Came::Alone(_)) && message.kind() == Kind::Error && message.id().is_none();
                 if self.about.id.is_none() || (!nameless && message.id().as_ref() != self.about.id.as_ref()) {
-                    tracing::warn!(connection = %guard.governed().connection.name, "the target answered what was not asked here");
+                    tracing::warn!(connection = %guard.governed().connection.name, "the target answered a request that was not sent");
                     return Ok(dropped(guard, &message, Why::Unasked));
                 }
                 let body = self.answer(shared, guard, &message, nameless)?;
@@ -216,9 +216,7 @@ impl Turn {
             Ok(None) => Ok(body),
             Ok(Some(masked)) => Ok(masked.into()),
             Err(McpError::Unmaskable(_)) => Err(unmaskable("it cannot be read")),
-            Err(McpError::Unfit) => {
-                Err(unmaskable("what would hide them does not fit the tool's outputSchema"))
-            }
+            Err(McpError::Unfit) => Err(unmaskable("masked values would not fit the tool's outputSchema")),
         }
     }
 
@@ -297,7 +295,7 @@ impl Turn {
                 rewrite.outcome(ResultField::TaskId, format!("\"{own}\""));
             }
         }
-        rewrite.finish().map_err(|_overlap| garbage("its answer could not be taken apart"))
+        rewrite.finish().map_err(|_overlap| garbage("its answer could not be split"))
     }
 
     /// Marks a task as finished if `said`, the answer to a request about it or a notification, says so.
@@ -333,7 +331,7 @@ impl Turn {
         let method = message.method().unwrap_or_default();
         let Some(id) = message.id().map(Id::into_owned) else { return Ok(Taken::Drop) };
         if self.era == Era::Modern {
-            return Err(garbage("it asked the client something, which this version of MCP does not know"));
+            return Err(garbage("it sent a request to the client, which this version of MCP does not allow"));
         }
         if method == "ping" {
             return Ok(Taken::Answer(Own::Pong(id)));
@@ -350,7 +348,7 @@ impl Turn {
         match what {
             Some(what) if harmless && open(what) => self.pass(shared, guard, message.body().clone(), status),
             _ => {
-                tracing::info!(connection = %guard.governed().connection.name, "the target asked the client what it may not ask");
+                tracing::info!(connection = %guard.governed().connection.name, "the target sent the client a request that it may not send");
                 let data = format!("{{\"refused\":\"{}\"}}", what.map_or("other", ServerRequest::as_str));
                 guard.record(EventKind::McpMessage, Direction::S2c, data)?;
                 Ok(Taken::Answer(Own::Refused(id)))
@@ -367,7 +365,7 @@ impl Turn {
 
     /// Checks that a modern target only asks the client for permitted input.
     fn check_requests(&self, raw: &[u8], options: &McpOptions) -> Result<(), Denied> {
-        let refused = || garbage("it asks the client what it may not ask").because("mcp_asked");
+        let refused = || garbage("it sends the client a request that it may not send").because("mcp_asked");
         let Ok(Json::Object(requests)) = Json::parse(raw, DEPTH) else { return Err(refused()) };
         for (_, request) in &requests {
             let method = request.member("method").and_then(Json::as_str).unwrap_or_default();
@@ -392,7 +390,7 @@ impl Turn {
             None => message.body().clone(),
             Some((subscription, id)) => {
                 let told = subscription.told(message, id);
-                match told.map_err(|_overlap| garbage("what it tells could not be taken apart"))? {
+                match told.map_err(|_overlap| garbage("its notification could not be split"))? {
                     Told::Drop => return Ok(dropped(guard, message, Why::NotSubscribed)),
                     Told::Pass(body) => body,
                     Told::Agreed(body, lists) => {

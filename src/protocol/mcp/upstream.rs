@@ -310,7 +310,7 @@ pub fn lets_in(status: StatusCode) -> Result<(), Denied> {
     ) {
         return Err(Denied::new(
             DenyCode::UpstreamCredential,
-            "the target does not let the gateway in; tell its operator",
+            "the target rejected the gateway's credential; tell its operator",
         )
         .because("target_401"));
     }
@@ -358,7 +358,7 @@ pub fn answered_with(response: Response<Incoming>) -> Result<Answered, Denied> {
 
 fn decoder(headers: &HeaderMap) -> Result<Option<Decoder>, Denied> {
     Decoder::of_headers(headers)
-        .map_err(|_unknown| garbage("its answer is packed in a way that is not known here"))
+        .map_err(|_unknown| garbage("the Content-Encoding of its answer is not supported"))
 }
 
 /// Reads a response that is one message.
@@ -387,7 +387,7 @@ pub async fn one(
                 decoded.clear();
                 decoder
                     .push(&data, &mut decoded)
-                    .map_err(|_broken| garbage("its answer cannot be unpacked"))?;
+                    .map_err(|_broken| garbage("its answer cannot be decompressed"))?;
                 whole.extend_from_slice(&decoded);
             }
         }
@@ -397,14 +397,14 @@ pub async fn one(
     }
     if let Some(decoder) = &mut decoder {
         decoded.clear();
-        decoder.finish(&mut decoded).map_err(|_broken| garbage("its answer cannot be unpacked"))?;
+        decoder.finish(&mut decoded).map_err(|_broken| garbage("its answer cannot be decompressed"))?;
         whole.extend_from_slice(&decoded);
     }
     Ok(whole.freeze())
 }
 
 fn cut() -> Denied {
-    Denied::new(DenyCode::UpstreamUnavailable, "the target broke off its reply").because("target_cut")
+    Denied::new(DenyCode::UpstreamUnavailable, "the target aborted its reply").because("target_cut")
 }
 
 /// An event stream from a target.
@@ -438,7 +438,7 @@ impl Events {
                     let mut decoded = Vec::new();
                     decoder
                         .push(&data, &mut decoded)
-                        .map_err(|_broken| garbage("its answer cannot be unpacked"))?;
+                        .map_err(|_broken| garbage("its answer cannot be decompressed"))?;
                     self.reader.push(decoded.into());
                 }
             }

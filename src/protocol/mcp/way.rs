@@ -86,7 +86,7 @@ pub fn to_target(
         }
     }
     rewrite.finish().map_err(|_overlap| {
-        Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the message could not be taken apart")
+        Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the message could not be split")
     })
 }
 
@@ -106,7 +106,8 @@ pub fn speaks_as_the_gateway(options: &McpOptions) -> bool {
 pub fn settled(message: &Message) -> Result<Message, Fault> {
     let (id, token) = (message.id_value(), message.meta(Meta::ProgressToken));
     if [&id, &token].into_iter().flatten().any(|value| value.raw.len() > LONGEST) {
-        let detail = format!("the id and progressToken of what is held may have at most {LONGEST} bytes");
+        let detail =
+            format!("id and progressToken of a call that needs approval are limited to {LONGEST} bytes");
         return Err(Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, detail));
     }
     let mut body = Vec::with_capacity(message.body().len());
@@ -145,7 +146,7 @@ pub fn without_params(message: &Message, goes: impl Fn(&str) -> bool) -> Result<
 }
 
 fn apart() -> Fault {
-    Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the message could not be taken apart")
+    Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the message could not be split")
 }
 
 fn rewritten(rewrite: Rewrite<'_>) -> Result<Message, Fault> {

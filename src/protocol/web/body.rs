@@ -79,7 +79,7 @@ pub enum RequestBody {
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
     /// The client broke off.
-    #[error("the client broke off")]
+    #[error("the client aborted")]
     Client(#[source] hyper::Error),
     /// The client sent nothing for too long.
     #[error("the client sends nothing more")]

@@ -114,8 +114,8 @@ impl Decoder {
         out.append(&mut sink.out);
         match written {
             Ok(()) => Ok(()),
-            Err(_) if sink.overflowed => Err(Undecodable("it grows beyond bounds when it is unpacked")),
-            Err(_) => Err(Undecodable("it is not what its encoding says")),
+            Err(_) if sink.overflowed => Err(Undecodable("it is too large when decompressed")),
+            Err(_) => Err(Undecodable("it cannot be decompressed as its Content-Encoding says")),
         }
     }
 
@@ -256,7 +256,7 @@ mod tests {
         for packed in [("gzip", gzip(&zeros)), ("zstd", zstd::encode_all(&zeros[..], 3).unwrap())] {
             assert_eq!(
                 decode(packed.0, &packed.1, 32 << 10),
-                Err(Undecodable("it grows beyond bounds when it is unpacked"))
+                Err(Undecodable("it is too large when decompressed"))
             );
         }
     }

@@ -215,9 +215,7 @@ where
             format!("a body that is judged or held may have at most {limit} bytes on this connection");
         Denied::new(DenyCode::LimitExceeded, detail).because("body_too_large")
     };
-    let broken = || {
-        bad("its body broke off, stalled, came too slowly, or is not framed as it should be").because("body")
-    };
+    let broken = || bad("its body was incomplete, stalled, too slow or wrongly framed").because("body");
     if body.size_hint().lower() > limit {
         return Err(too_large());
     }

@@ -202,7 +202,8 @@ impl WebService {
 
     /// Answers a peer whose address has too many unauthenticated streams.
     fn crowded(&self, request: &Request<Incoming>, source: IpAddr) -> Response<ReplyBody> {
-        let text = "too many streams from this address have brought no token that is good here; wait until some have";
+        let text =
+            "too many connections from this address have not presented a valid token; close some, or wait";
         let denied = Denied {
             retry_after: Some(TOLD),
             ..Denied::new(DenyCode::LimitExceeded, text).because("logins")

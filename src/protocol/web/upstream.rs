@@ -212,7 +212,7 @@ async fn exchange(
 
 /// Returns the refusal for a client that did not send all of its body.
 fn left_off() -> Denied {
-    bad("its body stalled or broke off").because("body")
+    bad("its body stalled or was incomplete").because("body")
 }
 
 /// Waits for the response head; the limit starts over while the request's body makes progress.

@@ -100,7 +100,7 @@ fn what_a_target_logs_reaches_in_the_newer_era_who_asked_for_it() {
     assert_eq!([call(false, None), call(true, None), call(true, Some("info"))], [true, false, true]);
     let session = attack.world.list(&["session", "list"])[0]["id"].as_str().unwrap().to_owned();
     let events = format!("{:?}", attack.world.events(&session));
-    assert!(events.contains("did not ask to be told of it"), "{events}");
+    assert!(events.contains("has not subscribed to it"), "{events}");
 }
 
 #[test]

@@ -121,12 +121,12 @@ fn what_cannot_be_kept_is_not_called() {
     store.execute_batch("ALTER TABLE pin RENAME TO gone").unwrap();
     place.tools();
     let begin = std::time::Instant::now();
-    while !place.world.log().contains("pins cannot be kept") {
+    while !place.world.log().contains("pins cannot be stored") {
         assert!(begin.elapsed() < std::time::Duration::from_secs(5), "{}", place.world.log());
         thread::sleep(std::time::Duration::from_millis(20));
     }
     let words = place.refuses("send");
-    assert!(words.contains("could not be kept"), "{words}");
+    assert!(words.contains("could not store"), "{words}");
     assert_eq!(place.tools().len(), 0, "it came again, and failed again");
     store.execute_batch("ALTER TABLE gone RENAME TO pin").unwrap();
     place.tools();

@@ -99,7 +99,7 @@ async fn what_belongs_to_another_name_is_refused_until_it_is_taken_over() {
     assert_eq!(owners(&rig).await, [of("a", "team-a"), of("b", "team-a")]);
     // A single change by hand leaves the manager as it is, with a note; so does a removal.
     let report = owner.apply(Apply::one(deny("b", "z"), false)).await.unwrap();
-    assert!(report.warnings[0].contains("team-a") && report.warnings[0].contains("puts its own text back"));
+    assert!(report.warnings[0].contains("team-a") && report.warnings[0].contains("restores its own text"));
     assert_eq!(owners(&rig).await[1], of("b", "team-a"));
     let report = owner.apply(remove(EntityKind::Policy, "b")).await.unwrap();
     assert!(report.warnings[0].contains("writes it again"), "{:?}", report.warnings);

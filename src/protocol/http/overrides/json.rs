@@ -6,7 +6,7 @@ use crate::protocol::http::overrides::Seen;
 
 /// Some parsers accept more than JSON, such as comments and unquoted names. How they would read it cannot be
 /// known here.
-const NO_JSON: &str = "a JSON body that is not written as JSON is";
+const NO_JSON: &str = "a JSON body that is not valid JSON";
 
 /// Reads the member names at the top level of a JSON document.
 #[derive(Debug, Default)]

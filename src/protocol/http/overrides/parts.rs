@@ -100,7 +100,7 @@ fn head_end(head: &[u8]) -> Option<usize> {
 
 fn check(head: &[u8]) -> Seen {
     if head.len() > MAX_HEAD {
-        return Err("a part of the body with too long a head");
+        return Err("a body part whose header is too long");
     }
     // PHP reads a line without a colon as a continuation of the line before, and ends a line at a NUL.
     if head.contains(&0) {

@@ -151,7 +151,7 @@ impl Limit {
             gives_up();
         }
         let silence = format_duration(self.silence);
-        let detail = format!("the target neither answered nor told of progress within {silence}");
+        let detail = format!("the target sent neither an answer nor progress within {silence}");
         Denied::new(DenyCode::UpstreamUnavailable, detail).because("upstream_timeout").after_sending()
     }
 }

@@ -51,7 +51,7 @@ impl Unread {
     /// Returns the texts for the recording: the kind of message, its method, and why nobody gets it.
     pub const fn words(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::NoMessage => ("response", "", "it is no message of MCP"),
+            Self::NoMessage => ("response", "", "it is not an MCP message"),
             Self::TooLong => ("response", "", "it is longer than 16 MiB"),
         }
     }
@@ -59,7 +59,7 @@ impl Unread {
     /// Returns the refusal of the request that waits for it.
     pub fn denied(self) -> Denied {
         let denied = match self {
-            Self::NoMessage => garbage("it sent what is no MCP message"),
+            Self::NoMessage => garbage("it sent something that is not an MCP message"),
             Self::TooLong => garbage("its answer is longer than 16 MiB"),
         };
         denied.after_sending()
@@ -80,9 +80,9 @@ impl Kind {
     pub fn gone(self) -> Denied {
         let (detail, reason) = match self {
             Self::Program => {
-                ("the target's program has ended; the next call starts it anew", "program_ended")
+                ("the target's program has ended; the next call starts it again", "program_ended")
             }
-            Self::Server => ("the target has ended the session; begin anew with initialize", "stream_ended"),
+            Self::Server => ("the target has ended the session; start again with initialize", "stream_ended"),
         };
         Denied::new(DenyCode::UpstreamUnavailable, detail).because(reason)
     }
@@ -183,7 +183,7 @@ impl Peer {
         let body = body.into();
         let length = body.len();
         if let Err(unsent) = self.input.try_put(Parcel { body, told: None }, length) {
-            tracing::debug!(?unsent, "a target was not told something");
+            tracing::debug!(?unsent, "a notification to a target was dropped");
         }
     }
 

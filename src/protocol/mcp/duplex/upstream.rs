@@ -199,5 +199,5 @@ fn legacy_only(message: &Message) -> Answered {
 }
 
 fn unsent() -> Denied {
-    Denied::new(DenyCode::Internal, "the message could not be given to the target")
+    Denied::new(DenyCode::Internal, "the message could not be delivered to the target")
 }

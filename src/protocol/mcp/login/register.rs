@@ -16,8 +16,9 @@ pub(super) fn registered(login: &McpLogin, body: &[u8]) -> Result<String, Fault>
     let metadata =
         Json::parse(body, DEPTH).map_err(|_invalid| bad("the metadata is not one strict JSON value"))?;
     let uris = metadata.member("redirect_uris").and_then(Json::as_array).unwrap_or_default();
-    let missing =
-        || Fault::new("invalid_redirect_uri", "redirect_uris is not a list of texts", "login_redirect_uri");
+    let missing = || {
+        Fault::new("invalid_redirect_uri", "redirect_uris is not an array of strings", "login_redirect_uri")
+    };
     if uris.is_empty() {
         return Err(missing());
     }

@@ -112,7 +112,7 @@ pub fn greeted(
     let governed = std::sync::Arc::clone(guard.governed());
     let observes = governed.connection.mcp.pin == PinMode::Observe;
     if !observes && message.result_lookalike().is_some() {
-        return Err(crate::protocol::mcp::turn::garbage("a member of its answer may be taken for another"));
+        return Err(crate::protocol::mcp::turn::garbage("a member name in its answer is ambiguous"));
     }
     let info = message.outcome(ResultField::ServerInfo);
     let instructions = message.outcome(ResultField::Instructions);
@@ -164,8 +164,9 @@ pub fn refused(
     }
     let mcp = command.mcp()?;
     let hidden = || {
-        Denied::new(DenyCode::Denied, "nobody has accepted what the server says of it now")
-            .because("pin_held_back")
+        let detail =
+            format!("its description is new or changed and not accepted yet (hoopctl connect pin {name})");
+        Denied::new(DenyCode::Denied, detail).because("pin_held_back")
     };
     match (&mcp.tool, &mcp.prompt) {
         (Some(tool), _) if &*mcp.method == CALL => {
@@ -173,7 +174,7 @@ pub fn refused(
                 && let Some(pin) = pins.changed(name)
             {
                 let detail = format!(
-                    "{} changed since it was accepted, and until an operator of the gateway accepts it (hoopctl connect pin {name}) no tool of this server is called",
+                    "{} changed since it was accepted, and no tool of this server can be called until an operator of the gateway accepts it (hoopctl connect pin {name})",
                     named(governed, &pin, shows)
                 );
                 return Some((Denied::new(DenyCode::Denied, detail).because("pin_changed"), None));
@@ -182,7 +183,7 @@ pub fn refused(
                 Standing::Fine => None,
                 Standing::HeldBack => Some((hidden(), Some(Asked::HiddenTool(tool.clone())))),
                 Standing::Unkept => {
-                    let detail = "what the server says of this tool could not be kept by the gateway, so it is not called";
+                    let detail = "the gateway could not store this tool's definition, so the call is refused; try again later";
                     Some((Denied::new(DenyCode::RecordingUnavailable, detail).because("pin_unkept"), None))
                 }
                 Standing::Unlisted => {
@@ -207,7 +208,7 @@ pub fn refused(
 fn named(governed: &Governed, pin: &Pin, shows: impl Fn(&Command) -> bool) -> String {
     let class = |method| governed.connection.mcp.class_of(method, None);
     let shown = match pin.kind {
-        PinKind::Server => return "what the server says of itself".to_owned(),
+        PinKind::Server => return "the server's own description".to_owned(),
         PinKind::Tool => shows(&McpCommand::call(&*pin.name).into_command(class(CALL))),
         PinKind::Prompt => shows(&McpCommand::get_prompt(&*pin.name).into_command(class("prompts/get"))),
         PinKind::ResourceTemplate => false,

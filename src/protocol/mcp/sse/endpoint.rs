@@ -17,10 +17,10 @@ pub enum Problem {
     #[error("it is empty, or longer than 4096 bytes")]
     Length,
     /// Spaces, control characters, backslashes and other characters that no URI contains.
-    #[error("a character that stands in no URI")]
+    #[error("a character that no URI may contain")]
     Character,
     /// A `%` without two hexadecimal digits.
-    #[error("a % without two hexadecimal digits behind it")]
+    #[error("a % without two hexadecimal digits after it")]
     Percent,
     /// A fragment, which a server never sees.
     #[error("a fragment (#…)")]

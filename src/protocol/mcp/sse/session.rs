@@ -88,7 +88,7 @@ pub async fn begin(reach: Reach) -> Result<Arc<Solo>, Denied> {
     let limit = reach.governed().connection.limits.connect;
     let opened = tokio::time::timeout(limit, open(&reach)).await.unwrap_or_else(|_elapsed| {
         let detail = format!(
-            "the target did not open a stream and say where messages go within {}",
+            "the target did not open a stream and send its endpoint within {}",
             format_duration(limit)
         );
         Err(Denied::new(DenyCode::UpstreamUnavailable, detail).because("sse_no_endpoint"))
@@ -122,11 +122,11 @@ async fn open(reach: &Reach) -> Result<Opened, Denied> {
     };
     loop {
         match events.next().await? {
-            None => return Err(garbage("its stream ended before it said where messages go")),
+            None => return Err(garbage("its stream ended before it sent its endpoint")),
             Some(Item::Comment(_) | Item::Settings { .. }) => {}
             Some(Item::Event(event)) if names_endpoint(&event) => {
                 let endpoint = endpoint::resolve(&connection.upstream, &event.data).map_err(|problem| {
-                    tracing::warn!(connection = %connection.name, %problem, "the target wants messages to be sent to where they may not go");
+                    tracing::warn!(connection = %connection.name, %problem, "the target sent an endpoint that is not allowed");
                     elsewhere(problem)
                 })?;
                 return Ok(Opened { events: *events, endpoint });
@@ -197,7 +197,7 @@ impl Session {
                 let upstream = &self.first.governed().connection.upstream;
                 match endpoint::resolve(upstream, &event.data) {
                     Ok(again) if again == self.endpoint => continue,
-                    Ok(_) => return garbage("it says twice where messages go").because("sse_endpoint"),
+                    Ok(_) => return garbage("it sent a second endpoint").because("sse_endpoint"),
                     Err(problem) => return elsewhere(problem),
                 }
             }

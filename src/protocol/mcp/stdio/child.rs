@@ -245,7 +245,7 @@ fn note(line: &[u8], length: usize, spec: &Spec) -> Option<String> {
     match &text {
         Some(text) => tracing::debug!(connection = %spec.name, text, "a program logs"),
         None => {
-            tracing::debug!(connection = %spec.name, length, "a program logs something that is withheld");
+            tracing::debug!(connection = %spec.name, length, "a program's log output is withheld");
         }
     }
     text

@@ -328,7 +328,7 @@ impl Joint {
         if number == 0 {
             let probe = self.state().probe.take();
             if probe.is_some_and(|probe| probe.send(era_of(message)).is_err()) {
-                tracing::debug!("a program told its era too late");
+                tracing::debug!("a program announced its protocol version too late");
             }
             return;
         }
@@ -441,7 +441,7 @@ impl Listener for Joint {
 }
 
 fn untaken() -> Denied {
-    garbage("a message of it could not be taken apart")
+    garbage("one of its messages could not be split")
 }
 
 /// Ends a child whose connection has changed, or that nobody uses.

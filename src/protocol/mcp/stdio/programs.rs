@@ -146,7 +146,7 @@ impl Programs {
         // The limit for the three steps of ending a process.
         let ended = tokio::time::timeout(GRACE * 3 + GRACE / 2, living.wait_for(|living| *living == 0));
         if ended.await.is_err() {
-            tracing::warn!(children = self.living(), "some programs do not end");
+            tracing::warn!(children = self.living(), "some programs do not exit");
         }
         let home = locked(&self.0.home).take();
         if let Some(Home { thread, open, .. }) = home {
@@ -170,7 +170,7 @@ impl Programs {
             return Err(Denied::new(DenyCode::Overloaded, "the gateway is stopping"));
         }
         let started = Home::start().map_err(|error| {
-            tracing::error!(%error, "there can be no thread for programs");
+            tracing::error!(%error, "cannot start the thread for programs");
             Denied::new(DenyCode::Internal, "the gateway cannot start the target's program")
         })?;
         Ok(home.insert(started).handle.clone())

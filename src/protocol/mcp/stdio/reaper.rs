@@ -97,7 +97,7 @@ impl State {
         if !self.groups.is_empty()
             && let Err(error) = self.start()
         {
-            tracing::warn!(%error, "nobody will end the programs if this gateway is killed");
+            tracing::warn!(%error, "programs will keep running if this gateway is killed");
         }
     }
 

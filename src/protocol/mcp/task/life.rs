@@ -190,7 +190,7 @@ fn end_of(body: &Bytes) -> End {
             (Some("task"), None) => unread(),
             // The answers to it would make a different call, which is not approved.
             (Some("input_required"), _) => failed(
-                "The target needs to ask something before it does this, which does not go together with an approval as a task. It has not been done.",
+                "The target needs to ask something before it does this, which cannot be combined with an approval as a task. It has not been done.",
             ),
             _ => kept(message.result().map(|result| result.raw)).map_or_else(unread, End::Completed),
         },

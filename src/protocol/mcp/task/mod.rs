@@ -113,7 +113,7 @@ impl Tasks {
         }
         if full(&all) {
             let detail = format!(
-                "{MOST_OF_ONE} tasks of yours are open here, or {MOST} of all callers; cancel some, or ask after those that have ended"
+                "too many open tasks ({MOST_OF_ONE} per caller, {MOST} in total); cancel some, or fetch the results of finished ones"
             );
             return Err(Denied::new(DenyCode::LimitExceeded, detail).because("mcp_tasks"));
         }

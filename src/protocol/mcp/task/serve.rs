@@ -224,8 +224,7 @@ fn finish(mut guard: ReplyGuard, body: Bytes) -> Result<Response<ReplyBody>, Den
 /// # Errors
 /// The message could not be split.
 pub fn passed_on(message: &Message, head: &Parts, theirs: &str) -> Result<(Message, Parts), Fault> {
-    let fault =
-        || Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the message could not be taken apart");
+    let fault = || Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the message could not be split");
     let mut quoted = String::new();
     push_string(theirs, &mut quoted);
     let mut rewrite = Rewrite::new(message);
