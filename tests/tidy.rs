@@ -34,6 +34,21 @@ const LAYERS: &[(&str, &str)] = &[
 ];
 /// The most lines of code a file may have, without comments, blank lines and tests.
 const MAX_LINES: usize = 400;
+/// The longest line of a comment, in characters.
+const MAX_COMMENT: usize = 110;
+/// The folders whose comments are checked for it.
+const WRAPPED: &[&str] = &[
+    "approval",
+    "domain",
+    "gateway",
+    "identity",
+    "pipeline",
+    "protocol/http",
+    "protocol/mcp",
+    "protocol/web",
+    "secret",
+    "transport",
+];
 /// Names that say nothing.
 const BANNED: &[&str] = &["util", "utils", "common", "helper", "helpers", "manager", "misc"];
 
@@ -339,6 +354,23 @@ fn files_say_what_they_are_and_stay_readable() {
             let marked = ["TODO", "FIXME", "XXX"].iter().any(|mark| line.contains(mark));
             if marked {
                 wrong.push(format!("{shown}:{}: left open", number + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn comments_are_wrapped() {
+    let mut wrong = Vec::new();
+    for path in WRAPPED.iter().flat_map(|folder| sources(&src().join(folder))) {
+        if path.ends_with("domain/sql.rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (number, line) in text.lines().enumerate() {
+            if line.trim_start().starts_with("//") && line.chars().count() > MAX_COMMENT {
+                wrong.push(format!("{}:{}: wrap this comment", path.display(), number + 1));
             }
         }
     }

@@ -47,7 +47,7 @@ impl Approvals {
     /// must allow: for example one command instead of a window.
     ///
     /// # Errors
-    /// Those of [`Approvals::decide`], [`DecideError::Wider`] and [`DecideError::SharedScope`].
+    /// Fails like [`Approvals::decide`], and with [`DecideError::Wider`] and [`DecideError::SharedScope`].
     pub async fn decide_within(
         &self,
         id: ApprovalId,

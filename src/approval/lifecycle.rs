@@ -27,7 +27,7 @@ impl Approvals {
     /// themselves since the last call, each exactly once, for the caller to record `approval.expired`.
     ///
     /// # Errors
-    /// Those of the store. Approvals that ended before the error are returned by the next call.
+    /// Fails if the store does. Approvals that ended before the error are returned by the next call.
     pub async fn tick(&self, now_ms: i64) -> Result<Vec<Approval>, StoreError> {
         let now_ms = self.shared.clock.raise(now_ms);
         self.shared.standing.expire(now_ms);
@@ -43,7 +43,7 @@ impl Approvals {
     /// the restart.
     ///
     /// # Errors
-    /// Those of the store; the waiting requests get [`super::Outcome::Stopped`] all the same when the gateway
+    /// Fails if the store does; the waiting requests get [`super::Outcome::Stopped`] all the same when the gateway
     /// drops them.
     pub async fn stop_all(&self) -> Result<Vec<Approval>, StoreError> {
         self.shared.open.store(false, Ordering::Release);
@@ -56,7 +56,7 @@ impl Approvals {
     /// approvals that ended by this.
     ///
     /// # Errors
-    /// Those of the store; no requests are accepted then.
+    /// Fails if the store does; no requests are accepted then.
     pub async fn recover(&self) -> Result<Vec<Approval>, StoreError> {
         let shared = Arc::clone(&self.shared);
         self.store.read(move |view| Ok(shared.clock.raise(view.clock()?))).await?;
@@ -82,7 +82,7 @@ impl Approvals {
     /// There is nothing to record besides the session's own end.
     ///
     /// # Errors
-    /// Those of the store. A grant whose session is gone covers nothing in any case; the next call ends it.
+    /// Fails if the store does. A grant whose session is gone covers nothing in any case; the next call ends it.
     pub async fn end_without_session(&self, lives: impl Fn(SessionId) -> bool) -> Result<(), StoreError> {
         for session in self.shared.standing.sessions() {
             if !lives(session) {
@@ -122,7 +122,7 @@ impl Approvals {
     /// entries.
     ///
     /// # Errors
-    /// Those of the store.
+    /// Fails if the store does.
     pub async fn prune(&self, before_ms: i64) -> Result<u64, StoreError> {
         self.store.change(move |change| change.prune_approvals(before_ms)).await
     }

@@ -57,7 +57,7 @@ pub fn decode_form_lossy(text: &[u8]) -> String {
 /// `%XX`.
 ///
 /// # Errors
-/// Those of `out`; a [`String`] has none.
+/// Fails if `out` does; a [`String`] never does.
 pub fn encode(bytes: &[u8], kept: &[u8], out: &mut impl fmt::Write) -> fmt::Result {
     bytes.iter().try_for_each(|byte| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {

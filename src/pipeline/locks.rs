@@ -23,7 +23,7 @@ impl LockSet {
             locks.into_iter().filter(|lock| lock.expires_ms.is_none_or(|end| end > now)).collect();
         let mut by_target: HashMap<LockTarget, Option<i64>> = HashMap::with_capacity(locks.len());
         for lock in &locks {
-            // Of two locks on one target, the later end counts.
+            // If two locks are on one target, the later end counts.
             by_target
                 .entry(lock.target.clone())
                 .and_modify(|end| *end = end.zip(lock.expires_ms).map(|(one, other)| one.max(other)))

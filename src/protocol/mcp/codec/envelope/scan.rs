@@ -31,7 +31,7 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 pub(super) struct Found {
     pub(super) top: Fields<Top>,
     pub(super) params: Fields<Param>,
-    /// Of `params` or of `result`; a message has only one of them.
+    /// Taken from `params` or `result`; a message has only one of them.
     pub(super) meta: Fields<Meta>,
     pub(super) reference: Fields<RefField>,
     pub(super) result: Fields<ResultField>,
