@@ -42,9 +42,8 @@ impl Approvals {
     /// themselves and were not returned yet. Approved commands that have not run keep their approval across
     /// the restart.
     ///
-    /// # Errors
-    /// Fails if the store does; the waiting requests get [`super::Outcome::Stopped`] all the same when the gateway
-    /// drops them.
+    /// # Errors Fails if the store does; the waiting requests get [`super::Outcome::Stopped`] all the same
+    /// when the gateway drops them.
     pub async fn stop_all(&self) -> Result<Vec<Approval>, StoreError> {
         self.shared.open.store(false, Ordering::Release);
         self.stop_pending().await?;
@@ -81,8 +80,8 @@ impl Approvals {
     /// Ends the grants of sessions that are no longer open. Called once a second, and when sessions end.
     /// There is nothing to record besides the session's own end.
     ///
-    /// # Errors
-    /// Fails if the store does. A grant whose session is gone covers nothing in any case; the next call ends it.
+    /// # Errors Fails if the store does. A grant whose session is gone covers nothing in any case; the next
+    /// call ends it.
     pub async fn end_without_session(&self, lives: impl Fn(SessionId) -> bool) -> Result<(), StoreError> {
         for session in self.shared.standing.sessions() {
             if !lives(session) {

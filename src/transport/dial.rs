@@ -145,8 +145,8 @@ mod tests {
                 own(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)),
                 "does not speak TLS",
             ),
-            (tls(io::ErrorKind::ConnectionReset.into()), "broke"),
-            (tls(io::ErrorKind::UnexpectedEof.into()), "broke"),
+            (tls(io::ErrorKind::ConnectionReset.into()), "aborted"),
+            (tls(io::ErrorKind::UnexpectedEof.into()), "aborted"),
         ] {
             let told = error.of_handshake().unwrap();
             assert!(told.contains(word), "{told}");

@@ -85,7 +85,7 @@ async fn what_belongs_to_another_name_is_refused_until_it_is_taken_over() {
     for change in [deny("b", "x"), deny("b", "y"), gone.clone()] {
         let error = owner.apply(labelled("team-a", vec![deny("a", "x"), change], true)).await.unwrap_err();
         assert_eq!((error.code, error.exit_code), (ErrorCode::Conflict, 6), "{}", error.message);
-        assert!(error.message.contains("looked after by \"team-b\""), "{}", error.message);
+        assert!(error.message.contains("is managed by \"team-b\""), "{}", error.message);
         assert!(error.hint.unwrap().contains("--take-over"));
     }
     assert_eq!(owners(&rig).await, [of("b", "team-b"), of("c", "team-b")]);

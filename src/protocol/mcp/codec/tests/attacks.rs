@@ -113,7 +113,7 @@ fn what_is_not_one_message_is_refused_with_the_code_it_deserves() {
         (r#"{"jsonrpc":"2.0","method":"a",}"#, Problem::Syntax("no member name")),
         (r#"{"jsonrpc":"2.0","method":"\ud800"}"#, Problem::Syntax("half a surrogate pair")),
         ("{\"jsonrpc\":\"2.0\",\"method\":\"a\nb\"}", Problem::Syntax("a control character in a string")),
-        (r#"{"jsonrpc":"2.0","method":"a"/**/}"#, Problem::Syntax("an object that is cut short")),
+        (r#"{"jsonrpc":"2.0","method":"a"/**/}"#, Problem::Syntax("no comma or } after a member")),
         (r#"{"jsonrpc":"2.0","method":"a"} {}"#, Problem::Trailing),
         ("{\"jsonrpc\":\"2.0\",\"method\":\"a\"}\0", Problem::Trailing),
         ("\u{feff}{\"jsonrpc\":\"2.0\",\"method\":\"a\"}", Problem::ByteOrderMark),
