@@ -1,12 +1,14 @@
-//! What is written ahead of the database: every event goes to a plain file first, in the order of arrival, with one `write()`
-//! by the thread that has it. That is all a read waits for, and one sync of this file all that anything else waits for. The
-//! database follows in large batches, which cost a fraction of small ones.
+//! The write-ahead log (WAL). Every event is first appended to a plain file, in order of arrival, with one
+//! `write()` on the thread that records it. A read command waits only for that write; every other command
+//! waits for one sync of the file. The database follows in large batches, which cost a fraction of small
+//! ones.
 //!
-//! Room in the file is taken in steps before it is needed, so that a sync needs to bring the bytes to the disk and not a new length of the
-//! file, too. What is taken and not written reads as zeros.
+//! File space is allocated in steps before it is needed, so that a sync flushes data only and not a new file
+//! length as well. Space that is allocated but not yet written reads as zeros.
 //!
-//! The file comes in segments. One that is full is sealed, and removed once the database has all that is in it, on the disk.
-//! What a dead process left behind is put into the database at the next start ([`replay`]).
+//! The log is split into segments. A full segment is sealed, and removed once everything in it is durable in
+//! the database. Segments left by a process that died are applied to the database at the next start
+//! ([`replay`]).
 
 pub(crate) mod frame;
 pub(crate) mod replay;
@@ -25,21 +27,21 @@ use std::sync::atomic::AtomicBool;
 #[cfg(test)]
 use std::sync::atomic::Ordering;
 
-/// Bytes after which a segment is sealed.
+/// Size in bytes at which a segment is sealed.
 const FULL: u64 = 64 << 20;
-/// Room is taken in steps of so many bytes.
+/// File space is allocated in steps of this many bytes.
 const STEP: u64 = 1 << 20;
-/// Frames that nobody waits for are written at the latest when there are so many bytes of them.
+/// Upper bound, in bytes, for buffered frames that nobody waits for; beyond it they are written.
 const MAX_PENDING: usize = 64 << 10;
 
-/// A place in the segments: all before it is in the database.
+/// A position in the segments. Everything before it is in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Position {
     pub(crate) segment: u64,
     pub(crate) at: u64,
 }
 
-/// A segment that was made, and has nothing in it yet.
+/// A newly created, still empty segment.
 #[derive(Debug)]
 pub(crate) struct Segment {
     number: u64,
@@ -48,12 +50,12 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// Makes segment `number`; its name is on the disk before it is used.
+    /// Creates segment `number`. Its directory entry is durable when this returns.
     pub(crate) fn make(directory: &Path, number: u64) -> io::Result<Self> {
         let path = path_of(directory, number);
         let make = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let file = match make() {
-            // Left behind by a try that failed: nothing was ever written to a segment of this number.
+            // Left by an earlier attempt that failed. No frame was ever written to a segment of this number.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 std::fs::remove_file(&path)?;
                 make()?
@@ -66,35 +68,36 @@ impl Segment {
     }
 }
 
-/// A segment that takes no more.
+/// A sealed segment, which is no longer appended to.
 #[derive(Debug)]
 struct Sealed {
     segment: Segment,
-    /// The last ticket in it.
+    /// The last ticket in the segment.
     last: u64,
     synced: bool,
 }
 
-/// The segments, and the end of the last one.
+/// The write-ahead log: the sealed segments, the current one, and its write position.
 #[derive(Debug)]
 pub(crate) struct Ahead {
     current: Segment,
     length: u64,
-    /// For how many bytes the file has room.
+    /// Allocated file size in bytes.
     room: u64,
-    /// A write or a sync has failed: what is behind `length`, or before it, is unknown, and nothing more may be written.
+    /// A write or a sync has failed. The state of the file around `length` is unknown, so nothing more may be
+    /// written to it.
     tainted: bool,
-    /// Oldest first.
+    /// Sealed segments, oldest first.
     sealed: VecDeque<Sealed>,
-    /// Frames that nobody waits for; they are written before anything else is.
+    /// Frames that nobody waits for. They are written before any other frame.
     pending: Vec<u8>,
-    /// What tests put between it and the disk.
+    /// Fault injection for tests, between the log and the disk.
     #[cfg(test)]
     pub(crate) fails: Arc<AtomicBool>,
 }
 
 impl Ahead {
-    /// Begins with an empty segment.
+    /// Starts with an empty segment.
     pub(crate) fn new(current: Segment) -> Self {
         Self {
             current,
@@ -108,10 +111,12 @@ impl Ahead {
         }
     }
 
-    /// Adds frames that somebody waits for: they are written at once, and all that was put off before them. `data` ends the last one.
+    /// Appends frames that somebody waits for. They are written at once, after all buffered frames. `data` is
+    /// the tail of the last frame.
     ///
     /// # Errors
-    /// Nothing of `frames` is in the file, but perhaps a beginning: nothing more may be written to this segment.
+    /// None of `frames` is complete in the file, but a part may be. Nothing more may be written to this
+    /// segment.
     pub(crate) fn write(&mut self, frames: &[u8], data: &[u8]) -> io::Result<()> {
         self.pending.extend_from_slice(frames);
         let small = self.pending.len() + data.len() <= MAX_PENDING;
@@ -125,7 +130,8 @@ impl Ahead {
         Ok(())
     }
 
-    /// Adds frames that nobody waits for: they are written with the next that are waited for, or by [`Self::flush`].
+    /// Buffers frames that nobody waits for. They are written with the next frames that are waited for, or by
+    /// [`Self::flush`].
     ///
     /// # Errors
     /// As [`Self::write`].
@@ -138,7 +144,7 @@ impl Ahead {
         Ok(())
     }
 
-    /// Writes what was put off.
+    /// Writes the buffered frames.
     ///
     /// # Errors
     /// As [`Self::write`].
@@ -170,7 +176,8 @@ impl Ahead {
         Ok(())
     }
 
-    /// Takes room for so many more bytes. A file system that cannot do so, or is full, may still take the bytes themselves.
+    /// Allocates file space for `bytes` more bytes. Failure is ignored: a file system that is full, or does
+    /// not support this, may still accept the write itself.
     #[cfg(target_os = "linux")]
     fn make_room(&mut self, bytes: u64) {
         use nix::errno::Errno;
@@ -183,33 +190,34 @@ impl Ahead {
         }
         let room = end.next_multiple_of(STEP);
         let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        // Not that of POSIX, which writes zeros where the file system cannot take room.
+        // Not `posix_fallocate`, which falls back to writing zeros where the file system cannot allocate.
         let taken = fallocate(
             &self.current.file,
             FallocateFlags::empty(),
             number(self.room),
             number(room - self.room),
         );
-        // Whatever comes of it, it is not tried again before the next step, and where it cannot be, not at all.
+        // Whatever the outcome, the next attempt is one step later; there is none where allocation is
+        // unsupported.
         self.room = if taken == Err(Errno::EOPNOTSUPP) { u64::MAX } else { room };
     }
 
-    /// Takes no room before it is needed.
+    /// Does nothing: this platform cannot preallocate.
     #[cfg(not(target_os = "linux"))]
     #[expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "other systems do something")]
     fn make_room(&mut self, _bytes: u64) {}
 
-    /// A sync has failed.
+    /// Marks the segment as unusable after a failed sync.
     pub(crate) fn taint(&mut self) {
         self.tainted = true;
     }
 
-    /// Whether it must go on in a new segment before anything is written.
+    /// Whether a new segment must be started before anything is written.
     pub(crate) fn is_tainted(&self) -> bool {
         self.tainted
     }
 
-    /// The end of what is written.
+    /// The current end of the log.
     pub(crate) fn position(&self) -> Position {
         Position { segment: self.current.number, at: self.length }
     }
@@ -219,7 +227,8 @@ impl Ahead {
         self.length >= FULL
     }
 
-    /// Seals the segment, whose last ticket is `last`, and goes on in `next`. What was put off is forgotten: the caller has it.
+    /// Seals the current segment, whose last ticket is `last`, and continues in `next`. Buffered frames are
+    /// dropped: the caller still has them.
     pub(crate) fn go_on_in(&mut self, next: Segment, last: u64) {
         let segment = std::mem::replace(&mut self.current, next);
         self.sealed.push_back(Sealed { segment, last, synced: false });
@@ -228,7 +237,7 @@ impl Ahead {
         self.pending.clear();
     }
 
-    /// The files that one sync must reach, the oldest first, and how many of them are sealed.
+    /// The files that a sync must cover, oldest first, and how many of them are sealed.
     pub(crate) fn unsynced(&self) -> (Vec<Arc<File>>, usize) {
         let sealed = self.sealed.iter().filter(|sealed| !sealed.synced);
         let mut files: Vec<_> = sealed.map(|sealed| Arc::clone(&sealed.segment.file)).collect();
@@ -237,14 +246,15 @@ impl Ahead {
         (files, count)
     }
 
-    /// The first `count` sealed segments that were not synced are so now.
+    /// Marks the first `count` unsynced sealed segments as synced.
     pub(crate) fn synced(&mut self, count: usize) {
         for sealed in self.sealed.iter_mut().filter(|sealed| !sealed.synced).take(count) {
             sealed.synced = true;
         }
     }
 
-    /// Takes out the sealed segments of which the database has everything: all tickets up to `settled`.
+    /// Removes and returns the sealed segments that are entirely in the database: those whose tickets are all
+    /// at most `settled`.
     pub(crate) fn take_settled(&mut self, settled: u64) -> Vec<PathBuf> {
         let mut taken = Vec::new();
         while let Some(sealed) = self.sealed.pop_front_if(|sealed| sealed.synced && sealed.last <= settled) {
@@ -253,7 +263,7 @@ impl Ahead {
         taken
     }
 
-    /// Forgets the sealed segments: the database has everything that was in them.
+    /// Forgets the sealed segments; everything in them is in the database.
     pub(crate) fn forget_sealed(&mut self) {
         self.sealed.clear();
     }
@@ -263,13 +273,13 @@ fn path_of(directory: &Path, number: u64) -> PathBuf {
     directory.join(format!("ahead-{number:010}.log"))
 }
 
-/// Removes the segments with a number below `end`: the database has everything that was in them.
+/// Deletes the segments numbered below `end`; everything in them is in the database.
 pub(crate) fn remove_before(directory: &Path, end: u64) -> io::Result<()> {
     let old = segments(directory)?.into_iter().filter(|(number, _)| *number < end);
     old.map(|(_, path)| path).try_for_each(std::fs::remove_file)
 }
 
-/// The segments in `directory`, the oldest first.
+/// Lists the segments in `directory`, oldest first.
 pub(crate) fn segments(directory: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory)? {

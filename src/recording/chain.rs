@@ -1,19 +1,21 @@
-//! The hash chain of a session and the frames it is stored in: `h_n = SHA-256(0x01 || h_(n-1) || stored bytes of event n)`.
+//! The hash chain of a session and the frames it is stored in: `h_n = SHA-256(0x01 || h_(n-1) || stored bytes
+//! of event n)`.
 
 use aws_lc_rs::digest;
 
-/// The hash of one event, and of all before it.
+/// The hash of an event and, through the chain, of all events before it.
 pub type Hash = [u8; 32];
 
-/// What the first event of a session is chained to.
+/// The hash that the first event of a session is chained to.
 pub const GENESIS: Hash = [0; 32];
 
-/// Marks a hash as one of an event, so that it can never be taken for a hash of something else.
+/// Domain separation: marks a hash as that of an event, so that it cannot be confused with a hash of anything
+/// else.
 const EVENT: u8 = 1;
-/// Bytes before the line of a frame: its length, its hash.
+/// Size in bytes of a frame header, which precedes the line: length and hash.
 pub(crate) const HEAD: usize = 4 + 32;
 
-/// The hash of an event whose stored bytes are `line`.
+/// Computes the hash of an event whose stored bytes are `line`.
 pub fn link(previous: &Hash, line: &[u8]) -> Hash {
     let mut context = digest::Context::new(&digest::SHA256);
     context.update(&[EVENT]);
@@ -24,17 +26,18 @@ pub fn link(previous: &Hash, line: &[u8]) -> Hash {
 
 fn to_hash(digest: &digest::Digest) -> Hash {
     let mut hash = GENESIS;
-    // Both are 32 bytes long; `zip` says so without a branch that could panic.
+    // Both are 32 bytes long; `zip` copies without a branch that could panic.
     for (to, from) in hash.iter_mut().zip(digest.as_ref()) {
         *to = *from;
     }
     hash
 }
 
-/// Appends one frame to `block`: `write` appends the line, then length and hash are filled in. Gives the hash.
+/// Appends one frame to `block`: `write` appends the line, then length and hash are filled in. Returns the
+/// hash.
 ///
 /// # Errors
-/// What `write` says; `block` is then as it was.
+/// The error of `write`; `block` is then unchanged.
 pub(crate) fn push_frame<E>(
     block: &mut Vec<u8>,
     previous: &Hash,
@@ -60,15 +63,15 @@ pub(crate) fn push_frame<E>(
     Ok(hash)
 }
 
-/// A block whose bytes do not divide into frames.
+/// A block whose bytes cannot be split into frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Torn;
 
-/// The frames of a block: hash and stored line of each event.
+/// Iterates over the frames of a block: hash and stored line of each event.
 pub(crate) struct Frames<'a>(&'a [u8]);
 
 impl<'a> Frames<'a> {
-    /// Walks through `block`.
+    /// Iterates over `block`.
     pub(crate) fn new(block: &'a [u8]) -> Self {
         Self(block)
     }
@@ -98,12 +101,12 @@ impl<'a> Iterator for Frames<'a> {
     }
 }
 
-/// A hash as 64 hex digits, lower case.
+/// Formats a hash as 64 lower-case hex digits.
 pub fn hex(hash: &Hash) -> String {
     crate::domain::hex::encode(hash)
 }
 
-/// Reads 64 lower-case hex digits.
+/// Parses 64 lower-case hex digits.
 pub fn from_hex(text: &str) -> Option<Hash> {
     let value = |digit: u8| match digit {
         b'0'..=b'9' => Some(digit - b'0'),
@@ -142,7 +145,7 @@ mod tests {
 
     #[test]
     fn the_hash_is_sha256_over_one_the_previous_hash_and_the_bytes() {
-        // printf '\1' and 32 times '\0' and 'abc' | sha256sum
+        // `printf '\1'`, 32 times `'\0'`, and `'abc'`, piped to `sha256sum`
         assert_eq!(
             hex(&link(&GENESIS, b"abc")),
             "eb6c7edb666609eff0bb948c83ca34fa33b387e154fe93ea6dd84e0cca913b08"

@@ -1,4 +1,4 @@
-//! Moves the write-ahead log into the database beside the writer, so that the writer need not wait for it.
+//! Checkpoints SQLite's write-ahead log on a thread of its own, so that the writer need not wait for it.
 
 use std::path::Path;
 use std::sync::Condvar;
@@ -10,10 +10,10 @@ use std::sync::atomic::Ordering;
 use crate::recording::queue::lock;
 use crate::recording::schema;
 
-/// Pages of the log after which it is moved into the database: 16 MiB.
+/// Number of WAL pages that triggers a checkpoint: 16 MiB.
 const PAGES: u32 = (16 << 20) / schema::PAGE_SIZE;
 
-/// What the writer and the mover tell each other.
+/// State shared by the writer and the checkpoint thread.
 #[derive(Default)]
 pub(crate) struct CheckpointRoom {
     state: Mutex<State>,
@@ -34,12 +34,13 @@ pub(crate) struct Checkpoints {
     asked: bool,
 }
 
-/// What the writer should do now.
+/// What the writer should do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// Nothing.
     Nothing,
-    /// Move the rest: only the last pages are left, and after that the log can begin anew.
+    /// Run the checkpoint to its end: only the last pages are left, and the log can then restart from its
+    /// beginning.
     Finish,
 }
 
@@ -50,7 +51,7 @@ impl Default for Checkpoints {
 }
 
 impl Checkpoints {
-    /// Looks at the length of the log after a commit. Asks the mover when it is long.
+    /// Checks the length of the log after a commit, and wakes the checkpoint thread when it is long.
     pub(crate) fn after_commit(&mut self, pages: u32, room: &CheckpointRoom) -> Next {
         if pages < PAGES {
             self.limit = PAGES;
@@ -60,7 +61,7 @@ impl Checkpoints {
                 return Next::Nothing;
             }
             self.asked = false;
-            // A reader may hold the log: then it goes on growing, and is tried again later.
+            // A reader may pin the log. It then keeps growing, and the checkpoint is tried again later.
             self.limit = pages.saturating_add(PAGES);
             return Next::Finish;
         }
@@ -98,10 +99,11 @@ impl CheckpointRoom {
     }
 }
 
-/// The mover's thread.
+/// Runs the checkpoint thread.
 pub(crate) fn run(room: &CheckpointRoom, path: &Path) {
     while room.next() {
-        // A failure here is no loss: the log stays as it is, the writer finds out what is wrong when it writes.
+        // A failure here loses nothing: the log stays as it is, and the writer reports the problem when it
+        // writes.
         let moved =
             schema::open_existing(path).and_then(|connection| schema::checkpoint(&connection, "PASSIVE"));
         if let Err(error) = moved {

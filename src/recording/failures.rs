@@ -1,4 +1,4 @@
-//! Which appends failed, and why: ranges of tickets, one for each outage.
+//! Which appends failed, and why: ranges of tickets, one per outage.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -9,11 +9,11 @@ use crate::recording::error::RecordError;
 use crate::recording::queue::Stage;
 use crate::recording::queue::lock;
 
-/// Ranges that are told apart. Beyond it the oldest two are merged with all between them: who has not asked by then is told of a
-/// failure, never of a success that was none.
+/// Maximum number of ranges. Beyond it the oldest two are merged with everything between them: a waiter that
+/// asks late may then be told of a failure that was none, but never of a success that was none.
 const MAX_RANGES: usize = 256;
 
-/// The failed ranges. Costs one load while there is none.
+/// The failed ranges. Costs one atomic load while there are none.
 #[derive(Default)]
 pub(crate) struct Failures {
     any: AtomicBool,
@@ -23,13 +23,13 @@ pub(crate) struct Failures {
 struct Failure {
     from: u64,
     to: u64,
-    /// Only those who wait for this are told.
+    /// Only waiters for this stage are told.
     stage: Stage,
     error: RecordError,
 }
 
 impl Failures {
-    /// Notes that the tickets of a range failed; an empty range is nothing.
+    /// Records that the tickets `from..=to` failed. An empty range is ignored.
     pub(crate) fn add(&self, from: u64, to: u64, stage: Stage, error: &RecordError) {
         if from > to {
             return;
@@ -51,7 +51,7 @@ impl Failures {
         self.any.store(true, Ordering::Release);
     }
 
-    /// Why a ticket failed, if it did, for one who waits for `stage`.
+    /// Returns why a ticket failed, if it did, to a waiter for `stage`.
     pub(crate) fn of(&self, ticket: u64, stage: Stage) -> Option<RecordError> {
         if !self.any.load(Ordering::Acquire) {
             return None;

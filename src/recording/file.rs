@@ -1,7 +1,9 @@
-//! A recording as a file of its own: `jsonl`, lossless, with all hashes, to be kept, proved and played elsewhere.
+//! A recording as a file of its own: `jsonl`, lossless, with all hashes, so that it can be kept, verified and
+//! played elsewhere.
 //!
-//! The first line names form and session, each line after it is one event `{"h":"<hash>","e":<stored bytes>}`, the last line says
-//! how many there are. The stored bytes stand there as they are, so that they are hashed without being composed again.
+//! The first line names the format and the session, each line after it is one event
+//! `{"h":"<hash>","e":<stored bytes>}`, and the last line has the number of events. The stored bytes are
+//! copied verbatim, so they can be hashed without being serialized again.
 
 use std::fs::File;
 use std::io::BufRead;
@@ -21,44 +23,44 @@ use crate::recording::verify::End;
 use crate::recording::verify::Verification;
 use crate::recording::verify::Verifier;
 
-/// The version of the form.
+/// Version of the format.
 pub(crate) const VERSION: u32 = 1;
-/// The longest line that is read, in bytes: more than the longest event.
+/// Maximum length of a line in bytes: more than the longest event.
 const MAX_LINE: u64 = 256 << 20;
-/// What stands before the hash, between hash and event, and after the event.
+/// The text before the hash, between hash and event, and after the event.
 pub(crate) const EVENT: (&[u8], &[u8], &[u8]) = (b"{\"h\":\"", b"\",\"e\":", b"}");
-/// What the last line begins with.
+/// Prefix of the last line.
 const LAST: &[u8] = b"{\"end\":";
 
 /// Why a file cannot be read as a recording.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// An event in it cannot be read; `verify` says more.
+    /// An event in it cannot be read; `verify` gives details.
     #[error("{path}:{line}: {source}")]
     Event {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The line, from 1.
+        /// Line number, from 1.
         line: u64,
-        /// What is wrong.
+        /// What is wrong with the line.
         source: LineError,
     },
-    /// It is no exported recording.
+    /// The file is not an exported recording.
     #[error("{path}:{line}: not a recording: {problem}")]
     Form {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The line, from 1.
+        /// Line number, from 1.
         line: u64,
-        /// What is wrong.
+        /// What is wrong with the file.
         problem: &'static str,
     },
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("cannot read {path}")]
     Read {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
 }
@@ -77,7 +79,7 @@ pub(crate) struct Last {
     pub(crate) end: LastEvent,
 }
 
-/// What the last line says.
+/// The last event, as stated by the last line.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct LastEvent {
     pub(crate) events: u64,
@@ -92,10 +94,11 @@ pub struct RecordingFile {
 }
 
 impl RecordingFile {
-    /// Reads the first line of a file: that it is a recording, and of which session. The events are read when they are wanted.
+    /// Reads the first line of a file, which says that it is a recording, and of which session. Events are
+    /// read on demand.
     ///
     /// # Errors
-    /// A file that cannot be read, or is no recording of a known version.
+    /// A file that cannot be read, or is not a recording of a known version.
     pub fn read(path: &Path) -> Result<Self, FileError> {
         let mut lines = Lines::open(path)?;
         let line = lines.next()?.unwrap_or_default();
@@ -107,12 +110,12 @@ impl RecordingFile {
         Ok(Self { path: path.to_owned(), session: first.session })
     }
 
-    /// The session.
+    /// The recorded session.
     pub const fn session(&self) -> &SessionRow {
         &self.session
     }
 
-    /// The events.
+    /// Reads the events.
     ///
     /// # Errors
     /// A file that can no longer be read.
@@ -122,8 +125,9 @@ impl RecordingFile {
         Ok(FileEvents { lines, over: false })
     }
 
-    /// Proves the recording, or finds where it is broken. What is proved is that its events hold together from the first to the
-    /// last; compare `hash` with one that was kept elsewhere to prove that nobody chained all of it anew.
+    /// Verifies the recording, or finds where it is broken. This proves that its events are consistent from
+    /// the first to the last; compare `hash` with one that was kept elsewhere to prove that the whole chain
+    /// was not rebuilt.
     ///
     /// # Errors
     /// A file that can no longer be read.
@@ -154,7 +158,7 @@ impl RecordingFile {
         })
     }
 
-    /// What the last line says. `None`: there is no such line.
+    /// Reads the last line. `None`: there is no such line.
     fn end(&self) -> Result<Option<(u64, Hash)>, FileError> {
         let mut lines = Lines::open(&self.path)?;
         let mut last = Vec::new();
@@ -187,7 +191,7 @@ fn parts(line: &[u8]) -> Part<'_> {
     }
 }
 
-/// The lines of a file, bounded.
+/// Reads the lines of a file, with a length limit.
 struct Lines {
     path: PathBuf,
     file: BufReader<File>,
@@ -221,7 +225,7 @@ impl Lines {
     }
 }
 
-/// The events of a file, in their order. A fault is the last.
+/// Iterates over the events of a file, in order. An error ends the iteration.
 pub struct FileEvents {
     lines: Lines,
     over: bool,

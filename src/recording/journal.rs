@@ -1,4 +1,4 @@
-//! The journal: where the pipeline puts events, and learns when they are safe.
+//! The journal: the pipeline appends events to it and learns when they are durable.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -45,7 +45,8 @@ use crate::recording::writer::Hooks;
 use crate::recording::writer::Opened;
 use crate::recording::writer::Writer;
 
-/// A handle to the journal. Cheap to clone; the journal is closed when the last one is dropped, or by [`Journal::close`].
+/// A handle to the journal. Cheap to clone. The journal is closed by [`Journal::close`], or when the last
+/// handle is dropped.
 #[derive(Clone)]
 pub struct Journal {
     owner: Arc<Owner>,
@@ -58,7 +59,7 @@ struct Owner {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// Resolves when the events of one append are as safe as was asked for, or are known not to be recorded.
+/// Resolves when the events of one append are as durable as requested, or are known not to be recorded.
 #[must_use = "an event is only known to be recorded once this resolved"]
 pub struct Appended(State);
 
@@ -68,11 +69,12 @@ enum State {
 }
 
 impl Journal {
-    /// Opens the journal in `data_dir`, makes it if there is none, closes sessions that a dead process left open, and starts
-    /// its threads. The caller holds the lock of the data directory.
+    /// Opens the journal in `data_dir` or creates it, closes sessions that a dead process left open, and
+    /// starts the journal's threads. The caller holds the lock of the data directory.
     ///
     /// # Errors
-    /// A file that is not a journal, is cut short, has a newer schema, or is open to others; it is left as it is.
+    /// A file that is not a journal, is truncated, has a newer schema, or is accessible to others; it is left
+    /// unchanged.
     pub fn open(data_dir: &Path, settings: Settings) -> Result<Self, RecordError> {
         Self::open_with(
             data_dir,
@@ -135,8 +137,9 @@ impl Journal {
         Ok(Self { owner: Arc::new(owner) })
     }
 
-    /// Puts into the database what a gateway that died had only written ahead, if there is anything. The caller holds the lock of
-    /// the data directory. Says whether there was no database, so that one was made.
+    /// Applies to the database what a gateway that died had written only to the write-ahead log, if anything.
+    /// The caller holds the lock of the data directory. Returns whether the database did not exist and was
+    /// created.
     ///
     /// # Errors
     /// As [`Journal::open`].
@@ -149,18 +152,19 @@ impl Journal {
         Ok(journal.report().made)
     }
 
-    /// How many files written ahead are in the data directory: without a journal that is open, what is in them is not in the database.
+    /// Counts the write-ahead log segments in the data directory. While no journal is open, their content is
+    /// not in the database.
     pub fn unsettled(data_dir: &Path) -> usize {
         ahead::segments(data_dir).map_or(0, |segments| segments.len())
     }
 
-    /// Files in the data directory that hold something which could not be taken over after a crash.
+    /// Lists files in the data directory whose content could not be recovered after a crash.
     pub fn unreadable(data_dir: &Path) -> Vec<PathBuf> {
         let paths = std::fs::read_dir(data_dir).into_iter().flatten().flatten().map(|entry| entry.path());
         paths.filter(|path| path.extension().is_some_and(|ending| ending == replay::DAMAGED)).collect()
     }
 
-    /// [`Journal::open`] with what tests put between the writer and the disk.
+    /// [`Journal::open`] with fault injection for tests, between the writer and the disk.
     #[cfg(test)]
     pub(crate) fn open_hooked(
         data_dir: &Path,
@@ -170,9 +174,10 @@ impl Journal {
         Self::open_with(data_dir, settings, hooks)
     }
 
-    /// Records events in their order, all or none. They are written when this returns; the future resolves when they are as safe
-    /// as was asked for, at once for what need only be written. While the database is far behind, it resolves when that has
-    /// caught up. Events that the level leaves out are done at once.
+    /// Records events in order, all or none. They are written when this returns. The future resolves when
+    /// they are as durable as requested; at once for [`Durability::Written`]. While the database is far
+    /// behind, it resolves only when the database has caught up. Events that the recording level leaves out
+    /// resolve at once.
     ///
     /// With `sync = "all"`, `Written` means [`Durability::Synced`].
     pub fn append(&self, events: impl IntoIterator<Item = Event>, durability: Durability) -> Appended {
@@ -190,17 +195,17 @@ impl Journal {
         })
     }
 
-    /// Records an event without waiting for it: replies, ends. It is written within about 10 ms, or 50 while the
-    /// writer has much to do, and in the database, for whoever reads there, mostly within 60.
+    /// Records an event without waiting for it, such as a reply or an end. It is written within about 10 ms,
+    /// or 50 ms under load, and mostly visible in the database within 60 ms.
     ///
     /// # Errors
-    /// At once when the journal is broken, closed or overloaded: then the event is not recorded. The end of a session
-    /// is kept nevertheless, and recorded when the journal works again.
+    /// Immediately, if the journal is broken, closed or overloaded: the event is then not recorded. The end
+    /// of a session is kept nevertheless, and recorded when the journal works again.
     pub fn push(&self, event: Event) -> Result<(), RecordError> {
         self.owner.shared.enqueue([event], None).map(|_ticket| ())
     }
 
-    /// Records one event and has it written when it returns: it survives the death of the process.
+    /// Records one event, which is written when this returns: it survives the death of the process.
     ///
     /// # Errors
     /// As [`Journal::push`].
@@ -208,7 +213,7 @@ impl Journal {
         self.owner.shared.enqueue([event], Some(Durability::Written)).map(|_ticket| ())
     }
 
-    /// Resolves when all that was recorded before is in the database, where a [`Reader`] finds it.
+    /// Resolves when everything recorded before is in the database, where a [`Reader`] finds it.
     pub fn settle(&self) -> Appended {
         let shared = &self.owner.shared;
         Appended(match shared.press() {
@@ -222,43 +227,46 @@ impl Journal {
         })
     }
 
-    /// Whether events can be recorded now. It gets well by itself, when space returns or the disk answers again.
+    /// Whether events can be recorded now. The journal recovers by itself when space is freed or the disk
+    /// responds again.
     ///
     /// # Errors
-    /// Why not.
+    /// Why events cannot be recorded.
     pub fn healthy(&self) -> Result<(), RecordError> {
         self.owner.shared.healthy()
     }
 
-    /// The live stream: every event from now on, once it is recorded. A slow reader is told that it missed some. An event with
-    /// more than 64 KiB of data comes without the content of its body, under its true number and hash.
+    /// Subscribes to the live stream: every event from now on, once it is recorded. A slow receiver is told
+    /// that it missed some. An event with more than 64 KiB of data is sent without the content of its body,
+    /// with its true number and hash.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<StoredEvent>> {
         self.owner.shared.live.subscribe()
     }
 
-    /// Keeps sessions from retention: nothing of them goes once this has returned. What had gone before is not brought back.
+    /// Places sessions under legal hold: retention removes nothing of them after this returns. What was
+    /// removed before is not restored.
     pub fn hold(&self, sessions: impl IntoIterator<Item = SessionId>) {
         lock(&self.owner.shared.held).extend(sessions);
     }
 
-    /// Lets retention have a session again.
+    /// Lifts the legal hold of a session.
     pub fn release(&self, session: SessionId) {
         lock(&self.owner.shared.held).remove(&session);
     }
 
-    /// How many sessions are held.
+    /// The number of sessions under legal hold.
     pub fn held(&self) -> usize {
         lock(&self.owner.shared.held).len()
     }
 
-    /// Whether a session is held.
+    /// Whether a session is under legal hold.
     #[cfg(test)]
     pub(crate) fn holds(&self, session: SessionId) -> bool {
         lock(&self.owner.shared.held).contains(&session)
     }
 
-    /// What retention removes next, as of `now_ms`: to be noted where it is not lost with the recordings, and then given to
-    /// [`Journal::prune`]. Blocks.
+    /// Returns what retention removes next, as of `now_ms`. The caller notes it where it survives the loss of
+    /// the recordings, and then passes it to [`Journal::prune`]. Blocks.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -269,21 +277,21 @@ impl Journal {
         Ok(removed::next(&reader.connection, now_ms, &self.settings(), &held)?)
     }
 
-    /// Removes the events of these sessions, as far as they are over, and the rows of those that were pruned, as far as nobody holds them by now,
-    /// and gives room back. Appends go on meanwhile.
+    /// Removes the events of the given sessions that have ended, and the rows of those that were pruned,
+    /// except sessions that are under legal hold by now, and returns free space. Appends continue meanwhile.
     ///
     /// # Errors
-    /// When the journal is broken or closed, or becomes so meanwhile.
+    /// The journal is broken or closed, or becomes so meanwhile.
     pub async fn prune(&self, now_ms: i64, removal: Removal) -> Result<PruneReport, RecordError> {
         let (pruning, report) = Pruning::new(now_ms, removal);
         self.owner.shared.enqueue_pruning(pruning)?;
         report.await.map_err(|_dropped| self.why_stopped())
     }
 
-    /// [`Journal::prune`] for callers without a runtime. Not for a thread that runs one.
+    /// [`Journal::prune`] for callers without a runtime. Must not be called on a runtime's thread.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Journal::prune`].
     pub fn prune_blocking(&self, now_ms: i64, removal: Removal) -> Result<PruneReport, RecordError> {
         let (pruning, report) = Pruning::new(now_ms, removal);
         self.owner.shared.enqueue_pruning(pruning)?;
@@ -294,22 +302,23 @@ impl Journal {
         self.healthy().err().unwrap_or(RecordError::Stopped)
     }
 
-    /// What is in force.
+    /// The settings in force.
     pub fn settings(&self) -> Arc<Settings> {
         self.owner.shared.settings.load_full()
     }
 
-    /// Puts other settings in force, for events from now on.
+    /// Applies other settings to events from now on.
     pub fn reconfigure(&self, settings: Settings) {
         self.owner.shared.settings.store(Arc::new(settings));
     }
 
-    /// What was found when it was opened.
+    /// What was found when the journal was opened.
     pub fn report(&self) -> &OpenReport {
         &self.owner.report
     }
 
-    /// Writes and syncs what is queued, and ends the threads. Blocks until then. After it nothing is taken any more.
+    /// Writes and syncs all queued events, and ends the threads. Blocks until then. Nothing is accepted
+    /// afterwards.
     pub fn close(&self) {
         self.owner.close();
     }
@@ -342,7 +351,7 @@ impl Drop for Owner {
     }
 }
 
-/// The writer's thread. Should it die of a fault in the program, everybody who waits is told, and nothing more is taken.
+/// Runs the writer's thread. If it panics, all waiters are told, and nothing more is accepted.
 fn run_writer(writer: Writer, opened: Opened, shared: &Shared, room: &CheckpointRoom) {
     let run = std::panic::catch_unwind(AssertUnwindSafe(|| writer.run(opened)));
     if run.is_err() {
@@ -354,7 +363,7 @@ fn run_writer(writer: Writer, opened: Opened, shared: &Shared, room: &Checkpoint
     room.stop();
 }
 
-/// The syncer's thread. Whoever still waits when it ends is told.
+/// Runs the syncer's thread. All remaining waiters are told when it ends.
 fn run_syncer(shared: &Shared) {
     let run = std::panic::catch_unwind(AssertUnwindSafe(|| syncer::run(shared)));
     let error = match run {
@@ -370,20 +379,20 @@ impl Future for Appended {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let State::Waiting { shared, ticket, stage, registered } = &mut self.0 else {
             let State::Done(outcome) = &mut self.0 else { return Poll::Pending };
-            // A second poll after the end is a fault of the caller; it must not look like success.
+            // Polling again after completion is a bug of the caller; it must not look like success.
             return Poll::Ready(outcome.take().unwrap_or(Err(RecordError::Stopped)));
         };
         let outcome = match shared.outcome(*ticket, *stage) {
             Some(outcome) => outcome,
             None if shared.progress(*stage).wait(*ticket, context.waker(), *registered) => {
                 *registered = true;
-                // A failure between the two looks woke those who were registered then.
+                // A failure between the two checks woke those who were registered then.
                 match shared.outcome(*ticket, *stage) {
                     Some(outcome) => outcome,
                     None => return Poll::Pending,
                 }
             }
-            // Done between the two looks.
+            // Completed between the two checks.
             None => shared.outcome(*ticket, *stage).unwrap_or(Err(RecordError::Stopped)),
         };
         if *registered {

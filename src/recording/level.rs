@@ -1,18 +1,18 @@
-//! Leaves what people said to each other out of an event's data: bodies, whose length and digest stay, and the text of SQL.
+//! Removes message content from an event's data: bodies, whose length and digest stay, and SQL text.
 
 use serde_json::Value;
 
 use crate::domain::event::EventKind;
 
-/// What a body holds besides its length and digest.
+/// Members of a body besides its length and digest.
 const CONTENT: [&str; 2] = ["text", "base64"];
-/// What a SQL statement holds besides what it does to which tables.
+/// Members of a SQL statement besides its classes and tables.
 const STATEMENT: [&str; 2] = ["sql", "params"];
 
-/// What of a notice is none: what it is, how bad, and how many were not recorded.
+/// Members of a notice that are not content: its kind and severity, and how many were not recorded.
 const NOTICE: [&str; 7] = ["what", "severity", "sqlstate", "process", "name", "cut", "not_recorded_before"];
 
-/// Whether there may be content in `data`: a cheap look that spares the data of a caller who left it out.
+/// Whether `data` may hold content. A cheap check that avoids parsing data whose caller left the content out.
 pub(crate) fn may_hold_content(kind: EventKind, data: &str) -> bool {
     let data = data.as_bytes();
     let has = |name: &[u8]| memchr::memmem::find(data, name).is_some();
@@ -28,8 +28,9 @@ pub(crate) fn may_hold_content(kind: EventKind, data: &str) -> bool {
     }
 }
 
-/// `data` without content: `text` and `base64` of a body, `sql` and `params` of a statement, its rows, the message of its error,
-/// which may quote a value, the texts of a notice. A text or rows that were there are said to be cut. Data that cannot be read are left out whole.
+/// Returns `data` without content: without `text` and `base64` of a body, `sql` and `params` of a statement,
+/// its rows, the message of its error, which may quote a value, and the texts of a notice. Removed text and
+/// rows are marked as cut. Data that cannot be parsed is removed entirely.
 pub(crate) fn without_content(kind: EventKind, data: &str) -> String {
     let stripped = serde_json::from_str(data).map(|mut data: Value| {
         match kind {

@@ -1,4 +1,4 @@
-//! The stored line of an event: composed once, hashed, and never composed again.
+//! The stored line of an event: serialized once, hashed, and never serialized again.
 
 use std::io::Write;
 
@@ -10,29 +10,29 @@ use crate::domain::id::{RequestId, SessionId};
 use crate::domain::json::push_number;
 use crate::recording::chain::Hash;
 
-/// The version of the line's form.
+/// Version of the line format.
 const VERSION: u8 = 1;
-/// The last millisecond that four digits of a year can name.
+/// The last millisecond of a year with four digits.
 const LAST_MS: i64 = 253_402_300_799_999;
 
-/// One recorded event, with the very bytes that were hashed.
+/// One recorded event, with exactly the bytes that were hashed.
 #[derive(Debug, Clone)]
 pub struct StoredEvent {
-    /// Its number in the session, from 1.
+    /// Sequence number in the session, from 1.
     pub seq: u64,
-    /// The hash of it and all before it.
+    /// The chain hash up to and including this event.
     pub hash: Hash,
     /// The stored bytes: one JSON object on one line.
     pub line: Box<str>,
-    /// What the line says.
+    /// The event that the line encodes.
     pub event: Event,
 }
 
-/// A stored line that cannot be read. Holds no part of it.
+/// A stored line that cannot be read. Contains no part of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a recorded line that cannot be read: {problem}")]
 pub struct LineError {
-    /// What is wrong with it.
+    /// What is wrong with the line.
     pub problem: String,
 }
 
@@ -57,12 +57,12 @@ impl StoredEvent {
     /// Reads a stored line.
     ///
     /// # Errors
-    /// Text that is no such line, or one of another version.
+    /// Text that is not a stored line, or a line of another version.
     pub fn read(hash: Hash, line: &[u8]) -> Result<Self, LineError> {
         let refuse = |problem: &str| LineError { problem: problem.to_owned() };
         let text = std::str::from_utf8(line).map_err(|_error| refuse("not UTF-8"))?;
         let wire: Wire<'_> = serde_json::from_str(text).map_err(|error| LineError {
-            // The category and place only: serde's own words repeat the input.
+            // Category and position only: serde's message repeats the input.
             problem: format!("{:?} error at column {}", error.classify(), error.column()),
         })?;
         if wire.v != VERSION {
@@ -82,17 +82,17 @@ impl StoredEvent {
         Ok(Self { seq: wire.seq, hash, line: text.into(), event })
     }
 
-    /// Reads a line that came over the admin API, with its hash in 64 hex digits.
+    /// Reads a line received over the admin API, with its hash as 64 hex digits.
     ///
     /// # Errors
-    /// As [`StoredEvent::read`], and a hash that is none.
+    /// As [`StoredEvent::read`], and an invalid hash.
     pub fn received(hash: &str, line: &str) -> Result<Self, LineError> {
         let hash = crate::recording::chain::from_hex(hash)
             .ok_or_else(|| LineError { problem: "no hash".to_owned() })?;
         Self::read(hash, line.as_bytes())
     }
 
-    /// Writes the line of an event that has number and hash.
+    /// Serializes an event that has its number and hash.
     pub(crate) fn compose(seq: u64, hash: Hash, event: Event) -> Result<Self, &'static str> {
         let mut line = Vec::new();
         write_line(&mut line, &prefix_of(event.session), seq, &event)?;
@@ -102,22 +102,22 @@ impl StoredEvent {
 }
 
 impl Serialize for StoredEvent {
-    /// Writes the stored line as it is.
+    /// Writes the stored line verbatim.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let raw: &RawValue = serde_json::from_str(&self.line).map_err(serde::ser::Error::custom)?;
         raw.serialize(serializer)
     }
 }
 
-/// What every line of a session begins with, up to the number.
+/// The prefix of every line of a session, up to the number.
 pub(crate) fn prefix_of(session: SessionId) -> Vec<u8> {
     format!("{{\"v\":{VERSION},\"sid\":\"{session}\",\"seq\":").into_bytes()
 }
 
-/// Whether `data` can stand in a line.
+/// Checks that `data` can be part of a line.
 ///
 /// # Errors
-/// When it is not the text of one object on one line.
+/// `data` is not the text of one object on one line.
 pub(crate) fn check_data(data: &str) -> Result<(), &'static str> {
     if !data.starts_with('{') || !data.ends_with('}') {
         return Err("not a JSON object");
@@ -128,10 +128,10 @@ pub(crate) fn check_data(data: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Appends the line of `event` as number `seq`; `prefix` is [`prefix_of`] its session.
+/// Appends the line of `event` with number `seq`; `prefix` is [`prefix_of`] its session.
 ///
 /// # Errors
-/// When `data` is not the text of one object on one line.
+/// `data` is not the text of one object on one line.
 pub(crate) fn write_line(
     out: &mut Vec<u8>,
     prefix: &[u8],
@@ -166,11 +166,12 @@ pub(crate) fn write_line(
     Ok(())
 }
 
-/// Appends RFC 3339 with milliseconds, in UTC. Times before 1970 or after 9999 are written as that end.
+/// Appends a time as RFC 3339 with milliseconds, in UTC. Times before 1970 or after 9999 are clamped.
 pub(crate) fn write_time(out: &mut Vec<u8>, ms: i64) {
     let ms = ms.clamp(0, LAST_MS).unsigned_abs();
     let (days, rest) = (ms / 86_400_000, ms % 86_400_000);
-    // Days to a date of the Gregorian calendar, with years that begin on 1 March (H. Hinnant, chrono-compatible algorithms).
+    // Days to a date of the Gregorian calendar, with years that begin on 1 March (H. Hinnant,
+    // chrono-compatible algorithms).
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -191,7 +192,7 @@ pub(crate) fn write_time(out: &mut Vec<u8>, ms: i64) {
     ]);
 }
 
-/// [`write_time`] as text.
+/// Formats a time like [`write_time`].
 pub(crate) fn time_text(ms: i64) -> String {
     let mut out = Vec::with_capacity(24);
     write_time(&mut out, ms);

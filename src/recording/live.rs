@@ -1,4 +1,5 @@
-//! The open sessions as the writer knows them: how far each is recorded, and what of it is in the group at hand.
+//! The writer's view of the open sessions: how far each is recorded, and which of its events are in the
+//! current group.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -16,66 +17,66 @@ use crate::recording::session;
 use crate::recording::session::Reached;
 use crate::recording::session::SessionRow;
 
-/// Bytes after which a block is closed and another one begun.
+/// Size in bytes at which a block is closed and another one begun.
 pub(crate) const MAX_BLOCK: usize = 1 << 20;
-/// How long late events of an ended session are still taken: replies that were on their way.
+/// How long events of an ended session are still accepted: replies that were on their way.
 const LATE: Duration = Duration::from_mins(1);
-/// A session's row is brought up to date after so many events,
+/// A session's row is updated after this many events,
 const SAVE_EVENTS: u64 = 256;
-/// or after so long.
+/// or after this much time.
 pub(crate) const SAVE_AFTER: Duration = Duration::from_secs(1);
-/// Buffers that are kept for the next group, and how large one may be.
+/// Number of buffers that are kept for the next group, and the maximum size of one.
 const KEPT_BUFFERS: usize = 64;
-/// The last number an event can have: half of a block's id is its number.
+/// The maximum sequence number: it makes up half of a block's id.
 const MAX_SEQ: u64 = u32::MAX as u64;
 
 /// One open session.
 pub(crate) struct Live {
-    /// Its number: half of its blocks' ids.
+    /// Its number, which makes up half of its blocks' ids.
     pub(crate) no: i64,
     prefix: Vec<u8>,
-    /// How far it is with the group at hand.
+    /// Its position including the current group.
     pub(crate) now: Reached,
-    /// How far it is in the database.
+    /// Its position in the database.
     pub(crate) kept: Reached,
     /// Whether its row is in the database.
     pub(crate) rooted: bool,
-    /// Acknowledged events are gone: it takes no more.
+    /// Acknowledged events were lost, so the session accepts no more.
     pub(crate) lost: bool,
-    /// The last event that its row knows, and since when there are newer ones.
+    /// The last event that its row covers. The next field is the time since when there are newer ones.
     pub(crate) saved_seq: u64,
     dirty_since: Option<Instant>,
-    /// Its open block in the group at hand.
+    /// Its open block in the current group.
     block: Option<usize>,
     pub(crate) touched: bool,
 }
 
-/// Events of one session that become one row.
+/// Events of one session that are stored as one row.
 pub(crate) struct Block {
     pub(crate) no: i64,
     pub(crate) first: u64,
     pub(crate) last: u64,
-    /// Its frames, until the group is complete; then what is stored of them.
+    /// Its frames while the group is open; afterwards the stored bytes.
     pub(crate) bytes: Vec<u8>,
 }
 
-/// All open sessions, and the group at hand.
+/// All open sessions, and the current group.
 #[derive(Default)]
 pub(crate) struct Sessions {
     by_id: AHashMap<SessionId, Live>,
-    /// The last number given to a session in the database.
+    /// The last session number assigned in the database.
     pub(crate) last_no: i64,
-    /// Blocks of the group at hand.
+    /// Blocks of the current group.
     pub(crate) blocks: Vec<Block>,
-    /// Sessions that begin in the group at hand.
+    /// Sessions that begin in the current group.
     pub(crate) fresh: Vec<(i64, SessionRow)>,
-    /// Sessions with events in the group at hand.
+    /// Sessions with events in the current group.
     pub(crate) touched: Vec<SessionId>,
-    /// Ended sessions, with the time they were seen to end, oldest first.
+    /// Ended sessions with the time when their end was seen, oldest first.
     ended: std::collections::VecDeque<(Instant, SessionId)>,
-    /// Sessions that nobody may add to any more; what was queued for them before comes with the next group.
+    /// Sessions that accept no new events; events queued earlier are in the next group.
     leaving: Vec<SessionId>,
-    /// Sessions whose rows are behind.
+    /// Sessions whose rows are out of date.
     pub(crate) dirty: Vec<SessionId>,
     buffers: Vec<Vec<u8>>,
     packer: Packer,
@@ -106,15 +107,15 @@ impl Live {
 }
 
 impl Sessions {
-    /// None open; the next one gets the number after `last_no`.
+    /// Starts with no open session; the next one gets the number after `last_no`.
     pub(crate) fn starting_after(last_no: i64) -> Self {
         Self { last_no, ..Self::default() }
     }
 
-    /// Adds an event to the group at hand. Gives its number and hash.
+    /// Adds an event to the current group. Returns its number and hash.
     ///
     /// # Errors
-    /// When it cannot be recorded; the group is then as it was.
+    /// The event cannot be recorded; the group is then unchanged.
     pub(crate) fn add(&mut self, event: &Event) -> Result<(u64, chain::Hash), RecordError> {
         if event.kind != EventKind::SessionStart {
             return self.chain(event);
@@ -202,17 +203,17 @@ impl Sessions {
         Ok(())
     }
 
-    /// Puts a session in place that was found in the database.
+    /// Inserts a session that was found in the database.
     pub(crate) fn insert(&mut self, id: SessionId, live: Live) {
         self.by_id.insert(id, live);
     }
 
-    /// One session.
+    /// Looks up a session.
     pub(crate) fn get(&self, id: SessionId) -> Option<&Live> {
         self.by_id.get(&id)
     }
 
-    /// All sessions, to be compared with the database.
+    /// Iterates over all sessions, to compare them with the database.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&SessionId, &mut Live)> {
         self.by_id.iter_mut()
     }
@@ -227,8 +228,8 @@ impl Sessions {
         self.by_id.values().any(|live| live.no == no)
     }
 
-    /// The group at hand is in the database. `saved` are the sessions whose rows were brought up to date. Gives those that ended
-    /// long ago, and take no more.
+    /// Marks the current group as committed. `saved` are the sessions whose rows were updated. Returns those
+    /// that ended long ago and accept no more events.
     pub(crate) fn committed(&mut self, saved: &[SessionId], now: Instant) -> Vec<SessionId> {
         for id in self.touched.drain(..) {
             let Some(live) = self.by_id.get_mut(&id) else { continue };
@@ -263,7 +264,7 @@ impl Sessions {
         self.leaving.clone()
     }
 
-    /// The group at hand is not in the database: every session is as it was before.
+    /// Restores every session to its state before the current group, which was not committed.
     pub(crate) fn rolled_back(&mut self) {
         for id in self.touched.drain(..) {
             if let Some(live) = self.by_id.get_mut(&id) {
@@ -275,7 +276,7 @@ impl Sessions {
         self.clear_group();
     }
 
-    /// The group at hand is complete: its blocks become what is stored of them.
+    /// Completes the current group: compresses its blocks for storage.
     pub(crate) fn pack(&mut self) {
         for block in &mut self.blocks {
             self.packer.pack(&mut block.bytes);

@@ -1,12 +1,14 @@
-//! The recording: what happened in every session, in an order and with a content that can be proved.
+//! Session recordings: what happened in every session, with an order and content that can be verified.
 //!
-//! [`Journal`] is where the pipeline puts events: they are written to a file ahead of the database at once, then one thread
-//! chains them by session and stores them in `events.db`, in blocks that never change afterwards. [`Reader`] reads them, beside the writer or without one, and [`Reader::verify`] proves them.
-//! [`replay`] plays them, [`export`] gives them to other programs, [`RecordingFile`] is a recording outside of the database.
+//! The pipeline appends events to the [`Journal`]. They are written to a write-ahead log at once; then one
+//! thread chains them by session and stores them in `events.db`, in blocks that never change afterwards.
+//! [`Reader`] reads them, with or without a running writer, and [`Reader::verify`] verifies them. [`replay`]
+//! plays them, [`export`] converts them for other programs, and [`RecordingFile`] is a recording outside of
+//! the database.
 //!
-//! What the chain proves: whoever changes, moves or removes single events, or takes them from another session, is found out,
-//! and where. Whoever can write the whole database can chain a whole session anew; against that, keep the final hash of
-//! [`Verification::hash`] elsewhere.
+//! What the chain proves: changing, moving or removing single events, or inserting those of another session,
+//! is detected and located. Anyone who can write the whole database can rebuild the chain of a whole session;
+//! against that, keep the final hash, [`Verification::hash`], elsewhere.
 
 mod ahead;
 pub mod chain;

@@ -1,6 +1,8 @@
-//! Blocks as they are stored: packed by zstd (RFC 8878) where that makes them smaller. Hashes are of what is in them, whichever way it is stored.
+//! Block storage: compressed with zstd (RFC 8878) where that makes a block smaller. Hashes cover the
+//! uncompressed content.
 //!
-//! A block begins with the length of its first frame, which is never as large as the number that packed bytes begin with.
+//! An uncompressed block begins with the length of its first frame, which is never as large as the zstd magic
+//! number.
 
 use zstd::bulk::Compressor;
 use zstd::zstd_safe;
@@ -8,39 +10,40 @@ use zstd::zstd_safe;
 use crate::recording::ahead::frame::MAX_LENGTH;
 use crate::recording::live::MAX_BLOCK;
 
-/// What packed bytes begin with.
+/// The first bytes of a compressed block.
 const MAGIC: [u8; 4] = zstd_safe::MAGICNUMBER.to_le_bytes();
-/// The fastest of the usual levels: a thread packs 400 MB of JSON in a second, to a fifth.
+/// The fastest of the usual levels: one thread compresses 400 MB of JSON per second, to a fifth of its size.
 const LEVEL: i32 = 1;
-/// Smaller blocks stay as they are: they fill a part of a page either way.
+/// Smaller blocks are not compressed: they take a fraction of a page either way.
 const LEAST: usize = 2048;
-/// More room than this is not kept for the next block.
+/// Buffers with a larger capacity are not kept for the next block.
 const KEPT: usize = 2 * MAX_BLOCK;
-/// Longer blocks stay as they are: no more is ever unpacked. One that is just not full has the longest event behind it.
+/// Longer blocks are not compressed, and no more than this is ever decompressed. The limit is a block that is
+/// just not full, followed by the longest event.
 const MOST: usize = MAX_BLOCK + MAX_LENGTH;
 
-/// Packs blocks.
+/// Compresses blocks.
 #[derive(Default)]
 pub(crate) struct Packer {
-    /// Made at the first block: it takes memory.
+    /// Created for the first block, since it takes memory.
     compressor: Option<Compressor<'static>>,
     packed: Vec<u8>,
 }
 
 impl Packer {
-    /// Packs a block, where that makes it smaller.
+    /// Compresses a block if that makes it smaller.
     pub(crate) fn pack(&mut self, block: &mut Vec<u8>) {
         let is_packed = may_be_packed(block.len()) && self.try_to_pack(block);
         if is_packed && self.packed.len() < block.len() {
             std::mem::swap(block, &mut self.packed);
         }
-        // What one large block took is not kept for the next small ones.
+        // The memory for one large block is not kept for the next small ones.
         if self.packed.capacity() > KEPT {
             self.packed = Vec::new();
         }
     }
 
-    /// Whether `packed` is the block now. Without memory for it the block is stored as it is.
+    /// Compresses into `packed`. Returns `false` if memory is short; the block is then stored uncompressed.
     fn try_to_pack(&mut self, block: &[u8]) -> bool {
         let compressor = match &mut self.compressor {
             Some(compressor) => compressor,
@@ -55,12 +58,13 @@ impl Packer {
     }
 }
 
-/// Whether a block of so many bytes gains by it, and would be unpacked again.
+/// Whether a block of this length benefits from compression and may be decompressed again.
 fn may_be_packed(length: usize) -> bool {
     (LEAST..=MOST).contains(&length)
 }
 
-/// A block, of what is stored of it. What was packed and cannot be unpacked comes as it is: it divides into no frames.
+/// Returns the block for stored bytes. Compressed bytes that cannot be decompressed are returned unchanged:
+/// they split into no frames.
 pub(crate) fn unpack(stored: Vec<u8>) -> Vec<u8> {
     if !stored.starts_with(&MAGIC) {
         return stored;
@@ -101,7 +105,7 @@ mod tests {
         let stored = packed(&block);
         assert!(stored.starts_with(&MAGIC) && stored.len() < block.len() / 5, "{}", stored.len());
         assert_eq!(unpack(stored), block);
-        // Small ones, and what is random, stay as they are.
+        // Small and random blocks are stored uncompressed.
         let small = frame(&"a".repeat(LEAST - 100));
         assert_eq!(packed(&small), small);
         let mut random = vec![0; 4096];
@@ -128,14 +132,14 @@ mod tests {
             let cut = unpack(stored[..end].to_vec());
             assert!(cut.is_empty() || Frames::new(&cut).any(|frame| frame.is_err()), "{end}");
         }
-        // It says that it holds more than any block: a terabyte in a few bytes.
+        // Claims to hold more than any block: a terabyte in a few bytes.
         let mut bomb = MAGIC.to_vec();
         bomb.push(0xe0);
         bomb.extend_from_slice(&(1_u64 << 40).to_le_bytes());
         bomb.extend_from_slice(&[1, 0, 0]);
         assert!(matches!(zstd_safe::get_frame_content_size(&bomb), Ok(Some(said)) if said == 1 << 40));
         assert_eq!(unpack(bomb.clone()), bomb);
-        // It says less than it holds.
+        // Claims less than it holds.
         let mut other = packed(&frame(&"x".repeat(9000)));
         other.extend(packed(&frame(&"y".repeat(9000))));
         assert_eq!(unpack(other.clone()), other);

@@ -1,8 +1,9 @@
-//! How far one stage is, and who waits for more.
+//! The progress of one stage, and the tasks that wait for more.
 //!
-//! To wake a task of another thread costs a system call, to wake one of the same thread costs next to nothing. So of the waiters
-//! that a commit is good for, one of each thread is woken, and that one, when it runs, wakes the others of its thread. Should it
-//! not run soon, because its future lies unpolled in some `select!`, the one that woke it wakes them after all.
+//! Waking a task of another thread costs a system call; waking one of the same thread costs next to nothing.
+//! A commit therefore wakes one waiter per thread, which wakes the other waiters of its thread when it runs.
+//! If it does not run soon, because its future sits unpolled in some `select!`, the waking thread wakes the
+//! others after all.
 
 use std::cell::Cell;
 use std::sync::Mutex;
@@ -14,19 +15,19 @@ use std::task::Waker;
 
 use crate::recording::queue::lock;
 
-/// A counter of tickets that are done, and the waiters for those that are not.
+/// A counter of completed tickets, and the waiters for the others.
 #[derive(Default)]
 pub(crate) struct Progress {
     done: AtomicU64,
     waiting: Mutex<Waiting>,
-    /// Some waiters whose tickets are done were left for others to wake.
+    /// Some waiters whose tickets are complete were left for others to wake.
     left: AtomicBool,
 }
 
 #[derive(Default)]
 struct Waiting {
     waiters: Vec<Waiter>,
-    /// Threads of which one was woken; a buffer.
+    /// Threads with one woken waiter; a reused buffer.
     threads: Vec<u32>,
 }
 
@@ -36,7 +37,7 @@ struct Waiter {
     waker: Waker,
 }
 
-/// A number for the thread that asks.
+/// A number that identifies the calling thread.
 fn this_thread() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     thread_local! {
@@ -46,18 +47,19 @@ fn this_thread() -> u32 {
 }
 
 impl Progress {
-    /// The last ticket that is done.
+    /// The last completed ticket.
     pub(crate) fn done(&self) -> u64 {
         self.done.load(Ordering::Acquire)
     }
 
-    /// Says that all tickets up to `ticket` are done, and wakes who waits for them. `wakers` is an empty buffer.
+    /// Marks all tickets up to `ticket` as complete, and wakes their waiters. `wakers` is an empty buffer.
     pub(crate) fn advance(&self, ticket: u64, wakers: &mut Vec<Waker>) {
         self.done.fetch_max(ticket, Ordering::AcqRel);
         self.wake_all(ticket, wakers);
     }
 
-    /// As [`Progress::advance`], but wakes only one waiter of each thread: it wakes the others by [`Progress::relay`].
+    /// As [`Progress::advance`], but wakes only one waiter per thread, which wakes the others with
+    /// [`Progress::relay`].
     pub(crate) fn advance_sparingly(&self, ticket: u64, wakers: &mut Vec<Waker>) {
         let before = self.done.fetch_max(ticket, Ordering::AcqRel);
         let mut waiting = lock(&self.waiting);
@@ -70,7 +72,7 @@ impl Progress {
                     if waiter.ticket > ticket {
                         return false;
                     }
-                    // Who was left before is not left twice.
+                    // A waiter that was left over once is not left over again.
                     if waiter.ticket > before && threads.contains(&waiter.thread) {
                         left = true;
                         return false;
@@ -85,7 +87,7 @@ impl Progress {
         wakers.drain(..).for_each(Waker::wake);
     }
 
-    /// Wakes everybody who waits for a ticket up to `ticket`. `wakers` is an empty buffer.
+    /// Wakes all waiters for tickets up to `ticket`. `wakers` is an empty buffer.
     pub(crate) fn wake_all(&self, ticket: u64, wakers: &mut Vec<Waker>) {
         let mut waiting = lock(&self.waiting);
         wakers.extend(
@@ -101,7 +103,8 @@ impl Progress {
         self.left.load(Ordering::Acquire)
     }
 
-    /// Wakes the waiters of this thread whose tickets are done. Called by each waiter that is done, on its thread.
+    /// Wakes the waiters of this thread whose tickets are complete. Called by each completed waiter, on its
+    /// thread.
     pub(crate) fn relay(&self) {
         if !self.has_left() {
             return;
@@ -119,10 +122,11 @@ impl Progress {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Registers a waiter, unless its ticket is done: then `false`. `again`: it may be registered already.
+    /// Registers a waiter. Returns `false` if its ticket is already complete. `again`: it may be registered
+    /// already.
     pub(crate) fn wait(&self, ticket: u64, waker: &Waker, again: bool) -> bool {
         let mut waiting = lock(&self.waiting);
-        // Under the lock: `advance` counts first and looks for waiters then.
+        // Checked under the lock: `advance` updates the counter first and then looks for waiters.
         if self.done() >= ticket {
             return false;
         }
@@ -138,7 +142,7 @@ impl Progress {
         true
     }
 
-    /// Forgets a waiter that goes away. Had it been woken for others too, they are woken now.
+    /// Removes a waiter that is dropped. If it had been woken on behalf of others, they are woken now.
     pub(crate) fn leave(&self, ticket: u64) {
         lock(&self.waiting).waiters.retain(|waiter| waiter.ticket != ticket);
         self.relay();

@@ -1,5 +1,6 @@
-//! Proves what is in the database: one session, or everything. Each session is read in one transaction, so that retention beside it is no damage;
-//! what cannot be read is a finding, and the rest is proved nevertheless.
+//! Verifies the database: one session, or everything. Each session is read in one transaction, so that
+//! concurrent retention does not look like damage. What cannot be read is reported as a finding, and the rest
+//! is still verified.
 
 use rusqlite::ErrorCode;
 use rusqlite::OptionalExtension;
@@ -26,37 +27,39 @@ use crate::recording::verify::End;
 use crate::recording::verify::Verification;
 use crate::recording::verify::Verifier;
 
-/// Rows in a row that cannot be read before the rest is given up.
+/// Number of consecutive unreadable rows after which verification gives up on the rest.
 const UNREADABLE_ROWS: u32 = 1000;
 
-/// What a verification of everything found of one row.
+/// What a full verification found in one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
-    /// A session, whole or broken.
+    /// A session, intact or broken.
     Session(Verification),
-    /// The row of this number cannot be read, and so does not say which session it is.
+    /// The row with this number cannot be read, so its session is unknown.
     Nameless(i64),
     /// No row after this number can be read.
     Rest(i64),
 }
 
-/// What a verification of everything found out besides each session.
+/// What a full verification found besides the individual sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct JournalVerification {
-    /// Sessions that were recorded, and of which not even a trace is left: somebody removed them.
+    /// Sessions that were recorded and of which no trace is left: somebody removed them.
     pub missing: u64,
     /// Blocks of events that belong to no session.
     pub stray_blocks: u64,
-    /// Sessions that are said to be pruned, though they go on or their events are there: so nobody proves those.
+    /// Sessions marked as pruned although they are still open or their events still exist; those events are
+    /// not verified.
     pub unpruned: u64,
-    /// Rows, and ranges of removed ones, with numbers that were never given or that stand twice: they make up for what is missing.
+    /// Rows, and ranges of removed rows, with numbers that were never assigned or that occur twice. They
+    /// could conceal missing ones.
     pub wrong_numbers: u64,
-    /// The tables that say so cannot be read.
+    /// The tables for these checks cannot be read.
     pub unreadable: bool,
 }
 
 impl Reader {
-    /// Proves one session, or finds where it is broken.
+    /// Verifies one session, or finds where it is broken.
     ///
     /// # Errors
     /// No such session, or a database that cannot be read.
@@ -75,12 +78,12 @@ impl Reader {
         }
     }
 
-    /// Everything that is read until it is dropped is of one moment.
+    /// Starts a transaction. Until it is dropped, all reads see the same state.
     pub(super) fn snapshot(&self) -> rusqlite::Result<Transaction<'_>> {
         Transaction::new_unchecked(&self.connection, TransactionBehavior::Deferred)
     }
 
-    /// Proves the session of one row. `None`: there is no such row.
+    /// Verifies the session of one row. `None`: there is no such row.
     fn verify_no(&self, no: i64) -> Result<Option<Finding>, ReadError> {
         let row = self
             .connection
@@ -160,11 +163,12 @@ impl Reader {
         Ok(Verification { events, hash, broken, ..found })
     }
 
-    /// Proves each session whose number is above `after`, in the order in which they began. `each` sees a session's finding as it is
-    /// made, and says whether to go on. Gives the number to go on after; `None`: that was the last one.
+    /// Verifies each session whose number is above `after`, in the order in which they began. `each` receives
+    /// every finding and returns whether to continue. Returns the number to continue after; `None`: that was
+    /// the last one.
     ///
     /// # Errors
-    /// A database that cannot be read for now, as when it is busy.
+    /// A database that cannot be read at the moment, for example because it is busy.
     pub fn verify_after(
         &self,
         mut after: i64,
@@ -183,7 +187,7 @@ impl Reader {
                     self.verify_no(no)?
                 }
                 Ok(None) => return Ok(None),
-                // A page of rows is damaged: those behind it may not be.
+                // A page of rows is damaged; the rows behind it may be intact.
                 Err(error) if is_damage(&error) && unreadable < UNREADABLE_ROWS => {
                     (after, unreadable) = (after.max(0).saturating_add(1), unreadable + 1);
                     Some(Finding::Nameless(after))
@@ -201,10 +205,11 @@ impl Reader {
         }
     }
 
-    /// Looks for numbers of sessions that are neither there nor noted as dropped by retention, and for blocks without a session.
+    /// Looks for session numbers that neither exist nor are noted as removed by retention, and for blocks
+    /// without a session.
     ///
     /// # Errors
-    /// A database that cannot be read for now, as when it is busy.
+    /// A database that cannot be read at the moment, for example because it is busy.
     pub fn verify_numbers(&self) -> Result<JournalVerification, ReadError> {
         match self.numbers() {
             Err(error) if is_damage(&error) => {
@@ -219,7 +224,7 @@ impl Reader {
         let count = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
         let given = count("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'session'")?;
         let there = count("SELECT count(*) FROM session")?;
-        // A range that is none, or far too long, must not make up for what is missing.
+        // An invalid or far too long range must not conceal missing sessions.
         let dropped = count(
             "SELECT coalesce(sum(last_no - first_no + 1), 0) FROM dropped
              WHERE first_no >= 1 AND last_no >= first_no AND last_no <= 2147483647",
@@ -252,7 +257,7 @@ impl Reader {
     }
 }
 
-/// A session of which the row cannot be read.
+/// The result for a session whose row cannot be read.
 fn unreadable(session: SessionId) -> Verification {
     Verification {
         session,
@@ -264,7 +269,7 @@ fn unreadable(session: SessionId) -> Verification {
     }
 }
 
-/// Whether the file holds what nobody has written there, or gives nothing at all. Everything else may be read another time.
+/// Whether the error means that the file is damaged or returns no data. All other errors may be transient.
 pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error_code();
     matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::SystemIoFailure))
@@ -277,24 +282,24 @@ pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
         )
 }
 
-/// What the events of a session tell, to be held against its row.
+/// What the events of a session imply, for comparison with its row.
 #[derive(Default)]
 struct Told {
     counts: Counts,
-    /// What was counted up to the last event of which the row knows.
+    /// The counts up to the last event that the row covers.
     kept: Counts,
-    /// The first event says something else than the row.
+    /// The first event disagrees with the row.
     other_start: bool,
-    /// The end: its number, why, its time, and that of the event before it.
+    /// The end: sequence number, reason, its time, and the time of the event before it.
     end: Option<(u64, SessionEnd, [i64; 2])>,
     /// The time of the last event.
     ts_ms: i64,
-    /// There was an event whose line is not known here, though it is as it was written: nothing is held against the row.
+    /// An event is intact but of an unknown format, so nothing is compared with the row.
     unknown: bool,
 }
 
 impl Told {
-    /// The next event, which holds.
+    /// Adds the next event, whose hash is correct.
     fn add(&mut self, row: &NumberedRow, hash: chain::Hash, line: &[u8]) {
         let Ok(stored) = StoredEvent::read(hash, line) else {
             self.unknown = true;
@@ -316,7 +321,7 @@ impl Told {
         self.ts_ms = event.ts_ms;
     }
 
-    /// The event that the row of its session contradicts.
+    /// Returns the event that the row of the session contradicts.
     fn contradicts(&self, row: &NumberedRow) -> Option<u64> {
         let SessionRow { events, denied, masked, bytes, started_ms, ended_ms, end, .. } = row.row;
         if self.other_start {
@@ -331,7 +336,7 @@ impl Told {
         match self.end {
             None => end.map(|_| row.tail_seq.max(1)),
             Some((seq, why, [at, before])) => {
-                // One that was interrupted ended when its last event came.
+                // An interrupted session ended at the time of its last event.
                 let times = [at, before.max(started_ms), self.ts_ms.max(started_ms)];
                 let same = end == Some(why) && ended_ms.is_some_and(|ms| times.contains(&ms));
                 (!same).then_some(seq)
@@ -340,7 +345,7 @@ impl Told {
     }
 }
 
-/// Whether the row of a session says what its first event says.
+/// Whether the row of a session agrees with its first event.
 fn agrees_with(row: &SessionRow, first: &Event) -> bool {
     session::from_start(first).is_ok_and(|start| {
         let who = |row: &SessionRow| {
@@ -362,11 +367,11 @@ pub(crate) mod tests {
     use std::cell::RefCell;
 
     thread_local! {
-        /// What happens once between the read of a row and that of its blocks.
+        /// A hook that runs once, between reading a row and reading its blocks.
         static BETWEEN: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
     }
 
-    /// Has something happen while the next session is proved on this thread.
+    /// Runs `job` while the next session is verified on this thread.
     pub(crate) fn meanwhile(job: impl FnOnce() + 'static) {
         BETWEEN.with(|between| *between.borrow_mut() = Some(Box::new(job)));
     }

@@ -1,6 +1,7 @@
-//! Retention: events go after `recordings`, or oldest first beyond `max_size`, where strangers that are refused push out no more than an
-//! eighth of it; that there was a session goes after `metadata`. A session that is open or held is never touched, and what was removed
-//! is told from what was tampered with.
+//! Retention. Events are removed after `recordings`, or oldest first beyond `max_size`; refused
+//! unauthenticated peers can displace no more than an eighth of it. The session's row is removed after
+//! `metadata`. A session that is open or under legal hold is never touched, and removal by retention is
+//! distinguishable from tampering.
 
 use std::collections::HashSet;
 
@@ -17,35 +18,35 @@ use crate::recording::writer::block_id;
 
 /// Blocks that are removed in one transaction.
 const BLOCKS: i64 = 64;
-/// Rows of sessions that are removed in one transaction.
+/// Session rows that are removed in one transaction.
 const ROWS: usize = 256;
-/// Pages that are given back in one transaction.
+/// Pages that are returned to the file system in one transaction.
 const PAGES: u32 = 512;
 
-/// What a pruning did.
+/// Result of a pruning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PruneReport {
     /// Sessions whose events were removed; their rows and final hashes stay.
     pub recordings: u64,
     /// Sessions of which nothing is left.
     pub sessions: u64,
-    /// Bytes the file became smaller by.
+    /// Bytes by which the file shrank.
     pub bytes: u64,
 }
 
-/// A pruning in work.
+/// A pruning in progress.
 pub(crate) struct Pruning {
     now_ms: i64,
-    /// The sessions whose events go, the first one last: noted before.
+    /// Numbers of the sessions whose events are removed, in reverse order. They were noted beforehand.
     numbers: Vec<i64>,
-    /// The sessions whose rows go: likewise.
+    /// Numbers of the sessions whose rows are removed, in reverse order.
     forgotten: Vec<i64>,
     report: PruneReport,
     reply: oneshot::Sender<PruneReport>,
 }
 
 impl Pruning {
-    /// Retention as of `now_ms`, of what is to be removed, and who wants to know.
+    /// Creates a pruning of `removal` as of `now_ms`, with a receiver for its report.
     pub(crate) fn new(now_ms: i64, removal: Removal) -> (Self, oneshot::Receiver<PruneReport>) {
         let (reply, receiver) = oneshot::channel();
         let Removal { mut numbers, mut forgotten, reason: _ } = removal;
@@ -54,7 +55,7 @@ impl Pruning {
         (Self { now_ms, numbers, forgotten, report: PruneReport::default(), reply }, receiver)
     }
 
-    /// Says what was done.
+    /// Sends the report.
     pub(crate) fn finish(self) {
         if let Err(report) = self.reply.send(self.report) {
             tracing::debug!(?report, "pruned, and nobody waits to hear of it");
@@ -62,28 +63,28 @@ impl Pruning {
     }
 }
 
-/// What is left alone.
+/// Sessions that pruning must skip.
 pub(crate) struct Spared<'a> {
-    /// Whether a session may still get events.
+    /// Whether a session may still receive events.
     pub(crate) is_open: &'a dyn Fn(i64) -> bool,
-    /// Those that are held.
+    /// Sessions under legal hold.
     pub(crate) held: &'a HashSet<SessionId>,
 }
 
 impl Spared<'_> {
-    /// Whether the session of a row is held.
+    /// Whether the session of a row is under legal hold.
     fn holds(&self, row: &Row<'_>) -> rusqlite::Result<bool> {
         is_held(row, self.held)
     }
 }
 
-/// Whether the session of a row is one of these, by the column `id` of it.
+/// Whether the session of a row, by its column `id`, is in `held`.
 pub(crate) fn is_held(row: &Row<'_>, held: &HashSet<SessionId>) -> rusqlite::Result<bool> {
     let id = row.get_ref("id")?.as_str()?;
     Ok(!held.is_empty() && id.parse().is_ok_and(|id: SessionId| held.contains(&id)))
 }
 
-/// Does a little. `true`: nothing is left to do.
+/// Does one small step. Returns `true` if nothing is left to do.
 pub(crate) fn step(
     connection: &Connection,
     pruning: &mut Pruning,
@@ -119,7 +120,8 @@ fn emptying(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     connection.prepare_cached("SELECT no FROM emptying LIMIT 1")?.query_row([], |row| row.get(0)).optional()
 }
 
-/// Whether it is over, its events are there, and nobody holds it, as somebody may since it was chosen.
+/// Whether the session has ended, its events exist, and it is not under legal hold. A hold may have been
+/// placed since it was selected.
 fn may_go(connection: &Connection, no: i64, spared: &Spared<'_>) -> rusqlite::Result<bool> {
     let held = connection
         .prepare_cached("SELECT id FROM session WHERE no = ? AND ended_ms IS NOT NULL AND pruned_ms IS NULL")?
@@ -128,7 +130,7 @@ fn may_go(connection: &Connection, no: i64, spared: &Spared<'_>) -> rusqlite::Re
     Ok(held == Some(false))
 }
 
-/// Bytes in use: pages of the file but for the free ones.
+/// Bytes in use: pages of the file except the free ones.
 pub(crate) fn size(connection: &Connection) -> rusqlite::Result<u64> {
     let pages = pragma(connection, "page_count")?.saturating_sub(pragma(connection, "freelist_count")?);
     Ok(pages * u64::from(PAGE_SIZE))
@@ -138,7 +140,8 @@ fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<u64> {
     connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
 }
 
-/// Says first that the events go, in one transaction: a crash in between leaves a pruned session, not a broken one.
+/// Marks the session as pruned before its events are removed, in one transaction: a crash in between leaves a
+/// pruned session, not a broken one.
 fn mark(connection: &Connection, no: i64, now_ms: i64) -> rusqlite::Result<()> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
     connection.execute("UPDATE session SET pruned_ms = ? WHERE no = ?", params![now_ms, no])?;
@@ -158,7 +161,8 @@ fn empty(connection: &Connection, no: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Removes the rows of those of these sessions that are pruned and not held, and notes their numbers. How many.
+/// Removes the rows of those given sessions that are pruned and not under legal hold, and notes their
+/// numbers. Returns how many.
 fn forget(connection: &Connection, numbers: &[i64], spared: &Spared<'_>) -> rusqlite::Result<u64> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let mut forgotten = 0;
@@ -177,7 +181,7 @@ fn forget(connection: &Connection, numbers: &[i64], spared: &Spared<'_>) -> rusq
     Ok(forgotten)
 }
 
-/// Adds a number to the ranges of removed ones, and joins ranges that touch.
+/// Adds a number to the ranges of removed ones, and joins adjacent ranges.
 fn note_dropped(connection: &Connection, no: i64) -> rusqlite::Result<()> {
     let after: Option<i64> = connection
         .prepare_cached("SELECT last_no FROM dropped WHERE first_no = ? + 1")?
@@ -198,7 +202,7 @@ fn note_dropped(connection: &Connection, no: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Gives free pages back to the system. Bytes the file became smaller by.
+/// Returns free pages to the file system. Returns the number of bytes by which the file shrank.
 fn shrink(connection: &Connection) -> rusqlite::Result<u64> {
     let before = pragma(connection, "page_count")?;
     if pragma(connection, "freelist_count")? == 0 {

@@ -1,4 +1,4 @@
-//! What stands before the writer: the file written ahead, and the events that the database does not have yet.
+//! The writer's input: the write-ahead log, and the events that are not in the database yet.
 
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -13,36 +13,36 @@ use crate::recording::error::RecordError;
 use crate::recording::prune::Pruning;
 use crate::recording::roster::Roster;
 
-/// Events gather before the database gets them, unless so many bytes of them are there.
+/// Events are gathered before they go to the database, up to this many bytes.
 pub(crate) const GATHER_BYTES: usize = 1 << 20;
 
-/// How safe an event is before its append resolves.
+/// How durable an event must be before its append resolves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Durability {
     /// It survives the death of the process.
     Written,
-    /// It survives the loss of power.
+    /// It survives a power loss.
     Synced,
 }
 
-/// What a ticket waits for.
+/// The stage that a waiter waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Its frames are on the disk.
+    /// The frames are synced to disk.
     Synced,
-    /// Its events are in the database.
+    /// The events are in the database.
     Settled,
 }
 
-/// What the writer does.
+/// The state of the writer's thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Sleep {
-    /// It works, and looks into the queue when it is done.
+    /// Working; it checks the queue when it is done.
     #[default]
     Awake,
-    /// It sleeps, but not for long: it need not be woken for an event.
+    /// In a short sleep: it need not be woken for an event.
     Dozes,
-    /// It sleeps until it is woken.
+    /// Asleep until it is woken.
     Deep,
 }
 
@@ -50,58 +50,59 @@ pub(crate) enum Sleep {
 #[derive(Debug, Clone)]
 pub(crate) struct Fault {
     pub(crate) error: RecordError,
-    /// What was written may not be on the disk.
+    /// Data that was written may not be on the disk.
     pub(crate) unsure: bool,
 }
 
-/// What stands before the writer.
+/// The queue in front of the writer.
 pub(crate) struct Queue {
     pub(crate) ahead: Ahead,
     pub(crate) roster: Roster,
     pub(crate) events: Vec<Event>,
     /// Bytes of `events` and of the group that is being written.
     pub(crate) bytes: usize,
-    /// The last ticket that was given out.
+    /// The last ticket that was issued.
     pub(crate) last: u64,
     pub(crate) sleep: Sleep,
     /// Somebody waits for the database.
     pub(crate) urgent: bool,
     pub(crate) stop: bool,
-    /// Not told to the writer yet.
+    /// A fault that the writer has not picked up yet.
     pub(crate) fault: Option<Fault>,
     /// Set while nothing can be recorded.
     pub(crate) broken: Option<RecordError>,
-    /// Prunings that were asked for.
+    /// Requested prunings.
     pub(crate) prunings: Vec<Pruning>,
-    /// Session ends that came while nothing could be recorded.
+    /// Session ends that arrived while nothing could be recorded.
     pub(crate) owed: Vec<Event>,
-    /// When the group in work was taken, or the first event came to an empty queue.
+    /// When the current group was taken, or when the first event arrived in an empty queue.
     pub(crate) since: Option<Instant>,
 }
 
-/// One group, as the writer took it. Its buffers are used again.
+/// One group, as the writer takes it from the queue. Its buffers are reused.
 #[derive(Default)]
 pub(crate) struct Group {
-    /// The events, in the order of their tickets. They stay until the database has them.
+    /// The events in the order of their tickets. They are kept until they are in the database.
     pub(crate) events: Vec<Event>,
     /// The last ticket of the group.
     pub(crate) last: u64,
-    /// Up to where the file written ahead is in the database with this group.
+    /// The position in the write-ahead log up to which this group brings the database.
     pub(crate) upto: Position,
-    /// Prunings that were asked for.
+    /// Requested prunings.
     pub(crate) prunings: Vec<Pruning>,
-    /// Session ends that came while nothing could be recorded.
+    /// Session ends that arrived while nothing could be recorded.
     pub(crate) owed: Vec<Event>,
     /// Stop after this group.
     pub(crate) stop: bool,
-    /// Nothing can be recorded.
+    /// Set if nothing can be recorded.
     pub(crate) fault: Option<Fault>,
-    /// The file written ahead should go on in a new segment.
+    /// The write-ahead log should continue in a new segment.
     pub(crate) full: bool,
     pub(crate) bytes: usize,
 }
 
-/// Locks, also after a thread died while it held the lock: the data behind these locks is whole between any two statements.
+/// Locks `mutex`, even if a thread panicked while holding it: the data behind these locks is consistent
+/// between any two statements.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -125,7 +126,7 @@ impl Queue {
         }
     }
 
-    /// Why nothing is taken, if nothing is.
+    /// Returns why no events are accepted, if none are.
     pub(crate) fn closed(&self) -> Option<RecordError> {
         if self.stop { Some(RecordError::Stopped) } else { self.broken.clone() }
     }
@@ -139,7 +140,7 @@ impl Queue {
         self.fault = Some(Fault { error: error.clone(), unsure });
     }
 
-    /// Whether something is queued that the writer should not leave lying.
+    /// Whether something is queued that the writer should handle at once.
     pub(crate) fn presses(&self) -> bool {
         self.urgent
             || self.bytes > GATHER_BYTES
@@ -149,7 +150,8 @@ impl Queue {
             || self.fault.is_some()
     }
 
-    /// Writes what was put off. After a failure nothing can be written: then the writer has it, and the segment is not used again.
+    /// Writes the buffered frames. After a failure nothing can be written: the fault goes to the writer, and
+    /// the segment is not used again.
     pub(crate) fn flush(&mut self) {
         if !self.ahead.is_tainted()
             && let Err(error) = self.ahead.flush()
@@ -158,7 +160,8 @@ impl Queue {
         }
     }
 
-    /// Gives everything to the writer. What the database gets is written ahead of it, always.
+    /// Hands everything to the writer. Flushes first: the database only ever receives what is in the
+    /// write-ahead log.
     pub(crate) fn hand_over(&mut self, group: &mut Group) {
         self.flush();
         self.urgent = false;
@@ -179,14 +182,14 @@ impl Queue {
         group.full = self.ahead.is_full();
     }
 
-    /// [`Self::owe`] for each of them.
+    /// Calls [`Self::owe`] for each event.
     pub(crate) fn owe_all(&mut self, events: Vec<Event>) {
         for event in events {
             self.owe(event);
         }
     }
 
-    /// Keeps the end of a session for later; anything else is gone, and its append was told so.
+    /// Keeps the end of a session for later. Any other event is dropped; its append has returned the error.
     pub(crate) fn owe(&mut self, event: Event) {
         if event.kind == EventKind::SessionEnd
             && !self.stop

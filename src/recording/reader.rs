@@ -1,4 +1,4 @@
-//! Reads recordings: beside the running writer, and with none running. Never writes.
+//! Reads recordings, with or without a running writer. Never writes.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -23,49 +23,49 @@ use crate::recording::session::NumberedRow;
 use crate::recording::session::SessionRow;
 use crate::recording::writer::block_id;
 
-/// Sessions a prefix may name before it is only said that there are more.
+/// Maximum number of sessions listed for an ambiguous prefix.
 const AMBIGUOUS: i64 = 5;
 
 /// Why a recording cannot be read.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ReadError {
-    /// The beginning of an id fits several sessions.
+    /// An id prefix matches several sessions.
     #[error("{found:?} could be {}", candidates.join(", "))]
     Ambiguous {
-        /// What was given.
+        /// The prefix that was given.
         found: String,
-        /// Some of the sessions it could be.
+        /// Some of the sessions that match.
         candidates: Vec<String>,
     },
-    /// A stored event cannot be read; `verify` says more.
+    /// A stored event cannot be read; `verify` gives details.
     #[error("event {seq} of {session}: {source}")]
     Event {
-        /// The session.
+        /// The session of the event.
         session: SessionId,
-        /// The event.
+        /// Sequence number of the event.
         seq: u64,
-        /// What is wrong with it.
+        /// What is wrong with the stored line.
         source: LineError,
     },
     /// Nothing was ever recorded here.
     #[error("there are no recordings in {path}")]
     NoJournal {
-        /// The file that is not there.
+        /// The file that does not exist.
         path: PathBuf,
     },
     /// There is no such session.
     #[error("no session {found:?}")]
     NoSession {
-        /// What was asked for.
+        /// The name or id that was given.
         found: String,
     },
-    /// The file cannot be opened, or is no journal.
+    /// The file cannot be opened, or is not a journal.
     #[error(transparent)]
     Open(RecordError),
     /// The database failed.
     #[error("cannot read the recordings: {detail}")]
     Query {
-        /// What the database said.
+        /// The message of SQLite.
         detail: String,
     },
 }
@@ -76,24 +76,24 @@ impl From<rusqlite::Error> for ReadError {
     }
 }
 
-/// Which sessions are wanted. Empty: all.
+/// Selects sessions. Empty: all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionFilter {
-    /// Those that were not over before this time, in milliseconds since 1970.
+    /// Sessions that had not ended before this time, in milliseconds since 1970.
     pub since_ms: Option<i64>,
-    /// Those of this principal: its id, or its label.
+    /// Sessions of this principal, by id or label.
     pub principal: Option<String>,
-    /// Those on this connection.
+    /// Sessions on this connection.
     pub connection: Option<String>,
-    /// Those that are live, or that are not.
+    /// Only live sessions, or only ended ones.
     pub live: Option<bool>,
-    /// Those that began before this one: the next page.
+    /// Sessions that began before this one: the next page.
     pub before: Option<SessionId>,
-    /// At most so many, the newest. `None`: no limit.
+    /// Maximum number of sessions; the newest are returned. `None`: no limit.
     pub limit: Option<u32>,
 }
 
-/// A reader of the recordings of one data directory.
+/// A reader for the recordings in one data directory.
 pub struct Reader {
     pub(crate) connection: Connection,
 }
@@ -102,7 +102,7 @@ impl Reader {
     /// Opens the recordings in `data_dir` for reading.
     ///
     /// # Errors
-    /// None there, or a file that is not a journal of a known version.
+    /// There are none, or the file is not a journal of a known version.
     pub fn open(data_dir: &Path) -> Result<Self, ReadError> {
         let path = data_dir.join(schema::FILE);
         if !path.exists() {
@@ -119,10 +119,10 @@ impl Reader {
         Ok(Self { connection })
     }
 
-    /// Sessions, the newest first.
+    /// Lists sessions, newest first.
     ///
     /// # Errors
-    /// When the database cannot be read.
+    /// The database cannot be read.
     pub fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionRow>, ReadError> {
         let before = filter.before.map(|id| self.place_of(id)).transpose()?.unwrap_or(i64::MAX);
         let mut statement = self.connection.prepare_cached(&format!(
@@ -146,7 +146,8 @@ impl Reader {
         rows.into_iter().map(|row| self.current(row)).collect()
     }
 
-    /// The number of a session; of one that is gone, where it would stand: ids sort by time.
+    /// Returns the number of a session. If it is gone: the number at which it would be, since ids sort by
+    /// time.
     fn place_of(&self, id: SessionId) -> Result<i64, ReadError> {
         if let Some(found) = self.numbered(id)? {
             return Ok(found.no);
@@ -155,7 +156,7 @@ impl Reader {
         Ok(self.connection.prepare_cached(older)?.query_row([id.to_string()], |row| row.get(0))?)
     }
 
-    /// Brings the row of a live session up to date: the writer does so once a second only.
+    /// Updates the row of a live session, which the writer does only once a second.
     fn current(&self, found: NumberedRow) -> Result<SessionRow, ReadError> {
         let mut row = found.row;
         if row.ended_ms.is_none() {
@@ -171,10 +172,10 @@ impl Reader {
         Ok(row)
     }
 
-    /// One session.
+    /// Looks up a session.
     ///
     /// # Errors
-    /// When the database cannot be read.
+    /// The database cannot be read.
     pub fn session(&self, id: SessionId) -> Result<Option<SessionRow>, ReadError> {
         self.numbered(id)?.map(|row| self.current(row)).transpose()
     }
@@ -191,10 +192,11 @@ impl Reader {
         self.numbered(id)?.ok_or_else(|| ReadError::NoSession { found: id.to_string() })
     }
 
-    /// The session that began last. The gateway's own recording of refused requests ([`GATEWAY`]) is never meant.
+    /// Returns the session that began last, never the gateway's own recording of refused requests
+    /// ([`GATEWAY`]).
     ///
     /// # Errors
-    /// When the database cannot be read.
+    /// The database cannot be read.
     pub fn last(&self) -> Result<Option<SessionRow>, ReadError> {
         let found = self
             .connection
@@ -207,10 +209,10 @@ impl Reader {
         found.map(|row| self.current(row)).transpose()
     }
 
-    /// The session a person names: `last`, an id, or the beginning of one.
+    /// Finds the session that a user names: `last`, an id, or an id prefix.
     ///
     /// # Errors
-    /// None or several of that name.
+    /// No session or several sessions match.
     pub fn find(&self, name: &str) -> Result<SessionRow, ReadError> {
         let nothing = || ReadError::NoSession { found: name.chars().take(80).collect() };
         if name == "last" {
@@ -237,7 +239,7 @@ impl Reader {
         }
     }
 
-    /// The events of a session from number `from_seq` on, as far as they are recorded now.
+    /// Reads the events of a session from number `from_seq` on, as far as they are recorded now.
     ///
     /// # Errors
     /// No such session.
@@ -262,20 +264,20 @@ impl Reader {
     }
 }
 
-/// The ids that blocks of a session can have, from the one that begins with `first` on.
+/// The range of ids that blocks of a session can have, starting with the one whose first event is `first`.
 fn ids_of(no: i64, first: u64) -> (i64, i64) {
     (block_id(no, first), block_id(no, u64::from(u32::MAX)))
 }
 
 /// One stored block.
 pub(crate) struct Block {
-    /// The number of its first event.
+    /// Sequence number of its first event.
     pub(crate) first: u64,
-    /// Its frames.
+    /// Its frames, uncompressed.
     pub(crate) bytes: Vec<u8>,
 }
 
-/// The blocks of a session, a few at a time.
+/// Reads the blocks of a session one at a time.
 pub(crate) struct Blocks<'a> {
     connection: &'a Connection,
     next: i64,
@@ -283,13 +285,13 @@ pub(crate) struct Blocks<'a> {
 }
 
 impl<'a> Blocks<'a> {
-    /// All blocks of session `no`.
+    /// Starts at the first block of session `no`.
     pub(crate) fn of(connection: &'a Connection, no: i64) -> Self {
         let (next, last) = ids_of(no, 0);
         Self { connection, next, last }
     }
 
-    /// The next one.
+    /// Reads the next block.
     pub(crate) fn next(&mut self) -> rusqlite::Result<Option<Block>> {
         let found = self
             .connection
@@ -303,7 +305,8 @@ impl<'a> Blocks<'a> {
     }
 }
 
-/// Events of a session, in their order. A fault comes after the events before it, and is the last.
+/// Iterates over the events of a session, in order. An error comes after the events before it, and ends the
+/// iteration.
 pub struct Events<'a> {
     blocks: Blocks<'a>,
     session: SessionId,

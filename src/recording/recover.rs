@@ -1,4 +1,4 @@
-//! Makes the journal whole again: after the death of the process at its next start, after a failure while it runs.
+//! Repairs the journal: at the next start after the process died, and after a failure at run time.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,13 +28,15 @@ use crate::recording::writer::Writer;
 /// What was found when the journal was opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpenReport {
-    /// There was no database: an empty one was made.
+    /// There was no database, so an empty one was created.
     pub made: bool,
-    /// Sessions that a dead process had left open; they are closed as interrupted.
+    /// Sessions that a dead process had left open. They are closed as interrupted.
     pub interrupted: Vec<SessionId>,
-    /// Those among them whose last events do not hold together. They are left as they are: `verify` shows where.
+    /// Those of `interrupted` whose last events are inconsistent. They are left unchanged: `verify` shows
+    /// where.
     pub damaged: Vec<SessionId>,
-    /// Files written ahead of the database that hold something unreadable. All before that is recorded; they are kept aside.
+    /// Write-ahead log segments with unreadable content. Everything before it is recorded; the segments are
+    /// kept under another name.
     pub unreadable: Vec<PathBuf>,
 }
 
@@ -61,7 +63,8 @@ pub(crate) fn close_interrupted(connection: &Connection, now_ms: i64) -> rusqlit
     Ok(report)
 }
 
-/// Closes one session. `false`: its end does not hold together, so nothing is chained to it.
+/// Closes one session. Returns `false` if its last events are inconsistent, so that nothing is chained to
+/// them.
 fn close(connection: &Connection, row: &NumberedRow, now_ms: i64) -> rusqlite::Result<bool> {
     let tail::Followed { reached, intact } = tail::follow(connection, row.no, reached_of(row))?;
     if !intact {
@@ -92,14 +95,14 @@ fn close(connection: &Connection, row: &NumberedRow, now_ms: i64) -> rusqlite::R
         writer::insert_block(connection, block)?;
     }
     if let Some(live) = sessions.get(row.row.id) {
-        // It ended when its last event came, not when somebody looked.
+        // It ended at the time of its last event, not at the time of this check.
         let ended = live.now.ended.map(|(_, end)| (reached.ts_ms.max(row.row.started_ms), end));
         writer::save_session(connection, row.no, &Reached { ended, ..live.now })?;
     }
     Ok(true)
 }
 
-/// How far a row says that its session is.
+/// The position of a session according to its row.
 pub(crate) fn reached_of(row: &NumberedRow) -> Reached {
     let SessionRow { events, denied, masked, bytes, .. } = row.row;
     Reached {
@@ -112,7 +115,7 @@ pub(crate) fn reached_of(row: &NumberedRow) -> Reached {
     }
 }
 
-/// The last number that was given to a session.
+/// The last session number that was assigned.
 pub(crate) fn last_no(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row(
         "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'session'",
@@ -121,8 +124,9 @@ pub(crate) fn last_no(connection: &Connection) -> rusqlite::Result<i64> {
     )
 }
 
-/// Opens the database again after a failure, and holds every session in memory against it. `unsure`: a sync failed, so
-/// everything is written once more, from the log into the database, and synced there, before anything new is taken.
+/// Reopens the database after a failure, and compares every session in memory with it. `unsure`: a sync
+/// failed, so everything is written again, from SQLite's log into the database, and synced there, before any
+/// new event is accepted.
 pub(crate) fn reopen(writer: &mut Writer, unsure: bool) -> Result<(Opened, Arc<Log>), RecordError> {
     schema::check_file(&writer.path)?;
     let connection = schema::open_existing(&writer.path)?;
@@ -139,8 +143,8 @@ pub(crate) fn reopen(writer: &mut Writer, unsure: bool) -> Result<(Opened, Arc<L
     Ok((opened, log))
 }
 
-/// Holds every session in memory against the database. What is there and follows what is known is taken over; a session of
-/// which acknowledged events are gone is closed to new ones: those are given.
+/// Compares every session in memory with the database. Events in the database that continue the known chain
+/// are adopted. A session that lost acknowledged events accepts no new ones; these sessions are returned.
 fn compare(connection: &Connection, sessions: &mut Sessions) -> rusqlite::Result<Vec<SessionId>> {
     let mut lost = Vec::new();
     for (id, live) in sessions.iter_mut() {

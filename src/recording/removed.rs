@@ -1,4 +1,5 @@
-//! What retention is to remove, before it does: so that the audit trail can tell that from what somebody else did.
+//! Selects what retention removes, before it is removed, so that the audit trail can distinguish retention
+//! from tampering.
 
 use std::collections::HashSet;
 
@@ -14,24 +15,25 @@ use crate::recording::session::GATEWAY;
 use crate::recording::settings::Settings;
 use crate::recording::writer::block_id;
 
-/// The most sessions of one note.
+/// Maximum number of sessions in one removal.
 const MOST: usize = 1000;
-/// About what an event takes besides its text.
+/// Approximate overhead of an event in bytes, besides its text.
 const PER_EVENT: i64 = 64;
-/// The part of all recordings that those of refusals may be before the oldest of them goes first.
+/// Recordings of refused requests may take one part in this many of the total before the oldest of them are
+/// removed first.
 const REFUSALS: u64 = 8;
 
 /// Why recordings are removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PruneReason {
-    /// They are older than `recording.retention` says.
+    /// They are older than `recording.retention` allows.
     Age,
-    /// All together are larger.
+    /// All recordings together exceed the size limit.
     Size,
 }
 
 impl PruneReason {
-    /// The word for it.
+    /// The name in output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Age => "age",
@@ -40,26 +42,27 @@ impl PruneReason {
     }
 }
 
-/// What is to be removed next.
+/// The sessions to be removed next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Removal {
-    /// The numbers of the sessions whose events go.
+    /// Numbers of the sessions whose events are removed.
     pub numbers: Vec<i64>,
-    /// Why.
+    /// Why they are removed.
     pub reason: PruneReason,
-    /// The numbers of the sessions whose rows go: their events have gone before.
+    /// Numbers of the sessions whose rows are removed; their events were removed before.
     pub forgotten: Vec<i64>,
 }
 
 impl Removal {
-    /// Nothing is to be removed.
+    /// Whether nothing is to be removed.
     pub fn is_empty(&self) -> bool {
         self.numbers.is_empty() && self.forgotten.is_empty()
     }
 }
 
-/// What retention removes next, as of `now_ms`; nothing: no numbers. What is held stays, and counts for no size: else one large recording
-/// that has to stay would push out all others.
+/// Selects what retention removes next, as of `now_ms`; empty if nothing. Sessions under legal hold are kept
+/// and not counted against the size limit: otherwise one large recording under hold would displace all
+/// others.
 pub(crate) fn next(
     connection: &Connection,
     now_ms: i64,
@@ -86,7 +89,7 @@ pub(crate) fn next(
     Ok(Removal { numbers: chosen, reason: PruneReason::Size, forgotten })
 }
 
-/// Sessions whose events have gone, and that ended before this time.
+/// Sessions whose events were removed and that ended before this time.
 fn forgotten(
     connection: &Connection,
     before_ms: i64,
@@ -107,7 +110,7 @@ fn forgotten(
     Ok(numbers)
 }
 
-/// Those that ended first, before this time, until they have so many bytes.
+/// Sessions that ended before this time, oldest end first, until they add up to `bytes`.
 fn numbers(
     connection: &Connection,
     before_ms: i64,
@@ -132,8 +135,8 @@ fn numbers(
     Ok(numbers)
 }
 
-/// The oldest recordings of refusals, as many as those have more than `most` bytes, until they have so many `bytes`: anybody can cause them, and
-/// must not be able to push out what others did.
+/// The oldest recordings of refused requests, until those left take at most `most` bytes or `bytes` are
+/// freed. Anybody can cause refusals, and must not be able to displace the recordings of others.
 fn refusals(
     connection: &Connection,
     most: u64,
@@ -165,7 +168,7 @@ fn refusals(
     Ok(chosen)
 }
 
-/// About what the pages of the sessions that are held take of the file.
+/// Approximate size in the file of the sessions under legal hold.
 fn held_size(connection: &Connection, held: &HashSet<SessionId>) -> rusqlite::Result<u64> {
     let mut find = connection.prepare_cached("SELECT no FROM session WHERE id = ?")?;
     let mut lengths =
@@ -182,10 +185,11 @@ fn held_size(connection: &Connection, held: &HashSet<SessionId>) -> rusqlite::Re
     Ok(bytes)
 }
 
-/// About what a block of so many bytes takes of the file. A page has no part of a block that does not fit into it whole, unless that is
-/// larger than a page: then all but a rest of it has pages of its own. (SQLite's database file format, section 1.6.)
+/// Approximate space that a block of this length takes in the file. A page holds no part of a block that does
+/// not fit into it whole, unless the block is larger than a page: then all but its remainder has pages of its
+/// own. (SQLite's database file format, section 1.6.)
 fn room_of(length: u64) -> u64 {
-    /// What a page and a row in it take besides.
+    /// Overhead of a page and of a row in it.
     const PER_ROW: u64 = 16;
     let page = u64::from(PAGE_SIZE);
     let row = length + PER_ROW;

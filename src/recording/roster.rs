@@ -1,5 +1,5 @@
-//! Which sessions take events: asked before an event is written anywhere, so that what is refused is refused alone, and what
-//! was taken can be recorded.
+//! Tracks which sessions accept events. Checked before an event is written anywhere, so that only the refused
+//! event fails, and every accepted one can be recorded.
 
 use ahash::AHashMap;
 
@@ -10,25 +10,25 @@ use crate::recording::error::RecordError;
 use crate::recording::line;
 use crate::recording::session;
 
-/// How a session stands.
+/// The state of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    /// It takes everything but another start.
+    /// Accepts everything except another start.
     Open,
-    /// It has ended: it takes replies that were on their way.
+    /// Ended: accepts replies that were on their way.
     Ended,
-    /// Acknowledged events of it are gone: it takes nothing.
+    /// Acknowledged events were lost: accepts nothing.
     Lost,
 }
 
-/// The sessions that take events.
+/// The sessions that accept events.
 #[derive(Debug, Default)]
 pub(crate) struct Roster(AHashMap<SessionId, Standing>);
 
-/// Looks at an event by itself.
+/// Checks an event by itself.
 ///
 /// # Errors
-/// Data that are not one object on one line, or a start or an end that lacks what it must have.
+/// Data that is not one object on one line, or a start or an end without a required member.
 pub(crate) fn check(event: &Event) -> Result<(), RecordError> {
     line::check_data(&event.data)
         .and_then(|()| match event.kind {
@@ -40,7 +40,7 @@ pub(crate) fn check(event: &Event) -> Result<(), RecordError> {
 }
 
 impl Roster {
-    /// Takes the events of one append, all or none.
+    /// Accepts the events of one append, all or none.
     pub(crate) fn admit(&mut self, events: &[Event]) -> Result<(), RecordError> {
         for (place, event) in events.iter().enumerate() {
             if let Err(error) = self.admit_one(event) {
@@ -71,7 +71,7 @@ impl Roster {
         }
     }
 
-    /// Undoes [`Self::admit`], for events that could not be written.
+    /// Undoes [`Self::admit`] for events that could not be written.
     pub(crate) fn take_back(&mut self, events: &[Event]) {
         for event in events.iter().rev() {
             match event.kind {
@@ -86,12 +86,12 @@ impl Roster {
         }
     }
 
-    /// The session takes nothing any more.
+    /// Makes the session accept nothing more.
     pub(crate) fn lose(&mut self, session: SessionId) {
         self.0.insert(session, Standing::Lost);
     }
 
-    /// The session ended long ago.
+    /// Forgets a session that ended long ago.
     pub(crate) fn forget(&mut self, session: SessionId) {
         self.0.remove(&session);
     }

@@ -1,4 +1,4 @@
-//! The database file of recordings: made, opened, refused.
+//! The database file of recordings: creating, opening and checking it.
 
 use std::fs;
 use std::io::Read;
@@ -13,22 +13,25 @@ use rusqlite::OpenFlags;
 
 use crate::recording::error::RecordError;
 
-/// The file's name in the data directory.
+/// Name of the file in the data directory.
 pub const FILE: &str = "events.db";
-/// Bytes of a page. Measured: 8 KiB costs a fifth less per event than 4 KiB in groups of 64, and the same in groups of 8.
+/// Page size in bytes. Measured: 8 KiB costs a fifth less per event than 4 KiB in groups of 64, and the same
+/// in groups of 8.
 pub(crate) const PAGE_SIZE: u32 = 8192;
-/// The newest schema this version knows. Since version 3 blocks may be packed ([`pack`](crate::recording::pack)), which no table says.
+/// The newest schema version known here. Since version 3 blocks may be compressed
+/// ([`pack`](crate::recording::pack)), which no table records.
 pub(crate) const VERSION: i64 = 3;
-/// "hoop" in the header of the file: what tells it from any other SQLite database.
+/// "hoop" in the header of the file distinguishes it from any other SQLite database.
 const APPLICATION: i64 = 0x686f_6f70;
 /// The first bytes of every SQLite database.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-/// Bytes to which the log is cut when it begins anew.
+/// Size in bytes to which SQLite's log is truncated when it restarts.
 const LOG_LIMIT: i64 = 64 << 20;
 
-/// `block.id` is the session's number in the upper 31 bits and the first event's in the lower 32, so that the blocks of a
-/// session lie side by side and no index is written besides. `session.tail_*` is the last event of which the row knows. `emptying`:
-/// sessions whose blocks are being removed. `dropped`: numbers of sessions whose rows are gone, so that a gap is explained.
+/// `block.id` has the session's number in the upper 31 bits and the number of its first event in the lower
+/// 32, so that the blocks of a session are adjacent and no further index is needed. `session.tail_*` is the
+/// last event that the row covers. `emptying`: sessions whose blocks are being removed. `dropped`: numbers of
+/// sessions whose rows were removed, which explains gaps.
 const TABLES: &str = "
 CREATE TABLE session (
     no INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -50,14 +53,15 @@ CREATE TABLE dropped (first_no INTEGER PRIMARY KEY, last_no INTEGER NOT NULL) ST
 CREATE TABLE probe (id INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;
 INSERT INTO probe VALUES (1, 0);
 ";
-/// Since version 2: up to where the file written ahead is in the database, and how many groups of it came.
+/// Since version 2: the position in the write-ahead log that the database has reached, and the number of
+/// committed groups.
 const AHEAD: &str = "
 CREATE TABLE ahead (id INTEGER PRIMARY KEY, segment INTEGER NOT NULL, at INTEGER NOT NULL, groups INTEGER NOT NULL) STRICT;
 INSERT INTO ahead VALUES (1, 0, 0, 0);
 ";
 
-/// Opens the database in `data_dir` for the writer; makes it if there is none. Nothing in an existing file is changed
-/// before it is known to be a journal of a known version. Says also whether it was made.
+/// Opens the database in `data_dir` for the writer, or creates it. An existing file is not changed before it
+/// is known to be a journal of a known version. Also returns whether it was created.
 pub(crate) fn open_writer(data_dir: &Path) -> Result<(Connection, PathBuf, bool), RecordError> {
     let path = data_dir.join(FILE);
     let fresh =
@@ -78,7 +82,7 @@ pub(crate) fn open_writer(data_dir: &Path) -> Result<(Connection, PathBuf, bool)
     Ok((opened, path, fresh))
 }
 
-/// Makes the file, readable by its owner only. `false`: it is there.
+/// Creates the file, readable by its owner only. Returns `false` if it exists.
 fn create_file(path: &Path) -> Result<bool, RecordError> {
     match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_file) => Ok(true),
@@ -101,7 +105,7 @@ fn cannot_open(path: &Path, error: &impl ToString) -> RecordError {
     RecordError::Open { path: path.to_owned(), detail: error.to_string().into() }
 }
 
-/// Looks at an existing file before SQLite does: rights, first bytes, length.
+/// Checks an existing file before SQLite opens it: permissions, first bytes, length.
 pub(crate) fn check_file(path: &Path) -> Result<(), RecordError> {
     let refuse =
         |problem: &str| RecordError::NotAJournal { path: path.to_owned(), problem: problem.to_owned() };
@@ -118,7 +122,8 @@ pub(crate) fn check_file(path: &Path) -> Result<(), RecordError> {
     if !head.starts_with(MAGIC) {
         return Err(refuse("it does not begin as a database does"));
     }
-    // The header counts the pages. While a log is there, pages may be in it that are not in the file yet.
+    // The header has the number of pages. While there is a SQLite log, pages in it may not be in the file
+    // yet.
     let pages =
         head.get(28..32).and_then(|bytes| bytes.first_chunk()).map_or(0, |bytes| u32::from_be_bytes(*bytes));
     let size =
@@ -130,7 +135,7 @@ pub(crate) fn check_file(path: &Path) -> Result<(), RecordError> {
     Ok(())
 }
 
-/// Opens the file for writing, as it is.
+/// Opens an existing file for writing.
 pub(crate) fn open_existing(path: &Path) -> Result<Connection, RecordError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || -> rusqlite::Result<Connection> {
@@ -162,7 +167,7 @@ fn make(connection: &Connection, path: &Path) -> Result<(), RecordError> {
     make().map_err(|error| cannot_open(path, &error))
 }
 
-/// Brings a journal of an older version up to this one.
+/// Upgrades a journal of an older version.
 fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let tables = match found {
@@ -173,7 +178,7 @@ fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(&format!("BEGIN IMMEDIATE; {tables} PRAGMA user_version = {VERSION}; COMMIT;"))
 }
 
-/// Refuses what is not a journal of a version that is known here.
+/// Refuses a file that is not a journal of a known version.
 pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), RecordError> {
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let refuse = |problem: String| RecordError::NotAJournal { path: path.to_owned(), problem };
@@ -188,20 +193,21 @@ pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), RecordEr
     if found < 1 {
         return Err(refuse(format!("it has the schema version {found}")));
     }
-    // Reads the whole schema and the ends of both large tables: what appends will touch.
+    // Reads the whole schema and the ends of both large tables, which appends will touch.
     connection
         .query_row("SELECT (SELECT max(no) FROM session), (SELECT max(id) FROM block)", [], |_row| Ok(()))
         .map_err(damaged)
 }
 
-/// Makes the new file's name durable too.
+/// Makes the name of the new file durable.
 fn sync_directory(data_dir: &Path, path: &Path) -> Result<(), RecordError> {
     fs::File::open(data_dir)
         .and_then(|directory| directory.sync_all())
         .map_err(|error| cannot_open(path, &error))
 }
 
-/// Moves the log into the database. `mode` is SQLite's word. Gives whether all of it was moved: a reader may hold it.
+/// Runs a checkpoint of SQLite's log; `mode` is SQLite's name for it. Returns whether all of it was moved: a
+/// reader may pin it.
 fn checkpoint_mode(connection: &Connection, mode: &str) -> rusqlite::Result<bool> {
     connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
         let (busy, log, moved): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -209,7 +215,7 @@ fn checkpoint_mode(connection: &Connection, mode: &str) -> rusqlite::Result<bool
     })
 }
 
-/// [`checkpoint_mode`] in the words of the journal.
+/// [`checkpoint_mode`] with the journal's error type.
 pub(crate) fn checkpoint(connection: &Connection, mode: &str) -> Result<bool, RecordError> {
     checkpoint_mode(connection, mode).map_err(|error| RecordError::broken(&error))
 }

@@ -1,4 +1,4 @@
-//! What is known of a session beside its events: one row, written when it begins, brought up to date while it goes on.
+//! Session metadata: one row, written when the session begins and updated while it is open.
 
 use rusqlite::Row;
 use serde::{Deserialize, Serialize};
@@ -12,33 +12,33 @@ use crate::domain::session::SessionEnd;
 use crate::recording::chain::GENESIS;
 use crate::recording::chain::Hash;
 
-/// How deep the data of the first and last event may be nested.
+/// Maximum nesting depth of the data of the first and last event.
 const MAX_DEPTH: usize = 8;
 
-/// The principal of the gateway's own recording: the requests that were refused before there was a session. No token has this
-/// principal: those of the form `local:` are OS users on the admin socket.
+/// The principal of the gateway's own recording of requests that were refused before there was a session. No
+/// token has this principal: those of the form `local:` are OS users on the admin socket.
 pub const GATEWAY: &str = "local:gateway";
 
-/// One session, as lists show it. Texts are raw: show them escaped.
+/// One session, as lists show it. Texts are raw and must be escaped for display.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionRow {
-    /// Its id.
+    /// The session's id.
     pub id: SessionId,
-    /// Whose it is.
+    /// The principal that opened it.
     pub principal: String,
-    /// A name for the principal.
+    /// A display name for the principal.
     pub label: String,
-    /// What kind of caller.
+    /// The kind of principal.
     pub kind: Kind,
-    /// The connection.
+    /// Name of the connection.
     pub connection: String,
-    /// What the target speaks.
+    /// Protocol of the target.
     pub protocol: String,
     /// The `[[oidc]]` entry that vouched for the principal.
     pub issuer: String,
-    /// The client application, where the token names one.
+    /// The client application, if the token names one.
     pub client: Option<String>,
-    /// The address it came from.
+    /// The client's source address.
     pub source: String,
     /// When it began, in milliseconds since 1970.
     pub started_ms: i64,
@@ -46,19 +46,19 @@ pub struct SessionRow {
     pub ended_ms: Option<i64>,
     /// Why it ended.
     pub end: Option<SessionEnd>,
-    /// How many events are recorded.
+    /// Number of recorded events.
     pub events: u64,
-    /// How many commands did not pass.
+    /// Number of commands that were not allowed.
     pub denied: u64,
-    /// How many values were masked.
+    /// Number of masked values.
     pub masked: u64,
     /// Bytes of the recorded events.
     pub bytes: u64,
-    /// When its events were removed, in milliseconds since 1970.
+    /// When its events were removed by retention, in milliseconds since 1970.
     pub pruned_ms: Option<i64>,
 }
 
-/// What is counted.
+/// The counters of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Counts {
     pub(crate) events: u64,
@@ -79,14 +79,15 @@ impl Counts {
     }
 }
 
-/// Whether the data of a decision say that the command did not pass: a code, or the effect. In JSON text a quote inside
-/// of a string has a backslash before it, so these bytes are members, never part of a value.
+/// Whether the data of a decision say that the command was not allowed: by a code, or by the effect. In JSON
+/// text a quote inside a string follows a backslash, so these bytes are always members, never part of a
+/// value.
 pub(crate) fn is_denial(data: &[u8]) -> bool {
     memchr::memmem::find(data, br#""code":""#).is_some()
         || memchr::memmem::find(data, br#""effect":"deny""#).is_some()
 }
 
-/// Whether the data of a SQL statement's end say that it failed; read as [`is_denial`] reads.
+/// Whether the data of a SQL statement's end say that it failed; matched like [`is_denial`].
 pub(crate) fn is_failure(data: &[u8]) -> bool {
     memchr::memmem::find(data, br#""end":"error""#).is_some()
 }
@@ -94,7 +95,7 @@ pub(crate) fn is_failure(data: &[u8]) -> bool {
 /// How far a session is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reached {
-    /// The last event.
+    /// Sequence number of the last event.
     pub(crate) seq: u64,
     /// Its hash.
     pub(crate) hash: Hash,
@@ -102,14 +103,14 @@ pub(crate) struct Reached {
     pub(crate) t_us: u64,
     /// Its time, in milliseconds since 1970.
     pub(crate) ts_ms: i64,
-    /// What was counted up to it.
+    /// The counters up to and including it.
     pub(crate) counts: Counts,
-    /// Whether and why it ended.
+    /// When the session ended, in milliseconds since 1970, and why, if it did.
     pub(crate) ended: Option<(i64, SessionEnd)>,
 }
 
 impl Reached {
-    /// Nothing yet.
+    /// No event yet.
     pub(crate) const START: Self = Self {
         seq: 0,
         hash: GENESIS,
@@ -124,7 +125,7 @@ impl Reached {
 pub(crate) const COLUMNS: &str = "no, id, principal, label, kind, connection, protocol, issuer, client, source, \
      started_ms, ended_ms, end, events, denied, masked, bytes, pruned_ms, tail_seq, tail_hash";
 
-/// A row with what only this module uses.
+/// A row with the columns that only this module uses.
 #[derive(Debug, Clone)]
 pub(crate) struct NumberedRow {
     pub(crate) no: i64,
@@ -179,12 +180,12 @@ fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(|value| u64::try_from(value).unwrap_or(0))
 }
 
-/// The end a word names, if any.
+/// Parses the name of a session end.
 pub(crate) fn parse_end(word: &str) -> Option<SessionEnd> {
     SessionEnd::ALL.into_iter().find(|end| end.as_str() == word)
 }
 
-/// The row that the data of a `session.start` give.
+/// Builds a row from the data of a `session.start`.
 pub(crate) fn from_start(event: &Event) -> Result<SessionRow, &'static str> {
     let data = Json::parse(event.data.as_bytes(), MAX_DEPTH).map_err(|error| error.problem)?;
     let text = |name: &str| data.member(name).and_then(Json::as_str).map(str::to_owned);
@@ -211,7 +212,7 @@ pub(crate) fn from_start(event: &Event) -> Result<SessionRow, &'static str> {
     })
 }
 
-/// The end that the data of a `session.end` name.
+/// Reads why the session ended from the data of a `session.end`.
 pub(crate) fn from_end(event: &Event) -> Result<SessionEnd, &'static str> {
     let data = Json::parse(event.data.as_bytes(), MAX_DEPTH).map_err(|error| error.problem)?;
     data.member("reason")
@@ -220,7 +221,7 @@ pub(crate) fn from_end(event: &Event) -> Result<SessionEnd, &'static str> {
         .ok_or("a session.end without a known reason")
 }
 
-/// A number for a column. Counters never reach the end of its range.
+/// Converts to a column value. Counters never reach the end of the range.
 pub(crate) fn column(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! What is recorded, how safely, and for how long: `[recording]` of the configuration.
+//! `[recording]` of the configuration: what is recorded, how durably, and for how long.
 
 use std::time::Duration;
 
@@ -10,9 +10,10 @@ pub enum Level {
     /// Everything, after masking.
     #[default]
     Full,
-    /// Everything but bodies, messages of MCP, SQL text, parameters and rows; of a body or message its length and digest stay.
+    /// Everything except bodies, MCP messages, SQL text, parameters and rows; length and digest of a body or
+    /// message stay.
     Metadata,
-    /// Only that sessions began and ended, and what was decided: decisions, approvals, failures.
+    /// Only the start and end of sessions, decisions, approvals and failures.
     Off,
 }
 
@@ -20,7 +21,7 @@ impl Level {
     /// All levels, from most to least.
     pub const ALL: [Self; 3] = [Self::Full, Self::Metadata, Self::Off];
 
-    /// The word for it in configuration.
+    /// The name in the configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Full => "full",
@@ -29,12 +30,12 @@ impl Level {
         }
     }
 
-    /// The level a word names, if any.
+    /// Parses a name from the configuration.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.as_str() == word)
     }
 
-    /// Whether events of this kind are recorded at all. Chunks and rows are nothing but content, so only `full`
+    /// Whether events of this kind are recorded at all. Chunks and rows are pure content, so only `full`
     /// keeps them.
     pub const fn keeps(self, kind: EventKind) -> bool {
         match self {
@@ -56,13 +57,13 @@ impl Level {
     }
 }
 
-/// Which commands are on the disk, not only written, before they are forwarded.
+/// Which commands are synced to disk, not only written, before they are forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SyncMode {
     /// Those that are not of class `read`.
     #[default]
     Writes,
-    /// All.
+    /// All commands.
     All,
 }
 
@@ -70,7 +71,7 @@ impl SyncMode {
     /// Both.
     pub const ALL_WORDS: [Self; 2] = [Self::Writes, Self::All];
 
-    /// The word for it in configuration.
+    /// The name in the configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Writes => "writes",
@@ -78,13 +79,13 @@ impl SyncMode {
         }
     }
 
-    /// What a word names, if anything.
+    /// Parses a name from the configuration.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL_WORDS.into_iter().find(|sync| sync.as_str() == word)
     }
 }
 
-/// `[recording]`, checked.
+/// The checked settings of `[recording]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// How much is recorded. Default full.
@@ -93,11 +94,14 @@ pub struct Settings {
     pub sync: SyncMode,
     /// How long the events of an ended session are kept. Default 30 days.
     pub recordings: Duration,
-    /// How long it is kept that there was a session, with its final hash. Default 400 days; never shorter than `recordings`.
+    /// How long the session's row with its final hash is kept. Default 400 days; never shorter than
+    /// `recordings`.
     pub metadata: Duration,
-    /// Bytes of all recordings together as they lie on the disk, packed; beyond it the events of the oldest ended sessions go. Default 20 GiB.
+    /// Maximum size of all recordings on disk in bytes, compressed. Beyond it the events of the oldest ended
+    /// sessions are removed. Default 20 GiB.
     pub max_size: u64,
-    /// Bytes of one body that are recorded; the rest is cut, its length and digest stay. Default 1 MiB.
+    /// Maximum bytes of one body that are recorded; the rest is cut, its length and digest stay. Default 1
+    /// MiB.
     pub max_body: u64,
 }
 
@@ -115,12 +119,12 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Whether bodies are recorded: where they are not, the caller need not prepare them.
+    /// Whether bodies are recorded. If not, the caller need not prepare them.
     pub const fn keeps_bodies(&self) -> bool {
         matches!(self.level, Level::Full)
     }
 
-    /// Whether events of this kind are recorded: where they are not, the caller need not prepare them.
+    /// Whether events of this kind are recorded. If not, the caller need not prepare them.
     pub const fn keeps(&self, kind: EventKind) -> bool {
         self.level.keeps(kind)
     }

@@ -1,8 +1,8 @@
-//! What the workers, the writer and the syncer share: the queue, and how far each of its events is.
+//! State shared by the workers, the writer and the syncer: the queue, and the progress of its events.
 //!
-//! Each append gets a ticket, one number more than the one before. The frames in the file, the events in the queue and the
-//! groups in the database all stand in the order of tickets, so "done" is one counter per stage, and a waiter needs no
-//! allocation of its own: it compares its ticket with the counter.
+//! Each append gets a ticket, one higher than the one before. Frames in the log, events in the queue and
+//! groups in the database are all in ticket order. "Done" is therefore one counter per stage, and a waiter
+//! needs no allocation of its own: it compares its ticket with the counter.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -44,22 +44,22 @@ use crate::recording::settings::Level;
 use crate::recording::settings::Settings;
 use crate::recording::syncer::SyncRoom;
 
-/// Bytes of events that may wait for the database.
+/// Maximum bytes of events that may wait for the database.
 const MAX_QUEUED: usize = 64 << 20;
-/// Beyond so many bytes, who appends waits until the database has caught up.
+/// With more than this many bytes queued, appends wait until the database has caught up.
 const THROTTLED: usize = 8 << 20;
-/// What an event takes besides its data.
+/// Memory an event takes besides its data.
 const EVENT_SIZE: usize = size_of::<Event>();
-/// How long events gather before the database gets them. The fewer times it does, the less each of them costs.
+/// How long events are gathered before they go to the database. Fewer commits make each event cheaper.
 const GATHER: Duration = Duration::from_millis(50);
-/// How long frames that nobody waits for are put off.
+/// How long frames that nobody waits for are buffered.
 const PUT_OFF: Duration = Duration::from_millis(10);
 /// How long one group may take before the journal counts as stalled.
 const STALL: Duration = Duration::from_secs(5);
-/// Events the live stream keeps for a slow reader.
+/// Number of events that the live stream keeps for a slow receiver.
 const LIVE_EVENTS: usize = 512;
 
-/// What all handles, the writer and the syncer share.
+/// State shared by all handles, the writer and the syncer.
 pub(crate) struct Shared {
     queue: Mutex<Queue>,
     wake_writer: Condvar,
@@ -69,12 +69,12 @@ pub(crate) struct Shared {
     pub(crate) settings: ArcSwap<Settings>,
     pub(crate) live: broadcast::Sender<Arc<StoredEvent>>,
     pub(crate) sync: SyncRoom,
-    /// Sessions that retention leaves alone.
+    /// Sessions under legal hold.
     pub(crate) held: Mutex<HashSet<SessionId>>,
 }
 
 thread_local! {
-    /// Frames that are being composed.
+    /// Buffer for frames that are being built.
     static FRAMES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -93,8 +93,8 @@ impl Shared {
         }
     }
 
-    /// Records events under one ticket, all or none; without `durability` they may be written a little later. Gives what is
-    /// left to wait for, if anything.
+    /// Records events under one ticket, all or none. Without `durability` they may be written a little later.
+    /// Returns the ticket and stage to wait for, if any.
     pub(crate) fn enqueue(
         &self,
         events: impl IntoIterator<Item = Event>,
@@ -118,7 +118,7 @@ impl Shared {
         FRAMES.with_borrow_mut(|frames| self.put(kept, durability, frames))
     }
 
-    /// [`Self::enqueue`] for events that are in order by themselves. `frames` is a buffer.
+    /// [`Self::enqueue`] for events that were checked one by one. `frames` is a buffer.
     fn put(
         &self,
         events: Vec<Event>,
@@ -126,7 +126,7 @@ impl Shared {
         frames: &mut Vec<u8>,
     ) -> Result<Option<(u64, Stage)>, RecordError> {
         frames.clear();
-        // Composed before the lock is taken. Only the data of the last event, often long, is not copied.
+        // Built before the lock is taken. Only the data of the last event, often long, is not copied.
         let (mut bytes, mut data) = (0, "");
         for event in &events {
             frames.extend_from_slice(data.as_bytes());
@@ -139,7 +139,8 @@ impl Shared {
             queue.owe_all(events);
             return Err(fault);
         }
-        // One append that is larger than the room may pass when it is alone: refused, it would be refused for ever.
+        // An append larger than the limit may pass if the queue is empty: otherwise it would be refused for
+        // ever.
         if queue.bytes > 0 && queue.bytes + bytes > MAX_QUEUED {
             queue.owe_all(events);
             return Err(RecordError::Overloaded);
@@ -175,7 +176,7 @@ impl Shared {
         Ok((throttled && durability.is_some()).then_some((ticket, Stage::Settled)))
     }
 
-    /// The ticket of all that was recorded so far; the database gets it at once.
+    /// Returns the ticket of everything recorded so far, and makes the writer commit it at once.
     pub(crate) fn press(&self) -> Result<u64, RecordError> {
         let mut queue = lock(&self.queue);
         if let Some(fault) = queue.closed() {
@@ -189,7 +190,7 @@ impl Shared {
         Ok(ticket)
     }
 
-    /// Asks for a pruning.
+    /// Requests a pruning.
     pub(crate) fn enqueue_pruning(&self, pruning: Pruning) -> Result<(), RecordError> {
         let mut queue = lock(&self.queue);
         if let Some(fault) = queue.closed() {
@@ -209,7 +210,8 @@ impl Shared {
         }
     }
 
-    /// Takes all that is queued; waits for something until `deadline`. Gives back the room of the group before.
+    /// Takes everything that is queued; waits for something until `deadline`. Returns the previous group's
+    /// bytes to the queue's limit.
     pub(crate) fn take(&self, group: &mut Group, deadline: Option<Instant>) {
         let (mut gathered, mut flushed) = (None, None);
         let mut queue = lock(&self.queue);
@@ -250,7 +252,7 @@ impl Shared {
         lock(&self.queue).hand_over(group);
     }
 
-    /// Goes on in a new segment of the file written ahead.
+    /// Continues the write-ahead log in a new segment.
     pub(crate) fn go_on_in(&self, segment: Segment) -> Result<(), RecordError> {
         let mut queue = lock(&self.queue);
         let last = queue.last;
@@ -262,28 +264,29 @@ impl Shared {
         Ok(())
     }
 
-    /// Whether the file written ahead must go on in a new segment.
+    /// Whether the write-ahead log must continue in a new segment.
     pub(crate) fn is_tainted(&self) -> bool {
         lock(&self.queue).ahead.is_tainted()
     }
 
-    /// Begins a new segment after a failure: what was put off is with the writer.
+    /// Starts a new segment after a failure: the writer has the buffered frames.
     pub(crate) fn begin_anew(&self, segment: Segment) {
         let mut queue = lock(&self.queue);
         let last = queue.last;
         queue.ahead.go_on_in(segment, last);
     }
 
-    /// The files that one sync must reach, the oldest first; how many of them are sealed; and the ticket it is good for.
+    /// Returns the files that one sync must cover, oldest first; how many of them are sealed; and the ticket
+    /// it completes.
     pub(crate) fn unsynced(&self) -> (Vec<Arc<File>>, usize, u64) {
         let mut queue = lock(&self.queue);
-        // What was put off is written now: else it would wait for the next sync.
+        // Buffered frames are written now: otherwise they would wait for the next sync.
         queue.flush();
         let (files, sealed) = queue.ahead.unsynced();
         (files, sealed, queue.last)
     }
 
-    /// A sync has reached everything up to `ticket`. Gives the segments that are not needed any more.
+    /// Marks everything up to `ticket` as synced. Returns the segments that are no longer needed.
     pub(crate) fn synced(&self, ticket: u64, sealed: usize, wakers: &mut Vec<Waker>) -> Vec<PathBuf> {
         self.synced.advance_sparingly(ticket, wakers);
         let mut queue = lock(&self.queue);
@@ -291,19 +294,20 @@ impl Shared {
         queue.ahead.take_settled(self.settled.done())
     }
 
-    /// The database has everything that is in sealed segments, on the disk. Gives the number of the one in use.
+    /// Forgets the sealed segments, whose content is durable in the database. Returns the number of the
+    /// current one.
     pub(crate) fn forget_sealed(&self) -> u64 {
         let mut queue = lock(&self.queue);
         queue.ahead.forget_sealed();
         queue.ahead.position().segment
     }
 
-    /// The database has everything up to `ticket`.
+    /// Marks everything up to `ticket` as committed to the database.
     pub(crate) fn settle(&self, ticket: u64, wakers: &mut Vec<Waker>) {
         self.settled.advance(ticket, wakers);
     }
 
-    /// Sessions that ended so long ago that they take nothing any more.
+    /// Forgets sessions that ended so long ago that they accept no more events.
     pub(crate) fn forget(&self, sessions: &[SessionId]) {
         if !sessions.is_empty() {
             let mut queue = lock(&self.queue);
@@ -313,24 +317,24 @@ impl Shared {
         }
     }
 
-    /// A session of which acknowledged events are gone.
+    /// Closes a session to new events, because acknowledged ones were lost.
     pub(crate) fn lose(&self, session: SessionId) {
         lock(&self.queue).roster.lose(session);
     }
 
-    /// Whether the journal was told to stop.
+    /// Whether the journal is stopping.
     pub(crate) fn stopping(&self) -> bool {
         lock(&self.queue).stop
     }
 
-    /// Tells the writer to stop after what is queued. Nothing more is taken.
+    /// Tells the writer to stop after the queued events. No more are accepted.
     pub(crate) fn stop(&self) {
         let mut queue = lock(&self.queue);
         queue.stop = true;
         self.rouse(queue);
     }
 
-    /// Waits a while, or until the journal is told to stop.
+    /// Waits for `pause`, or until the journal is stopping.
     pub(crate) fn pause(&self, pause: Duration) {
         let deadline = Instant::now() + pause;
         let mut queue = lock(&self.queue);
@@ -345,12 +349,13 @@ impl Shared {
         queue.sleep = Sleep::Awake;
     }
 
-    /// From now on nothing can be recorded. Whoever waits for the disk or the database is told; what was written stays.
+    /// Enters the broken state: nothing can be recorded from now on. All waiters for the disk or the database
+    /// get the error; what was written stays.
     pub(crate) fn fail_all(&self, error: &RecordError, wakers: &mut Vec<Waker>) {
         let mut queue = lock(&self.queue);
         queue.broken = Some(error.clone());
         queue.since = None;
-        // Whether or not there will be a recovery, what was taken is in the file.
+        // Whether recovery succeeds or not, everything accepted is in the log.
         queue.flush();
         let last = queue.last;
         drop(queue);
@@ -360,17 +365,18 @@ impl Shared {
         }
     }
 
-    /// Says that what was written may not be on the disk.
+    /// Reports that written data may not be on the disk.
     pub(crate) fn poison(&self, error: &RecordError) {
         let mut queue = lock(&self.queue);
         queue.break_down(error, true);
         self.rouse(queue);
     }
 
-    /// Everything that was recorded so far is in the database and safe there: appends are taken again.
+    /// Leaves the broken state: everything recorded so far is durable in the database, and appends are
+    /// accepted again.
     ///
     /// # Errors
-    /// What has failed meanwhile.
+    /// A fault that happened meanwhile.
     pub(crate) fn recovered(&self, wakers: &mut Vec<Waker>) -> Result<(), Fault> {
         let mut queue = lock(&self.queue);
         if let Some(fault) = queue.fault.take() {
@@ -384,10 +390,10 @@ impl Shared {
         Ok(())
     }
 
-    /// What became of a ticket: `None` while it is not decided.
+    /// The outcome of a ticket; `None` while it is pending.
     pub(crate) fn outcome(&self, ticket: u64, stage: Stage) -> Option<Result<(), RecordError>> {
         let done = self.progress(stage).done() >= ticket;
-        // After the counter: a failure is recorded before the counter passes its tickets.
+        // After reading the counter: a failure is recorded before the counter passes its tickets.
         if let Some(error) = self.failures.of(ticket, stage) {
             return Some(Err(error));
         }

@@ -1,8 +1,8 @@
-//! Brings what was written ahead to the disk: one `fdatasync` for everybody who waits, and one at least every 50 ms while
-//! something is only written. Removes segments that are not needed any more.
+//! Syncs the write-ahead log to disk: one `fdatasync` for all waiters, and at least one every 50 ms while
+//! there is unsynced data. Removes segments that are no longer needed.
 //!
-//! The frames of the file stand in the order of their tickets, so one sync makes all tickets before it durable, whatever
-//! happens to the database. Its own log is synced before a segment goes.
+//! Frames are in ticket order, so one sync makes all earlier tickets durable, whatever happens to the
+//! database. SQLite's own log is synced before a segment is removed.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -21,66 +21,67 @@ use crate::recording::queue::Stage;
 use crate::recording::queue::lock;
 use crate::recording::shared::Shared;
 
-/// How long something may be written and not be on the disk. The writer says within 10 ms that there is something.
+/// How long data may be written but not synced. The writer reports within 10 ms that there is some.
 const MAX_UNSYNCED: Duration = Duration::from_millis(40);
 /// How long a woken task may take to wake the others of its thread.
 const RELAY: Duration = Duration::from_millis(2);
 
-/// What the others tell the syncer.
+/// State shared between the syncer and the other threads.
 #[derive(Default)]
 pub(crate) struct SyncRoom {
     state: Mutex<State>,
     wake: Condvar,
-    /// Whether [`State::dirty_since`] is set, for those who only need to know that.
+    /// Whether [`State::dirty_since`] is set; readable without the lock.
     dirty: AtomicBool,
-    /// Whether syncs fail, for tests.
+    /// Makes syncs fail, for tests.
     #[cfg(test)]
     pub(crate) fails: Mutex<Arc<AtomicBool>>,
 }
 
 #[derive(Default)]
 struct State {
-    /// The database's write-ahead log. `None` while the database is not open: then no segment is removed.
+    /// SQLite's write-ahead log. `None` while the database is not open: no segment is removed then.
     log: Option<Arc<Log>>,
-    /// The last ticket that is to be synced.
+    /// The last ticket that somebody waits for.
     wanted: u64,
-    /// Since when something is only written.
+    /// Since when there is unsynced data.
     dirty_since: Option<Instant>,
     sleep: Sleep,
     stop: bool,
 }
 
-/// The database's write-ahead log, for syncing only.
+/// SQLite's write-ahead log, opened for syncing only.
 #[derive(Debug)]
 pub(crate) struct Log(File);
 
 impl Log {
-    /// Opens the log beside the database at `path`. No lock of the database is on this file, so closing it is harmless.
+    /// Opens the log beside the database at `path`. SQLite holds no lock on this file, so closing it is
+    /// harmless.
     pub(crate) fn open(path: &std::path::Path) -> std::io::Result<Self> {
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
         File::open(log).map(Self)
     }
 
-    /// Waits until all of it is on the disk.
+    /// Syncs it to disk.
     pub(crate) fn sync(&self) -> std::io::Result<()> {
         self.0.sync_data()
     }
 }
 
-/// Something is to be synced.
+/// A sync that is due.
 struct Due {
-    /// The database's log, if it is open.
+    /// SQLite's log, if the database is open.
     log: Option<Arc<Log>>,
 }
 
 impl SyncRoom {
-    /// Puts the log in place, or takes it away.
+    /// Sets or clears the log.
     pub(crate) fn set_log(&self, log: Option<Arc<Log>>) {
         lock(&self.state).log = log;
     }
 
-    /// Waits until all that was written to a file is on the disk.
+    /// Syncs a file to disk.
     #[cfg_attr(not(test), expect(clippy::unused_self, reason = "tests let it fail"))]
     fn sync_file(&self, file: &File) -> std::io::Result<()> {
         #[cfg(test)]
@@ -90,19 +91,19 @@ impl SyncRoom {
         file.sync_data()
     }
 
-    /// The same for the database's log.
+    /// Syncs SQLite's log to disk.
     pub(crate) fn sync_log(&self, log: &Log) -> std::io::Result<()> {
         self.sync_file(&log.0)
     }
 
-    /// Removes segments of which the database has everything: in `log`, if that is still the one in use, which is synced
-    /// first. Those that stay are left in `segments`.
+    /// Removes segments whose content is in the database. It is in `log`, if that is still the current one,
+    /// which is synced first. Segments that could not be removed stay in `segments`.
     fn remove(&self, log: &Arc<Log>, segments: &mut Vec<PathBuf>) -> std::io::Result<()> {
         if segments.is_empty() {
             return Ok(());
         }
         self.sync_log(log)?;
-        // With the lock, so that the log is not another one by now.
+        // Under the lock, so that the log cannot be replaced meanwhile.
         let state = lock(&self.state);
         if state.log.as_ref().is_some_and(|current| Arc::ptr_eq(current, log)) {
             segments.retain(|path| match std::fs::remove_file(path) {
@@ -116,7 +117,7 @@ impl SyncRoom {
         Ok(())
     }
 
-    /// Somebody waits until `ticket` is on the disk.
+    /// Requests a sync up to `ticket`, which somebody waits for.
     pub(crate) fn want(&self, ticket: u64) {
         let mut state = lock(&self.state);
         state.wanted = state.wanted.max(ticket);
@@ -124,7 +125,8 @@ impl SyncRoom {
         self.rouse(&mut state);
     }
 
-    /// Something was written. Costs next to nothing while that is known, and no system call while the syncer will look soon.
+    /// Notes that something was written. Costs next to nothing if that is already noted, and no system call
+    /// while the syncer will check soon anyway.
     pub(crate) fn written(&self) {
         if !self.dirty.swap(true, Ordering::AcqRel) {
             let mut state = lock(&self.state);
@@ -147,11 +149,11 @@ impl SyncRoom {
         self.wake.notify_one();
     }
 
-    /// Waits until something is to be synced. `None`: stop.
+    /// Waits until a sync is due. `None`: stop.
     fn next(&self, shared: &Shared) -> Option<Due> {
         let synced = shared.progress(Stage::Synced);
         let mut state = lock(&self.state);
-        // Where something was synced, more is mostly written soon: who writes it then need not wake this thread.
+        // After a sync more is usually written soon; its writer then need not wake this thread.
         let awake_until = Instant::now() + MAX_UNSYNCED;
         loop {
             let doze = awake_until.saturating_duration_since(Instant::now());
@@ -159,7 +161,7 @@ impl SyncRoom {
             if let Some(since) = state.dirty_since {
                 let left = MAX_UNSYNCED.saturating_sub(since.elapsed());
                 if state.wanted > synced.done() || left.is_zero() || state.stop {
-                    // Before the sync: what is written while it runs is not covered by it.
+                    // Cleared before the sync: what is written while it runs is not covered by it.
                     state.dirty_since = None;
                     self.dirty.store(false, Ordering::Release);
                     return Some(Due { log: state.log.clone() });
@@ -186,18 +188,19 @@ impl SyncRoom {
     }
 }
 
-/// The syncer's thread.
+/// Runs the syncer's thread.
 pub(crate) fn run(shared: &Shared) {
     let (mut wakers, mut removable) = (Vec::new(), Vec::new());
     while let Some(Due { log }) = shared.sync.next(shared) {
         let (files, sealed, ticket) = shared.unsynced();
-        // Oldest first: what is on the disk has no gaps.
+        // Oldest first, so that the data on disk has no gaps.
         let synced = files.iter().try_for_each(|file| shared.sync.sync_file(file)).and_then(|()| {
             removable.append(&mut shared.synced(ticket, sealed, &mut wakers));
             log.as_ref().map_or(Ok(()), |log| shared.sync.remove(log, &mut removable))
         });
         if let Err(error) = synced {
-            // The kernel may have dropped the pages: nothing since the last sync can be trusted to be on the disk.
+            // The kernel may have dropped the pages: nothing since the last sync can be trusted to be on
+            // disk.
             shared.sync.set_log(None);
             shared.poison(&RecordError::Broken { detail: format!("sync: {error}").into() });
         }

@@ -1,4 +1,4 @@
-//! The end of a session in the database: found again after a crash or a failure, and followed event by event.
+//! Finds the last events of a session in the database after a crash or a failure, by following the chain.
 
 use rusqlite::Connection;
 use rusqlite::OptionalExtension;
@@ -12,16 +12,16 @@ use crate::recording::session;
 use crate::recording::session::Reached;
 use crate::recording::writer::block_id;
 
-/// What [`follow`] found.
+/// Result of [`follow`].
 pub(crate) struct Followed {
-    /// How far the session is, as far as the chain holds.
+    /// The position up to which the chain is intact.
     pub(crate) reached: Reached,
-    /// Whether the starting point was there and all after it is chained to it.
+    /// Whether the starting point was found and everything after it is chained to it.
     pub(crate) intact: bool,
 }
 
-/// Follows the chain of session `no` from the event `from.seq`, which must be there with `from.hash`, to the end.
-/// Reads only the block with that event and those after it.
+/// Follows the chain of session `no` from event `from.seq`, which must exist with `from.hash`, to the end.
+/// Reads only the block with that event and later ones.
 pub(crate) fn follow(connection: &Connection, no: i64, from: Reached) -> rusqlite::Result<Followed> {
     let start: Option<i64> = connection
         .query_row(
@@ -45,7 +45,7 @@ pub(crate) fn follow(connection: &Connection, no: i64, from: Reached) -> rusqlit
     Ok(followed)
 }
 
-/// Follows one block whose first event is number `first`. `false`: the chain does not hold in it.
+/// Follows one block whose first event is number `first`. Returns `false` if the chain is broken in it.
 fn follow_block(bytes: &[u8], first: u64, from: Reached, followed: &mut Followed) -> bool {
     for (frame, seq) in Frames::new(bytes).zip(first..) {
         let Ok((hash, line)) = frame else { return false };

@@ -1,5 +1,5 @@
-//! The recordings as the audit trail is to know them, and held against what it knows: so that who can write the one and not the other is found
-//! out.
+//! The audit trail's knowledge of the recordings, and checks of the recordings against it: this detects an
+//! attacker who can write the recordings but not the trail.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,31 +22,31 @@ use crate::store::JournalNotes;
 use crate::store::SeenRows;
 use crate::store::SeenSession;
 
-/// The most ranges of sessions of one digest; the others are in the next one.
+/// Maximum number of session ranges in one digest; the others are in the next one.
 const MOST: usize = 500;
-/// What a session's row says once it is over, and never changes after. Entries of the trail hold a digest over these: only ever to be changed
-/// with a new name for that.
+/// The columns of a session's row that never change after it ended. Entries of the trail hold a digest of
+/// them: a change here needs a new name for that digest.
 const FINAL: &str = "no, id, principal, label, kind, connection, protocol, issuer, client, source, \
      started_ms, ended_ms, end, events, denied, masked, bytes, tail_seq, tail_hash";
 
-/// What of the recordings is not as the audit trail tells.
+/// Where the recordings disagree with the audit trail.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AgainstTrail {
-    /// The numbers of sessions that are said to be pruned.
+    /// Numbers of sessions marked as pruned.
     pruned: Ranges,
-    /// The numbers of those that are said to be dropped, row and all.
+    /// Numbers of sessions noted as removed, including the row.
     dropped: Ranges,
-    /// Sessions that were noted, and are not there, or are other ones.
+    /// Sessions that were noted and are missing, or have another id or hash.
     absent: Vec<i64>,
-    /// The numbers of rows that were noted, and do not say the same.
+    /// Numbers of noted rows that changed.
     altered: Vec<Ranges>,
-    /// Sessions that are held, and whose recording is gone.
+    /// Sessions under legal hold whose recording is gone, with the time of the hold.
     lost: BTreeMap<SessionId, i64>,
 }
 
 impl AgainstTrail {
-    /// How many sessions are said to be removed, or to be dropped, and no note says so. What is removed is noted before it is: so these notes
-    /// were read after.
+    /// Counts the sessions that are marked as pruned or removed without a note in the trail. A removal is
+    /// noted before it happens; `notes` must therefore be read after this.
     pub fn unexplained(&self, notes: &JournalNotes) -> u64 {
         let without = |found: &Ranges, noted: &Ranges| found.without(noted).count();
         match (&notes.removed, &notes.forgotten) {
@@ -60,13 +60,13 @@ impl AgainstTrail {
         }
     }
 
-    /// The first session that was noted, and is neither there nor dropped by retention.
+    /// The first noted session that neither exists nor was removed by retention.
     pub fn unlike(&self, notes: &JournalNotes) -> Option<i64> {
         let dropped = notes.forgotten.as_ref().unwrap_or(&self.dropped);
         self.absent.iter().copied().find(|no| !dropped.contains(*no))
     }
 
-    /// The first and the last of sessions that were noted together, and of which a row does not say any more what it said then.
+    /// The id range of the first batch in which a session row differs from the audit trail's digest.
     pub fn altered(&self, notes: &JournalNotes) -> Option<[i64; 2]> {
         let gone = |numbers: &Ranges| notes.forgotten.as_ref().is_some_and(|gone| gone.meets(numbers));
         let found = self.altered.iter().find(|numbers| !gone(numbers))?.as_slice();
@@ -74,7 +74,8 @@ impl AgainstTrail {
         Some([*first, *last])
     }
 
-    /// Which sessions are held, and their recording is gone, though it was there when that was begun. `held`: as it is now.
+    /// The sessions under legal hold whose recording is gone although it existed when the hold was placed.
+    /// `held`: the current holds.
     pub fn lost(&self, held: &BTreeMap<SessionId, i64>) -> Vec<SessionId> {
         let still = |(session, since): &(&SessionId, &i64)| held.get(*session) == Some(*since);
         self.lost.iter().filter(still).map(|(session, _)| *session).collect()
@@ -82,11 +83,11 @@ impl AgainstTrail {
 }
 
 impl Reader {
-    /// What the trail is to know of the recordings and does not: of the sessions that were over before `over_ms`, so that nothing changes them any
-    /// more but retention.
+    /// Collects what the trail should know of the recordings and does not yet: about sessions that ended
+    /// before `over_ms`, which only retention changes from then on.
     ///
     /// # Errors
-    /// A database that cannot be read for now, as when it is busy.
+    /// A database that cannot be read at the moment, for example because it is busy.
     pub fn look(&self, over_ms: i64, notes: &JournalNotes) -> Result<JournalLook, ReadError> {
         let _snapshot = self.snapshot()?;
         let look = || -> rusqlite::Result<JournalLook> {
@@ -106,7 +107,7 @@ impl Reader {
         Ok(readable(look())?.unwrap_or_default())
     }
 
-    /// What the rows of these sessions say, as far as they were over before `over_ms`.
+    /// Digests the rows of these sessions that ended before `over_ms`.
     ///
     /// # Errors
     /// A database that cannot be read.
@@ -116,7 +117,7 @@ impl Reader {
         Ok(self.rows_over(over_ms, &all.without(numbers))?)
     }
 
-    /// The rows of all sessions that were over before this time, but for some.
+    /// The rows of all sessions that ended before this time, except `but`.
     fn rows_over(&self, over_ms: i64, but: &Ranges) -> rusqlite::Result<SeenRows> {
         let mut select = self
             .connection
@@ -133,7 +134,7 @@ impl Reader {
         Ok(SeenRows { numbers, digest })
     }
 
-    /// A digest over what the rows of these sessions say that never changes.
+    /// Digests the immutable columns of these sessions' rows.
     fn digest(&self, numbers: &Ranges) -> rusqlite::Result<String> {
         let mut select = self
             .connection
@@ -151,7 +152,7 @@ impl Reader {
         Ok(hex::encode(context.finish().as_ref()))
     }
 
-    /// The numbers of the sessions that are said to be pruned, and of those that are said to be dropped.
+    /// Numbers of the sessions marked as pruned, and of those noted as removed.
     fn gone(&self) -> rusqlite::Result<[Ranges; 2]> {
         let ranges = |sql: &str| -> rusqlite::Result<Ranges> {
             let mut select = self.connection.prepare_cached(sql)?;
@@ -164,11 +165,11 @@ impl Reader {
         ])
     }
 
-    /// Holds the recordings against what the trail tells, and against the sessions that are held, each with the time since when. `None`: they
-    /// cannot be read, which others find.
+    /// Compares the recordings with the trail, and with the sessions under legal hold, each with the time of
+    /// its hold. `None`: the recordings cannot be read, which other checks report.
     ///
     /// # Errors
-    /// A database that cannot be read for now, as when it is busy.
+    /// A database that cannot be read at the moment, for example because it is busy.
     pub fn against(
         &self,
         notes: &JournalNotes,
@@ -207,7 +208,8 @@ impl Reader {
             .query_row(params![seen.number, seen.session, seen.hash], |row| row.get(0))
     }
 
-    /// Whether the recording of a session that is held went after that: its events, or its row, if this database had one.
+    /// Whether the recording of a session under legal hold was removed after the hold was placed: its events,
+    /// or its row, if this database had one.
     fn is_lost(&self, session: SessionId, since_ms: i64, begun_ms: Option<i64>) -> rusqlite::Result<bool> {
         let pruned_ms: Option<Option<i64>> = self
             .connection
@@ -220,10 +222,11 @@ impl Reader {
         })
     }
 
-    /// Waits until all that can be read now is on the disk: what was moved out of the log was synced then, so the log is synced.
+    /// Syncs everything that can be read now to disk. Pages that were moved out of SQLite's log were synced
+    /// then, so only the log is synced.
     ///
     /// # Errors
-    /// The disk does not do it.
+    /// The sync failed.
     pub fn sync(data_dir: &Path) -> std::io::Result<()> {
         #[cfg(test)]
         tests::fault()?;
@@ -235,7 +238,7 @@ impl Reader {
     }
 }
 
-/// Adds a value to a digest, so that no two rows are alike: its type, its length, its bytes.
+/// Adds a value to a digest so that no two rows collide: its type, its length, its bytes.
 fn add(context: &mut digest::Context, value: ValueRef<'_>) {
     let mut write = |kind: u8, bytes: &[u8]| {
         context.update(&[kind]);
@@ -251,7 +254,7 @@ fn add(context: &mut digest::Context, value: ValueRef<'_>) {
     }
 }
 
-/// What was read; `None` where the database is damaged, which others find.
+/// Maps a damaged database to `None`; other checks report the damage.
 fn readable<T>(read: rusqlite::Result<T>) -> Result<Option<T>, ReadError> {
     match read {
         Ok(found) => Ok(Some(found)),
@@ -269,7 +272,7 @@ pub(crate) mod tests {
         static FAILS: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// Has syncs on this thread fail, or not any more.
+    /// Makes syncs on this thread fail, or succeed again.
     pub(crate) fn fail(fails: bool) {
         FAILS.set(fails);
     }

@@ -1,4 +1,4 @@
-//! Proves that a recording is as it was written, or finds the first event where it is not, and what was done to it.
+//! Verifies that a recording is unchanged, or finds the first event that is not, and classifies the damage.
 
 use std::fmt;
 
@@ -10,28 +10,28 @@ use crate::recording::chain::GENESIS;
 use crate::recording::chain::Hash;
 use crate::recording::line;
 
-/// What was done to a recording.
+/// The kind of damage to a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Damage {
-    /// The end is gone.
+    /// The end is missing.
     Cut,
     /// The bytes of an event, or its hash, were changed.
     Edited,
-    /// An event of another session stands in its place.
+    /// An event of another session is in its place.
     Foreign,
-    /// The events hold together, but the session's row says something else.
+    /// The events are consistent, but the session's row contradicts them.
     Index,
-    /// Events in the middle, or at the beginning, are gone.
+    /// Events in the middle, or at the beginning, are missing.
     Missing,
-    /// It is there, but in another place, or twice.
+    /// An event is in another place, or occurs twice.
     Reordered,
-    /// The database gives nothing readable there.
+    /// The database returns nothing readable there.
     Unreadable,
 }
 
 impl Damage {
-    /// The word for it in output.
+    /// The name in output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Cut => "cut",
@@ -54,44 +54,45 @@ impl fmt::Display for Damage {
 /// Where a recording is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Broken {
-    /// The first event that is not as it was, from 1.
+    /// Sequence number of the first damaged event, from 1.
     pub seq: u64,
-    /// What was done to it.
+    /// The kind of damage.
     pub class: Damage,
 }
 
-/// What a verification found out about one session.
+/// Result of verifying one session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verification {
-    /// The session.
+    /// The session's id.
     pub session: SessionId,
-    /// How many events are proved, from the first on.
+    /// Number of events that were verified, from the first on.
     pub events: u64,
-    /// The hash of the last proved event, 64 hex digits: keep it elsewhere to prove the recording against its keeper.
+    /// The hash of the last verified event, as 64 hex digits. Keep it elsewhere to verify the recording
+    /// independently of whoever stores it.
     pub hash: String,
-    /// Whether it goes on: then its end cannot be proved yet.
+    /// Whether the session is still open; its end cannot be verified yet.
     pub live: bool,
-    /// When its events were removed by retention, in milliseconds since 1970. Then `events` and `hash` are what its row
-    /// says, nothing is proved.
+    /// When its events were removed by retention, in milliseconds since 1970. `events` and `hash` are then
+    /// taken from its row; nothing is verified.
     pub pruned_ms: Option<i64>,
-    /// Where it is broken. `None`: it is not.
+    /// Where it is broken. `None`: it is intact.
     pub broken: Option<Broken>,
 }
 
 /// What is known beforehand about the end of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct End {
-    /// It has this event.
+    /// An event of this number exists.
     pub(crate) seq: u64,
-    /// That event has this hash.
+    /// The hash of that event.
     pub(crate) hash: Hash,
-    /// Nothing comes after it.
+    /// No event follows it.
     pub(crate) last: bool,
-    /// The session is over, so there is a `session.end`.
+    /// The session has ended, so there is a `session.end`.
     pub(crate) over: bool,
 }
 
-/// What the line of a `session.end` has right after its time, and within how many bytes.
+/// The text right after the time in the line of a `session.end`, and within how many bytes it is.
 const ENDS: (&[u8], usize) = (b",\"kind\":\"session.end\",", 200);
 
 /// Walks a recording from its first event on.
@@ -100,19 +101,19 @@ pub(crate) struct Verifier {
     seq: u64,
     hash: Hash,
     end: End,
-    /// The event that `end` names was there, with its hash.
+    /// The event that `end` names was found, with its hash.
     end_seen: bool,
-    /// There was a `session.end`.
+    /// A `session.end` was found.
     ended: bool,
     suspect: Option<Suspect>,
 }
 
-/// The first event that did not fit, while it is not known yet what was done.
+/// The first event that did not fit, until the kind of damage is known.
 struct Suspect {
     seq: u64,
     hash: Hash,
     class: Damage,
-    /// The next frame may show that this one stands in its place.
+    /// The next frame may show that this one is in its proper place.
     fresh: bool,
     decided: bool,
 }
@@ -130,22 +131,22 @@ impl Verifier {
         }
     }
 
-    /// How many events hold.
+    /// Number of events that are intact.
     pub(crate) fn events(&self) -> u64 {
         self.seq
     }
 
-    /// The hash of the last event that holds.
+    /// The hash of the last intact event.
     pub(crate) fn hash(&self) -> &Hash {
         &self.hash
     }
 
-    /// Whether nothing can change the finding any more.
+    /// Whether later frames can no longer change the result.
     pub(crate) fn is_decided(&self) -> bool {
         self.suspect.as_ref().is_some_and(|suspect| suspect.decided)
     }
 
-    /// The next frame.
+    /// Checks the next frame.
     pub(crate) fn push(&mut self, hash: &Hash, line: &[u8]) {
         let place = self.place_of(line);
         if let Some(suspect) = &mut self.suspect {
@@ -173,7 +174,7 @@ impl Verifier {
         self.suspect = Some(Suspect { seq: expected, hash: *hash, class, fresh: true, decided });
     }
 
-    /// What follows does not divide into frames. `last`: nothing comes after it.
+    /// Notes that the remaining bytes cannot be split into frames. `last`: nothing comes after them.
     pub(crate) fn torn(&mut self, last: bool) {
         let class = if last { Damage::Cut } else { Damage::Edited };
         self.suspect(class);
@@ -186,7 +187,7 @@ impl Verifier {
         }
     }
 
-    /// All frames were seen: the finding.
+    /// Returns the result after the last frame.
     pub(crate) fn finish(self) -> Option<Broken> {
         if let Some(suspect) = self.suspect {
             return Some(Broken { seq: suspect.seq, class: suspect.class });
@@ -215,7 +216,7 @@ impl Verifier {
     }
 }
 
-/// Where a line says that it belongs.
+/// The position that a line claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     At(u64),
@@ -233,7 +234,7 @@ fn number(rest: &[u8]) -> Option<u64> {
 }
 
 impl Suspect {
-    /// Looks at a later frame, to tell what was done at the suspected one.
+    /// Checks a later frame, to classify the damage to the suspected one.
     fn follow(&mut self, place: Place, hash: &Hash, line: &[u8]) {
         if self.decided {
             return;
@@ -242,7 +243,7 @@ impl Suspect {
             && place == Place::At(self.seq + 1)
             && chain::link(&self.hash, line) == *hash
         {
-            // The next one is chained to it: it stands in its place, but says otherwise.
+            // The next one is chained to it: it is in its proper place, but was edited.
             self.class = Damage::Edited;
             self.decided = true;
         } else if place == Place::At(self.seq) {

@@ -1,5 +1,6 @@
-//! The one thread that puts recordings into the database: takes what is queued, chains it, commits it as one transaction. What
-//! it takes is written ahead already, so hardly anybody waits for it, and its groups may be large.
+//! The one thread that writes recordings to the database: it takes what is queued, chains it, and commits it
+//! as one transaction. What it takes is already in the write-ahead log, so hardly anybody waits for it, and
+//! its groups may be large.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -41,12 +42,12 @@ use crate::recording::session;
 use crate::recording::shared::Shared;
 use crate::recording::syncer::Log;
 
-/// How long the writer waits before it tries a broken database again.
+/// How long the writer waits before it retries a broken database.
 const RETRY: Duration = Duration::from_millis(250);
-/// An event longer than this goes to the live stream without its bodies.
+/// Events longer than this many bytes are sent to the live stream without their bodies.
 const MAX_LIVE: usize = 64 << 10;
 
-/// The writer and all it owns.
+/// The writer and everything it owns.
 pub(crate) struct Writer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) room: Arc<CheckpointRoom>,
@@ -55,9 +56,9 @@ pub(crate) struct Writer {
     #[cfg(test)]
     pub(crate) hooks: Hooks,
     group: Group,
-    /// The number of the last group that was, or was tried to be, put into the database.
+    /// Number of the last group that was committed, or attempted.
     groups: u64,
-    /// Whether that one is not known to be there.
+    /// Whether the outcome of that commit is unknown.
     in_doubt: bool,
     saved: Vec<SessionId>,
     live: Vec<Arc<StoredEvent>>,
@@ -65,28 +66,28 @@ pub(crate) struct Writer {
     prunings: Vec<Pruning>,
 }
 
-/// What tests put between the writer and the disk.
+/// Fault injection for tests, between the writer and the disk.
 #[cfg(test)]
 #[derive(Default, Clone)]
 pub(crate) struct Hooks {
-    /// Pages the database may have; 0: no limit.
+    /// Maximum number of pages of the database; 0: no limit.
     pub(crate) max_pages: Arc<AtomicU32>,
     /// Whether syncs fail.
     pub(crate) sync_fails: Arc<std::sync::atomic::AtomicBool>,
-    /// Whether writes to the file written ahead fail.
+    /// Whether writes to the write-ahead log fail.
     pub(crate) write_fails: Arc<std::sync::atomic::AtomicBool>,
 }
 
 /// An open database, as the writer uses it.
 pub(crate) struct Opened {
     connection: Connection,
-    /// Pages in the log after the last commit.
+    /// Pages in SQLite's log after the last commit.
     pages: Arc<AtomicU32>,
     checkpoints: Checkpoints,
 }
 
 impl Opened {
-    /// Prepares a connection for the writer, and the log for the syncer.
+    /// Prepares a connection for the writer, and SQLite's log for the syncer.
     pub(crate) fn new(mut connection: Connection, writer: &Writer) -> Result<(Self, Arc<Log>), RecordError> {
         let pages = Arc::new(AtomicU32::new(0));
         let seen = Arc::clone(&pages);
@@ -96,7 +97,7 @@ impl Opened {
                 Ok(())
             }))
             .map_err(|error| RecordError::broken(&error))?;
-        // The log is made by the first write.
+        // SQLite's log is created by the first write.
         connection
             .execute("UPDATE probe SET n = n + 1 WHERE id = 1", [])
             .map_err(|error| RecordError::broken(&error))?;
@@ -137,7 +138,7 @@ impl Writer {
         }
     }
 
-    /// The thread.
+    /// Runs the thread.
     pub(crate) fn run(mut self, opened: Opened) {
         let mut opened = Some(opened);
         while let Some(mut database) = opened.take() {
@@ -151,7 +152,8 @@ impl Writer {
         }
     }
 
-    /// Leaves the database as one file. What cannot be moved or synced now is found in its log, or ahead of it, at the next start.
+    /// Leaves the database as a single file. What cannot be moved or synced now is found in SQLite's log, or
+    /// in the write-ahead log, at the next start.
     fn close(&self, database: &Opened) {
         let moved = schema::checkpoint(&database.connection, "TRUNCATE").and_then(|moved| {
             if !moved {
@@ -186,7 +188,7 @@ impl Writer {
         }
     }
 
-    /// When the writer must do something although nobody asks.
+    /// When the writer must act even if nothing is queued.
     fn deadline(&self) -> Option<Instant> {
         if !self.prunings.is_empty() {
             return Some(Instant::now());
@@ -194,8 +196,8 @@ impl Writer {
         (!self.sessions.dirty.is_empty()).then(|| Instant::now() + SAVE_AFTER)
     }
 
-    /// Puts the group into the database, with `mark` also where there is nothing to put there but how far it is. The group stays whole
-    /// until it is there.
+    /// Commits the group to the database. With `mark`, its position is committed even if there is nothing
+    /// else. The group is kept until the commit succeeded.
     fn record(&mut self, database: &mut Opened, mark: bool) -> Result<(), RecordError> {
         let watched = self.shared.live.receiver_count() > 0;
         for event in self.group.events.iter().chain(&self.group.owed) {
@@ -226,7 +228,7 @@ impl Writer {
             self.shared.sync.written();
         }
         for event in self.live.drain(..) {
-            // No receiver left: nobody misses it.
+            // Fails only without receivers.
             drop(self.shared.live.send(event));
         }
         let pages = database.pages.load(Ordering::Relaxed);
@@ -240,7 +242,7 @@ impl Writer {
         self.path.parent().unwrap_or_else(|| Path::new("."))
     }
 
-    /// Makes the next segment of the file written ahead.
+    /// Creates the next segment of the write-ahead log.
     fn make_segment(&self) -> Result<Segment, RecordError> {
         let number = self.group.upto.segment + 1;
         Segment::make(self.directory(), number).map_err(|error| RecordError::broken(&error))
@@ -264,26 +266,27 @@ impl Writer {
         connection.pragma_update_and_check(None, "max_page_count", limit, |_row| Ok(()))
     }
 
-    /// Prunes a little, so that no append waits for long.
+    /// Does one small step of pruning, so that no append waits for long.
     fn prune_step(&mut self, database: &Opened) -> Result<(), RecordError> {
         let Some(pruning) = self.prunings.first_mut() else { return Ok(()) };
         let sessions = &self.sessions;
-        // Kept until the step is over: who holds a session after that finds out whether it had gone.
+        // Held until the step is over: whoever places a legal hold afterwards can see whether the session was
+        // already removed.
         let held = lock(&self.shared.held);
         let spared = Spared { is_open: &|no| sessions.is_open(no), held: &held };
         let done = prune::step(&database.connection, pruning, &spared)
             .map_err(|error| RecordError::broken(&error))?;
         drop(held);
         if done {
-            // The file itself becomes shorter when the log is moved into it.
+            // The file itself shrinks when the log is moved into it.
             schema::checkpoint(&database.connection, "PASSIVE")?;
             self.prunings.remove(0).finish();
         }
         Ok(())
     }
 
-    /// Tells everybody who waits, then tries until the database can be written again, and has everything that was
-    /// acknowledged. `None`: the journal is to stop; the next start does the rest.
+    /// Fails all waiters, then retries until the database can be written again and holds everything that was
+    /// acknowledged. `None`: the journal is stopping; the next start does the rest.
     fn recover(&mut self, fault: Fault) -> Option<Opened> {
         let Fault { error, mut unsure } = fault;
         tracing::error!(%error, "recording is broken: commands are refused until it works again");
@@ -310,13 +313,13 @@ impl Writer {
         None
     }
 
-    /// Opens the database again, begins a new segment, and puts everything into the database that was acknowledged before.
+    /// Reopens the database, starts a new segment, and commits everything that was acknowledged before.
     fn revive(&mut self, unsure: &mut bool) -> Result<Opened, Fault> {
         let sure = |error| Fault { error, unsure: false };
         let broken = |error: rusqlite::Error| sure(RecordError::broken(&error));
         let (mut opened, log) = recover::reopen(self, *unsure).map_err(sure)?;
         if self.in_doubt && replay::place(&opened.connection).map_err(broken)?.groups == self.groups {
-            // The last group is there after all, although its commit was said to have failed.
+            // The last group was committed after all, although its commit returned an error.
             self.group.events.clear();
             self.group.owed.clear();
         }
@@ -338,17 +341,17 @@ impl Writer {
     }
 }
 
-/// How far the database is.
+/// How far the database has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Up to where it has what was written ahead.
+    /// The position in the write-ahead log that it has reached.
     pub(crate) upto: Position,
-    /// The number of the last group that came.
+    /// Number of the last committed group.
     pub(crate) groups: u64,
 }
 
-/// Writes the group at hand as one transaction. `saved` gets the sessions whose rows were brought up to date. `false`: there was
-/// nothing to write; with `mark` there always is.
+/// Writes the current group as one transaction. `saved` receives the sessions whose rows were updated.
+/// Returns `false` if there was nothing to write; with `mark` there always is.
 fn commit(
     connection: &Connection,
     sessions: &Sessions,
@@ -396,7 +399,7 @@ pub(crate) fn commit_all(
     Ok(())
 }
 
-/// The id of a block: the session's number and the first event's.
+/// The id of a block: the session's number and that of the first event.
 pub(crate) fn block_id(no: i64, first: u64) -> i64 {
     no << 32 | session::column(first)
 }
@@ -409,7 +412,7 @@ fn for_live(seq: u64, hash: Hash, event: &Event) -> Option<Arc<StoredEvent>> {
     StoredEvent::compose(seq, hash, event).ok().map(Arc::new)
 }
 
-/// Writes one block.
+/// Inserts one block.
 pub(crate) fn insert_block(connection: &Connection, block: &Block) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT INTO block (id, last_seq, bytes) VALUES (?, ?, ?)")?
@@ -440,7 +443,7 @@ fn insert_session(connection: &Connection, no: i64, row: &session::SessionRow) -
         .map(|_one| ())
 }
 
-/// Brings a session's row up to date.
+/// Updates a session's row.
 pub(crate) fn save_session(
     connection: &Connection,
     no: i64,

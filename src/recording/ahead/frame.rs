@@ -1,7 +1,7 @@
-//! An event as bytes of the file written ahead: a length, a checksum, the event.
+//! The frame format of the write-ahead log: length, checksum, event.
 //!
-//! The frames of a file stand one behind the other. A frame that is not whole ends the file: whoever waited for it was never
-//! told that it is recorded.
+//! Frames follow each other without padding. An incomplete frame ends the file: no caller was ever told that
+//! its event is recorded.
 
 use crate::domain::event::Direction;
 use crate::domain::event::Event;
@@ -10,15 +10,15 @@ use crate::domain::event::MaskNote;
 use crate::domain::id::RequestId;
 use crate::domain::id::SessionId;
 
-/// Bytes before a frame's content: its length and its checksum (CRC-32), both little-endian.
+/// Size in bytes of a frame header: length and checksum (CRC-32), both little-endian.
 const HEAD: usize = 8;
-/// No event is longer: a larger length is no length.
+/// Maximum length of an event. A larger value in the length field means that the frame is damaged.
 pub(crate) const MAX_LENGTH: usize = 256 << 20;
 
-/// Appends all of a frame but its last part, the event's `data`, to `out`.
+/// Appends everything of a frame except its tail, the event's `data`, to `out`.
 ///
 /// # Errors
-/// An event longer than a frame may be.
+/// The event is longer than a frame may be.
 pub(crate) fn push_head(out: &mut Vec<u8>, event: &Event) -> Result<(), &'static str> {
     let start = out.len();
     out.extend_from_slice(&[0; HEAD]);
@@ -65,14 +65,14 @@ fn put_length(out: &mut [u8], at: usize, length: usize) -> Result<(), &'static s
     Ok(())
 }
 
-/// What follows in a file.
+/// What follows in a log file.
 #[derive(Debug)]
 pub(crate) enum Next<'a> {
-    /// One event, and what stands behind it.
+    /// One event, and the bytes after it.
     Event(Box<Event>, &'a [u8]),
     /// Nothing, or the beginning of a frame that was never finished.
     End,
-    /// Bytes that are no frame, although they are there: the file was damaged.
+    /// Bytes that are not a valid frame: the file is damaged.
     Damaged,
 }
 
@@ -82,7 +82,8 @@ pub(crate) fn next(bytes: &[u8]) -> Next<'_> {
     let [l0, l1, l2, l3, sum @ ..] = *head;
     let length = usize::try_from(u32::from_le_bytes([l0, l1, l2, l3])).unwrap_or(usize::MAX);
     if length == 0 && u32::from_le_bytes(sum) == 0 {
-        // After a loss of power a file may be longer than what reached the disk: the rest reads as zeros.
+        // After a power loss the file may be longer than the data that reached the disk. The rest reads as
+        // zeros.
         return if rest.iter().all(|byte| *byte == 0) { Next::End } else { Next::Damaged };
     }
     if length > MAX_LENGTH {

@@ -1,4 +1,5 @@
-//! What a dead process had written ahead, and the database does not have yet: put there at the next start.
+//! Recovery: applies to the database, at the next start, what a process that died had written only to the
+//! write-ahead log.
 
 use std::io;
 use std::path::Path;
@@ -23,26 +24,26 @@ use crate::recording::tail::Followed;
 use crate::recording::writer;
 use crate::recording::writer::Place;
 
-/// Bytes of a segment that are put into the database in one transaction.
+/// Bytes of a segment that are applied to the database in one transaction.
 const STEP: usize = 8 << 20;
 
-/// What the name of a file ends with that is kept because of something in it that could not be recorded.
+/// File extension of a segment that is kept because some of it could not be recorded.
 pub(crate) const DAMAGED: &str = "damaged";
 
-/// What was found in the segments.
+/// Result of replaying the segments.
 #[derive(Debug, Default)]
 pub(crate) struct Replayed {
     /// The number for the next segment.
     pub(crate) next: u64,
-    /// Segments of which everything that could be read is in the database.
+    /// Segments whose readable content is all in the database.
     pub(crate) done: Vec<PathBuf>,
-    /// Segments with something that is not in the database. They are kept, under another name.
+    /// Segments with content that is not in the database. They are kept under another name.
     pub(crate) damaged: Vec<PathBuf>,
-    /// The number of the last group that came into the database.
+    /// Number of the last group that was committed to the database.
     pub(crate) groups: u64,
 }
 
-/// Puts everything that was written ahead into the database.
+/// Applies all write-ahead log segments to the database.
 pub(crate) fn replay(connection: &Connection, directory: &Path) -> Result<Replayed, RecordError> {
     let segments = ahead::segments(directory).map_err(|error| RecordError::broken(&error))?;
     let place = place(connection).map_err(|error| RecordError::broken(&error))?;
@@ -78,7 +79,7 @@ pub(crate) fn replay(connection: &Connection, directory: &Path) -> Result<Replay
 }
 
 fn set_aside(path: &Path) -> io::Result<PathBuf> {
-    // Another one of this name may be kept already, from before the database was made anew.
+    // A file of this name may have been kept before the database was created anew.
     let names = std::iter::once(String::new()).chain((1..).map(|n| format!("{n}.")));
     let mut free = names.map(|n| path.with_extension(format!("{n}{DAMAGED}"))).filter(|name| !name.exists());
     let kept = free.next().unwrap_or_else(|| path.to_owned());
@@ -86,7 +87,7 @@ fn set_aside(path: &Path) -> io::Result<PathBuf> {
     Ok(kept)
 }
 
-/// How far the database is.
+/// Reads how far the database has got in the log.
 pub(crate) fn place(connection: &Connection) -> rusqlite::Result<Place> {
     connection.query_row("SELECT segment, at, groups FROM ahead WHERE id = 1", [], |row| {
         let number = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
@@ -94,17 +95,18 @@ pub(crate) fn place(connection: &Connection) -> rusqlite::Result<Place> {
     })
 }
 
-/// What a segment holds besides the events that are in the database now.
+/// What a segment holds besides the events that are now in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rest {
     Nothing,
-    /// The beginning of a frame: the process died while it wrote it, or its length was damaged.
+    /// The beginning of a frame: the process died while writing it, or its length is damaged.
     Beginning,
-    /// Bytes that are no frame, or events that fit to no session.
+    /// Bytes that are not a frame, or events that fit no session.
     Other,
 }
 
-/// Puts the frames of one segment from `start` on into the database. `number` is that of the segment, and of the last group.
+/// Applies the frames of one segment, from `start` on, to the database. The pair holds the number of the
+/// segment and that of the last group.
 fn replay_segment(
     connection: &Connection,
     sessions: &mut Sessions,
@@ -139,7 +141,7 @@ fn replay_segment(
     }
 }
 
-/// Adds one event to the group at hand. `false`: it fits to no session.
+/// Adds one event to the current group. Returns `false` if it fits no session.
 fn add(connection: &Connection, sessions: &mut Sessions, event: &Event) -> rusqlite::Result<bool> {
     if sessions.get(event.session).is_none() {
         root(connection, sessions, event.session)?;
@@ -151,7 +153,7 @@ fn add(connection: &Connection, sessions: &mut Sessions, event: &Event) -> rusql
     Ok(added.is_ok())
 }
 
-/// Finds a session in the database, and how far it is there.
+/// Loads a session from the database, with the position it has reached there.
 fn root(connection: &Connection, sessions: &mut Sessions, id: SessionId) -> rusqlite::Result<()> {
     let row = connection
         .prepare_cached(&format!("SELECT {} FROM session WHERE id = ?", session::COLUMNS))?

@@ -1,4 +1,4 @@
-//! The forms of an export.
+//! The export formats.
 
 use std::io::Write;
 
@@ -11,26 +11,26 @@ use crate::recording::export::write_text;
 use crate::recording::line::StoredEvent;
 use crate::recording::session::SessionRow;
 
-/// A form in which a recording can be written.
+/// A format in which a recording can be exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// HTTP Archive 1.2, of sessions that speak HTTP.
+    /// HTTP Archive 1.2, for HTTP sessions.
     Har,
     /// The stored lines with their hashes.
     Jsonl,
-    /// The exchanges of MCP as JSON that a fake target can serve.
+    /// The exchanges of an MCP session as JSON, which a fake target can serve.
     McpFixture,
-    /// The SQL statements as a script: what was not done is a comment.
+    /// The SQL statements as a script. Statements that were not executed become comments.
     Sql,
     /// The transcript, as a replay shows it.
     Text,
 }
 
 impl Form {
-    /// All of them.
+    /// All formats.
     pub const ALL: [Self; 5] = [Self::Har, Self::Jsonl, Self::McpFixture, Self::Sql, Self::Text];
 
-    /// The word for it on the command line.
+    /// The name of the format on the command line.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Har => "har",
@@ -41,10 +41,10 @@ impl Form {
         }
     }
 
-    /// Writes a recording; gives how many exchanges are left out.
+    /// Writes a recording. Returns how many exchanges were left out.
     ///
     /// # Errors
-    /// What `events` gives, when the session speaks another protocol than the form has a place for, and when `out` cannot be
+    /// Errors from `events`, a session whose protocol the format cannot represent, and `out` that cannot be
     /// written.
     pub fn write(
         self,

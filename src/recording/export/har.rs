@@ -1,4 +1,4 @@
-//! HTTP Archive 1.2: what the developer tools of a browser open. <http://www.softwareishard.com/blog/har-12-spec/>
+//! HTTP Archive 1.2, the format of browser developer tools. <http://www.softwareishard.com/blog/har-12-spec/>
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -17,12 +17,12 @@ use crate::recording::line::StoredEvent;
 use crate::recording::line::time_text;
 use crate::recording::session::SessionRow;
 
-/// Requests that may wait for their reply; beyond it the oldest is written without one.
+/// Maximum number of requests that wait for their response. Beyond it the oldest is written without one.
 const MAX_OPEN: usize = 10_000;
-/// Bytes of streamed pieces that are put together to one body.
+/// Maximum number of bytes of streamed pieces that are joined into one body.
 const MAX_STREAMED: usize = 16 << 20;
 
-/// A request, and what came after it so far.
+/// A request and the events that followed it so far.
 struct Exchange {
     seq: u64,
     started_ms: i64,
@@ -32,11 +32,12 @@ struct Exchange {
     frames: Vec<Value>,
 }
 
-/// Writes the HTTP exchanges of a recording as one HAR document. What hoopctl knows besides is in members named `_hoopctl`.
+/// Writes the HTTP exchanges of a recording as one HAR document. Data that HAR has no place for is in members
+/// named `_hoopctl`.
 ///
 /// # Errors
-/// What `events` gives, when `out` cannot be written, and, before anything is written, a session that speaks no HTTP: a HAR has
-/// no place for SQL, and what is recorded of MCP is messages, not requests with headers.
+/// Errors from `events`, `out` that cannot be written, and, before anything is written, a session that is not
+/// HTTP: HAR cannot represent SQL, and a recording of MCP holds messages, not requests with headers.
 pub fn write_har<E: Into<ExportError>>(
     session: &SessionRow,
     events: impl Iterator<Item = Result<StoredEvent, E>>,
@@ -256,7 +257,7 @@ fn version(data: &Value) -> &'static str {
     if text(data, "http") == "2" { "HTTP/2" } else { "HTTP/1.1" }
 }
 
-/// `[["name","value"],…]` as HAR writes it.
+/// Converts `[["name","value"],…]` to HAR's header list.
 fn headers(data: &Value) -> Vec<Value> {
     let pairs = data.get("headers").and_then(Value::as_array);
     pairs

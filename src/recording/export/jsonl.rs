@@ -1,4 +1,5 @@
-//! The lossless form: every stored byte, every hash. [`RecordingFile`](crate::recording::RecordingFile) reads it back.
+//! The lossless format: every stored byte and every hash. [`RecordingFile`](crate::recording::RecordingFile)
+//! reads it.
 
 use std::io::Write;
 
@@ -9,10 +10,11 @@ use crate::recording::file;
 use crate::recording::line::StoredEvent;
 use crate::recording::session::SessionRow;
 
-/// Writes a recording as `jsonl`. Gives the number of events.
+/// Writes a recording as `jsonl`. Returns the number of events.
 ///
 /// # Errors
-/// What `events` gives, and when `out` cannot be written. What was written until then lacks its last line, and is found to be cut.
+/// Errors from `events`, and `out` that cannot be written. The output then lacks its last line, so a reader
+/// detects that it is truncated.
 pub fn write_jsonl<E: Into<ExportError>>(
     session: &SessionRow,
     events: impl Iterator<Item = Result<StoredEvent, E>>,

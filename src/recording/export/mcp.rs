@@ -1,4 +1,4 @@
-//! The exchanges of a recording of MCP as one JSON document, for a test or a demo that plays the target.
+//! The exchanges of an MCP recording as one JSON document, for a test or a demo that plays the target.
 //!
 //! ```json
 //! {"hoopctl":"mcp-fixture","v":1,"session":"ses_…","connection":"tools","exchanges":[
@@ -40,26 +40,28 @@ use crate::recording::line::StoredEvent;
 use crate::recording::replay::mcp_message;
 use crate::recording::session::SessionRow;
 
-/// Exchanges that may wait for their end; beyond it the oldest is left out.
+/// Maximum number of exchanges that wait for their end. Beyond it the oldest is left out.
 const MAX_OPEN: usize = 10_000;
-/// Bytes of such exchanges together.
+/// Maximum size of these exchanges in bytes, in total.
 const MAX_OPEN_BYTES: usize = 64 << 20;
-/// How deep the data of an event may be nested.
+/// Maximum nesting depth of an event's data.
 const MAX_DEPTH: usize = 16;
 
-/// What an export of MCP has.
+/// Result of an MCP export.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct McpFixture {
     /// Exchanges in the document.
     pub exchanges: u64,
-    /// Exchanges that are not, though the target sent something: a message of them is not recorded whole, or they have no end.
+    /// Exchanges that were left out although the target sent something: one of their messages is not recorded
+    /// in full, or they have no end.
     pub left_out: u64,
 }
 
-/// Writes the exchanges of a recording of MCP as one JSON document that a fake target can serve.
+/// Writes the exchanges of an MCP recording as one JSON document that a fake target can serve.
 ///
 /// # Errors
-/// What `events` gives, when `out` cannot be written, and, before anything is written, a session that speaks no MCP.
+/// Errors from `events`, `out` that cannot be written, and, before anything is written, a session that is not
+/// MCP.
 pub fn write_mcp_fixture<E: Into<ExportError>>(
     session: &SessionRow,
     events: impl Iterator<Item = Result<StoredEvent, E>>,
@@ -80,27 +82,27 @@ pub fn write_mcp_fixture<E: Into<ExportError>>(
     Ok(exchanges.written)
 }
 
-/// A request, and what the target sent for it so far.
+/// A request, and the target's messages for it so far.
 #[expect(clippy::struct_excessive_bools, reason = "five things that are true or not, each by itself")]
 struct Exchange {
     corr: RequestId,
-    /// The request as it stands in the document.
+    /// The request as it appears in the document.
     request: String,
     is_stream: bool,
     status: i64,
-    /// The messages of the target, joined.
+    /// The target's messages, joined.
     responses: String,
     masked: bool,
     /// The target has sent something.
     has_come: bool,
     is_answered: bool,
-    /// Something of it is not here.
+    /// A part of the exchange is missing.
     is_broken: bool,
 }
 
 #[derive(Default)]
 struct Exchanges {
-    /// By the numbers of their events.
+    /// Open exchanges by the number of their event.
     open: BTreeMap<u64, Exchange>,
     by_request: AHashMap<RequestId, u64>,
     bytes: usize,
@@ -192,7 +194,7 @@ impl Exchange {
         }
     }
 
-    /// Takes what came after the request.
+    /// Adds an event that followed the request.
     fn go_on(&mut self, event: &Event) {
         if event.kind == EventKind::Error {
             self.is_broken = true;
@@ -200,11 +202,12 @@ impl Exchange {
         }
         let data = Json::parse(event.data.as_bytes(), MAX_DEPTH).unwrap_or(Json::Null);
         if data.member("own") == Some(&Json::Bool(true)) {
-            // The gateway's own answer in the target's place.
+            // The gateway's own answer in place of the target's.
             return;
         }
         if data.member("refused").is_some() {
-            // What the target may not ask is not recorded, and the client had no part in it.
+            // A target's request that was refused: its content is not recorded, and it never reached the
+            // client.
             return;
         }
         self.has_come = true;
@@ -224,7 +227,7 @@ impl Exchange {
         self.responses.push_str(&message.to_string());
     }
 
-    /// Nothing more can come. A stream may bring the answers of others.
+    /// Whether nothing more can come. A stream may carry the answers to other requests.
     fn is_over(&self) -> bool {
         !self.is_stream && (self.is_answered || self.is_broken && self.has_come)
     }
@@ -234,7 +237,7 @@ impl Exchange {
     }
 }
 
-/// Parameters without the token that progress is told with: it is the client's own, and another with each request.
+/// Removes the progress token from the parameters: the client chooses another for each request.
 fn without_token(params: &Json) -> Json {
     let Json::Object(members) = params else { return params.clone() };
     let mut members = members.clone();

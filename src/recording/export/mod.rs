@@ -1,4 +1,4 @@
-//! A recording in the forms of other programs, and in the lossless form of this one.
+//! Exports of a recording: formats of other programs, and a lossless format of this one.
 
 mod form;
 mod har;
@@ -30,17 +30,17 @@ pub use sql::write_sql;
 /// Why a recording could not be exported.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// The file it comes from cannot be read.
+    /// The source file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The session spoke another protocol than the form has a place for; nothing was written.
+    /// The format cannot represent the session's protocol; nothing was written.
     #[error("the session on connection {connection:?} holds no {wanted}: it speaks {found}")]
     OtherProtocol {
-        /// The connection.
+        /// Name of the connection.
         connection: String,
-        /// What the form is for.
+        /// The protocol that the format represents.
         wanted: &'static str,
-        /// What the session speaks.
+        /// The protocol of the session.
         found: String,
     },
     /// The recording cannot be read.
@@ -49,14 +49,14 @@ pub enum ExportError {
     /// The export cannot be written.
     #[error("cannot write the export")]
     Write {
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
 }
 
-/// That a session may hold what a form is for.
+/// Checks that the session may hold what the format represents.
 fn must_speak(session: &SessionRow, protocol: Protocol, wanted: &'static str) -> Result<(), ExportError> {
-    // A protocol that is not known, of an older or newer recording, may hold it.
+    // An unknown protocol, of an older or newer recording, is not refused.
     let other = Protocol::ALL
         .iter()
         .any(|known| *known != protocol && known.as_str().eq_ignore_ascii_case(&session.protocol));
@@ -71,10 +71,10 @@ fn not_written(source: std::io::Error) -> ExportError {
     ExportError::Write { source }
 }
 
-/// Writes a recording as text: its transcript.
+/// Writes the transcript of a recording as text.
 ///
 /// # Errors
-/// What `events` gives, and when `out` cannot be written.
+/// Errors from `events`, and `out` that cannot be written.
 pub fn write_text<E: Into<ExportError>>(
     events: impl Iterator<Item = Result<StoredEvent, E>>,
     out: &mut impl Write,

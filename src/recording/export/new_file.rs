@@ -1,9 +1,11 @@
-//! A new file that has its name when it is whole, and takes it only if there is none of that name: whatever happens, a part of a recording is
-//! not taken for one, and nothing is written over.
+//! A new file that appears under its name only when it is complete, and only if that name is free: a partial
+//! export is never taken for a whole one, and nothing is overwritten.
 //!
-//! Others may change the folder meanwhile. It is looked up once, and where the system can (Linux, on most file systems) the file has no
-//! name at all until it is whole: a process that is killed leaves nothing, and nobody can exchange what gets the name. Elsewhere it has
-//! a hidden name meanwhile, which a killed process leaves behind, and what got the name is held against what was written.
+//! Others may change the directory meanwhile. It is therefore opened once, and where the system supports it
+//! (Linux, on most file systems) the file has no name until it is complete: a killed process leaves nothing
+//! behind, and nobody can replace the file before it gets its name. Elsewhere it has a hidden temporary name,
+//! which a killed process leaves behind, and the file that ends up under the final name is compared with the
+//! one that was written.
 
 use std::ffi::OsStr;
 use std::ffi::OsString;
@@ -22,13 +24,14 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::unistd::UnlinkatFlags;
 
-/// One way to give a whole file its name. None of them may write over a file that has that name: that is
-/// [`io::ErrorKind::AlreadyExists`].
+/// A method of giving a complete file its name. None may overwrite an existing file; it fails with
+/// [`io::ErrorKind::AlreadyExists`] instead.
 type Way = fn(&NewFile) -> io::Result<()>;
 
-/// A hard link to what is open here comes first: no name is looked up for it. Then one by the hidden name, as every system knows it. Some
-/// file systems know one name for a file only (FAT, some network folders): they mostly can rename to a name that is free. Where even that
-/// is not known the name is reserved first.
+/// The methods, in the order in which they are tried. First a hard link to the open descriptor, which looks
+/// up no name. Then a hard link from the hidden name, which every system supports. File systems that allow
+/// one name per file (FAT, some network file systems) can usually rename to a free name. Where even that is
+/// unsupported, the name is reserved first.
 const WAYS: &[Way] = &[
     #[cfg(target_os = "linux")]
     opened,
@@ -38,26 +41,28 @@ const WAYS: &[Way] = &[
     reserved,
 ];
 
-/// A file that has not its own name yet; only its owner can read it. Dropped before [`NewFile::finish`] it leaves nothing. A process that is
-/// killed leaves nothing of the name that was asked for; where a file cannot be without a name, a hidden file `.hoopctl.RANDOM.unfinished`.
+/// A file that does not have its final name yet and that only its owner can read. Dropped before
+/// [`NewFile::finish`], it leaves nothing behind. A killed process leaves nothing under the final name; where
+/// unnamed files are unsupported, it leaves a hidden file `.hoopctl.RANDOM.unfinished`.
 #[derive(Debug)]
 pub struct NewFile {
     out: BufWriter<File>,
     folder: Folder,
     name: OsString,
-    /// The name until then; `None`: it has none. What has it is removed when this goes.
+    /// The temporary name. `None`: the file has no name. A file of this name is removed on drop.
     hidden: Option<OsString>,
 }
 
-/// A folder, looked up once.
+/// A directory, opened once.
 #[derive(Debug)]
 struct Folder(File);
 
 impl NewFile {
-    /// Begins a file in the folder where it is to be.
+    /// Creates a file in the directory of `to`.
     ///
     /// # Errors
-    /// [`io::ErrorKind::AlreadyExists`] where there is something of that name, a link that leads nowhere too; and what the system says.
+    /// [`io::ErrorKind::AlreadyExists`] if something has that name already, including a dangling link;
+    /// otherwise the error of the operating system.
     pub fn create(to: &Path) -> io::Result<Self> {
         if to.symlink_metadata().is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -74,18 +79,19 @@ impl NewFile {
         Self::hidden(folder, name)
     }
 
-    /// Begins one under a hidden name.
+    /// Creates a file under a hidden name.
     fn hidden(folder: Folder, name: &OsStr) -> io::Result<Self> {
         let (hidden, file) = folder.hidden()?;
         Ok(Self { out: BufWriter::new(file), folder, name: name.to_owned(), hidden: Some(hidden) })
     }
 
-    /// Brings it to the disk, and gives it its name.
+    /// Syncs the file to disk and gives it its name.
     ///
     /// # Errors
-    /// [`io::ErrorKind::AlreadyExists`] where something took that name meanwhile; and what the system says. Then nothing is left of it, but
-    /// where the name is all that could not be brought to the disk, and where somebody exchanged the file while it had a hidden name:
-    /// what has the name by then is theirs.
+    /// [`io::ErrorKind::AlreadyExists`] if something took the name meanwhile; otherwise the error of the
+    /// operating system. Nothing of the file is left then, with two exceptions: only the sync of the
+    /// directory failed, or somebody replaced the file while it had a hidden name. In the second case the
+    /// file under the name is theirs.
     pub fn finish(mut self) -> io::Result<()> {
         self.out.flush()?;
         self.out.get_ref().sync_all()?;
@@ -93,7 +99,7 @@ impl NewFile {
         self.folder.sync()
     }
 
-    /// Tries one way after another. That there is something of that name ends it.
+    /// Tries the methods in turn. Stops if the name is already taken.
     fn take_name(&mut self, ways: &[Way]) -> io::Result<()> {
         let mut failed = io::Error::from(io::ErrorKind::Unsupported);
         for (number, way) in ways.iter().enumerate() {
@@ -108,7 +114,7 @@ impl NewFile {
         Err(failed)
     }
 
-    /// A file without a name that cannot get one is copied to one that has: all other ways begin with a name.
+    /// Copies a file without a name to one with a hidden name, which all methods but the first need.
     fn take_hidden_name(&mut self) -> io::Result<()> {
         let (hidden, mut file) = self.folder.hidden()?;
         self.hidden = Some(hidden);
@@ -124,7 +130,8 @@ impl NewFile {
         self.hidden.as_deref().ok_or_else(|| io::ErrorKind::Unsupported.into())
     }
 
-    /// What was looked up by its hidden name may be another file: whoever can change the folder may have put one in its place.
+    /// Checks that the file under the final name is the one that was written. A file looked up by its hidden
+    /// name may be another: anyone who can change the directory may have replaced it.
     fn is_what_was_written(&self) -> io::Result<()> {
         if self.folder.has(&self.name, self.out.get_ref())? {
             return Ok(());
@@ -148,42 +155,43 @@ impl Write for NewFile {
 impl Drop for NewFile {
     fn drop(&mut self) {
         if let Some(hidden) = &self.hidden {
-            // Where it took its name by another way than a link it is not there any more.
+            // Methods other than a link consume the hidden name.
             self.folder.remove(hidden);
         }
     }
 }
 
 impl Folder {
-    /// The one that a file is to be in.
+    /// Opens the directory of `file`.
     fn of(file: &Path) -> io::Result<Self> {
         let path =
             file.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         let open =
             |flags| nix::fcntl::open(path, flags | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
         let folder = open(OFlag::O_RDONLY);
-        // One that nobody may list, only change.
+        // A directory that may be changed but not listed.
         #[cfg(target_os = "linux")]
         let folder = if matches!(folder, Err(Errno::EACCES)) { open(OFlag::O_PATH) } else { folder };
         Ok(Self(folder?.into()))
     }
 
-    /// A new file that others cannot read.
+    /// Creates a file that only its owner can read.
     fn make(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
         let file = nix::fcntl::openat(&self.0, name, flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
         Ok(file.into())
     }
 
-    /// Nobody else has this name: what a killed process left behind, with a number that comes again, must not be in the way. It is as
-    /// short for a long name.
+    /// Creates a file under a random name, so that leftovers of a killed process whose id is reused are not
+    /// in the way. Its length does not depend on the final name.
     fn hidden(&self) -> io::Result<(OsString, File)> {
         let name = OsString::from(format!(".hoopctl.{:016x}.unfinished", rand::random::<u64>()));
         let file = self.make(&name)?;
         Ok((name, file))
     }
 
-    /// A file that can get a name later; `None` where the file system or the system has no such files.
+    /// Creates a file that can be named later. `None` if the file system or the operating system has no such
+    /// files.
     #[cfg(target_os = "linux")]
     fn nameless(&self) -> Option<File> {
         let flags = OFlag::O_TMPFILE | OFlag::O_RDWR | OFlag::O_CLOEXEC;
@@ -204,7 +212,7 @@ impl Folder {
         nix::unistd::unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir).ok();
     }
 
-    /// Brings its names to the disk, where that is known of folders, and this one may be read.
+    /// Syncs the directory, if that is supported for directories and this one may be read.
     fn sync(&self) -> io::Result<()> {
         match nix::unistd::fsync(&self.0) {
             Err(Errno::EBADF | Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOSYS) => Ok(()),
@@ -240,8 +248,9 @@ fn renamed(new: &NewFile) -> io::Result<()> {
     new.is_what_was_written()
 }
 
-/// The name is taken by an empty file, which fails where there is one, and the whole file replaces that. Between the two steps others can
-/// only write over what has this name because they want to. A process that is killed there leaves the empty file.
+/// Reserves the name with an empty file, which fails if the name is taken, and replaces that file with the
+/// complete one. Between the two steps others can overwrite it only on purpose. A process killed there leaves
+/// the empty file.
 fn reserved(new: &NewFile) -> io::Result<()> {
     let folder = &new.folder;
     let empty = folder.make(&new.name)?;
@@ -265,7 +274,7 @@ mod tests {
         names
     }
 
-    /// As where a file must have a name.
+    /// A file with a hidden name, as on file systems without unnamed files.
     fn hidden(to: &Path) -> NewFile {
         NewFile::hidden(Folder::of(to).unwrap(), to.file_name().unwrap()).unwrap()
     }
@@ -278,7 +287,7 @@ mod tests {
 
     const UNKNOWN: Way = |_| Err(io::ErrorKind::PermissionDenied.into());
 
-    /// Each way, as on a file system where the ways before it are not known.
+    /// Each method in turn, as on a file system that does not support the ones before it.
     fn each() -> impl Iterator<Item = Vec<Way>> {
         (0..WAYS.len()).map(|number| [vec![UNKNOWN; number], vec![WAYS[number]]].concat())
     }
@@ -288,7 +297,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let begin: [fn(&Path) -> NewFile; 2] = [|to| NewFile::create(to).unwrap(), hidden];
-        // The longest name that there is.
+        // The longest file name allowed.
         let longest = "n".repeat(255);
         for (begin, name) in begin.into_iter().flat_map(|begin| [(begin, "all.txt"), (begin, &*longest)]) {
             let to = folder.path().join(name);
@@ -311,7 +320,7 @@ mod tests {
     #[test]
     fn a_process_that_is_killed_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        // Nothing of a process that is killed is dropped.
+        // A killed process drops nothing.
         std::mem::forget(written(NewFile::create(&folder.path().join("all.txt")).unwrap()));
         let place = folder.path().display();
         assert_eq!(names(folder.path()), [""; 0], "TMPDIR must know O_TMPFILE (ext4, xfs, tmpfs): {place}");
@@ -339,7 +348,7 @@ mod tests {
                 let error = written(hidden(&place(name))).take_name(&ways).unwrap_err();
                 assert_eq!(error.kind(), io::ErrorKind::AlreadyExists, "{number} {name}");
             }
-            // With a hidden name, and without one as far as there is such a file.
+            // With a hidden name, and without one where unnamed files are supported.
             for begin in [hidden, |to: &Path| NewFile::create(to).unwrap()] {
                 written(begin(&place("done.txt"))).take_name(&ways).unwrap();
                 assert_eq!(std::fs::read(place("done.txt")).unwrap(), b"whole", "{number}");
@@ -396,7 +405,7 @@ mod tests {
             std::fs::create_dir(&old).unwrap();
             let file = written(begin(&old.join("done.txt")));
             std::fs::rename(&old, &new).unwrap();
-            // Another folder in its place gets nothing.
+            // Another directory in its place gets nothing.
             std::fs::create_dir(&old).unwrap();
             file.finish().unwrap();
             assert_eq!((names(&old).len(), names(&new)), (0, vec!["done.txt".to_owned()]));

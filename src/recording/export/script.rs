@@ -1,32 +1,34 @@
-//! Whether a SQL text can stand in a script for `psql` without reaching beyond its own lines.
+//! Checks whether a SQL text can be embedded in a `psql` script without affecting anything outside its own
+//! lines.
 //!
-//! A text that leaves a quote open would turn the comments after it into statements. So a text stands as it is only when it is closed
-//! in itself, whatever the settings of the server say about backslashes, and holds nothing that `psql` itself acts on.
+//! A text that leaves a quote open would turn the comments after it into statements. A text is therefore
+//! embedded as it is only if it is self-contained, whatever the server's setting for backslashes, and holds
+//! nothing that `psql` itself interprets.
 
-/// How a text ends that can stand in a script.
+/// How a text that can be embedded ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Closed {
-    /// It has anything but white space and comments.
+    /// It holds something besides white space and comments.
     pub(super) says_something: bool,
-    /// Its last statement has its `;`.
+    /// Its last statement ends with `;`.
     pub(super) ends_statement: bool,
-    /// It ends in a comment that goes to the end of the line.
+    /// It ends in a comment that runs to the end of the line.
     pub(super) ends_in_comment: bool,
 }
 
-/// A quote, a comment or a parenthesis goes on to the end of the text.
+/// A quote, a comment or a parenthesis is still open at the end of the text.
 const OPEN: &str = "a quote, a comment or a parenthesis in it is not closed";
-/// What `psql` does with a backslash outside of quotes.
+/// `psql` interprets a backslash outside of quotes.
 const BACKSLASH: &str = "it has a backslash outside of quotes, which psql takes for a command of its own";
-/// The attack that `standard_conforming_strings` opens.
+/// The injection that `standard_conforming_strings = off` makes possible.
 const TWO_READINGS: &str = "where its quotes end depends on the setting standard_conforming_strings";
-/// What `psql` does with a colon.
+/// `psql` interprets a colon.
 const VARIABLE: &str = "it has a colon that psql would put a variable in for";
 
-/// Reads a text as `psql` and PostgreSQL cut it into words.
+/// Tokenizes a text as `psql` and PostgreSQL do.
 ///
 /// # Errors
-/// Why it must not stand in a script as it is.
+/// Why the text must not be embedded as it is.
 pub(super) fn closed(text: &str) -> Result<Closed, &'static str> {
     let mut reader = Reader { bytes: text.as_bytes(), at: 0 };
     let mut found = Closed { says_something: false, ends_statement: false, ends_in_comment: false };
@@ -72,7 +74,7 @@ pub(super) fn closed(text: &str) -> Result<Closed, &'static str> {
     if depth > 0 { Err(OPEN) } else { Ok(found) }
 }
 
-/// A byte of a name or a number, except `$`.
+/// Whether `byte` can be part of a name or a number, except `$`.
 const fn in_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
@@ -87,7 +89,7 @@ impl Reader<'_> {
         self.bytes.get(self.at.saturating_add(ahead)).copied()
     }
 
-    /// Goes behind a comment to the end of the line; whether the line ends.
+    /// Skips a comment that runs to the end of the line. Returns whether the line ends.
     fn line_comment(&mut self) -> bool {
         while let Some(byte) = self.peek(0) {
             self.at += 1;
@@ -118,7 +120,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A quoted text or name. A quote inside of it is doubled.
+    /// Skips a quoted string or identifier. A doubled quote is part of it.
     fn quoted(&mut self, quote: u8) -> Result<(), &'static str> {
         self.at += 1;
         let mut backslashes = 0_usize;
@@ -126,7 +128,7 @@ impl Reader<'_> {
             let byte = self.peek(0).ok_or(OPEN)?;
             self.at += 1;
             if byte == quote {
-                // With `standard_conforming_strings` off this quote does not end the text.
+                // With `standard_conforming_strings` off this quote does not end the string.
                 if quote == b'\'' && backslashes % 2 == 1 {
                     return Err(TWO_READINGS);
                 }
@@ -141,7 +143,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `E'…'`: a backslash takes the next byte.
+    /// Skips `E'…'`: a backslash escapes the next byte.
     fn escaped(&mut self) -> Result<(), &'static str> {
         self.at += 2;
         loop {
@@ -156,7 +158,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `$tag$…$tag$`, or a `$` that begins no quote.
+    /// Skips `$tag$…$tag$`, or a `$` that begins no quote.
     fn dollar(&mut self) -> Result<(), &'static str> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let after = rest.get(1..).unwrap_or_default();
@@ -172,7 +174,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// A name or a key word; it may have `$` in it, which begins no quote there.
+    /// Skips a name or a keyword; it may contain `$`, which begins no quote there.
     fn word(&mut self) {
         while self.peek(0).is_some_and(|byte| in_word(byte) || byte == b'$') {
             self.at += 1;

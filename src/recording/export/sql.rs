@@ -1,4 +1,5 @@
-//! The SQL statements of a recording as a script: what was done stands as it was sent, everything else is a comment.
+//! The SQL statements of a recording as a script: statements that were executed are written as they were
+//! sent, everything else as a comment.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -23,22 +24,23 @@ use crate::recording::line::time_text;
 use crate::recording::replay::whole_parameter;
 use crate::recording::session::SessionRow;
 
-/// Statements that may wait for what comes after them; beyond it the oldest is written without it.
+/// Maximum number of statements that wait for later events. Beyond it the oldest is written without them.
 const MAX_OPEN: usize = 10_000;
-/// Bytes of such statements together.
+/// Maximum size of these statements in bytes, in total.
 const MAX_OPEN_BYTES: usize = 64 << 20;
-/// How deep the data of an event may be nested.
+/// Maximum nesting depth of an event's data.
 const MAX_DEPTH: usize = 16;
-/// What ends a line anywhere: for `psql`, for an editor, or for another reader of scripts.
+/// Characters that end a line anywhere: in `psql`, in an editor, or for another reader of scripts.
 const LINE_ENDS: [char; 7] = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
 
-/// Writes the SQL statements of a recording as a script for `psql`, in the order they came.
+/// Writes the SQL statements of a recording as a script for `psql`, in the order they arrived.
 ///
-/// A statement stands as it was sent when it was allowed, was done without an error, and is closed in itself. All others are
-/// comments, line by line. No line has a character that could deceive.
+/// A statement is written as it was sent if it was allowed, completed without an error, and is
+/// self-contained. All others become comments, line by line. No line has a deceptive character.
 ///
 /// # Errors
-/// What `events` gives, when `out` cannot be written, and, before anything is written, a session that speaks no SQL.
+/// Errors from `events`, `out` that cannot be written, and, before anything is written, a session that is not
+/// SQL.
 pub fn write_sql<E: Into<ExportError>>(
     session: &SessionRow,
     events: impl Iterator<Item = Result<StoredEvent, E>>,
@@ -67,19 +69,19 @@ fn head(session: &SessionRow, out: &mut impl Write) -> io::Result<()> {
     )
 }
 
-/// One line that does nothing, whatever stands in it.
+/// Writes one comment line, which has no effect whatever it contains.
 fn comment(out: &mut impl Write, line: &str) -> io::Result<()> {
     writeln!(out, "-- {}", Shown(line))
 }
 
-/// A text of several lines as comments.
+/// Writes a text of several lines as comments.
 fn comments(out: &mut impl Write, text: &str) -> io::Result<()> {
-    // Only a feed after a return is no line of its own.
+    // A line feed after a carriage return does not begin another line.
     let text = text.replace("\r\n", "\n");
     text.trim_end_matches(LINE_ENDS).split(LINE_ENDS).try_for_each(|line| comment(out, line))
 }
 
-/// What the policies and people said last.
+/// The last ruling of the policies and approvers.
 #[derive(Debug, Default)]
 enum Ruling {
     #[default]
@@ -105,7 +107,7 @@ impl Ruling {
     }
 }
 
-/// A statement, and what came after it so far.
+/// A statement and the events that followed it so far.
 struct Statement {
     corr: Option<RequestId>,
     at_ms: i64,
@@ -113,7 +115,8 @@ struct Statement {
     size: usize,
     masked: bool,
     ruling: Ruling,
-    /// How it ended the last time: a portal may be executed in parts, a text may hold several statements.
+    /// How its last execution ended: a portal may be executed in parts, a query string may hold several
+    /// statements.
     end: Option<String>,
     tags: Vec<String>,
     rows: Option<i64>,
@@ -124,7 +127,7 @@ struct Statement {
 
 #[derive(Default)]
 struct Statements {
-    /// By the numbers of their events.
+    /// Open statements by the number of their event.
     open: BTreeMap<u64, Statement>,
     by_request: AHashMap<RequestId, u64>,
     bytes: usize,
@@ -217,7 +220,7 @@ impl Statement {
         self.copies_in |= data.member("copy").is_some_and(|copy| word(copy, "dir") != "out");
     }
 
-    /// Why it must not stand in the script as it is; or how it ends.
+    /// Says how the statement ends or, as the error, why it must not be in the script as it is.
     fn runnable(&self, sql: &str) -> Result<Closed, &'static str> {
         let is_true = |name| matches!(self.data.member(name), Some(Json::Bool(true)));
         let lower = sql.to_ascii_lowercase();
@@ -241,7 +244,7 @@ impl Statement {
         if self.copies_in || (lower.contains("copy") && lower.contains("stdin")) {
             return Err("it reads rows from the client, which are not here");
         }
-        // A return alone, or before anything but a feed, would write over its line.
+        // A carriage return alone, or before anything but a line feed, would overwrite its line.
         if sql.replace("\r\n", "\n").contains(|c| is_deceptive(c) && c != '\n' && c != '\t') {
             return Err("it has invisible characters");
         }
@@ -259,8 +262,8 @@ impl Statement {
         let Some(sql) = self.data.member("sql").and_then(Json::as_str) else {
             return comment(out, "(its text is not recorded)");
         };
-        // White space as PostgreSQL sees it: other blanks belong to names. Trimmed before it is read, so that a comment at the end is
-        // seen to be one.
+        // Trims white space as PostgreSQL defines it: other blanks are part of names. Trimmed before reading,
+        // so that a trailing comment is recognized.
         let sql = sql.trim_ascii_end();
         match self.runnable(sql) {
             Err(why) => {
@@ -278,7 +281,7 @@ impl Statement {
         }
     }
 
-    /// When, which, what was decided, and how it ended.
+    /// Describes the statement: time, id, decision and how it ended.
     fn words(&self) -> String {
         let mut out = time_text(self.at_ms);
         if let Some(corr) = self.corr {
@@ -304,7 +307,7 @@ impl Statement {
         }
         match self.rows {
             None => {}
-            // The tag says how many it changed.
+            // The command tag has the number of changed rows.
             Some(0) if !self.tags.is_empty() => {}
             Some(1) => out.push_str(", 1 row"),
             Some(rows) => write!(out, ", {rows} rows").unwrap_or_default(),

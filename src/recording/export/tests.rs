@@ -1,4 +1,4 @@
-//! A script of statements: readable, true, and never more than what was done.
+//! A script of statements is readable, correct, and never does more than what was done.
 
 use std::convert::Infallible;
 use std::sync::LazyLock;
@@ -110,7 +110,7 @@ fn complete() -> Value {
     json!({"tag": "SELECT 3", "rows": 3, "bytes": 9, "total_us": 456, "tx": "idle", "end": "complete"})
 }
 
-/// Words that are taken whole: `E'…'`, `'…'`, `"…"`, names.
+/// Tokens that are matched whole: `E'…'`, `'…'`, `"…"`, names.
 fn words(plain: &str) -> Vec<Regex> {
     let name = r"^[A-Za-z_\x{80}-\x{10ffff}][A-Za-z0-9_$\x{80}-\x{10ffff}]*";
     let words = [r"^(?s)[eE]'(?:[^'\\]|\\.|'')*'", plain, r#"^(?s)"(?:[^"]|"")*""#, name];
@@ -123,8 +123,9 @@ static TAG: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^\$(?:[A-Za-z_\x{80}-\x{10ffff}][A-Za-z0-9_\x{80}-\x{10ffff}]*)?\$").unwrap()
 });
 
-/// What a reader of SQL sees outside of comments, with and without `standard_conforming_strings`, and what is left open at
-/// the end. Another reading than that of [`script`]: by patterns, from the front.
+/// The text outside of comments as a SQL reader sees it, with and without `standard_conforming_strings`, and
+/// whether something is left open at the end. An implementation independent of [`script`]: by patterns, from
+/// the front.
 fn outside_of_comments(text: &str, standard: bool) -> (String, bool) {
     let patterns = if standard { &*STANDARD } else { &*OLD };
     let (mut seen, mut rest) = (String::new(), text);
@@ -302,7 +303,7 @@ fn a_denied_statement_stays_in_its_comment_whatever_ends_a_line() {
 
 #[test]
 fn a_statement_that_was_done_cannot_reach_beyond_its_own_lines() {
-    // Each of them would make the comment after it run, or psql itself do something.
+    // Each of them would execute the comment after it, or make psql itself act.
     for attack in [
         "SELECT '",
         "SELECT \"",
@@ -406,7 +407,7 @@ fn jsonl_takes_sql_as_it_is() {
     assert!(text.lines().nth(1).unwrap().contains(&*stored.line), "{text}");
 }
 
-/// Pieces that open, close and hide.
+/// Fragments that open, close and hide.
 fn piece() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "'", "''", "\"", "$$", "$a$", "$", "--", "/*", "*/", "\n", "\r\n", "\r", "\u{2028}", "E'", "e'a'\n'",

@@ -1,4 +1,5 @@
-//! A recorded body as lines for people: JSON laid out, text as it is, the rest by its size; all escaped and bounded.
+//! Formats a recorded body as readable lines: JSON pretty-printed, text as it is, anything else by its size;
+//! all escaped and bounded.
 
 use crate::domain::json::Json;
 use crate::domain::json::lay_out;
@@ -6,21 +7,21 @@ use crate::domain::text::Shown;
 
 /// JSON up to this length stays on one line.
 const ONE_LINE: usize = 100;
-/// How deep a body may be nested to be laid out.
+/// Maximum nesting depth of a body that is pretty-printed.
 const MAX_DEPTH: usize = 64;
-/// Bodies above this length are not laid out.
+/// Bodies longer than this many bytes are not pretty-printed.
 const MAX_LAYOUT: usize = 256 << 10;
 
-/// How much is shown.
+/// Output limits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    /// Lines of one body.
+    /// Maximum lines of one body.
     pub(super) lines: usize,
-    /// Characters of one line.
+    /// Maximum characters of one line.
     pub(super) width: usize,
 }
 
-/// The lines of a BODY object; none for `null`.
+/// Formats a BODY object; no lines for `null`.
 pub(super) fn lines(body: &Json, bounds: Bounds) -> Vec<String> {
     let length = body.member("length").and_then(Json::as_i64);
     let mut out =
@@ -44,12 +45,12 @@ pub(super) fn lines(body: &Json, bounds: Bounds) -> Vec<String> {
     out
 }
 
-/// How many bytes a base64 text stands for.
+/// The number of bytes that a base64 text encodes.
 pub(super) fn decoded(base64: &str) -> i64 {
     i64::try_from(base64.trim_end_matches('=').len() * 3 / 4).unwrap_or(i64::MAX)
 }
 
-/// The lines of a text: JSON laid out where it is long, anything else as it is.
+/// Formats a text: long JSON is pretty-printed, anything else is unchanged.
 pub(super) fn text_lines(text: &str, bounds: Bounds) -> Vec<String> {
     let laid_out =
         (text.len() > ONE_LINE && text.len() <= MAX_LAYOUT && text.trim_start().starts_with(['{', '[']))
@@ -63,12 +64,12 @@ pub(super) fn text_lines(text: &str, bounds: Bounds) -> Vec<String> {
     plain_lines(laid_out.as_deref().unwrap_or(text), bounds)
 }
 
-/// The lines of a value: one where it is short.
+/// Formats a JSON value, on one line if it is short.
 pub(super) fn json_lines(value: &Json, bounds: Bounds) -> Vec<String> {
     text_lines(&value.to_string(), bounds)
 }
 
-/// The lines of a text as they are, escaped and bounded. Line ends at the end of the text are left out.
+/// Splits a text into lines, escaped and bounded. Line ends at the end of the text are dropped.
 pub(super) fn plain_lines(text: &str, bounds: Bounds) -> Vec<String> {
     let mut lines = text.trim_end_matches(['\n', '\r']).lines();
     let mut out: Vec<String> =
@@ -80,7 +81,7 @@ pub(super) fn plain_lines(text: &str, bounds: Bounds) -> Vec<String> {
     out
 }
 
-/// One line, escaped, with at most `width` characters of it.
+/// Escapes a line and limits it to `width` characters.
 pub(super) fn bounded(line: &str, width: usize) -> String {
     match split(line, width) {
         (line, "") => Shown(line).to_string(),
@@ -88,7 +89,7 @@ pub(super) fn bounded(line: &str, width: usize) -> String {
     }
 }
 
-/// The first `width` characters of a line, and the rest.
+/// Splits a line after its first `width` characters.
 pub(super) fn split(line: &str, width: usize) -> (&str, &str) {
     let end = line.char_indices().nth(width).map_or(line.len(), |(end, _)| end);
     line.split_at_checked(end).unwrap_or((line, ""))

@@ -1,15 +1,15 @@
-//! The clock of a replay: when a point of the recording is due, at a speed that can change and be stopped.
+//! The clock of a replay: when a point of the recording is due, with variable speed and pause.
 
 use std::time::Duration;
 use std::time::Instant;
 
-/// The slowest and the fastest speed.
+/// The minimum and maximum speed.
 const SPEEDS: (f64, f64) = (0.01, 1000.0);
 
-/// Maps time of the recording to time on the wall. Pure: it is told what time it is, so that a test can turn the clock.
+/// Maps recording time to wall-clock time. Pure: the current time is passed in, so that a test can set it.
 ///
-/// Every deadline is absolute, `base + (at - position) / speed`, so that delays do not add up; a change of speed or a pause
-/// sets a new base.
+/// Every deadline is absolute, `base + (at - position) / speed`, so that delays do not add up. A change of
+/// speed or a pause sets a new base.
 #[derive(Debug, Clone)]
 pub struct Clock {
     base: Instant,
@@ -19,18 +19,18 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Starts at the beginning, now. `speed` is held between 0.01 and 1000.
+    /// Starts at the beginning, at time `now`. `speed` is clamped to 0.01..=1000.
     pub fn new(now: Instant, speed: f64) -> Self {
         Self { base: now, position: Duration::ZERO, speed: held(speed), paused: false }
     }
 
-    /// When the point `at` of the recording is due. `None` while it is paused. A point in the past is due at once.
+    /// When the point `at` of the recording is due. `None` while paused. A point in the past is due at once.
     pub fn deadline(&self, at: Duration) -> Option<Instant> {
         let ahead = at.saturating_sub(self.position).div_f64(self.speed);
         (!self.paused).then(|| self.base.checked_add(ahead)).flatten()
     }
 
-    /// Where the replay is.
+    /// The current position in the recording.
     pub fn position(&self, now: Instant) -> Duration {
         if self.paused {
             return self.position;
@@ -38,19 +38,19 @@ impl Clock {
         self.position + now.saturating_duration_since(self.base).mul_f64(self.speed)
     }
 
-    /// Goes on at another speed.
+    /// Continues at another speed.
     pub fn set_speed(&mut self, now: Instant, speed: f64) {
         self.rebase(now);
         self.speed = held(speed);
     }
 
-    /// Stands still.
+    /// Pauses.
     pub fn pause(&mut self, now: Instant) {
         self.rebase(now);
         self.paused = true;
     }
 
-    /// Goes on.
+    /// Resumes.
     pub fn resume(&mut self, now: Instant) {
         self.rebase(now);
         self.paused = false;
@@ -67,7 +67,7 @@ impl Clock {
         self.speed
     }
 
-    /// Whether it stands still.
+    /// Whether the clock is paused.
     pub const fn is_paused(&self) -> bool {
         self.paused
     }

@@ -1,4 +1,5 @@
-//! A message of MCP as lines for people: what is asked, what comes back, as far as it is recorded.
+//! Formats an MCP message as readable lines: requests, replies and notifications, as far as they are
+//! recorded.
 
 mod content;
 #[cfg(test)]
@@ -16,19 +17,19 @@ use crate::recording::replay::sign::TO;
 use crate::recording::replay::transcript;
 use crate::recording::replay::transcript::Data;
 
-/// How deep a message may be nested to be read.
+/// Maximum nesting depth of a message.
 const MAX_DEPTH: usize = 64;
-/// The lists a target gives: the member, one and many of it, and what an element is named by.
+/// The list results of a target: member name, singular, plural, and the member that names an element.
 const LISTS: [(&str, &str, &str, &str); 4] = [
     ("tools", "tool", "tools", "name"),
     ("prompts", "prompt", "prompts", "name"),
     ("resources", "resource", "resources", "uri"),
     ("resourceTemplates", "resource template", "resource templates", "uriTemplate"),
 ];
-/// Characters of the names of a list that are shown; beyond it no further name is begun.
+/// Limit in characters for the names shown of a list; no further name is begun beyond it.
 const NAMES: usize = 120;
 
-/// The message in an event's data, when it is recorded whole and can be read.
+/// The message in an event's data, if it is recorded in full and can be parsed.
 pub(crate) fn message(data: &Json) -> Option<Json> {
     let body = data.member("body")?;
     if body.member("cut").is_some_and(|cut| *cut != Json::Bool(false)) {
@@ -38,7 +39,7 @@ pub(crate) fn message(data: &Json) -> Option<Json> {
     Json::parse(text.as_bytes(), MAX_DEPTH).ok().filter(|message| matches!(message, Json::Object(_)))
 }
 
-/// Whether the data of an event say that the target failed at what was asked.
+/// Whether the data of an event say that the target failed to do what was requested.
 pub(super) fn is_failure(data: &str) -> bool {
     let data = Json::parse(data.as_bytes(), transcript::MAX_DEPTH).ok();
     data.as_ref().and_then(message).is_some_and(|message| {
@@ -50,12 +51,12 @@ fn is_error(result: &Json) -> bool {
     result.member("isError") == Some(&Json::Bool(true))
 }
 
-/// The first line. What hoopctl says in it stands before free text of the client or target.
+/// The first line. hoopctl's own words come before free text of the client or target.
 pub(super) fn head(dir: Option<Direction>, data: &Data<'_>) -> String {
     if dir == Some(Direction::C2s) { from_client(data) } else { from_target(data) }
 }
 
-/// `→ METHOD NAME  [CLASS]  ✓ RULE`; of a request that could not be read the HTTP method.
+/// `→ METHOD NAME [CLASS] ✓ RULE`; the HTTP method for a request that could not be parsed.
 fn from_client(data: &Data<'_>) -> String {
     let told = |name| data.json.member(name).and_then(Json::scalar).filter(|text| !text.is_empty());
     let mut out = format!("{TO} {}", word(told("method").or(told("http")).unwrap_or("mcp"), data.bounds));
@@ -107,7 +108,7 @@ fn from_target(data: &Data<'_>) -> String {
     out
 }
 
-/// `  [status N]  N.NNN ms  [END]`, each where it is not as it should be, or is known.
+/// ` [status N] N.NNN ms [END]`; status and end only if they are unusual, the time only if it is known.
 fn ended(data: &Data<'_>, with_status: bool) -> String {
     let mut out = match data.text("status").as_str() {
         "" | "200" | "202" => String::new(),
@@ -122,7 +123,7 @@ fn ended(data: &Data<'_>, with_status: bool) -> String {
     out
 }
 
-/// One line with all of it.
+/// Formats a notification on one line.
 fn notification(method: &str, params: &Json, data: &Data<'_>) -> String {
     let bounds = data.bounds;
     let text = |name: &str| params.member(name).and_then(Json::scalar).filter(|text| !text.is_empty());
@@ -153,7 +154,7 @@ fn notification(method: &str, params: &Json, data: &Data<'_>) -> String {
     }
 }
 
-/// `13 tools: echo, add, …`, when a result is a list and nothing else.
+/// `13 tools: echo, add, …`, if a result is a list and nothing else.
 fn listed(result: &Json, bounds: Bounds) -> Option<String> {
     let (elements, one, many, key) = LISTS.iter().find_map(|(member, one, many, key)| {
         Some((result.member(member)?.as_array()?, one, many, key)).filter(|_| !holds_content(result))
@@ -178,12 +179,12 @@ fn listed(result: &Json, bounds: Bounds) -> Option<String> {
     Some(out)
 }
 
-/// Whether a result has what no list has.
+/// Whether a result has members that no list has.
 fn holds_content(result: &Json) -> bool {
     ["content", "structuredContent", "contents", "messages"].iter().any(|name| result.member(name).is_some())
 }
 
-/// What stands below the first line.
+/// The lines below the first one.
 pub(super) fn lines(dir: Option<Direction>, data: &Data<'_>) -> Vec<String> {
     let bounds = data.bounds;
     let Some(message) = data.message else {
@@ -193,11 +194,12 @@ pub(super) fn lines(dir: Option<Direction>, data: &Data<'_>) -> Vec<String> {
     let mut out = if message.member("method").is_some() {
         match message.member("params") {
             Some(params) if is_asked => params_lines(params, data),
-            // What a target only tells is on the first line.
+            // A notification of the target is entirely on the first line.
             _ => Vec::new(),
         }
     } else if let Some(error) = message.member("error") {
-        // The first line has an error of the target, and only its data are left; a client's is not there.
+        // The first line shows a target's error, so only its data are left; a client's error is not shown
+        // there.
         let rest =
             if dir == Some(Direction::C2s) { error.clone() } else { without(error, &["code", "message"]) };
         if is_empty(&rest) { Vec::new() } else { body::json_lines(&rest, bounds) }
@@ -215,7 +217,8 @@ pub(super) fn lines(dir: Option<Direction>, data: &Data<'_>) -> Vec<String> {
     out
 }
 
-/// The parameters: of a call its arguments. What is on the first line is left out, and what is not for people.
+/// Formats the parameters; of a call its arguments. Omits what the first line shows, and what is not meant
+/// for readers.
 fn params_lines(params: &Json, data: &Data<'_>) -> Vec<String> {
     let name = data.json.member("name").filter(|name| matches!(name, Json::String(_)));
     let is_told = |key: &str| params.member(key).is_some() && params.member(key) == name;
@@ -232,7 +235,7 @@ fn params_lines(params: &Json, data: &Data<'_>) -> Vec<String> {
     if is_empty(shown) { Vec::new() } else { body::json_lines(shown, data.bounds) }
 }
 
-/// A value without some of its members.
+/// Copies a value without some of its members.
 fn without(value: &Json, names: &[&str]) -> Json {
     match value {
         Json::Object(members) => {
@@ -251,7 +254,8 @@ fn is_empty(value: &Json) -> bool {
     }
 }
 
-/// A word of the client or target. It stands bare only when it cannot be taken for more than one word, or for one of hoopctl's.
+/// Formats a word of the client or target. It is unquoted only if it cannot be mistaken for several words, or
+/// for one of hoopctl's.
 fn word(text: &str, bounds: Bounds) -> String {
     let is_bare = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'[' | b']' | b',');
     if !text.is_empty() && text.bytes().all(is_bare) {
@@ -265,7 +269,7 @@ fn word(text: &str, bounds: Bounds) -> String {
     format!("\"{}\"{more}", Shown(&start.replace('"', "\\\"")))
 }
 
-/// Free text at the end of a line.
+/// Formats free text at the end of a line.
 fn free(text: &str, bounds: Bounds) -> String {
     let text = text.trim_end();
     if text.is_empty() { String::new() } else { format!("  {}", body::bounded(text, bounds.width)) }

@@ -1,4 +1,4 @@
-//! Plays a recording: when each event is due, and what a person sees of it.
+//! Plays a recording: when each event is due, and how it is shown.
 
 mod body;
 mod clock;

@@ -1,11 +1,11 @@
-//! What a target of SQL says besides its answers as lines for people.
+//! Formats what a SQL target sends besides its answers as readable lines.
 
 use crate::domain::json::Json;
 use crate::recording::replay::body;
 use crate::recording::replay::sign::FROM;
 use crate::recording::replay::transcript::Data;
 
-/// The texts that stand below, and whether each has its name before it.
+/// The texts shown below the first line, and whether each is prefixed with its name.
 const TEXTS: [(&str, bool); 12] = [
     ("message", false),
     ("payload", false),
@@ -21,7 +21,8 @@ const TEXTS: [(&str, bool); 12] = [
     ("constraint", true),
 ];
 
-/// `← notice SEVERITY SQLSTATE`, `← notification  of process N  on CHANNEL` or `← setting NAME`, after how many that were only counted.
+/// `← notice SEVERITY SQLSTATE`, `← notification of process N on CHANNEL` or `← setting NAME`, with the
+/// number of earlier ones that were only counted.
 pub(super) fn head(data: &Data<'_>) -> String {
     let what = match data.text("what").as_str() {
         "notice" => format!("notice {} {}", data.text("severity"), data.text("sqlstate")),
@@ -36,7 +37,7 @@ pub(super) fn head(data: &Data<'_>) -> String {
     format!("{FROM} {}{before}", what.trim_end())
 }
 
-/// Its texts.
+/// Formats the texts of a notice.
 pub(super) fn lines(data: &Data<'_>) -> Vec<String> {
     let mut out = Vec::new();
     for (name, named) in TEXTS {

@@ -1,8 +1,8 @@
-//! The points of a replay at which events are due: as far apart as they were, or less where long gaps are shortened.
+//! Computes when events are due in a replay: with their original gaps, or with long gaps shortened.
 
 use std::time::Duration;
 
-/// Gives each event its point, in the order of the events. Pure.
+/// Assigns each event its point in the replay, in the order of the events. Pure.
 #[derive(Debug, Clone, Default)]
 pub struct Pacing {
     idle_limit: Option<Duration>,
@@ -15,21 +15,21 @@ pub struct Pacing {
 /// The point of one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
-    /// Where it is due, at speed 1, from the first event. Never goes back.
+    /// When it is due, at speed 1, measured from the first event. Never decreases.
     pub at: Duration,
-    /// How much of the gap before it was left out.
+    /// The part of the gap before it that was left out.
     pub skipped: Duration,
 }
 
 impl Pacing {
-    /// Before the first event. A gap longer than `idle_limit` is shortened to it; `None`: as recorded.
+    /// Starts before the first event. Gaps longer than `idle_limit` are shortened to it; `None`: as recorded.
     pub fn new(idle_limit: Option<Duration>) -> Self {
         Self { idle_limit, ..Self::default() }
     }
 
-    /// The point of the next event, so long after the start of its session.
+    /// Returns the point of the next event, which happened `t` after the start of its session.
     pub fn pace(&mut self, t: Duration) -> Pace {
-        // Events of one session come from several threads: a few microseconds back are possible.
+        // Events of one session come from several threads, so time may go back by a few microseconds.
         let gap = if self.begun { t.saturating_sub(self.last_t) } else { Duration::ZERO };
         let played = self.idle_limit.map_or(gap, |limit| gap.min(limit));
         self.begun = true;

@@ -1,4 +1,4 @@
-//! Which events of a recording are played, and at which point of the replay.
+//! Selects the events of a recording that are played, and their points in the replay.
 
 use std::time::Duration;
 
@@ -6,30 +6,30 @@ use crate::recording::line::StoredEvent;
 use crate::recording::replay::pacing::Pacing;
 use crate::recording::replay::position::Position;
 
-/// What is played.
+/// Options of a replay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlayOptions {
-    /// The longest gap between two events; a longer one is shortened to it. `None`: as recorded.
+    /// The longest gap between two events; longer ones are shortened to it. `None`: as recorded.
     pub idle_limit: Option<Duration>,
     /// Where to begin. `None`: at the start.
     pub from: Option<Position>,
-    /// The last event: the first one at or beyond it. `None`: to the end.
+    /// Where to end: the first event at or beyond this position is the last. `None`: play to the end.
     pub to: Option<Position>,
 }
 
 /// One event of a replay.
 #[derive(Debug, Clone)]
 pub struct Cue {
-    /// The point of the replay where it is due, at speed 1, from the first played event. Never goes back.
+    /// When it is due in the replay, at speed 1, measured from the first played event. Never decreases.
     pub at: Duration,
-    /// How much of the gap before it was left out.
+    /// The part of the gap before it that was left out.
     pub skipped: Duration,
-    /// The event.
+    /// The event to show.
     pub event: StoredEvent,
 }
 
-/// Gives the events to be played, in their order, each with its point in the replay. Pure: it neither sleeps nor asks for the
-/// time; [`Clock`](crate::recording::replay::Clock) turns points into deadlines.
+/// Yields the events to play, in order, each with its point in the replay. Pure: it neither sleeps nor reads
+/// a clock; [`Clock`](crate::recording::replay::Clock) converts points to deadlines.
 pub struct Player<I> {
     events: I,
     options: PlayOptions,
@@ -39,7 +39,7 @@ pub struct Player<I> {
 }
 
 impl<I> Player<I> {
-    /// Plays `events`.
+    /// Creates a player for `events`.
     pub fn new(events: I, options: PlayOptions) -> Self {
         let pacing = Pacing::new(options.idle_limit);
         Self { events, options, pacing, begun: false, over: false }

@@ -1,4 +1,4 @@
-//! A place in a recording, as a person names it.
+//! A position in a recording, as a user writes it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,29 +11,30 @@ use crate::recording::line::StoredEvent;
 use crate::recording::replay::mcp;
 use crate::recording::session;
 
-/// A place in a recording: `90s` after its start, event number `@17`, or the first event marked `#approval`.
+/// A position in a recording: `90s` after its start, event number `@17`, or the first event marked
+/// `#approval`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Position {
-    /// So long after the session's start.
+    /// This long after the session's start.
     After(Duration),
     /// The event with this number.
     Event(u64),
-    /// The first event of this mark.
+    /// The first event with this mark.
     Mark(Mark),
 }
 
-/// What an event can be found by.
+/// A category by which events can be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
-    /// Something about an approval.
+    /// An event about an approval.
     Approval,
-    /// A command that did not pass.
+    /// A command that was not allowed.
     Denied,
     /// A failure.
     Error,
-    /// Values were masked.
+    /// An event with masked values.
     Mask,
-    /// A note of an operator.
+    /// An operator's marker.
     Marker,
 }
 
@@ -67,18 +68,18 @@ impl Mark {
     }
 }
 
-/// Text that names no place in a recording.
+/// Text that is not a position in a recording.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{found:?} is not a place in a recording: a time such as 90s, an event such as @17, or one of #approval, #denied, #error, #mask, #marker"
 )]
 pub struct InvalidPosition {
-    /// What was given.
+    /// The text that was given.
     pub found: String,
 }
 
 impl Position {
-    /// Whether an event is at or beyond this place. A mark is reached by the first event that has it.
+    /// Whether an event is at or beyond this position. A mark is reached by the first event that has it.
     pub fn is_reached_by(&self, stored: &StoredEvent) -> bool {
         match self {
             Self::After(time) => Duration::from_micros(stored.event.t_us) >= *time,

@@ -1,15 +1,16 @@
-//! The signs that hoopctl itself writes into transcripts. While a line is put together they are control characters, which no text
-//! of a client or a target holds once it is escaped: so it is known at the end which signs are our own.
+//! The symbols that hoopctl itself writes into transcripts. While a line is assembled they are control
+//! characters, which escaped text of a client or target cannot contain. When the line is finished it is
+//! therefore known which symbols are hoopctl's own.
 
-/// Of the client.
+/// Sent by the client.
 pub(super) const TO: &str = "\u{10}";
-/// Of the target.
+/// Sent by the target.
 pub(super) const FROM: &str = "\u{11}";
-/// Allowed, approved.
+/// Allowed or approved.
 pub(super) const YES: &str = "\u{12}";
-/// Denied, failed.
+/// Denied or failed.
 pub(super) const NO: &str = "\u{13}";
-/// Waits.
+/// Pending.
 pub(super) const WAITS: &str = "\u{14}";
 /// A session begins.
 pub(super) const BEGIN: &str = "\u{15}";
@@ -17,20 +18,20 @@ pub(super) const BEGIN: &str = "\u{15}";
 pub(super) const END: &str = "\u{16}";
 /// A marker.
 pub(super) const MARK: &str = "\u{17}";
-/// How often.
+/// A count.
 pub(super) const TIMES: &str = "\u{18}";
-/// Nothing of these.
+/// None of the others.
 pub(super) const DOT: &str = "\u{19}";
-/// What is cut.
+/// Truncation.
 pub(super) const MORE: &str = "\u{1a}";
-/// No value.
+/// No value (SQL NULL).
 pub(super) const NULL: &str = "\u{1e}";
-/// In a transaction from now on.
+/// A transaction begins.
 pub(super) const IN: &str = "\u{1c}";
-/// In none from now on.
+/// A transaction ends.
 pub(super) const OUT: &str = "\u{1d}";
 
-/// Each as it stands in a line, and as it is shown.
+/// Each symbol as it is in an unfinished line, and as it is shown.
 const SHOWN: [(&str, char); 14] = [
     (TO, '→'),
     (FROM, '←'),
@@ -51,16 +52,17 @@ const SHOWN: [(&str, char); 14] = [
 /// [`NULL`] as it is shown.
 pub(super) const NO_VALUE: char = '∅';
 
-/// One line of a transcript, and which of its signs are hoopctl's.
+/// One line of a transcript, with the positions of hoopctl's own symbols.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
     /// The line. Escaped: it holds no control character.
     pub text: String,
-    /// Where in it signs of hoopctl's own stand, in bytes, in their order. The same signs elsewhere were written by others.
+    /// Byte offsets of hoopctl's own symbols in it, in order. The same symbols elsewhere come from a client
+    /// or target.
     pub own: Vec<usize>,
 }
 
-/// A line with its signs as they are shown.
+/// Replaces the control characters of a line with the symbols that are shown.
 pub(super) fn told(line: &str) -> Told {
     let mut told = Told { text: String::with_capacity(line.len()), own: Vec::new() };
     for c in line.chars() {

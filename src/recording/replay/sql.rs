@@ -1,4 +1,4 @@
-//! A SQL statement, its rows and its end as lines for people.
+//! Formats a SQL statement, its rows and its end as readable lines.
 
 #[cfg(test)]
 mod tests;
@@ -16,13 +16,13 @@ use crate::recording::replay::sign::TO;
 use crate::recording::replay::table;
 use crate::recording::replay::transcript::Data;
 
-/// What stands for a value that is none of those that are recorded.
+/// Shown for a value that is of no recorded kind.
 pub(super) const UNREADABLE: &str = "(unreadable)";
-/// What a tab at the start of a line of SQL is shown as.
+/// Shown for a tab at the start of a line of SQL.
 const TAB: &str = "    ";
 
-/// `→ HOW  [CLASS]  ✓ RULE`: all that hoopctl says stands before what the client says. The text is below, or, where it is not
-/// recorded, what it does to which tables here.
+/// `→ HOW [CLASS] ✓ RULE`: hoopctl's own words come before the client's. The SQL text is below; if it is not
+/// recorded, its effects on tables are shown here.
 pub(super) fn query(data: &Data<'_>) -> String {
     let how = match data.text("how").as_str() {
         "prepare" => "prepare",
@@ -43,7 +43,7 @@ pub(super) fn query(data: &Data<'_>) -> String {
     out
 }
 
-/// The text line by line, and the parameters.
+/// Formats the SQL text line by line, and the parameters.
 pub(super) fn query_lines(data: &Data<'_>) -> Vec<String> {
     let sql = data.json.member("sql").and_then(Json::as_str).unwrap_or_default();
     let mut out = body::plain_lines(&indented(sql), data.bounds);
@@ -61,7 +61,7 @@ pub(super) fn query_lines(data: &Data<'_>) -> Vec<String> {
     out
 }
 
-/// A text with blanks in place of the tabs that its lines begin with: other tabs are escaped when they are shown.
+/// Replaces leading tabs of each line with blanks. Other tabs are escaped when they are shown.
 fn indented(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
@@ -72,12 +72,12 @@ fn indented(text: &str) -> String {
     out
 }
 
-/// [`parameter`] with nothing left out, as it is shown.
+/// [`parameter`] without limits, as it is shown.
 pub(crate) fn whole_parameter(value: &Json) -> String {
     sign::shown(&parameter(value, Bounds { lines: usize::MAX, width: usize::MAX }))
 }
 
-/// A parameter: text between quotes, so that it cannot be taken for anything else.
+/// Formats a parameter. Text is quoted, so that it cannot be mistaken for anything else.
 fn parameter(value: &Json, bounds: Bounds) -> String {
     match value {
         Json::String(text) => {
@@ -93,7 +93,7 @@ fn parameter(value: &Json, bounds: Bounds) -> String {
     }
 }
 
-/// A value that is there and not text. Raw.
+/// Formats a value that is neither absent nor text. Not escaped.
 pub(super) fn plain(value: &Json) -> String {
     match value {
         Json::Object(_) => {
@@ -105,7 +105,7 @@ pub(super) fn plain(value: &Json) -> String {
     }
 }
 
-/// `← N rows`, as many as are recorded.
+/// `← N rows`, the number that is recorded.
 pub(super) fn rows(data: &Data<'_>) -> String {
     match data.values("rows").len() {
         0 if data.is_true("cut") => format!("{FROM} rows"),
@@ -114,7 +114,7 @@ pub(super) fn rows(data: &Data<'_>) -> String {
     }
 }
 
-/// The rows as a table.
+/// Formats the rows as a table.
 pub(super) fn rows_lines(data: &Data<'_>) -> Vec<String> {
     let mut out = table::lines(data.values("columns"), data.values("rows"), data.bounds);
     if data.is_true("cut") {
@@ -123,7 +123,7 @@ pub(super) fn rows_lines(data: &Data<'_>) -> Vec<String> {
     out
 }
 
-/// `← TAG  N.NNN ms  ⟪ in transaction`, or `✗ SQLSTATE MESSAGE …`.
+/// `← TAG N.NNN ms ⟪ in transaction`, or `✗ SQLSTATE MESSAGE …`.
 pub(super) fn done(data: &Data<'_>) -> String {
     let error = data.within("error").filter(|error| *error.json != Json::Null);
     let mut out = match &error {
@@ -155,7 +155,7 @@ pub(super) fn done(data: &Data<'_>) -> String {
     out
 }
 
-/// How the transaction stands, where the statement changed it.
+/// The state of the transaction, if the statement changed it.
 fn transaction(tag: &str, state: &str) -> String {
     let turns = matches!(tag, "BEGIN" | "START TRANSACTION" | "COMMIT" | "ROLLBACK" | "PREPARE TRANSACTION");
     match state {

@@ -1,4 +1,4 @@
-//! Rows as an aligned table, escaped and bounded.
+//! Formats rows as an aligned table, escaped and bounded.
 
 use std::borrow::Cow;
 
@@ -10,13 +10,13 @@ use crate::recording::replay::sign;
 use crate::recording::replay::sign::MORE;
 use crate::recording::replay::sql;
 
-/// Between two cells.
+/// Separator between two cells.
 const BETWEEN: &str = " | ";
-/// A cell may always have so many characters, however many columns there are.
+/// Minimum width limit of a cell in characters, however many columns there are.
 const MIN_CELL: usize = 24;
 
-/// The lines of a table: the names of the columns, a rule, the rows. With no bound on the width nothing is cut, and nothing is
-/// aligned, since one long cell would make every line as long.
+/// Formats a table: column names, a rule, the rows. Without a width limit nothing is truncated, and nothing
+/// is aligned either, since one long cell would make every line as long.
 pub(super) fn lines(columns: &[Json], rows: &[Json], bounds: Bounds) -> Vec<String> {
     let shown = rows.get(..bounds.lines).unwrap_or(rows);
     let mut out =
@@ -41,7 +41,7 @@ fn whole(columns: &[Json], rows: &[Json]) -> Vec<String> {
 fn aligned(columns: &[Json], rows: &[Json], bounds: Bounds) -> Vec<String> {
     let cells = |row: &Json| row.as_array().map_or(0, <[Json]>::len);
     let count = rows.iter().map(cells).max().unwrap_or(0).max(columns.len());
-    // No more columns than could have a character each.
+    // No more columns than could have one character each.
     let looked_at = count.min(bounds.width / (BETWEEN.len() + 1));
     let most = (bounds.width / count.max(1)).saturating_sub(BETWEEN.len()).max(MIN_CELL);
     let cut = |cells: &[Json]| -> Vec<String> {
@@ -68,7 +68,7 @@ fn aligned(columns: &[Json], rows: &[Json], bounds: Bounds) -> Vec<String> {
         let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
         out.push(rule.join("-+-"));
     }
-    // Rows of no columns are counted above the table; there is nothing to show of them.
+    // Rows without columns are counted above the table; there is nothing to show.
     let rows = rows.iter().filter(|row| count > 0 || row.is_none());
     let unreadable = || sql::UNREADABLE.to_owned();
     out.extend(rows.map(|row| row.as_ref().map_or_else(unreadable, |row| line(row, &widths))));
@@ -78,7 +78,8 @@ fn aligned(columns: &[Json], rows: &[Json], bounds: Bounds) -> Vec<String> {
     out
 }
 
-/// Cells of one row, each as wide as its column. A row that is too short has empty cells at its end.
+/// Formats the cells of one row, each as wide as its column. A row that is too short has empty cells at its
+/// end.
 fn line(cells: &[String], widths: &[usize]) -> String {
     let mut out = String::new();
     for (place, width) in widths.iter().enumerate() {
@@ -93,7 +94,7 @@ fn line(cells: &[String], widths: &[usize]) -> String {
     out
 }
 
-/// What a cell says. Raw. A text that is nothing but the sign of no value is quoted.
+/// The text of a cell, not escaped. A text that equals the symbol for no value is quoted.
 fn text(cell: &Json) -> Cow<'_, str> {
     match cell {
         Json::String(text) if text.chars().eq([sign::NO_VALUE]) => Cow::Owned(format!("\"{text}\"")),
@@ -102,7 +103,7 @@ fn text(cell: &Json) -> Cow<'_, str> {
     }
 }
 
-/// At most `most` characters of a cell, escaped.
+/// Up to `most` characters of a cell, escaped.
 fn short(cell: &Json, most: usize) -> String {
     if *cell == Json::Null {
         return sign::NULL.to_owned();

@@ -1,4 +1,4 @@
-//! When events are due, and that what people see of them is harmless.
+//! When events are due, and that their transcripts are harmless.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -46,7 +46,7 @@ fn recording(times: &[u64]) -> Vec<Result<StoredEvent, Infallible>> {
         .collect()
 }
 
-/// Number and point in the replay, in milliseconds.
+/// Sequence number and point in the replay, in milliseconds.
 fn played(times: &[u64], options: PlayOptions) -> Vec<(u64, u128)> {
     Player::new(recording(times).into_iter(), options)
         .map(|cue| cue.unwrap())

@@ -1,4 +1,4 @@
-//! One event as lines for people. Nothing from a client or a target gets into them unescaped.
+//! Formats one event as readable lines. Text from a client or a target is always escaped.
 
 use std::fmt::Write;
 
@@ -27,32 +27,32 @@ use crate::recording::replay::sign::WAITS;
 use crate::recording::replay::sign::YES;
 use crate::recording::replay::sql;
 
-/// How much of an event is shown.
+/// Limits for display.
 const BOUNDS: Bounds = Bounds { lines: 200, width: 400 };
-/// For searching: all of it.
+/// No limits, for searching.
 const WHOLE: Bounds = Bounds { lines: usize::MAX, width: usize::MAX };
-/// How deep the data of an event may be nested.
+/// Maximum nesting depth of an event's data.
 pub(super) const MAX_DEPTH: usize = 16;
-/// What body lines are indented by: to below the words after the time.
+/// Indentation of body lines, up to the words after the time.
 const INDENT: &str = "             ";
 
-/// What a person sees of an event: the first line with its time, lines of the body below it. No line holds a control
-/// character, and there are not more than some 200 of at most some 400 characters.
+/// Formats an event: a first line with its time, and the lines of its body below. No line holds a control
+/// character; there are at most about 200 lines of at most about 400 characters.
 pub fn transcript(stored: &StoredEvent) -> Vec<String> {
     lines(&stored.event, BOUNDS).iter().map(|line| sign::shown(line)).collect()
 }
 
-/// [`transcript`], and which of its signs are hoopctl's own.
+/// [`transcript`], with the positions of hoopctl's own symbols.
 pub fn transcript_told(stored: &StoredEvent) -> Vec<Told> {
     lines(&stored.event, BOUNDS).iter().map(|line| sign::told(line)).collect()
 }
 
-/// [`transcript`] with nothing left out.
+/// [`transcript`] without limits.
 pub(crate) fn transcript_whole(stored: &StoredEvent) -> Vec<String> {
     lines(&stored.event, WHOLE).iter().map(|line| sign::shown(line)).collect()
 }
 
-/// For searching: the lines of a message that [`transcript_whole`] tells only in other words. None for other events.
+/// For searching: the lines of a message that [`transcript_whole`] paraphrases. Empty for other events.
 pub(crate) fn message_whole(stored: &StoredEvent) -> Vec<String> {
     let event = &stored.event;
     if event.kind != EventKind::McpMessage {
@@ -64,7 +64,7 @@ pub(crate) fn message_whole(stored: &StoredEvent) -> Vec<String> {
     lines.into_iter().map(|line| format!("{INDENT}{line}")).collect()
 }
 
-/// The lines, with the signs of [`sign`] still to be shown.
+/// Formats an event; the symbols of [`sign`] are still control characters.
 fn lines(event: &Event, bounds: Bounds) -> Vec<String> {
     let time = time(event.t_us);
     let Ok(data) = Json::parse(event.data.as_bytes(), MAX_DEPTH) else {
@@ -81,7 +81,7 @@ fn lines(event: &Event, bounds: Bounds) -> Vec<String> {
     out
 }
 
-/// What stands below the first line.
+/// The lines below the first one.
 fn below(event: &Event, data: &Data<'_>) -> Vec<String> {
     match event.kind {
         EventKind::McpMessage => mcp::lines(event.dir, data),
@@ -92,7 +92,7 @@ fn below(event: &Event, data: &Data<'_>) -> Vec<String> {
     }
 }
 
-/// `+MM:SS.mmm`, with hours where there are any.
+/// `+MM:SS.mmm`, with hours if there are any.
 fn time(t_us: u64) -> String {
     let millis = t_us / 1000;
     let (seconds, minutes, hours) = (millis / 1000 % 60, millis / 60_000 % 60, millis / 3_600_000);
@@ -104,26 +104,26 @@ fn time(t_us: u64) -> String {
     }
 }
 
-/// The data of an event, with what is needed to show a member of it.
+/// The data of an event, with what is needed to show one of its members.
 pub(super) struct Data<'a> {
     pub(super) json: &'a Json,
-    /// The message of MCP in it, when it is recorded whole and can be read.
+    /// The MCP message in it, if it is recorded in full and can be parsed.
     pub(super) message: Option<&'a Json>,
     pub(super) bounds: Bounds,
 }
 
 impl<'a> Data<'a> {
-    /// The data in a member, if it is there.
+    /// The data in a member, if present.
     pub(super) fn within(&self, name: &str) -> Option<Self> {
         self.json.member(name).map(|json| Self { json, message: None, bounds: self.bounds })
     }
 
-    /// The values of a member that is a list; none where it is not.
+    /// The values of a list member; empty if it is not a list.
     pub(super) fn values(&self, name: &str) -> &'a [Json] {
         self.json.member(name).and_then(Json::as_array).unwrap_or_default()
     }
 
-    /// A member that is a text or a number, escaped and bounded; empty when it is absent.
+    /// A text or number member, escaped and bounded; empty if absent.
     pub(super) fn text(&self, name: &str) -> String {
         match self.json.member(name) {
             None | Some(Json::Null) => String::new(),
@@ -133,13 +133,13 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// `  WORD TEXT` for a member that is there and not empty.
+    /// ` WORD TEXT` for a member that is present and not empty.
     pub(super) fn noted(&self, word: &str, name: &str) -> String {
         let text = self.text(name);
         if text.is_empty() { text } else { format!("  {word} {text}") }
     }
 
-    /// The texts of a member that is a list, joined by `,`.
+    /// The texts of a list member, joined by `,`.
     pub(super) fn list(&self, name: &str) -> String {
         let texts: Vec<&str> = self.values(name).iter().filter_map(Json::scalar).collect();
         body::bounded(&texts.join(","), self.bounds.width)
@@ -149,7 +149,8 @@ impl<'a> Data<'a> {
         matches!(self.json.member(name), Some(Json::Bool(true)))
     }
 
-    /// `  [CLASS]  ✓ RULE` of a command: the class unless it is a read, the rule when a plain allow stands in its event.
+    /// ` [CLASS] ✓ RULE` of a command: the class unless it is `read`, the policy if the event itself records
+    /// a plain allow.
     pub(super) fn judged(&self) -> String {
         let class = self.text("class");
         let class = if class.is_empty() || class == "read" { String::new() } else { format!("  [{class}]") };
@@ -157,7 +158,7 @@ impl<'a> Data<'a> {
         format!("{class}{}", allowed.unwrap_or_default())
     }
 
-    /// `  N.NNN ms` of the time the whole took, if it is known.
+    /// ` N.NNN ms`, the total time, if known.
     pub(super) fn took(&self) -> String {
         let micros = self.json.member("total_us").and_then(Json::as_i64);
         micros
@@ -266,7 +267,7 @@ fn decision(data: &Data<'_>) -> String {
     }
 }
 
-/// `! CODE (REASON): DETAIL  METHOD PATH  from SOURCE  as PRINCIPAL`, each as far as it is there.
+/// `! CODE (REASON): DETAIL METHOD PATH from SOURCE as PRINCIPAL`, each part if present.
 fn error(data: &Data<'_>) -> String {
     let mut out = format!("! {}", data.text("code"));
     for (before, name, after) in [

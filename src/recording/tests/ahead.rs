@@ -1,4 +1,4 @@
-//! The file written ahead of the database: what a dead process left in it comes into the database once, and only what it wrote.
+//! The write-ahead log: what a dead process left in it reaches the database once, and nothing else does.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,7 +15,8 @@ fn segments(dir: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// A journal with ten events in its database and ten more that are only written ahead, as if it had died then.
+/// A journal with ten events in its database and ten more only in the write-ahead log, as if it had died
+/// then.
 async fn died() -> (tempfile::TempDir, SessionId) {
     let dir = tempfile::tempdir().unwrap();
     let (journal, session) = (open(dir.path()), SessionId::new());
@@ -34,7 +35,7 @@ async fn died() -> (tempfile::TempDir, SessionId) {
     (copy, session)
 }
 
-/// Where what was written ends, and room that was taken for more begins.
+/// Where the written frames end and the preallocated space begins.
 fn end_of(bytes: &[u8]) -> usize {
     bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1
 }
@@ -94,7 +95,7 @@ async fn a_segment_that_the_database_has_is_not_taken_again() {
 
 #[tokio::test]
 async fn a_frame_that_was_cut_by_death_is_left_out_and_all_before_it_is_kept() {
-    // With room behind it that was never written, and in a file system that takes none before it is needed.
+    // With preallocated space that was never written, and on a file system that preallocates nothing.
     for has_room in [true, false] {
         let (dir, session) = died().await;
         let segment = segments(dir.path(), "log").pop().unwrap();

@@ -12,7 +12,7 @@ use crate::recording::SessionFilter;
 
 const DIR: &str = "HOOPCTL_TEST_CRASH_DIR";
 
-/// Not a test of its own: the process that is killed by the one below.
+/// Not a test of its own: the process that the test below kills.
 #[test]
 fn child_that_is_killed() {
     let Ok(dir) = std::env::var(DIR) else { return };
@@ -28,7 +28,7 @@ fn child_that_is_killed() {
                     let durability =
                         if (n + task) % 4 == 0 { Durability::Synced } else { Durability::Written };
                     journal.append([request(session, n), request(session, n)], durability).await.unwrap();
-                    // One write per line: the line of a dead process is there or not.
+                    // One write per line: a dead process wrote the line whole or not at all.
                     std::io::stdout().write_all(format!("ack {session} {}\n", 1 + 2 * n).as_bytes()).unwrap();
                     std::io::stdout().flush().unwrap();
                     journal.push(request(session, n)).unwrap_or_default();
@@ -54,7 +54,7 @@ fn after_kill_nothing_acknowledged_is_missing_and_the_chains_hold() {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut acked = std::collections::HashMap::new();
         let mut note = |line: String| {
-            // The harness writes a word of its own before the first line.
+            // The test harness writes a word of its own before the first line.
             let Some(at) = line.find("ack ") else { return 0 };
             let Some((session, n)) = line[at + 4..].split_once(' ') else { return 0 };
             let (Ok(session), Ok(n)) = (session.parse::<SessionId>(), n.parse::<u64>()) else { return 0 };

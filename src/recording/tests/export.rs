@@ -1,4 +1,4 @@
-//! Other programs' forms, and searching.
+//! Export formats, and searching.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! The disk is full, or does not keep what it was given.
+//! The disk is full, or loses what it was given.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -59,7 +59,7 @@ async fn on_a_full_disk_appends_fail_and_it_recovers_by_itself() {
     append(&journal, end(session, n + 1)).await;
     let found = marks(dir.path(), session);
     assert!(acked.iter().all(|n| found.contains(n)), "acknowledged and not there");
-    // Who waited for the disk was told of a failure, although the file may have it already: that is no harm.
+    // The waiter for the disk got an error although the file may hold the event already, which is harmless.
     assert!(found.iter().all(|n| acked.contains(n) || n % 5 == 0), "not acknowledged and there");
     let reader = Reader::open(dir.path()).unwrap();
     let row = reader.session(ends).unwrap().unwrap();
@@ -123,7 +123,8 @@ async fn what_comes_while_the_database_is_locked_is_recorded_once_even_if_it_die
     let other = database(dir.path());
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     journal.append([request(session, 1)], Durability::Written).await.unwrap();
-    // By now the writer waits for the lock, until it gives up: what is pushed meanwhile is in no group of its.
+    // By now the writer waits for the lock, until it gives up: what is pushed meanwhile is in none of its
+    // groups.
     tokio::time::sleep(Duration::from_millis(300)).await;
     journal.push(start(late)).unwrap();
     journal.push(request(late, 1)).unwrap();

@@ -162,7 +162,7 @@ fn thousands_of_waiters_on_several_threads_all_hear_of_it() {
                                     if n % 3 == 0 { Durability::Synced } else { Durability::Written };
                                 for round in 0..3 {
                                     if n % 7 == 0 {
-                                        // Who goes away holds nobody up.
+                                        // A dropped append delays nobody.
                                         let gone = journal.append([request(session, n)], durability);
                                         drop(tokio::time::timeout(Duration::ZERO, gone).await);
                                     }
@@ -386,13 +386,14 @@ async fn sessions_are_found_by_what_is_asked_for() {
         [three, two, one],
         "a session that is gone"
     );
-    // The recording of refused requests is listed, and is never the last one; a connection of that name is like any other.
+    // The recording of refused requests is listed, but never returned as the last one; a connection of that
+    // name is like any other.
     let [own, gateway] = [SessionId::new(), SessionId::new()];
     assert_eq!(reader.last().unwrap().unwrap().id, three);
     journal.append([start_of(gateway, "kim", "gateway")], Durability::Written).await.unwrap();
     append(&journal, start_of(own, GATEWAY, "gateway")).await;
     assert_eq!(ids(all()), [own, gateway, three, two, one]);
-    // Its id is older than the one it began after: pages go by the order of the list.
+    // Its id is older than the one it began after: pages follow the order of the list.
     assert_eq!(ids(SessionFilter { before: Some(gateway), ..all() }), [three, two, one]);
     assert_eq!(reader.last().unwrap().unwrap().id, gateway);
     assert_eq!(reader.find("last").unwrap().id, gateway);

@@ -1,4 +1,4 @@
-//! Files that are no journal, or must not be opened.
+//! Files that are not a journal, or must not be opened.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -83,7 +83,8 @@ async fn a_journal_of_an_older_version_is_taken_over() {
     }
 }
 
-/// What a gateway of schema version 2 left when it was killed: a session that is over, and one with events that are only written ahead.
+/// What a gateway of schema version 2 left when it was killed: an ended session, and one with events only in
+/// the write-ahead log.
 fn of_version_2() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/recording-v2");
@@ -102,12 +103,12 @@ async fn what_version_2_left_is_read_as_it_is_and_goes_on_in_this_version() {
     let dir = of_version_2();
     let [over, session] =
         ["ses_362msbftpkajyz99ky17hnsq17", "ses_362msbftppdrnw1pwhwafvddxr"].map(|id| id.parse().unwrap());
-    // Before anything is written: large blocks, none of them packed.
+    // Before anything is written: large blocks, none of them compressed.
     let reader = Reader::open(dir.path()).unwrap();
     assert_eq!((events_of(dir.path(), over).len(), events_of(dir.path(), session).len()), (8, 7));
     assert_eq!(reader.verify(over).unwrap().broken, None);
     let plain = reader.events(over, 1).unwrap().map(|event| event.unwrap().event.data).collect::<Vec<_>>();
-    // The writer takes it over, and with it what was only written ahead; one that reads meanwhile goes on.
+    // The writer upgrades it, including the write-ahead log; a reader that is open meanwhile continues.
     let (journal, new) = (open(dir.path()), SessionId::new());
     assert_eq!(journal.report().interrupted, [session]);
     record(&journal, new, 3).await;

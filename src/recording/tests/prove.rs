@@ -1,4 +1,4 @@
-//! Proving everything: what cannot be read, and what changes meanwhile.
+//! Verifying everything: what cannot be read, and what changes meanwhile.
 
 use std::os::unix::fs::FileExt;
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::recording::Damage;
 use crate::recording::prove::tests::meanwhile;
 
-/// What is found of each row, with the database as it is.
+/// The finding for each row, with the database as it is.
 fn findings(dir: &Path) -> (Vec<Finding>, JournalVerification) {
     let reader = Reader::open(dir).unwrap();
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! What goes, what stays, and what is left of what went.
+//! What retention removes, what stays, and what remains of a removed session.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn settings() -> Settings {
     }
 }
 
-/// Retention until nothing is left to do.
+/// Runs retention until nothing is left to do.
 async fn prune(journal: &Journal, now_ms: i64) -> Result<PruneReport, RecordError> {
     let mut all = PruneReport::default();
     loop {
@@ -46,7 +46,7 @@ async fn events_go_after_their_time_and_the_row_stays_with_its_hash() {
     journal.append([request(live, 1)], Durability::Synced).await.unwrap();
     journal.close();
     let journal = {
-        // The live one of the closed journal is interrupted now; a new one is live.
+        // The live session of the closed journal is interrupted now; a new one is live.
         let journal = Journal::open(dir.path(), settings()).unwrap();
         journal.append([start_of(SessionId::new(), "p", "c")], Durability::Synced).await.unwrap();
         journal
@@ -91,7 +91,7 @@ async fn beyond_the_size_the_oldest_go_first_and_a_live_one_never() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(dir.path(), Settings { max_size: 600 << 10, ..settings() }).unwrap();
     let live = SessionId::new();
-    // Of random digits half can be packed away.
+    // Random digits compress to half.
     let mut random = vec![0; 90 << 10];
     aws_lc_rs::rand::fill(&mut random).unwrap();
     let digit = |half: u8| char::from(b'a' + half);
@@ -167,7 +167,7 @@ async fn appends_go_on_while_it_prunes_and_a_crash_in_between_leaves_no_broken_s
         record(&journal, SessionId::new(), 150).await;
     }
     journal.close();
-    // As a crash after the first step leaves it: said to be pruned, its blocks still there.
+    // As a crash after the first step leaves it: marked as pruned, its blocks still there.
     database(dir.path())
         .execute_batch("UPDATE session SET pruned_ms = 1 WHERE no = 2; INSERT INTO emptying VALUES (2)")
         .unwrap();
@@ -208,7 +208,7 @@ async fn what_is_held_stays_whole_until_it_is_released() {
     let report = prune(&journal, START_MS + 31 * DAY_MS).await.unwrap();
     assert_eq!((report.recordings, pruned(held)), (2, None));
     assert_eq!(reader.events(held, 1).unwrap().flatten().count(), 22);
-    // What had gone before it was held: that it was there stays.
+    // Its events were removed before the hold: its row stays.
     journal.hold([late]);
     let report = prune(&journal, START_MS + 401 * DAY_MS).await.unwrap();
     assert_eq!((report.recordings, report.sessions), (0, 1));
@@ -234,7 +234,7 @@ async fn what_is_held_pushes_nothing_else_out() {
     let mut sessions = Vec::new();
     for age in 0..10 {
         let session = SessionId::new();
-        // The last of them are of strangers, who go first otherwise.
+        // The last of them are of unauthenticated peers, which are removed first otherwise.
         let begin = if age < 7 { start(session) } else { start_of(session, GATEWAY, "gateway") };
         let over = Event { ts_ms: START_MS + age, ..end(session, 1) };
         let events = [begin, event(session, EventKind::Error, 1, &large), over];
@@ -243,11 +243,13 @@ async fn what_is_held_pushes_nothing_else_out() {
     }
     journal.close();
     let journal = Journal::open(dir.path(), Settings { max_size: 500 << 10, ..settings() }).unwrap();
-    // All but the newest of people, and the oldest of strangers: what is left is small.
+    // All but the newest of authenticated principals, and the oldest of unauthenticated peers: what is left
+    // is small.
     let held = [&sessions[..6], &sessions[7..8]].concat();
     journal.hold(held.iter().copied());
     assert_eq!(prune(&journal, START_MS).await.unwrap().recordings, 0);
-    // Two of the held ones are too much now: the oldest of them goes, and one of the strangers before it.
+    // Two of the held ones are too much now: the oldest of them is removed, and before it one of an
+    // unauthenticated peer.
     journal.release(sessions[3]);
     journal.release(sessions[4]);
     let report = prune(&journal, START_MS).await.unwrap();

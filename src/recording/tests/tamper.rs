@@ -1,4 +1,4 @@
-//! What somebody with the database in hand may try.
+//! Attacks of somebody who can write the database.
 
 use rusqlite::params;
 
@@ -13,7 +13,7 @@ use crate::recording::chain::Frames;
 use crate::recording::export::write_jsonl;
 use crate::recording::pack::unpack;
 
-/// Records one session of `requests` requests in one block, and gives the block, unpacked.
+/// Records one session of `requests` requests in one block, and returns the block, uncompressed.
 async fn one_block(dir: &Path, requests: u64) -> (SessionId, i64, Vec<u8>) {
     let (session, id, stored) = one_stored(dir, requests).await;
     (session, id, unpack(stored))
@@ -214,7 +214,7 @@ async fn blocks_and_rows_cannot_be_moved_or_removed_unseen() {
         ("UPDATE session SET tail_hash = zeroblob(32) WHERE no = 1".to_owned(), broken(6, Damage::Index)),
         ("UPDATE session SET tail_seq = 5 WHERE no = 1".to_owned(), broken(6, Damage::Index)),
         (
-            // The end cut, and the row brought to agree: a session that is over has an end.
+            // The end removed, and the row adjusted to match: an ended session must have an end event.
             format!(
                 "DELETE FROM block WHERE id = {last}; UPDATE session SET tail_seq = 5, tail_hash = (SELECT substr(bytes, 5, 32) FROM block WHERE id = {before}) WHERE no = 1",
                 last = first + 5,
@@ -240,13 +240,13 @@ async fn blocks_and_rows_cannot_be_moved_or_removed_unseen() {
     let (_, _, report) =
         after(&format!("DELETE FROM session WHERE no = 3; DELETE FROM block WHERE id > {}", one * 3));
     assert_eq!((report.missing, report.stray_blocks), (1, 0));
-    // A number that none can have hides nothing.
+    // A number that no session can have conceals nothing.
     let (_, count, report) =
         after(&format!("UPDATE session SET no = -3 WHERE no = 3; DELETE FROM block WHERE id > {}", one * 3));
     assert_eq!((count, report.stray_blocks), (1, 0));
     let (_, count, report) = after("SELECT 1");
     assert_eq!((count, report), (0, JournalVerification::default()));
-    // Part by part: each goes on where the one before stopped.
+    // Page by page: each continues where the one before stopped.
     let reader = Reader::open(dir.path()).unwrap();
     let mut seen = Vec::new();
     let mut next = Some(i64::MIN);

@@ -1,4 +1,4 @@
-//! A document that plays the target: what the target answered, whole, and nothing else.
+//! A document that plays the target: what the target answered, in full, and nothing else.
 
 use serde_json::Value;
 use serde_json::json;
@@ -217,7 +217,7 @@ fn requests_without_an_end_do_not_pile_up() {
     for _ in 0..MAX_OPEN {
         session.asks(RequestId::new(), "notifications/initialized", &json!({}));
     }
-    // It was dropped by now: its answer is nobody's.
+    // It was dropped before: its answer belongs to no request.
     session.says(first, &result(&json!({"tools": []})));
     assert_eq!(session.fixture().1, McpFixture::default());
 }

@@ -1,4 +1,4 @@
-//! What a result holds: text as text, values as JSON, the rest by its kind and size.
+//! Formats the content of a result: text as text, values as JSON, anything else by its kind and size.
 
 use crate::domain::json::Json;
 use crate::recording::replay::body;
@@ -8,13 +8,13 @@ use crate::recording::replay::mcp::is_empty;
 use crate::recording::replay::mcp::without;
 use crate::recording::replay::mcp::word;
 
-/// Members that are told elsewhere, or are not for people.
+/// Members that are shown elsewhere, or not meant for readers.
 const TOLD: [&str; 3] = ["isError", "resultType", "_meta"];
 
-/// What makes lines of one element of a list.
+/// Formats one element of a list.
 type Lines<'a> = &'a dyn Fn(&Json) -> Vec<String>;
 
-/// The lines of a result.
+/// Formats a result.
 pub(super) fn result_lines(result: &Json, bounds: Bounds) -> Vec<String> {
     let mut out = Vec::new();
     let mut shown = TOLD.to_vec();
@@ -43,7 +43,7 @@ pub(super) fn result_lines(result: &Json, bounds: Bounds) -> Vec<String> {
     out
 }
 
-/// Whether a text says only what the structured content says: servers give both.
+/// Whether a text only repeats the structured content: servers send both.
 fn repeats(block: &Json, structured: Option<&Json>) -> bool {
     let text = block.member("text").and_then(Json::as_str);
     let value = structured.and(text).and_then(|text| Json::parse(text.as_bytes(), MAX_DEPTH).ok());
@@ -68,7 +68,7 @@ fn block_lines(block: &Json, bounds: Bounds) -> Vec<String> {
     }
 }
 
-/// Where it is, and below it its text.
+/// Formats the location of a resource and, below it, its text.
 fn resource_lines(resource: &Json, bounds: Bounds) -> Vec<String> {
     let text = |name: &str| resource.member(name).and_then(Json::as_str);
     let Some(uri) = text("uri") else { return body::json_lines(resource, bounds) };

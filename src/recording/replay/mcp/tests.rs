@@ -1,4 +1,4 @@
-//! What people see of MCP: readable where it is as it should be, harmless whatever it is, and found by searching.
+//! Transcripts of MCP are readable for proper messages, harmless for any input, and searchable.
 
 use serde_json::Value;
 use serde_json::json;
@@ -29,7 +29,7 @@ fn told(lines: &[String]) -> Vec<String> {
     std::iter::once(first.strip_prefix("+00:00.212 ").unwrap().to_owned()).chain(below).collect()
 }
 
-/// The lines of a message of the client, without the time and without the indent.
+/// The lines of a client's message, without the time and the indent.
 fn asked(method: &str, name: &str, message: &Value) -> Vec<String> {
     told(&transcript(&event(C2s, &request(method, name, message))))
 }
@@ -46,7 +46,7 @@ fn request(method: &str, name: &str, message: &Value) -> Value {
     data
 }
 
-/// The lines of a message of the target.
+/// The lines of a target's message.
 fn said(message: &Value) -> Vec<String> {
     told(&transcript(&event(S2c, &reply(message))))
 }
@@ -122,7 +122,7 @@ fn results_are_told_by_what_they_hold() {
             json!({"content": [{"type": "text", "text": "no such id"}], "isError": true}),
             vec!["← result  [isError]  12.345 ms", "no such id"],
         ),
-        // The text says the same as the structured content: once is enough.
+        // The text repeats the structured content: shown once.
         (
             json!({"content": [{"type": "text", "text": "{\"id\": 7}"}], "structuredContent": {"id": 7}}),
             vec![first, r#"{"id":7}"#],
@@ -197,7 +197,7 @@ fn lists_are_a_count_and_names() {
     );
     assert!(shown[0].chars().count() < 200);
     assert!(transcript_whole(&event(S2c, &reply))[0].contains(", tool-999  12.345 ms"));
-    // A call whose result has a member of that name is no list.
+    // A call whose result has a member of that name is not a list.
     let value = json!({"content": [], "tools": [1]});
     assert_eq!(result(&value), ["← result  12.345 ms", r#"{"tools":[1]}"#]);
 }
@@ -301,12 +301,12 @@ fn what_is_long_is_bounded_and_found_all_the_same() {
     let shown = transcript(&event(S2c, &data));
     assert_eq!((shown.len(), shown[201].trim()), (202, "(101 more lines)"));
     assert!(transcript_whole(&event(S2c, &data)).iter().any(|line| line.trim() == "needle"));
-    // What the transcript tells in other words is in the message.
+    // Text that the transcript paraphrases is found in the message.
     let value = json!({"tools": [{"name": "a", "description": "needle"}], "_meta": {"x": "needle"}});
     let listed = event(S2c, &reply(&json!({"jsonrpc": "2.0", "id": 1, "result": value})));
     assert!(!transcript_whole(&listed).iter().any(|line| line.contains("needle")));
     assert_eq!(message_whole(&listed).iter().filter(|line| line.contains("needle")).count(), 2);
-    // A body that is told as it is is not searched twice.
+    // A body that is shown verbatim is not searched twice.
     let plain = event(S2c, &json!({"status": 200, "body": {"text": "needle", "length": 6}}));
     assert!(transcript_whole(&plain)[1].contains("needle") && message_whole(&plain).is_empty());
 }
@@ -403,7 +403,7 @@ fn nothing_evil_reaches_a_terminal_whatever_the_message() {
             assert_eq!(transcript(&event).len(), 1, "{broken}");
         }
     }
-    // Nested deeper than is read: told as it is.
+    // Nested deeper than is parsed: shown verbatim.
     let deep = format!("{{\"id\":1,\"result\":{}1{}}}", "[".repeat(100), "]".repeat(100));
     let lines = told(&transcript(&event(S2c, &json!({"status": 200, "body": {"text": deep, "length": 1}}))));
     assert_eq!(lines[0], "← 200");

@@ -1,4 +1,4 @@
-//! What people see of SQL: readable where it is as it should be, harmless whatever it is.
+//! Transcripts of SQL are readable for proper statements and harmless for any input.
 
 use serde_json::Value;
 use serde_json::json;
