@@ -1,9 +1,10 @@
-//! Paths that some servers take for the same: they compare without regard to case (Express, ASP.NET, IIS), and Windows drops dots and blanks at the
-//! end of a name and what names a stream of it (`a::$DATA`). ASP.NET takes out segments that hold a session instead of a cookie (`/(S(x))/a`).
+//! Folding of paths that some servers treat as equal: they compare case-insensitively (Express, ASP.NET,
+//! IIS), and Windows drops dots and blanks at the end of a name, and a stream name (`a::$DATA`). ASP.NET
+//! removes segments that carry a session in place of a cookie (`/(S(x))/a`).
 
 use std::borrow::Cow;
 
-/// A path as the least strict of them take it.
+/// Folds a path as the least strict servers read it.
 pub(super) fn fold_path(path: &[u8]) -> Cow<'_, [u8]> {
     if is_folded(path) {
         return Cow::Borrowed(path);
@@ -12,7 +13,7 @@ pub(super) fn fold_path(path: &[u8]) -> Cow<'_, [u8]> {
     let mut first = true;
     for segment in path.split(|byte| *byte == b'/') {
         let folded = fold_segment(segment);
-        // A name of nothing but dots is none.
+        // A name that consists of dots only is dropped.
         if (folded.is_empty() && !segment.is_empty()) || is_ticket(segment) {
             continue;
         }
@@ -30,7 +31,7 @@ fn is_ticket(segment: &[u8]) -> bool {
     matches!(segment, [b'(', kind, b'(', .., b')', b')'] if kind.is_ascii_alphabetic())
 }
 
-/// The same of one segment.
+/// Folds one segment.
 pub(super) fn fold_segment(segment: &[u8]) -> Vec<u8> {
     let stream = memchr::memmem::find(segment, b":$").is_some();
     let end = stream.then(|| memchr::memchr(b':', segment)).flatten().unwrap_or(segment.len());
@@ -40,16 +41,16 @@ pub(super) fn fold_segment(segment: &[u8]) -> Vec<u8> {
     fold_case(trimmed)
 }
 
-/// Without regard to case.
+/// Folds case.
 pub(super) fn fold_case(text: &[u8]) -> Vec<u8> {
     let Some(text) = std::str::from_utf8(text).ok().filter(|text| !text.is_ascii()) else {
         return text.to_ascii_lowercase();
     };
-    // Upwards first: only so does `ſ` meet `s`.
+    // Upper case first: only then does `ſ` equal `s`.
     text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect::<String>().into_bytes()
 }
 
-/// Whether it surely is so already, as most are.
+/// Whether the path is certainly folded already, as most are. May return `false` for a folded path.
 fn is_folded(path: &[u8]) -> bool {
     let mut before = b'/';
     path.iter().all(|&byte| {

@@ -1,23 +1,24 @@
-//! Yes, no, or not known: Kleene's three values.
+//! Yes, no, or unknown: Kleene's three-valued logic.
 
-/// What a condition says about one command. The order is that of the logic: AND is the least, OR the greatest.
+/// The result of a condition for one command. The order is that of the logic: AND is the minimum, OR the
+/// maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Answer {
-    /// It does not hold.
+    /// The condition does not hold.
     No,
-    /// What it asks about is missing, or can be read in two ways.
+    /// What the condition tests is missing, or can be read in two ways.
     Unsure,
-    /// It holds.
+    /// The condition holds.
     Yes,
 }
 
 impl Answer {
-    /// Yes or no.
+    /// Converts a boolean.
     pub(super) fn of(holds: bool) -> Self {
         if holds { Self::Yes } else { Self::No }
     }
 
-    /// The opposite; what is not known stays so.
+    /// Negates the answer; unsure stays unsure.
     pub(super) fn not(self) -> Self {
         match self {
             Self::No => Self::Yes,
@@ -26,7 +27,7 @@ impl Answer {
         }
     }
 
-    /// Whether all hold. Stops at the first that does not.
+    /// AND of the answers. Stops at the first `No`.
     pub(super) fn all(answers: impl IntoIterator<Item = Self>) -> Self {
         let mut least = Self::Yes;
         for answer in answers {
@@ -38,7 +39,7 @@ impl Answer {
         least
     }
 
-    /// Whether one holds. Stops at the first that does.
+    /// OR of the answers. Stops at the first `Yes`.
     pub(super) fn any(answers: impl IntoIterator<Item = Self>) -> Self {
         let mut greatest = Self::No;
         for answer in answers {

@@ -1,4 +1,5 @@
-//! Cases: commands with the verdicts they should get, written in a TOML file, and what became of them.
+//! Policy test cases: commands with their expected verdicts, written in a TOML file, and the results of
+//! running them.
 //!
 //! ```toml
 //! [[case]]
@@ -51,55 +52,55 @@ use crate::policy::explain::Explanation;
 use crate::policy::set::PolicySet;
 use crate::policy::set::Subject;
 
-/// How deep a body may be nested, as on the wire.
+/// Maximum nesting depth of a body, as for requests.
 const DEPTH_MAX: usize = 64;
 
-/// A file of cases that cannot be read.
+/// Why a file of cases cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CasesError {
     /// It holds no case.
     #[error("no [[case]] in the file")]
     Empty,
-    /// It is not TOML, or not of this form.
+    /// It is not TOML, or has unknown keys or wrong types.
     #[error("line {line}: {problem}")]
     Form {
-        /// The line, from 1.
+        /// Line number, from 1.
         line: usize,
         /// What is wrong there.
         problem: String,
     },
 }
 
-/// One command and the verdict it should get.
+/// One command and its expected verdict.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table [[case]]")]
 pub struct Case {
-    /// What it is about.
+    /// Name of the case.
     pub name: String,
-    /// Who asks.
+    /// The caller.
     #[serde(rename = "as")]
     pub who: Who,
-    /// The connection's name.
+    /// Name of the connection.
     pub connection: String,
-    /// The method; empty for SQL and MCP.
+    /// The HTTP method; empty for SQL and MCP.
     #[serde(default)]
     pub method: String,
     /// The path below the connection, as a client would send it; empty for SQL and MCP.
     #[serde(default)]
     pub path: String,
-    /// The SQL text, in place of method and path.
+    /// The SQL text, instead of method and path.
     #[serde(default)]
     pub sql: Option<String>,
-    /// The MCP message, in place of method and path.
+    /// The MCP message, instead of method and path.
     #[serde(default)]
     pub mcp: Option<McpCase>,
     /// The query without its `?`. Default none.
     #[serde(default)]
     pub query: String,
-    /// The body: a TOML value, or a text that holds JSON, for numbers that TOML would round. Default none.
+    /// The body: a TOML value, or a string that holds JSON, for numbers that TOML would round. Default none.
     #[serde(default = "absent", deserialize_with = "read_body")]
     pub body: Args,
-    /// Whether there is a body, or arguments of an MCP message, that cannot be read. Default false.
+    /// Whether the body, or the arguments of an MCP message, are present but cannot be read. Default false.
     #[serde(default)]
     pub unreadable: bool,
     /// The client's address. Default 127.0.0.1.
@@ -108,26 +109,26 @@ pub struct Case {
     /// The time, RFC 3339, in milliseconds since 1970. Default: now.
     #[serde(default, deserialize_with = "read_time")]
     pub at: Option<i64>,
-    /// What should become of it.
+    /// The expected verdict.
     pub expect: Expected,
 }
 
-/// Who asks in a case.
+/// The caller in a case.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "as = { subject = \"…\", groups = [\"…\"] }")]
 pub struct Who {
     /// The principal's id.
     pub subject: String,
-    /// Its groups, or `"unknown"` for a token that leaves them out. Default none.
+    /// The principal's groups, or `"unknown"` for a token that leaves them out. Default none.
     #[serde(default = "no_groups", deserialize_with = "read_groups")]
     pub groups: Groups,
-    /// Its kind. Default human.
+    /// The principal's kind. Default human.
     #[serde(default = "human")]
     pub kind: Kind,
-    /// The client that asked for the token. Default none.
+    /// The client that requested the token. Default none.
     #[serde(default)]
     pub client: Option<Arc<str>>,
-    /// The name of the `[[oidc]]` entry. Default: what stands before the first `/` or `:` of the subject.
+    /// The name of the `[[oidc]]` entry. Default: the subject up to its first `/` or `:`.
     #[serde(default)]
     pub issuer: Option<Arc<str>>,
     /// The token's other claims. Default none.
@@ -135,7 +136,7 @@ pub struct Who {
     pub claims: toml::Table,
 }
 
-/// The verdict a case should get.
+/// The expected verdict of a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "expect = { effect = \"allow\" }, or approve or deny")]
 pub struct Expected {
@@ -146,34 +147,34 @@ pub struct Expected {
     pub rule: Option<String>,
 }
 
-/// What became of all cases.
+/// The results of all cases.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
     /// Each case, in the order of the file.
     pub cases: Vec<CaseReport>,
-    /// The policies that held in no case, by id.
+    /// Ids of the policies that held in no case.
     pub unreached: Vec<String>,
 }
 
-/// What became of one case.
+/// The result of one case.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CaseReport {
-    /// Its name.
+    /// Name of the case.
     pub name: String,
-    /// Whether it got the verdict it should get.
+    /// Whether the verdict was the expected one.
     pub passed: bool,
-    /// The verdict it should get.
+    /// The expected verdict.
     pub expected: Expected,
-    /// Why it could not be judged at all: no such connection, or no command.
+    /// Why the case could not be judged at all: no such connection, or no command.
     pub problem: Option<String>,
-    /// The verdict it got, with its reasons.
+    /// The actual verdict, with its reasons.
     pub explanation: Option<Explanation>,
 }
 
-/// Reads a file of cases.
+/// Parses a file of cases.
 ///
 /// # Errors
-/// Text that is not TOML, has other keys or other types, or no case at all.
+/// Text that is not TOML, has unknown keys or wrong types, or holds no case.
 pub fn parse(text: &str) -> Result<Vec<Case>, CasesError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields, expecting = "tables [[case]]")]
@@ -196,8 +197,9 @@ pub fn parse(text: &str) -> Result<Vec<Case>, CasesError> {
     if cases.is_empty() { Err(CasesError::Empty) } else { Ok(cases) }
 }
 
-/// Judges all cases. `read` makes the command of a case's method, path and query, of its SQL or its MCP message, as the protocol of the connection does, or says
-/// why there is none; the arguments are filled in here. `now_ms` is the time of cases that name none.
+/// Judges all cases. `read` builds the command from a case's method, path and query, from its SQL or from its
+/// MCP message, as the connection's protocol does, or returns why it cannot; the arguments are filled in
+/// here. `now_ms` is the time of cases that set none.
 pub fn run(
     cases: &[Case],
     set: &PolicySet,
@@ -225,7 +227,7 @@ impl Report {
 }
 
 impl Case {
-    /// Why it is none of a request, a SQL text and an MCP message.
+    /// Returns why the case is not exactly one of a request, a SQL text and an MCP message.
     fn misshapen(&self) -> Option<&'static str> {
         let bare = self.method.is_empty()
             && self.path.is_empty()
@@ -294,7 +296,7 @@ impl Case {
 }
 
 impl Who {
-    /// The principal that it describes.
+    /// Builds the principal that it describes.
     pub fn principal(&self) -> Principal {
         let vouches = self.subject.split(['/', ':']).next().unwrap_or_default();
         Principal {
@@ -388,7 +390,7 @@ fn to_json(value: &toml::Value) -> Json {
 }
 
 impl fmt::Display for Report {
-    /// One line a case, the reasons under those that failed, and the policies that no case reached.
+    /// One line per case, the reasons below those that failed, and the policies that no case reached.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for case in &self.cases {
             writeln!(f, "{} {}", if case.passed { '✓' } else { '✗' }, Shown(&case.name))?;

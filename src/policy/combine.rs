@@ -1,23 +1,23 @@
-//! Several approvals that are wanted at once, as one that satisfies each of them.
+//! Combines several required approvals into one that satisfies each of them.
 
 use std::sync::Arc;
 
 use crate::domain::ApprovalSpec;
 use crate::domain::GrantScope;
 
-/// What the approve rules seen so far want together.
+/// The approval that the approve policies seen so far require together.
 #[derive(Debug, Clone)]
 pub(super) enum Need {
-    /// Nothing yet.
+    /// No approval yet.
     Nothing,
-    /// This.
+    /// This approval.
     Spec(Arc<ApprovalSpec>),
     /// They have no group in common: nobody could satisfy them all.
     Impossible,
 }
 
 impl Need {
-    /// The need when one more rule holds.
+    /// Adds the requirement of one more policy that holds.
     pub(super) fn and(self, other: &Arc<ApprovalSpec>) -> Self {
         match self {
             Self::Nothing => Self::Spec(Arc::clone(other)),
@@ -31,8 +31,8 @@ impl Need {
     }
 }
 
-/// The widest requirement that implies both. Uniting the groups would not do: with "one of dba" and "one of
-/// security", one of dba alone would satisfy "one of dba or security".
+/// Returns the weakest requirement that implies both. A union of the groups would be wrong: with "one of dba"
+/// and "one of security", one of dba alone would satisfy "one of dba or security".
 fn together(left: &ApprovalSpec, right: &ApprovalSpec) -> Option<ApprovalSpec> {
     let mut from: Vec<String> =
         left.from.iter().filter(|group| right.from.contains(group)).cloned().collect();
@@ -84,7 +84,7 @@ mod tests {
         specs.iter().fold(Need::Nothing, |need, spec| need.and(&Arc::new(spec.clone())))
     }
 
-    /// Whether yes from people of these groups is enough.
+    /// Whether approvals from members of these groups are sufficient.
     fn satisfied(spec: &ApprovalSpec, approvers: &[&str]) -> bool {
         approvers.iter().filter(|group| spec.from.iter().any(|from| from == *group)).count()
             >= spec.min as usize

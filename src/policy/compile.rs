@@ -1,4 +1,4 @@
-//! From a policy as it is written to one that can be asked. All problems are found, not only the first.
+//! Compiles a policy as written into one that can be evaluated. Reports all problems, not only the first.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,18 +34,19 @@ use crate::policy::sql::read_setting;
 use crate::policy::value::ValueTest;
 use crate::policy::window::Window;
 
-/// A policy that can be asked.
+/// A compiled policy.
 #[derive(Debug, Clone)]
 pub(super) struct Rule {
     pub(super) id: Arc<str>,
     pub(super) effect: Effect,
-    /// The conditions of `match`, `when` included, in the order in which they are asked.
+    /// The conditions of `match`, including `when`, in evaluation order.
     pub(super) conditions: Vec<Condition>,
-    /// The conditions of `unless`; empty: nothing excuses.
+    /// The conditions of `unless`; empty: no exception.
     pub(super) unless: Vec<Condition>,
-    /// Of an approve: what lets a command pass that it holds back, once somebody agreed.
+    /// Of an approve: the conditions under which the policy also lets a held command pass once it is
+    /// approved.
     pub(super) covers: Vec<Condition>,
-    /// Whether one of its conditions looks into the body.
+    /// Whether one of its conditions tests the body.
     pub(super) reads_body: bool,
     pub(super) approval: Option<Arc<ApprovalSpec>>,
     pub(super) session_limit: Option<Duration>,
@@ -55,7 +56,7 @@ pub(super) struct Rule {
 const NAMES: &str = "write names; * stands for any text";
 
 impl Rule {
-    /// Checks and compiles one policy. When problems are noted, the rule that is returned must not be used.
+    /// Checks and compiles one policy. If problems are added, the returned rule must not be used.
     pub(super) fn compile(written: &PolicyRule, problems: &mut Vec<PolicyProblem>) -> Self {
         let mut findings = Findings { rule: &written.id, problems };
         check_id(&written.id, &mut findings);
@@ -93,7 +94,7 @@ impl Rule {
     }
 }
 
-/// Where a condition stands among those of its rule.
+/// The position of a condition in evaluation order.
 fn place(condition: &Condition) -> usize {
     let order = [
         "connections",
@@ -114,7 +115,7 @@ fn place(condition: &Condition) -> usize {
         "claims",
         "when",
         "args",
-        // They say no at once to what is no SQL.
+        // They answer no at once for anything but SQL.
         "verbs",
         "all_rows",
         "settings",
@@ -133,9 +134,10 @@ fn check_id(id: &str, findings: &mut Findings<'_>) {
     }
 }
 
-/// Refuses rules that hold for everybody or everything without saying so.
+/// Refuses policies that hold for everybody or everything without saying so explicitly.
 fn check_shape(written: &PolicyRule, findings: &mut Findings<'_>) {
-    // An approve lets pass too, once somebody agreed: without a who it would open the connection to every valid token.
+    // An approve also lets commands pass once they are approved: without saying who, it would open the
+    // connection to every valid token.
     if written.effect != Effect::Deny && !written.matches.says_who() {
         let accepted =
             "give groups, subjects, clients, issuers, kinds or claims; subjects = [\"*\"] is everybody";
@@ -232,14 +234,14 @@ fn check_limits(written: &PolicyRule, findings: &mut Findings<'_>) {
     }
 }
 
-/// All classes but the one that passes only by name.
+/// All classes except `unknown`, which passes only by name.
 fn known_classes(beside: &[Condition]) -> Condition {
     let classes = vec![Class::Read, Class::Write, Class::Ddl, Class::Admin];
     let (functions, named) = (functions_of(beside), Some(named_by(beside)));
     Condition::Operations(Operations { classes, usage: Use::All, functions, named })
 }
 
-/// The conditions on the command alone under which an allow of the same `match` would let it pass.
+/// The conditions on the command alone under which an allow with the same `match` would let it pass.
 fn covers(matcher: &Matcher) -> Vec<Condition> {
     let mut said = Vec::new();
     let mut findings = Findings { rule: "", problems: &mut said };
@@ -264,7 +266,7 @@ fn covers(matcher: &Matcher) -> Vec<Condition> {
     covers
 }
 
-/// The `functions` among conditions that let pass.
+/// The `functions` among conditions that let a command pass.
 fn functions_of(conditions: &[Condition]) -> Option<Arc<[NameGlob]>> {
     conditions.iter().find_map(|condition| match condition {
         Condition::Sql(SqlTest { usage: Use::All, asked: Asked::Functions(globs) }) => {
@@ -321,7 +323,7 @@ fn conditions(matcher: &Matcher, table: &str, usage: Use, findings: &mut Finding
     list.conditions
 }
 
-/// Turns the lists of one `match` or `unless` table into conditions.
+/// Compiles the lists of one `match` or `unless` table into conditions.
 struct Compiler<'a, 'f> {
     table: &'a str,
     findings: &'a mut Findings<'f>,

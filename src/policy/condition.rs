@@ -1,4 +1,4 @@
-//! One compiled condition of a rule: one key, its values, and what it says about the facts.
+//! One compiled condition of a policy: a key, its values, and its evaluation against the facts.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::policy::sql::SqlTest;
 use crate::policy::value::ValueTest;
 use crate::policy::window::Window;
 
-/// A condition. The variants stand in the order in which they are asked: the cheap ones that say no most often first.
+/// A condition. The variants are in evaluation order: cheap ones that answer no most often come first.
 #[derive(Debug, Clone)]
 pub(super) enum Condition {
     Connections(Vec<Glob>),
@@ -45,26 +45,26 @@ pub(super) enum Condition {
     Sql(SqlTest),
 }
 
-/// One entry of a `tags` table: the value is one of the globs.
+/// One entry of a `tags` table: the value must match one of the globs.
 #[derive(Debug, Clone)]
 pub(super) struct Tag {
     pub(super) name: Box<str>,
     pub(super) values: Vec<Glob>,
 }
 
-/// What a condition asks about.
+/// What a condition tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum About {
-    /// Who asks, where and when: known before there is a command.
+    /// Who, where and when: known before there is a command.
     Subject,
-    /// The head of the command.
+    /// The command without its body.
     Command,
     /// The body of the command.
     Body,
 }
 
 impl Condition {
-    /// The key it is written under.
+    /// The key in the configuration.
     pub(super) fn key(&self) -> &'static str {
         match self {
             Self::Args(_) => "args",
@@ -87,7 +87,7 @@ impl Condition {
         }
     }
 
-    /// What it asks about.
+    /// What the condition tests.
     pub(super) fn about(&self) -> About {
         match self {
             Self::Args(_) => About::Body,
@@ -98,7 +98,7 @@ impl Condition {
         }
     }
 
-    /// Whether it never holds on a connection of that protocol.
+    /// Whether it never holds on a connection of this protocol.
     pub(super) fn is_foreign_to(&self, protocol: Protocol) -> bool {
         match self {
             Self::Mcp(_) => protocol != Protocol::Mcp,
@@ -109,7 +109,7 @@ impl Condition {
         }
     }
 
-    /// What it says.
+    /// Evaluates the condition.
     pub(super) fn answer(&self, facts: &Facts<'_>) -> Answer {
         let principal = facts.principal;
         match self {
@@ -121,7 +121,7 @@ impl Condition {
             Self::Subjects(globs) => one_of(globs, &principal.id),
             Self::Clients(globs) => match principal.client.as_deref() {
                 Some(client) => one_of(globs, client),
-                // Everybody is meant, those without a client too.
+                // `*` means everybody, including callers without a client id.
                 None if globs.iter().any(Glob::is_any) => Answer::Yes,
                 None => Answer::Unsure,
             },
@@ -150,7 +150,7 @@ impl Condition {
             Self::Sql(test) => test.answer(command),
             Self::Mcp(test) => test.answer(facts),
             Self::Methods(globs) => mcp::of_method(globs, command),
-            // What has no path is below none, not below all of them.
+            // A command without a path is below no path, not below all of them.
             Self::Paths(_) if command.http().is_none() => Answer::No,
             Self::Paths(globs) => Answer::any(globs.iter().map(|glob| glob.answer(&facts.path))),
             Self::Args(tests) => Answer::all(tests.iter().map(|test| test.of_args(facts.called()))),
@@ -158,7 +158,7 @@ impl Condition {
         }
     }
 
-    /// What it wants, for people.
+    /// The expected values, for display.
     pub(super) fn wanted(&self, facts: &Facts<'_>) -> String {
         match self {
             Self::Connections(globs)
@@ -183,7 +183,7 @@ impl Condition {
         }
     }
 
-    /// What is there instead, for people.
+    /// The actual value, for display.
     pub(super) fn found(&self, facts: &Facts<'_>) -> String {
         let principal = facts.principal;
         let command = facts.command.as_ref().map(|facts| facts.command);
@@ -229,7 +229,7 @@ impl Condition {
         }
     }
 
-    /// Of several entries, the one that says no most clearly.
+    /// Of several entries, the one that answers no most clearly.
     fn weakest(&self, facts: &Facts<'_>) -> Option<Weakest<'_>> {
         let claims = |test: &&ValueTest| test.of_claims(&facts.principal.claims);
         let args = |test: &&ValueTest| match &facts.command {
@@ -263,7 +263,7 @@ fn one_of(globs: &[Glob], name: &str) -> Answer {
     Answer::of(globs.iter().any(|glob| glob.matches(name.as_bytes())))
 }
 
-/// What a command is called with, for people.
+/// The values of a command's arguments, for display.
 fn found_in_args(test: &ValueTest, facts: &CommandFacts<'_>) -> String {
     let of_mcp = facts.command.mcp().is_some();
     let called = facts.called();

@@ -1,22 +1,23 @@
-//! Numbers compared as they are written, digit by digit: nothing is rounded. RFC 8259 section 6.
+//! Exact decimal comparison of numbers as they are written, digit by digit, without rounding. RFC 8259
+//! section 6.
 
 use std::cmp::Ordering;
 
-/// The digits of an exponent beyond which only its sign matters.
+/// Bound for the exponent; beyond it only its sign matters.
 const EXPONENT_MAX: i64 = 1 << 40;
 
-/// A decimal number over the text it was read from.
+/// A decimal number that borrows the text it was read from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Decimal<'a> {
     negative: bool,
-    /// Digits with at most one point among them.
+    /// Digits with at most one decimal point.
     mantissa: &'a str,
-    /// The power of ten of the first digit that is not zero; `None` for zero itself.
+    /// The power of ten of the first nonzero digit; `None` for zero.
     magnitude: Option<i64>,
 }
 
 impl<'a> Decimal<'a> {
-    /// Reads exactly what a JSON number may be.
+    /// Parses exactly the syntax of a JSON number.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let (negative, rest) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -62,7 +63,7 @@ impl<'a> Decimal<'a> {
         }
     }
 
-    /// Which of the two is the larger number.
+    /// Compares by value.
     pub(super) fn compare(self, other: Decimal<'_>) -> Ordering {
         let signs = self.sign().cmp(&other.sign());
         if signs.is_ne() || self.sign() == 0 {
@@ -86,7 +87,7 @@ impl<'a> Decimal<'a> {
     }
 }
 
-/// A whole number with a sign, held within [`EXPONENT_MAX`] either way.
+/// Parses a signed integer, clamped to ±[`EXPONENT_MAX`].
 fn read_exponent(text: &str) -> Option<i64> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),

@@ -1,4 +1,4 @@
-//! Why a verdict is what it is: each policy with the first of its conditions that failed.
+//! Explains a verdict: each policy with the first of its conditions that failed.
 
 use std::fmt;
 
@@ -19,41 +19,42 @@ use crate::policy::set::PolicySet;
 use crate::policy::set::Subject;
 use crate::policy::sql::SqlSummary;
 
-/// What is said of an MCP message that needs no policy of its own.
+/// Explanation for an MCP message that needs no policy of its own.
 pub const NEEDS_NO_POLICY: &str = "needs no policy of its own: it passes for everybody to whom the connection is open, unless a policy names its method";
 
-/// A verdict with its reasons. `Display` is for a terminal, one line a policy, escaped; `Serialize` for programs, raw.
+/// A verdict with its reasons. `Display` is for a terminal: one line per policy, escaped. `Serialize` is for
+/// programs: not escaped.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explanation {
     /// The principal's id.
     pub principal: String,
-    /// The connection's name.
+    /// Name of the connection.
     pub connection: String,
-    /// Method, path and query, the MCP method and what it names, or the beginning of the SQL text.
+    /// Method, path and query; the MCP method and what it names; or the beginning of the SQL text.
     pub command: String,
     /// The command's class.
     pub class: crate::domain::Class,
-    /// Whether it is an MCP message that passes by the rules that open the connection.
+    /// Whether it is an MCP message that passes by the policies that open the connection.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub needs_no_policy: bool,
-    /// What a SQL text does.
+    /// The effects of a SQL text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sql: Option<SqlSummary>,
     /// Every policy: denies, approves, allows, each by id.
     pub rules: Vec<RuleExplanation>,
-    /// What they say together.
+    /// The combined verdict.
     #[serde(serialize_with = "serialize_verdict")]
     pub verdict: Verdict,
 }
 
-/// What one policy said.
+/// The result of one policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RuleExplanation {
-    /// Its id.
+    /// The policy's id.
     pub id: String,
-    /// Where it was written down.
+    /// Where the policy was defined.
     pub origin: String,
-    /// What it wants when it holds.
+    /// The policy's effect.
     pub effect: Effect,
     /// Whether it held.
     #[serde(flatten)]
@@ -64,30 +65,31 @@ pub struct RuleExplanation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum RuleOutcome {
-    /// It held.
+    /// The policy held.
     Held {
-        /// The conditions that held only because what they ask about is not known, or can be read in two ways.
+        /// Conditions that held only because what they test is unknown, or can be read in two ways.
         unsure: Vec<FailedCondition>,
-        /// Whether it holds the command back without letting it pass: an approve that does not cover all of it.
+        /// Whether it holds the command without letting it pass on approval: an approve that does not cover
+        /// all of the command.
         only_holds_back: bool,
     },
-    /// A condition of it failed.
+    /// One of its conditions failed.
     Failed {
-        /// The first that did.
+        /// The first condition that failed.
         failed: FailedCondition,
     },
 }
 
-/// One condition that did not surely hold.
+/// One condition that did not certainly hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FailedCondition {
     /// Its key: `match.groups`, `when`, `unless`.
     pub key: String,
-    /// What it wants. For `unless`: what excuses.
+    /// The expected value. For `unless`: the exception.
     pub wanted: String,
-    /// What is there. For `unless`: whether that holds.
+    /// The actual value. For `unless`: whether it holds.
     pub found: String,
-    /// Whether it was not known to hold, instead of known not to.
+    /// Whether the result is unknown, rather than certainly no.
     pub unsure: bool,
 }
 
@@ -112,7 +114,7 @@ impl Explanation {
         }
     }
 
-    /// The ids of the policies that held.
+    /// Ids of the policies that held.
     pub fn held(&self) -> impl Iterator<Item = &str> {
         self.rules
             .iter()

@@ -1,4 +1,4 @@
-//! What the conditions of one decision look at.
+//! The facts that the conditions of one decision are evaluated against.
 
 use std::cell::OnceCell;
 use std::net::IpAddr;
@@ -17,7 +17,7 @@ use crate::policy::path::PathView;
 use crate::policy::set::Subject;
 use crate::policy::value::Called;
 
-/// A subject and, when there is one, its command, prepared once for all rules.
+/// A subject and, if there is one, its command, prepared once for all policies.
 pub(super) struct Facts<'a> {
     pub(super) principal: &'a Principal,
     pub(super) connection: &'a Connection,
@@ -28,7 +28,7 @@ pub(super) struct Facts<'a> {
     member: OnceCell<Membership>,
 }
 
-/// A command with its path, or the URI that it names, taken apart.
+/// A command with its path, or the URI that it names, parsed.
 pub(super) struct CommandFacts<'a> {
     pub(super) command: &'a Command,
     pub(super) path: PathView<'a>,
@@ -47,7 +47,7 @@ impl<'a> CommandFacts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    /// Who, where and when; no command yet.
+    /// Facts about who, where and when, without a command.
     pub(super) fn opening(subject: &Subject<'a>, names: &'a GroupNames) -> Self {
         Self {
             principal: subject.principal,
@@ -60,12 +60,12 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// All of it.
+    /// Facts with a command.
     pub(super) fn command(subject: &Subject<'a>, command: &'a Command, names: &'a GroupNames) -> Self {
         Self::prepared(subject, command, names, ResourceView::uri)
     }
 
-    /// All of it, of a command whose resource is a URI template.
+    /// Facts with a command whose resource is a URI template.
     pub(super) fn template(subject: &Subject<'a>, command: &'a Command, names: &'a GroupNames) -> Self {
         Self::prepared(subject, command, names, ResourceView::template)
     }

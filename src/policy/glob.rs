@@ -1,4 +1,4 @@
-//! Names with `*` in them, matched in linear time.
+//! Globs over names, with `*`, matched in linear time.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use memchr::memmem;
 
 use crate::policy::problem::Refusal;
 
-/// The longest pattern, in bytes.
+/// Maximum length of a pattern in bytes.
 pub(super) const PATTERN_MAX: usize = 1024;
 
-/// A text in which each `*` stands for any text, the empty one too.
+/// A pattern in which each `*` matches any text, including none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Glob {
     text: Box<str>,
@@ -22,23 +22,23 @@ enum Shape {
     Any,
     /// No `*` at all.
     Exact(Box<[u8]>),
-    /// What stands before, between and after the stars.
+    /// The texts before, between and after the stars.
     Pieces { prefix: Box<[u8]>, middle: Box<[Box<[u8]>]>, suffix: Box<[u8]> },
 }
 
-/// Whether a pattern with `*` in it describes a name.
+/// Whether a pattern with `*` matches a name. An invalid pattern matches nothing.
 pub fn fits(pattern: &str, name: &str) -> bool {
     Glob::parse(pattern).is_ok_and(|glob| glob.matches(name.as_bytes()))
 }
 
 impl Glob {
-    /// Reads a pattern as it was written.
+    /// Parses a pattern.
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
         check_text(text)?;
         Ok(Self::of_pieces(text, |piece| piece.as_bytes().into()))
     }
 
-    /// A pattern whose pieces between the stars are turned into bytes by `read`.
+    /// Builds a pattern; `read` converts its pieces between the stars to bytes.
     pub(super) fn of_pieces(text: &str, read: impl Fn(&str) -> Box<[u8]>) -> Self {
         let mut pieces: Vec<Box<[u8]>> = text.split('*').map(read).collect();
         let suffix = pieces.pop().unwrap_or_default();
@@ -57,7 +57,7 @@ impl Glob {
         Self { text: text.into(), shape }
     }
 
-    /// Whether `name` is what the pattern describes.
+    /// Whether the pattern matches `name`.
     pub(super) fn matches(&self, name: &[u8]) -> bool {
         match &self.shape {
             Shape::Any => true,
@@ -70,7 +70,8 @@ impl Glob {
                 if !begins_with(name, prefix) || !begins_with(tail, suffix) {
                     return false;
                 }
-                // The leftmost place for each piece leaves the most room for the next: no way back is ever needed.
+                // The leftmost match of each piece leaves the most room for the next, so no backtracking is
+                // needed.
                 for piece in middle {
                     let Some(at) = memmem::find(rest, piece) else { return false };
                     rest = rest.get(at + piece.len()..).unwrap_or_default();
@@ -80,12 +81,12 @@ impl Glob {
         }
     }
 
-    /// The text, when it holds no star.
+    /// The text, if it contains no star.
     pub(super) fn exact(&self) -> Option<&str> {
         matches!(self.shape, Shape::Exact(_)).then_some(&*self.text)
     }
 
-    /// What every name that it matches begins with.
+    /// A prefix of every name that it matches.
     pub(super) fn prefix(&self) -> &[u8] {
         match &self.shape {
             Shape::Any => &[],
@@ -100,8 +101,8 @@ impl Glob {
     }
 }
 
-/// Whether `name` begins with `prefix`. Most names differ from a pattern at its end, so it looks there first; for texts as short as
-/// these a loop is faster than a call.
+/// Whether `name` begins with `prefix`. Most names differ from a pattern at its end, so that is compared
+/// first; for texts this short a loop is faster than a call.
 pub(super) fn begins_with(name: &[u8], prefix: &[u8]) -> bool {
     name.get(..prefix.len()).is_some_and(|start| start.iter().rev().eq(prefix.iter().rev()))
 }
@@ -112,7 +113,7 @@ impl fmt::Display for Glob {
     }
 }
 
-/// Refuses what no pattern can be: nothing, too much, and what only looks like something else.
+/// Refuses invalid patterns: empty, too long, or with deceptive characters.
 pub(super) fn check_text(text: &str) -> Result<(), Refusal> {
     if text.is_empty() {
         return Err(Refusal::new("empty", "write a text, or * for any"));

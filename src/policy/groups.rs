@@ -1,4 +1,5 @@
-//! Which of the groups that the rules name a principal is in, found once for all rules.
+//! Group membership: which of the groups that policies name a principal is in, computed once for all
+//! policies.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -10,33 +11,33 @@ use crate::policy::answer::Answer;
 use crate::policy::condition::Condition;
 use crate::policy::glob::Glob;
 
-/// How many names are looked up once for all rules. Those beyond are looked up one by one.
+/// Number of names that are looked up once for all policies. The others are looked up one by one.
 const PLACES: usize = 256;
-/// Up to so many groups, each is looked up among the names; above, both are read side by side.
+/// Up to this many groups, each is looked up among the names; above, both sorted lists are merged.
 const FEW: usize = 32;
 
 /// One value of a `groups` condition.
 #[derive(Debug, Clone)]
 pub(super) struct GroupTest {
     glob: Glob,
-    /// Its place among the names, when it is an exact one.
+    /// Its index among the names, if it is an exact name.
     place: Option<usize>,
 }
 
-/// The exact names of groups in a set of rules.
+/// The exact group names in a set of policies.
 #[derive(Debug, Clone, Default)]
 pub(super) struct GroupNames {
-    /// In order; at most [`PLACES`].
+    /// Sorted; at most [`PLACES`].
     names: Vec<Arc<str>>,
     places: HashMap<Arc<str>, usize, ahash::RandomState>,
 }
 
-/// One bit for each name: whether the principal is in it.
+/// One bit per name: whether the principal is in that group.
 #[derive(Debug)]
 pub(super) struct Membership([u64; PLACES / 64]);
 
 impl GroupTest {
-    /// Any of the groups that a pattern describes.
+    /// Matches any group that the pattern describes.
     pub(super) fn new(glob: Glob) -> Self {
         Self { glob, place: None }
     }
@@ -48,7 +49,7 @@ impl GroupTest {
 }
 
 impl GroupNames {
-    /// Gathers the names of all conditions, and tells each its place.
+    /// Collects the names of all conditions, and stores in each its index.
     pub(super) fn gather<'a>(conditions: impl Iterator<Item = &'a mut Condition>) -> Self {
         let mut tests: Vec<&mut GroupTest> = Vec::new();
         for condition in conditions {
@@ -66,7 +67,7 @@ impl GroupNames {
         Self { names, places }
     }
 
-    /// Which of the names are among `groups`.
+    /// Computes which of the names are among `groups`.
     pub(super) fn membership(&self, groups: &BTreeSet<Arc<str>>) -> Membership {
         let mut member = Membership([0; PLACES / 64]);
         if groups.len() <= FEW {
@@ -103,7 +104,7 @@ impl Membership {
     }
 }
 
-/// Whether one of the tests finds a group. `member` gives the membership when it is needed.
+/// Whether one of the tests matches a group. `member` computes the membership on demand.
 pub(super) fn answer<'a>(
     tests: &[GroupTest],
     groups: &Groups,

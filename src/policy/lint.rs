@@ -1,7 +1,8 @@
-//! What is allowed but looks like a mistake in a set of policies by itself: too wide, never decisive, or less of a guard than it seems.
+//! Lint: valid policies that look like a mistake, judged by the set alone: too wide, never decisive, or a
+//! weaker guard than it seems.
 //!
-//! Everything here is read off the texts. Nothing is said unless it surely holds: of two globs it is not known which is wider, so
-//! only equal texts, `*` alone, and a text among globs count.
+//! Everything is derived from the written policies, and only certain findings are reported. It is not known
+//! which of two globs is wider, so only equal texts, `*` alone, and a literal matched by a glob count.
 
 use std::collections::BTreeMap;
 
@@ -13,36 +14,36 @@ use crate::policy::glob::Glob;
 use crate::policy::rule::Matcher;
 use crate::policy::rule::PolicyRule;
 
-/// How much weight a finding has.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Weight {
-    /// It should be changed, or be meant.
+    /// It should be changed, or be intended.
     Warning,
-    /// It is often meant, and worth knowing.
+    /// It is often intended, and worth knowing.
     Note,
 }
 
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// A word for its kind.
+    /// Short code for its kind.
     pub code: &'static str,
-    /// How much weight it has.
+    /// Severity.
     pub weight: Weight,
     /// The policy, or another entity, that it is about.
     pub rule: String,
-    /// Where that is written down.
+    /// Where that is defined.
     pub place: String,
-    /// What is found. It may hold names from the policies: not escaped.
+    /// What was found. May contain names from the policies: not escaped.
     pub found: String,
-    /// What to do.
+    /// What to do about it.
     pub fix: String,
 }
 
-/// The conditions whose values say who.
+/// The conditions that say who.
 const WHO: [&str; 5] = ["groups", "subjects", "clients", "issuers", "kinds"];
-/// The conditions on what a SQL text names: an allow asks for all of it, a deny or approve for some.
+/// The conditions on names in a SQL text: an allow requires all of them to match, a deny or approve some.
 const SQL: [&str; 7] = ["tables", "columns", "columns_not", "functions", "verbs", "settings", "all_rows"];
 
 impl Finding {
@@ -58,7 +59,7 @@ impl Finding {
     }
 }
 
-/// What is found in policies, in the order of their ids.
+/// Lints policies. The findings are in the order of the policies' ids.
 pub fn lint(rules: &[PolicyRule]) -> Vec<Finding> {
     let mut rules: Vec<&PolicyRule> = rules.iter().collect();
     rules.sort_by(|left, right| left.id.cmp(&right.id));
@@ -81,9 +82,9 @@ pub fn lint(rules: &[PolicyRule]) -> Vec<Finding> {
 fn for_everybody(rule: &PolicyRule) -> Option<Finding> {
     let said = rule.matches.written();
     let mut who = said.iter().filter(|(key, _)| WHO.contains(&key.as_str()) || key.starts_with("claims."));
-    // Every kind of caller there is, is everybody.
+    // All kinds of callers together are everybody.
     let any = |(key, values): &(String, Vec<String>)| {
-        // A claim of any value must still be there.
+        // A claim of any value must still be present.
         (WHO.contains(&key.as_str()) && values.iter().any(|value| value == "*"))
             || (key == "kinds" && values.len() >= 3)
     };
@@ -127,10 +128,10 @@ fn never_decides(rule: &PolicyRule, rules: &[&PolicyRule]) -> Option<Finding> {
         other.effect == rule.effect
             && other.approval == rule.approval
             && other.session_limit == rule.session_limit
-            // What is told to those whom it stops is part of what it says.
+            // The message for those whom it stops is part of a policy.
             && (rule.effect == Effect::Allow || other.message == rule.message)
             && covers(other, rule)
-            // Of two that are the same the later one is told.
+            // Of two equal policies the later one is reported.
             && (!covers(rule, other) || other.id < rule.id)
     };
     let wide = others().find(same)?;
@@ -161,7 +162,7 @@ fn stands_beside(rule: &PolicyRule, rules: &[&PolicyRule]) -> Option<Finding> {
     Some(Finding { weight: Weight::Note, ..Finding::of(rule, "held-back-only", found, fix) })
 }
 
-/// Whether `wide` surely holds wherever `narrow` does.
+/// Whether `wide` certainly holds wherever `narrow` does.
 fn covers(wide: &PolicyRule, narrow: &PolicyRule) -> bool {
     if wide.when.is_some() && wide.when != narrow.when {
         return false;
@@ -171,8 +172,8 @@ fn covers(wide: &PolicyRule, narrow: &PolicyRule) -> bool {
     }
     let own: BTreeMap<String, Vec<String>> = narrow.matches.written().into_iter().collect();
     let conditions = wide.matches.written().into_iter().all(|(key, values)| {
-        // One of them asks for all of what a text names, the other for some of it.
-        // But what an allow takes for a change of all rows, all others do, too.
+        // One of them tests all names in a text, the other some. But a change of all rows to an allow is one
+        // to all other policies too.
         let alike = wide.effect == narrow.effect || (key == "all_rows" && wide.effect != Effect::Allow);
         if SQL.contains(&key.as_str()) && !alike {
             return false;
@@ -185,14 +186,15 @@ fn covers(wide: &PolicyRule, narrow: &PolicyRule) -> bool {
     conditions && covers_classes(wide, narrow)
 }
 
-/// Whether the classes of `narrow` are among those that `wide` covers, beyond the values that both name: those are compared as all are.
+/// Whether the classes of `narrow` are among those that `wide` covers implicitly, beyond the values that both
+/// list, which are compared like all others.
 fn covers_classes(wide: &PolicyRule, narrow: &PolicyRule) -> bool {
     let (wide, narrow, denies) = (&wide.matches, &narrow.matches, wide.effect == Effect::Deny);
     if denies || wide.operations.contains(&Class::Unknown) {
         return true;
     }
-    // What names a function covers it although its class is not known: then the wide one must name it, too. Without `operations` it is
-    // the same with a tool and a method.
+    // A policy that names a function covers it although its class is unknown, so the wide one must name it
+    // too. Without `operations` the same is true of a tool and a method.
     if !narrow.functions.is_empty() && wide.functions.is_empty() {
         return false;
     }
@@ -202,7 +204,7 @@ fn covers_classes(wide: &PolicyRule, narrow: &PolicyRule) -> bool {
             && names(narrow).iter().zip(names(wide)).all(|(narrow, wide)| !narrow || wide))
 }
 
-/// Whether a value, which may be a glob, is surely covered by one of others.
+/// Whether a value, which may be a glob, is certainly covered by one of `globs`.
 fn among(value: &str, globs: &[String]) -> bool {
     globs.iter().any(|glob| {
         let literal = || !value.contains(['*', '|', '/', '<', '>', '=', '!']);
@@ -292,7 +294,7 @@ mod tests {
                 )],
                 &[],
             ),
-            // Shadowed by a deny: of the same, of everybody, of every tool; not by one that excuses somebody.
+            // Shadowed by a deny: of the same, of everybody, of every tool; not by one with an exception.
             (vec![rule("a", Deny, crm(&["ops"])), narrow.clone()], &[("b", "shadowed")]),
             (vec![rule("a", Deny, crm(&["*"])), narrow.clone()], &[("b", "shadowed")]),
             (vec![rule("a", Deny, reads(&["ops"])), rule("b", Allow, crm(&["ops"]))], &[]),
@@ -303,7 +305,7 @@ mod tests {
             ),
             (vec![rule("a", Deny, tool(&["get_*"])), rule("b", Allow, tool(&["get_x", "put"]))], &[]),
             (vec![rule("a", Deny, tables(&["a", "b"])), rule("b", Allow, tables(&["a"]))], &[]),
-            // The same or less than another.
+            // The same as another, or narrower.
             (vec![rule("a", Allow, crm(&["ops", "dev"])), narrow.clone()], &[("b", "redundant")]),
             (vec![narrow.clone(), rule("c", Allow, reads(&["ops"]))], &[("c", "redundant")]),
             (vec![rule("a", Allow, crm(&["ops"])), rule("b", Allow, tool(&["x"]))], &[]),
@@ -378,7 +380,7 @@ mod tests {
             (vec![rule("a", Deny, rows(true)), rule("b", Allow, rows(true))], &[("b", "shadowed")][..]),
             (vec![rule("a", Deny, rows(true)), rule("b", Approve, rows(true))], &[("b", "shadowed")]),
             (vec![rule("a", Deny, rows(true)), rule("b", Allow, rows(false))], &[]),
-            // It holds back more than the allow lets pass.
+            // It holds more than the allow lets pass.
             (vec![rule("a", Allow, rows(true)), rule("b", Approve, rows(true))], &[]),
             (vec![rule("a", Deny, set(&["app.*"])), rule("b", Allow, set(&["app.x"]))], &[]),
             (vec![rule("a", Deny, set(&["app.*"])), rule("b", Deny, set(&["app.x"]))], &[("b", "redundant")]),

@@ -1,4 +1,5 @@
-//! What MCP needs beside single decisions: which tools, prompts and resources a caller is shown, and what passes without a policy of its own.
+//! What MCP needs besides single decisions: which tools, prompts and resources a caller may see, and what
+//! passes without a policy of its own.
 
 use crate::domain::Class;
 use crate::domain::Command;
@@ -13,15 +14,16 @@ use crate::policy::set::Winners;
 use crate::policy::view::View;
 
 impl PolicySet {
-    /// Whether some resource of a URI template (RFC 6570) may be read, at once or when that is approved. If not, the caller is not
-    /// shown it.
+    /// Whether some resource of a URI template (RFC 6570) may be read, at once or after approval. If not, the
+    /// caller does not see the template.
     pub fn may_read_template(&self, subject: &Subject<'_>, template: &str) -> bool {
         let command = McpCommand::read_resource(template).into_command(Class::Read);
         self.could_pass(&Facts::template(subject, &command, self.names()))
     }
 
-    /// Whether a command may pass, at once or when it is approved, whatever its arguments are. What this denies, [`Self::decide`]
-    /// denies with any arguments. A tool, prompt or resource that no call could pass for is not shown to the caller.
+    /// Whether a command may pass with some arguments, at once or after approval. If not, [`Self::decide`]
+    /// denies it with any arguments. A tool, prompt or resource for which no call could pass is hidden from
+    /// the caller.
     pub fn may_pass(&self, subject: &Subject<'_>, command: &Command) -> bool {
         self.could_pass(&Facts::command(subject, command, self.names()))
     }
@@ -35,8 +37,8 @@ impl PolicySet {
                 .any(|rule| rule.holds(facts, View::BodyFor) && rule.grants(facts))
     }
 
-    /// The verdict about a message that needs no policy of its own: only rules that concern such messages hold it back, and it
-    /// passes by any rule that allows it, else by those that open the connection.
+    /// Decides a message that needs no policy of its own. Only policies that concern such messages can stop
+    /// it. It passes by any policy that allows it, otherwise by those that open the connection.
     pub(super) fn decide_handshake(&self, subject: &Subject<'_>, facts: &Facts<'_>) -> Verdict {
         if let Some(verdict) = self.denied(facts, Rule::concerns_handshakes) {
             return verdict;

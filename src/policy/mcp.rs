@@ -1,4 +1,4 @@
-//! What an MCP message names, asked by the conditions `tools`, `prompts`, `resources` and `methods`.
+//! The conditions on what an MCP message names: `tools`, `prompts`, `resources` and `methods`.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::policy::problem::Refusal;
 
 pub(super) mod resource;
 
-/// A glob over names. A name that differs from what it describes in nothing but case, space and characters that are not seen is unsure:
-/// who knows how the server compares.
+/// A glob over names. A name that differs from the pattern only in case, white space or invisible characters
+/// is unsure, since servers may compare leniently.
 #[derive(Debug, Clone)]
 pub(super) struct WordGlob {
     exact: Glob,
@@ -30,7 +30,7 @@ pub(super) enum McpTest {
     Resources(Vec<ResourceGlob>),
 }
 
-/// What a rule names: what is of class `unknown` passes by it.
+/// The names in a policy: a message of class `unknown` can pass by them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Named {
     pub(super) tools: Option<Arc<[WordGlob]>>,
@@ -38,13 +38,13 @@ pub(super) struct Named {
 }
 
 impl WordGlob {
-    /// Reads a pattern as it was written.
+    /// Parses a pattern.
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
         let exact = Glob::parse(text)?;
         Ok(Self { exact, folded: Glob::of_pieces(text, |piece| fold(piece).into_bytes().into()) })
     }
 
-    /// What it says of a name.
+    /// Matches a name.
     pub(super) fn answer(&self, name: &str) -> Answer {
         if self.exact.matches(name.as_bytes()) {
             Answer::Yes
@@ -55,7 +55,7 @@ impl WordGlob {
         }
     }
 
-    /// Whether it describes an HTTP method, in any case.
+    /// Whether it matches an HTTP method, in any case.
     pub(super) fn is_method(&self, method: &str) -> bool {
         match self.exact.exact() {
             Some(exact) => exact.eq_ignore_ascii_case(method),
@@ -70,18 +70,18 @@ impl std::fmt::Display for WordGlob {
     }
 }
 
-/// A name without what people and lenient servers pass over.
+/// Removes from a name what people and lenient servers ignore.
 fn fold(name: &str) -> String {
     let seen = |c: &char| !c.is_whitespace() && !c.is_control() && !text::is_deceptive(*c);
     name.chars().filter(seen).flat_map(char::to_lowercase).collect()
 }
 
-/// What the globs say of a name together.
+/// OR of the globs for a name.
 pub(super) fn of_name(globs: &[WordGlob], name: &str) -> Answer {
     Answer::any(globs.iter().map(|glob| glob.answer(name)))
 }
 
-/// What `methods` says: of HTTP in any case, of MCP exactly; what is neither has no method.
+/// Evaluates `methods`: HTTP methods in any case, MCP methods exactly; any other command has no method.
 pub(super) fn of_method(globs: &[WordGlob], command: &Command) -> Answer {
     match (command.http(), command.mcp()) {
         (Some(http), _) => Answer::of(globs.iter().any(|glob| glob.is_method(&http.method))),
@@ -91,7 +91,7 @@ pub(super) fn of_method(globs: &[WordGlob], command: &Command) -> Answer {
 }
 
 impl McpTest {
-    /// The key it is written under.
+    /// The key in the configuration.
     pub(super) fn key(&self) -> &'static str {
         match self {
             Self::Prompts(_) => "prompts",
@@ -100,7 +100,8 @@ impl McpTest {
         }
     }
 
-    /// What it says. What is no MCP message, and one that names nothing of the kind, has nothing of what it asks for.
+    /// Evaluates the condition. A command that is not an MCP message, or names nothing of the kind, does not
+    /// match.
     pub(super) fn answer(&self, facts: &CommandFacts<'_>) -> Answer {
         let Some(mcp) = facts.command.mcp() else { return Answer::No };
         match self {
@@ -118,7 +119,7 @@ impl McpTest {
         }
     }
 
-    /// What it wants, for people.
+    /// The expected values, for display.
     pub(super) fn wanted(&self) -> String {
         fn join<T: ToString>(globs: &[T]) -> String {
             globs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
@@ -130,7 +131,7 @@ impl McpTest {
         }
     }
 
-    /// What is there instead, for people. Not escaped.
+    /// The actual value, for display. Not escaped.
     pub(super) fn found(&self, command: &Command) -> String {
         let Some(mcp) = command.mcp() else { return "no MCP message".to_owned() };
         let (named, nothing) = match self {
@@ -142,7 +143,7 @@ impl McpTest {
     }
 }
 
-/// What a test says of what is named. A method that has to name something and does not is not understood.
+/// Applies a test to a name. A message whose method requires a name but has none is unsure.
 fn of<T>(mcp: &McpCommand, method: &str, named: Option<T>, test: impl FnOnce(T) -> Answer) -> Answer {
     match named {
         Some(named) => test(named),
@@ -152,7 +153,7 @@ fn of<T>(mcp: &McpCommand, method: &str, named: Option<T>, test: impl FnOnce(T) 
 }
 
 impl Named {
-    /// Whether the rule surely names the message: a call by its tool, everything else by its method.
+    /// Whether the policy certainly names the message: a call by its tool, anything else by its method.
     pub(super) fn names(&self, mcp: &McpCommand) -> bool {
         let (globs, name) = if *mcp.method == *mcp::CALL {
             (&self.tools, mcp.tool.as_deref())

@@ -1,4 +1,4 @@
-//! Blocks of addresses.
+//! Address blocks.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,16 +6,16 @@ use std::net::Ipv6Addr;
 
 use crate::policy::problem::Refusal;
 
-/// An address, or all addresses that begin alike.
+/// An address or a CIDR block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
-    /// The first address.
+    /// The first address of the block.
     first: IpAddr,
-    /// How many bits are fixed.
+    /// Length of the prefix in bits.
     bits: u8,
 }
 
-/// The address as a number, and how many bits it has.
+/// The address as a number, and its width in bits.
 fn number(address: IpAddr) -> (u128, u8) {
     match address {
         IpAddr::V4(v4) => (u128::from(v4.to_bits()), 32),
@@ -23,7 +23,7 @@ fn number(address: IpAddr) -> (u128, u8) {
     }
 }
 
-/// The part of an address of `width` bits that is not fixed when `bits` are.
+/// A mask of the host bits of an address of `width` bits with a prefix of `bits`.
 fn host_mask(width: u8, bits: u8) -> u128 {
     match u32::from(width - bits) {
         128 => u128::MAX,
@@ -32,7 +32,7 @@ fn host_mask(width: u8, bits: u8) -> u128 {
 }
 
 impl Network {
-    /// Reads an address or a CIDR block (RFC 4632, RFC 4291 section 2.3).
+    /// Parses an address or a CIDR block (RFC 4632, RFC 4291 section 2.3).
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
         let refusal = || {
             Refusal::new(
@@ -77,10 +77,10 @@ impl Network {
         Ok(Self { first, bits })
     }
 
-    /// Reads one of the configuration. What is wrong with it comes with what is accepted.
+    /// Parses one from the configuration. The error is the problem and what is accepted.
     ///
     /// # Errors
-    /// No address, or one inside of a block.
+    /// Not an address, or one with host bits set inside a block.
     pub fn read(text: &str) -> Result<Self, (&'static str, String)> {
         Self::parse(text).map_err(|refusal| (refusal.problem, refusal.accepted))
     }

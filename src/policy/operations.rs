@@ -11,15 +11,16 @@ use crate::policy::sql;
 use crate::policy::sql::Use;
 use crate::policy::sql::pattern::NameGlob;
 
-/// The classes that a rule asks for.
+/// The classes that a policy lists.
 #[derive(Debug, Clone)]
 pub(super) struct Operations {
     pub(super) classes: Vec<Class>,
     pub(super) usage: Use,
-    /// The `functions` beside it, where they let pass: what they vouch for does not make a command unknown.
+    /// The `functions` beside it, in a condition that lets pass: calls of functions that they match do not
+    /// make a command `unknown`.
     pub(super) functions: Option<Arc<[NameGlob]>>,
-    /// Where the classes are not written, but those that a rule without `operations` covers: the `tools` and `methods` beside them.
-    /// What they name passes although its class is not known.
+    /// Set if the classes are not listed but implied, for a policy without `operations`: the `tools` and
+    /// `methods` beside them. Messages that they name pass although their class is `unknown`.
     pub(super) named: Option<Named>,
 }
 
@@ -32,9 +33,9 @@ impl Operations {
             return Answer::of(listed(class) || (class == Class::Unknown && self.names(command)));
         };
         Answer::of(match self.usage {
-            // A worse effect beside it does not hide one.
+            // A higher effect beside it does not hide a lower one.
             Use::Any => listed(class) || listed(sql.base) || changes(sql).any(listed),
-            // What is not known may do anything: who names that names all.
+            // Unknown effects may be anything: a policy that lists `unknown` covers everything.
             Use::All if class == Class::Unknown && listed(class) => true,
             Use::All => {
                 let class = if self.vouches(sql) { sql.base } else { class };
@@ -52,7 +53,7 @@ impl Operations {
         command.mcp().zip(self.named.as_ref()).is_some_and(|(mcp, named)| named.names(mcp))
     }
 
-    /// What the command is, for people. Not escaped.
+    /// The command's class, for display. Not escaped.
     pub(super) fn found(command: &Command) -> String {
         let class = command.class;
         match command.sql() {
@@ -70,7 +71,7 @@ impl Operations {
     }
 }
 
-/// The classes of everything that a text does but read.
+/// The classes of all effects of a text except reads.
 fn changes(sql: &SqlCommand) -> impl Iterator<Item = Class> {
     let classes = sql.effects.iter().flat_map(|effects| &effects.classes);
     classes.copied().filter(|class| *class > Class::Read)

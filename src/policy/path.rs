@@ -1,5 +1,6 @@
-//! Path globs: `*` within one segment, `**` for any number of segments, compared percent-decoded and segment by segment. A path that differs from
-//! what the pattern covers only as `alike` says is unsure: who knows how the target compares.
+//! Path globs: `*` within one segment, `**` for any number of segments, compared percent-decoded and segment
+//! by segment. A path that differs from what the pattern covers only as `alike` describes is unsure, since
+//! targets compare differently.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -19,7 +20,7 @@ pub(super) struct PathGlob {
     text: Box<str>,
     exact: Runs,
     folded: Runs,
-    /// Whether it is written with a slash at its end.
+    /// Whether it is written with a trailing slash.
     slash: bool,
 }
 
@@ -27,18 +28,18 @@ pub(super) struct PathGlob {
 #[derive(Debug, Clone)]
 struct Runs {
     runs: Box<[Box<[Glob]>]>,
-    /// What every path that they cover begins with, behind the first slash.
+    /// The common prefix of all paths that match, after the first slash.
     prefix: Box<[u8]>,
 }
 
-/// The path of a command, taken apart once for all rules.
+/// The path of a command, parsed once for all policies.
 #[derive(Debug)]
 pub(super) struct PathView<'a> {
     /// Percent-decoded, without the slashes at its start and end.
     core: Cow<'a, [u8]>,
-    /// The same without `;parameters`, when it has any.
+    /// The same without `;parameters`, if it has any.
     bare: Option<Vec<u8>>,
-    /// What the least strict servers make of that; `None`: the same. Most paths never need it.
+    /// The path as the least strict servers read it; `None`: the same. Most paths never need it.
     folded: OnceCell<Option<Vec<u8>>>,
     /// Whether it ends with a slash.
     slash: bool,
@@ -47,7 +48,7 @@ pub(super) struct PathView<'a> {
 }
 
 impl<'a> PathView<'a> {
-    /// Prepares a canonical path. One that is not canonical makes every condition unsure.
+    /// Parses a path. One that is not canonical makes every condition unsure.
     pub(super) fn new(path: &'a str) -> Self {
         let decoded = percent::decode(path.as_bytes());
         let canonical = decoded.as_deref().is_some_and(|decoded| is_canonical(path, decoded));
@@ -72,7 +73,7 @@ impl<'a> PathView<'a> {
 }
 
 impl PathGlob {
-    /// Reads a pattern as it was written.
+    /// Parses a pattern.
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
         check_text(text)?;
         let Some(rest) = text.strip_prefix('/') else {
@@ -118,7 +119,7 @@ impl PathGlob {
         }
         let whole = self.exact.covers(&path.core);
         if path.bare.as_deref().is_some_and(|bare| self.exact.covers(bare) != whole) {
-            // Some targets cut `;parameters` off before they look, others do not.
+            // Some targets strip `;parameters` before matching, others do not.
             return Answer::Unsure;
         }
         match whole {
@@ -131,7 +132,8 @@ impl PathGlob {
 }
 
 impl Runs {
-    /// Reads the segments of a pattern, each cut by `cut` as it is written, what is between its stars decoded and then read by `read`.
+    /// Parses the segments of a pattern. Each is cut by `cut`; the text between its stars is percent-decoded
+    /// and then passed to `read`.
     fn parse(core: &str, cut: fn(&str) -> &str, read: fn(&[u8]) -> Box<[u8]>) -> Result<Self, Refusal> {
         let mut runs = vec![Vec::new()];
         // The root has no segment.
@@ -149,7 +151,7 @@ impl Runs {
         Ok(Self { runs: runs.into_iter().map(Vec::into_boxed_slice).collect(), prefix })
     }
 
-    /// Whether they end with `**`.
+    /// Whether the pattern ends with `**`.
     fn has_open_end(&self) -> bool {
         self.runs.len() > 1 && self.runs.last().is_some_and(|run| run.is_empty())
     }
@@ -178,7 +180,7 @@ impl fmt::Display for PathGlob {
     }
 }
 
-/// What is left of a path, without the slashes around it; nothing when no segment is left.
+/// The rest of a path, without the slashes around it; `None` if no segment is left.
 #[derive(Clone, Copy)]
 struct Segments<'a>(Option<&'a [u8]>);
 
@@ -203,7 +205,7 @@ impl<'a> Segments<'a> {
         Some(segment)
     }
 
-    /// Goes behind the first place where a run of segments fits.
+    /// Moves past the first place where a run of segments matches.
     fn skip_past(&mut self, run: &[Glob]) -> bool {
         loop {
             let mut ahead = *self;
@@ -218,7 +220,7 @@ impl<'a> Segments<'a> {
     }
 }
 
-/// The exact segments at the start of a run, and what the next one begins with.
+/// The exact segments at the start of a run, and the prefix of the next one.
 fn common_prefix(run: &[Glob]) -> Vec<u8> {
     let mut prefix = Vec::new();
     for (place, glob) in run.iter().enumerate() {
@@ -261,7 +263,7 @@ fn check_segment(segment: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A segment as it is written, without the dots and blanks at its end that `alike` drops, too.
+/// A segment without the dots and blanks at its end, which `alike` drops too.
 fn without_end(segment: &str) -> &str {
     let mut left = segment;
     while let Some(rest) = [".", " ", "%20", "%2e", "%2E"].iter().find_map(|end| left.strip_suffix(end)) {
@@ -270,11 +272,11 @@ fn without_end(segment: &str) -> &str {
     if left.is_empty() { segment } else { left }
 }
 
-/// Whether a path and what it decodes to have only one reading.
+/// Whether a path and its decoded form have only one reading.
 fn is_canonical(path: &str, decoded: &[u8]) -> bool {
     let Some(rest) = decoded.strip_prefix(b"/") else { return false };
     let slashes = |bytes: &[u8]| memchr::memchr_iter(b'/', bytes).count();
-    // An escaped slash is one more after decoding.
+    // An escaped slash adds a slash when decoded.
     if decoded.len() != path.len() && slashes(decoded) != slashes(path.as_bytes()) {
         return false;
     }
@@ -282,7 +284,7 @@ fn is_canonical(path: &str, decoded: &[u8]) -> bool {
     if core.is_empty() {
         return rest.is_empty();
     }
-    // One look at each byte: `start` is where its segment began, and a parameter ends a segment's name too.
+    // One pass over the bytes: `start` marks the start of a segment; a parameter also ends a segment's name.
     let mut start = true;
     let mut dots = 0_u8;
     for byte in core.iter().chain(b"/") {
@@ -386,7 +388,7 @@ mod tests {
             ("/admin/**", "admin"),
             ("/admin/**", ""),
             ("/admin/**", "*"),
-            // Without regard to case, and as Windows names files.
+            // Case, and names of files as Windows reads them.
             ("/admin", "/Admin"),
             ("/Admin", "/admin"),
             ("/admin/**", "/ADMIN/x"),

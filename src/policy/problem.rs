@@ -1,6 +1,6 @@
-//! What is wrong with a policy, in words that lead to its repair.
+//! Problems of a policy, with what is accepted instead.
 
-/// One thing that keeps a policy from being compiled.
+/// One problem that prevents a policy from being compiled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("policy {rule}: {key} = {value:?}: {problem}; {accepted}")]
 pub struct PolicyProblem {
@@ -8,7 +8,7 @@ pub struct PolicyProblem {
     pub rule: String,
     /// The key inside its table, such as `match.paths` or `approval.from`.
     pub key: String,
-    /// The value that is refused; empty when something is missing.
+    /// The value that is refused; empty if something is missing.
     pub value: String,
     /// What is wrong with it.
     pub problem: String,
@@ -16,7 +16,7 @@ pub struct PolicyProblem {
     pub accepted: String,
 }
 
-/// Why one written value is no pattern.
+/// Why a written value is not a valid pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) problem: &'static str,
@@ -29,14 +29,14 @@ impl Refusal {
     }
 }
 
-/// Gathers the problems of one policy.
+/// Collects the problems of one policy.
 pub(super) struct Findings<'a> {
     pub(super) rule: &'a str,
     pub(super) problems: &'a mut Vec<PolicyProblem>,
 }
 
 impl Findings<'_> {
-    /// Notes one problem.
+    /// Adds a problem.
     pub(super) fn refuse(&mut self, key: &str, value: &str, refusal: Refusal) {
         self.problems.push(PolicyProblem {
             rule: self.rule.to_owned(),
@@ -47,12 +47,12 @@ impl Findings<'_> {
         });
     }
 
-    /// Notes one problem whose parts are fixed.
+    /// Adds a problem whose texts are constant.
     pub(super) fn note(&mut self, key: &str, value: &str, problem: &'static str, accepted: &str) {
         self.refuse(key, value, Refusal::new(problem, accepted));
     }
 
-    /// The value, or nothing and a note.
+    /// Returns the value, or adds the problem and returns `None`.
     pub(super) fn keep<T>(&mut self, key: &str, value: &str, read: Result<T, Refusal>) -> Option<T> {
         match read {
             Ok(read) => Some(read),

@@ -1,4 +1,4 @@
-//! Policies as they are written down: nothing here is checked yet.
+//! Policies as they are written; nothing here is validated yet.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,29 +15,29 @@ use crate::domain::sql::Verb;
 /// One `[[policy]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyRule {
-    /// Its id: 1 to 63 of letters, digits, `-`, `_` and `.`. Unique.
+    /// Unique id: 1 to 63 letters, digits, `-`, `_` and `.`.
     pub id: String,
-    /// Where it was written down.
+    /// Where it was defined.
     pub origin: Origin,
-    /// What it wants when it holds.
+    /// The effect if it holds.
     pub effect: Effect,
-    /// What must hold. An `allow` or `approve` must say who; no rule may be without any condition.
+    /// What must hold. An `allow` or `approve` must say who; no policy may be without any condition.
     pub matches: Matcher,
-    /// What excuses from the rule when all of it holds.
+    /// The exception: the policy does not apply if all of this holds.
     pub unless: Option<Matcher>,
     /// The only times at which it holds.
     pub when: Option<When>,
-    /// Who must approve. An `approve` has it, no other effect may.
+    /// Who must approve. Required for an `approve`, refused for other effects.
     pub approval: Option<ApprovalSpec>,
     /// The longest session that it permits. Not for a `deny`.
     pub session_limit: Option<Duration>,
-    /// Words for the client whose command it stops.
+    /// A message for the client whose command it stops.
     pub message: Option<String>,
 }
 
 #[cfg(test)]
 impl PolicyRule {
-    /// One of the store that says this and no more.
+    /// A policy from the store with these parts only.
     pub(crate) fn bare(id: &str, effect: Effect, matches: Matcher) -> Self {
         Self {
             id: id.to_owned(),
@@ -60,11 +60,11 @@ pub struct Matcher {
     pub groups: Vec<String>,
     /// Who: principal ids. Globs.
     pub subjects: Vec<String>,
-    /// Who: client (application) ids as the provider sends them. Globs.
+    /// Who: client (application) ids as the issuer sends them. Globs.
     pub clients: Vec<String>,
     /// Who: names of `[[oidc]]` entries. Globs.
     pub issuers: Vec<String>,
-    /// Who: kinds of caller.
+    /// Who: kinds of principals.
     pub kinds: Vec<Kind>,
     /// Who: claims of the token by path, all of them. See [`crate::policy::value`].
     pub claims: BTreeMap<String, String>,
@@ -82,37 +82,41 @@ pub struct Matcher {
     pub methods: Vec<String>,
     /// What: path globs.
     pub paths: Vec<String>,
-    /// What: tools of an MCP server that are called. Globs over names.
+    /// What: tools of an MCP server. Globs over names.
     pub tools: Vec<String>,
     /// What: prompts of an MCP server. Globs over names.
     pub prompts: Vec<String>,
-    /// What: resources of an MCP server. Globs over URIs: `*` is within a segment, `**` stands for any number of them.
+    /// What: resources of an MCP server. Globs over URIs: `*` matches within a segment, `**` any number of
+    /// segments.
     pub resources: Vec<String>,
     /// What: values in the body, or in MCP arguments, by path, all of them. See [`crate::policy::value`].
     pub args: BTreeMap<String, String>,
-    /// What: relations that a SQL text names. Globs over `schema.table`, or over the table's name in any schema.
+    /// What: relations that a SQL text names. Globs over `schema.table`, or over the table's name in any
+    /// schema.
     pub tables: Vec<String>,
     /// What: columns that a SQL text names. Globs over `column`, `table.column` or `schema.table.column`.
     pub columns: Vec<String>,
     /// What: columns of which a SQL text may name none. Globs as for `columns`.
     pub columns_not: Vec<String>,
-    /// What: functions that a SQL text calls. Globs over `schema.function`, or over the function's name in any schema.
+    /// What: functions that a SQL text calls. Globs over `schema.function`, or over the function's name in
+    /// any schema.
     pub functions: Vec<String>,
-    /// What: the words of the statements of a SQL text.
+    /// What: the verbs of the statements in a SQL text.
     pub verbs: Vec<Verb>,
     /// What: settings that a SQL text changes. Globs.
     pub settings: Vec<String>,
-    /// What: whether an `UPDATE` or `DELETE` of a SQL text is for all rows.
+    /// What: whether a SQL text has an `UPDATE` or `DELETE` of all rows.
     pub all_rows: Option<bool>,
 }
 
-/// The times at which a rule holds: a window of hours on some days, in one time zone.
+/// The times at which a policy holds: a window of hours on some days, in one time zone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct When {
     /// Days (`mon`, `tue`, …) or ranges of them (`mon-fri`, `fri-mon`). Empty: every day. A window that spans
     /// midnight belongs to the day on which it starts.
     pub days: Vec<String>,
-    /// `HH:MM-HH:MM`, the first minute included, the last not; `22:00-06:00` spans midnight, `24:00` may end a window. Empty: all day.
+    /// `HH:MM-HH:MM`, including the first minute and excluding the last; `22:00-06:00` spans midnight,
+    /// `24:00` may end a window. Empty: all day.
     pub hours: String,
     /// The IANA name of the time zone. Empty: UTC.
     pub tz: String,
@@ -134,13 +138,13 @@ impl Matcher {
             && self.claims.is_empty())
     }
 
-    /// Whether it asks what only a SQL text has.
+    /// Whether it has conditions that only apply to SQL.
     fn asks_sql(&self) -> bool {
         let lists = [&self.tables, &self.columns, &self.columns_not, &self.functions, &self.settings];
         lists.iter().any(|list| !list.is_empty()) || !self.verbs.is_empty() || self.all_rows.is_some()
     }
 
-    /// Each key that is given with its values, in the order of the contract.
+    /// Every key that is set with its values, in the order of the documentation.
     pub(super) fn written(&self) -> Vec<(String, Vec<String>)> {
         fn texts<T: fmt::Display>(values: &[T]) -> Vec<String> {
             values.iter().map(ToString::to_string).collect()
@@ -178,9 +182,10 @@ impl Matcher {
         all
     }
 
-    /// Whether whatever meets `self`, of a `match`, meets `other`, of its `unless`, too, as far as the texts show it.
+    /// Whether a command that meets `self`, of a `match`, certainly meets `other`, of its `unless`, as far as
+    /// the written conditions show.
     pub(super) fn implies(&self, other: &Self) -> bool {
-        // One of them asks for some of what a SQL text names and the other for all of it.
+        // One of them tests some of the names in a SQL text and the other all.
         if other.asks_sql() {
             return false;
         }
@@ -194,7 +199,7 @@ impl Matcher {
 }
 
 impl fmt::Display for Matcher {
-    /// `groups = dba, sre; connections = crm`, for people.
+    /// `groups = dba, sre; connections = crm`, for display.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, (key, values)) in self.written().iter().enumerate() {
             let join = if place > 0 { "; " } else { "" };

@@ -1,4 +1,4 @@
-//! All policies together, and the decision about one command.
+//! The set of all policies, and the decision about one command.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,14 +21,14 @@ use crate::policy::rule::Matcher;
 use crate::policy::rule::PolicyRule;
 use crate::policy::view::View;
 
-/// Who asks, where, and when.
+/// Who sends a command, from where, and when.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
     /// The verified caller.
     pub principal: &'a Principal,
     /// The connection it uses.
     pub connection: &'a Connection,
-    /// The address it comes from. IPv4 inside IPv6 counts as IPv4.
+    /// The client's address. IPv4 inside IPv6 counts as IPv4.
     pub source: IpAddr,
     /// The time, in milliseconds since 1970.
     pub now_ms: i64,
@@ -38,9 +38,9 @@ pub struct Subject<'a> {
 #[derive(Debug, Clone, Default)]
 pub struct PolicySet {
     revision: u64,
-    /// As written, by id.
+    /// As written, sorted by id.
     written: Vec<PolicyRule>,
-    /// Compiled, by id within each effect: deny, approve, allow.
+    /// Compiled, sorted by id within each effect: deny, approve, allow.
     pub(super) denies: Vec<Rule>,
     pub(super) approves: Vec<Rule>,
     pub(super) allows: Vec<Rule>,
@@ -48,7 +48,7 @@ pub struct PolicySet {
     names: GroupNames,
 }
 
-/// The rules that win so far, by id, and the first words that one of them has for the client.
+/// The policies that decide so far, by id, and the first message that one of them has for the client.
 #[derive(Debug, Default)]
 pub(super) struct Winners {
     rules: Vec<Arc<str>>,
@@ -104,40 +104,40 @@ impl PolicySet {
         Ok(Self { revision, written, denies, approves, allows, reads_body, names })
     }
 
-    /// The number of this revision: it rises with each change.
+    /// The number of this revision, which increases with each change.
     pub fn revision(&self) -> u64 {
         self.revision
     }
 
-    /// The policies as they were written, by id.
+    /// The policies as written, sorted by id.
     pub fn rules(&self) -> &[PolicyRule] {
         &self.written
     }
 
-    /// The policy of that id, as it was written.
+    /// The policy with this id, as written.
     pub fn rule(&self, id: &str) -> Option<&PolicyRule> {
         self.written.iter().find(|rule| rule.id == id)
     }
 
-    /// The compiled rules: denies, approves, allows, each by id.
+    /// The compiled policies: denies, approves, allows, each by id.
     pub(super) fn compiled(&self) -> impl Iterator<Item = &Rule> {
         self.denies.iter().chain(&self.approves).chain(&self.allows)
     }
 
-    /// The groups that the rules name.
+    /// The groups that the policies name.
     pub(super) fn names(&self) -> &GroupNames {
         &self.names
     }
 
-    /// Whether the connection is open to the subject: some allow or approve could hold for some command, now. A deny
-    /// closes nothing: it answers with its own words.
+    /// Whether the connection is open to the subject: some allow or approve could hold for some command at
+    /// this time. A deny does not close a connection: it refuses single commands with its own message.
     pub fn opens(&self, subject: &Subject<'_>) -> bool {
         let facts = Facts::opening(subject, &self.names);
         self.approves.iter().chain(&self.allows).any(|rule| rule.holds(&facts, View::Opening))
     }
 
-    /// Whether some rule that could hold for the subject here goes by the columns that a SQL text names: then what the server says of whole
-    /// rows shows columns that were not asked about.
+    /// Whether some policy that could hold for the subject here has conditions on the columns that a SQL text
+    /// names. The server's messages about whole rows would then reveal columns that were not tested.
     pub fn asks_columns(&self, subject: &Subject<'_>) -> bool {
         let facts = Facts::opening(subject, &self.names);
         let asks = |matcher: &Matcher| !matcher.columns.is_empty() || !matcher.columns_not.is_empty();
@@ -148,7 +148,7 @@ impl PolicySet {
         self.compiled().any(|rule| by_columns(rule) && rule.holds(&facts, View::Opening))
     }
 
-    /// The rules that open the connection to the subject.
+    /// The policies that open the connection to the subject.
     pub(super) fn opening(&self, subject: &Subject<'_>) -> Winners {
         let facts = Facts::opening(subject, &self.names);
         let mut winners = Winners::default();
@@ -157,13 +157,14 @@ impl PolicySet {
         winners
     }
 
-    /// Whether the verdict may depend on the body, whatever the command's `args` say now: then they must be read before [`Self::decide`].
+    /// Whether the verdict may depend on the body, whatever the command's `args` are now. If so, the body
+    /// must be read before [`Self::decide`].
     pub fn wants_args(&self, subject: &Subject<'_>, command: &Command) -> bool {
         if !self.reads_body {
             return false;
         }
         if command.mcp().is_some_and(McpCommand::needs_no_policy) {
-            // What an approve holds is judged with all the others.
+            // An approve that holds is evaluated together with all others.
             return self
                 .compiled()
                 .filter(|rule| rule.concerns_handshakes())
@@ -178,11 +179,12 @@ impl PolicySet {
         })
     }
 
-    /// The verdict about one command. An MCP message that needs no policy of its own passes by the rules that open the connection. Allocates nothing but the verdict, unless the path holds escapes,
-    /// parameters or capital letters, a rule looks into a query, a name in a SQL text has capital letters, or the command is one of MCP.
+    /// Decides one command. An MCP message that needs no policy of its own passes by the policies that open
+    /// the connection. Allocates only the verdict, unless the path has escapes, parameters or capital
+    /// letters, a policy tests the query, a name in a SQL text has capital letters, or the command is MCP.
     ///
-    /// On deny, [`Verdict::rules`] names the denies that hold for sure, or when there are none those that might; or the approve
-    /// rules that nobody could satisfy together. On deny there is no session limit.
+    /// On deny, [`Verdict::rules`] names the denies that certainly hold, or if there are none those that
+    /// might; or the approve policies that nobody could satisfy together. A deny has no session limit.
     pub fn decide(&self, subject: &Subject<'_>, command: &Command) -> Verdict {
         let facts = Facts::command(subject, command, &self.names);
         if command.mcp().is_some_and(McpCommand::needs_no_policy) {
@@ -191,7 +193,7 @@ impl PolicySet {
         self.denied(&facts, |_rule| true).unwrap_or_else(|| self.granted(&facts))
     }
 
-    /// The deny by those of the rules that count, if one holds.
+    /// The deny verdict by those policies for which `counts` is true, if one holds.
     pub(super) fn denied(&self, facts: &Facts<'_>, counts: fn(&Rule) -> bool) -> Option<Verdict> {
         let mut winners = Winners::default();
         let mut unsure = false;
@@ -211,7 +213,7 @@ impl PolicySet {
         (!winners.rules.is_empty()).then(|| self.verdict(Effect::Deny, winners))
     }
 
-    /// What the allows and approves say.
+    /// The verdict of the allows and approves.
     pub(super) fn granted(&self, facts: &Facts<'_>) -> Verdict {
         let mut winners = Winners::default();
         let mut need = Need::Nothing;
@@ -221,7 +223,7 @@ impl PolicySet {
             winners.add(rule);
             granted |= rule.grants(facts);
             limit = shorter(limit, rule.session_limit);
-            // A spec that is not there cannot be satisfied.
+            // A missing spec cannot be satisfied.
             need = rule.approval.as_ref().map_or(Need::Impossible, |spec| need.and(spec));
         }
         let held = !winners.rules.is_empty();
@@ -261,7 +263,7 @@ impl PolicySet {
         }
     }
 
-    /// Why the verdict is what it is: each policy with the first condition that failed.
+    /// Explains the verdict: each policy with the first condition that failed.
     pub fn explain(&self, subject: &Subject<'_>, command: &Command) -> Explanation {
         Explanation::of(self, subject, command)
     }

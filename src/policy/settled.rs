@@ -1,4 +1,5 @@
-//! A verdict on a command of which not all is known any more, such as a recorded one: only what is sure whatever the rest was.
+//! Decides a command that is only partly known, such as a recorded one: returns a verdict only if the unknown
+//! part cannot change it.
 
 use crate::domain::Command;
 use crate::domain::McpCommand;
@@ -11,30 +12,30 @@ use crate::policy::facts::Facts;
 use crate::policy::set::PolicySet;
 use crate::policy::set::Subject;
 
-/// What is not known of a command beside what its facts say.
+/// What is unknown about a command.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Unknown {
-    /// What the arguments are.
+    /// The arguments are unknown.
     pub args: bool,
-    /// What the claims of the token are.
+    /// The claims of the token are unknown.
     pub claims: bool,
 }
 
-/// Why there is no sure verdict: a policy asks for what is not known.
+/// Why there is no certain verdict: a policy tests something unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsettled {
-    /// The policy.
+    /// The policy's id.
     pub rule: String,
-    /// The key that it asks by: `args` or `claims`.
+    /// The key of the condition: `args` or `claims`.
     pub key: &'static str,
 }
 
-/// What is assumed about conditions that cannot be asked.
+/// What is assumed about conditions that cannot be evaluated.
 #[derive(Clone, Copy)]
 struct Assumed {
     unknown: Unknown,
     favours: bool,
-    /// Whatever is asked about the command favours the rule, where its connection can have it.
+    /// Conditions on the command are assumed in favour of the policy, if its connection can meet them.
     opening: bool,
 }
 
@@ -72,10 +73,10 @@ impl Assumed {
 }
 
 impl PolicySet {
-    /// The verdict of [`PolicySet::decide`], where it is the same whatever is not known.
+    /// Returns the verdict of [`PolicySet::decide`] if it is the same whatever the unknown values are.
     ///
     /// # Errors
-    /// A policy asks for what is not known, and the verdict may hang on it.
+    /// A policy tests something unknown, and the verdict may depend on it.
     pub fn settled(
         &self,
         subject: &Subject<'_>,
@@ -102,7 +103,8 @@ impl PolicySet {
         if let Some(rule) = asked.find(|rule| flips(false, rule)) {
             return unsettled(rule);
         }
-        // Of those that only let pass one that surely does is enough, but how long sessions may be says each that holds.
+        // One allow that certainly holds is enough for the verdict, but every allow that holds limits the
+        // session.
         let (opening, letting_pass): (bool, Vec<&Rule>) = if handshake {
             (true, self.approves.iter().chain(&self.allows).collect())
         } else {
@@ -121,7 +123,8 @@ impl PolicySet {
         }
     }
 
-    /// The policies that hold for a command, by id within each effect: denies, approves, allows. What [`PolicySet::explain`] says, without its reasons.
+    /// The policies that hold for a command, by id within each effect: denies, approves, allows. Like
+    /// [`PolicySet::explain`], without reasons.
     pub fn holding(&self, subject: &Subject<'_>, command: &Command) -> Vec<String> {
         let facts = Facts::command(subject, command, self.names());
         let holds = |rule: &&Rule| rule.suffices(rule.answer(&facts));

@@ -1,5 +1,5 @@
-//! What a SQL text names, asked by the conditions `tables`, `columns`, `columns_not`, `functions`, `verbs`, `settings`
-//! and `all_rows`.
+//! The conditions on names in a SQL text: `tables`, `columns`, `columns_not`, `functions`, `verbs`,
+//! `settings` and `all_rows`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,21 +23,21 @@ use crate::policy::sql::pattern::NameGlob;
 
 pub(super) mod pattern;
 
-/// How many names of one kind are shown.
+/// Maximum number of names of one kind that are shown.
 const SHOWN: usize = 50;
-/// What stands in the place of a name where all settings are reset.
+/// The name recorded for a reset of all settings.
 const ALL: &str = "all";
 
-/// How much of what a command names a condition asks for.
+/// How many of a command's names a condition must match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
-    /// One is enough: for what holds back or takes away. `match` of a deny or approve, `unless` of an allow.
+    /// One is enough, in conditions that stop or exclude: `match` of a deny or approve, `unless` of an allow.
     Any,
-    /// All must be: for what lets pass. `match` of an allow, `unless` of a deny or approve.
+    /// All are required, in conditions that let pass: `match` of an allow, `unless` of a deny or approve.
     All,
 }
 
-/// A condition on what a SQL text names.
+/// A condition on names in a SQL text.
 #[derive(Debug, Clone)]
 pub(super) struct SqlTest {
     pub(super) usage: Use,
@@ -65,7 +65,7 @@ impl Use {
         }
     }
 
-    /// What the answers about each name say together. `unseen`: there may be more names than the text has.
+    /// Combines the answers for each name. `unseen`: there may be more names than the text shows.
     fn join(self, answers: impl Iterator<Item = Answer>, unseen: bool) -> Answer {
         let more = unseen.then_some(Answer::Unsure);
         match self {
@@ -76,7 +76,7 @@ impl Use {
 }
 
 impl SqlTest {
-    /// The key it is written under.
+    /// The key in the configuration.
     pub(super) fn key(&self) -> &'static str {
         match &self.asked {
             Asked::Tables(_) => "tables",
@@ -89,7 +89,7 @@ impl SqlTest {
         }
     }
 
-    /// What it says. What is no SQL has nothing of what it asks for.
+    /// Evaluates the condition. A command that is not SQL does not match.
     pub(super) fn answer(&self, command: &Command) -> Answer {
         let Some(sql) = command.sql() else { return Answer::No };
         let Some(effects) = sql.effects.as_deref() else { return Answer::Unsure };
@@ -118,7 +118,8 @@ impl SqlTest {
                 self.usage.join(settings, effects.runs_unseen())
             }
             Asked::AllRows(wanted) => {
-                // What lets pass covers the whole text: of what else it changes nothing is said.
+                // A condition that lets pass covers the whole text, and says nothing about other changes in
+                // it.
                 let whole = self.usage == Use::All && *wanted;
                 let all_rows = if whole { effects.changes_all_rows_only() } else { effects.all_rows };
                 if effects.runs_unseen() && (whole || !all_rows) {
@@ -130,7 +131,7 @@ impl SqlTest {
         }
     }
 
-    /// What it wants, for people.
+    /// The expected values, for display.
     pub(super) fn wanted(&self) -> String {
         let texts = match &self.asked {
             Asked::Tables(globs) => shown(globs.iter()),
@@ -152,7 +153,7 @@ impl SqlTest {
         }
     }
 
-    /// What is there instead, for people. Not escaped.
+    /// The actual values, for display. Not escaped.
     pub(super) fn found(&self, command: &Command) -> String {
         let Some(sql) = command.sql() else { return "no SQL".to_owned() };
         let Some(effects) = sql.effects.as_deref() else {
@@ -182,7 +183,7 @@ impl SqlTest {
     }
 }
 
-/// Whether the patterns surely describe every function of which nothing else is known.
+/// Whether the patterns certainly match every function with unknown effects.
 pub(super) fn vouches(globs: &[NameGlob], sql: &SqlCommand) -> Answer {
     Use::All.join(sql.opaque.iter().map(|function| of_names(globs, &function.object)), false)
 }
@@ -191,7 +192,7 @@ fn of_names(globs: &[NameGlob], object: &Object) -> Answer {
     Answer::any(globs.iter().map(|glob| glob.answer(object)))
 }
 
-/// All settings at once, and one whose name is computed, may be any.
+/// A reset of all settings, and a setting with a computed name, may be any setting.
 fn of_setting(globs: &[Glob], setting: &Setting) -> Answer {
     match setting.name.as_deref().filter(|name| *name != ALL) {
         Some(name) => Answer::of(globs.iter().any(|glob| glob.matches(name.as_bytes()))),
@@ -200,7 +201,7 @@ fn of_setting(globs: &[Glob], setting: &Setting) -> Answer {
     }
 }
 
-/// Reads a pattern of `settings`.
+/// Parses a pattern of `settings`.
 pub(super) fn read_setting(text: &str) -> Result<Glob, Refusal> {
     let glob = Glob::parse(text)?;
     if text == ALL {
@@ -225,31 +226,32 @@ fn of_columns(globs: &[ColumnGlob], effects: &Effects) -> impl Iterator<Item = A
     effects.columns.iter().map(|column| Answer::any(globs.iter().map(|glob| glob.answer(column))))
 }
 
-/// What a SQL text does, for people and programs.
+/// The effects of a SQL text, for people and programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SqlSummary {
     /// Whether it was understood. If not, the lists are empty and every condition on it is unsure.
     pub understood: bool,
-    /// The class without the functions of which nothing is known.
+    /// The class without the calls of functions with unknown effects.
     pub base: Class,
     /// The relations that it names, at most 50 and `…`. Not escaped.
     pub tables: Vec<String>,
     /// The functions that it calls, at most 50 and `…`. Not escaped.
     pub functions: Vec<String>,
-    /// Those of them that nothing is known about: only a policy that names all of them lets it pass. Not escaped.
+    /// Those of them with unknown effects: only a policy that names all of them lets the text pass. Not
+    /// escaped.
     pub opaque: Vec<String>,
-    /// The settings that it changes; `?` where the name is computed. At most 50 and `…`. Not escaped.
+    /// The settings that it changes; `?` for a computed name. At most 50 and `…`. Not escaped.
     #[serde(default)]
     pub settings: Vec<String>,
-    /// It has an `UPDATE` or a `DELETE` of all rows.
+    /// Whether it has an `UPDATE` or a `DELETE` of all rows.
     #[serde(default)]
     pub all_rows: bool,
-    /// Why it is more than a read, each with its class in front. Not escaped.
+    /// Why its class is higher than `read`, each reason with its class in front. Not escaped.
     pub reasons: Vec<String>,
 }
 
 impl SqlSummary {
-    /// The summary of a command, if it is SQL.
+    /// Summarizes a command; `None` if it is not SQL.
     pub fn of(command: &Command) -> Option<Self> {
         let sql = command.sql()?;
         let effects = sql.effects.as_deref();
@@ -266,7 +268,7 @@ impl SqlSummary {
         })
     }
 
-    /// Lines for people, each a word and what belongs to it. Not escaped.
+    /// Lines for display, each a label and its text. Not escaped.
     pub fn lines(&self) -> Vec<(&'static str, String)> {
         if !self.understood {
             return vec![("why", "unknown: the SQL could not be understood".to_owned())];
@@ -306,7 +308,7 @@ fn settings(effects: &Effects) -> Vec<String> {
     distinct(effects.changed_settings().map(name))
 }
 
-/// The names of functions, for people. Not escaped.
+/// The names of functions, for display. Not escaped.
 pub(super) fn functions<'a>(functions: impl IntoIterator<Item = &'a Function>) -> Vec<String> {
     distinct(functions.into_iter().map(|function| function.object.to_string()))
 }

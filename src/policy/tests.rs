@@ -1,4 +1,4 @@
-//! The verdicts of whole policy sets: tables, properties, and ways around them.
+//! Verdicts of whole policy sets: tables, properties, and bypass attempts.
 
 mod compile;
 mod explain;
@@ -124,7 +124,7 @@ fn set(rules: Vec<PolicyRule>) -> PolicySet {
     PolicySet::compile(rules, 7).expect("rules compile")
 }
 
-/// The rules that a small shop might have.
+/// The policies that a small shop might have.
 pub(super) fn rules() -> PolicySet {
     set(vec![
         rule(
@@ -159,7 +159,7 @@ pub(super) fn rules() -> PolicySet {
     ])
 }
 
-/// Asks as the principal from 10.0.0.1 on `crm`, on Monday at noon.
+/// Decides for the principal from 10.0.0.1 on `crm`, on Monday at noon.
 fn decide(set: &PolicySet, principal: &Principal, command: &Command) -> Verdict {
     let connection = connection("crm", &[("env", "prod")]);
     set.decide(&at(principal, &connection), command)

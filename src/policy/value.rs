@@ -1,17 +1,20 @@
-//! Patterns for single values inside JSON: the `claims` and `args` conditions.
+//! Patterns for single values in JSON: the `claims` and `args` conditions.
 //!
-//! A path is member names joined by dots; `\.` writes a dot inside a name. Arrays are looked through: a name asks each of their
-//! elements. A claim's whole name goes first, so `"https://example.com/role"` needs no escapes.
+//! A path is member names joined by dots; `\.` writes a dot inside a name. Arrays are transparent: a name
+//! applies to each of their elements. A claim whose whole name equals the path takes precedence, so
+//! `"https://example.com/role"` needs no escapes.
 //!
 //! A value pattern is one of
-//! - a literal, `*` globs, or alternatives of both joined by `|`: `8`, `test-*`, `gold|silver`, `*` for any value at all;
-//! - `=` and a literal in which nothing is special: `=a*b`, or `=` alone for the empty text;
-//! - `!=` and any of the above; `!= *` holds when there is no value at all;
+//! - a literal, `*` globs, or alternatives of both joined by `|`: `8`, `test-*`, `gold|silver`, `*` for any
+//!   value at all;
+//! - `=` and a literal without special characters: `=a*b`, or `=` alone for the empty text;
+//! - `!=` and any of the above; `!= *` holds if there is no value at all;
 //! - `>`, `>=`, `<` or `<=` and a number.
 //!
-//! Numbers are compared by value as exact decimals (`1000`, `1e3` and `1000.0` are equal, and equal to the literal
-//! `1000`), texts by their characters, case included; `true`, `false` and `null` as these words. A number in a text is not
-//! surely a number: targets differ. Where it would match, and for every other text, boolean, `null` or object under a comparison, the answer is unsure.
+//! Numbers are compared by value as exact decimals (`1000`, `1e3` and `1000.0` are equal, and equal to the
+//! literal `1000`), texts by their characters, case-sensitively; `true`, `false` and `null` as these words. A
+//! number in a string may or may not be a number to the target. If it would match, the answer is unsure; so
+//! it is for any other string, boolean, `null` or object under a comparison.
 
 mod form;
 mod pattern;
@@ -44,7 +47,7 @@ pub(super) struct ValueTest {
     pattern: Pattern,
 }
 
-/// What a command is called with, and the parameters of its query, prepared once for all rules.
+/// The arguments of a command and the parameters of its query, prepared once for all policies.
 #[derive(Debug)]
 pub(super) struct Called<'a> {
     args: &'a Args,
@@ -54,7 +57,7 @@ pub(super) struct Called<'a> {
 }
 
 impl<'a> Called<'a> {
-    /// Takes forms apart, and reads the JSON in texts.
+    /// Parses forms, and the JSON in strings.
     pub(super) fn new(args: &'a Args, query: &Form) -> Self {
         let (mut form, query, mut texts) = (Parts::default(), Parts::new(query), Texts::default());
         match args {
@@ -80,7 +83,7 @@ impl<'a> Called<'a> {
     }
 }
 
-/// What the leaves answered, taken together.
+/// The combined answers of the leaves.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "four things that are seen or not, in any mixture")]
 struct Tally {
@@ -91,7 +94,7 @@ struct Tally {
 }
 
 impl ValueTest {
-    /// Reads one entry as it was written.
+    /// Parses one entry.
     pub(super) fn parse(path: &str, text: &str) -> Result<Self, Refusal> {
         Ok(Self {
             path: path.into(),
@@ -101,8 +104,8 @@ impl ValueTest {
         })
     }
 
-    /// What it says about what a command is called with. A client chose it: what two targets could read differently is unsure. Many targets read a
-    /// parameter of the query as they do one of the body.
+    /// Evaluates the arguments of a command. The client chose them, so a value that two targets could read
+    /// differently is unsure. Many targets read a query parameter like a member of the body.
     pub(super) fn of_args(&self, called: &Called<'_>) -> Answer {
         if matches!(called.args, Args::NotRead | Args::Unreadable) {
             return Answer::Unsure;
@@ -115,9 +118,9 @@ impl ValueTest {
         self.of_body(&tally)
     }
 
-    /// Adds what the pattern says of a leaf.
+    /// Adds the pattern's answer for a leaf.
     fn count(&self, leaf: Leaf<'_>, tally: &mut Tally) {
-        // A glob has seen the text.
+        // A glob was already tested against the text.
         if !matches!(leaf, Leaf::Within) || self.pattern.asks_for_words() {
             tally.add(self.pattern.leaf(leaf));
         }
@@ -126,13 +129,13 @@ impl ValueTest {
     fn of_body(&self, tally: &Tally) -> Answer {
         match &self.pattern {
             Pattern::Is(_) | Pattern::Compares(..) => tally.every(),
-            // A target may have a default for what is missing.
+            // A target may have a default for a missing value.
             Pattern::IsNot(choices) if tally.missing && !choices.any() => Answer::Unsure,
             Pattern::IsNot(_) => tally.every().not(),
         }
     }
 
-    /// What it says about the claims of a token. The issuer chose them: one element of a list is enough.
+    /// Evaluates the claims of a token. The issuer chose them: one matching element of a list is enough.
     pub(super) fn of_claims(&self, claims: &Json) -> Answer {
         let mut tally = Tally::default();
         self.walk_claims(claims, &mut |leaf| self.count(leaf, &mut tally));
@@ -143,7 +146,7 @@ impl ValueTest {
         let is = if !tally.only_missing() {
             tally.some()
         } else if choices.is_some_and(Choices::any) {
-            // Only whether it is there was asked.
+            // Only the presence of the claim was tested.
             Answer::No
         } else {
             Answer::Unsure
@@ -151,12 +154,13 @@ impl ValueTest {
         if matches!(self.pattern, Pattern::IsNot(_)) { is.not() } else { is }
     }
 
-    /// What stands at the path in the claims, for people, cut at 80 characters.
+    /// The value at the path in the claims, for display, limited to 80 characters.
     pub(super) fn found_in_claims(&self, claims: &Json) -> String {
         found(|note| self.walk_claims(claims, note))
     }
 
-    /// What stands at the path in the arguments, for people, cut at 80 characters. So is what stands there in the query, if anything does.
+    /// The value at the path in the arguments, for display, limited to 80 characters; likewise the value in
+    /// the query, if any.
     pub(super) fn found_in_args(&self, called: &Called<'_>) -> String {
         let reading = Reading::Lenient(&called.texts);
         let body = found(|note| self.walk_body(called, &mut Walk::new(reading, note)));
@@ -172,7 +176,7 @@ impl ValueTest {
         }
     }
 
-    /// Visits all that the path leads to in the arguments.
+    /// Visits everything that the path leads to in the arguments.
     fn walk_body(&self, called: &Called<'_>, walk: &mut Walk<'_>) {
         match called.args {
             Args::Read(args) => walk.path(args, &self.names),
@@ -182,7 +186,7 @@ impl ValueTest {
         }
     }
 
-    /// Visits all that the path may lead to in the query.
+    /// Visits everything that the path may lead to in the query.
     fn walk_query(&self, called: &Called<'_>, walk: &mut Walk<'_>) {
         if called.has_query() {
             Wanted::new(&self.names).walk(&called.query, walk);
@@ -190,14 +194,14 @@ impl ValueTest {
     }
 }
 
-/// The most characters of what is found.
+/// Maximum number of characters shown of a value.
 const FOUND: usize = 80;
 
-/// What is visited, for people, cut at 80 characters.
+/// Formats the visited values for display, limited to 80 characters.
 fn found(visit: impl FnOnce(&mut dyn FnMut(Leaf<'_>))) -> String {
     let mut text = String::new();
     visit(&mut |leaf| {
-        // Bytes, so at least as many as characters, of which some more tell that there are more.
+        // In bytes, which are at least as many as characters; a few more show that there are more.
         if text.len() > 4 * FOUND {
             return;
         }
@@ -209,7 +213,7 @@ fn found(visit: impl FnOnce(&mut dyn FnMut(Leaf<'_>))) -> String {
             Leaf::Empty => text.push_str("[]"),
             Leaf::Missing => text.push_str("nothing"),
             Leaf::Doubtful => text.push_str("what cannot be read"),
-            // Its text stands before it.
+            // The text that holds it was added before.
             Leaf::Within => {}
         }
     });
@@ -235,7 +239,7 @@ impl Tally {
         }
     }
 
-    /// Yes when all leaves said so, no when none may have.
+    /// Yes if all leaves answered yes, no if none may have.
     fn every(&self) -> Answer {
         match (self.yes || self.unsure, self.no || self.missing || self.unsure) {
             (true, false) => Answer::Yes,
@@ -249,7 +253,7 @@ impl Tally {
         self.missing && !self.yes && !self.no && !self.unsure
     }
 
-    /// Yes when one leaf said so.
+    /// Yes if one leaf answered yes.
     fn some(&self) -> Answer {
         match (self.yes, self.unsure) {
             (true, _) => Answer::Yes,

@@ -1,4 +1,4 @@
-//! What a rule says of a command, or of what is not known of one yet.
+//! Evaluates a policy for a command, or for one of which parts are not known yet.
 
 use crate::domain::Effect;
 use crate::policy::answer::Answer;
@@ -7,21 +7,22 @@ use crate::policy::condition::About;
 use crate::policy::condition::Condition;
 use crate::policy::facts::Facts;
 
-/// What is assumed about conditions that cannot be asked yet.
+/// What is assumed about conditions that cannot be evaluated yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum View {
-    /// Nothing: all is known.
+    /// Nothing: everything is known.
     Command,
-    /// No command yet: whatever favours the rule.
+    /// There is no command yet: assumes what favours the policy.
     Opening,
-    /// No body yet, and of a template of URIs not which one: what favours the rule.
+    /// There is no body yet, and of a URI template the URI is unknown: assumes what favours the policy.
     BodyFor,
-    /// No body yet, and of a template of URIs not which one: what speaks against the rule.
+    /// There is no body yet, and of a URI template the URI is unknown: assumes what speaks against the
+    /// policy.
     BodyAgainst,
 }
 
 impl View {
-    /// The answer of a condition; `excuses`: it is one of `unless`, where what favours the rule is the opposite.
+    /// Evaluates a condition. `excuses`: it is one of `unless`, for which the assumption is inverted.
     fn answer(self, condition: &Condition, facts: &Facts<'_>, excuses: bool) -> Answer {
         let assumed = |favours: bool| Answer::of(favours != excuses);
         match (self, condition.about()) {
@@ -46,7 +47,7 @@ fn is_about_a_template(condition: &Condition, facts: &Facts<'_>) -> bool {
 }
 
 impl Rule {
-    /// What the rule says: `match` holds and `unless` does not.
+    /// Evaluates the policy: `match` holds and `unless` does not.
     pub(super) fn answer(&self, facts: &Facts<'_>) -> Answer {
         self.seen(facts, View::Command)
     }
@@ -60,7 +61,7 @@ impl Rule {
         holds.min(excused.not())
     }
 
-    /// Whether an answer is enough: an allow must be sure.
+    /// Whether the policy holds with this answer: an allow needs a certain yes.
     pub(super) fn suffices(&self, answer: Answer) -> bool {
         match self.effect {
             Effect::Allow => answer == Answer::Yes,
@@ -68,18 +69,19 @@ impl Rule {
         }
     }
 
-    /// Whether it holds, as far as the view goes.
+    /// Whether it holds in this view.
     pub(super) fn holds(&self, facts: &Facts<'_>, view: View) -> bool {
         self.suffices(self.seen(facts, view))
     }
 
-    /// Whether, when it holds, it lets the command pass, and does not only hold it back.
+    /// Whether the policy, if it holds, lets the command pass rather than only holding it.
     pub(super) fn grants(&self, facts: &Facts<'_>) -> bool {
         self.effect != Effect::Deny
             && self.covers.iter().all(|condition| condition.answer(facts) >= Answer::Unsure)
     }
 
-    /// Whether it holds back what needs no policy of its own, too: it asks for methods, or, as a deny, nothing about the command.
+    /// Whether it also stops messages that need no policy of their own: it has `methods`, or is a deny
+    /// without conditions on the command.
     pub(super) fn concerns_handshakes(&self) -> bool {
         let mut own = self.conditions.iter().chain(&self.unless);
         own.clone().any(|condition| matches!(condition, Condition::Methods(_)))

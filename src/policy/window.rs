@@ -1,4 +1,4 @@
-//! Windows of time: days and hours in one time zone.
+//! Time windows: days and hours in one time zone.
 
 use std::fmt;
 
@@ -19,16 +19,16 @@ const DAY_MINUTES: u16 = 24 * 60;
 #[derive(Debug, Clone)]
 pub(super) struct Window {
     text: Box<str>,
-    /// One place for each day from Monday.
+    /// One entry per day, from Monday.
     days: [bool; 7],
-    /// Minutes since midnight: the first inside and the first outside; `from > to` spans midnight.
+    /// Minutes since midnight, first inside and first outside; `from > to` spans midnight.
     from: u16,
     to: u16,
     zone: TimeZone,
 }
 
 impl Window {
-    /// Checks a `when` table.
+    /// Compiles a `when` table.
     pub(super) fn compile(when: &When, findings: &mut Findings<'_>) -> Option<Self> {
         if when.days.is_empty() && when.hours.is_empty() {
             findings.note(
@@ -67,7 +67,7 @@ impl Window {
         Some(Self { text: format!("{all_days} {all_hours} {name}").into(), days, from, to, zone })
     }
 
-    /// Whether the moment, in milliseconds since 1970, is inside.
+    /// Whether the time, in milliseconds since 1970, is inside.
     pub(super) fn answer(&self, now_ms: i64) -> Answer {
         let Ok(now) = Timestamp::from_millisecond(now_ms) else { return Answer::Unsure };
         let local = self.zone.to_datetime(now);
@@ -84,7 +84,7 @@ impl Window {
         self.days.get(usize::from(day.to_monday_zero_offset().unsigned_abs())).copied().unwrap_or(false)
     }
 
-    /// The moment as the window sees it, for people.
+    /// The time in the window's zone, for display.
     pub(super) fn found(&self, now_ms: i64) -> String {
         match Timestamp::from_millisecond(now_ms) {
             Ok(now) => now.to_zoned(self.zone.clone()).strftime("%a %H:%M %Z").to_string(),

@@ -1,4 +1,5 @@
-//! Globs over the URIs of resources. A URI that servers read in two ways is unsure, unless both readings give the same answer.
+//! Globs over resource URIs. A URI that servers read in two ways is unsure, unless both readings give the
+//! same answer.
 
 use std::fmt;
 
@@ -10,18 +11,19 @@ use crate::policy::glob::Glob;
 use crate::policy::glob::check_text;
 use crate::policy::problem::Refusal;
 
-/// A compiled pattern: `*` is within one segment, `**` is a whole segment and stands for any number of them; `*` alone is everything.
+/// A compiled pattern: `*` matches within one segment, `**` is a whole segment and matches any number of
+/// them; `*` alone matches everything.
 #[derive(Debug, Clone)]
 pub(in crate::policy) struct ResourceGlob {
     text: Box<str>,
     any: bool,
-    /// Read with what needs no escape decoded, and with everything decoded.
+    /// The pattern with only needless escapes decoded, and with everything decoded.
     forms: [Form; 2],
-    /// What the pattern itself says something about is not left out of a URI.
+    /// The parts of a URI that the pattern itself specifies and that are therefore not ignored.
     keeps: Keeps,
-    /// What stands before its first star, as `fold` leaves it.
+    /// The text before its first star, folded.
     prefix: Vec<u8>,
-    /// What stands before `/**` at its end, when there is no other star.
+    /// The text before a final `/**`, if there is no other star.
     below: Option<Vec<u8>>,
 }
 
@@ -29,9 +31,9 @@ pub(in crate::policy) struct ResourceGlob {
 #[derive(Debug, Clone)]
 struct Form {
     strict: Runs,
-    /// Without regard to case.
+    /// Case-insensitive.
     folded: Runs,
-    /// Without regard to case, and with stars that go over slashes.
+    /// Case-insensitive, with stars that also match slashes.
     loose: Glob,
 }
 
@@ -39,7 +41,7 @@ struct Form {
 #[derive(Debug, Clone)]
 struct Runs(Box<[Box<[Glob]>]>);
 
-/// Which parts of a URI a pattern writes out.
+/// Which parts of a URI a pattern specifies.
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "five parts that are there or not, in any mixture")]
 struct Keeps {
@@ -50,12 +52,12 @@ struct Keeps {
     host: bool,
 }
 
-/// The resource that a message names, taken apart once for all rules.
+/// The resource that a message names, parsed once for all policies.
 #[derive(Debug)]
 pub(in crate::policy) enum ResourceView {
     /// A URI.
     Uri(UriView),
-    /// A URI template (RFC 6570): what stands before its first variable.
+    /// A URI template (RFC 6570): the text before its first variable.
     Template(Vec<u8>),
 }
 
@@ -63,12 +65,12 @@ pub(in crate::policy) enum ResourceView {
 #[derive(Debug)]
 pub(in crate::policy) struct UriView {
     readings: [Vec<u8>; 2],
-    /// Whether there are only these.
+    /// Whether there are no other readings.
     plain: bool,
 }
 
 impl ResourceView {
-    /// Prepares a URI.
+    /// Parses a URI.
     pub(in crate::policy) fn uri(uri: &str) -> Self {
         let whole = decode(uri.as_bytes(), |_byte| true);
         let plain = whole.as_deref().is_some_and(|whole| is_plain(uri, whole));
@@ -77,7 +79,7 @@ impl ResourceView {
         Self::Uri(UriView { readings, plain })
     }
 
-    /// Prepares a template; one without a variable is a URI.
+    /// Parses a template; without a variable it is a URI.
     pub(in crate::policy) fn template(template: &str) -> Self {
         match template.split_once('{') {
             Some((start, _)) => Self::Template(
@@ -87,14 +89,14 @@ impl ResourceView {
         }
     }
 
-    /// Whether it is a template, so that an unsure answer may be yes for one URI of it and no for another.
+    /// Whether it is a template. An unsure answer may then be yes for one of its URIs and no for another.
     pub(in crate::policy) fn is_template(&self) -> bool {
         matches!(self, Self::Template(_))
     }
 }
 
 impl ResourceGlob {
-    /// Reads a pattern as it was written.
+    /// Parses a pattern.
     pub(in crate::policy) fn parse(text: &str) -> Result<Self, Refusal> {
         check_text(text)?;
         let any = text.bytes().all(|byte| byte == b'*');
@@ -105,7 +107,7 @@ impl ResourceGlob {
         let Some(whole) = decode(text.as_bytes(), |_byte| true) else {
             return Err(Refusal::new("a % that starts no escape", "write %25 for a percent sign"));
         };
-        // A star may stand for a scheme too, and for the first of several segments.
+        // A star may also stand for a scheme, and for the first of several segments.
         let named = text.split('*').next().is_some_and(|start| start.contains(':')) || text.starts_with('*');
         let sound = any || (named && is_plain_text(&whole));
         if !sound {
@@ -127,7 +129,7 @@ impl ResourceGlob {
         })
     }
 
-    /// What it says. Of a template: yes or no when that is so for each URI of it.
+    /// Matches the resource. For a template: yes or no if that is the answer for every URI of it.
     pub(in crate::policy) fn answer(&self, view: &ResourceView) -> Answer {
         match view {
             _ if self.any => Answer::Yes,
@@ -180,7 +182,8 @@ impl Form {
         }
     }
 
-    /// Yes for what it surely describes, unsure for what differs as `alike` says, by a slash at the end, or by where a star may end.
+    /// Yes for an exact match; unsure for a URI that differs only as `alike` describes, by a trailing slash,
+    /// or by where a star may end.
     fn answer(&self, uri: &[u8]) -> Answer {
         if self.strict.covers(uri) {
             return Answer::Yes;
@@ -217,7 +220,7 @@ impl Runs {
 
     fn covers(&self, uri: &[u8]) -> bool {
         let segments: Vec<&[u8]> = uri.split(|byte| *byte == b'/').collect();
-        // A star stands for some text of a segment, not for one that is empty.
+        // A star matches non-empty text in a segment.
         let is = |glob: &Glob, segment: &[u8]| {
             glob.matches(segment) && (!segment.is_empty() || glob.exact().is_some())
         };
@@ -258,8 +261,8 @@ impl Keeps {
         }
     }
 
-    /// A URI as a server may read it that passes over what the pattern does not write out: query, parameters, port, the names of this
-    /// machine, of a file any machine; `file:/x` is `file:///x`. Nothing when that is the same.
+    /// Removes from a URI what a server may ignore and the pattern does not specify: query, parameters, port,
+    /// names of the local host, any host of a file; `file:/x` becomes `file:///x`. `None` if nothing changes.
     fn bare(self, uri: &[u8]) -> Option<Vec<u8>> {
         let mut bare = uri.to_vec();
         if !self.query {
@@ -295,12 +298,13 @@ fn without_port(host: &[u8]) -> &[u8] {
     if name.eq_ignore_ascii_case(b"localhost") { b"" } else { name }
 }
 
-/// Whether a byte means the same with and without an escape (RFC 3986, section 2): unreserved characters, and what no URI may hold as it is.
+/// Whether a byte means the same with and without an escape (RFC 3986, section 2): unreserved characters, and
+/// those that a URI must not contain unescaped.
 fn needs_no_escape(byte: u8) -> bool {
     !b":/?#[]@!$&'()*+,;=%\\".contains(&byte)
 }
 
-/// Decodes each `%XX` of a byte that is wanted once, and writes the others in capital letters; nothing when a `%` starts no escape.
+/// Decodes each selected `%XX` once, and upper-cases the others; `None` if a `%` starts no escape.
 fn decode(text: &[u8], which: impl Fn(u8) -> bool) -> Option<Vec<u8>> {
     let digit = |byte: Option<&u8>| hex::digit(*byte?);
     let mut out = Vec::with_capacity(text.len());
@@ -320,19 +324,19 @@ fn decode(text: &[u8], which: impl Fn(u8) -> bool) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Whether a URI and what it decodes to are read in these two ways only.
+/// Whether a URI and its decoded form have only these two readings.
 fn is_plain(uri: &str, whole: &[u8]) -> bool {
     let scheme = uri.split_once(':').map_or("", |(scheme, _)| scheme);
     let mut bytes = scheme.bytes();
     let named = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic())
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-    // Without a root it is relative to whatever the server likes.
+    // Without a root it is relative to a directory of the server's choice.
     let rooted =
         !scheme.eq_ignore_ascii_case("file") || uri.get(5..).is_some_and(|rest| rest.starts_with('/'));
     named && rooted && is_plain_text(whole)
 }
 
-/// Whether a decoded text holds nothing that some servers pass over, resolve or decode again.
+/// Whether a decoded text holds nothing that some servers ignore, resolve or decode again.
 fn is_plain_text(whole: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(whole) else { return false };
     let odd = |c: char| c.is_control() || matches!(c, '\\' | '%') || text::is_deceptive(c);
@@ -343,7 +347,7 @@ fn is_plain_text(whole: &[u8]) -> bool {
         let name = segment.split(['?', '#', ';']).next().unwrap_or_default();
         matches!(name, "." | "..") || matches!(segment, "." | "..")
     };
-    // The value of a query may begin with one too: `?../x`.
+    // The value of a query may begin with dots too: `?../x`.
     if text.split(['/', '?', '#', '&', '=']).any(dots) {
         return false;
     }

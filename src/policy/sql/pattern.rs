@@ -14,7 +14,7 @@ use crate::policy::problem::Refusal;
 #[derive(Debug, Clone)]
 struct Part {
     glob: Glob,
-    /// The same in lower case, when it is written otherwise.
+    /// The same in lower case, if it is not written so.
     folded: Option<Glob>,
 }
 
@@ -48,7 +48,7 @@ impl Part {
         Ok(Self { glob: Glob::parse(text)?, folded })
     }
 
-    /// Whether a name is one of these; one that differs in case only may be.
+    /// Matches a name; one that differs only in case is unsure.
     fn answer(&self, name: &str) -> Answer {
         if self.glob.matches(name.as_bytes()) {
             return Answer::Yes;
@@ -62,9 +62,9 @@ impl Part {
         if same { Answer::Unsure } else { Answer::No }
     }
 
-    /// Whether the schema of a name that is written without one is one of these.
+    /// Matches the schema of a name that is written without one.
     fn of_unwritten(&self, name: &str) -> Answer {
-        // The schema of the system is searched first, and the names that are in it begin so.
+        // The system schema is searched first, and its names begin with `pg_`.
         let home = if name.starts_with("pg_") { "pg_catalog" } else { "public" };
         self.answer(home).max(Answer::Unsure)
     }
@@ -75,7 +75,7 @@ impl Part {
 }
 
 impl NameGlob {
-    /// Reads a pattern as it was written.
+    /// Parses a pattern.
     pub(in crate::policy) fn parse(text: &str) -> Result<Self, Refusal> {
         match parts(text)?.as_slice() {
             [name] => Self::of_parts(text, None, name),
@@ -88,7 +88,7 @@ impl NameGlob {
         Ok(Self { text: text.into(), schema: schema.map(Part::parse).transpose()?, name: Part::parse(name)? })
     }
 
-    /// Whether it describes the thing; unsure where the text leaves that open.
+    /// Matches an object; unsure if the text leaves that open.
     pub(in crate::policy) fn answer(&self, object: &Object) -> Answer {
         let name = self.name.answer(&object.name);
         if name == Answer::No {
@@ -108,7 +108,7 @@ impl NameGlob {
 }
 
 impl ColumnGlob {
-    /// Reads a pattern as it was written.
+    /// Parses a pattern.
     pub(in crate::policy) fn parse(text: &str) -> Result<Self, Refusal> {
         let (table, column) = match parts(text)?.as_slice() {
             [column] => (None, Part::parse(column)?),
@@ -126,12 +126,12 @@ impl ColumnGlob {
         Ok(Self { text: text.into(), table, column })
     }
 
-    /// Whether it describes the column; unsure where the text leaves that open.
+    /// Matches a column; unsure if the text leaves that open.
     pub(in crate::policy) fn answer(&self, column: &Column) -> Answer {
         let own = match column.name.as_deref() {
             Some(name) => self.column.answer(name),
             None if self.column.is_any() => Answer::Yes,
-            // All of them: this one is among them, and others may be.
+            // All columns: this one is among them, and others may be.
             None => Answer::Unsure,
         };
         if own == Answer::No {

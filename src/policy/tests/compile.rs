@@ -1,4 +1,4 @@
-//! Every mistake is told at once, with its key and what is accepted.
+//! All mistakes are reported at once, each with its key and what is accepted.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What `policy explain` shows.
+//! The output of `policy explain`.
 
 use crate::domain::Class;
 use crate::domain::Effect;

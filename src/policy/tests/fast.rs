@@ -1,4 +1,4 @@
-//! What a decision costs.
+//! The cost of a decision.
 
 use crate::domain::Effect;
 use crate::policy::Matcher;
@@ -14,7 +14,7 @@ use crate::policy::tests::set;
 use crate::policy::tests::table;
 use crate::policy::tests::texts;
 
-/// Fifty rules, all of them on the same connection, so that none is skipped at its first condition.
+/// Fifty policies on the same connection, so that none is skipped at its first condition.
 fn fifty() -> PolicySet {
     let mut rules = Vec::new();
     for place in 0..20 {

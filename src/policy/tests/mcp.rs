@@ -1,4 +1,4 @@
-//! Conditions on MCP messages: tables of what rules say, what is listed, and what holds for all of them.
+//! Conditions on MCP messages: tables of verdicts, filtering of lists, and general properties.
 
 use proptest::prelude::*;
 
@@ -79,13 +79,13 @@ fn methods(globs: &[&str]) -> Matcher {
     Matcher { methods: texts(globs), ..everybody() }
 }
 
-/// An allow for all that there is.
+/// An allow of everything.
 fn all() -> PolicyRule {
     rule("all", Effect::Allow, Matcher { operations: Class::ALL.to_vec(), ..everybody() })
 }
 
-/// What rules of this `match` do: `A` an allow lets pass, `H` an approve holds back what another rule lets pass, `P` it lets
-/// pass by itself once somebody agreed, `D` a deny holds.
+/// The results of policies with this `match`: `A`: an allow lets the command pass; `H`: an approve holds what
+/// another policy lets pass; `P`: the approve alone lets it pass after approval; `D`: a deny holds.
 fn says(matches: &Matcher, command: &Command) -> String {
     let approve = rule("tested", Effect::Approve, matches.clone());
     [
@@ -112,7 +112,8 @@ fn each_condition_asks_what_a_message_names() {
         (tools(&["echo"]), task, "AHPD"),
         (tools(&["*"]), read("file:///x"), "----"),
         (tools(&["*"]), prompt("echo"), "----"),
-        // Perhaps the same tool to this server. Not to be let pass by a yes either: its class is not known.
+        // Perhaps the same tool to this server. An approval does not let it pass either: its class is
+        // unknown.
         (tools(&["echo"]), call("Echo"), "-H-D"),
         (tools(&["echo"]), call(" echo"), "-H-D"),
         (tools(&["echo"]), call("ec\u{200b}ho"), "-H-D"),
@@ -133,17 +134,17 @@ fn each_condition_asks_what_a_message_names() {
         // A method names no tool.
         (methods(&["tools/call"]), call("echo"), "-H-D"),
         (methods(&["*"]), call("echo"), "-H-D"),
-        // What is not known passes by its name.
+        // An unknown message passes by its name.
         (methods(&["x/do"]), message("x/do"), "AHPD"),
         (methods(&["x/*"]), message("x/do"), "AHPD"),
         (methods(&["x/do"]), message("X/do"), "-H-D"),
         (everybody(), message("x/do"), "-H-D"),
         (everybody(), call("echo"), "-H-D"),
         (everybody(), read("x:y"), "AHPD"),
-        // `operations` are asked beside the name.
+        // `operations` are required beside the name.
         (Matcher { operations: vec![Class::Read], ..tools(&["echo"]) }, call("echo"), "----"),
         (Matcher { operations: vec![Class::Unknown], ..tools(&["echo"]) }, call("echo"), "AHPD"),
-        // Other protocols.
+        // Conditions of other protocols.
         (Matcher { paths: texts(&["/**"]), ..everybody() }, call("echo"), "----"),
         (Matcher { tables: texts(&["*"]), ..everybody() }, call("echo"), "----"),
         (Matcher { protocols: vec![Protocol::Http], ..everybody() }, call("echo"), "----"),
@@ -208,7 +209,7 @@ fn what_needs_no_policy_passes_wherever_the_connection_is_open_and_by_name_it_do
         // Only what the policy names.
         (vec![echo()], &message("resources/subscribe"), Effect::Deny, &[]),
         (vec![echo()], &message("logging/setLevel"), Effect::Deny, &[]),
-        // Of another caller or another protocol.
+        // For another caller or another protocol.
         (vec![rule("b", Effect::Allow, groups(&["b"]))], &hello, Effect::Deny, &[]),
         (
             vec![rule("http", Effect::Allow, Matcher { paths: texts(&["/**"]), ..everybody() })],
@@ -223,7 +224,7 @@ fn what_needs_no_policy_passes_wherever_the_connection_is_open_and_by_name_it_do
             &[],
         ),
         (vec![rule("ask", Effect::Approve, tools(&["echo"]))], &hello, Effect::Allow, &["ask"]),
-        // To hold the greeting would ask a person about nothing.
+        // Holding the handshake would ask an approver about nothing.
         (vec![rule("ask", Effect::Approve, everybody())], &hello, Effect::Allow, &["ask"]),
         (vec![rule("ask", Effect::Approve, methods(&["tools/*"])), echo()], &list, Effect::Approve, &["ask"]),
         (
@@ -232,7 +233,8 @@ fn what_needs_no_policy_passes_wherever_the_connection_is_open_and_by_name_it_do
             Effect::Allow,
             &["ask", "echo"],
         ),
-        // A deny about commands is not about these, unless it names the method or asks nothing of the command.
+        // A deny about commands does not concern these messages, unless it names the method or has no
+        // condition on the command.
         (
             vec![echo(), deny("no-reads", Matcher { operations: vec![Class::Read], ..everybody() })],
             &hello,

@@ -1,4 +1,4 @@
-//! What holds for every set of rules.
+//! Properties of every policy set.
 
 use proptest::prelude::*;
 
@@ -68,7 +68,7 @@ fn policy() -> impl Strategy<Value = PolicyRule> {
     )
 }
 
-/// Those of the rules that compile, each with an id of its own.
+/// The generated policies that compile, each with an id of its own.
 fn policies() -> impl Strategy<Value = Vec<PolicyRule>> {
     prop::collection::vec(policy(), 0..7).prop_map(|policies| {
         let sound = policies.into_iter().filter(|policy| PolicySet::compile(vec![policy.clone()], 0).is_ok());
@@ -160,7 +160,7 @@ proptest! {
         let knowing = effect(rules.clone(), &who, &what);
         let unread = what.clone().with_args(Args::Unreadable);
         let overage = Principal { groups: Groups::Unknown, ..who.clone() };
-        // Where nothing would be allowed, an approve by something unknown may still ask a person.
+        // If nothing would be allowed, an approve may still hold because of something unknown.
         for less in [effect(rules.clone(), &who, &unread), effect(rules.clone(), &overage, &what), effect(rules, &overage, &unread)] {
             prop_assert!(less != Effect::Allow || knowing == Effect::Allow);
         }

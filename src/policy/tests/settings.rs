@@ -39,7 +39,7 @@ fn settings_are_any_for_what_holds_back_and_all_for_what_lets_pass() {
         (&["app.*", "role"], read("s:role s:app.tenant"), "AHPD"),
         (&["app.*"], read("s:application_name"), "----"),
         (&["role"], read("t:x"), "A---"),
-        // All of them at once, and one whose name is computed, may be this one.
+        // A reset of all settings, and a computed name, may be this one.
         (&["role"], read("s:all"), "-HPD"),
         (&["role"], read("s:?"), "-HPD"),
         (&["*"], read("s:all s:?"), "AHPD"),
@@ -52,7 +52,7 @@ fn settings_are_any_for_what_holds_back_and_all_for_what_lets_pass() {
     ] {
         assert_eq!(says(&settings(globs), &command), expected, "{globs:?} {command:?}");
     }
-    // Names have moved before: that is no change of this text.
+    // Names have moved before: that is no change by this text.
     let mut moved = read("t:x");
     if let Words::Sql(sql) = &mut moved.words {
         sql.effects = sql.effects.as_ref().map(|effects| Arc::new(effects.with_moved_names()));
@@ -75,11 +75,11 @@ fn all_rows_is_a_yes_or_a_no() {
         (true, write("t:x"), "----"),
         (false, write("all:rows"), "----"),
         (false, write("t:x"), "AHPD"),
-        // What an earlier text has prepared may have one, beside what this one has.
+        // What an earlier text prepared may contain one, beside what this one contains.
         (true, write("run:p"), "-HPD"),
         (false, write("run:p"), "-HPD"),
         (true, write("run:p all:rows"), "-HPD"),
-        // What lets pass covers the whole text.
+        // A condition that lets pass covers the whole text.
         (true, write("all:rows some:rows"), "-H-D"),
         (true, write("all:rows v:delete v:insert"), "-H-D"),
         (true, write("all:rows v:delete v:truncate"), "-H-D"),
@@ -96,7 +96,7 @@ fn all_rows_is_a_yes_or_a_no() {
     }
     assert_eq!(left(&all_rows(false), &write("t:x")), "--");
     assert_eq!(left(&all_rows(false), &write("all:rows")), "AD");
-    // The same asked twice is no mistake of which the texts tell: one side is unsure where the other is not.
+    // The same condition twice is not reported as a mistake: one side is unsure where the other is not.
     let twice = PolicyRule { unless: Some(all_rows(false)), ..rule("r", Effect::Deny, all_rows(true)) };
     assert!(PolicySet::compile(vec![twice], 1).is_ok());
 }

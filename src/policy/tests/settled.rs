@@ -1,4 +1,4 @@
-//! Verdicts on commands of which not all is known: those that are given are those that would have been given.
+//! Verdicts on partly known commands: a returned verdict equals the one with full knowledge.
 
 use proptest::prelude::*;
 
@@ -42,11 +42,11 @@ fn only_what_may_change_the_verdict_unsettles_it() {
         (vec![all()], ARGS, Ok(Allow)),
         (vec![rule("a", Allow, by_args(&["ops"], "gold"))], ARGS, Err("a args")),
         (vec![rule("a", Allow, by_claims(&["ops"], "x"))], CLAIMS, Err("a claims")),
-        // Known: then it is no matter that a policy asks.
+        // The value is known, so it does not matter that a policy tests it.
         (vec![rule("a", Allow, by_args(&["ops"], "gold"))], CLAIMS, Ok(Deny)),
-        // Another one lets it pass anyway, or it is of others.
+        // Another policy lets it pass anyway, or it is about other callers.
         (vec![all(), rule("a", Allow, by_args(&["ops"], "gold"))], ARGS, Ok(Allow)),
-        // But how long the session may be hangs on it.
+        // But the session limit depends on it.
         (vec![all(), limited()], ARGS, Err("a args")),
         (vec![all(), limited()], CLAIMS, Ok(Allow)),
         (vec![all(), rule("a", Deny, by_args(&["dev"], "gold"))], ARGS, Ok(Allow)),
@@ -59,7 +59,7 @@ fn only_what_may_change_the_verdict_unsettles_it() {
             ARGS,
             Ok(Deny),
         ),
-        // Held anyway.
+        // It is held anyway.
         (
             vec![rule("a", Allow, by_args(&["ops"], "gold")), rule("b", Approve, groups(&["ops"]))],
             ARGS,
@@ -111,7 +111,7 @@ fn what_needs_no_policy_hangs_on_who_the_connection_is_open_to() {
     );
 }
 
-/// Effect, who, whether what it asks for excuses from it, and what it asks of arguments and claims.
+/// Effect, callers, whether it is in `unless`, and its conditions on arguments and claims.
 type Parts = (u8, u8, bool, Option<bool>, Option<bool>);
 
 fn a_rule() -> impl Strategy<Value = Parts> {
@@ -119,7 +119,7 @@ fn a_rule() -> impl Strategy<Value = Parts> {
 }
 
 proptest! {
-    /// Whatever was not known: a verdict that is given is the one that is given when it is known.
+    /// Whatever is unknown: a returned verdict is the one with full knowledge.
     #[test]
     fn a_settled_verdict_is_the_true_one(
         parts in proptest::collection::vec(a_rule(), 1..6),

@@ -1,4 +1,4 @@
-//! Conditions on SQL texts: tables of what rules say, and what holds for all of them.
+//! Conditions on SQL texts: tables of verdicts, and general properties.
 
 use std::sync::Arc;
 
@@ -45,8 +45,9 @@ fn object(text: &str) -> Object {
     }
 }
 
-/// A text that does what the words say: `t:` a table, `c:` a column, `f:` a function, `o:` one that nothing is known about,
-/// `v:` a verb, `k:` a class beside the base, `path:` a search path, `s:` another setting, `all:` all rows, `some:` not all, `run:` and `fetch:` a name of an earlier text.
+/// A text with the effects that the words describe: `t:` a table, `c:` a column, `f:` a function, `o:` one
+/// with unknown effects, `v:` a verb, `k:` a class beside the base, `path:` a search path, `s:` another
+/// setting, `all:` all rows, `some:` not all, `run:` and `fetch:` a name of an earlier text.
 pub(super) fn sql(base: Class, words: &str) -> Command {
     let mut effects = Effects { statements: 1, ..Effects::default() };
     effects.classes.insert(Class::Read);
@@ -135,13 +136,13 @@ fn operations(classes: &[Class]) -> Matcher {
     Matcher { operations: classes.to_vec(), ..Matcher::default() }
 }
 
-/// An allow for all that there is.
+/// An allow of everything.
 fn all() -> PolicyRule {
     rule("all", Effect::Allow, Matcher { operations: Class::ALL.to_vec(), ..everybody() })
 }
 
-/// What rules of this `match` do: `A` an allow lets pass, `H` an approve holds back what another rule lets pass, `P` it lets
-/// pass by itself once somebody agreed, `D` a deny holds.
+/// The results of policies with this `match`: `A`: an allow lets the command pass; `H`: an approve holds what
+/// another policy lets pass; `P`: the approve alone lets it pass after approval; `D`: a deny holds.
 pub(super) fn says(matches: &Matcher, command: &Command) -> String {
     let who = principal("dev/a", &[]);
     let known = Matcher { subjects: texts(&["*"]), ..matches.clone() };
@@ -158,7 +159,7 @@ pub(super) fn says(matches: &Matcher, command: &Command) -> String {
     .collect()
 }
 
-/// What an `unless` does to rules for everything: `A` the allow is left, `D` the deny is.
+/// The effect of an `unless` on policies for everything: `A`: the allow still holds, `D`: the deny does.
 pub(super) fn left(unless: &Matcher, command: &Command) -> String {
     let who = principal("dev/a", &[]);
     let with = |effect| PolicyRule { id: "tested".to_owned(), unless: Some(unless.clone()), effect, ..all() };
@@ -182,7 +183,7 @@ fn tables_are_any_for_what_holds_back_and_all_for_what_lets_pass() {
         (&["public.*"], read("t:pg_authid"), "-HPD"),
         (&["customers"], read("t:hr.customers"), "AHPD"),
         (&["customers"], read("t:Customers"), "-HPD"),
-        // A text that names nothing leaves no list, and is on none.
+        // A text that names nothing has an empty list, which matches no condition that stops.
         (&["crm.customers"], read("f:now"), "A---"),
         // What the text does not show.
         (&["crm.customers"], garbage(), "-H-D"),
@@ -193,14 +194,14 @@ fn tables_are_any_for_what_holds_back_and_all_for_what_lets_pass() {
         (&["crm.customers"], read("t:crm.customers prepare:p run:p"), "AHPD"),
         (&["crm.customers"], read("t:crm.customers run:p prepare:p"), "-HPD"),
         (&["crm.customers"], read("fetch:c"), "A---"),
-        // A text that changes what names without a schema mean.
+        // A text that changes the meaning of names without a schema.
         (&["public.*"], sql(Class::Write, "path:hr,public t:customers"), "-HPD"),
         (&["public.*"], sql(Class::Write, "path:hr"), "----"),
         (&["public.*"], sql(Class::Admin, "path:?"), "----"),
         (&["public.*"], read("path:?"), "A---"),
         (&["public.*"], read("path:\"$user\",public t:customers"), "AHPD"),
         (&["public.*"], sql(Class::Admin, "path:public,pg_catalog t:customers"), "-HPD"),
-        // No SQL.
+        // Not SQL.
         (&["*"], command("GET", "/"), "----"),
     ] {
         assert_eq!(says(&tables(globs), &command), expected, "{globs:?} {command:?}");
@@ -225,7 +226,7 @@ fn columns_are_any_for_what_holds_back_and_all_for_what_lets_pass() {
         (columns(&["ssn"]), garbage(), "-H-D"),
         (columns(&["ssn"]), read("run:p"), "-HPD"),
         (columns(&["*"]), command("GET", "/"), "----"),
-        // None of them: for an allow surely none, for the others perhaps none.
+        // None of them: for an allow certainly none, for the others perhaps none.
         (columns_not(&["*.ssn"]), read("c:id c:name"), "AHPD"),
         (columns_not(&["*.ssn"]), read("c:id c:ssn"), "----"),
         (columns_not(&["*.ssn"]), read("c:*"), "-HPD"),
@@ -252,12 +253,12 @@ fn a_function_that_is_named_does_not_make_a_text_unknown() {
         (refund(), sql(Class::Write, "o:public.refund"), "AHPD"),
         (refund(), sql(Class::Read, "o:hr.refund"), "----"),
         (refund(), sql(Class::Read, "o:refund o:purge"), "-H-D"),
-        // Perhaps this one is not named surely enough.
+        // This name does not match with certainty.
         (refund(), sql(Class::Read, "o:Refund"), "-H-D"),
-        // A block of code is unknown by itself.
+        // A code block is unknown by itself.
         (refund(), sql(Class::Unknown, "o:refund"), "-H-D"),
         (refund(), garbage(), "-H-D"),
-        // A function of which all is known needs no name, but may have one.
+        // A known function needs no name in the policy, but may have one.
         (refund(), sql(Class::Read, "f:lower"), "A---"),
         (refund(), sql(Class::Read, "f:public.refund"), "AHPD"),
         (refund(), command("GET", "/"), "----"),
@@ -298,7 +299,7 @@ fn a_worse_effect_does_not_hide_another() {
         let matches = operations(classes);
         assert_eq!(says(&matches, &command), expected, "{matches} {command:?}");
     }
-    // The function's name lets the rest of the text past no deny.
+    // The function's name does not let the rest of the text past any deny.
     let who = principal("dev/a", &[]);
     let rules = |deny: &[Class]| {
         let refund = Matcher { subjects: texts(&["*"]), ..functions(&["public.refund"]) };
@@ -335,7 +336,7 @@ fn verbs_are_words_of_the_statements() {
 fn an_excuse_asks_the_other_way_round() {
     let read = |words| sql(Class::Read, words);
     for (unless, command, expected) in [
-        // An allow goes when one may be there, a deny when all surely are.
+        // An exception from an allow applies if one name may match, from a deny if all certainly match.
         (tables(&["crm.*"]), read("t:crm.a"), "--"),
         (tables(&["crm.*"]), read("t:crm.a t:hr.b"), "-D"),
         (tables(&["crm.*"]), read("t:hr.b"), "AD"),
@@ -387,7 +388,7 @@ fn an_approve_lets_pass_no_more_than_it_matches() {
     let beside = set(vec![approve, rule("crm", Effect::Allow, orders)]);
     for (words, by_itself, with_allow) in [
         ("t:crm.customers", Effect::Approve, Effect::Approve),
-        // One agreed to the customers, and a grant for a while would open the salaries.
+        // The approval is for the customers; a grant for a while would open the salaries.
         ("t:crm.customers t:hr.salaries", Effect::Deny, Effect::Deny),
         ("t:crm.customers t:crm.orders", Effect::Deny, Effect::Approve),
         ("t:crm.orders", Effect::Deny, Effect::Allow),
@@ -465,7 +466,7 @@ fn patterns_that_are_none_are_told_with_their_value() {
             assert_eq!((problems[0].key.as_str(), problems[0].value.as_str()), (key, value));
         }
     }
-    // One asks for some, the other for all: not the same thing said twice.
+    // One tests some names, the other all: not the same condition twice.
     let twice = PolicyRule { unless: Some(tables(&["hr.*"])), ..rule("r", Effect::Deny, tables(&["hr.*"])) };
     assert!(PolicySet::compile(vec![twice], 1).is_ok());
 }
@@ -495,7 +496,7 @@ fn matcher(with_not: bool) -> impl Strategy<Value = Matcher> {
     (classes, some(TABLES), some(COLUMNS), not, some(FUNCTIONS), verbs, own).prop_map(
         move |(operations, tables, columns, not, functions, verbs, (settings, all_rows))| Matcher {
             settings,
-            // As with `columns_not`, to name more may let more pass that wants all rows.
+            // As with `columns_not`, naming more may let more pass for a policy with `all_rows`.
             all_rows: all_rows.filter(|_| with_not),
             operations,
             tables,
@@ -580,7 +581,7 @@ proptest! {
         others in policies(true), list in 0_usize..4, more in any::<prop::sample::Index>(), deny in matcher(true), (base, names) in asks(),
     ) {
         let what = sql(base, &names.join(" "));
-        // An empty list is no condition at all: it has one pattern before the other comes.
+        // An empty list is no condition at all, so it gets one pattern before the other is added.
         let mut deny = deny;
         match list {
             0 if deny.tables.is_empty() => deny.tables.push("crm.a".to_owned()),
@@ -622,7 +623,7 @@ proptest! {
     fn to_name_more_never_turns_what_waits_or_is_blocked_into_a_pass(
         rules in policies(false), (base, names) in asks(), more in prop::sample::select(NAMES),
     ) {
-        // It would change the class, and a rule may name only the other one.
+        // It would change the class, and a policy may name only the other one.
         prop_assume!(!more.starts_with("o:"));
         let less = effect(rules.clone(), &sql(base, &names.join(" ")));
         let after = effect(rules, &sql(base, &format!("{} {more}", names.join(" "))));

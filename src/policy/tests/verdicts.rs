@@ -1,4 +1,4 @@
-//! Who may do what: matrices of principals and commands, and what is not known.
+//! Who may do what: matrices of principals and commands, and unknown values.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ use crate::policy::tests::texts;
 use crate::policy::tests::unknown_groups;
 use crate::policy::tests::with_body;
 
-/// One line a command, one column a principal.
+/// One line per command, one column per principal.
 fn matrix(set: &PolicySet, principals: &[(&str, Principal)], commands: &[(&str, Command)]) -> String {
     let line = |name: &str, cells: Vec<&str>| {
         let cells: Vec<String> = cells.into_iter().map(|cell| format!("{cell:<13}")).collect();
@@ -155,7 +155,7 @@ fn unknown_passes_only_by_name() {
         (std::slice::from_ref(&approve_any), Effect::Deny),
         (std::slice::from_ref(&approve_named), Effect::Approve),
         (&[allow_any.clone(), approve_any.clone()][..], Effect::Deny),
-        // An approve for everything holds back what another rule lets pass by name.
+        // An approve for everything holds what another policy lets pass by name.
         (&[allow_named.clone(), approve_any.clone()], Effect::Approve),
         (&[allow_any.clone(), approve_named.clone()], Effect::Approve),
         (&[allow_named.clone(), deny_writes], Effect::Allow),
@@ -176,7 +176,7 @@ fn unknown_passes_only_by_name() {
     }
 }
 
-/// What a rule with only this match says to the command: whether an allow, an approve and a deny hold.
+/// Whether an allow, an approve and a deny with only this match hold for the command.
 fn holds(matches: &Matcher, unless: Option<&Matcher>, who: &Principal, command: &Command) -> [bool; 3] {
     [Effect::Allow, Effect::Approve, Effect::Deny].map(|effect| {
         let mut matches = matches.clone();
@@ -190,7 +190,7 @@ fn holds(matches: &Matcher, unless: Option<&Matcher>, who: &Principal, command: 
 
 const YES: [bool; 3] = [true, true, true];
 const NO: [bool; 3] = [false, false, false];
-/// What is not known: an allow does not hold, an approve and a deny do.
+/// For an unsure answer an allow does not hold; an approve and a deny do.
 const UNSURE: [bool; 3] = [false, true, true];
 
 #[test]
@@ -270,7 +270,7 @@ fn what_is_not_known_helps_no_allow_and_stops_no_deny() {
         (&by_arg, None, &known, &body(Args::NotRead), UNSURE),
         (&by_arg, None, &known, &body(Args::Unreadable), UNSURE),
         (&by_arg, None, &known, &body(Args::Absent), NO),
-        // The mirror: an excuse that is not known excuses from no deny, and takes an allow away.
+        // The mirror case: an unsure exception makes none from a deny, and disables an allow.
         (&writes, Some(&by_group), &overage, &post, UNSURE),
         (&writes, Some(&by_group), &known, &post, NO),
         (&writes, Some(&by_client), &no_client, &post, UNSURE),
@@ -279,7 +279,7 @@ fn what_is_not_known_helps_no_allow_and_stops_no_deny() {
         (&writes, Some(&by_arg), &known, &body(Args::Absent), YES),
         (&writes, Some(&by_claim), &known, &post, UNSURE),
         (&writes, Some(&has_claim), &known, &post, YES),
-        // All of an excuse must hold.
+        // All conditions of an exception must hold.
         (
             &writes,
             Some(&Matcher { args: table(&[("a", "1")]), ..groups(&["y"]) }),
@@ -287,9 +287,9 @@ fn what_is_not_known_helps_no_allow_and_stops_no_deny() {
             &body(Args::NotRead),
             YES,
         ),
-        // A deny by claim with the way out for tokens that do not have it.
+        // A deny by claim with the exception for tokens that do not have it.
         (&by_claim, Some(&Matcher { claims: table(&[("suspended", "!= *")]), ..any() }), &known, &get, NO),
-        // Two unknowns stay unknown.
+        // Two unsure answers stay unsure.
         (&by_group, Some(&by_claim), &overage, &get, UNSURE),
     ];
     for (matches, unless, who, command, expected) in cases {
@@ -339,10 +339,10 @@ fn spelling_gets_nobody_past_a_deny_or_into_an_allow() {
         let [allow, ..] = holds(&arg("<= 1000"), None, &who, &with_body(command("POST", "/"), body));
         assert!(!allow, "{body}");
     }
-    // A lower-case method is another method: its class is unknown, whatever the rule's `methods` say.
+    // A lower-case method is another method: its class is unknown, whatever the policy's `methods` are.
     let reads = Matcher { methods: texts(&["GET"]), ..Matcher::default() };
     assert_eq!(holds(&reads, None, &who, &command("get", "/")), [false, false, true]);
-    // An address in another dress.
+    // The same address in another notation.
     let block = set(vec![rule(
         "net",
         Effect::Deny,
@@ -370,7 +370,7 @@ fn several_approvals_are_joined_so_that_each_is_satisfied() {
         (joined.from.clone(), joined.min, joined.reason, joined.grant),
         (texts(&["dba"]), 2, true, GrantScope::Once)
     );
-    // One of dba alone must not satisfy the rule of security.
+    // One of dba alone must not satisfy the policy that requires security.
     let apart = decide(
         &set(vec![
             approve("a", spec(&["dba"], 1)),

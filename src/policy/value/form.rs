@@ -1,6 +1,7 @@
-//! Paths into forms and queries. Targets make different things of a name: `a[b]` and `a.b` are a member of a member to Rails, PHP, Express and
-//! Spring, `a[]` and `a[0]` elements of an array, `[a]`, ` a`, `a%00` and `!a` the same as `a` to some; to others each is a name of its own.
-//! Only what is written as the path is surely meant; all that may be is a leaf too.
+//! Paths into forms and queries. Targets interpret a name differently: `a[b]` and `a.b` are a member of a
+//! member to Rails, PHP, Express and Spring; `a[]` and `a[0]` are elements of an array; `[a]`, ` a`, `a%00`
+//! and `!a` equal `a` to some; to others each is a distinct name. Only a name written like the path is
+//! certain; every possible match is a leaf too.
 
 use crate::domain::form::Form;
 use crate::domain::form::Pair;
@@ -12,25 +13,25 @@ use crate::policy::value::texts::Texts;
 use crate::policy::value::walk::Leaf;
 use crate::policy::value::walk::Walk;
 
-/// How many bytes of a name are one step of a walk.
+/// Bytes of a name that count as one step of a walk.
 const STEP: usize = 4;
 
-/// A form whose names are taken apart, once for all rules.
+/// A form whose names are parsed once for all policies.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     pairs: Box<[Named]>,
     is_cut: bool,
 }
 
-/// One pair of it.
+/// One name-value pair.
 #[derive(Debug)]
 struct Named {
     name: Box<str>,
-    /// Where what readers take for the name begins and ends.
+    /// The part of the name that readers take for the key.
     key: Box<str>,
     /// The key, folded.
     flat: Box<str>,
-    /// The first part of the key that is no place, folded, for each of the [`CUTS`].
+    /// The first part of the key that is not an index, folded, for each of the [`CUTS`].
     first: [Option<Box<str>>; 2],
     value: Json,
     sure: bool,
@@ -42,12 +43,12 @@ impl Parts {
         Self { pairs: form.pairs().iter().map(Named::new).collect(), is_cut: form.is_cut() }
     }
 
-    /// Reads the JSON in its values.
+    /// Parses the JSON in its values.
     pub(super) fn read_into(&self, texts: &mut Texts) {
         self.pairs.iter().for_each(|pair| texts.read(&pair.value));
     }
 
-    /// Whether nothing is there.
+    /// Whether there are no pairs.
     pub(super) fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }
@@ -70,14 +71,14 @@ impl Named {
     }
 }
 
-/// The path in the ways in which its names may be written.
+/// The path in the notations in which form names may express it.
 pub(super) struct Wanted<'a> {
     names: &'a [Box<str>],
     /// The path, if it is one name, folded.
     flat: Option<Box<str>>,
-    /// Cut as names of a form may be.
+    /// The path split like form names.
     cut: [Vec<Box<str>>; 2],
-    /// What such a name begins with, folded; `None`: anything may be.
+    /// The first part of such a name, folded; `None`: any.
     first: [Option<Box<str>>; 2],
 }
 
@@ -97,7 +98,7 @@ impl<'a> Wanted<'a> {
         Self { names, flat, first: [first(one), first(other)], cut }
     }
 
-    /// Visits all that the form may hold at the path. Whether what is surely meant was there.
+    /// Visits everything that the form may hold at the path. Returns whether a certain match was found.
     pub(super) fn walk(&self, form: &Parts, walk: &mut Walk<'_>) -> bool {
         if form.is_cut {
             walk.leaf(Leaf::Doubtful);
@@ -120,7 +121,7 @@ impl<'a> Wanted<'a> {
         there
     }
 
-    /// Visits the pair if its name may be the path. Whether it may.
+    /// Visits the pair if its name may be the path. Returns whether it may.
     fn alike(&self, pair: &Named, walk: &mut Walk<'_>) -> bool {
         if self.flat.as_ref().is_some_and(|flat| *flat == pair.flat) {
             walk.leaves(&pair.value);
@@ -149,15 +150,16 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// Where readers cut a name: at brackets and dots, or at brackets only.
+/// Separators at which readers split a name: brackets and dots, or brackets only.
 const CUTS: [&[char]; 2] = [&['[', ']', '.'], &['[', ']']];
 
-/// Whether a part of a name is a place in an array, or what stands between `]` and `[`.
+/// Whether a part of a name is an array index, or the empty text between `]` and `[`.
 fn is_place(segment: &str) -> bool {
     segment.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// What is left of both where one leads to the other: of the name when it goes on below the path, of the path when its rest may be in the value.
+/// The rests of both if one is a prefix of the other: of the name if it continues below the path, of the path
+/// if its rest may be in the value.
 fn below<'a>(segments: &'a [&'a str], names: &'a [Box<str>]) -> Option<(&'a [&'a str], &'a [Box<str>])> {
     let Some((name, names_left)) = names.split_first() else { return Some((segments, names)) };
     let Some((first, left)) = segments.split_first() else { return Some((segments, names)) };
@@ -165,7 +167,8 @@ fn below<'a>(segments: &'a [&'a str], names: &'a [Box<str>]) -> Option<(&'a [&'a
     met.or_else(|| is_place(first).then(|| below(left, names)).flatten())
 }
 
-/// [`folded`], kept. The names of a command are folded whole, so ASCII, which most are, goes a shorter way.
+/// [`folded`] as a string. The names of a command are folded in full, so ASCII, which most are, has a faster
+/// path.
 fn fold(name: &str) -> Box<str> {
     if !name.is_ascii() {
         return folded(name).collect::<String>().into();
@@ -175,7 +178,8 @@ fn fold(name: &str) -> Box<str> {
     name.bytes().filter(seen).map(|byte| char::from(byte.to_ascii_lowercase())).collect::<String>().into()
 }
 
-/// A name as those readers take it that fold case, and drop or rewrite what no variable may be called.
+/// A name as read by those that fold case, and that drop or rewrite characters that a variable name cannot
+/// have.
 fn folded(name: &str) -> impl Iterator<Item = char> {
     let seen = |c: &char| {
         !matches!(c, '_' | '-' | '.' | '[' | ']' | '!')

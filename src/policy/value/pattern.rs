@@ -14,15 +14,15 @@ use crate::policy::value::walk::Leaf;
 /// What a value must be.
 #[derive(Debug, Clone)]
 pub(super) enum Pattern {
-    /// One of the choices.
+    /// Equal to one of the choices.
     Is(Choices),
-    /// None of the choices.
+    /// Equal to none of the choices.
     IsNot(Choices),
-    /// A number that stands so to the text's number.
+    /// A number that compares so with the operand.
     Compares(Holds, Box<str>),
 }
 
-/// Whether a comparison holds for how the value stands to the operand.
+/// Whether a comparison holds for an ordering of value and operand.
 pub(super) type Holds = fn(Ordering) -> bool;
 
 /// Alternatives.
@@ -37,7 +37,7 @@ enum Choice {
 }
 
 impl Pattern {
-    /// Reads a pattern as it was written.
+    /// Parses a pattern.
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
         if let Some(rest) = text.strip_prefix("!=") {
             return Ok(Self::IsNot(Choices::parse(rest.trim_start())?));
@@ -69,7 +69,8 @@ impl Pattern {
         Ok(Self::Is(Choices::parse(text)?))
     }
 
-    /// Whether it is about more than how a text looks: then an object that a text is to some readers counts too.
+    /// Whether the pattern tests more than the characters of a text. If so, an object that some readers see
+    /// in a text counts too.
     pub(super) fn asks_for_words(&self) -> bool {
         match self {
             Self::Is(choices) | Self::IsNot(choices) => {
@@ -79,7 +80,7 @@ impl Pattern {
         }
     }
 
-    /// What it says about one value; nothing about one that is not there.
+    /// Evaluates one leaf; `None` for a missing value.
     pub(super) fn leaf(&self, leaf: Leaf<'_>) -> Option<Answer> {
         match (self, leaf) {
             (_, Leaf::Missing) => None,
@@ -93,7 +94,8 @@ impl Pattern {
     }
 }
 
-/// A number answers surely. What only may be taken for one is unsure, unless it is one in JSON's own spelling and the comparison fails.
+/// A number gives a certain answer. A value that may be taken for one is unsure, unless it is spelled as a
+/// JSON number and the comparison fails.
 fn compare(value: &Json, holds: Holds, operand: &str) -> Answer {
     let number = |text: &str| Some(holds(Decimal::parse(text)?.compare(Decimal::parse(operand)?)));
     match value {
@@ -133,7 +135,7 @@ impl Choices {
         Ok(Self(text.split('|').map(choice).collect::<Result<_, _>>()?))
     }
 
-    /// Whether every value is meant.
+    /// Whether every value matches.
     pub(super) fn any(&self) -> bool {
         self.0.iter().any(|choice| matches!(choice, Choice::Anything))
     }
@@ -142,7 +144,7 @@ impl Choices {
 impl Choice {
     fn answer(&self, leaf: Leaf<'_>) -> Answer {
         let value = match (self, leaf) {
-            // Targets make something of an object for a plain value: `{"$eq": 8}`. A glob is about the text before it.
+            // Targets may read an object as a plain value: `{"$eq": 8}`. A glob tests the text before it.
             (Self::Anything, Leaf::Empty) | (_, Leaf::Doubtful) | (Self::Literal(_), Leaf::Within) => {
                 return Answer::Unsure;
             }
@@ -150,12 +152,12 @@ impl Choice {
             (Self::Anything, Leaf::Value(_)) => return Answer::Yes,
             (_, Leaf::Value(value)) => value,
         };
-        // Where a plain value is expected, targets make something of an object: `{"$eq": 8}`.
+        // Where a plain value is expected, targets may read one from an object: `{"$eq": 8}`.
         let Some(text) = value.scalar() else { return Answer::Unsure };
         let is_number = matches!(value, Json::Number(_));
         match self {
             Self::Anything => Answer::Yes,
-            // The same number has other spellings, which the glob does not see.
+            // The same number has other spellings, which the glob does not match.
             Self::Glob(_) if is_number && text.contains(['.', 'e', 'E']) => Answer::Unsure,
             Self::Glob(glob) => Answer::of(glob.matches(text.as_bytes())),
             Self::Literal(literal) => {
@@ -178,13 +180,13 @@ fn equal(left: &str, right: &str) -> bool {
         .is_some_and(|left| Decimal::parse(right).is_some_and(|right| left.compare(right).is_eq()))
 }
 
-/// A text as a lenient target would read it as a number: without space, plus sign and zeros in front.
+/// A text as a lenient target would read it as a number: without white space, plus sign and leading zeros.
 fn loose(text: &str) -> &str {
     let text = text.trim_matches(|c: char| c.is_whitespace() || c.is_control());
     let text = text.strip_prefix('+').unwrap_or(text);
     let digits = text.trim_start_matches('0');
     let zeros = text.len() - digits.len();
-    // One zero stays before a point or an end.
+    // One zero stays before a point or the end.
     let keep = usize::from(zeros > 0 && !digits.starts_with(|c: char| c.is_ascii_digit()));
     text.get(zeros - keep..).unwrap_or(text)
 }

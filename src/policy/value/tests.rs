@@ -1,4 +1,4 @@
-//! Value patterns against bodies and claims, and the tricks to get past them.
+//! Value patterns for bodies and claims, and attempts to bypass them.
 
 use super::*;
 use crate::policy::answer::Answer::No;
@@ -92,7 +92,7 @@ fn numbers_are_compared_exactly() {
 #[test]
 fn what_targets_read_differently_is_never_a_sure_yes_or_no() {
     for (pattern, body) in [
-        // A number in a text, for targets that coerce.
+        // A number in a string, for targets that coerce.
         ("> 1000", r#"{"n":"2000"}"#),
         ("> 1000", r#"{"n":" 2000"}"#),
         ("> 1000", r#"{"n":"0x7d0"}"#),
@@ -110,10 +110,10 @@ fn what_targets_read_differently_is_never_a_sure_yes_or_no() {
         ("0.5", r#"{"n":"00.5"}"#),
         ("8", r#"{"n":{"$eq":8}}"#),
         ("gold", r#"{"n":{"$ne":""}}"#),
-        // Other spellings of a number that a glob does not see.
+        // Other spellings of a number that a glob does not match.
         ("10*", r#"{"n":1e3}"#),
         ("10*", r#"{"n":1000.0}"#),
-        // Some elements of an array.
+        // Only some elements of an array match.
         ("8", r#"{"n":[8,9]}"#),
         ("8", r#"{"n":[9,[8]]}"#),
         ("> 1000", r#"{"n":[1,2000]}"#),
@@ -126,7 +126,7 @@ fn what_targets_read_differently_is_never_a_sure_yes_or_no() {
         ("8", r#"{"n":8,"N":9}"#),
         ("8", r#"{"n_":8}"#),
         ("!= *", r#"{"N":1}"#),
-        // Nothing there: the target may have a default.
+        // A missing value: the target may have a default.
         ("!= 8", "{}"),
         ("!= 8", "[]"),
         ("!= 8", "7"),
@@ -248,7 +248,7 @@ fn a_parameter_of_the_query_is_one_more_value() {
         ("role", "root", "", "role=root", Unsure),
         ("role", "root", "", "role=user&page=root", No),
         ("role", "root", "role=root", "role=%ff", Unsure),
-        // What cannot be decoded is in doubt, at its path or, when it is a name, at all of them.
+        // A name or value that cannot be decoded is in doubt, at its path or, for a name, at all of them.
         ("name", "admin*", "", "name=%61dmin%ff", Unsure),
         ("name", "admin*", "", "name=%61dmin%", Unsure),
         ("name", "admin*", "", "name=user%ff", Unsure),

@@ -1,5 +1,6 @@
-//! JSON in the texts of a command: MCP's own SDK for Python reads arguments so. It is read once for all rules, in the order of the texts, up to a
-//! bound, so that what a rule sees does not depend on other rules.
+//! JSON inside the strings of a command: MCP's Python SDK reads arguments so. Parsed once for all policies,
+//! in the order of the strings and up to a limit, so that a policy's result does not depend on other
+//! policies.
 
 use std::collections::HashMap;
 use std::ptr;
@@ -8,27 +9,28 @@ use crate::domain::json::DEPTH;
 use crate::domain::json::Fault;
 use crate::domain::json::Json;
 
-/// How many bytes of texts are read as JSON for one command. What stands in the texts behind them is not known.
+/// Maximum bytes of strings parsed as JSON for one command. The content of later strings is unknown.
 pub(super) const MOST_BYTES: usize = 256 << 10;
 
-/// How often texts are read within each other.
+/// How deep strings are parsed within each other.
 const LEVELS: u8 = 4;
 
-/// What each text costs, however short it is.
+/// Minimum cost of a string in bytes.
 const EACH: usize = 16;
 
-/// What a cut text may fail for that goes on as JSON: half a word, half an escape.
+/// A truncated text that continues as JSON may fail to parse within this many bytes of its end: half a word,
+/// half an escape.
 const CUT: usize = 16;
 
-/// What the texts of one command are to a target that reads JSON in them.
+/// The strings of one command as a target sees them that parses JSON in them.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    /// By the place of the text in memory: the command holds it, or `read` itself, so that no two share one.
+    /// Keyed by the address of the text: the command or `read` itself owns it, so no two share one.
     read: HashMap<usize, Read>,
     spent: usize,
 }
 
-/// One text.
+/// One string.
 #[derive(Debug)]
 enum Read {
     Nothing,
@@ -36,13 +38,14 @@ enum Read {
     Doubt,
 }
 
-/// The array, object, boolean or `null` that a text is, if it is one to some reader.
+/// The array, object, boolean or `null` in a string, if some reader sees one.
 pub(super) enum Inside<'a> {
-    /// It is a text to all.
+    /// A plain string to all readers.
     Nothing,
-    /// This one.
+    /// This value.
     Value(&'a Json),
-    /// Not known, or only to readers that are less strict than this one. Whether it would be an object.
+    /// Unknown, or a value only to readers less strict than this one. The flag: whether it would be an
+    /// object.
     Doubt(bool),
 }
 
@@ -51,7 +54,7 @@ static FALSE: Json = Json::Bool(false);
 static NULL: Json = Json::Null;
 
 impl Texts {
-    /// Reads the texts that `value` holds. It must stay where it is for as long as it is asked about.
+    /// Parses the strings in `value`, which must not move as long as they are looked up.
     pub(super) fn read(&mut self, value: &Json) {
         self.within(value, LEVELS);
     }
@@ -62,7 +65,7 @@ impl Texts {
             Json::Object(members) => members.iter().for_each(|(_, member)| self.within(member, levels)),
             Json::String(text) => {
                 let text = trimmed(text);
-                // What has no entry is in doubt.
+                // A string without an entry is in doubt.
                 if !text.starts_with(['{', '[']) || self.spent >= MOST_BYTES {
                     return;
                 }
@@ -103,7 +106,7 @@ impl Texts {
         }
     }
 
-    /// What was made of a text.
+    /// The result for a string.
     pub(super) fn inside(&self, value: &Json) -> Inside<'_> {
         let Json::String(text) = value else { return Inside::Nothing };
         let text = trimmed(text);
@@ -126,8 +129,8 @@ fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
 }
 
-/// Whether a text that is no JSON may be some to readers that are not strict: Go's decoder, Gson, Newtonsoft, YAML. They take other quotes, names
-/// without any, commas too many, comments, `NaN`, half a surrogate pair.
+/// Whether a text that is not valid JSON may be so to lenient readers: Go's decoder, Gson, Newtonsoft, YAML.
+/// They accept other quotes, unquoted names, extra commas, comments, `NaN`, half a surrogate pair.
 fn is_lenient(text: &str) -> bool {
     ["NaN", "Infinity", "\\ud", "\\uD"].iter().any(|odd| text.contains(odd)) || begins_leniently(text)
 }

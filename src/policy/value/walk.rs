@@ -1,4 +1,4 @@
-//! Paths into JSON.
+//! Walks paths through JSON.
 
 use crate::domain::json::Json;
 use crate::policy::glob::check_text;
@@ -6,34 +6,36 @@ use crate::policy::problem::Refusal;
 use crate::policy::value::texts::Inside;
 use crate::policy::value::texts::Texts;
 
-/// How many steps one path goes in the arguments of one command: values, and some names. What stands behind them is not known.
+/// Maximum steps of one path in the arguments of one command: values, and some names. Anything beyond is
+/// unknown.
 pub(super) const MOST_STEPS: usize = 1 << 16;
 
-/// How many names of an object are one step.
+/// Number of names of an object that count as one step.
 const NAMES: usize = 8;
 
 /// What a path leads to.
 #[derive(Clone, Copy)]
 pub(super) enum Leaf<'a> {
-    /// A value that is no array.
+    /// A value that is not an array.
     Value(&'a Json),
-    /// An object that the text before it is to some readers.
+    /// An object that some readers see in the text before it.
     Within,
-    /// An array without elements.
+    /// An empty array.
     Empty,
     /// Nothing.
     Missing,
-    /// What some reader may make something of, and this one cannot.
+    /// Something that some reader may interpret, and this one cannot.
     Doubtful,
 }
 
 /// How a value is read.
 #[derive(Clone, Copy)]
 pub(super) enum Reading<'a> {
-    /// As it is written: whoever wrote it means it so.
+    /// Exactly as written, since its author means it so.
     Exact,
-    /// As any target may. Members whose names only look alike are visited too; where the exact one is missing, that is a leaf as well, so that
-    /// such a name alone never decides. Texts that are JSON are read as such too.
+    /// As any target may read it. Members whose names only look alike are visited too; if the exact one is
+    /// missing, that is also a leaf, so that such a name alone never decides. Strings that are JSON are
+    /// parsed too.
     Lenient(&'a Texts),
 }
 
@@ -59,7 +61,8 @@ impl<'a> Walk<'a> {
         (self.visit)(leaf);
     }
 
-    /// Whether there is time for so many more steps. The first time there is not, that is a leaf in doubt.
+    /// Takes `steps` from the budget. Returns `false` if it is used up; the first time, that is a leaf in
+    /// doubt.
     pub(super) fn goes_on(&mut self, steps: usize) -> bool {
         let before = self.left;
         self.left = before.saturating_sub(steps);
@@ -76,7 +79,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Visits all that the names lead to from `value`.
+    /// Visits everything that the names lead to from `value`.
     pub(super) fn path(&mut self, value: &Json, names: &[Box<str>]) {
         let Some((name, rest)) = names.split_first() else {
             return self.leaves(value);
@@ -122,7 +125,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Visits a value, or all that an array holds at any depth.
+    /// Visits a value, or all elements of an array at any depth.
     pub(super) fn leaves(&mut self, value: &Json) {
         self.below(value, false);
     }
@@ -154,16 +157,17 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether some targets take one member name for the other: they fold case, `_` and `-` (Go's `encoding/json`, ASP.NET, protobuf).
+/// Whether some targets treat the two member names as equal: they fold case, `_` and `-` (Go's
+/// `encoding/json`, ASP.NET, protobuf).
 fn looks_like(key: &str, name: &str) -> bool {
     fn folded(text: &str) -> impl Iterator<Item = char> {
-        // Upwards first: only so does `ſ` meet `s`.
+        // Upper case first: only then does `ſ` equal `s`.
         text.chars()
             .filter(|c| !matches!(c, '_' | '-'))
             .flat_map(char::to_uppercase)
             .flat_map(char::to_lowercase)
     }
-    // Most differ in their first letters, and soon tell.
+    // Most names differ in their first letters, which is fast to check.
     let begins = |text: &str| text.bytes().next().filter(u8::is_ascii_alphabetic).map(|byte| byte | 0x20);
     match (begins(key), begins(name)) {
         (Some(one), Some(other)) if one != other => false,
@@ -171,7 +175,7 @@ fn looks_like(key: &str, name: &str) -> bool {
     }
 }
 
-/// Reads a path as it was written.
+/// Parses a path.
 pub(super) fn read_names(path: &str) -> Result<Box<[Box<str>]>, Refusal> {
     check_text(path)?;
     let refusal = || Refusal::new("no path", "write member names joined by dots, such as order.amount");

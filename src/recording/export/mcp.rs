@@ -7,15 +7,16 @@
 //! ]}
 //! ```
 //!
-//! - `exchanges` are in the order of the requests. Only what the target answered is there: what was refused never came to it, and
-//!   notifications are not answered.
-//! - `request.params` are those of the client, without the `progressToken` in their `_meta`; absent where there are none.
-//!   A stream that the client opened has `http` GET and the method `stream/open`, and no end.
-//! - `responses` are the messages of the target in their order, requests and notifications among them, as the client got them: filtered
-//!   and masked. The `id` of a result or an error, and the `progressToken` of progress, are those of the recording; who serves the
-//!   document puts those of its own client there.
-//! - `status` is that of HTTP.
-//! - `"masked":true` stands where values are masked: a request may then have had others.
+//! - `exchanges` are in the order of the requests. Only requests that the target answered are included:
+//!   refused ones never reached it, and notifications have no answer.
+//! - `request.params` are those of the client, without the `progressToken` in their `_meta`; absent if there
+//!   are none. A stream that the client opened has `http` GET, the method `stream/open`, and no end.
+//! - `responses` are the target's messages in order, including requests and notifications, as the client
+//!   received them: filtered and masked. The `id` of a result or an error, and the `progressToken` of
+//!   progress, are those of the recording; a server of the document replaces them with those of its own
+//!   client.
+//! - `status` is the HTTP status.
+//! - `"masked":true` marks exchanges with masked values: the original request may have held other values.
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! URIs and what globs say of them: what a person means, and ways around it.
+//! URIs and how globs match them: intended matches, and ways around them.
 
 use super::*;
 use proptest::prelude::*;
@@ -26,7 +26,7 @@ fn a_pattern_covers_what_a_person_means() {
         ("file://nas/a/**", &["file://nas/a/b"], &["file://other/a/b", "file:///a/b"]),
         ("file://*/a/**", &["file://nas/a/b"], &["file://nas/b/c"]),
         ("db://q?t=a*", &["db://q?t=ab"], &[]),
-        // What needs no escape means the same with one.
+        // Characters that need no escape mean the same with one.
         ("file:///a b/*", &["file:///a%20b/c"], &["file:///ab/c"]),
         ("file:///caf%C3%A9", &["file:///caf\u{e9}", "file:///c%61f%c3%a9"], &[]),
         ("file:///%2A", &["file:///%2a"], &["file:///x"]),
@@ -42,7 +42,8 @@ fn a_pattern_covers_what_a_person_means() {
     }
 }
 
-/// Each of these reaches what a deny of the pattern closes, or leaves what an allow of it opens, at some server.
+/// Each of these reaches what a deny of the pattern closes, or leaves what an allow of it opens, at some
+/// server.
 #[test]
 fn what_servers_read_in_two_ways_is_neither_surely_in_nor_surely_out() {
     for (pattern, uris) in [
@@ -101,7 +102,7 @@ fn what_servers_read_in_two_ways_is_neither_surely_in_nor_surely_out() {
                 "file:///Secret",
             ],
         ),
-        // For what lets pass a star ends at a slash, for what holds back it may go on.
+        // A star ends at a slash in a condition that lets pass, and may match one in a condition that stops.
         (
             "file:///secret/*",
             &["file:///secret/a/b", "file:///secret/", "file:///secret", "file:///secret/a%2fb"],

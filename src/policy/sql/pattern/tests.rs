@@ -27,7 +27,7 @@ fn a_table_is_what_a_pattern_says_as_far_as_the_text_tells() {
         ("customers", "crm.customers", Yes),
         ("customers", "crm.xcustomers", No),
         ("*", "crm.customers", Yes),
-        // A name without a schema may be of any, and counts as of public.
+        // A name without a schema may be in any, and is taken as in public.
         ("crm.customers", "customers", Unsure),
         ("crm.customers", "orders", No),
         ("public.customers", "customers", Yes),
@@ -36,7 +36,7 @@ fn a_table_is_what_a_pattern_says_as_far_as_the_text_tells() {
         ("customers", "customers", Yes),
         ("*", "customers", Yes),
         ("pg_catalog.*", "customers", Unsure),
-        // Names that the system has first.
+        // Names that the system schema has.
         ("public.*", "pg_authid", Unsure),
         ("public.pg_authid", "pg_authid", Unsure),
         ("pg_catalog.pg_*", "pg_authid", Yes),
@@ -44,14 +44,14 @@ fn a_table_is_what_a_pattern_says_as_far_as_the_text_tells() {
         ("*", "pg_authid", Yes),
         ("*.*", "pg_authid", Yes),
         ("public.*", "public.pg_authid", Yes),
-        // Another case is another name, but perhaps not what the writer of the pattern thought.
+        // Another case is another name, but perhaps not what the author of the pattern expected.
         ("crm.Customers", "crm.customers", Unsure),
         ("crm.customers", "crm.Customers", Unsure),
         ("crm.Customers", "crm.CUSTOMERS", Unsure),
         ("crm.Customers", "crm.Customers", Yes),
         ("CRM.customers", "crm.customers", Unsure),
         ("crm.Customers", "crm.orders", No),
-        // Nothing but the star is special.
+        // Only the star is special.
         ("crm.c?", "crm.cx", No),
         ("crm.[a-z]", "crm.a", No),
         ("my table", "my table", Yes),
@@ -81,7 +81,7 @@ fn a_column_is_what_a_pattern_says_as_far_as_the_text_tells() {
         ("crm.customers.ssn", Some("hr.customers"), Some("ssn"), No),
         ("crm.customers.ssn", Some("customers"), Some("ssn"), Unsure),
         ("public.customers.ssn", Some("customers"), Some("ssn"), Yes),
-        // Of a table that the text does not tell.
+        // The text does not show the table.
         ("customers.ssn", None, Some("ssn"), Unsure),
         ("customers.ssn", None, Some("id"), No),
         // All columns.

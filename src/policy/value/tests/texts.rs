@@ -1,4 +1,4 @@
-//! JSON in texts, and texts that only look like it.
+//! JSON in strings, and strings that only look like it.
 
 use super::*;
 
@@ -20,7 +20,7 @@ fn json_in_a_text_is_read_too() {
         ("ids", "7", r#"{"ids":"{\"$eq\":7}"}"#, Unsure),
         ("mode", "true", r#"{"mode":" true\n"}"#, Unsure),
         ("mode", "root", r#"{"mode":"root"}"#, Yes),
-        // Readers that are not strict stop behind a value, and mind neither quotes nor commas.
+        // Lenient readers stop after a value, and accept missing quotes and extra commas.
         ("order.kind", "wire", r#"{"order":"{\"kind\":\"wire\"} x"}"#, Unsure),
         ("order.kind", "wire", r#"{"order":"{\"kind\":\"wire\"}{}"}"#, Unsure),
         ("order.kind", "wire", r#"{"order":"{\"kind\":\"wire\",}"}"#, Unsure),
@@ -35,7 +35,7 @@ fn json_in_a_text_is_read_too() {
         ("order.kind", "wire", r#"{"order":"{ users(kind: wire) { id } }"}"#, No),
         ("order.kind", "wire", r#"{"order":"{}"}"#, No),
         ("order.kind", "wire", r#"{"order":"[2026-11-28] wire"}"#, No),
-        // Texts that only look like JSON are texts.
+        // Strings that only look like JSON are plain strings.
         ("mode", "root*", r#"{"mode":"[WIP] root"}"#, No),
         ("mode", "[a-z]*", r#"{"mode":"[a-z]+"}"#, Yes),
         ("mode", "*", r#"{"mode":"{\"a\":1}"}"#, Yes),
@@ -78,7 +78,7 @@ fn a_glob_is_about_the_text_and_not_about_an_object_in_it() {
         let body = Json::Object(vec![("note".into(), Json::String(note.into()))]);
         assert_eq!(args("note", pattern, &body.to_string()), answer, "{pattern} {note}");
     }
-    // Where the path ends within the text, nothing else has been seen.
+    // If the path ends within the text, nothing else was compared.
     assert_eq!(args("a.b", "x*", r#"{"a":"{\"b\":{\"$ne\":1}}"}"#), Unsure);
     assert_eq!(args("note", "*secret*", r#"{"note":{"a":1}}"#), Unsure);
 }

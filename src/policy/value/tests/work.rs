@@ -1,4 +1,4 @@
-//! What is asked of a command costs about what the command is long, however many rules ask.
+//! The cost of evaluating a command is about proportional to its length, however many policies there are.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -7,7 +7,7 @@ use super::*;
 use crate::policy::value::texts::MOST_BYTES;
 use crate::policy::value::walk::MOST_STEPS;
 
-/// Asks as many tests as a long policy has. What they say must be the same.
+/// Evaluates as many tests as a long policy set has. They must all agree.
 fn by_thirty(path: &str, args: &Args, query: &str) -> Answer {
     let tests: Vec<_> =
         (0..30).map(|n| ValueTest::parse(path, &format!("= x{n}")).expect("pattern")).collect();
@@ -16,7 +16,7 @@ fn by_thirty(path: &str, args: &Args, query: &str) -> Answer {
     let mut answers = tests.iter().map(|test| test.of_args(&called));
     let first = answers.next().expect("answer");
     assert!(answers.all(|answer| answer == first));
-    // Each of them took ten seconds and more when every test read for itself.
+    // Each of them took ten seconds and more when every test parsed for itself.
     assert!(start.elapsed() < Duration::from_secs(5), "{path} {:?}", start.elapsed());
     first
 }
@@ -68,7 +68,7 @@ fn json_behind_the_first_of_many_bytes_is_in_doubt_and_plain_text_is_not() {
         (&long, "true", "false", No),
         ("[8]", "[8]", "7", No),
         ("[8]", &long, "7", Unsure),
-        // A long text that is soon seen to be none costs little.
+        // A long text that is quickly recognized as plain costs little.
         (&format!("[WIP] {long}"), "[8]", "7", No),
     ] {
         let test = ValueTest::parse("b", pattern).expect(pattern);
