@@ -1,4 +1,5 @@
-//! The way to the gateway: its admin socket, its store when it does not run, or the network when it is elsewhere.
+//! Access to the gateway: through its admin socket, directly to its store if it is not running, or over the
+//! network if it is remote.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,23 +19,23 @@ use crate::control::Peer;
 use crate::gateway::admin::Admin;
 use crate::store;
 
-/// What a way is for, where no gateway runs.
+/// What access is needed for, if no gateway is running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// Changing what the store has: it is made where there is none.
+    /// Changing the store, which is created if there is none.
     Change,
-    /// Looking only: nothing is made.
+    /// Reading only: nothing is created.
     Look,
 }
 
 impl Use {
-    /// Looking if `looks`, else changing.
+    /// `Look` if `looks`, otherwise `Change`.
     pub const fn looking(looks: bool) -> Self {
         if looks { Self::Look } else { Self::Change }
     }
 }
 
-/// An open way.
+/// An open connection to a gateway or store.
 pub struct Access {
     backend: Arc<dyn Backend>,
     runtime: Runtime,
@@ -42,17 +43,18 @@ pub struct Access {
 }
 
 impl Access {
-    /// The gateway that was named by its URL; else the one of this machine: running, or the store itself when none runs, which is said.
+    /// Opens the gateway named by its URL; otherwise the local one. If none is running, opens its store and
+    /// says so.
     pub fn open(terminal: Terminal, place: &Place) -> Result<Self, Failure> {
         Self::for_use(terminal, place, Use::Change)
     }
 
-    /// The same to look at things only: makes no store where there is none.
+    /// Like [`Access::open`], for reading only: does not create a store.
     pub fn to_look(terminal: Terminal, place: &Place) -> Result<Self, Failure> {
         Self::for_use(terminal, place, Use::Look)
     }
 
-    /// The same for either.
+    /// Like [`Access::open`], for either use.
     pub fn for_use(terminal: Terminal, place: &Place, how: Use) -> Result<Self, Failure> {
         if let Some(remote) = place.remote()? {
             return Self::elsewhere(remote);
@@ -64,7 +66,7 @@ impl Access {
             Err(error) if error.is_not_running() => {
                 let config = place.config_or_default()?;
                 let data_dir = config.storage.data_dir.clone();
-                // A folder that cannot be looked into may have one: opening it says what is wrong.
+                // A directory that cannot be read may have one: opening it reports what is wrong.
                 let has_store = !matches!(data_dir.join(store::DB_FILE).try_exists(), Ok(false));
                 let backend = {
                     let _entered = runtime.enter();
@@ -87,20 +89,20 @@ impl Access {
         }
     }
 
-    /// A gateway elsewhere. Nothing is opened until the first question.
+    /// Accesses a remote gateway. Connects with the first request.
     pub fn elsewhere(remote: Remote) -> Result<Self, Failure> {
         let client = remote.client()?;
         Ok(Self { backend: Arc::new(client), runtime: runtime()?, remote: true })
     }
 
-    /// The same as somebody in particular.
+    /// Accesses a remote gateway with the given credentials.
     pub fn elsewhere_as(remote: Remote, bearer: Arc<dyn Bearer>) -> Result<Self, Failure> {
         let ca_file = remote.ca_file.clone();
         let client = remote.client_as(bearer, ca_file.as_deref())?;
         Ok(Self { backend: Arc::new(client), runtime: runtime()?, remote: true })
     }
 
-    /// The running gateway.
+    /// Connects to the running gateway.
     pub fn online(place: &Place) -> Result<Self, Failure> {
         if let Some(remote) = place.remote()? {
             return Self::elsewhere(remote);
@@ -112,7 +114,7 @@ impl Access {
         Ok(Self { backend: Arc::new(client), runtime, remote: false })
     }
 
-    /// The gateway, whether it runs or not: each question tries anew.
+    /// Accesses the gateway, whether it is running or not: each request connects anew.
     pub fn whenever(place: &Place) -> Result<Self, Failure> {
         if let Some(remote) = place.remote()? {
             return Self::elsewhere(remote);
@@ -120,17 +122,17 @@ impl Access {
         Ok(Self { backend: Arc::new(Client::new(place.socket()?)), runtime: runtime()?, remote: false })
     }
 
-    /// Whether the gateway is elsewhere: its files, its user and its targets are not those of this machine.
+    /// Whether the gateway is remote: its files, users and targets are not those of this machine.
     pub const fn is_remote(&self) -> bool {
         self.remote
     }
 
-    /// What can be asked.
+    /// The admin API.
     pub fn backend(&self) -> &dyn Backend {
         &*self.backend
     }
 
-    /// The same, to be kept by tasks of [`Access::block_on`].
+    /// The admin API as a shared handle, for tasks of [`Access::block_on`].
     pub fn shared(&self) -> Arc<dyn Backend> {
         Arc::clone(&self.backend)
     }
@@ -142,18 +144,19 @@ impl Access {
         told
     }
 
-    /// Runs `work` to its end. Of one type, so that the runtime is not compiled anew for each answer that is waited for.
+    /// Runs `work` to completion. Takes one type, so that the runtime is not compiled again for each answer
+    /// type.
     fn drive(&self, work: Pin<Box<dyn Future<Output = ()> + '_>>) {
         self.runtime.block_on(work);
     }
 
-    /// Runs a future of another kind on the same runtime.
+    /// Runs any other future on the same runtime.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
     }
 }
 
-/// A runtime for one command.
+/// Creates a runtime for one command.
 pub fn runtime() -> Result<Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

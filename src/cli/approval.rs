@@ -1,4 +1,4 @@
-//! `approval`: held commands, and the decisions about them.
+//! `approval`: held commands, and decisions about them.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -27,24 +27,24 @@ use crate::domain::id::ApprovalId;
 use crate::domain::now_ms;
 use crate::domain::units;
 
-/// The verbs of `approval`.
+/// Subcommands of `approval`.
 #[derive(Debug, Subcommand)]
 pub enum ApprovalVerb {
     /// List held commands
     #[command(alias = "ls")]
     List(ListApprovals),
-    /// Show one, with all that will be sent
+    /// Show one, with everything that will be sent
     Show {
         /// Its id, or last
         id: String,
     },
-    /// Let it pass
+    /// Approve it
     Approve(ApproveArgs),
-    /// Refuse it
+    /// Deny it
     Deny(DecideArgs),
-    /// Follow all: one line when one is asked for, decided or ends; those that wait already first
+    /// Follow all approvals: one line when one is requested, decided or ends; pending ones first
     Watch,
-    /// Wait until it is decided: ends with 0 approved, 8 still pending, 9 not approved
+    /// Wait until it is decided; exits with 0 if approved, 8 if still pending, 9 if not approved
     Wait {
         /// Its id, or last
         id: String,
@@ -54,10 +54,10 @@ pub enum ApprovalVerb {
     },
 }
 
-/// `approval list`.
+/// Options of `approval list`.
 #[derive(Debug, Args)]
 pub struct ListApprovals {
-    /// Those that ended, too
+    /// Include approvals that have ended
     #[arg(short, long)]
     pub all: bool,
     /// Only those in this state: pending, approved, used, denied, expired, cancelled or stopped
@@ -69,31 +69,31 @@ pub struct ListApprovals {
     /// Only those on this connection
     #[arg(long, value_name = "NAME")]
     pub connection: Option<String>,
-    /// At most so many
+    /// Maximum number to show
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limit: Option<u32>,
-    /// Wait so long for the first one; ends with 8 when none comes
+    /// Wait this long for the first one; exits with 8 if there is none
     #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
     pub wait: Option<Duration>,
 }
 
-/// `approval approve` and `approval deny`.
+/// Options common to `approval approve` and `approval deny`.
 #[derive(Debug, Args)]
 pub struct DecideArgs {
-    /// Its id; last, while only one is pending
+    /// Its id; last is accepted while only one is pending
     pub id: String,
-    /// Why; some policies want to know
+    /// The reason; some policies require one
     #[arg(short, long, value_name = "TEXT", default_value = "")]
     pub reason: String,
 }
 
-/// `approval approve`.
+/// Options of `approval approve`.
 #[derive(Debug, Args)]
 pub struct ApproveArgs {
-    /// Which, and why
+    /// Which one, and why
     #[command(flatten)]
     pub decide: DecideArgs,
-    /// Give less than the policy says: once, session, or a duration such as 15m
+    /// Grant less than the policy allows: once, session, or a duration such as 15m
     #[arg(long, value_name = "SCOPE")]
     pub grant: Option<GrantScope>,
 }
@@ -147,7 +147,7 @@ fn list(terminal: Terminal, access: &Access, args: &ListApprovals) -> Outcome {
     Ok(if rows.is_empty() && args.wait.is_some() { Exit::Pending } else { Exit::Done })
 }
 
-/// Says that a list was cut.
+/// Says that a list was truncated.
 pub fn note_more<T>(terminal: Terminal, list: &List<T>) {
     if list.more {
         terminal.say(&format!("{} shown, and there are more: see --limit", list.items.len()));
@@ -176,7 +176,7 @@ fn row(approval: &Approval, (format, now): (Format, i64)) -> Row {
     }
 }
 
-/// Finds an approval by its id or by `last`, the newest pending one, else the newest of all.
+/// Finds an approval by its id or by `last`: the newest pending one, otherwise the newest of all.
 fn find(access: &Access, id: &str) -> Result<Approval, Failure> {
     if id != "last" {
         return access.wait(access.backend().approval(parse(id)?));
@@ -189,7 +189,7 @@ fn find(access: &Access, id: &str) -> Result<Approval, Failure> {
         Some(approval) => approval,
         None => newest(None)?.ok_or_else(|| Failure::not_found("there are no approvals"))?,
     };
-    // A list leaves out what will be sent.
+    // A list does not include what will be sent.
     access.wait(access.backend().approval(found.id))
 }
 
@@ -198,7 +198,8 @@ fn parse(id: &str) -> Result<ApprovalId, Failure> {
         .map_err(|error| Failure::usage(format!("{error}")).hint("the ids are in: hoopctl approval list"))
 }
 
-/// The one to decide. `last` is refused while several wait: what is approved must be what was seen.
+/// Finds the approval to decide. `last` is refused while several are pending: what is approved must be what
+/// was seen.
 fn find_to_decide(access: &Access, id: &str) -> Result<Approval, Failure> {
     if id != "last" {
         return access.wait(access.backend().approval(parse(id)?));

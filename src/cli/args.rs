@@ -1,4 +1,4 @@
-//! The command line as it is written: the options that every command takes, and the nouns.
+//! The command line: the options of every command, and the commands.
 
 use std::path::PathBuf;
 
@@ -44,15 +44,15 @@ use crate::cli::tui::TuiArgs;
     arg_required_else_help = true
 )]
 pub struct Cli {
-    /// Options that every command takes.
+    /// Options of every command.
     #[command(flatten)]
     pub global: Global,
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub noun: Noun,
 }
 
-/// Options that every command takes.
+/// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// Configuration file.
@@ -83,7 +83,7 @@ pub struct Global {
         help_heading = "Everywhere"
     )]
     pub socket: Option<PathBuf>,
-    /// The gateway elsewhere.
+    /// URL of a remote gateway.
     #[arg(
         long,
         global = true,
@@ -92,8 +92,9 @@ pub struct Global {
         help_heading = "Everywhere"
     )]
     pub url: Option<String>,
-    /// Whom to trust about its certificate. `connect add`, `edit` and `open` have an option of the same name, about the target: clap takes the
-    /// two for one, so that it is text here, too, and no word about the gateway there.
+    /// Certificate authorities for the remote gateway. `connect add`, `edit` and `open` have an option of the
+    /// same name for the target. clap identifies the two, so it is text here too, and does not apply to the
+    /// gateway there.
     #[arg(
         long,
         global = true,
@@ -102,7 +103,7 @@ pub struct Global {
         help_heading = "Everywhere"
     )]
     pub ca_file: Option<String>,
-    /// How data is written.
+    /// Output format.
     #[arg(
         short,
         long,
@@ -114,12 +115,12 @@ pub struct Global {
         help_heading = "Everywhere"
     )]
     pub output: Option<Format>,
-    /// Data and errors only, no words in between
+    /// Print data and errors only, no messages
     #[arg(short, long, global = true, help_heading = "Everywhere")]
     pub quiet: bool,
 }
 
-/// The nouns.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Noun {
     /// Run the gateway in the foreground
@@ -134,10 +135,10 @@ pub enum Noun {
     /// Find and explain problems
     #[command(after_help = help::DOCTOR)]
     Doctor,
-    /// Show whether the gateway runs, and how it is
+    /// Show whether the gateway is running, and its state
     #[command(after_help = help::STATUS)]
     Status(StatusArgs),
-    /// Sign in at a gateway elsewhere, in a browser
+    /// Sign in at a remote gateway, in a browser
     #[command(after_help = help::LOGIN)]
     Login(LoginArgs),
     /// Sign out there, and forget its tokens
@@ -146,22 +147,22 @@ pub enum Noun {
     /// Connections: targets and how the gateway logs in there
     #[command(subcommand, aliases = ["connects", "connection", "connections", "conn", "conns"], after_help = help::CONNECT)]
     Connect(Box<ConnectVerb>),
-    /// Policies: what passes, waits or is blocked
+    /// Policies: what is allowed, held for approval or denied
     #[command(subcommand, aliases = ["policies"], after_help = help::POLICY)]
     Policy(Box<PolicyVerb>),
-    /// Make the store what files say: connections, policies, masks, all or nothing
+    /// Make the store match files: connections, policies, masks; all or nothing
     #[command(after_help = help::APPLY)]
     Apply(ApplyArgs),
-    /// Print what the store holds, as the TOML that apply takes
+    /// Print the content of the store, as TOML that apply accepts
     #[command(after_help = help::EXPORT)]
     Export(ExportArgs),
-    /// Held commands: look, approve, deny, wait
+    /// Held commands: list, approve, deny, wait
     #[command(subcommand, aliases = ["approvals"], after_help = help::APPROVAL)]
     Approval(ApprovalVerb),
-    /// What approvals gave, and taking it back
+    /// Grants that approvals gave: list, revoke
     #[command(subcommand, aliases = ["grants"], after_help = help::GRANT)]
     Grant(GrantVerb),
-    /// Shut out a token, principal, client or connection at once
+    /// Lock out a token, principal, client or connection at once
     #[command(subcommand, aliases = ["locks"], after_help = help::LOCK)]
     Lock(LockVerb),
     /// Recorded sessions: list, follow, search, export, verify
@@ -170,19 +171,19 @@ pub enum Noun {
     /// The audit trail: who changed what, and when
     #[command(subcommand, aliases = ["audits"], after_help = help::AUDIT)]
     Audit(AuditVerb),
-    /// Play a session at its own pace
+    /// Play a session at its original pace
     #[command(after_help = help::REPLAY)]
     Replay(ReplayArgs),
-    /// Approvals, live sessions, replay and the rest on one screen
+    /// Approvals, live sessions, replay and more on one screen
     #[command(after_help = help::TUI)]
     Tui(TuiArgs),
     /// Try the detectors of sensitive values
     #[command(subcommand, aliases = ["masks"], after_help = help::MASK)]
     Mask(MaskVerb),
-    /// Tokens: mint for trying, inspect, verify
+    /// Tokens: mint test tokens, inspect, verify
     #[command(subcommand, aliases = ["tokens"], after_help = help::TOKEN)]
     Token(TokenVerb),
-    /// Secrets that the gateway keeps sealed
+    /// Secrets that the gateway stores sealed
     #[command(subcommand, aliases = ["secrets"], after_help = help::SECRET)]
     Secret(SecretVerb),
     /// The configuration: check, show, reload

@@ -1,4 +1,4 @@
-//! Questions to the person at the terminal: may this be done, what is the new text, what is the secret.
+//! Dialogs at the terminal: confirmations, editing a text, reading a secret.
 
 use std::io;
 use std::io::BufRead;
@@ -14,10 +14,10 @@ use crate::cli::report::Failure;
 use crate::domain::secret::Secret;
 use crate::domain::text::Shown;
 
-/// The longest secret that is read, in bytes.
+/// Maximum length of a secret in bytes.
 const SECRET_MAX: u64 = 64 << 10;
 
-/// Asks before something that cannot be taken back. `yes` answers it; without a terminal it must be given.
+/// Asks before something irreversible. `yes` answers in advance; without a terminal it is required.
 pub fn confirm(terminal: Terminal, yes: bool, what: &str) -> Result<(), Failure> {
     if yes {
         return Ok(());
@@ -55,13 +55,13 @@ pub fn read_text(path: &Path, most: u64) -> Result<Option<String>, Failure> {
     Ok((length <= most).then_some(text))
 }
 
-/// A file to be read that is not there.
+/// The failure for an input file that does not exist.
 pub fn no_file(path: &Path) -> Failure {
     Failure::not_found(format!("there is no file {}", path.display()))
         .hint("correct its path; - stands for standard input where a text is read")
 }
 
-/// Lets the person change `text` in `$VISUAL` or `$EDITOR`; `None` when it stays the same.
+/// Lets the user edit `text` in `$VISUAL` or `$EDITOR`; `None` if it is unchanged.
 pub fn edit(terminal: Terminal, name: &str, text: &str) -> Result<Option<String>, Failure> {
     if !terminal.dialog {
         return Err(
@@ -88,7 +88,7 @@ pub fn edit(terminal: Terminal, name: &str, text: &str) -> Result<Option<String>
     Ok((edited != text).then_some(edited))
 }
 
-/// A file only this user can read, removed at the end.
+/// A file that only this user can read, removed on drop.
 struct ScratchFile {
     path: std::path::PathBuf,
 }
@@ -116,7 +116,8 @@ impl Drop for ScratchFile {
     }
 }
 
-/// Reads a secret from standard input: unseen from a terminal, whole from a pipe or file, without its last line feed.
+/// Reads a secret from standard input: without echo from a terminal, entirely from a pipe or file, without
+/// its last line feed.
 pub fn secret(terminal: Terminal, what: &str) -> Result<Secret, Failure> {
     let mut bytes = Vec::new();
     if io::stdin().is_terminal() {
@@ -150,7 +151,7 @@ fn cannot_read(error: &io::Error) -> Failure {
     Failure::failed(format!("cannot read standard input: {error}"))
 }
 
-/// The terminal does not show what is typed, until this is dropped.
+/// Turns off the terminal's echo until dropped.
 struct Unseen;
 
 impl Unseen {
@@ -159,7 +160,8 @@ impl Unseen {
         Self
     }
 
-    /// Terminal modes need system calls that this crate forbids itself (`unsafe`); `stty` is part of every POSIX system.
+    /// Terminal modes need system calls that this crate does not make (`unsafe` is forbidden); `stty` is part
+    /// of every POSIX system.
     fn stty(mode: &str) {
         let mut stty = Command::new("stty");
         stty.arg(mode).stdin(Stdio::inherit()).stdout(Stdio::null()).stderr(Stdio::null()).status().ok();

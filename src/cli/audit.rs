@@ -1,4 +1,4 @@
-//! `audit`: who changed what, as the audit trail has it.
+//! `audit`: who changed what, according to the audit trail.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -20,33 +20,33 @@ use crate::control::noun::audit::AuditFilter;
 use crate::domain::now_ms;
 use crate::domain::units;
 
-/// How many entries are asked for at once.
+/// Number of entries per request.
 const PAGE: u32 = 1000;
 
-/// The verbs of `audit`.
+/// Subcommands of `audit`.
 #[derive(Debug, Subcommand)]
 pub enum AuditVerb {
-    /// List entries, the newest last
+    /// List entries, newest last
     #[command(alias = "ls", after_help = help::AUDIT)]
     List(ListAudit),
 }
 
-/// `audit list`.
+/// Options of `audit list`.
 #[derive(Debug, Args)]
 pub struct ListAudit {
-    /// Only those of so long ago or less
+    /// Only entries of this recent period
     #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
     pub since: Option<Duration>,
-    /// Only those of this actor: a principal, or hoopctl for what the gateway did by itself
+    /// Only those of this actor: a principal, or hoopctl for the gateway itself
     #[arg(long, value_name = "PRINCIPAL")]
     pub actor: Option<String>,
-    /// Only this action, such as policy.add, or all of one noun, such as policy
+    /// Only this action, such as policy.add, or all actions of one noun, such as policy
     #[arg(long, value_name = "ACTION")]
     pub action: Option<String>,
-    /// Only what was done to this: a name or an id
+    /// Only actions on this subject: a name or an id
     #[arg(long, value_name = "NAME")]
     pub subject: Option<String>,
-    /// At most so many, the newest
+    /// Maximum number to show; the newest are shown
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub limit: u32,
 }
@@ -90,7 +90,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: &AuditVerb) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// Reads the trail page by page. Gives how many entries it has.
+/// Reads the trail page by page. Returns how many entries it has.
 fn each(access: &Access, mut seen: impl FnMut(AuditEntry)) -> Result<u64, Failure> {
     let (mut after, mut count) = (None, 0);
     loop {
@@ -98,7 +98,7 @@ fn each(access: &Access, mut seen: impl FnMut(AuditEntry)) -> Result<u64, Failur
         let Some(last) = page.items.last().map(|entry| entry.seq) else { return Ok(count) };
         count += page.items.len() as u64;
         page.items.into_iter().for_each(&mut seen);
-        // A page that does not lead on would be asked for again and again.
+        // A page that does not advance would be requested for ever.
         if !page.more || Some(last) <= after {
             return Ok(count);
         }

@@ -1,4 +1,4 @@
-//! `policy test`: the cases of a file against the policies as they are.
+//! `policy test`: runs the cases of a file against the current policies.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -32,7 +32,7 @@ use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::judge::cache::Limits;
 
-/// Checks each case of a file: 1 when one fails, 3 when the file cannot be read, 5 when there is none.
+/// Runs each case of a file. Exits with 1 if one fails, 3 if the file cannot be read, 5 if it does not exist.
 pub fn test(terminal: Terminal, access: &Access, file: &Path) -> Outcome {
     let text = entity::read_text(file).map_err(|failure| match failure.exit {
         Exit::NotFound => failure,
@@ -97,7 +97,7 @@ pub fn test(terminal: Terminal, access: &Access, file: &Path) -> Outcome {
     Ok(if report.passed() { Exit::Done } else { Exit::Failed })
 }
 
-/// The command of a request's case, read as the gateway reads a request.
+/// Builds the command of an HTTP case as the gateway parses a request.
 fn judged(case: &Case) -> Result<Command, String> {
     let method = Method::from_bytes(case.method.as_bytes())
         .map_err(|_error| format!("{:?} is no method", case.method))?;

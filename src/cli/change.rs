@@ -1,4 +1,4 @@
-//! What connections and policies have in common on the command line: list, show, write, edit, remove.
+//! What the commands for connections and policies share: list, show, add, edit, remove.
 
 use std::path::Path;
 
@@ -26,10 +26,10 @@ use crate::control::noun::entity::PutMode;
 use crate::control::noun::entity::plural;
 use crate::domain::entity::EntityKind;
 
-/// Puts the options of the command line over a table.
+/// Applies the options of the command line to a table.
 pub type Overrides<'a> = &'a dyn Fn(&mut Table) -> Result<(), Failure>;
 
-/// Prints all of one kind; `cells` gives what stands between the name and the origin.
+/// Prints all entities of one kind; `cells` returns the columns between name and origin.
 pub fn list(
     terminal: Terminal,
     access: &Access,
@@ -64,7 +64,7 @@ const fn noun(kind: EntityKind) -> &'static str {
     }
 }
 
-/// One of this name.
+/// Looks up an entity by name.
 fn found(access: &Access, kind: EntityKind, name: &str) -> Result<EntityView, Failure> {
     access.wait(access.backend().entity(kind, name.to_owned())).map_err(|failure| match failure.exit {
         Exit::NotFound if failure.hint.is_none() => {
@@ -77,7 +77,7 @@ fn found(access: &Access, kind: EntityKind, name: &str) -> Result<EntityView, Fa
     })
 }
 
-/// Prints one as the TOML it is written in, or as JSON.
+/// Prints an entity as its TOML, or as JSON.
 pub fn show(terminal: Terminal, access: &Access, kind: EntityKind, name: &str) -> Outcome {
     let view = found(access, kind, name)?;
     if terminal.format == Format::Table {
@@ -93,12 +93,12 @@ pub fn show(terminal: Terminal, access: &Access, kind: EntityKind, name: &str) -
     Ok(Exit::Done)
 }
 
-/// A text that is no TOML any more.
+/// Renders a text that is no longer valid TOML.
 fn as_kept(toml: &str) -> String {
     toml.lines().flat_map(|line| [crate::domain::text::Shown(line).to_string(), "\n".to_owned()]).collect()
 }
 
-/// What is told of one on a line: its keys, but for its name.
+/// The keys of an entity that are shown in a list, without its name.
 const fn keys(kind: EntityKind) -> &'static [&'static str] {
     match kind {
         EntityKind::Connection => &["upstream", "inject", "tags", "limits"],
@@ -107,7 +107,7 @@ const fn keys(kind: EntityKind) -> &'static [&'static str] {
     }
 }
 
-/// Writes a new one. With `dry_run` it is only checked, and printed.
+/// Adds a new entity. With `dry_run` it is only validated and printed.
 pub fn add(
     terminal: Terminal,
     access: &Access,
@@ -119,7 +119,8 @@ pub fn add(
     put(terminal, access, Put { kind, name, table, mode: PutMode::Create, expected: None, dry_run })
 }
 
-/// The table of a new entity: from a file, or empty. A name in the file must be the one on the command line.
+/// The table of a new entity: from a file, or empty. A name in the file must match the one on the command
+/// line.
 pub fn new_table(
     access: &Access,
     kind: EntityKind,
@@ -137,7 +138,7 @@ pub fn new_table(
     Ok(table)
 }
 
-/// The table of one entity: as it is, or below the `[[header]]` that `show` and `export` print over it.
+/// The table of one entity: as it is, or below the `[[header]]` that `show` and `export` print.
 fn bare(kind: EntityKind, mut table: Table) -> Result<Table, Failure> {
     let header = kind.as_str();
     let Some(toml::Value::Array(mut own)) = table.get(header).cloned() else { return Ok(table) };
@@ -150,7 +151,7 @@ fn bare(kind: EntityKind, mut table: Table) -> Result<Table, Failure> {
     }
 }
 
-/// Makes the paths in it absolute; only connections have any.
+/// Makes its paths absolute; only connections have paths.
 fn settled(access: &Access, kind: EntityKind, table: &mut Table, file: Option<&Path>) -> Result<(), Failure> {
     match kind {
         EntityKind::Connection if access.is_remote() => entity::paths_elsewhere(table),
@@ -173,7 +174,7 @@ fn named(kind: EntityKind, name: &str, table: &mut Table) -> Result<(), Failure>
     }
 }
 
-/// Changes one: by options, from a file, or in an editor.
+/// Changes an entity: by options, from a file, or in an editor.
 pub fn edit(
     terminal: Terminal,
     access: &Access,
@@ -216,7 +217,7 @@ fn refuse_read_only(view: &EntityView) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Removes one, after asking.
+/// Removes an entity, after confirmation.
 pub fn remove(
     terminal: Terminal,
     access: &Access,
@@ -278,7 +279,7 @@ fn told(terminal: Terminal, report: &ApplyReport) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// The texts of a member that is one text or a list of texts, joined.
+/// Joins the texts of a member that is a text or a list of texts.
 pub fn joined(value: &Value, path: &[&str]) -> String {
     let found = path.iter().try_fold(value, |value, key| value.get(key));
     match found {

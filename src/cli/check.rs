@@ -1,4 +1,4 @@
-//! What `doctor` finds: one line for each thing it looked at, with one fix where one is needed.
+//! The findings of `doctor`: one line per check, with one fix if needed.
 
 use std::fmt::Write as _;
 
@@ -11,14 +11,14 @@ use crate::cli::output::Terminal;
 use crate::cli::report::Failure;
 use crate::domain::text::Shown;
 
-/// How one look came out.
+/// Result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// In order.
+    /// No problem.
     Good,
-    /// Worth a look.
+    /// A possible problem.
     Doubtful,
-    /// To be mended.
+    /// A problem.
     Wrong,
 }
 
@@ -48,30 +48,30 @@ impl State {
     }
 }
 
-/// One look at one thing.
+/// One check.
 #[derive(Debug)]
 pub struct Check {
-    /// How it came out.
+    /// Its result.
     pub state: State,
-    /// What was looked at.
+    /// What was checked.
     pub what: String,
     /// What was found.
     pub found: String,
-    /// What to do; `None` when it is in order.
+    /// How to fix it; `None` if there is no problem.
     pub fix: Option<String>,
 }
 
-/// All looks so far.
+/// All checks so far.
 #[derive(Debug, Default)]
 pub struct Checks(pub Vec<Check>);
 
 impl Checks {
-    /// Something is in order.
+    /// Adds a check without a problem.
     pub fn good(&mut self, what: impl Into<String>, found: impl Into<String>) {
         self.0.push(Check { state: State::Good, what: what.into(), found: found.into(), fix: None });
     }
 
-    /// Something is worth a look.
+    /// Adds a possible problem.
     pub fn doubtful(&mut self, what: impl Into<String>, found: impl Into<String>, fix: impl Into<String>) {
         self.0.push(Check {
             state: State::Doubtful,
@@ -81,7 +81,7 @@ impl Checks {
         });
     }
 
-    /// Something is wrong.
+    /// Adds a problem.
     pub fn wrong(&mut self, what: impl Into<String>, found: impl Into<String>, fix: impl Into<String>) {
         self.0.push(Check {
             state: State::Wrong,
@@ -91,12 +91,12 @@ impl Checks {
         });
     }
 
-    /// Whether anything is wrong.
+    /// Whether there is any problem.
     pub fn any_wrong(&self) -> bool {
         self.0.iter().any(|check| check.state == State::Wrong)
     }
 
-    /// Prints all of them.
+    /// Prints all checks.
     pub fn print(&self, terminal: Terminal) -> Result<(), Failure> {
         if terminal.format == Format::Table {
             let text: Vec<String> = self.0.iter().map(|check| line(terminal, check)).collect();

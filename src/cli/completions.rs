@@ -1,4 +1,4 @@
-//! `completions`, `man` and `version`: what other programs want to know about the command line.
+//! `completions`, `man` and `version`: the command line described for other programs.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
 
-/// `completions SHELL`.
+/// Options of `completions`.
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
     /// The shell
@@ -22,22 +22,22 @@ pub struct CompletionsArgs {
     pub shell: Shell,
 }
 
-/// `man [--dir DIR]`.
+/// Options of `man`.
 #[derive(Debug, Args)]
 pub struct ManArgs {
-    /// Write one page for each command into this directory
+    /// Write one page per command into this directory
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
 }
 
-/// The completions of one shell.
+/// Generates the completions of one shell.
 pub fn script(shell: Shell) -> String {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut help::command(), "hoopctl", &mut text);
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// The shells there are completions for, and the file each has in `completions/`.
+/// The supported shells, each with the name of its file in `completions/`.
 pub fn shells() -> impl Iterator<Item = (Shell, String)> {
     use clap_complete::Generator;
     Shell::value_variants().iter().map(|&shell| (shell, shell.file_name("hoopctl")))
@@ -65,7 +65,7 @@ pub fn man(terminal: Terminal, args: &ManArgs) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// Writes the page of a command and of all below it; gives how many.
+/// Writes the page of a command and of all its subcommands; returns how many.
 fn pages(command: &Command, dir: &std::path::Path) -> Result<usize, Failure> {
     let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
     let file = dir.join(format!("{name}.1"));

@@ -22,17 +22,17 @@ use crate::domain::text::Shown;
 use crate::domain::units;
 use crate::store;
 
-/// The verbs of `config`.
+/// Subcommands of `config`.
 #[derive(Debug, Subcommand)]
 pub enum ConfigVerb {
     /// Check the file: every problem at once, with its line
     Check,
-    /// Show the settings as they hold, defaults filled in
+    /// Show the effective settings, defaults filled in
     Show,
     /// Print the JSON Schema of the file, for editors
     #[command(after_help = help::CONFIG_SCHEMA)]
     Schema,
-    /// Let the running gateway read the file again: all of it, or nothing
+    /// Make the running gateway reload the file, all or nothing
     Reload,
 }
 
@@ -46,7 +46,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: &ConfigVerb) -> Outcome {
     }
 }
 
-/// Checks the file without starting anything, and whether it holds together with what the store has, where that can be read.
+/// Checks the file without starting anything, and its consistency with the store, if that can be read.
 pub fn check(terminal: Terminal, place: &Place) -> Outcome {
     let config = place.config()?;
     let mut warnings = config.warnings.clone();
@@ -88,13 +88,14 @@ pub fn check(terminal: Terminal, place: &Place) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// What the store has: of the running gateway, or of the data directory. Makes none where there is none.
+/// Reads the entities of the store: from the running gateway, or from the data directory. Creates none if
+/// there is none.
 fn stored(terminal: Terminal, place: &Place, config: &Config) -> Result<Vec<Entity>, Failure> {
     let file = config.storage.data_dir.join(store::DB_FILE);
     let access = match file.try_exists() {
         Ok(false) => return Ok(Vec::new()),
         Ok(true) => Access::to_look(Terminal { quiet: true, ..terminal }, place)?,
-        // The data directory is another user's: only its gateway can tell.
+        // The data directory belongs to another user: only its gateway can read it.
         Err(_closed) => Access::online(place)?,
     };
     current::of_store(&access)
@@ -164,7 +165,7 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
     fields
 }
 
-/// The same in every format: it is a file.
+/// The same in every output format, since it is a file.
 fn schema(terminal: Terminal) -> Outcome {
     terminal.data(&output::json_document(&config::schema()))?;
     Ok(Exit::Done)

@@ -1,4 +1,4 @@
-//! `connect`: connections, the named ways to targets.
+//! `connect`: connections, the named routes to targets.
 
 mod mcp;
 
@@ -41,7 +41,7 @@ use crate::domain::entity::EntityKind;
 use crate::domain::secret::SecretRef;
 use crate::secret;
 
-/// The verbs of `connect`.
+/// Subcommands of `connect`.
 #[derive(Debug, Subcommand)]
 pub enum ConnectVerb {
     /// Add a connection; the gateway keeps the credential, clients never see it
@@ -50,26 +50,26 @@ pub enum ConnectVerb {
     /// List connections
     #[command(alias = "ls")]
     List,
-    /// Show one connection as it is written down
+    /// Show the definition of one connection
     Show {
         /// Its name
         name: String,
     },
-    /// Change a connection of the store: by options, from a file, or in your editor
+    /// Change a connection in the store: by options, from a file, or in your editor
     Edit(EditConnection),
-    /// Remove a connection of the store
+    /// Remove a connection from the store
     #[command(alias = "rm")]
     Remove {
         /// Its name
         name: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(short, long)]
         yes: bool,
-        /// Only say what would happen
+        /// Only show what would happen
         #[arg(long)]
         dry_run: bool,
     },
-    /// Dial a target from this machine: name, TCP, TLS; nobody logs in there
+    /// Dial a target from this machine: DNS, TCP, TLS; does not log in
     Test {
         /// The connection's name
         name: String,
@@ -79,30 +79,30 @@ pub enum ConnectVerb {
     Env {
         /// The connection's name
         name: String,
-        /// The client; without it curl, or psql for a database
+        /// The client; default curl, or psql for a database
         #[arg(long = "for", value_name = "CLIENT", value_enum)]
         client: Option<ClientKind>,
     },
-    /// Look at what changed of what an MCP server offers, and accept it
+    /// Review and accept changes of what an MCP server offers
     #[command(after_help = help::CONNECT_PIN)]
     Pin(PinArgs),
-    /// Open a port on this machine for a database's clients that cannot send a token
+    /// Open a local port for database clients that cannot send a token
     #[command(after_help = help::CONNECT_OPEN)]
     Open(OpenArgs),
 }
 
-/// `connect add`.
+/// Options of `connect add`.
 #[derive(Debug, Args)]
 pub struct AddConnection {
     /// Its name: 1 to 63 of a-z, 0-9 and -
     pub name: String,
-    /// What it is
+    /// Its definition
     #[command(flatten)]
     pub options: ConnectionOptions,
-    /// Read the table from a TOML file, or - for standard input; options win over it
+    /// Read the table from a TOML file, or - for standard input; options take precedence
     #[arg(short, long, value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// Dial the target first, and add nothing when that fails
+    /// Dial the target first, and add nothing if that fails
     #[arg(long)]
     pub test: bool,
     /// Print the TOML, change nothing
@@ -110,7 +110,7 @@ pub struct AddConnection {
     pub dry_run: bool,
 }
 
-/// `connect edit`.
+/// Options of `connect edit`.
 #[derive(Debug, Args)]
 pub struct EditConnection {
     /// Its name
@@ -123,7 +123,7 @@ pub struct EditConnection {
     pub file: Option<PathBuf>,
 }
 
-/// A client that `connect env` knows.
+/// A client for which `connect env` prints a configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ClientKind {
     /// A curl command line
@@ -132,7 +132,7 @@ pub enum ClientKind {
     Dotenv,
     /// A few lines of Python (standard library only)
     Python,
-    /// Lines for a shell, then psql and what else uses libpq
+    /// Lines for a shell, for psql and other programs that use libpq
     Psql,
     /// Claude Code, an MCP client: the line that adds the server
     Claude,
@@ -145,7 +145,7 @@ pub enum ClientKind {
 }
 
 impl ClientKind {
-    /// Its name, as it is given on the command line.
+    /// Its name on the command line.
     fn word(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
@@ -162,7 +162,7 @@ impl ConnectVerb {
     }
 }
 
-/// Warns of a credential that is plainly not to be had: for the gateway that runs, else as it is here.
+/// Warns of a credential that is clearly unavailable: to the running gateway, otherwise on this machine.
 fn warn_of_unusable(terminal: Terminal, access: &Access, connection: &Connection) {
     let status = access.wait(access.backend().status());
     let unset = status.ok().and_then(|status| status.unset);
@@ -183,7 +183,7 @@ fn warn_of_unusable(terminal: Terminal, access: &Access, connection: &Connection
 pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
     let kind = EntityKind::Connection;
     if let ConnectVerb::Open(args) = &verb {
-        // On the machine of its user, where there is neither a gateway nor a store.
+        // Runs on the user's machine, where there may be neither a gateway nor a store.
         return open::run(terminal, place, args);
     }
     let access = Access::for_use(terminal, place, Use::looking(verb.looks()))?;
@@ -256,7 +256,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
     }
 }
 
-/// A target is tried from where the gateway is.
+/// A target can only be dialled from the gateway's machine.
 fn refuse_test(test: bool) -> Result<(), Failure> {
     if !test {
         return Ok(());
@@ -265,7 +265,7 @@ fn refuse_test(test: bool) -> Result<(), Failure> {
         .hint("leave --test out, or run it on the gateway's own machine"))
 }
 
-/// Reads one connection of the store.
+/// Parses one connection of the store.
 pub fn parsed(toml: &str) -> Result<Connection, Failure> {
     match crate::config::parse_entity(EntityKind::Connection, toml, Origin::Store)? {
         Entity::Connection(connection) => Ok(connection),
@@ -280,7 +280,8 @@ fn connection_of(view: &EntityView) -> Result<Connection, Failure> {
     }
 }
 
-/// Opens a stream to the target as the gateway would: name, TCP, TLS. Nobody logs in. A program is only looked for, not started.
+/// Opens a stream to the target as the gateway would: DNS, TCP, TLS. Does not log in. A program is only
+/// looked up, not started.
 pub fn dial(terminal: Terminal, connection: &Connection) -> Result<Duration, Failure> {
     let upstream = connection.upstream.shown();
     let begin = Instant::now();
@@ -299,13 +300,13 @@ pub fn dial(terminal: Terminal, connection: &Connection) -> Result<Duration, Fai
     Ok(took)
 }
 
-/// What is pasted where `TOKEN` stands for the token.
+/// A text in which `TOKEN` is a placeholder for the token.
 fn with_token(text: String) -> Setup {
     let told = "TOKEN is an access token of your identity provider for this gateway's audience";
     Setup { text, told: told.to_owned() }
 }
 
-/// What a client of an HTTP connection needs.
+/// The configuration of an HTTP client.
 fn env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> Result<Setup, Failure> {
     let base = format!("{}/c/{name}", place.public_url()?);
     Ok(with_token(match client.unwrap_or(ClientKind::Curl) {
@@ -338,7 +339,7 @@ fn dotenv(name: &ConnectionName, base: &str) -> String {
     format!("{variable}_URL={base}\n{variable}_TOKEN=\n")
 }
 
-/// What a client of an MCP connection needs.
+/// The configuration of an MCP client.
 fn mcp_env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> Result<Setup, Failure> {
     let base = format!("{}/c/{name}", place.public_url()?);
     Ok(match client.unwrap_or(ClientKind::Curl) {
@@ -356,7 +357,7 @@ fn mcp_env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> 
     })
 }
 
-/// What a client of a database connection needs: the variables of libpq (PostgreSQL manual, section 32.15).
+/// The configuration of a database client: the variables of libpq (PostgreSQL manual, section 32.15).
 fn database_env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> Result<Setup, Failure> {
     let door = place.database_door()?;
     let (export, token) = match client.unwrap_or(ClientKind::Psql) {

@@ -1,4 +1,4 @@
-//! Connections, policies and masks as the running gateway has them, or its store when none runs.
+//! The current connections, policies and masks: of the running gateway, or of its store if none is running.
 
 use crate::cli::access::Access;
 use crate::cli::report::Failure;
@@ -12,12 +12,13 @@ use crate::domain::entity::EntityKind;
 /// All kinds.
 const KINDS: [EntityKind; 3] = [EntityKind::Connection, EntityKind::Mask, EntityKind::Policy];
 
-/// All of one kind, of file and store. A text that this version refuses is a failure with all its problems.
+/// All entities of one kind, from file and store. A text that this version refuses is a failure with all its
+/// problems.
 pub fn entities(access: &Access, kind: EntityKind) -> Result<Vec<Entity>, Failure> {
     read(&access.wait(access.backend().entities(kind))?.items)
 }
 
-/// All that the store has, of every kind.
+/// All entities of the store, of every kind.
 pub fn of_store(access: &Access) -> Result<Vec<Entity>, Failure> {
     let mut views = Vec::new();
     for kind in KINDS {
@@ -39,7 +40,7 @@ fn read(views: &[EntityView]) -> Result<Vec<Entity>, Failure> {
     if problems.is_empty() { Ok(entities) } else { Err(Problems::from(problems).into()) }
 }
 
-/// One of them. Relative paths in it are those of the file it is from.
+/// Parses one of them. Relative paths in it are resolved against the file it is from.
 pub fn one(view: &EntityView) -> Result<Entity, Problems> {
     let origin = origin(view);
     let entity = config::parse_entity(view.kind, &view.toml, origin.clone())?;

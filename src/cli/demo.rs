@@ -1,4 +1,4 @@
-//! `demo`: the gateway with everything it needs to be tried, in one process.
+//! `demo`: the gateway with everything needed to try it, in one process.
 
 use std::io;
 use std::net::SocketAddr;
@@ -39,21 +39,21 @@ use crate::domain::with_causes;
 use crate::gateway;
 use crate::gateway::RunOptions;
 
-/// `demo`.
+/// Options of `demo`.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
-    /// Keep configuration and recordings in this folder, and use what is there
+    /// Keep configuration and recordings in this directory, and use what is there
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
-    /// What to try; by default http, or what the folder of --keep has
+    /// The scenario to run; default http, or that of the --keep directory
     #[arg(long, value_name = "SCENARIO", value_enum)]
     pub scenario: Option<Scenario>,
-    /// The MCP server answers from this file, which session export --format mcp-fixture wrote
+    /// The MCP server answers from this file, written by session export --format mcp-fixture
     #[arg(long, value_name = "FILE")]
     pub fixture: Option<PathBuf>,
 }
 
-/// How long everything may take to be ready.
+/// Maximum time until everything is ready.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Runs the demo until a signal stops it.
@@ -101,7 +101,7 @@ pub fn run(terminal: Terminal, args: &DemoArgs) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// What is to be tried, and what a recorded server answers.
+/// The requested scenario, and the answers of a recorded server.
 fn recorded(args: &DemoArgs) -> Result<(Option<Scenario>, Option<Fixture>), Failure> {
     let Some(file) = &args.fixture else { return Ok((args.scenario, None)) };
     if args.scenario.is_some_and(|scenario| scenario != Scenario::Mcp) {
@@ -118,12 +118,12 @@ fn recorded(args: &DemoArgs) -> Result<(Option<Scenario>, Option<Fixture>), Fail
     Ok((Some(Scenario::Mcp), Some(fixture)))
 }
 
-/// Prints what to try once all of it works: the gateway is ready and has the issuer's keys.
+/// Prints the tour once everything works: the gateway is ready and has the issuer's keys.
 fn guide_when_ready(terminal: Terminal, place: &Place, tour: &Tour, begin: Instant) {
     while begin.elapsed() < PATIENCE {
         let status = Access::online(place).and_then(|access| access.wait(access.backend().status()));
         if status.is_ok_and(|status| status.ready && status.issuers.iter().all(|issuer| issuer.usable)) {
-            // Without a reader there is nobody to guide, and the gateway runs on.
+            // Without a reader there is nobody to guide; the gateway keeps running.
             terminal.data(&tour.text(begin.elapsed())).ok();
             return;
         }
@@ -132,7 +132,7 @@ fn guide_when_ready(terminal: Terminal, place: &Place, tour: &Tour, begin: Insta
     terminal.say("the gateway is not ready after 15 s: see the log above");
 }
 
-/// Starts what the configuration's connection leads to.
+/// Starts the sample target of the configuration's connection.
 fn sample_target(
     config: &Config,
     wanted: Option<Scenario>,
@@ -179,7 +179,7 @@ fn sample_target(
     Ok((scenario, target))
 }
 
-/// The usual address for each part, or one that is free where it is taken.
+/// The default address for each part, or a free one if it is taken.
 fn free_addresses() -> Result<[SocketAddr; 3], Failure> {
     // All three are held until all are known, so that none is found twice.
     let bind = |port| {
@@ -193,7 +193,7 @@ fn free_addresses() -> Result<[SocketAddr; 3], Failure> {
     Ok([gateway.0, issuer.0, target.0])
 }
 
-/// Where the demo lives. A temporary folder goes with it.
+/// The directory of the demo. A temporary one is removed on drop.
 struct Folder {
     path: PathBuf,
     kept: bool,
@@ -206,7 +206,7 @@ impl Folder {
                 .map_err(|error| Failure::failed(format!("cannot use {}: {error}", dir.display())))?;
             return Ok(Self { path, kept: true });
         }
-        // A socket's path must be short, so only the random end of an id is in the name.
+        // A socket's path must be short, so the name has only the random end of an id.
         let id = crate::domain::RequestId::new().to_string();
         let end = id.get(id.len().saturating_sub(8)..).unwrap_or_default();
         let path = std::env::temp_dir().join(format!("hoopctl-demo-{end}"));
@@ -226,13 +226,13 @@ impl Drop for Folder {
     }
 }
 
-/// The development issuer on a thread of its own, until this is dropped.
+/// The development issuer on a thread of its own, until dropped.
 pub struct DevThread {
     _stop: oneshot::Sender<()>,
 }
 
 impl DevThread {
-    /// Starts the issuer that the configuration names, and waits until it listens; `None` when it names none.
+    /// Starts the issuer that the configuration names, and waits until it listens; `None` if it names none.
     pub fn start(config: &Config) -> Result<Option<Self>, Failure> {
         let Some(issuer) = &config.dev_issuer else { return Ok(None) };
         let url = format!("http://{}", issuer.listen);
@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn a_folder_has_one_scenario_and_a_file_that_is_not_of_the_demo_has_none() {
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        // At a port of its own each time: a target that was just dropped may still be at its own.
+        // On a new port each time: a target that was just dropped may still hold its own.
         let start = |scenario, wanted, change: (&str, &str)| {
             let target = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
             let (gateway, issuer) = (address(1), address(2));

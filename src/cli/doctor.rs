@@ -1,4 +1,4 @@
-//! `doctor`: finds what is wrong with an installation, and says how to mend it.
+//! `doctor`: finds problems of an installation, and how to fix them.
 
 mod configuration;
 mod ports;
@@ -38,18 +38,18 @@ use crate::recording::Journal;
 use crate::store;
 use crate::transport::fetch::Location;
 
-/// How far the clock may be off before tokens are refused or live too long.
+/// Maximum clock skew in milliseconds before tokens are refused or live too long.
 const CLOCK_MAX_MS: u64 = 30_000;
-/// How long one server may take.
+/// Timeout for one server.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Looks at everything. Ends with 10 when the audit trail is broken, with 1 when anything else is wrong.
+/// Runs all checks. Exits with 10 if the audit trail is broken, with 1 if anything else is wrong.
 pub fn run(terminal: Terminal, place: &Place) -> Outcome {
     let mut checks = Checks::default();
     let mut broken = false;
     if let Some(Found { config, left_out }) = configuration::look(&mut checks, place) {
         let has = |part: &str| !left_out.iter().any(|left| left == part);
-        // With a file that has problems elsewhere, the socket is known all the same.
+        // If the file has problems elsewhere, the socket is known all the same.
         let here = place.at(config.admin.socket.clone());
         let placed = has("storage") && has("admin");
         let gateway = if placed { socket(&mut checks, (place, &here), &config) } else { None };
@@ -83,7 +83,7 @@ pub fn run(terminal: Terminal, place: &Place) -> Outcome {
     })
 }
 
-/// Looks at the permission bits of a file; `forbidden` are those that must not be set.
+/// Checks the permission bits of a file; `forbidden` bits must not be set.
 fn mode(checks: &mut Checks, what: &str, path: &Path, forbidden: u32, fix: &str) {
     match std::fs::metadata(path) {
         Ok(data) => {
@@ -108,13 +108,13 @@ fn mode(checks: &mut Checks, what: &str, path: &Path, forbidden: u32, fix: &str)
     }
 }
 
-/// A gateway that runs.
+/// A running gateway.
 struct Running {
-    /// The variables that it lacks, as far as it tells.
+    /// The variables that it lacks, if it reports them.
     unset: Option<Vec<String>>,
 }
 
-/// The gateway, if one runs.
+/// Checks the gateway, if one is running.
 fn socket(checks: &mut Checks, (place, here): (&Place, &Place), config: &Config) -> Option<Running> {
     let path = &config.admin.socket;
     match Access::online(here).and_then(|access| access.wait(access.backend().status())) {
@@ -170,7 +170,7 @@ fn data_dir(checks: &mut Checks, config: &Config) {
     }
 }
 
-/// What the running gateway finds of its audit trail. Says whether it is broken.
+/// Checks the audit trail of the running gateway. Returns whether it is broken.
 fn trail(checks: &mut Checks, place: &Place) -> bool {
     match Access::online(place).and_then(|access| verify::audit_trail(&access)) {
         Ok(found) => audit(checks, &found),
@@ -193,7 +193,8 @@ fn audit(checks: &mut Checks, found: &AuditVerification) -> bool {
     broken
 }
 
-/// Opening the store checks its version and whether it is whole. Only while no gateway has it. Says whether its audit trail is broken.
+/// Checks version and integrity of the store by opening it. Only while no gateway has it open. Returns
+/// whether its audit trail is broken.
 fn schema(checks: &mut Checks, config: &Config) -> bool {
     let dir = &config.storage.data_dir;
     if !dir.join("hoopctl.db").exists() {
@@ -241,7 +242,7 @@ fn disk(checks: &mut Checks, config: &Config) {
     }
 }
 
-/// The certificate of the listeners, if they have one.
+/// Checks the certificate of the listeners, if they have one.
 fn certificate(checks: &mut Checks, config: &Config, known: &Known) {
     let Some(tls) = &config.gateway.tls else { return };
     let what = "certificate";
@@ -307,13 +308,13 @@ fn issuers(checks: &mut Checks, (config, known): (&Config, &Known), running: boo
     }
 }
 
-/// Whether an issuer is the one that the gateway has in itself, for trying.
+/// Whether an issuer is the gateway's built-in development issuer.
 fn is_own(issuer: &str, config: &Config) -> bool {
     let own = config.dev_issuer.as_ref().map(|own| format!("http://{}", own.listen));
     own.is_some_and(|own| issuer.trim_end_matches('/') == own)
 }
 
-/// Tokens hold from one moment to another: the clock must agree with that of the issuer.
+/// Checks the clock against the issuer's: tokens have a validity period.
 fn clock(checks: &mut Checks, name: &str, url: &str, ca_file: Option<&Path>) {
     let Ok(place) = Location::parse(url) else { return };
     let target = Target {
@@ -324,7 +325,7 @@ fn clock(checks: &mut Checks, name: &str, url: &str, ca_file: Option<&Path>) {
         ca_file,
         timeout: PATIENCE,
     };
-    // An issuer that does not answer is told already.
+    // An issuer that does not answer was reported already.
     let Ok(Some(theirs)) = target.date("/") else { return };
     let off = theirs.abs_diff(now_ms());
     if off > CLOCK_MAX_MS {

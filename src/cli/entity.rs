@@ -15,24 +15,24 @@ use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::domain::secret::SecretRef;
 
-/// The options of a connection.
+/// Options of a connection.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ConnectionOptions {
-    /// Where the target is.
+    /// Address of the target.
     #[arg(
         long,
         value_name = "URL",
         help = "Where the target is: an http or https URL, mcp+https://HOST/PATH, 'mcp+stdio:PROGRAM ARGUMENTS', or postgres://HOST/DATABASE"
     )]
     pub upstream: Option<String>,
-    /// Its credential.
+    /// Credential of the target.
     #[arg(
         long,
         value_name = "RULE",
         help = "Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC or certificate:USER for a database, env:NAME:SRC for a program; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND"
     )]
     pub inject: Option<String>,
-    /// A label that policies and masks match; may be repeated
+    /// A tag that policies and masks match; may be repeated
     #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = pair)]
     pub tags: Vec<(String, String)>,
     /// A limit.
@@ -43,51 +43,51 @@ pub struct ConnectionOptions {
         help = "A limit: session, idle, approval_wait, connect, response (durations), body (size of what is held or judged; other bodies only pass through), rate (per second), rows (per statement of a database)"
     )]
     pub limits: Vec<(String, String)>,
-    /// Certificate authorities to trust for this target, in place of the platform's
+    /// Certificate authorities to trust for this target, instead of the platform's
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<String>,
-    /// What only databases have
+    /// Options for databases
     #[command(flatten)]
     pub database: DatabaseOptions,
-    /// What only MCP servers have
+    /// Options for MCP servers
     #[command(flatten)]
     pub mcp: McpOptions,
 }
 
-/// The options of a connection that only databases have.
+/// Options of a connection to a database.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DatabaseOptions {
-    /// Sessions may only read, and the server holds them to it
+    /// Sessions are read-only, which the server enforces
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Databases")]
     pub readonly: Option<bool>,
-    /// What a statement does that needs an approval: wait for it, or fail and pass when it is sent again
+    /// What happens to a statement that needs approval: it waits, or fails and passes when sent again
     #[arg(long, value_name = "MODE", value_parser = ["wait", "retry"], help_heading = "Databases")]
     pub approval_mode: Option<String>,
-    /// The most rows that one statement gives
+    /// Maximum number of rows that one statement returns
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=1_000_000_000), help_heading = "Databases")]
     pub rows: Option<i64>,
-    /// The server may ask for the password as it is, inside TLS
+    /// Allow the server to request the password in clear text, inside TLS
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Databases")]
     pub accept_cleartext: Option<bool>,
-    /// The server may log the gateway in by MD5
+    /// Allow the server to use MD5 authentication
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Databases")]
     pub accept_md5: Option<bool>,
-    /// The server may let the gateway in without a password
+    /// Allow the server to admit the gateway without a password
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Databases")]
     pub accept_trust: Option<bool>,
 }
 
-/// The options of a policy.
+/// Options of a policy.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Debug, Clone, Default, Args)]
 pub struct PolicyOptions {
-    /// It may pass
+    /// Allow matching commands
     #[arg(long, group = "effect")]
     pub allow: bool,
-    /// It is held until a person decides
+    /// Hold matching commands until an approver decides
     #[arg(long, group = "effect")]
     pub approve: bool,
-    /// It is blocked
+    /// Deny matching commands
     #[arg(long, group = "effect")]
     pub deny: bool,
     /// A group of the caller
@@ -102,7 +102,7 @@ pub struct PolicyOptions {
     /// An issuer, by its name
     #[arg(long = "issuer", value_name = "NAME", help_heading = "Who")]
     pub issuers: Vec<String>,
-    /// What kind of caller: human, app or agent
+    /// A kind of principal: human, app or agent
     #[arg(long = "kind", value_name = "KIND", help_heading = "Who")]
     pub kinds: Vec<String>,
     /// A claim of the token
@@ -114,7 +114,7 @@ pub struct PolicyOptions {
     /// A tag of the connection
     #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = pair, help_heading = "Where")]
     pub tags: Vec<(String, String)>,
-    /// Where the request comes from: an address or a network
+    /// The client's address or network
     #[arg(long = "source-ip", value_name = "CIDR", help_heading = "Where")]
     pub source_ips: Vec<String>,
     /// A class: read, write, ddl, admin or unknown
@@ -138,54 +138,54 @@ pub struct PolicyOptions {
     /// A value in the body or in MCP arguments, such as amount='> 1000'
     #[arg(long = "arg", value_name = "PATH=PATTERN", value_parser = pair, help_heading = "What")]
     pub args: Vec<(String, String)>,
-    /// A table that a SQL text names, such as crm.customers or 'hr.*'
+    /// A table in a SQL text, such as crm.customers or 'hr.*'
     #[arg(long = "table", value_name = "GLOB", help_heading = "What")]
     pub tables: Vec<String>,
-    /// A column that a SQL text names: column, table.column or schema.table.column
+    /// A column in a SQL text: column, table.column or schema.table.column
     #[arg(long = "column", value_name = "GLOB", help_heading = "What")]
     pub columns: Vec<String>,
     /// A column that a SQL text must not name
     #[arg(long = "column-not", value_name = "GLOB", help_heading = "What")]
     pub columns_not: Vec<String>,
-    /// A function that a SQL text calls, such as public.refund
+    /// A function called by a SQL text, such as public.refund
     #[arg(long = "function", value_name = "GLOB", help_heading = "What")]
     pub functions: Vec<String>,
-    /// What a SQL text does, such as select or truncate
+    /// A verb of a SQL text, such as select or truncate
     #[arg(long = "verb", value_name = "WORD", help_heading = "What")]
     pub verbs: Vec<String>,
-    /// A setting that a SQL text changes, such as role or 'app.*'
+    /// A setting changed by a SQL text, such as role or 'app.*'
     #[arg(long = "setting", value_name = "GLOB", help_heading = "What")]
     pub settings: Vec<String>,
-    /// A SQL text has an UPDATE or DELETE of all rows
+    /// The SQL text has an UPDATE or DELETE of all rows
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "What")]
     pub all_rows: Option<bool>,
-    /// Callers in this group are excepted
+    /// Exclude callers in this group
     #[arg(long = "unless-group", value_name = "GROUP", help_heading = "Who")]
     pub unless_groups: Vec<String>,
     /// A group whose members may decide (with --approve)
     #[arg(long = "from", value_name = "GROUP", help_heading = "Approval")]
     pub from: Vec<String>,
-    /// How many people must say yes
+    /// How many approvers must approve
     #[arg(long, value_name = "N", help_heading = "Approval")]
     pub min: Option<u32>,
-    /// How long it waits for them
+    /// How long an approval stays pending
     #[arg(long, value_name = "DURATION", help_heading = "Approval")]
     pub timeout: Option<String>,
     /// A decision needs a reason
     #[arg(long, help_heading = "Approval")]
     pub reason: bool,
-    /// What a yes gives: once, session, or a duration
+    /// What an approval grants: once, session, or a duration
     #[arg(long, value_name = "SCOPE", help_heading = "Approval")]
     pub grant: Option<String>,
-    /// The longest session
+    /// Maximum length of a session
     #[arg(long, value_name = "DURATION")]
     pub session: Option<String>,
-    /// What a refused client is told
+    /// Message for a client whose command is refused
     #[arg(long, value_name = "TEXT")]
     pub message: Option<String>,
 }
 
-/// Reads `KEY=VALUE`.
+/// Parses `KEY=VALUE`.
 pub fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
@@ -194,7 +194,7 @@ pub fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 impl ConnectionOptions {
-    /// Whether none is given.
+    /// Whether no option is given.
     pub fn is_empty(&self) -> bool {
         self.upstream.is_none()
             && self.inject.is_none()
@@ -205,7 +205,7 @@ impl ConnectionOptions {
             && self.mcp.is_empty()
     }
 
-    /// Puts what is given into the table of a connection; the rest of it stays.
+    /// Applies the given options to the table of a connection; the rest stays.
     pub fn apply(&self, table: &mut Table) -> Result<(), Failure> {
         if let Some(upstream) = &self.upstream {
             refuse_user_info(upstream)?;
@@ -248,7 +248,7 @@ impl DatabaseOptions {
         for (key, given) in self.flags() {
             match given {
                 Some(true) => set(table, key, true),
-                // What is not there is false.
+                // A missing key means false.
                 Some(false) => drop(table.remove(key)),
                 None => {}
             }
@@ -264,13 +264,13 @@ impl DatabaseOptions {
 }
 
 impl PolicyOptions {
-    /// Whether none is given.
+    /// Whether no option is given.
     pub fn is_empty(&self) -> bool {
         let mut table = Table::new();
         self.apply(&mut table).is_ok() && table.is_empty()
     }
 
-    /// Puts what is given into the table of a policy; the rest of it stays.
+    /// Applies the given options to the table of a policy; the rest stays.
     pub fn apply(&self, table: &mut Table) -> Result<(), Failure> {
         let effects = [(self.allow, "allow"), (self.approve, "approve"), (self.deny, "deny")];
         if let Some((_, effect)) = effects.into_iter().find(|(given, _)| *given) {
@@ -371,8 +371,8 @@ fn merge(
     Ok(())
 }
 
-/// A secret in an argument is visible to every process of the machine: only its source may stand there. The refusal does
-/// not repeat it.
+/// Refuses a literal secret: an argument is visible to every process of the machine, so only a source is
+/// accepted. The error does not repeat it.
 fn refuse_literal(inject: &str) -> Result<(), Failure> {
     let (kind, rest) = inject.split_once(':').unwrap_or((inject, ""));
     let source = match kind {
@@ -404,7 +404,8 @@ fn refuse_literal(inject: &str) -> Result<(), Failure> {
     )))
 }
 
-/// A URL with a user name or password would show it in `ps`, in the configuration and in logs.
+/// Refuses a URL with a user name or password, which would be visible in `ps`, in the configuration and in
+/// logs.
 fn refuse_user_info(upstream: &str) -> Result<(), Failure> {
     let authority = upstream.split_once("://").map_or("", |(_, rest)| rest).split(['/', '?', '#']).next();
     if authority.is_some_and(|authority| authority.contains('@')) {
@@ -420,8 +421,9 @@ fn refuse_user_info(upstream: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Makes the paths of a connection's table absolute: what is kept in the store has no folder to be relative to. They start at the
-/// folder of `file`, or at the working directory without one and for `-`.
+/// Makes the paths of a connection's table absolute, since the store has no directory to resolve them
+/// against. They are resolved against the directory of `file`, or the working directory without one and for
+/// `-`.
 pub fn absolute_paths(table: &mut Table, file: Option<&Path>) -> Result<(), Failure> {
     let folder = file.filter(|file| *file != Path::new("-")).and_then(Path::parent);
     each_path(table, |path| {
@@ -434,7 +436,7 @@ pub fn absolute_paths(table: &mut Table, file: Option<&Path>) -> Result<(), Fail
     })
 }
 
-/// Refuses relative paths: they are of files on the gateway's machine, which is another one, and start nowhere there.
+/// Refuses relative paths: the files are on the gateway's machine, where the paths could not be resolved.
 pub fn paths_elsewhere(table: &mut Table) -> Result<(), Failure> {
     each_path(table, |path| {
         if path.starts_with('/') {
@@ -445,7 +447,7 @@ pub fn paths_elsewhere(table: &mut Table) -> Result<(), Failure> {
     })
 }
 
-/// Puts another path in place of each one in a connection's table.
+/// Replaces each path in a connection's table.
 fn each_path(
     table: &mut Table,
     mut changed: impl FnMut(&str) -> Result<String, Failure>,
@@ -473,7 +475,7 @@ fn each_path(
     Ok(())
 }
 
-/// The longest text that is read for a definition or policy test, in bytes.
+/// Maximum length of the text of a definition or policy test, in bytes.
 const TEXT_MAX: u64 = 4 << 20;
 
 /// Reads the text of a definition or policy test, from a file or, for `-`, from standard input.
@@ -482,7 +484,7 @@ pub fn read_text(path: &Path) -> Result<String, Failure> {
     ask::read_text(path, TEXT_MAX)?.ok_or_else(longer)
 }
 
-/// Reads the TOML of one table.
+/// Parses the TOML of one table.
 pub fn parse_table(text: &str, name: &str) -> Result<Table, Failure> {
     text.parse::<Table>().map_err(|error| Failure::new(Exit::Config, format!("{name}: {error}")))
 }

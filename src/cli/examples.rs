@@ -1,6 +1,6 @@
-//! Examples of the verbs whose help has no more to say.
+//! Examples for the subcommands whose help has no examples of its own.
 
-/// Each command, by the words that lead to it, and its examples.
+/// Each command, as its words on the command line, with its examples.
 pub const VERBS: &[(&str, &[&str])] = &[
     (
         "approval approve",
@@ -75,7 +75,7 @@ pub const VERBS: &[(&str, &[&str])] = &[
     ("version", &["version", "version -o json"]),
 ];
 
-/// The same as text after a help.
+/// The examples as text for the end of a help.
 pub fn of(path: &str) -> Option<String> {
     let (_path, lines) = VERBS.iter().find(|(verb, _lines)| *verb == path)?;
     let lines: Vec<String> = lines.iter().map(|line| format!("  hoopctl {line}")).collect();

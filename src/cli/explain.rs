@@ -1,4 +1,4 @@
-//! `policy explain`: what the policies do with a request, and why.
+//! `policy explain`: the verdict on a command, and why.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -30,19 +30,19 @@ use crate::domain::verdict::Effect;
 use crate::policy::NEEDS_NO_POLICY;
 use crate::policy::SqlSummary;
 
-/// `policy explain`.
+/// Options of `policy explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The principal; without a / the name of the first issuer is put in front
+    /// The principal; the name of the first issuer is prepended if it has no /
     #[arg(long = "as", value_name = "PRINCIPAL")]
     pub principal: String,
     /// A group of the principal; may be repeated
     #[arg(long = "group", value_name = "GROUP")]
     pub groups: Vec<String>,
-    /// The provider did not say which groups (Entra leaves them out above 200)
+    /// The issuer left the groups out of the token (Entra does so above 200)
     #[arg(long, conflicts_with = "groups")]
     pub groups_unknown: bool,
-    /// What kind of caller: human, app or agent
+    /// The kind of principal: human, app or agent
     #[arg(long, value_name = "KIND", default_value = "app", value_parser = kind)]
     pub kind: Kind,
     /// The client (application) behind the token
@@ -54,22 +54,22 @@ pub struct ExplainArgs {
     /// Another claim of the token; may be repeated
     #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = pair)]
     pub claims: Vec<(String, String)>,
-    /// The address it comes from
+    /// The client's address
     #[arg(long, value_name = "IP")]
     pub source_ip: Option<IpAddr>,
     /// The connection
     #[arg(long, visible_alias = "connect", value_name = "NAME")]
     pub connection: String,
-    /// The SQL text for a database, in place of method and path
+    /// The SQL text for a database, instead of method and path
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["method", "path", "body"])]
     pub sql: Option<String>,
-    /// What an MCP server is asked for, in place of a path
+    /// The MCP message, instead of a path
     #[command(flatten)]
     pub mcp: McpMessage,
     /// The body, as JSON
     #[arg(long, value_name = "JSON")]
     pub body: Option<String>,
-    /// End with 0 for allow, 8 for approve, 9 for deny
+    /// Exit with 0 for allow, 8 for approve, 9 for deny
     #[arg(long)]
     pub exit_code: bool,
     /// The HTTP method, or that of an MCP message, such as tools/list
@@ -82,28 +82,28 @@ pub struct ExplainArgs {
 /// What an MCP message names.
 #[derive(Debug, Clone, Default, Args)]
 pub struct McpMessage {
-    /// The tool that is called
+    /// The tool to call
     #[arg(long, value_name = "NAME", conflicts_with_all = ["sql", "path", "body"], help_heading = "MCP servers")]
     pub tool: Option<String>,
-    /// The prompt that is asked for
+    /// The prompt to get
     #[arg(long, value_name = "NAME", conflicts_with_all = ["sql", "path", "body"], help_heading = "MCP servers")]
     pub prompt: Option<String>,
-    /// The resource that is read
+    /// The resource to read
     #[arg(long, value_name = "URI", conflicts_with_all = ["sql", "path", "body"], help_heading = "MCP servers")]
     pub resource: Option<String>,
-    /// An argument; a value that is JSON counts as such, else as text; may be repeated
+    /// An argument; the value is parsed as JSON if possible, otherwise taken as text; may be repeated
     #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = pair, conflicts_with = "arguments", help_heading = "MCP servers")]
     pub args: Vec<(String, String)>,
     /// All arguments, as JSON
     #[arg(long = "args", value_name = "JSON", help_heading = "MCP servers")]
     pub arguments: Option<String>,
-    /// What the server says of the tool: that it only reads
+    /// The server's annotation that the tool only reads
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "MCP servers")]
     pub read_only: Option<bool>,
 }
 
 impl McpMessage {
-    /// The arguments as JSON text, if there are any.
+    /// The arguments as JSON text, if any.
     fn json(&self) -> Option<String> {
         let value = |text: &str| match Json::parse(text.as_bytes(), DEPTH) {
             Ok(value) => value,
@@ -123,7 +123,7 @@ impl McpMessage {
     }
 }
 
-/// The MCP message that is asked about, if it is one: an option of it is given, or a method that HTTP cannot have or MCP has.
+/// The MCP message, if the command is one: an MCP option is given, or a method that only MCP has.
 fn message(args: &ExplainArgs) -> Result<Option<ExplainMcp>, Failure> {
     let of_mcp = |method: &str| method.contains('/') || McpCommand::class_of(method) != Class::Unknown;
     let named = args.path.is_none() && args.method.as_deref().is_some_and(of_mcp);
@@ -147,7 +147,7 @@ fn message(args: &ExplainArgs) -> Result<Option<ExplainMcp>, Failure> {
     }))
 }
 
-/// Reads a kind of caller.
+/// Parses a kind of principal.
 pub fn kind(word: &str) -> Result<Kind, String> {
     Kind::parse(word).ok_or_else(|| "expected human, app or agent".to_owned())
 }
@@ -156,7 +156,7 @@ fn connection(name: &str) -> Result<ConnectionName, Failure> {
     name.parse().map_err(|error| Failure::usage(format!("{error}")))
 }
 
-/// The principal id: as given, or with the first issuer's name in front.
+/// The principal id: as given, or prefixed with the first issuer's name.
 fn principal(access: &Access, given: &str) -> Result<String, Failure> {
     if given.contains('/') || given.starts_with("local:") {
         return Ok(given.to_owned());
@@ -168,7 +168,7 @@ fn principal(access: &Access, given: &str) -> Result<String, Failure> {
     })
 }
 
-/// What is asked about, on one line. Not escaped.
+/// Describes the command on one line. Not escaped.
 fn told(ask: &Explain) -> String {
     match (&ask.sql, &ask.mcp) {
         (Some(sql), _) => sql.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -182,7 +182,7 @@ fn told(ask: &Explain) -> String {
     }
 }
 
-/// Says what happens to one request, SQL text or MCP message, and why.
+/// Explains what happens to a request, SQL text or MCP message.
 pub fn explain(terminal: Terminal, access: &Access, args: &ExplainArgs) -> Outcome {
     let mcp = message(args)?;
     let ask = Explain {

@@ -79,7 +79,8 @@ fn failure(error: ExportError) -> Failure {
     }
 }
 
-/// Writes a new file, which has its name when all of it is on the disk, and not before: a part of a recording is none.
+/// Writes a new file, which appears under its name only when it is entirely on disk: a partial recording is
+/// never left behind.
 fn to_file<T>(
     path: &Path,
     write: impl FnOnce(&mut NewFile) -> Result<T, ExportError>,
@@ -129,7 +130,7 @@ mod tests {
         let half = to_file(&to, |file| -> Result<(), ExportError> {
             file.write_all(&vec![b'x'; 100_000]).unwrap();
             file.flush().unwrap();
-            // As it would be if the process were killed here.
+            // The state if the process were killed here.
             assert!(!to.exists());
             Err(ExportError::Write { source: io::Error::other("half") })
         });

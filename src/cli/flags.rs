@@ -1,10 +1,11 @@
-//! What is wrong with an entity that options of the command line made: by the option, not by a place in a text that nobody wrote.
+//! Problems of an entity that was built from command-line options: named by the option, since there is no
+//! text with a position.
 
 use crate::cli::help;
 use crate::cli::report::Failure;
 use crate::domain::entity::EntityKind;
 
-/// The same failure, where lines that begin with `KIND:LINE:COLUMN: KEY` begin with the option of that key.
+/// The failure with the option of the key in front of each line that begins with `KIND:LINE:COLUMN: KEY`.
 pub fn told(failure: Failure, kind: EntityKind) -> Failure {
     let message = failure.message.lines().map(|line| by_option(line, kind)).collect::<Vec<_>>().join("\n");
     let mut failure = failure.message(message);
@@ -41,7 +42,7 @@ fn by_option(line: &str, kind: EntityKind) -> String {
     }
 }
 
-/// The option that sets a key, and the member that is meant where one option sets several: ` idle` for `limits.idle`.
+/// The option that sets a key, and the member if one option sets several: ` idle` for `limits.idle`.
 fn option(kind: EntityKind, key: &str) -> Option<(String, String)> {
     let noun = match kind {
         EntityKind::Connection => "connect",

@@ -1,4 +1,4 @@
-//! `grant`: what approvals gave, and taking it back.
+//! `grant`: grants that approvals gave, and revoking them.
 
 use clap::Subcommand;
 
@@ -19,13 +19,13 @@ use crate::domain::approval::Grant;
 use crate::domain::id::GrantId;
 use crate::domain::now_ms;
 
-/// The verbs of `grant`.
+/// Subcommands of `grant`.
 #[derive(Debug, Subcommand)]
 pub enum GrantVerb {
     /// List grants
     #[command(alias = "ls")]
     List {
-        /// Those that ended, too
+        /// Include grants that have ended
         #[arg(short, long)]
         all: bool,
         /// Only those of this principal
@@ -34,15 +34,15 @@ pub enum GrantVerb {
         /// Only those on this connection
         #[arg(long, value_name = "NAME")]
         connection: Option<String>,
-        /// At most so many
+        /// Maximum number to show
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: Option<u32>,
     },
-    /// Take one back
+    /// Revoke one
     Revoke {
         /// Its id
         id: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(short, long)]
         yes: bool,
     },

@@ -1,4 +1,4 @@
-//! What was meant by words of the command line that it does not have.
+//! Suggestions for words that the command line does not have.
 
 use std::ffi::OsString;
 
@@ -6,10 +6,10 @@ use clap::error::ContextKind;
 use clap::error::ContextValue;
 use clap::error::ErrorKind;
 
-/// Options that take a text of several words.
+/// Options whose value is a text of several words.
 const TEXTS: &[&str] = &["-r", "--reason", "--message"];
 
-/// `hoopctl help COMMAND…` is `hoopctl COMMAND… --help`.
+/// Rewrites `hoopctl help COMMAND…` to `hoopctl COMMAND… --help`.
 pub fn settled(arguments: Vec<OsString>) -> Vec<OsString> {
     match &arguments[..] {
         [program, help, rest @ ..] if help == "help" => {
@@ -20,7 +20,7 @@ pub fn settled(arguments: Vec<OsString>) -> Vec<OsString> {
     }
 }
 
-/// What to do instead, where it is plain.
+/// A suggestion, if there is an obvious one.
 pub fn hint(arguments: &[OsString], error: &clap::Error) -> Option<String> {
     let words: Vec<&str> = arguments.iter().skip(1).filter_map(|word| word.to_str()).collect();
     let nouns: Vec<&str> = words.iter().copied().filter(|word| !word.starts_with('-')).collect();
@@ -53,7 +53,7 @@ fn unknown(words: &[&str], nouns: &[&str], odd: &str) -> Option<String> {
     Some(hint)
 }
 
-/// Whether a word comes two or more after an option that takes a text: the text is cut after its first word.
+/// Whether a word comes two or more after an option with a text value: quotes are missing.
 fn follows_a_text(words: &[&str], odd: &str) -> bool {
     let before: Vec<&str> = words.iter().copied().take_while(|word| *word != odd).collect();
     let option = before.iter().rposition(|word| word.starts_with('-'));

@@ -1,4 +1,4 @@
-//! The words of the help: groups of commands, examples, next steps.
+//! Texts of the help: command groups, examples, next steps.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use clap::CommandFactory;
 use crate::cli::args::Cli;
 use crate::cli::examples;
 
-/// The commands of the first page, by what people want to do. Every visible command stands in exactly one group.
+/// The command groups of the first page, by task. Every visible command is in exactly one group.
 pub const GROUPS: &[(&str, &[&str])] = &[
     ("Start here", &["demo", "init", "doctor"]),
     ("Run", &["serve", "status", "config"]),
@@ -19,7 +19,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
     ("Shell", &["completions", "man", "version"]),
 ];
 
-/// Examples of the first page.
+/// Examples on the first page.
 pub const ROOT: &str = "\
 Examples:
   hoopctl demo
@@ -30,7 +30,7 @@ Examples:
 
 More: hoopctl <COMMAND> --help, hoopctl man";
 
-/// After the help of `serve`.
+/// Appended to the help of `serve`.
 pub const SERVE: &str = "\
 Examples:
   hoopctl serve
@@ -41,7 +41,7 @@ Examples:
 Signals: SIGHUP reloads the configuration, SIGTERM and SIGINT drain and stop.
 Next: hoopctl status --wait 30s";
 
-/// After the help of `demo`.
+/// Appended to the help of `demo`.
 pub const DEMO: &str = "\
 Examples:
   hoopctl demo
@@ -52,7 +52,7 @@ Examples:
 It listens on this machine only, and anyone on it can mint a token: it is for trying.
 Next: it prints what to paste into a second terminal.";
 
-/// After the help of `init`.
+/// Appended to the help of `init`.
 pub const INIT: &str = "\
 Examples:
   hoopctl init
@@ -61,7 +61,7 @@ Examples:
 
 Next: fill in the issuer, then hoopctl serve --check";
 
-/// After the help of `doctor`.
+/// Appended to the help of `doctor`.
 pub const DOCTOR: &str = "\
 Examples:
   hoopctl doctor
@@ -70,13 +70,13 @@ Examples:
 Each line is in order (\u{2713}), worth a look (!) or wrong (\u{2717}), with one fix. Ends with 1 when anything is wrong,
 with 10 when the audit trail is broken.";
 
-/// After the help of `status`.
+/// Appended to the help of `status`.
 pub const STATUS: &str = "\
 Examples:
   hoopctl status
   hoopctl status --wait 30s -o json";
 
-/// After the help of `login`.
+/// Appended to the help of `login`.
 pub const LOGIN: &str = "\
 Examples:
   hoopctl login --url https://gateway.example:8441
@@ -88,13 +88,13 @@ hoopctl/tokens.json in $XDG_CONFIG_HOME or ~/.config, for your user only, and ar
 Programs that nobody sits at put an access token into HOOPCTL_TOKEN and need no login.
 Next: export HOOPCTL_URL=https://gateway.example:8441, then hoopctl status or hoopctl tui";
 
-/// After the help of `logout`.
+/// Appended to the help of `logout`.
 pub const LOGOUT: &str = "\
 Examples:
   hoopctl logout --url https://gateway.example:8441
   hoopctl logout --all";
 
-/// After the help of `connect`.
+/// Appended to the help of `connect`.
 pub const CONNECT: &str = "\
 Examples:
   hoopctl connect list
@@ -104,7 +104,7 @@ Examples:
   hoopctl connect env tools --for claude
   hoopctl connect pin tools";
 
-/// After the help of `connect add`.
+/// Appended to the help of `connect add`.
 pub const CONNECT_ADD: &str = "\
 Examples:
   hoopctl connect add crm --upstream https://crm.internal/api --inject bearer:store:crm-token
@@ -119,7 +119,7 @@ Relative paths start here, or at the folder of --file, and are kept as absolute 
 Next: nobody may use a new connection. Open it: hoopctl policy add crm-reads --allow --group support --connection crm \
 --operation read";
 
-/// After the help of `connect env`.
+/// Appended to the help of `connect env`.
 pub const CONNECT_ENV: &str = "\
 Examples:
   hoopctl connect env crm
@@ -131,7 +131,7 @@ No token is printed. MCP clients are told where it is, so that it stays out of t
 and Cursor take it from HOOPCTL_TOKEN in the environment they are started in, VS Code asks for it and keeps it itself.
 What is printed is the whole file; a file that is there already gets the new member of mcpServers, or of servers and inputs.";
 
-/// After the help of `connect pin`.
+/// Appended to the help of `connect pin`.
 pub const CONNECT_PIN: &str = "\
 Examples:
   hoopctl connect pin tools
@@ -151,7 +151,7 @@ What follows from that, the connection's pin says: observe (the default) only te
 hidden characters; block refuses all calls of tools besides, as long as something is changed.
 Next: hoopctl connect edit tools --pin hide";
 
-/// After the help of `connect open`.
+/// Appended to the help of `connect open`.
 pub const CONNECT_OPEN: &str = "\
 Examples:
   hoopctl connect open appdb
@@ -167,7 +167,7 @@ Everybody on this machine can use the port, and is you; a Unix socket is for you
 Prints the address on standard output; SIGINT (Ctrl-C) and SIGTERM end it.
 Next: psql with that address.";
 
-/// After the help of `policy`.
+/// Appended to the help of `policy`.
 pub const POLICY: &str = "\
 Examples:
   hoopctl policy list
@@ -178,7 +178,7 @@ Examples:
 
 Deny beats approve beats allow; what no policy allows is denied.";
 
-/// After the help of `policy add`.
+/// Appended to the help of `policy add`.
 pub const POLICY_ADD: &str = "\
 Examples:
   hoopctl policy add crm-reads --allow --group support --connection crm --operation read
@@ -194,7 +194,7 @@ functions and verbs: an allow wants all of them among the values, a deny and an 
 is allowed by a policy that names the tool.
 Next: hoopctl policy explain shows what it does to one command.";
 
-/// After the help of `policy explain`.
+/// Appended to the help of `policy explain`.
 pub const POLICY_EXPLAIN: &str = "\
 Examples:
   hoopctl policy explain --as agent-7 --group support --connection crm DELETE /customers/7
@@ -207,7 +207,7 @@ Examples:
 SQL is judged as the first text of a session: what is prepared before, and the functions of the target, are not known.
 With --exit-code: 0 allow, 8 approve, 9 deny.";
 
-/// After the help of `policy test`.
+/// Appended to the help of `policy test`.
 pub const POLICY_TEST: &str = "\
 Examples:
   hoopctl policy test cases.toml
@@ -231,7 +231,7 @@ arguments = { amount = 5 } }; or prompt, resource, method; read_only = true is w
 Ends with 0 when all get their verdict, 1 when one does not, 3 when the file cannot be read, 5 when there is none. What failed is explained,
 and policies that no case reaches are listed.";
 
-/// After the help of `apply`.
+/// Appended to the help of `apply`.
 pub const APPLY: &str = "\
 Examples:
   hoopctl apply -f entities/ --dry-run
@@ -246,7 +246,7 @@ is refused, 6, without --take-over. What is in no file stays; with --prune goes 
 more. An entity of hoopctl.toml is changed there only: 6. Relative paths start at the folder of their file.
 Next: hoopctl policy test shows that the policies do what they should.";
 
-/// After the help of `export`.
+/// Appended to the help of `export`.
 pub const EXPORT: &str = "\
 Examples:
   hoopctl export > entities.toml
@@ -256,7 +256,7 @@ Examples:
 Secrets are named (store:KEY), and not printed. Variables (env) and arguments of programs are printed as they are written: a
 warning names the connections that have any. What hoopctl.toml holds is left out: it is written there already.";
 
-/// After the help of `approval`.
+/// Appended to the help of `approval`.
 pub const APPROVAL: &str = "\
 Examples:
   hoopctl approval list
@@ -269,13 +269,13 @@ You decide as your OS user, with the groups that admin.local_groups gives it; wi
 the groups of the token. Never on a command of your own.
 `last` stands for the newest one; to decide, only while no other waits.";
 
-/// After the help of `grant`.
+/// Appended to the help of `grant`.
 pub const GRANT: &str = "\
 Examples:
   hoopctl grant list
   hoopctl grant revoke grt_01kah3y2x7m5q8r4s6t9v0w1z2";
 
-/// After the help of `lock`.
+/// Appended to the help of `lock`.
 pub const LOCK: &str = "\
 Examples:
   hoopctl lock add principal:corp/agent-7 -r 'leaked token' --for 1h
@@ -285,7 +285,7 @@ Examples:
 
 It is in force within a second and cuts live streams.";
 
-/// After the help of `lock add`.
+/// Appended to the help of `lock add`.
 pub const LOCK_ADD: &str = "\
 Examples:
   hoopctl lock add principal:corp/agent-7 -r 'leaked token' --for 1h
@@ -300,7 +300,7 @@ A principal is named whole, ISSUER/SUBJECT, as it stands in hoopctl session list
 policy explain --as and token mint --as take. A name that neither the configuration nor a session knows is asked about,
 or warned of where nobody can be asked: it is locked for when it comes.";
 
-/// After the help of `session`.
+/// Appended to the help of `session`.
 pub const SESSION: &str = "\
 Examples:
   hoopctl session list --since 1d
@@ -313,7 +313,7 @@ Examples:
 
 `last` stands for the newest session of a caller.";
 
-/// After the help of `session list`.
+/// Appended to the help of `session list`.
 pub const SESSION_LIST: &str = "\
 Examples:
   hoopctl session list --since 1d
@@ -324,7 +324,7 @@ Requests that are refused before there is a session (no valid token, no such con
 the gateway has one session local:gateway for them, on the connection shown as gateway. It is listed as any other and can
 be replayed and verified by its id, but `last` never stands for it.";
 
-/// After the help of `session hold`.
+/// Appended to the help of `session hold`.
 pub const SESSION_HOLD: &str = "\
 Examples:
   hoopctl session hold ses_01kah3y2x7m5q8r4s6t9v0w1z2 -r 'case 4411'
@@ -338,7 +338,7 @@ released it, and why, is in the audit trail. A session of one's own that somebod
 What was done to a hold besides, or to its recording, session verify --all finds, until --acknowledge takes note of it: then the hold
 is again as the audit trail tells, or over where the recording is gone. Who did that, and why, verify lists ever after.";
 
-/// After the help of `audit` and its one verb.
+/// Appended to the help of `audit` and `audit list`.
 pub const AUDIT: &str = "\
 Examples:
   hoopctl audit list --since 1d
@@ -349,7 +349,7 @@ Examples:
 One entry for each change that somebody made, or tried and was refused, and for what the gateway did by itself.
 That none is missing or changed, hoopctl session verify --all proves.";
 
-/// After the help of `replay`.
+/// Appended to the help of `replay`.
 pub const REPLAY: &str = "\
 Examples:
   hoopctl replay last
@@ -360,7 +360,7 @@ Examples:
 Opens the player on a terminal, and prints the transcript at once elsewhere. The player takes a running session, too; its keys:
 ? shows them all. Without a running gateway it plays what the store holds; a file needs neither.";
 
-/// After the help of `tui`.
+/// Appended to the help of `tui`.
 pub const TUI: &str = "\
 Examples:
   hoopctl tui
@@ -373,13 +373,13 @@ hold, as the help names them, and in it ACTION = KEY or [KEY, KEY]:
   approve = \"f2\"
 Colours: NO_COLOR, TERM and COLORTERM say how many; without UTF-8 in the locale all signs are ASCII.";
 
-/// After the help of `mask`.
+/// Appended to the help of `mask`.
 pub const MASK: &str = "\
 Examples:
   hoopctl mask test < customers.json
   hoopctl mask test --entity US_SSN --entity IBAN -o json < notes.txt";
 
-/// After the help of `token`.
+/// Appended to the help of `token`.
 pub const TOKEN: &str = "\
 Examples:
   hoopctl token mint --as agent-7 --group support
@@ -389,7 +389,7 @@ Examples:
 
 Tokens are read from standard input, --file or --env: an argument would be seen by every process on this machine.";
 
-/// After the help of `secret`.
+/// Appended to the help of `secret`.
 pub const SECRET: &str = "\
 Examples:
   hoopctl secret set crm-token < token.txt
@@ -398,7 +398,7 @@ Examples:
 
 Next: hoopctl connect add crm --upstream https://crm.internal/api --inject bearer:store:crm-token";
 
-/// After the help of `config`.
+/// Appended to the help of `config`.
 pub const CONFIG: &str = "\
 Examples:
   hoopctl config check
@@ -406,7 +406,7 @@ Examples:
   hoopctl config reload
   hoopctl config schema > hoopctl.schema.json";
 
-/// After the help of `config schema`.
+/// Appended to the help of `config schema`.
 pub const CONFIG_SCHEMA: &str = "\
 Examples:
   hoopctl config schema > hoopctl.schema.json
@@ -415,14 +415,14 @@ An editor that knows TOML (taplo, Even Better TOML of VS Code) completes and che
   #:schema ./hoopctl.schema.json
 It knows keys, types and words; what they say together, hoopctl config check knows.";
 
-/// After the help of `completions`.
+/// Appended to the help of `completions`.
 pub const COMPLETIONS: &str = "\
 Examples:
   hoopctl completions bash > ~/.local/share/bash-completion/completions/hoopctl
   hoopctl completions zsh > ~/.local/share/zsh/site-functions/_hoopctl
   hoopctl completions fish > ~/.config/fish/completions/hoopctl.fish";
 
-/// After the help of `man`.
+/// Appended to the help of `man`.
 pub const MAN: &str = "\
 Examples:
   hoopctl man | man -l -
@@ -435,7 +435,7 @@ pub fn command() -> Command {
     with_examples(command, "").help_template(template)
 }
 
-/// The same with examples on each verb whose help has none of its own.
+/// Adds examples to each subcommand whose help has none of its own.
 fn with_examples(command: Command, path: &str) -> Command {
     let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path} {name}") };
     let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
@@ -448,7 +448,7 @@ fn with_examples(command: Command, path: &str) -> Command {
     }
 }
 
-/// clap has no groups of subcommands: the first page is a template with them written out.
+/// clap has no groups of subcommands, so the first page is a template with the groups written out.
 fn template(command: &Command) -> String {
     let heading = GROUPS.iter().map(|(heading, _)| heading.len()).max().unwrap_or(0);
     let name = GROUPS.iter().flat_map(|(_, names)| *names).map(|name| name.len()).max().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! `session hold`: recordings that stay although their time is over.
+//! `session hold`: legal holds, which keep recordings from retention.
 
 use clap::Args;
 
@@ -18,22 +18,22 @@ use crate::control::noun::session::SessionView;
 use crate::domain::id::SessionId;
 use crate::store::HoldFault;
 
-/// The options of `session hold`.
+/// Options of `session hold`.
 #[derive(Debug, Args)]
 pub struct HoldArgs {
     /// The session's id, or last
     #[arg(required_unless_present = "list")]
     pub id: Option<String>,
-    /// Why, for the audit trail
+    /// The reason, for the audit trail
     #[arg(short, long, value_name = "TEXT", required_unless_present = "list")]
     pub reason: Option<String>,
-    /// Let retention have it again
+    /// Lift the hold, so that retention applies again
     #[arg(long)]
     pub release: bool,
-    /// Take note of a hold that was tampered with, or whose recording is gone
+    /// Acknowledge a hold that was tampered with, or whose recording is gone
     #[arg(long, conflicts_with = "release")]
     pub acknowledge: bool,
-    /// List what is held
+    /// List the sessions on hold
     #[arg(long, conflicts_with_all = ["id", "reason", "release", "acknowledge"])]
     pub list: bool,
 }
@@ -71,7 +71,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &HoldArgs) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// Takes note of what happened to a hold. Of a session that is gone there is only the id.
+/// Acknowledges what happened to a hold. A session that is gone is only known by its id.
 fn acknowledge(terminal: Terminal, access: &Access, id: &str, reason: String) -> Outcome {
     let session: SessionId = match id.parse() {
         Ok(session) => session,
@@ -90,7 +90,7 @@ fn acknowledge(terminal: Terminal, access: &Access, id: &str, reason: String) ->
     Ok(Exit::Done)
 }
 
-/// Lists held sessions, with the reasons.
+/// Lists sessions under legal hold, with the reasons.
 pub fn list(terminal: Terminal, access: &Access, filter: SessionFilter) -> Outcome {
     let found = access.wait(access.backend().sessions(filter))?;
     let rows: Vec<Row> = found.items.iter().map(row).collect();

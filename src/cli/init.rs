@@ -22,10 +22,10 @@ use crate::demo::config::FILE;
 use crate::demo::config::KEY_FILE;
 use crate::demo::config::Scenario;
 
-/// `init`.
+/// Options of `init`.
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// The configuration of the demo, to keep and change
+    /// Write the demo's configuration, to keep and change
     #[arg(long, conflicts_with = "oidc")]
     pub demo: bool,
     /// The identity provider
@@ -34,12 +34,12 @@ pub struct InitArgs {
     /// Where to write it
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub dir: PathBuf,
-    /// Write over a file that is there
+    /// Overwrite an existing file
     #[arg(long)]
     pub force: bool,
 }
 
-/// An identity provider that `init` knows.
+/// An identity provider for which `init` has a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Provider {
     /// Microsoft Entra ID
@@ -48,7 +48,7 @@ pub enum Provider {
     Generic,
 }
 
-/// The addresses of the demo, when they are free.
+/// The addresses of the demo, if they are free.
 pub const DEMO_PORTS: [u16; 3] = [8440, 8449, 8448];
 
 /// Writes the configuration.
@@ -78,9 +78,9 @@ pub fn run(terminal: Terminal, args: &InitArgs) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// The template with the approver being who runs this.
+/// The template with the current user as approver.
 fn own(template: &str, user: &str) -> String {
-    // A user without a name, or of a strange one, writes it there.
+    // A user without a name, or with an unusual one, fills it in.
     let plain =
         !user.is_empty() && user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     if !plain {
@@ -90,23 +90,23 @@ fn own(template: &str, user: &str) -> String {
     template.replace("local_groups = { root = [\"approvers\"] } # put your own user name here", &line)
 }
 
-/// The name of the OS user, as `admin.local_groups` knows it.
+/// The name of the OS user, as in `admin.local_groups`.
 pub fn os_user() -> String {
     Peer::this_process().user.unwrap_or_default()
 }
 
-/// Writes the configuration of the demo and the credential of its sample target, which it gives back.
+/// Writes the configuration of the demo and the credential of its sample target, which is returned.
 pub fn demo_folder(dir: &Path, demo: &DemoConfig, force: bool) -> Result<String, Failure> {
     make_dir(dir)?;
     write(&dir.join(FILE), &demo.toml(), force)?;
-    // Two ids are 160 random bits; the shape is that of a key of some API.
+    // Two ids are 160 random bits; it looks like an API key.
     let key = format!("crm-{}{}", crate::domain::RequestId::new(), crate::domain::RequestId::new())
         .replace("req_", "");
     write(&dir.join(KEY_FILE), &key, true)?;
     Ok(key)
 }
 
-/// Makes a folder of mode 0700 where there is none.
+/// Creates a directory of mode 0700 if there is none.
 pub fn make_dir(dir: &Path) -> Result<(), Failure> {
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -125,7 +125,7 @@ fn write(file: &Path, text: &str, force: bool) -> Result<(), Failure> {
         options.create_new(true);
     }
     let written = options.open(file).and_then(|mut open| {
-        // A file that was there keeps its mode when it is opened.
+        // An existing file keeps its mode when it is opened.
         open.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         open.write_all(text.as_bytes())
     });

@@ -1,4 +1,4 @@
-//! `token jwks`: the keys that tokens are verified with, and fetching them anew.
+//! `token jwks`: the keys that verify tokens, and refreshing them.
 
 use clap::Args;
 
@@ -12,18 +12,18 @@ use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
 use crate::control::noun::gateway::IssuerReport;
 
-/// `token jwks`.
+/// Options of `token jwks`.
 #[derive(Debug, Args)]
 pub struct JwksArgs {
-    /// The name of one issuer in the configuration; all unless given
+    /// The name of one issuer in the configuration [default: all]
     #[arg(value_name = "ISSUER", required_if_eq("refresh", "true"))]
     pub issuer: Option<String>,
-    /// Fetch its keys now: what the issuer no longer lists is refused at once
+    /// Fetch its keys now: tokens signed with a key that the issuer no longer lists are refused at once
     #[arg(long)]
     pub refresh: bool,
 }
 
-/// Runs it.
+/// Runs `token jwks`.
 pub fn run(terminal: Terminal, place: &Place, args: &JwksArgs) -> Outcome {
     let access = Access::online(place)?;
     let mut reports = access.wait(access.backend().issuers())?.items;
@@ -45,7 +45,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &JwksArgs) -> Outcome {
     )?;
     let fetched = reports.first().is_some_and(|report| report.error.is_none() && report.fetched_ms > before);
     if args.refresh && !fetched {
-        // Whoever wants a key to be gone must not believe that it is.
+        // A caller who wants a key removed must not believe that it was.
         return Err(Failure::failed("the keys were not fetched: those from before still hold")
             .hint("try again, or hoopctl lock add"));
     }
@@ -67,7 +67,7 @@ fn row(report: &IssuerReport) -> Row {
     }
 }
 
-/// How the keys of an issuer are, in words.
+/// The state of an issuer's keys, as text.
 pub fn state(report: &IssuerReport) -> String {
     match (&report.error, report.usable) {
         (Some(error), true) if report.stale => format!("usable, but old; the last fetch failed: {error}"),

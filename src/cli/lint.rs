@@ -1,4 +1,4 @@
-//! `policy lint`: what is allowed but looks like a mistake, in the policies as they are.
+//! `policy lint`: valid settings of the current policies that look like a mistake.
 
 use serde_json::json;
 
@@ -25,7 +25,7 @@ use crate::policy::lint;
 use crate::policy::lint::Finding;
 use crate::policy::lint::Weight;
 
-/// After the help of `policy lint`.
+/// Appended to the help of `policy lint`.
 pub const HELP: &str = "\
 Examples:
   hoopctl policy lint
@@ -46,10 +46,10 @@ Looks at the policies of file and store together:
 Names are looked up in the configuration file of this machine: not with --url. Ends with 0 when nothing is found, or notes
 only, and with 1 when anything else is.";
 
-/// The tag of connections whose replies hold what identifies people.
+/// The tag of connections whose replies hold personal data.
 const PII: (&str, &str) = ("data", "pii");
 
-/// Says what looks like a mistake.
+/// Reports what looks like a mistake.
 pub fn lint(terminal: Terminal, access: &Access, place: &Place) -> Outcome {
     let (mut connections, mut masks, mut rules) = (Vec::new(), Vec::new(), Vec::new());
     for kind in EntityKind::ALL {
@@ -97,7 +97,7 @@ fn unmasked(connections: &[Connection], masks: &[MaskRule]) -> Vec<Finding> {
     .collect()
 }
 
-/// A warning of the configuration about what a policy or mask names.
+/// Converts a warning of the configuration about what a policy or mask names.
 fn named(problem: &Problem) -> Option<Finding> {
     let mut keys = problem.key.split('.');
     let kind = keys.next()?.split('[').next()?;

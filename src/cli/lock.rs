@@ -22,25 +22,25 @@ use crate::domain::lock::Lock;
 use crate::domain::lock::LockTarget;
 use crate::domain::units;
 
-/// The verbs of `lock`.
+/// Subcommands of `lock`.
 #[derive(Debug, Subcommand)]
 pub enum LockVerb {
-    /// Shut somebody or something out
+    /// Lock out a token, principal, client, issuer, connection or everybody
     #[command(after_help = help::LOCK_ADD)]
     Add {
         /// token:ID, principal:ISSUER/SUBJECT, client:ID, issuer:NAME, connection:NAME or everybody
         target: LockTarget,
-        /// Why; operators see it, clients do not
+        /// The reason; shown to operators, not to clients
         #[arg(short, long, value_name = "TEXT", default_value = "")]
         reason: String,
-        /// How long it stands; without it, until it is removed
+        /// How long the lock stays; without it, until it is removed
         #[arg(long = "for", value_name = "DURATION", value_parser = units::parse_duration)]
         duration: Option<Duration>,
-        /// Do not ask, about a lock of everybody or of a name that is not known here
+        /// Do not ask for confirmation of a lock of everybody or of an unknown name
         #[arg(short, long)]
         yes: bool,
     },
-    /// List the locks that stand
+    /// List the current locks
     #[command(alias = "ls")]
     List,
     /// Remove a lock
@@ -48,13 +48,13 @@ pub enum LockVerb {
     Remove {
         /// Its id, or last for the newest one
         id: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(short, long)]
         yes: bool,
     },
 }
 
-/// A principal that was never here may be one to come, or a slip of the pen.
+/// Warns of a principal without sessions: it may be a future one, or a typing error.
 fn warn_of_unseen(terminal: Terminal, access: &Access, id: &str) {
     let filter = SessionFilter { principal: Some(id.to_owned()), limit: Some(1), ..SessionFilter::default() };
     if access.wait(access.backend().sessions(filter)).is_ok_and(|found| found.items.is_empty()) {
@@ -63,8 +63,8 @@ fn warn_of_unseen(terminal: Terminal, access: &Access, id: &str) {
     }
 }
 
-/// Sets a lock. Where nobody of that name is known, people are asked whether it is meant; a program is told, and has its lock: one in vain
-/// does no harm, one that is missing may.
+/// Sets a lock. If the name is unknown, a user is asked for confirmation; a program gets a warning, and the
+/// lock is set: a needless lock is harmless, a missing one may not be.
 fn add(terminal: Terminal, access: &Access, lock: NewLock) -> Result<Lock, Failure> {
     let unknown = match access.wait(access.backend().add_lock(lock.clone())) {
         Err(failure) if failure.exit == Exit::NotFound && !lock.unseen => failure,
@@ -84,7 +84,7 @@ fn add(terminal: Terminal, access: &Access, lock: NewLock) -> Result<Lock, Failu
     access.wait(access.backend().add_lock(NewLock { unseen: true, ..lock }))
 }
 
-/// The lock of this id, or the newest one for `last`.
+/// The lock with this id, or the newest one for `last`.
 fn find(access: &Access, id: &str) -> Result<Lock, Failure> {
     let wanted: Option<LockId> =
         match id {

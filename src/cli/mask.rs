@@ -1,4 +1,4 @@
-//! `mask test`: what the detectors find in a text, and how sure they are.
+//! `mask test`: what the detectors find in a text, with their confidence.
 
 use std::io::Read;
 
@@ -15,26 +15,26 @@ use crate::cli::report::Outcome;
 use crate::domain::mask::Entity;
 use crate::mask::detect;
 
-/// The longest text that is looked through, in bytes.
+/// Maximum length of the text in bytes.
 const TEXT_MAX: u64 = 64 << 20;
 
-/// The verbs of `mask`.
+/// Subcommands of `mask`.
 #[derive(Debug, Subcommand)]
 pub enum MaskVerb {
-    /// Find sensitive values in standard input; nothing found is printed whole
+    /// Find sensitive values in standard input; found values are printed redacted
     Test(TestArgs),
 }
 
-/// `mask test`.
+/// Options of `mask test`.
 #[derive(Debug, Args)]
 pub struct TestArgs {
     /// Only this detector; may be repeated [default: all]
     #[arg(long = "entity", value_name = "ENTITY", value_parser = entity)]
     pub entities: Vec<Entity>,
-    /// A regular expression of your own; may be repeated
+    /// A custom regular expression; may be repeated
     #[arg(long = "pattern", value_name = "NAME=REGEX", value_parser = pair)]
     pub patterns: Vec<(String, String)>,
-    /// The name of the field the text stands in, which makes some detectors surer
+    /// The name of the field that holds the text, which raises the confidence of some detectors
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub field: String,
 }
@@ -100,7 +100,7 @@ const fn masked_word(finding: &detect::Finding) -> &'static str {
     if finding.score >= detect::THRESHOLD { "yes" } else { "no" }
 }
 
-/// The shape of a value: at most its last two characters stay. A terminal's history keeps what is printed.
+/// The shape of a value, with at most its last two characters: a terminal's history keeps what is printed.
 fn hidden(value: &str) -> String {
     let count = value.chars().count();
     let stay = if count > 6 { 2 } else { 0 };

@@ -1,4 +1,4 @@
-//! The command line: one file for each noun. All printing and all exit codes are here.
+//! The command line: one file per command. All printing and all exit codes are here.
 
 pub mod access;
 pub mod apply;
@@ -74,7 +74,7 @@ use crate::protocol::mcp::reaper;
 
 pub use help::command;
 
-/// Runs one command line, the name of the program first.
+/// Runs one command line; the first argument is the name of the program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if let [_program, word] = &arguments[..]
@@ -93,7 +93,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     .into()
 }
 
-/// Whether what it prints can be TOML.
+/// Whether its output can be TOML.
 fn writes_toml(noun: &Noun) -> bool {
     match noun {
         Noun::Export(_) => true,
@@ -102,11 +102,11 @@ fn writes_toml(noun: &Noun) -> bool {
     }
 }
 
-/// Commands whose output is a text of its own, by their names.
+/// The name of a command whose output has a format of its own.
 fn has_own_form(noun: &Noun) -> Option<&'static str> {
     match noun {
         Noun::Connect(verb) => match **verb {
-            // Of these it is a file of JSON in every format.
+            // For these it is a JSON file in every output format.
             ConnectVerb::Env {
                 client: Some(ClientKind::Cursor | ClientKind::McpJson | ClientKind::Vscode),
                 ..
@@ -126,7 +126,7 @@ fn run(mut cli: Cli) -> Exit {
     let fits = |format| format != Format::Toml || writes_toml(&cli.noun);
     let format = match cli.global.output.map_or_else(env_format, Ok) {
         Ok(format) if fits(format) => format,
-        // It is set for all commands, and this one has no TOML.
+        // The variable applies to all commands, and this one has no TOML.
         Ok(_) if cli.global.output.is_none() => Format::Table,
         Ok(format) => format,
         Err(failure) => return failure.tell(Format::Table),
@@ -183,7 +183,7 @@ fn dispatch(terminal: Terminal, place: &Place, noun: Noun) -> Outcome {
     }
 }
 
-/// `HOOPCTL_OUTPUT`, else a table.
+/// `HOOPCTL_OUTPUT`, otherwise a table.
 fn env_format() -> Result<Format, Failure> {
     match std::env::var("HOOPCTL_OUTPUT") {
         Ok(word) if !word.is_empty() => Format::from_str(&word, false).map_err(|_unknown| {
@@ -193,8 +193,8 @@ fn env_format() -> Result<Format, Failure> {
     }
 }
 
-/// How errors of a command line that cannot be read are to be written: by what it says about the output as far as that
-/// can be told.
+/// The error format for a command line that cannot be parsed: that of its output options, as far as they can
+/// be recognized.
 fn wanted_format(arguments: &[OsString]) -> Format {
     let words: Vec<&str> =
         arguments.iter().filter_map(|word| word.to_str()).take_while(|word| *word != "--").collect();
@@ -208,7 +208,7 @@ fn wanted_format(arguments: &[OsString]) -> Format {
         .unwrap_or(Format::Table)
 }
 
-/// Prints what clap has to say: help and version are data, the rest is an error.
+/// Prints clap's message: help and version are data, anything else is an error.
 fn told(error: &clap::Error, arguments: &[OsString]) -> Exit {
     let format = wanted_format(arguments);
     if !error.use_stderr() {

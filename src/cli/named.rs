@@ -1,4 +1,4 @@
-//! The files and variables that a configuration names: whether they are there, from where `config check` is run.
+//! Checks whether the files and variables that a configuration names exist, where `config check` is run.
 
 use std::io;
 use std::path::Path;
@@ -12,7 +12,8 @@ use crate::domain::with_causes;
 use crate::secret;
 use crate::transport::tls;
 
-/// What is not to be had here, one sentence each. The gateway may run as another user, so that it is no mistake for certain.
+/// What is unavailable here, one sentence each. The gateway may run as another user, so these are not certain
+/// errors.
 pub fn missing<'a>(config: &'a Config, stored: impl IntoIterator<Item = &'a Connection>) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(tls) = &config.gateway.tls {
@@ -47,8 +48,8 @@ pub fn missing<'a>(config: &'a Config, stored: impl IntoIterator<Item = &'a Conn
     found
 }
 
-/// Files that are surely not as a start needs them: they are not there, or hold no certificate. What only this user may not read, or what
-/// this environment lacks, the gateway may have.
+/// Files that certainly prevent a start: they do not exist, or hold no certificate. Files that this user may
+/// not read, and variables that this environment lacks, may be available to the gateway.
 pub fn stops_the_start(config: &Config) -> Vec<String> {
     let mut found = Vec::new();
     let mut there = |what: &str, path: &Path| match std::fs::read(path) {

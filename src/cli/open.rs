@@ -1,4 +1,4 @@
-//! `connect open`: a port or Unix socket on this machine that needs no token, for clients that cannot send one.
+//! `connect open`: a local port or Unix socket that needs no token, for clients that cannot send one.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -45,12 +45,12 @@ use crate::transport::listen::listen;
 use crate::transport::local::LocalSocket;
 use crate::transport::tls;
 
-/// The port in the name of a Unix socket: the one that every client takes when it is told none.
+/// The port in the name of a Unix socket: the default of every client.
 const USUAL_PORT: u16 = 5432;
-/// How long to wait when the system gives no stream, for lack of file descriptors say.
+/// Pause after a failed accept, for example for lack of file descriptors.
 const BREATHER: Duration = Duration::from_millis(100);
 
-/// `connect open`.
+/// Options of `connect open`.
 #[derive(Debug, Args)]
 pub struct OpenArgs {
     /// The connection's name
@@ -58,17 +58,17 @@ pub struct OpenArgs {
     /// Port on 127.0.0.1 [default: a free one]; with --unix the one in the socket's name [default: 5432]
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
-    /// Open a Unix socket in this directory, for your user only, in place of a port
+    /// Open a Unix socket in this directory, for your user only, instead of a port
     #[arg(long, value_name = "DIR")]
     pub unix: Option<PathBuf>,
-    /// The gateway's listener; `None`: as the configuration has it.
+    /// The gateway's listener; `None`: that of the configuration.
     #[arg(
         long,
         value_name = "HOST:PORT",
         help = "The gateway's listener for PostgreSQL [default: gateway.postgres_listen of the configuration]"
     )]
     pub gateway: Option<String>,
-    /// Where the token is: a source of a secret.
+    /// The token: a source of a secret.
     #[arg(
         long,
         value_name = "SOURCE",
@@ -76,21 +76,22 @@ pub struct OpenArgs {
         help = "Where your token is: env:NAME, file:PATH or exec:COMMAND; read anew for each connection"
     )]
     pub token: String,
-    /// Trust the authorities in this file for the gateway's certificate, not this machine's; plain is refused then
+    /// Trust the authorities in this file for the gateway's certificate, not this machine's; plaintext is
+    /// then refused
     #[arg(long, value_name = "PEM")]
     pub ca_file: Option<String>,
-    /// End when the first connection ends
+    /// Exit when the first connection ends
     #[arg(long)]
     pub once: bool,
 }
 
-/// Where clients come in.
+/// Where clients connect.
 enum Way {
     Port(TcpListener),
     Socket(LocalSocket),
 }
 
-/// One client being served.
+/// The task that serves one client.
 type Serving = Pin<Box<dyn Future<Output = Ended>>>;
 
 /// Runs `connect open` until a signal ends it.
@@ -119,7 +120,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &OpenArgs) -> Outcome {
         certificate: None,
     };
     access::runtime()?.block_on(LocalSet::new().run_until(async {
-        // A variable of this process cannot be set any more: better said now than to each client.
+        // A variable of this process cannot be set later, so report it now rather than to each client.
         if matches!(source, SecretRef::Env(_)) {
             read(&source).await.map_err(|words| {
                 Failure::new(Exit::Refused, words)
@@ -140,7 +141,8 @@ pub fn run(terminal: Terminal, place: &Place, args: &OpenArgs) -> Outcome {
     }))
 }
 
-/// Refuses a connection of which this machine's gateway or configuration knows that no client of a database has a use for it, or that there is none.
+/// Refuses a connection if this machine's gateway or configuration knows that it is not a database, or does
+/// not exist.
 fn refuse_other_protocols(place: &Place, name: &ConnectionName) -> Result<(), Failure> {
     let of_file = place.config_if_any().ok().flatten();
     let of_file = of_file.iter().flat_map(|config| &config.connections).find(|known| known.name == *name);
@@ -167,7 +169,7 @@ fn refuse_other_protocols(place: &Place, name: &ConnectionName) -> Result<(), Fa
     }
 }
 
-/// Accepts clients until a signal comes; with `once` until the first one is done.
+/// Accepts clients until a signal arrives; with `once` until the first one is done.
 async fn serve<T>(
     terminal: Terminal,
     way: &Way,
@@ -202,7 +204,7 @@ where
     }
 }
 
-/// Resolves when one of the signals comes.
+/// Resolves when one of the signals arrives.
 async fn any(signals: &mut [Signal]) {
     std::future::poll_fn(|context| {
         let came = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
@@ -221,13 +223,13 @@ impl Way {
                 .map(Self::Socket)
                 .map_err(|error| Failure::failed(with_causes(&error)).hint("--unix DIR, --port PORT"));
         }
-        // Never any other address: whoever can connect is let in.
+        // Never any other address: anyone who can connect is let in.
         listen((Ipv4Addr::LOCALHOST, args.port.unwrap_or(0)).into())
             .map(Self::Port)
             .map_err(|error| Failure::failed(with_causes(&error)).hint("without --port a free one is taken"))
     }
 
-    /// The next client.
+    /// Accepts the next client.
     async fn accept<T>(&self, relay: &Rc<Relay<T>>) -> io::Result<Serving>
     where
         T: AsyncFn() -> Result<Arc<Secret>, String> + 'static,
@@ -246,7 +248,7 @@ impl Way {
         })
     }
 
-    /// Its address as libpq takes it (PostgreSQL 18 manual, 32.1.1.2).
+    /// The address as libpq takes it (PostgreSQL 18 manual, 32.1.1.2).
     fn url(&self, connection: &ConnectionName) -> Result<String, Failure> {
         match self {
             Self::Port(listener) => {
@@ -281,7 +283,7 @@ fn announce(terminal: Terminal, way: &Way, connection: &ConnectionName) -> Resul
     Ok(())
 }
 
-/// A path in a URL: all but letters, digits and a few signs by their number (RFC 3986, 2.1).
+/// Percent-encodes a path for a URL (RFC 3986, 2.1).
 fn encoded(path: &Path) -> String {
     use std::os::unix::ffi::OsStrExt;
     let mut text = String::new();
@@ -290,12 +292,12 @@ fn encoded(path: &Path) -> String {
     text
 }
 
-/// Reads the source again, whatever it gave before.
+/// Reads the source again, never from a cache.
 async fn read(source: &SecretRef) -> Result<Arc<Secret>, String> {
     Vault::new(None).resolve(source).await.map_err(|error| with_causes(&error))
 }
 
-/// The source of the token. The text is never repeated: it may be the token itself.
+/// Parses the source of the token. The text is never repeated: it may be the token itself.
 fn token_source(text: &str) -> Result<SecretRef, Failure> {
     let hint = "--token env:NAME, file:PATH or exec:COMMAND";
     let literal = || {
@@ -315,7 +317,7 @@ fn token_source(text: &str) -> Result<SecretRef, Failure> {
     }
 }
 
-/// Reads `HOST:PORT`, with brackets around an address of IPv6.
+/// Parses `HOST:PORT`, with brackets around an IPv6 address.
 fn host_and_port(text: &str) -> Result<DatabaseDoor, Failure> {
     let wrong = || {
         Failure::usage(format!("--gateway {text:?} is no HOST:PORT"))
@@ -335,7 +337,7 @@ fn host_and_port(text: &str) -> Result<DatabaseDoor, Failure> {
     Ok(DatabaseDoor { host: bare.unwrap_or(host).to_ascii_lowercase(), port, tls: false })
 }
 
-/// There is another way to name the gateway than the configuration.
+/// Adds to a failure that the gateway can also be named by an option.
 fn or_named(failure: Failure) -> Failure {
     let hint = failure.hint.clone().map(|hint| format!("{hint}\n")).unwrap_or_default();
     failure.hint(format!("{hint}or name the gateway: --gateway HOST:PORT"))

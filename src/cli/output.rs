@@ -1,4 +1,4 @@
-//! Everything that is printed: data on standard output, words for people on standard error, both escaped.
+//! All printing: data on standard output, messages on standard error, both escaped.
 
 use std::fmt::Write as _;
 use std::io;
@@ -15,36 +15,36 @@ use crate::domain::text::Shown;
 use crate::domain::text::is_deceptive;
 use crate::domain::units;
 
-/// The name and version of every JSON document on standard output. Fields are added, never renamed.
+/// Name and version of every JSON document on standard output. Fields are added, never renamed.
 pub const SCHEMA: &str = "hoopctl/v1";
 
-/// How data is written.
+/// Output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Columns for people
+    /// Columns for reading
     Table,
     /// One JSON document
     Json,
-    /// One JSON object a line
+    /// One JSON object per line
     Jsonl,
     /// Comma-separated values with a header line
     Csv,
-    /// What `apply` takes back: of `export` and `policy suggest`
+    /// TOML that `apply` accepts; for `export` and `policy suggest`
     #[value(hide = true)]
     Toml,
 }
 
 impl Format {
-    /// Whether programs read it as JSON.
+    /// Whether the format is JSON.
     pub const fn is_json(self) -> bool {
         matches!(self, Self::Json | Self::Jsonl)
     }
 }
 
-/// One line of a list: what people see, and what programs get.
+/// One row of a list, for people and for programs.
 #[derive(Debug, Clone)]
 pub struct Row {
-    /// One cell for each column, not escaped.
+    /// One cell per column, not escaped.
     pub cells: Vec<String>,
     /// The whole item.
     pub json: Value,
@@ -54,20 +54,20 @@ pub struct Row {
 #[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
 #[derive(Debug, Clone, Copy)]
 pub struct Terminal {
-    /// How data is written.
+    /// Output format.
     pub format: Format,
-    /// Whether words for people are left out. Errors are told anyway.
+    /// Whether messages are left out. Errors are printed anyway.
     pub quiet: bool,
     /// Whether standard output is a terminal.
     pub stdout: bool,
-    /// Whether standard input and standard error both are: a question can be asked.
+    /// Whether standard input and standard error both are terminals, so that a question can be asked.
     pub dialog: bool,
     /// Whether colours may be used on standard output.
     pub colour: bool,
 }
 
 impl Terminal {
-    /// Looks at the streams and at `NO_COLOR` (<https://no-color.org>) and `TERM`.
+    /// Checks the streams, `NO_COLOR` (<https://no-color.org>) and `TERM`.
     pub fn new(format: Format, quiet: bool) -> Self {
         let stdout = io::stdout().is_terminal();
         let mono = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
@@ -81,13 +81,13 @@ impl Terminal {
         }
     }
 
-    /// Writes data to standard output, as it is.
+    /// Writes data to standard output, unchanged.
     pub fn data(self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Failure::output(&error))
     }
 
-    /// Writes one line for people to standard error, escaped, unless they want quiet.
+    /// Writes one message line to standard error, escaped, unless quiet.
     pub fn say(self, line: &str) {
         if !self.quiet {
             // One write: another process may write to the same terminal.
@@ -96,7 +96,7 @@ impl Terminal {
         }
     }
 
-    /// Writes a list in the wanted format. `empty` is said to people when there is nothing in it.
+    /// Writes a list in the output format. The message `empty` is printed for an empty table.
     pub fn list(self, columns: &[&str], rows: &[Row], empty: &str) -> Result<(), Failure> {
         if rows.is_empty() && self.format == Format::Table {
             self.say(empty);
@@ -105,12 +105,12 @@ impl Terminal {
         self.data(&list(self.format, columns, rows))
     }
 
-    /// Writes one thing: names and values for people, the whole value for programs.
+    /// Writes one item: names and values in a table, the whole value for programs.
     pub fn item(self, fields: &[(&str, String)], value: &Value) -> Result<(), Failure> {
         self.data(&item(self.format, fields, value))
     }
 
-    /// `text` in a colour, where colours may be used; the text must be escaped already.
+    /// Colours `text`, which must be escaped already, if colours may be used.
     pub fn paint(self, colour: Colour, text: &str) -> String {
         let code = match colour {
             Colour::Bad => 31,
@@ -122,20 +122,20 @@ impl Terminal {
     }
 }
 
-/// What a colour says. There is always a sign or a word that says the same.
+/// The meaning of a colour. There is always a symbol or a word with the same meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colour {
     /// Wrong, denied.
     Bad,
-    /// Of little weight.
+    /// Unimportant.
     Faint,
-    /// In order.
+    /// Good.
     Good,
-    /// To be looked at.
+    /// Needs attention.
     Warn,
 }
 
-/// A list as text.
+/// Formats a list.
 pub fn list(format: Format, columns: &[&str], rows: &[Row]) -> String {
     match format {
         Format::Table | Format::Toml => table(columns, rows),
@@ -152,7 +152,7 @@ pub fn list(format: Format, columns: &[&str], rows: &[Row]) -> String {
     }
 }
 
-/// One thing as text.
+/// Formats one item.
 pub fn item(format: Format, fields: &[(&str, String)], value: &Value) -> String {
     match format {
         Format::Table | Format::Toml => {
@@ -187,7 +187,7 @@ pub fn item(format: Format, fields: &[(&str, String)], value: &Value) -> String 
     }
 }
 
-/// Columns two blanks apart, no borders, every cell escaped.
+/// Columns separated by two blanks, without borders, every cell escaped.
 fn table(columns: &[&str], rows: &[Row]) -> String {
     let header = columns.iter().map(|column| column.to_uppercase()).collect::<Vec<_>>();
     let body = rows.iter().map(|row| row.cells.iter().map(|cell| Shown(cell).to_string()).collect());
@@ -207,14 +207,14 @@ fn table(columns: &[&str], rows: &[Row]) -> String {
     })
 }
 
-/// One CSV line of data: the `-` that says to people that there is nothing is nothing.
+/// One CSV line of data; the `-` for a missing value becomes an empty cell.
 fn csv_row(cells: &[String]) -> String {
     csv_line(
         &cells.iter().map(|cell| if cell == "-" { String::new() } else { cell.clone() }).collect::<Vec<_>>(),
     )
 }
 
-/// One CSV line (RFC 4180). A cell that a spreadsheet would run as a formula gets an apostrophe in front.
+/// One CSV line (RFC 4180). A cell that a spreadsheet would run as a formula is prefixed with an apostrophe.
 fn csv_line(cells: &[String]) -> String {
     let cells: Vec<String> = cells
         .iter()
@@ -231,15 +231,15 @@ fn csv_line(cells: &[String]) -> String {
     cells.join(",") + "\n"
 }
 
-/// Members that are moments, in milliseconds since 1970, without the `_ms` at their end.
+/// Members that are times, in milliseconds since 1970, without their suffix `_ms`.
 const MOMENTS: &[&str] = &[
     "accepted", "active", "answered", "begun", "changed", "created", "decided", "ended", "expires", "failed",
     "fetched", "pruned", "remade", "since", "started", "ts", "updated",
 ];
-/// Members that hold what others have written: nothing is added there.
+/// Members that hold content of others, to which nothing is added.
 const OF_OTHERS: &[&str] = &["arguments", "body", "claims", "data", "detail", "found", "value"];
 
-/// The same with each moment in RFC 3339, too: `created` beside `created_ms`.
+/// Adds each time in RFC 3339: `created` beside `created_ms`.
 fn with_times(mut value: Value) -> Value {
     match &mut value {
         Value::Array(items) => items.iter_mut().for_each(|item| *item = with_times(item.take())),
@@ -268,12 +268,12 @@ pub fn json_line(value: &Value) -> String {
 
 /// Indented JSON and a line feed.
 pub fn json_document(value: &Value) -> String {
-    // A `Value` has string keys only, so that this cannot fail; the compact form would do as well.
+    // A `Value` has string keys only, so this cannot fail; the compact form would do as well.
     json_escape(&serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())) + "\n"
 }
 
-/// Escapes what could deceive a terminal. In valid JSON such characters stand in strings only, but for the line feeds of
-/// the layout, so that the document keeps its meaning.
+/// Escapes characters that could deceive a terminal. In valid JSON they occur only in strings, except for the
+/// line feeds of the layout, so the meaning is unchanged.
 fn json_escape(json: &str) -> String {
     if !json.contains(|c| is_deceptive(c) && c != '\n') {
         return json.to_owned();
@@ -290,7 +290,7 @@ fn json_escape(json: &str) -> String {
     })
 }
 
-/// A text as one word of a POSIX shell.
+/// Quotes a text as one word of a POSIX shell.
 pub fn shell_word(text: &str) -> String {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-:".contains(&byte)) {
         return text.to_owned();
@@ -298,33 +298,33 @@ pub fn shell_word(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// A value as JSON. One that cannot be written, which none of the types here is, becomes `null`.
+/// Converts a value to JSON. One that cannot be converted, which none of the types here is, becomes `null`.
 pub fn json(value: &impl serde::Serialize) -> Value {
     serde_json::to_value(value).unwrap_or(Value::Null)
 }
 
-/// A time as RFC 3339 in UTC, to the second; `-` when it is not one.
+/// Formats a time as RFC 3339 in UTC, in seconds; `-` if it is invalid.
 pub fn time(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms)
         .map_or_else(|_| "-".to_owned(), |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
-/// How far `ms` is from `now_ms`, short: `42s`, `10m`, `3h`, `5d`.
+/// The distance between `ms` and `now_ms`, short: `42s`, `10m`, `3h`, `5d`.
 pub fn distance(ms: i64, now_ms: i64) -> String {
     units::rough(ms.abs_diff(now_ms))
 }
 
-/// A moment to come: how far it is for people, and when for programs.
+/// A future time: its distance for people, the time for programs.
 pub fn until(format: Format, ms: i64, now_ms: i64) -> String {
     if format == Format::Csv { time(ms) } else { distance(ms, now_ms) }
 }
 
-/// Somebody: the label, the kind, and the id where the label is another text.
+/// A principal: the label, the kind, and the id if it differs from the label.
 pub fn who(label: &str, kind: Kind, principal: &str) -> String {
     if label == principal { format!("{label} ({kind})") } else { format!("{label} ({kind} {principal})") }
 }
 
-/// A number with the word for one or for many.
+/// A number with its singular or plural noun.
 pub fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }

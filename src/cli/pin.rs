@@ -1,4 +1,4 @@
-//! `connect pin`: what an MCP server says of what it offers, held against what was accepted of it.
+//! `connect pin`: an MCP server's definitions of what it offers, compared with the accepted ones.
 
 use std::fmt::Write;
 
@@ -23,29 +23,31 @@ use crate::control::noun::pin::PinView;
 use crate::domain::pin::PinState;
 use crate::domain::text::Shown;
 
-/// How many pins an error names.
+/// Maximum number of pins that an error names.
 const MOST_NAMED: usize = 10;
-/// How many digits of a fingerprint are shown: 128 bits, since a server could find two texts that share fewer.
+/// Number of digits of a fingerprint that are shown: 128 bits, since a server could find two texts that share
+/// fewer.
 const DIGITS: usize = 32;
 
-/// `connect pin`.
+/// Options of `connect pin`.
 #[derive(Debug, Args)]
 pub struct PinArgs {
     /// The connection's name
     pub name: String,
-    /// Accept what the server says of this tool, or KIND:NAME of anything pinned, as it was looked at; may be repeated
+    /// Accept the server's definition of this tool, or KIND:NAME of anything pinned, as it was shown; may be
+    /// repeated
     #[arg(long, value_name = "TOOL@DIGEST", num_args = 0..=1)]
     pub accept: Option<Vec<String>>,
-    /// Accept all that is changed, flagged or new
+    /// Accept everything that is changed, flagged or new
     #[arg(long, requires = "accept")]
     pub all: bool,
     /// Do not ask
     #[arg(long, requires = "all")]
     pub yes: bool,
-    /// Accept texts too that are too long to be kept, and so were not shown whole
+    /// Also accept texts that are too long to be stored and were therefore not shown in full
     #[arg(long, requires = "accept")]
     pub accept_unseen: bool,
-    /// Forget the pin of this tool, or KIND:NAME: listed again it is new; may be repeated
+    /// Forget the pin of this tool, or KIND:NAME; it is new when listed again; may be repeated
     #[arg(long, value_name = "TOOL", conflicts_with = "accept")]
     pub forget: Vec<String>,
 }
@@ -99,7 +101,7 @@ fn forget(terminal: Terminal, access: &Access, args: &PinArgs) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// Accepts by name: what was looked at, or what is shown and said yes to now.
+/// Accepts by name: definitions that were shown before, or that are shown and confirmed now.
 fn accept(terminal: Terminal, access: &Access, args: &PinArgs, names: &[String]) -> Outcome {
     let mut wanted = Vec::new();
     let mut ask = false;
@@ -146,7 +148,7 @@ fn accept_all(terminal: Terminal, access: &Access, args: &PinArgs) -> Outcome {
             })?;
         }
         send(access, args, &wanted)?;
-        // What was accepted is told as it was looked at: with what it changed from.
+        // Accepted definitions are reported as shown: with what they changed from.
         accepted.extend(wanted);
         if !found.more {
             break;
@@ -168,7 +170,8 @@ fn send(access: &Access, args: &PinArgs, wanted: &[PinView]) -> Result<(), Failu
     Ok(())
 }
 
-/// Shows what is to be accepted to the person at the terminal, who says yes to just that. `otherwise`: what to do where there is none.
+/// Shows the definitions to be accepted and asks for confirmation of exactly those. `otherwise`: what to do
+/// without a terminal.
 fn show_and_ask(
     terminal: Terminal,
     wanted: &[PinView],
@@ -184,7 +187,7 @@ fn show_and_ask(
     ask::confirm(terminal, false, &format!("accept {count} as shown?"))
 }
 
-/// A name, and the digest behind it: [`DIGITS`] or more digits of a fingerprint after the last `@`.
+/// Splits off the digest: [`DIGITS`] or more digits of a fingerprint after the last `@`.
 fn looked_at(text: &str) -> (&str, Option<&str>) {
     let digest = |text: &str| {
         (DIGITS..=64).contains(&text.len())
@@ -196,7 +199,7 @@ fn looked_at(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Refuses a pin that is not what was looked at.
+/// Refuses a pin that is not the one that was shown.
 fn must_be(pin: &PinView, digest: Option<&str>) -> Result<(), Failure> {
     match digest {
         Some(digest) if !pin.digest.starts_with(digest) => {
@@ -211,7 +214,7 @@ fn must_be(pin: &PinView, digest: Option<&str>) -> Result<(), Failure> {
     }
 }
 
-/// Refuses what nobody can have seen whole, unless that is wanted.
+/// Refuses definitions that cannot have been seen in full, unless that is wanted.
 fn must_be_seen(wanted: &[PinView], args: &PinArgs) -> Result<(), Failure> {
     let unseen = wanted.iter().filter(|pin| pin.state != PinState::Pinned && !pin.unseen.is_empty());
     let unseen: Vec<String> = unseen
@@ -229,7 +232,7 @@ fn must_be_seen(wanted: &[PinView], args: &PinArgs) -> Result<(), Failure> {
     .hint("look at it where it comes from, then add --accept-unseen"))
 }
 
-/// The pin of this name, or `KIND:NAME`.
+/// Finds the pin by name, or by `KIND:NAME`.
 fn one<'a>(pins: &'a [PinView], wanted: &str) -> Result<&'a PinView, Failure> {
     let named = |pin: &&PinView| {
         pin.name == wanted
@@ -282,7 +285,8 @@ fn what(pin: &PinView) -> String {
     members.join(" ")
 }
 
-/// What changed, line by line, what nobody has accepted, and what to look at. Each line of a server's has a sign in front.
+/// Formats what changed, line by line, what was never accepted, and what to review. Each line of the server's
+/// text is prefixed with a symbol.
 fn details(pins: &[PinView]) -> String {
     let mut text = String::new();
     for pin in pins {

@@ -1,4 +1,5 @@
-//! Where the configuration, the data directory and the admin socket are: option, else environment, else file, else default.
+//! Paths of the configuration, the data directory and the admin socket: from an option, else the environment,
+//! else the file, else the default.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use crate::config;
 use crate::config::Config;
 use crate::domain::secret::SecretRef;
 
-/// What the command line and the environment say about places.
+/// The paths given by command line and environment.
 #[derive(Debug, Clone, Default)]
 pub struct Place {
     config: Option<PathBuf>,
@@ -23,8 +24,9 @@ pub struct Place {
 }
 
 impl Place {
-    /// Takes the options, and `HOOPCTL_CONFIG`, `HOOPCTL_DATA_DIR`, `HOOPCTL_SOCKET`, `HOOPCTL_URL`, `HOOPCTL_CA_FILE` for those
-    /// that are not given. A socket on the command line wins over a URL in the environment.
+    /// Takes the options, and `HOOPCTL_CONFIG`, `HOOPCTL_DATA_DIR`, `HOOPCTL_SOCKET`, `HOOPCTL_URL`,
+    /// `HOOPCTL_CA_FILE` for those that are not given. A socket on the command line takes precedence over a
+    /// URL in the environment.
     pub fn new(global: &Global) -> Self {
         let env = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let whole = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
@@ -45,32 +47,32 @@ impl Place {
         Self { config: Some(config), ..Self::default() }
     }
 
-    /// The same for a command that is about this machine only.
+    /// Drops the URL, for a command that only concerns this machine.
     pub fn here(self) -> Self {
         Self { url: None, ..self }
     }
 
-    /// The same with this admin socket.
+    /// The same place with this admin socket.
     pub fn at(&self, socket: PathBuf) -> Self {
         Self { socket: Some(socket), ..self.clone() }
     }
 
-    /// The gateway elsewhere that was named, if any. It wins over the socket and the store.
+    /// The remote gateway, if one was named. It takes precedence over the socket and the store.
     pub fn remote(&self) -> Result<Option<Remote>, Failure> {
         self.url.as_deref().map(|url| Remote::new(url, self.ca_file.clone())).transpose()
     }
 
-    /// The configuration file.
+    /// Finds the configuration file.
     pub fn config_file(&self) -> Result<PathBuf, Failure> {
         config::find(self.config.as_deref()).map_err(|error| Failure::new(Exit::Config, error.to_string()))
     }
 
-    /// The configuration, checked, with what the command line says put over it.
+    /// Loads the configuration, with the command line's options applied.
     pub fn config(&self) -> Result<Config, Failure> {
         Ok(self.over(config::load(&self.config_file()?)?))
     }
 
-    /// The configuration, or `None` when there is no file and none was named.
+    /// Loads the configuration; `None` if there is no file and none was named.
     pub fn config_if_any(&self) -> Result<Option<Config>, Failure> {
         match config::find(self.config.as_deref()) {
             Ok(file) => Ok(Some(self.over(config::load(&file)?))),
@@ -78,7 +80,7 @@ impl Place {
         }
     }
 
-    /// The configuration, or one of defaults when there is no file and none was named.
+    /// Loads the configuration, or the defaults if there is no file and none was named.
     pub fn config_or_default(&self) -> Result<Config, Failure> {
         if let Some(config) = self.config_if_any()? {
             return Ok(config);
@@ -91,13 +93,14 @@ impl Place {
         Ok(self.over(config::parse(&table.to_string(), Path::new("(no file)"))?))
     }
 
-    /// What a suggested command needs to be about the same file: ` -c FILE` where one was named, else nothing.
+    /// The option that a suggested command needs for the same file: ` -c FILE` if one was named, otherwise
+    /// empty.
     pub fn option(&self) -> String {
         let shown = |file: &PathBuf| format!(" -c {}", output::shell_word(&file.display().to_string()));
         self.config.as_ref().map(shown).unwrap_or_default()
     }
 
-    /// Moves what lies in the data directory by default along with it.
+    /// Applies the options. Paths that are in the data directory by default move with it.
     pub fn over(&self, mut config: Config) -> Config {
         if let Some(dir) = &self.data_dir {
             let old = std::mem::replace(&mut config.storage.data_dir, dir.clone());
@@ -117,7 +120,7 @@ impl Place {
         config
     }
 
-    /// The admin socket.
+    /// The path of the admin socket.
     pub fn socket(&self) -> Result<PathBuf, Failure> {
         if let Some(socket) = &self.socket {
             return Ok(socket.clone());
@@ -128,7 +131,7 @@ impl Place {
         Ok(self.data_dir_without_file()?.join("admin.sock"))
     }
 
-    /// The data directory when there is no configuration file.
+    /// The data directory if there is no configuration file.
     pub fn data_dir_without_file(&self) -> Result<PathBuf, Failure> {
         self.data_dir.clone().or_else(config::default_data_dir).ok_or_else(|| {
             Failure::new(Exit::Config, "there is no data directory: HOME is not set")
@@ -136,14 +139,14 @@ impl Place {
         })
     }
 
-    /// The address that clients use, without a `/` at its end.
+    /// The URL that clients use, without a trailing `/`.
     pub fn public_url(&self) -> Result<String, Failure> {
         let gateway = self.config_if_any()?.map(|config| config.gateway).unwrap_or_default();
         let scheme = if gateway.tls.is_some() { "https" } else { "http" };
         Ok(gateway.public_url.unwrap_or_else(|| format!("{scheme}://{}", gateway.listen)))
     }
 
-    /// Where clients of PostgreSQL connect.
+    /// The address at which PostgreSQL clients connect.
     pub fn database_door(&self) -> Result<DatabaseDoor, Failure> {
         let gateway = self.config_if_any()?.map(|config| config.gateway).unwrap_or_default();
         let Some(listen) = gateway.postgres_listen else {
@@ -162,14 +165,14 @@ impl Place {
     }
 }
 
-/// Where clients of PostgreSQL connect.
+/// The address at which PostgreSQL clients connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseDoor {
     /// Host name or address, without brackets.
     pub host: String,
-    /// The port.
+    /// TCP port.
     pub port: u16,
-    /// Whether TLS is spoken there.
+    /// Whether it uses TLS.
     pub tls: bool,
 }
 
@@ -212,7 +215,7 @@ mod tests {
         let url = "public_url = \"https://gw.example:8440\"\n";
         for (gateway, host, port, has_tls) in [
             ("postgres_listen = \"127.0.0.1:15432\"".to_owned(), "127.0.0.1", 15432, false),
-            // The public name leads elsewhere than to a listener of this machine only.
+            // The public name does not lead to a loopback listener.
             (format!("{url}postgres_listen = \"[::1]:5432\""), "::1", 5432, false),
             (format!("{url}{tls}postgres_listen = \"0.0.0.0:5432\""), "gw.example", 5432, true),
             (format!("{tls}postgres_listen = \"0.0.0.0:5432\""), "localhost", 5432, true),

@@ -1,4 +1,4 @@
-//! `policy`: the rules that say what may happen.
+//! `policy`: policies, which decide about commands.
 
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ use crate::cli::traffic::suggest;
 use crate::cli::traffic::suggest::SuggestArgs;
 use crate::domain::entity::EntityKind;
 
-/// The verbs of `policy`.
+/// Subcommands of `policy`.
 #[derive(Debug, Subcommand)]
 pub enum PolicyVerb {
     /// Add a policy
@@ -34,54 +34,54 @@ pub enum PolicyVerb {
     /// List policies
     #[command(alias = "ls")]
     List,
-    /// Show one policy as it is written down
+    /// Show the definition of one policy
     Show {
         /// Its id
         id: String,
     },
-    /// Change a policy of the store: by options, from a file, or in your editor
+    /// Change a policy in the store: by options, from a file, or in your editor
     Edit(EditPolicy),
-    /// Remove a policy of the store
+    /// Remove a policy from the store
     #[command(alias = "rm")]
     Remove {
         /// Its id
         id: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(short, long)]
         yes: bool,
-        /// Only say what would happen
+        /// Only show what would happen
         #[arg(long)]
         dry_run: bool,
     },
-    /// Check the cases of a file: requests and SQL texts with the verdicts they should get
+    /// Run the test cases of a file: requests and SQL texts with their expected verdicts
     #[command(after_help = help::POLICY_TEST)]
     Test {
         /// The file, or - for standard input
         file: PathBuf,
     },
-    /// Say what the policies do with one request or SQL text, and why
+    /// Explain the verdict on one request or SQL text
     #[command(after_help = help::POLICY_EXPLAIN)]
     Explain(ExplainArgs),
     /// Judge recorded commands by other policies, and show what would change
     #[command(after_help = simulate::HELP)]
     Simulate(SimulateArgs),
-    /// Suggest policies that allow what was really used, and little else
+    /// Suggest policies that allow what was actually used, and little else
     #[command(after_help = suggest::HELP)]
     Suggest(SuggestArgs),
-    /// Find what is allowed but looks like a mistake: ends with 1 when there is any
+    /// Find valid policies that look like a mistake; exits with 1 if there are any
     #[command(after_help = lint::HELP)]
     Lint,
 }
 
-/// `policy add`.
+/// Options of `policy add`.
 #[derive(Debug, Args)]
 pub struct AddPolicy {
     /// Its id: 1 to 63 of a-z, 0-9 and -
     pub id: String,
-    /// What it says
+    /// Its definition
     #[command(flatten)]
     pub options: PolicyOptions,
-    /// Read the table from a TOML file, or - for standard input; options win over it
+    /// Read the table from a TOML file, or - for standard input; options take precedence
     #[arg(short, long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Print the TOML, change nothing
@@ -89,7 +89,7 @@ pub struct AddPolicy {
     pub dry_run: bool,
 }
 
-/// `policy edit`.
+/// Options of `policy edit`.
 #[derive(Debug, Args)]
 pub struct EditPolicy {
     /// Its id

@@ -1,4 +1,4 @@
-//! Looking at a server from this machine: does it answer, does TLS hold, what time does it think it is.
+//! Probes a server from this machine: whether it answers, whether TLS works, and its clock.
 
 use std::io::Read;
 use std::io::Write;
@@ -18,20 +18,20 @@ use crate::domain::connection::mcp::Program;
 use crate::protocol::postgres::wire::opening::write_ssl_request;
 use crate::transport::tls;
 
-/// What to look at.
+/// The server to probe.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
     /// Host name or address, without brackets.
     pub host: &'a str,
     /// The port.
     pub port: u16,
-    /// What is spoken there.
+    /// The protocol of the server.
     pub protocol: Protocol,
-    /// Whether it speaks TLS.
+    /// Whether it uses TLS.
     pub tls: bool,
-    /// Certificate authorities in place of the platform's.
+    /// Certificate authorities, instead of the platform's.
     pub ca_file: Option<&'a Path>,
-    /// How long each step may take.
+    /// Timeout of each step.
     pub timeout: Duration,
 }
 
@@ -43,18 +43,18 @@ pub enum Stream {
     Tls(Box<rustls::StreamOwned<rustls::ClientConnection, TcpStream>>),
 }
 
-/// The most that is read of a reply's head, in bytes.
+/// Maximum length of a response head in bytes.
 const HEAD_MAX: usize = 32 << 10;
 
-/// Where a program is that the gateway would start: by its path, or by `PATH` of this process.
+/// Finds a program that the gateway would start: by its path, or in the `PATH` of this process.
 ///
 /// # Errors
-/// It is not there, or cannot be run.
+/// It does not exist, or is not executable.
 pub fn find(program: &Program) -> Result<PathBuf, String> {
     find_named(&program.name)
 }
 
-/// The same by the name alone.
+/// Like [`find`], by name.
 ///
 /// # Errors
 /// As [`find`].
@@ -77,7 +77,7 @@ pub fn find_named(name: &str) -> Result<PathBuf, String> {
 }
 
 impl<'a> Target<'a> {
-    /// The target of a connection that has an address; each step may take `timeout`.
+    /// The target of a connection that has an address; each step is limited by `timeout`.
     pub fn of(connection: &'a Connection, timeout: Duration) -> Self {
         let upstream = &connection.upstream;
         Self {
@@ -92,10 +92,10 @@ impl<'a> Target<'a> {
 }
 
 impl Target<'_> {
-    /// Opens a stream as the gateway would: name, TCP, TLS. Nobody logs in.
+    /// Opens a stream as the gateway would: DNS, TCP, TLS. Does not log in.
     ///
     /// # Errors
-    /// Which step failed, in words.
+    /// Which step failed, as text.
     pub fn reach(&self) -> Result<Stream, String> {
         match self.protocol {
             Protocol::Http | Protocol::Mcp => self.open(&[b"h2", b"http/1.1"]),
@@ -103,10 +103,10 @@ impl Target<'_> {
         }
     }
 
-    /// Opens a stream, offering these names in the TLS handshake (ALPN).
+    /// Opens a stream, offering these protocols in the TLS handshake (ALPN).
     ///
     /// # Errors
-    /// Which step failed, in words.
+    /// Which step failed, as text.
     pub fn open(&self, alpn: &[&[u8]]) -> Result<Stream, String> {
         let addresses: Vec<_> = (self.host, self.port)
             .to_socket_addrs()
@@ -140,8 +140,8 @@ impl Target<'_> {
         Ok(Stream::Tls(Box::new(rustls::StreamOwned::new(session, tcp))))
     }
 
-    /// The time that the server sends with its replies (RFC 9110, 6.6.1), in milliseconds since 1970; `None`: it sends
-    /// none.
+    /// The server's time according to its responses (RFC 9110, 6.6.1), in milliseconds since 1970; `None` if
+    /// it sends none.
     ///
     /// # Errors
     /// It does not answer.
@@ -164,8 +164,8 @@ impl Target<'_> {
     }
 }
 
-/// Has a server of PostgreSQL begin TLS. It answers with one byte, and nothing in the clear may come after it: what did would be taken
-/// for a part of the handshake, which then fails.
+/// Asks a PostgreSQL server to begin TLS. It answers with one byte, and no plaintext may follow: it would be
+/// taken for a part of the handshake, which then fails.
 fn ask_for_tls(tcp: &mut TcpStream) -> Result<(), String> {
     let (mut request, mut answer) = (BytesMut::new(), [0]);
     write_ssl_request(&mut request);
@@ -180,7 +180,7 @@ fn ask_for_tls(tcp: &mut TcpStream) -> Result<(), String> {
     }
 }
 
-/// The `Date` of a reply's head.
+/// Parses the `Date` of a response head.
 fn date_of(head: &str) -> Option<i64> {
     let value = head
         .lines()
@@ -264,7 +264,7 @@ mod tests {
         assert!(Target { tls: true, ..target(port) }.open(&[]).is_err());
     }
 
-    /// What a client of PostgreSQL makes of a server that answers so to a request for TLS.
+    /// The client's result if a PostgreSQL server gives this answer to a request for TLS.
     fn answered(answer: &'static [u8]) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -274,7 +274,7 @@ mod tests {
             stream.read_exact(&mut asked).unwrap();
             stream.write_all(answer).unwrap();
             let mut more = Vec::new();
-            // It is gone once it has heard enough.
+            // The client closes once it has read enough.
             stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
             stream.read_to_end(&mut more).ok();
             (asked, more)
@@ -283,7 +283,7 @@ mod tests {
         let error = target.reach().err().unwrap();
         let (asked, more) = server.join().unwrap();
         assert_eq!(asked, [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
-        // Nothing of a handshake goes to a server that did not say yes.
+        // No handshake is sent to a server that did not agree.
         assert_eq!(more.is_empty(), !answer.starts_with(b"S"), "{answer:?}");
         error
     }
@@ -296,7 +296,7 @@ mod tests {
             (b"HTTP/1.1 400 Bad Request", "it does not speak PostgreSQL"),
             (b"", "it does not say"),
             (b"S", "TLS does not hold"),
-            // What somebody in between slips in before the handshake is not taken for the server's.
+            // Bytes injected before the handshake are not taken for the server's.
             (b"SR\0\0\0\x08\0\0\0\0", "TLS does not hold"),
         ] {
             let found = answered(answer);

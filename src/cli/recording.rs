@@ -1,4 +1,4 @@
-//! What `session` and `replay` do with the events of a recording: fetch, follow, verify, prune.
+//! Operations of `session` and `replay` on the events of a recording: fetch, follow, verify, prune.
 
 use std::io;
 use std::path::Path;
@@ -41,17 +41,17 @@ use crate::store;
 use crate::store::AcknowledgedHold;
 use crate::store::HoldFault;
 
-/// The columns of a verdict about recordings.
+/// Columns of the verification results.
 pub const VERDICT_COLUMNS: [&str; 5] = ["result", "session", "events", "hash", "note"];
 
-/// Whether this names a file: not an id, not `last`, and something that is there or looks like a path.
+/// Whether this names a file: not an id, not `last`, and something that exists or looks like a path.
 pub fn is_file(text: &str) -> bool {
     text != "last"
         && text.parse::<SessionId>().is_err()
         && (text.contains(['/', '.']) || Path::new(text).exists())
 }
 
-/// The events of a session from the first on, fetched page by page as they are asked for.
+/// The events of a session from the first on, fetched page by page on demand.
 pub struct Events<'a> {
     access: &'a Access,
     session: SessionId,
@@ -59,7 +59,7 @@ pub struct Events<'a> {
     next: Page,
 }
 
-/// Which page comes next.
+/// The next page to fetch.
 #[derive(Debug, Clone, Copy)]
 enum Page {
     First,
@@ -68,7 +68,7 @@ enum Page {
 }
 
 impl<'a> Events<'a> {
-    /// Those of one session.
+    /// The events of one session.
     pub fn of(access: &'a Access, session: SessionId) -> Self {
         Self { access, session, page: Vec::new().into_iter(), next: Page::First }
     }
@@ -108,7 +108,7 @@ fn stored(hash: &str, line: &str) -> Result<StoredEvent, Failure> {
     })
 }
 
-/// One verdict as a row.
+/// One verification result as a row.
 pub fn verdict(report: &VerifyReport) -> Row {
     let problem = match (&report.problem, report.broken_at) {
         (Some(problem), Some(seq)) => format!("event {seq}: {problem}"),
@@ -139,7 +139,7 @@ pub fn verdict(report: &VerifyReport) -> Row {
     }
 }
 
-/// What is wrong with the audit trail.
+/// The problem of the audit trail, if any.
 pub fn audit_problem(found: &AuditVerification) -> Option<String> {
     let seq = found.broken?;
     if found.unreadable {
@@ -148,7 +148,7 @@ pub fn audit_problem(found: &AuditVerification) -> Option<String> {
     Some(format!("the audit trail is not as it was written, from entry {seq} on"))
 }
 
-/// What is wrong with the recordings as a whole, as a row without a session.
+/// A problem of the recordings as a whole, as a row without a session.
 pub fn found_besides(problem: &str) -> Row {
     let mut cells = vec![String::new(); VERDICT_COLUMNS.len()];
     for (cell, text) in cells.iter_mut().zip(["BROKEN", "", "", "", problem]) {
@@ -157,7 +157,7 @@ pub fn found_besides(problem: &str) -> Row {
     Row { cells, json: json!({ "session": null, "intact": false, "problem": problem }) }
 }
 
-/// A fault of a hold that somebody took note of, as a row.
+/// An acknowledged fault of a legal hold, as a row.
 pub fn acknowledged(noted: &AcknowledgedHold) -> Row {
     let now = match (noted.held, noted.faults.contains(&HoldFault::Unknown)) {
         (false, _) => "the hold is over",
@@ -176,7 +176,7 @@ pub fn acknowledged(noted: &AcknowledgedHold) -> Row {
     Row { cells, json: json!({ "session": noted.session, "acknowledged": noted }) }
 }
 
-/// One verdict as a line for people.
+/// One verification result as a line of output.
 pub fn verdict_line(terminal: Terminal, row: &Row) -> String {
     let [result, session, events, hash, note] = std::array::from_fn(|place| {
         row.cells.get(place).map(|cell| Shown(cell).to_string()).unwrap_or_default()
@@ -202,12 +202,12 @@ pub fn verdict_line(terminal: Terminal, row: &Row) -> String {
     }
 }
 
-/// Follows what happens, in one session from its last events on or in all of them.
+/// Follows events: of one session, from its last events on, or of all sessions.
 pub fn tail(terminal: Terminal, access: &Access, id: Option<&str>) -> Outcome {
     let session = id.map(|id| session::find(access, id)).transpose()?;
     let only = session.as_ref().map(|view| view.id);
     let filter = EventFilter { session: only, topic: Some(Topic::Session), without: None };
-    // Subscribed before the recording is read, so that nothing falls between the two.
+    // Subscribed before the recording is read, so that no event is missed in between.
     let mut stream = access.wait(access.backend().events(filter, None))?;
     let mut seen = 0;
     if let Some(session) = only {
@@ -245,13 +245,13 @@ pub fn tail(terminal: Terminal, access: &Access, id: Option<&str>) -> Outcome {
     }
 }
 
-/// Prints one event of a live stream; whether more may follow when only one session is `followed`.
+/// Prints one event of a live stream. Returns whether more may follow if only one session is `followed`.
 fn follow(terminal: Terminal, event: &StoredEvent, followed: bool) -> Result<bool, Failure> {
     print(terminal, event, !followed)?;
     Ok(!(followed && event.event.kind == EventKind::SessionEnd))
 }
 
-/// Prints one event: its transcript, or the event itself. `named`: with the end of its session's id in front.
+/// Prints one event: its transcript, or the event itself. `named`: prefixed with the end of its session's id.
 pub fn print(terminal: Terminal, event: &StoredEvent, named: bool) -> Result<(), Failure> {
     if terminal.format.is_json() {
         let value = serde_json::from_str(&event.line).unwrap_or(Value::Null);
@@ -267,7 +267,7 @@ pub fn print(terminal: Terminal, event: &StoredEvent, named: bool) -> Result<(),
     terminal.data(&lines.concat())
 }
 
-/// Removes what is older than the configuration says. Only while no gateway has the store.
+/// Removes recordings beyond the configured retention. Only while no gateway has the store open.
 pub fn prune(terminal: Terminal, place: &Place, yes: bool) -> Outcome {
     let config = place.config()?;
     let dir = config.storage.data_dir.clone();
@@ -295,7 +295,7 @@ pub fn prune(terminal: Terminal, place: &Place, yes: bool) -> Outcome {
     store
         .call_blocking(move |db| db.change(|change| change.note_journal(made)))
         .map_err(|error| failed(&error))?;
-    // Nothing more comes of any session that is over.
+    // No session can get events any more.
     let times = [now_ms(), i64::MAX];
     let report = retention::prune(&store, &journal, &dir, &actor, times).map_err(|error| failed(&error))?;
     journal.close();
@@ -323,12 +323,12 @@ pub fn prune(terminal: Terminal, place: &Place, yes: bool) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// An exported recording.
+/// Opens an exported recording.
 pub fn open_file(path: &Path) -> Result<RecordingFile, Failure> {
     RecordingFile::read(path).map_err(|error| file_failure(&error))
 }
 
-/// What a broken or missing file means.
+/// Converts an error of an exported recording.
 pub fn file_failure(error: &FileError) -> Failure {
     let exit = match error {
         FileError::Event { .. } => Exit::Broken,
@@ -342,7 +342,7 @@ pub fn file_failure(error: &FileError) -> Failure {
     Failure::new(exit, message)
 }
 
-/// Proves an exported recording.
+/// Verifies an exported recording.
 pub fn verify_file(terminal: Terminal, path: &Path) -> Outcome {
     let found = open_file(path)?.verify().map_err(|error| file_failure(&error))?;
     let report = VerifyReport {
@@ -360,7 +360,7 @@ pub fn verify_file(terminal: Terminal, path: &Path) -> Outcome {
     Ok(if report.intact { Exit::Done } else { Exit::Broken })
 }
 
-/// Prints verdicts.
+/// Prints verification results.
 pub fn told(terminal: Terminal, rows: &[Row]) -> Result<(), Failure> {
     if terminal.format == Format::Table {
         let lines: Vec<String> = rows.iter().map(|row| verdict_line(terminal, row)).collect();

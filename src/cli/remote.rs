@@ -1,4 +1,4 @@
-//! A gateway elsewhere: its address, and which commands are about this machine only.
+//! A remote gateway: its address, and which commands only concern this machine.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -21,15 +21,15 @@ use crate::transport::fetch::Location;
 pub struct Remote {
     /// Its admin listener.
     pub location: Location,
-    /// Whom to trust about its certificate; `None`: as at the login, else this machine's authorities.
+    /// The authorities for its certificate; `None`: those of the login, otherwise the platform's.
     pub ca_file: Option<PathBuf>,
 }
 
 impl Remote {
-    /// Reads a URL.
+    /// Parses a URL.
     ///
     /// # Errors
-    /// One that is not `https://HOST[:PORT]`, or `http://` to a loopback address.
+    /// A URL that is not `https://HOST[:PORT]`, or `http://` to a loopback address.
     pub fn new(url: &str, ca_file: Option<PathBuf>) -> Result<Self, Failure> {
         let hint = "--url https://HOST[:PORT], the gateway's [admin] listen; http:// only to this machine";
         let location = Location::parse(url)
@@ -40,25 +40,25 @@ impl Remote {
         Ok(Self { location, ca_file })
     }
 
-    /// Its admin API, as the person who signed in there or as `HOOPCTL_TOKEN` says.
+    /// A client of its admin API, as the person who signed in there or with `HOOPCTL_TOKEN`.
     ///
     /// # Errors
-    /// Authorities that cannot be read, tokens that cannot be kept safely, a `HOOPCTL_TOKEN` that is none.
+    /// Authorities that cannot be read, tokens that are not kept safely, an invalid `HOOPCTL_TOKEN`.
     pub fn client(self) -> Result<Client, Failure> {
         let (bearer, ca_file) = bearer::of(&self)?;
         self.client_as(bearer, ca_file.as_deref())
     }
 
-    /// The same as somebody in particular.
+    /// A client of its admin API with the given credentials.
     pub fn client_as(self, bearer: Arc<dyn Bearer>, ca_file: Option<&Path>) -> Result<Client, Failure> {
         Client::network(self.location, ca_file, bearer).map_err(|error| Failure::from(ApiError::from(error)))
     }
 }
 
-/// Whether a command is about this machine only. One that is does not take `--url`; `HOOPCTL_URL` says nothing to it.
+/// Whether a command only concerns this machine. Such a command refuses `--url` and ignores `HOOPCTL_URL`.
 ///
 /// # Errors
-/// Options that do not go together.
+/// Options that exclude each other.
 pub fn checked(global: &Global, noun: &Noun) -> Result<bool, Failure> {
     let given = global.url.is_some();
     if given && global.socket.is_some() {
@@ -71,7 +71,7 @@ pub fn checked(global: &Global, noun: &Noun) -> Result<bool, Failure> {
     }
 }
 
-/// Why a command is about this machine only; `None` for one that works wherever the gateway is.
+/// Why a command only concerns this machine; `None` for one that works with a remote gateway.
 const fn local(noun: &Noun) -> Option<&'static str> {
     Some(match noun {
         Noun::Serve(_) => "`serve` runs a gateway here",
@@ -100,7 +100,8 @@ const fn local_connect(verb: &ConnectVerb) -> Option<&'static str> {
     }
 }
 
-/// Whether `--ca-file` is about the target of a connection. `HOOPCTL_CA_FILE` and the login are about the gateway all the same.
+/// Whether `--ca-file` is about the target of a connection. `HOOPCTL_CA_FILE` and the login concern the
+/// gateway all the same.
 pub const fn has_own_ca_file(noun: &Noun) -> bool {
     let Noun::Connect(verb) = noun else { return false };
     matches!(**verb, ConnectVerb::Add(_) | ConnectVerb::Edit(_) | ConnectVerb::Open(_))

@@ -1,4 +1,4 @@
-//! `replay`: a recorded session, in the player or printed, at its own pace or at once.
+//! `replay`: a recorded session, in the player or printed, at its original pace or at once.
 
 use std::ffi::OsStr;
 use std::io;
@@ -34,31 +34,31 @@ use crate::tui::replay::MOST_EVENTS;
 use crate::tui::replay::Recorded;
 use crate::tui::run::Start;
 
-/// `replay`.
+/// Options of `replay`.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
     /// A session's id, last, or an exported .jsonl file
     #[arg(value_name = "SESSION")]
     pub target: String,
-    /// How many times as fast as it was, 0.01 to 1000
+    /// Speed factor, 0.01 to 1000
     #[arg(long, value_name = "N", default_value = "1", value_parser = speed)]
     pub speed: f64,
-    /// Begin here: a time such as 90s, an event such as @17, or #approval, #denied, #error, #mask, #marker
+    /// Start here: a time such as 90s, an event such as @17, or #approval, #denied, #error, #mask, #marker
     #[arg(long, value_name = "PLACE")]
     pub from: Option<Position>,
     /// End here
     #[arg(long, value_name = "PLACE")]
     pub to: Option<Position>,
-    /// Shorten every longer pause to this
+    /// Shorten longer pauses to this
     #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
     pub idle_limit: Option<Duration>,
-    /// Print the transcript, with its timing even when standard output is no terminal
+    /// Print the transcript with its timing, even if standard output is not a terminal
     #[arg(long)]
     pub realtime: bool,
-    /// On a terminal: print the transcript with its timing, in place of the player
+    /// On a terminal: print the transcript with its timing, instead of the player
     #[arg(long)]
     pub print: bool,
-    /// How the player looks
+    /// Appearance of the player
     #[command(flatten)]
     pub look: LookArgs,
 }
@@ -90,7 +90,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &ReplayArgs) -> Outcome {
     play(terminal, Events::of(&access, view.id), options, speed)
 }
 
-/// Whether the player is wanted, and a terminal is there that can show it.
+/// Whether to use the player, on a terminal that can show it.
 fn is_played(terminal: Terminal, args: &ReplayArgs) -> bool {
     let printed = args.print || args.realtime || terminal.format != Format::Table;
     !printed
@@ -99,7 +99,7 @@ fn is_played(terminal: Terminal, args: &ReplayArgs) -> bool {
         && io::IsTerminal::is_terminal(&io::stdin())
 }
 
-/// Whether a terminal of this name, that of `TERM`, can move its cursor.
+/// Whether a terminal with this value of `TERM` can move its cursor.
 fn draws(term: Option<&OsStr>) -> bool {
     term.is_some_and(|term| !term.is_empty() && term != "dumb")
 }
@@ -112,24 +112,24 @@ fn show(terminal: Terminal, place: &Place, args: &ReplayArgs) -> Outcome {
     let settings = |start| Settings { start, look, asks, keys, notify: Notify::Off, mouse: args.look.mouse };
     if recording::is_file(&args.target) {
         let recorded = recorded(Path::new(&args.target), begin)?;
-        // The gateway is for the other screens, where it runs.
+        // The gateway is for the other screens, if it is running.
         let access = Access::whenever(place)?;
         let broken = recorded.chain.clone().err();
         let left = screens::show(&access, settings(Start::File(Box::new(recorded))))?;
         return broken.map_or(Ok(left), |why| Err(is_broken(&args.target, &why)));
     }
     let access = Access::to_look(terminal, place)?;
-    // What is not there is said on the command line, and not on a screen of its own.
+    // A missing session is reported on the command line, not on a screen.
     let view = session::find(&access, &args.target)?;
     screens::show(&access, settings(Start::Session(view.id.to_string(), Box::new(begin))))
 }
 
-/// Said once more behind the player, with the code that a script looks at.
+/// Printed again after the player, with the exit code for scripts.
 fn is_broken(file: &str, why: &str) -> Failure {
     Failure::new(Exit::Broken, format!("{file}: the recording is not as it was written: {why}"))
 }
 
-/// A file as the player takes it: its events as far as they can be read, and whether they are as they were written.
+/// Prepares a file for the player: its events as far as they can be read, and whether they are intact.
 fn recorded(path: &Path, begin: Begin) -> Result<Recorded, Failure> {
     let file = recording::open_file(path)?;
     let verified = file.verify().map_err(|error| recording::file_failure(&error))?;
@@ -138,7 +138,7 @@ fn recorded(path: &Path, begin: Begin) -> Result<Recorded, Failure> {
         Some(broken) => Err(format!("at event {}: {}", broken.seq, broken.class)),
     };
     let events = file.events().map_err(|error| recording::file_failure(&error))?;
-    // A file that is cut or changed is played up to there: the chain says where, in the title.
+    // A truncated or changed file is played up to the damage; the title says where.
     let events = events.map_while(Result::ok).take(MOST_EVENTS + 1).collect();
     let session = Some(SessionView::of(file.session().clone()));
     Ok(Recorded { title: path.display().to_string(), session, events, chain, begin })

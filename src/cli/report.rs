@@ -1,4 +1,4 @@
-//! How a command ends: its exit code, and what is said about a failure on standard error.
+//! How a command ends: its exit code, and error messages on standard error.
 
 use std::fmt::Write as _;
 use std::io;
@@ -20,44 +20,44 @@ use crate::secret::SealError;
 use crate::store::StoreError;
 use crate::transport::listen::ListenError;
 
-/// With more lines than these that are no TOML, it is not the file that was meant: the rest is not told to people.
+/// With more than this many invalid lines it is probably the wrong file; the rest is not printed.
 const MOST_BROKEN: usize = 10;
 
-/// The exit codes of the contract.
+/// The documented exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// 0: done; an empty list too.
+    /// 0: success, including an empty list.
     Done,
-    /// 1: it failed.
+    /// 1: failure.
     Failed,
-    /// 2: the command line is wrong.
+    /// 2: invalid command line.
     Usage,
-    /// 3: the configuration is invalid.
+    /// 3: invalid configuration.
     Config,
-    /// 4: the token is refused, or there is none.
+    /// 4: the token is missing or refused.
     Refused,
-    /// 5: there is no such thing.
+    /// 5: not found.
     NotFound,
-    /// 6: it exists already, or the configuration file owns it.
+    /// 6: it already exists, or is defined in the configuration file.
     Conflict,
-    /// 7: the gateway does not answer, or another process owns the store.
+    /// 7: the gateway does not answer, or another process has the store locked.
     Unreachable,
-    /// 8: it still waits.
+    /// 8: still pending.
     Pending,
     /// 9: denied.
     Denied,
-    /// 10: a recording is not what was written.
+    /// 10: a recording or the audit trail is not intact.
     Broken,
-    /// 129: its terminal was closed, SIGHUP.
+    /// 129: the terminal was closed, SIGHUP.
     Hangup,
-    /// 130: it was interrupted, SIGINT.
+    /// 130: interrupted, SIGINT.
     Interrupt,
-    /// 143: it was ended, SIGTERM.
+    /// 143: terminated, SIGTERM.
     Terminate,
 }
 
 impl Exit {
-    /// All of them but those of signals, in the order of their numbers.
+    /// All but those of signals, in the order of their numbers.
     pub const ALL: [Self; 11] = [
         Self::Done,
         Self::Failed,
@@ -72,7 +72,7 @@ impl Exit {
         Self::Broken,
     ];
 
-    /// The number the process ends with.
+    /// The exit code of the process.
     pub const fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -86,14 +86,14 @@ impl Exit {
             Self::Pending => 8,
             Self::Denied => 9,
             Self::Broken => 10,
-            // 128 and the number of the signal, as shells say it.
+            // 128 plus the number of the signal, as in shells.
             Self::Hangup => 129,
             Self::Interrupt => 130,
             Self::Terminate => 143,
         }
     }
 
-    /// The stable word for it: `error.code` of a JSON error that has no finer one.
+    /// Its stable name: `error.code` of a JSON error that has no more specific one.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -120,28 +120,28 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// What every command returns: the exit code of a command that said all there is to say, or a failure.
+/// What every command returns: its exit code if it has printed everything, or a failure.
 pub type Outcome = Result<Exit, Failure>;
 
-/// One failed command, as the person at the terminal reads it.
+/// A failed command, as reported to the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The exit code.
     pub exit: Exit,
-    /// A stable word, for programs.
+    /// A stable code for programs.
     pub code: String,
-    /// What failed; further lines are details. Escaped when it is shown.
+    /// What failed; further lines are details. Escaped when printed.
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
-    /// The single problems of an invalid configuration, for programs.
+    /// The individual problems of an invalid configuration, for programs.
     pub problems: Option<Box<Value>>,
-    /// Nothing is said: the reader of standard output went away.
+    /// Nothing is printed: the reader of standard output is gone.
     silent: bool,
 }
 
 impl Failure {
-    /// A failure with the exit code's own word.
+    /// A failure with the code of its exit code.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self {
             exit,
@@ -153,46 +153,46 @@ impl Failure {
         }
     }
 
-    /// Adds what to do next.
+    /// Adds a hint.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The same with other words.
+    /// Replaces the message.
     pub fn message(self, message: impl Into<String>) -> Self {
         Self { message: message.into(), ..self }
     }
 
-    /// Names it more finely than the exit code does.
+    /// Sets a code more specific than that of the exit code.
     pub fn code(mut self, code: impl Into<String>) -> Self {
         self.code = code.into();
         self
     }
 
-    /// A failure to write to standard output. A reader that has seen enough is none.
+    /// A failure to write to standard output. Not a failure if the reader has closed it.
     pub fn output(error: &io::Error) -> Self {
         let closed = error.kind() == io::ErrorKind::BrokenPipe;
         let exit = if closed { Exit::Done } else { Exit::Failed };
         Self { silent: closed, ..Self::new(exit, format!("cannot write to standard output: {error}")) }
     }
 
-    /// The command line is wrong.
+    /// A failure with exit code 2: invalid command line.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, message)
     }
 
-    /// It failed, for a reason of its own.
+    /// A failure with exit code 1.
     pub fn failed(message: impl Into<String>) -> Self {
         Self::new(Exit::Failed, message)
     }
 
-    /// There is none of that name.
+    /// A failure with exit code 5: not found.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(Exit::NotFound, message)
     }
 
-    /// The text for standard error; empty when nothing is to be said.
+    /// The text for standard error; empty if nothing is to be printed.
     pub fn render(&self, format: Format) -> String {
         if self.silent {
             return String::new();
@@ -217,7 +217,7 @@ impl Failure {
         text
     }
 
-    /// Says it on standard error and gives the exit code.
+    /// Prints it on standard error and returns the exit code.
     pub fn tell(&self, format: Format) -> Exit {
         io::stderr().lock().write_all(self.render(format).as_bytes()).ok();
         self.exit
@@ -231,7 +231,7 @@ impl From<Problems> for Failure {
             count => format!("the configuration has {count} problems"),
         };
         let list = Some(Box::new(output::json(&problems)));
-        // A line that is no TOML has no key.
+        // A line that is not TOML has no key.
         let broken = problems.iter().filter(|problem| problem.line > 0 && problem.key.is_empty()).count();
         if broken <= MOST_BROKEN {
             return Self {
@@ -250,7 +250,7 @@ impl From<Problems> for Failure {
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
         let exit = Exit::ALL.into_iter().find(|exit| exit.code() == error.exit_code).unwrap_or(Exit::Failed);
-        // One problem stands in the message already.
+        // A single problem is part of the message already.
         let problems = match error.problems.as_slice() {
             [only] if error.message.ends_with(only.as_str()) => &[],
             more => more,
@@ -295,7 +295,7 @@ impl From<GatewayError> for Failure {
     }
 }
 
-/// An address that cannot be listened on.
+/// A failure to listen on an address.
 fn taken(error: &ListenError) -> Failure {
     let failure = Failure::failed(with_causes(error));
     match error.source.kind() {

@@ -1,4 +1,4 @@
-//! `secret`: values that the gateway keeps sealed. They go in and never come out.
+//! `secret`: sealed secrets of the gateway. They can be set but never read back.
 
 use clap::Subcommand;
 use zeroize::Zeroizing;
@@ -15,12 +15,12 @@ use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
 use crate::control::noun::secret::SecretValue;
 
-/// The verbs of `secret`.
+/// Subcommands of `secret`.
 #[derive(Debug, Subcommand)]
 pub enum SecretVerb {
     /// Set a secret; its value is read from standard input
     Set {
-        /// Its name: what stands after store:
+        /// Its name, as in store:NAME
         name: String,
         /// Refused: an argument is visible to every process
         #[arg(hide = true)]
@@ -34,7 +34,7 @@ pub enum SecretVerb {
     Remove {
         /// Its name
         name: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(short, long)]
         yes: bool,
     },

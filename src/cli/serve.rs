@@ -17,28 +17,28 @@ use crate::gateway::RunOptions;
 use crate::gateway::watch::FileWatch;
 use crate::store;
 
-/// `serve`.
+/// Options of `serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// Check the configuration, and the files that a start needs, and stop
+    /// Check the configuration and the files needed to start, then exit
     #[arg(long)]
     pub check: bool,
-    /// Reload when the configuration file changes, as SIGHUP does; files that it names are not watched
+    /// Reload when the configuration file changes, as on SIGHUP; files that it names are not watched
     #[arg(long, conflicts_with = "check")]
     pub watch: bool,
-    /// How the log is written, on standard error
+    /// Format of the log on standard error
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "auto")]
     pub log_format: LogFormat,
 }
 
-/// How the log is written.
+/// Format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people on a terminal, else JSON
+    /// Readable on a terminal, otherwise JSON
     Auto,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
-    /// For people
+    /// Readable text
     Pretty,
 }
 
@@ -66,7 +66,8 @@ pub fn run(terminal: Terminal, place: &Place, args: &ServeArgs) -> Outcome {
     let config = place.config()?;
     let config_path = config.path.clone();
     if config.dev_issuer.is_some() {
-        // Said before the port of the other one's issuer is: the gateway itself would come to it later.
+        // Reported before the issuer's port is found to be taken: the gateway itself would find the lock
+        // later.
         let data_dir = &config.storage.data_dir;
         store::lock_data_dir(data_dir).map_err(|source| GatewayError::Store { source })?;
     }

@@ -34,10 +34,10 @@ use crate::domain::now_ms;
 use crate::domain::units;
 use crate::recording::GATEWAY;
 
-/// The verbs of `session`.
+/// Subcommands of `session`.
 #[derive(Debug, Subcommand)]
 pub enum SessionVerb {
-    /// List sessions, the newest first
+    /// List sessions, newest first
     #[command(alias = "ls", after_help = help::SESSION_LIST)]
     List(ListArgs),
     /// Show one
@@ -45,49 +45,49 @@ pub enum SessionVerb {
         /// Its id, or last
         id: String,
     },
-    /// Follow what happens, in one session or in all
+    /// Follow the events of one session or of all
     Tail {
         /// The session's id, or last; without it all sessions
         id: Option<String>,
     },
-    /// Follow all sessions, but tell only when one begins, ends or is denied something
+    /// Follow all sessions, showing only when one begins, ends or is denied something
     Watch,
-    /// Search what was recorded; ends with 0, found or not
+    /// Search recordings; exits with 0 whether anything was found or not
     Grep(GrepArgs),
     /// End a session and cut its live streams
     Kill {
         /// Its id, or last
         id: String,
-        /// Why, for the audit trail
+        /// The reason, for the audit trail
         #[arg(short, long, value_name = "TEXT", default_value = "")]
         reason: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(short, long)]
         yes: bool,
     },
     /// Write a recording to a file, or to standard output
     Export(ExportArgs),
-    /// Prove that a recording is as it was written: ends with 10 when it is not
+    /// Verify that a recording is intact; exits with 10 if it is not
     Verify {
         /// The session's id, last, or an exported .jsonl file
         #[arg(required_unless_present = "all")]
         id: Option<String>,
-        /// Every session, that none is missing, and the audit trail
+        /// Verify every session, that none is missing, and the audit trail
         #[arg(long, conflicts_with = "id")]
         all: bool,
     },
-    /// Keep a recording although its time is over, until it is released
+    /// Place a recording under legal hold: retention does not remove it until it is released
     #[command(after_help = help::SESSION_HOLD)]
     Hold(HoldArgs),
-    /// Remove what is older than recording.retention says; a running gateway does so by itself
+    /// Remove recordings beyond recording.retention; a running gateway does so by itself
     Prune {
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(short, long)]
         yes: bool,
     },
 }
 
-/// Which sessions.
+/// Filters of sessions.
 #[derive(Debug, Clone, Args)]
 pub struct WhichArgs {
     /// Only those of this principal
@@ -96,16 +96,16 @@ pub struct WhichArgs {
     /// Only those on this connection
     #[arg(long, value_name = "NAME")]
     pub connection: Option<ConnectionName>,
-    /// Only those that started in this time up to now, such as 7d
+    /// Only sessions started in this recent period, such as 7d
     #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
     pub since: Option<Duration>,
-    /// Only those that run
+    /// Only live sessions
     #[arg(long)]
     pub live: bool,
-    /// Only those that are held
+    /// Only sessions on hold
     #[arg(long)]
     pub held: bool,
-    /// At most so many
+    /// Maximum number to show
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limit: Option<u32>,
 }
@@ -125,10 +125,10 @@ impl WhichArgs {
     }
 }
 
-/// `session list`.
+/// Options of `session list`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// Which
+    /// Filters
     #[command(flatten)]
     pub which: WhichArgs,
     /// Only those older than this one: the next page
@@ -136,7 +136,7 @@ pub struct ListArgs {
     pub before: Option<SessionId>,
 }
 
-/// `session grep`.
+/// Options of `session grep`.
 #[derive(Debug, Args)]
 pub struct GrepArgs {
     /// A regular expression
@@ -149,12 +149,13 @@ pub struct GrepArgs {
     pub which: WhichArgs,
 }
 
-/// `session export`.
+/// Options of `session export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
     /// The session's id, or last
     pub id: String,
-    /// jsonl keeps every byte and hash, har opens in a browser, mcp-fixture plays the target, sql is a script, text is for people
+    /// jsonl keeps every byte and hash, har opens in a browser, mcp-fixture plays the target, sql is a
+    /// script, text is for reading
     #[arg(long, visible_alias = "as", value_name = "FORMAT", value_enum, default_value = "jsonl")]
     pub format: ExportFormat,
     /// Write to this file, which must be new
@@ -162,16 +163,16 @@ pub struct ExportArgs {
     pub to: Option<PathBuf>,
 }
 
-/// How a recording is exported.
+/// Export formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
-    /// HTTP Archive 1.2, of sessions that speak HTTP
+    /// HTTP Archive 1.2, for HTTP sessions
     Har,
     /// The stored lines with their hashes
     Jsonl,
-    /// The exchanges of MCP as JSON that a fake target can serve
+    /// The exchanges of an MCP session as JSON that a fake target can serve
     McpFixture,
-    /// The SQL statements as a script: what was not done is a comment
+    /// The SQL statements as a script; statements that were not executed are comments
     Sql,
     /// The transcript, as replay shows it
     Text,
@@ -263,7 +264,7 @@ fn row(view: &SessionView, now: i64) -> Row {
             view.id.to_string(),
             output::time(view.started_ms),
             output::distance(view.ended_ms.unwrap_or(now), view.started_ms),
-            // The gateway's own is named as the documentation and --principal do.
+            // The gateway's own session is shown as in the documentation and for --principal.
             if view.principal == GATEWAY { view.principal.clone() } else { view.label.clone() },
             view.connection.clone(),
             view.events.to_string(),

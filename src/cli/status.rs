@@ -1,4 +1,4 @@
-//! `status`: whether the gateway runs, and how it is.
+//! `status`: whether the gateway is running, and its state.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -20,25 +20,25 @@ use crate::control::noun::gateway::TargetReport;
 use crate::domain::now_ms;
 use crate::domain::units;
 
-/// `status`.
+/// Options of `status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// Wait so long until it is ready
+    /// Wait up to this long until it is ready
     #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
     pub wait: Option<Duration>,
 }
 
-/// The pause between two looks.
+/// Polling interval.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Shows the state. Ends with 7 when the gateway does not run, 1 when it runs and is not ready.
+/// Shows the state. Exits with 7 if the gateway is not running, 1 if it is running but not ready.
 pub fn run(terminal: Terminal, place: &Place, args: &StatusArgs) -> Outcome {
     let begin = Instant::now();
     let wait = args.wait.unwrap_or_default();
     let report = loop {
         let found = look(place);
         let ready = found.as_ref().is_ok_and(|report| report.ready);
-        // A wrong configuration does not get better by waiting.
+        // An invalid configuration does not improve by waiting.
         let waits = found.as_ref().err().is_none_or(|failure| failure.exit == Exit::Unreachable);
         if ready || !waits || begin.elapsed() >= wait {
             break found?;
@@ -57,7 +57,7 @@ fn look(place: &Place) -> Result<StatusReport, Failure> {
     access.wait(access.backend().status())
 }
 
-/// How a target was met; `None` where nothing went to it yet.
+/// The last result of reaching a target; `None` if nothing was sent to it yet.
 fn health(target: &TargetReport, now: i64) -> Option<String> {
     let ago = |ms: i64| output::distance(ms, now);
     if target.fails() {
@@ -67,7 +67,7 @@ fn health(target: &TargetReport, now: i64) -> Option<String> {
     target.answered_ms.map(|ms| format!("answered {}", ago(ms)))
 }
 
-/// What somebody may do.
+/// The caller's permissions as text.
 pub const fn may(you: &CallerReport) -> &'static str {
     match (you.manages, you.decides) {
         (true, true) => "manage and decide",

@@ -1,4 +1,4 @@
-//! `token`: mint tokens for trying, look into any token, verify one.
+//! `token`: mint test tokens, decode any token, verify one.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,30 +35,30 @@ use crate::identity::Issuers;
 use crate::identity::NoKeeper;
 use crate::identity::TokenError;
 
-/// The longest token that is read, in bytes.
+/// Maximum length of a token in bytes.
 const TOKEN_MAX: u64 = 64 << 10;
 
-/// How long looking into a token waits for the issuers' keys.
+/// How long `token inspect` waits for the issuers' keys.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The verbs of `token`.
+/// Subcommands of `token`.
 #[derive(Debug, Subcommand)]
 pub enum TokenVerb {
-    /// Get a token of the development issuer (demo only); prints nothing else
+    /// Mint a token of the development issuer (demo only); prints nothing else
     Mint(MintArgs),
-    /// Decode a token and say what is wrong with it; verifies nothing
+    /// Decode a token and show its problems; verifies nothing
     Inspect(TokenSource),
     /// Verify a token against the configured issuers
     Verify(TokenSource),
-    /// The keys that the running gateway verifies tokens with
+    /// Show the keys that the running gateway verifies tokens with
     Jwks(JwksArgs),
 }
 
-/// `token mint`.
+/// Options of `token mint`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Debug, Args)]
 pub struct MintArgs {
-    /// Whom the token speaks for
+    /// The token's subject
     #[arg(long = "as", value_name = "NAME")]
     pub subject: String,
     /// A group; may be repeated
@@ -67,33 +67,33 @@ pub struct MintArgs {
     /// A role; may be repeated
     #[arg(long = "role", value_name = "ROLE")]
     pub roles: Vec<String>,
-    /// What kind of caller: human, app or agent
+    /// The kind of principal: human, app or agent
     #[arg(long, value_name = "KIND", default_value = "app", value_parser = crate::cli::explain::kind)]
     pub kind: Kind,
-    /// A name for people to read
+    /// A display name
     #[arg(long, value_name = "TEXT")]
     pub name: Option<String>,
     /// How long it is valid, at most 1d
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = lifetime)]
     pub lifetime: Duration,
-    /// One that has expired
+    /// An expired token
     #[arg(long, group = "fault", help_heading = "Bad on purpose")]
     pub expired: bool,
-    /// One for another audience
+    /// A token for another audience
     #[arg(long, group = "fault", help_heading = "Bad on purpose")]
     pub wrong_audience: bool,
-    /// One without a signature (alg none)
+    /// A token without a signature (alg none)
     #[arg(long, group = "fault", help_heading = "Bad on purpose")]
     pub unsigned: bool,
-    /// One signed by another key
+    /// A token signed by another key
     #[arg(long, group = "fault", help_heading = "Bad on purpose")]
     pub wrong_key: bool,
-    /// One without its groups, as Entra makes above 200
+    /// A token without its groups, as Entra issues above 200
     #[arg(long, group = "fault", help_heading = "Bad on purpose")]
     pub overage: bool,
 }
 
-/// Reads how long a token is valid.
+/// Parses the lifetime of a token.
 fn lifetime(text: &str) -> Result<Duration, String> {
     let wanted = units::parse_duration(text).map_err(|error| error.to_string())?;
     let most = Duration::from_secs(MAX_LIFETIME_S);
@@ -126,7 +126,7 @@ impl MintArgs {
     }
 }
 
-/// Where a token is read from.
+/// Where to read a token from.
 #[derive(Debug, Args)]
 pub struct TokenSource {
     /// - for standard input, which is the default
@@ -189,7 +189,8 @@ fn inspect(terminal: Terminal, place: &Place, source: &TokenSource) -> Outcome {
             let issuers = issuers(config.oidc)?;
             access::runtime()?.block_on(async {
                 issuers.start(&Handle::current());
-                // Looking does not need the keys: without them it is only not known whether the issuer has this one.
+                // Keys are optional for inspecting: without them it is unknown whether the issuer has this
+                // one.
                 tokio::time::timeout(PATIENCE, issuers.refresh(None)).await.ok();
                 issuers.inspect(&token)
             })
@@ -236,7 +237,7 @@ fn inspection_fields(found: &Inspection) -> Vec<(&'static str, String)> {
     fields
 }
 
-/// A claim, with its moment where it is one.
+/// A claim, with its time if it is one.
 fn readable(name: &str, value: &Json) -> String {
     match (name, value.as_i64()) {
         ("exp" | "iat" | "nbf" | "auth_time", Some(seconds)) => {
@@ -261,7 +262,7 @@ fn inspection_json(found: &Inspection) -> Value {
         "kid_known": found.kid_known, "failures": failures, "hints": found.hints})
 }
 
-/// The issuers of a configuration, without keys so far.
+/// The issuers of a configuration, without keys yet.
 pub fn issuers(settings: Vec<identity::IssuerSettings>) -> Result<Issuers, Failure> {
     Issuers::new(settings, Arc::new(NoKeeper))
         .map_err(|error| Failure::new(Exit::Config, with_causes(&error)))
@@ -316,7 +317,7 @@ fn verify(terminal: Terminal, place: &Place, source: &TokenSource) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// What locks this one token. It has a name by its provider and one by its bytes: either does.
+/// The lock targets for this token. It has one name from its issuer and one from its bytes; either locks it.
 fn lock_as(ids: &[Box<str>]) -> String {
     match ids {
         [first, _another, ..] => format!("token:{first} (each of its names locks it: {} in JSON)", ids.len()),

@@ -1,4 +1,4 @@
-//! What the demo prints: things to try, each line ready to be pasted into another terminal.
+//! The tour that the demo prints: things to try, each line ready to be pasted into another terminal.
 
 mod http;
 mod mcp;
@@ -15,34 +15,34 @@ use crate::demo::config::CONNECTION;
 use crate::demo::config::FILE;
 use crate::demo::config::Scenario;
 
-/// What the lines depend on.
+/// The inputs of the tour.
 #[derive(Debug, Clone)]
 pub struct Tour {
-    /// Where the gateway listens.
+    /// The gateway's address.
     pub gateway: SocketAddr,
-    /// Where the token issuer listens.
+    /// The token issuer's address.
     pub issuer: SocketAddr,
-    /// Where the sample target listens.
+    /// The sample target's address.
     pub target: SocketAddr,
-    /// What that is.
+    /// The scenario of the sample target.
     pub scenario: Scenario,
     /// Whether it answers from a recording.
     pub recorded: bool,
-    /// Where configuration and recordings are.
+    /// The directory of configuration and recordings.
     pub folder: PathBuf,
-    /// Whether the folder stays.
+    /// Whether the directory is kept.
     pub kept: bool,
-    /// How many policies there are.
+    /// Number of policies.
     pub policies: usize,
-    /// This program, where that is known.
+    /// The path of this program, if known.
     pub program: Option<PathBuf>,
 }
 
-/// One thing to try: what it shows, and its lines.
+/// One step: its title, and its lines.
 type Step = (&'static str, Vec<String>);
 
 impl Tour {
-    /// All of it. Lines to paste are indented by four blanks, and only those.
+    /// The whole tour. Exactly the lines to paste are indented by four blanks.
     pub fn text(&self, took: Duration) -> String {
         let Self { gateway, issuer, target, .. } = self;
         let policies = output::count(self.policies as u64, "policy", "policies");
@@ -74,7 +74,7 @@ impl Tour {
         text + "\nStop with Ctrl-C.\n"
     }
 
-    /// What there is to try.
+    /// The steps of the scenario.
     pub fn steps(&self) -> Vec<Step> {
         match self.scenario {
             Scenario::Http => http::steps(self),
@@ -121,7 +121,7 @@ mod tests {
         }
     }
 
-    /// The command lines of hoopctl in a line of shell.
+    /// The hoopctl command lines in a line of shell.
     fn commands(line: &str) -> Vec<Vec<String>> {
         line.split(['$', ';', '('])
             .map(str::trim)

@@ -1,4 +1,4 @@
-//! `tui`: approvals, sessions, replay and the rest on one screen.
+//! `tui`: approvals, sessions, replay and more on one screen.
 
 use std::io;
 use std::path::PathBuf;
@@ -24,33 +24,33 @@ use crate::tui::look::Ground;
 use crate::tui::notify::Notify;
 use crate::tui::run::Start;
 
-/// `tui`.
+/// Options of `tui`.
 #[derive(Debug, Args)]
 pub struct TuiArgs {
     /// The screen to begin with
     #[arg(default_value = "approvals")]
     pub screen: Screen,
-    /// How it looks
+    /// Appearance
     #[command(flatten)]
     pub look: LookArgs,
-    /// How new approvals are told: by the terminal's bell, by a notification of the desktop (OSC 9), or not
+    /// How to signal new approvals: by the terminal's bell, by a desktop notification (OSC 9), or not at all
     #[arg(long, value_name = "HOW", default_value = "bell")]
     pub notify: NotifyWord,
 }
 
-/// What screens and the player look like, and which keys they know.
+/// Appearance and keys of the screens and the player.
 #[derive(Debug, Args)]
 pub struct LookArgs {
-    /// Signs of ASCII only; so it is anyway where the locale has no UTF-8
+    /// ASCII symbols only; implied if the locale is not UTF-8
     #[arg(long)]
     pub ascii: bool,
-    /// The colours: for the terminal's ground, for a dark or a light one, or none
+    /// The colours: by the terminal's background, for a dark or a light one, or none
     #[arg(long, value_name = "THEME", default_value = "auto")]
     pub theme: ThemeWord,
-    /// Scroll with the wheel; the terminal's own selection then needs shift
+    /// Scroll with the wheel; selecting text in the terminal then needs shift
     #[arg(long)]
     pub mouse: bool,
-    /// A file that changes keys.
+    /// A file that remaps keys.
     #[arg(
         long,
         value_name = "FILE",
@@ -69,25 +69,25 @@ impl ValueEnum for Screen {
     }
 }
 
-/// A theme.
+/// A colour theme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ThemeWord {
-    /// For the ground that the terminal says it has; for a dark one where it does not say
+    /// By the background that the terminal reports; dark if it reports none
     Auto,
-    /// For a dark ground
+    /// For a dark background
     Dark,
-    /// For a light ground
+    /// For a light background
     Light,
     /// No colours
     Mono,
 }
 
-/// How a person is told.
+/// How new approvals are signalled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum NotifyWord {
     /// The terminal's bell
     Bell,
-    /// A notification of the desktop
+    /// A desktop notification
     Osc9,
     /// Not at all
     Off,
@@ -104,7 +104,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &TuiArgs) -> Outcome {
     let ((look, asks), keys) = (look(&args.look), keys(&args.look)?);
     let access = Access::online(place)?;
     if access.is_remote() {
-        // What keeps one out is said on the command line, and not on a screen.
+        // An error that prevents access is printed on the command line, not on a screen.
         access.wait(access.backend().status())?;
     }
     let start = Start::Screen(args.screen);
@@ -112,12 +112,12 @@ pub fn run(terminal: Terminal, place: &Place, args: &TuiArgs) -> Outcome {
     show(&access, settings)
 }
 
-/// Shows it until the person or a signal ends it.
+/// Shows the screens until the user or a signal ends them.
 pub fn show(access: &Access, settings: tui::Settings) -> Outcome {
-    // The screen gives the terminal back before it ends, and the end of its access waits for what is renewed.
+    // The terminal is restored before the access ends, which waits for token renewals.
     let elsewhere = interrupts::Elsewhere::begin();
     let ended = access.block_on(tui::run(access.shared(), settings));
-    // That wait is for a token only, so that a signal ends it where none is lost.
+    // That wait is only for a token, so that a signal ends it if no token is lost.
     drop(elsewhere);
     Ok(match ended.map_err(|error| Failure::failed(error.to_string()))? {
         Ended::Left => Exit::Done,
@@ -127,7 +127,7 @@ pub fn show(access: &Access, settings: tui::Settings) -> Outcome {
     })
 }
 
-/// Refuses what needs a terminal where there is none.
+/// Refuses to go on without a terminal.
 pub fn must_be_terminal(terminal: Terminal, hint: &str) -> Result<(), Failure> {
     if terminal.stdout && io::IsTerminal::is_terminal(&io::stdin()) {
         return Ok(());
@@ -135,7 +135,7 @@ pub fn must_be_terminal(terminal: Terminal, hint: &str) -> Result<(), Failure> {
     Err(Failure::usage("the screen needs a terminal, for input and output").hint(hint))
 }
 
-/// How it looks, and whether the terminal is to be asked for its ground.
+/// The appearance, and whether to query the terminal's background.
 pub fn look(args: &LookArgs) -> (Look, bool) {
     let found = Look::detect(|name| std::env::var(name).ok(), args.ascii);
     let look = match args.theme {
@@ -146,7 +146,7 @@ pub fn look(args: &LookArgs) -> (Look, bool) {
     (look, args.theme == ThemeWord::Auto && look.is_coloured())
 }
 
-/// What keys mean: the table, with what a file changes in it.
+/// The key map: the default, with the changes of a file.
 pub fn keys(args: &LookArgs) -> Result<KeyMap, Failure> {
     let (path, must) = match &args.keys {
         Some(path) => (path.clone(), true),

@@ -1,4 +1,4 @@
-//! `session verify`: proves recordings, and tells each finding as it is made.
+//! `session verify`: verifies recordings, and prints each result as it is found.
 
 use serde_json::Value;
 use serde_json::json;
@@ -18,7 +18,7 @@ use crate::control::noun::audit::AuditVerification;
 use crate::control::noun::session::VerifyFrom;
 use crate::control::noun::session::WholeReport;
 
-/// Proves one session, the newest if none is named, or all.
+/// Verifies one session, the newest if none is named, or all.
 pub fn verify(terminal: Terminal, access: &Access, id: Option<&str>, all: bool) -> Outcome {
     if all {
         return verify_all(terminal, access);
@@ -31,13 +31,13 @@ pub fn verify(terminal: Terminal, access: &Access, id: Option<&str>, all: bool) 
     }
     Ok(match (report.intact, &report.unsettled) {
         (false, _) => Exit::Broken,
-        // What was not looked at is not proved.
+        // What was not checked is not verified.
         (true, Some(_)) => Exit::Failed,
         (true, None) => Exit::Done,
     })
 }
 
-/// Proves the audit trail, part by part.
+/// Verifies the audit trail, page by page.
 pub fn audit_trail(access: &Access) -> Result<AuditVerification, Failure> {
     let mut from = AuditFrom::default();
     loop {
@@ -52,20 +52,20 @@ pub fn audit_trail(access: &Access) -> Result<AuditVerification, Failure> {
     }
 }
 
-/// What was found so far.
+/// The results so far.
 struct Findings {
     terminal: Terminal,
-    /// What is told at the end, in forms that are one document.
+    /// Rows that are printed at the end, in formats that are one document.
     kept: Vec<Row>,
     sessions: usize,
     broken: usize,
     problems: usize,
-    /// Why not all that was recorded was looked at.
+    /// Why some recorded events were not checked.
     unsettled: Option<String>,
 }
 
 impl Findings {
-    /// Tells what was found: at once where the form lets it.
+    /// Prints results: at once if the format allows it.
     fn tell(&mut self, rows: Vec<Row>) -> Result<(), Failure> {
         match self.terminal.format {
             Format::Table | Format::Toml | Format::Jsonl => recording::told(self.terminal, &rows),
@@ -81,7 +81,7 @@ impl Findings {
         self.tell(problems.iter().map(|problem| recording::found_besides(problem)).collect())
     }
 
-    /// All of it as one document, with what it comes to and the end of the audit trail, as far as the check got.
+    /// All results as one document, with the totals and the end of the audit trail, as far as the check got.
     fn document(
         &self,
         recordings: &Result<WholeReport, Failure>,
@@ -95,7 +95,7 @@ impl Findings {
         json!({"items": items, "summary": summary, "audit": audit})
     }
 
-    /// Proves each recording, part by part, the oldest first.
+    /// Verifies each recording, page by page, oldest first.
     fn recordings(&mut self, access: &Access) -> Result<WholeReport, Failure> {
         let mut from = VerifyFrom::default();
         loop {
@@ -118,7 +118,7 @@ impl Findings {
     }
 }
 
-/// Proves everything that is recorded. What is known to be broken weighs more than what could not be looked at.
+/// Verifies everything that is recorded. Known damage takes precedence over what could not be checked.
 fn verify_all(terminal: Terminal, access: &Access) -> Outcome {
     let mut found =
         Findings { terminal, kept: Vec::new(), sessions: 0, broken: 0, problems: 0, unsettled: None };
@@ -135,7 +135,7 @@ fn verify_all(terminal: Terminal, access: &Access) -> Outcome {
     let Findings { sessions, broken, problems, unsettled, .. } = found;
     let exit = match (broken + problems, &unsettled) {
         (0, None) => Exit::Done,
-        // What was not looked at is not proved.
+        // What was not checked is not verified.
         (0, Some(_)) => Exit::Failed,
         _ => Exit::Broken,
     };

@@ -1,4 +1,4 @@
-//! `session watch` and `approval watch`: one line for each thing that a person would want to know at once.
+//! `session watch` and `approval watch`: one line for each event that needs attention.
 
 use std::collections::HashMap;
 
@@ -32,12 +32,12 @@ use crate::recording::chain::Hash;
 use crate::recording::replay::Position;
 use crate::recording::replay::transcript;
 
-/// So many sessions or approvals are remembered.
+/// Maximum number of sessions or approvals that are remembered.
 const REMEMBERED: usize = 10_000;
-/// How many events before a denial its command is looked for in.
+/// How many events before a denial its command is searched.
 const BEFORE: u64 = 8;
 
-/// One column: its name, and how wide it is at least.
+/// One column: its name, and its minimum width.
 type Column = (&'static str, usize);
 
 /// The columns of `session watch`.
@@ -47,14 +47,14 @@ const SESSION: [Column; 6] =
 const APPROVAL: [Column; 6] =
     [("time", 20), ("what", 9), ("who", 16), ("connection", 12), ("approval", 30), ("detail", 0)];
 
-/// What the stream brings.
+/// The next item of the stream.
 enum News {
     Message(String),
-    /// Something is missing here.
+    /// Some messages were missed.
     Gap,
 }
 
-/// A stream of one topic that is taken up again where the gateway found it read too slowly.
+/// A stream of one topic, resumed when the gateway ends it because it is read too slowly.
 struct Stream<'a> {
     access: &'a Access,
     filter: EventFilter,
@@ -69,7 +69,7 @@ impl<'a> Stream<'a> {
         Ok(Self { access, filter, source, last: None })
     }
 
-    /// The next message. The gateway's end is an error.
+    /// Returns the next message. The gateway's shutdown is an error.
     fn next(&mut self, terminal: Terminal) -> Result<News, Failure> {
         loop {
             let ended = || Failure::new(Exit::Unreachable, "the gateway stops");
@@ -97,7 +97,7 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// The names of the columns, where the format has them.
+/// Prints the names of the columns, if the format has them.
 fn head(terminal: Terminal, columns: &[Column]) -> Result<(), Failure> {
     match terminal.format {
         Format::Table | Format::Toml => {
@@ -112,14 +112,14 @@ fn head(terminal: Terminal, columns: &[Column]) -> Result<(), Failure> {
     }
 }
 
-/// One row: a line in every format.
+/// Formats one row as a line.
 fn line(format: Format, columns: &[Column], row: Row) -> String {
     match format {
         Format::Table | Format::Toml => table_line(columns, &row.cells),
         Format::Csv => {
             let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
             let text = output::list(Format::Csv, &names, &[row]);
-            // The names were written once, before the first row.
+            // The names were printed once, before the first row.
             text.split_once('\n').map(|(_, line)| line.to_owned()).unwrap_or_default()
         }
         Format::Json | Format::Jsonl => output::json_line(&row.json),
@@ -135,7 +135,7 @@ fn table_line(columns: &[Column], cells: &[String]) -> String {
     format!("{}\n", padded.join("  ").trim_end())
 }
 
-/// Whose a session is.
+/// The principal and connection of a session.
 #[derive(Debug, Clone, Default)]
 struct Owner {
     principal: String,
@@ -143,7 +143,7 @@ struct Owner {
     connection: String,
 }
 
-/// Follows all sessions: begins, ends, denials.
+/// Follows all sessions: starts, ends, denials.
 pub fn sessions(terminal: Terminal, access: &Access) -> Outcome {
     let mut stream = Stream::open(access, Topic::Session)?;
     let denied: Position = "#denied".parse().map_err(|error| Failure::failed(format!("{error}")))?;
@@ -185,19 +185,19 @@ pub fn sessions(terminal: Terminal, access: &Access) -> Outcome {
     }
 }
 
-/// Whether a message can be about what is watched: most are not, and need not be read.
+/// Whether a message may be relevant: most are not, and need not be parsed.
 fn may_matter(data: &str) -> bool {
     data.contains("\"kind\":\"session.") || data.contains("\"kind\":\"decision\"")
 }
 
-/// Whose a session is, as its first event says.
+/// The owner of a session according to its first event.
 fn owner_of(event: &StoredEvent) -> Owner {
     let data: Value = serde_json::from_str(&event.event.data).unwrap_or_default();
     let text = |name: &str| data.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     Owner { principal: text("principal"), label: text("label"), connection: text("connection") }
 }
 
-/// Whose a session is that began before; nobody when the gateway does not know it either.
+/// The owner of a session that began before; empty if the gateway does not know it either.
 fn asked(access: &Access, id: SessionId) -> Owner {
     access.wait(access.backend().session(id.to_string())).map_or_else(
         |_gone| Owner::default(),
@@ -205,7 +205,7 @@ fn asked(access: &Access, id: SessionId) -> Owner {
     )
 }
 
-/// What a denial is about: the command with the same number a few events before it.
+/// The command that was denied: the one with the same id a few events before.
 fn command_of(access: &Access, denial: &StoredEvent) -> Option<String> {
     let from = denial.seq.saturating_sub(BEFORE).max(1);
     let wanted = EventsFrom { from: Some(from), limit: u32::try_from(BEFORE).ok() };
@@ -223,7 +223,7 @@ fn is_command_of(event: &StoredEvent, denial: &StoredEvent) -> bool {
             || (kind == EventKind::McpMessage && event.event.dir == Some(Direction::C2s)))
 }
 
-/// What the transcript says of an event, without its time and sign; of a statement its first line, too.
+/// The transcript of an event without its time and symbol; for a statement with its first line.
 fn told(event: &StoredEvent) -> String {
     let lines = transcript(event);
     let mut lines = lines.iter();
@@ -268,15 +268,15 @@ fn session_row(event: &StoredEvent, what: &str, owner: &Owner, command: Option<&
     }
 }
 
-/// What of an approval was told last: its state, and how many had decided.
+/// The last printed state of an approval, and its number of decisions.
 type Told = (ApprovalState, usize);
 
-/// What was told of approvals, so that nothing is told twice.
+/// The printed states, so that nothing is printed twice.
 #[derive(Default)]
 struct Known(HashMap<ApprovalId, Told>);
 
 impl Known {
-    /// The row for an approval as it is now; `None` where it was told already.
+    /// The row for an approval as it is now; `None` if it was printed already.
     fn take(&mut self, approval: &Approval, now_ms: i64) -> Option<Row> {
         let now = (approval.state, approval.decisions.len());
         if self.0.get(&approval.id) == Some(&now) {
@@ -290,9 +290,9 @@ impl Known {
     }
 }
 
-/// Follows all approvals, those that wait already first.
+/// Follows all approvals, pending ones first.
 pub fn approvals(terminal: Terminal, access: &Access) -> Outcome {
-    // Opened before the list is read, so that nothing falls between the two.
+    // Opened before the list is read, so that nothing is missed in between.
     let mut stream = Stream::open(access, Topic::Approval)?;
     let mut known = Known::default();
     head(terminal, &APPROVAL)?;
@@ -317,7 +317,7 @@ pub fn approvals(terminal: Terminal, access: &Access) -> Outcome {
     }
 }
 
-/// All that wait, the oldest first.
+/// All pending approvals, oldest first.
 fn pending(access: &Access) -> Result<Vec<Approval>, Failure> {
     let filter = ApprovalFilter { state: Some(ApprovalState::Pending), ..ApprovalFilter::default() };
     let mut all = access.block_on(paging::approvals(access.backend(), &filter))?;

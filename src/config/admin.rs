@@ -1,4 +1,4 @@
-//! `[admin]`: who manages the gateway, on its own machine and over the network.
+//! `[admin]`: who manages the gateway, locally and over the network.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,28 +15,29 @@ use crate::control::SignInClient;
 use crate::control::page::site::Site;
 use crate::domain::secret::SecretRef;
 
-/// `[admin]`, checked.
+/// The checked settings of `[admin]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdminSettings {
     /// The Unix socket of the admin API. Default `admin.sock` in the data directory.
     pub socket: PathBuf,
-    /// The groups that an OS user acts with on the socket. Who is not in it may look, not decide.
+    /// The groups that an OS user has on the socket. Users not listed may look but not decide.
     pub local_groups: BTreeMap<String, Vec<String>>,
     /// The admin API over the network. Default none.
     pub remote: Option<RemoteSettings>,
 }
 
-/// The admin API over the network: `admin.listen` and what belongs to it.
+/// The admin API over the network: `admin.listen` and related keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteSettings {
-    /// Where it listens. With TLS, by the gateway's certificate; without only on a loopback address.
+    /// Listen address. With TLS, using the gateway's certificate; without TLS only on a loopback address.
     pub listen: SocketAddr,
-    /// The address that people use, without a trailing `/`; `None`: the one that they called.
+    /// The URL that people use, without a trailing `/`; `None`: the one that was called.
     pub public_url: Option<String>,
-    /// Which groups may do what. Nobody else gets in.
+    /// Which groups may do what. Nobody else is admitted.
     pub roles: Roles,
-    /// The clients whose tokens are taken, as `ISSUER/ID` by the name of the issuer's entry and the id in the token: at least one. A token
-    /// that a person gave to another app, an agent say, is none that the person manages the gateway with.
+    /// The clients whose tokens are accepted, as `ISSUER/ID`: the name of the issuer's entry and the client
+    /// id in the token. At least one. A token that a person gave to another app, such as an agent, cannot be
+    /// used to manage the gateway.
     pub clients: Vec<String>,
     /// How `hoopctl login` signs in. Default none: tokens come from elsewhere.
     pub login: Option<LoginSettings>,
@@ -49,11 +50,11 @@ pub struct RemoteSettings {
 pub struct PageSettings {
     /// The name of the `[[oidc]]` entry where people sign in.
     pub issuer: String,
-    /// As which client, asking for what.
+    /// The client and its scopes.
     pub client: SignInClient,
     /// The secret of that client, if it has one.
     pub secret: Option<SecretRef>,
-    /// Where the page is: `admin.public_url`.
+    /// The origin of the page: `admin.public_url`.
     pub site: Site,
 }
 
@@ -62,7 +63,7 @@ pub struct PageSettings {
 pub struct LoginSettings {
     /// The name of the `[[oidc]]` entry where people sign in.
     pub issuer: String,
-    /// As which client, asking for what.
+    /// The client and its scopes.
     pub client: SignInClient,
 }
 
@@ -76,10 +77,10 @@ pub(super) fn read(
     issuers: &[&str],
 ) -> AdminSettings {
     let socket = table.take("socket").and_then(|value| {
-        // Joining an absolute path gives that path.
+        // Joining an absolute path returns that path.
         let socket = data_dir.join(value.text()?);
         if socket.as_os_str().len() > 107 {
-            // sun_path of sockaddr_un has 108 bytes, one of them the final zero.
+            // `sun_path` of `sockaddr_un` has 108 bytes, including the final zero.
             value.problem(
                 "too long for a Unix socket",
                 "accepted: at most 107 bytes with the data directory".to_owned(),
@@ -112,7 +113,7 @@ fn remote(table: &mut Table<'_>, gateway: &GatewaySettings, issuers: &[&str]) ->
         clients_value.as_ref().map(|value| value.list(|id| of_issuer(id, issuers))).unwrap_or_default();
     let page_value = table.take("page");
     let page = page_value.as_ref().and_then(|value| {
-        // Without the listener that is the one problem.
+        // Without the listener only that is reported.
         let site = listen.as_ref().and_then(|_| site(value, url_value.as_ref(), public_url.as_deref()));
         let page = value.table(|table| page(table, issuers)).flatten();
         page.zip(site).map(|((issuer, client, secret), site)| PageSettings { issuer, client, secret, site })
@@ -146,7 +147,7 @@ fn remote(table: &mut Table<'_>, gateway: &GatewaySettings, issuers: &[&str]) ->
     Some(RemoteSettings { listen: listen?, public_url, roles, clients, login, page })
 }
 
-/// A client with the name of its issuer's entry: ids and groups mean something within one issuer only.
+/// A client prefixed with the name of its issuer's entry, since client ids are unique within one issuer only.
 fn of_issuer(value: &Value<'_>, issuers: &[&str]) -> Option<String> {
     let text = value.text()?;
     let names = |issuer: &&str| {
@@ -196,7 +197,7 @@ fn page(table: &mut Table<'_>, issuers: &[&str]) -> Option<(String, SignInClient
     Some((issuer, client, secret))
 }
 
-/// Where the page is. An address that cannot be read at all is reported already.
+/// The origin of the page. A URL that cannot be parsed is reported already.
 fn site(page: &Value<'_>, value: Option<&Value<'_>>, url: Option<&str>) -> Option<Site> {
     let Some(value) = value else {
         let hint =
@@ -217,7 +218,7 @@ fn site(page: &Value<'_>, value: Option<&Value<'_>>, url: Option<&str>) -> Optio
     }
 }
 
-/// A client at an issuer: which issuer, its id, what it asks for.
+/// A client at an issuer: the issuer, its id, its scopes.
 fn client(table: &mut Table<'_>, issuers: &[&str], wanted: &str) -> Option<(String, SignInClient)> {
     let client_id = table.required("client_id", wanted).and_then(|value| value.text().map(str::to_owned));
     let scopes = table

@@ -1,4 +1,4 @@
-//! The file and the store together: what one snapshot of the gateway is made of.
+//! Combines file and store into the content of one snapshot.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ use crate::domain::entity::EntityKind;
 use crate::domain::mask::MaskRule;
 use crate::policy::PolicyRule;
 
-/// All entities of file and store. Each name is there once.
+/// All entities of file and store. Each name is unique.
 #[derive(Debug, Clone, Default)]
 pub struct Entities {
     /// Connections, by name.
@@ -31,11 +31,12 @@ pub struct Entities {
     pub policies: Vec<PolicyRule>,
     /// Masks, by id.
     pub masks: Vec<MaskRule>,
-    /// What holds, but hardly as it was meant: names of things that are neither in the file nor in the store.
+    /// Valid settings that are probably mistakes: names of things that are neither in the file nor in the
+    /// store.
     pub warnings: Vec<Problem>,
 }
 
-/// Joins the file with what is kept in the store.
+/// Combines the file with the entities of the store.
 ///
 /// # Errors
 /// A name that is in both, or twice in the store.
@@ -97,7 +98,7 @@ fn also_there(first: &Entity, second: &Entity) -> Finding {
     }
 }
 
-/// Turns findings into problems with their place: in the file, or of the store as a whole.
+/// Converts findings to problems with a position: in the file, or in the store as a whole.
 fn located(config: &Config, findings: Vec<Finding>) -> Vec<Problem> {
     if findings.is_empty() {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! `[[connection]]`: the way to a target, its credential and its limits.
+//! `[[connection]]`: a target, its credential and its limits.
 
 mod database;
 mod inject;
@@ -33,7 +33,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<Connection> {
 fn read_table(table: &mut Table<'_>) -> Option<Connection> {
     let name = table.required("name", NAME_HINT).and_then(|value| name(&value));
     let upstream_value = table.required("upstream", UPSTREAM_HINT);
-    // A broken address still says what is meant to be spoken there.
+    // An invalid address still shows its protocol.
     let spoken = upstream_value.as_ref().and_then(spoken);
     let upstream = upstream_value.as_ref().and_then(upstream);
     let is_database = spoken.is_some_and(|spoken| spoken.protocol == Protocol::Postgres);
@@ -103,7 +103,7 @@ fn read_table(table: &mut Table<'_>) -> Option<Connection> {
     })
 }
 
-/// A name of a connection, an issuer or the like.
+/// The name of a connection or an issuer.
 pub(super) fn name(value: &Value<'_>) -> Option<ConnectionName> {
     let name = value.text()?.parse().ok();
     if name.is_none() {
@@ -112,17 +112,17 @@ pub(super) fn name(value: &Value<'_>) -> Option<ConnectionName> {
     name
 }
 
-/// Whether nothing of the network is between the gateway and the target.
+/// Whether no network is between the gateway and the target.
 fn is_loopback(upstream: &Upstream) -> bool {
     let literal = upstream.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     upstream.program.is_some() || literal || &*upstream.host == "localhost"
 }
 
-/// What an upstream leads to, going by its scheme: a broken one too.
+/// The kind of target according to the scheme, even of an invalid address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Spoken {
     protocol: Protocol,
-    /// Whether it is a program that is started.
+    /// Whether it is a program that the gateway starts.
     program: bool,
 }
 
@@ -143,7 +143,8 @@ fn spoken(value: &Value<'_>) -> Option<Spoken> {
     Some(Spoken { protocol, program })
 }
 
-/// The value of a key that only targets of one protocol have: on another one it would promise what nobody keeps.
+/// The value of a key that only applies to targets of one protocol. On another target it would have no
+/// effect, so it is refused.
 fn key_of<'d>(
     table: &mut Table<'d>,
     key: &'static str,
@@ -169,7 +170,7 @@ fn upstream(value: &Value<'_>) -> Option<Upstream> {
             host: url.host.into(),
             port: url.port,
             base_path: match protocol {
-                // The endpoint itself: to a server `/mcp/` may be another one than `/mcp`.
+                // The exact endpoint: `/mcp/` may differ from `/mcp` on a server.
                 Protocol::Mcp => url.path.into(),
                 _ => url.path.trim_end_matches('/').into(),
             },
@@ -191,7 +192,7 @@ fn upstream(value: &Value<'_>) -> Option<Upstream> {
             }
         })
     } else if let Some(rest) = url::program::rest(text) {
-        // Its arguments are no place for a secret, but people put them there.
+        // Its arguments should hold no secret, but may.
         value.hide();
         url::program::parse(rest).map_err(UrlFault::from).map(|program| Upstream {
             protocol: Protocol::Mcp,

@@ -1,4 +1,4 @@
-//! One connection, policy or mask by itself: the store keeps each as the TOML text of its table.
+//! A single connection, policy or mask: the store keeps each as the TOML text of its table.
 
 use std::path::PathBuf;
 
@@ -19,20 +19,20 @@ use crate::domain::entity::EntityKind;
 use crate::domain::mask::MaskRule;
 use crate::policy::PolicyRule;
 
-/// A connection, mask or policy, checked.
+/// A checked connection, mask or policy.
 #[expect(clippy::large_enum_variant, reason = "few of them live for long, and each is taken apart at once")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Entity {
-    /// A way to a target.
+    /// A connection to a target.
     Connection(Connection),
-    /// What is masked.
+    /// A mask.
     Mask(MaskRule),
-    /// A rule.
+    /// A policy.
     Policy(PolicyRule),
 }
 
 impl Entity {
-    /// What it is.
+    /// The kind of entity.
     pub fn kind(&self) -> EntityKind {
         match self {
             Self::Connection(_) => EntityKind::Connection,
@@ -50,7 +50,7 @@ impl Entity {
         }
     }
 
-    /// Where it was written down.
+    /// Where it was defined.
     pub fn origin(&self) -> &Origin {
         match self {
             Self::Connection(connection) => &connection.origin,
@@ -60,12 +60,12 @@ impl Entity {
     }
 }
 
-/// Reads the body of one table, without its `[[header]]`, and checks it as far as that can be done without the others:
-/// globs, patterns and address ranges too. Relative paths start at the folder of the file that `origin` names; there
-/// are none for the store.
+/// Parses the body of one table, without its `[[header]]`, and checks it as far as possible without other
+/// entities, including globs, patterns and address ranges. Relative paths are resolved against the directory
+/// of the file in `origin`; for the store they are refused.
 ///
 /// # Errors
-/// Every problem of the text.
+/// All problems of the text.
 pub fn parse_entity(kind: EntityKind, text: &str, origin: Origin) -> Result<Entity, Problems> {
     let name = match &origin {
         Origin::File { path, .. } => path.clone(),
@@ -86,7 +86,7 @@ pub fn parse_entity(kind: EntityKind, text: &str, origin: Origin) -> Result<Enti
     let (problems, _warnings) = source.finish(&name);
     match entity {
         Some(entity) if problems.is_empty() => Ok(entity),
-        // Each reader that gives nothing has said why; were it ever silent, this is still no entity.
+        // Each reader that returns nothing has reported why; if one did not, this is still not an entity.
         None if problems.is_empty() => Err(Problem::of_file(&name, "cannot be used", None).into()),
         _ => Err(Problems::from(problems)),
     }

@@ -1,4 +1,4 @@
-//! Where the configuration file and the data directory are looked for.
+//! Finds the configuration file and the data directory.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -11,13 +11,14 @@ use std::path::PathBuf;
     .looked.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 )]
 pub struct NoConfigFile {
-    /// The places, in the order of the search.
+    /// The paths that were tried, in order.
     pub looked: Vec<PathBuf>,
 }
 
-/// The configuration file: `given` (from `--config`), else `$HOOPCTL_CONFIG`, else the first that exists of
-/// `./hoopctl.toml`, `$XDG_CONFIG_HOME/hoopctl/hoopctl.toml` (`~/.config` without it) and `/etc/hoopctl/hoopctl.toml`.
-/// A file that was named is not replaced by another one when it does not exist: reading it says so.
+/// Finds the configuration file: `given` (from `--config`), else `$HOOPCTL_CONFIG`, else the first that
+/// exists of `./hoopctl.toml`, `$XDG_CONFIG_HOME/hoopctl/hoopctl.toml` (default `~/.config`) and
+/// `/etc/hoopctl/hoopctl.toml`. There is no fallback for a named file that does not exist: reading it reports
+/// the error.
 ///
 /// # Errors
 /// None was named, and none of them exists.
@@ -46,8 +47,8 @@ fn find_with(
     looked.iter().find(|path| exists(path)).cloned().ok_or(NoConfigFile { looked })
 }
 
-/// The data directory when the configuration names none: `$HOOPCTL_DATA_DIR`, else `/var/lib/hoopctl` for root, else
-/// `$XDG_DATA_HOME/hoopctl` (`~/.local/share` without it). `None` when there is no home either.
+/// The default data directory: `$HOOPCTL_DATA_DIR`, else `/var/lib/hoopctl` for root, else
+/// `$XDG_DATA_HOME/hoopctl` (default `~/.local/share`). `None` if there is no home directory either.
 pub fn default_data_dir() -> Option<PathBuf> {
     data_dir_with(nix::unistd::geteuid().is_root(), &|name| std::env::var_os(name))
 }
@@ -73,7 +74,7 @@ fn absolute(env: &dyn Fn(&str) -> Option<OsString>, name: &str) -> Option<PathBu
     variable(env, name).filter(|path| path.is_absolute())
 }
 
-/// The same path from the root on, without `.` and `..`, as far as its folder is there.
+/// The absolute path, without `.` and `..` as far as its directory exists.
 pub fn whole(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_error| path.to_owned());
     let folder = absolute.parent().and_then(|folder| folder.canonicalize().ok());

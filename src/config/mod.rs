@@ -1,7 +1,7 @@
-//! The configuration: TOML as written in, checked settings out, and every problem with its place.
+//! The configuration: TOML in, checked settings out, and every problem with its position.
 //!
-//! [`load`] reads the file, [`combine()`] joins it with what is kept in the store. Nothing here opens a secret, a
-//! certificate or the network.
+//! [`load`] reads the file, [`combine()`] adds the entities of the store. Nothing here reads a secret or a
+//! certificate, or uses the network.
 
 mod admin;
 mod combine;
@@ -68,16 +68,16 @@ use crate::identity::IssuerSettings;
 use crate::policy::PolicyRule;
 use crate::recording;
 
-/// A configuration file, checked.
+/// A checked configuration file.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
     /// `[gateway]`
     pub gateway: GatewaySettings,
     /// `[admin]`
     pub admin: AdminSettings,
-    /// `[[oidc]]`, in the order of the file. May be empty: then nobody gets in.
+    /// `[[oidc]]`, in the order of the file. If empty, nobody is admitted.
     pub oidc: Vec<IssuerSettings>,
     /// `[storage]`
     pub storage: StorageSettings,
@@ -85,19 +85,20 @@ pub struct Config {
     pub recording: recording::Settings,
     /// `[[connection]]`, in the order of the file.
     pub connections: Vec<Connection>,
-    /// `[[policy]]`, in the order of the file, which never matters.
+    /// `[[policy]]`, in the order of the file, which has no effect.
     pub policies: Vec<PolicyRule>,
     /// `[[mask]]`, in the order of the file.
     pub masks: Vec<MaskRule>,
-    /// `[dev_issuer]`, if it is there.
+    /// `[dev_issuer]`, if present.
     pub dev_issuer: Option<DevIssuerSettings>,
-    /// What holds, but hardly as it was meant. What depends on the store is in [`Entities::warnings`].
+    /// Valid settings that are probably mistakes. Those that depend on the store are in
+    /// [`Entities::warnings`].
     pub warnings: Vec<Problem>,
     text: Text,
 }
 
 impl Config {
-    /// Where its own secrets come from: not those of connections.
+    /// The sources of its own secrets, without those of connections.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
         let key = self.gateway.tls.as_ref().map(|tls| &tls.key);
         let page = self.admin.remote.as_ref().and_then(|remote| remote.page.as_ref());
@@ -106,7 +107,7 @@ impl Config {
     }
 }
 
-/// The text of the file, to find the place of a later finding. It holds no secret: those are refused.
+/// The text of the file, for locating later findings. It holds no secret: those are refused.
 #[derive(Clone)]
 struct Text(Arc<str>);
 

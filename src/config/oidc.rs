@@ -1,4 +1,4 @@
-//! `[[oidc]]`: the issuers whose tokens are believed.
+//! `[[oidc]]`: the issuers whose tokens are accepted.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::identity::IssuerSettings;
 use crate::identity::McpLogin;
 use crate::identity::Profile;
 
-/// The tenant that `hoopctl init` writes for the reader to replace.
+/// The placeholder tenant that `hoopctl init` writes.
 const PLACEHOLDER: &str = "/00000000-0000-0000-0000-000000000000/";
 
 /// Reads one `[[oidc]]`.
@@ -25,7 +25,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<IssuerSettings> {
     let usable = whole && problems.is_empty();
     for problem in problems {
         let place = value.nearest_place(problem.key, &problem.found);
-        // What the reader has refused need not be said again.
+        // What the reader has refused need not be reported again.
         if !place.is_noted() {
             place.problem("not accepted", problem.problem.to_owned());
         }
@@ -33,7 +33,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<IssuerSettings> {
     usable.then_some(settings)
 }
 
-/// The entry, and whether all of it could be read; else something harmless stands in for what could not.
+/// The entry, and whether all of it could be read; if not, it has harmless values for the missing parts.
 fn read_table(table: &mut Table<'_>) -> (IssuerSettings, bool) {
     let name = table.required("name", "accepted: 1 to 63 of a-z, 0-9 and -").and_then(|value| name(&value));
     let issuer_value = table.required("issuer", "accepted: the exact issuer URL of the tokens, https://…");
@@ -56,13 +56,13 @@ fn read_table(table: &mut Table<'_>) -> (IssuerSettings, bool) {
     );
     Given::read(table).put_into(&mut settings);
     if profile.is_none() {
-        // What belongs to one profile only cannot be judged.
+        // Keys of one profile cannot be judged.
         (settings.accept_v1, settings.allow_missing_idtyp, settings.rfc9068) = (false, false, false);
     }
     (settings, whole)
 }
 
-/// An issuer is compared byte for byte, so it is kept as it is written.
+/// An issuer is compared byte for byte, so it is kept as written.
 fn issuer_text(value: &Value<'_>) -> Option<String> {
     let text = value.url_text()?;
     if text.contains('@') {
@@ -72,7 +72,7 @@ fn issuer_text(value: &Value<'_>) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// What the file may say besides name, issuer, profile and audiences.
+/// The optional keys, besides name, issuer, profile and audiences.
 struct Given {
     discovery_url: Option<String>,
     jwks_uri: Option<String>,
@@ -129,7 +129,8 @@ impl Given {
         settings.allow_missing_idtyp = allow_missing_idtyp;
         settings.rfc9068 = rfc9068;
         settings.mcp_login = self.mcp_login;
-        // A list whose words were all wrong has been reported: the default takes its place until it is mended.
+        // A list whose words were all invalid has been reported; the default takes its place until it is
+        // fixed.
         if let Some(algorithms) = self.algorithms.filter(|list| !list.is_empty()) {
             settings.algorithms = algorithms;
         }
@@ -147,7 +148,7 @@ impl Given {
     }
 }
 
-/// MCP clients are sent to one issuer.
+/// Reports a second login for MCP clients, which are sent to one issuer.
 pub(super) fn refuse_second_login(entries: &[Value<'_>]) {
     for second in entries.iter().filter_map(|entry| entry.at("mcp_login")).skip(1) {
         let hint = "keep it at the entry of the issuer where people log in".to_owned();

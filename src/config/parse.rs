@@ -1,4 +1,4 @@
-//! The whole file: text to checked configuration, with every problem that can be found in one run.
+//! Parses a whole file to a checked configuration, with every problem that can be found in one run.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -29,7 +29,7 @@ use crate::config::source::Note;
 use crate::config::source::Source;
 use crate::domain::connection::Origin;
 
-/// The largest file that is read.
+/// Maximum size of the file in bytes.
 const MAX_BYTES: u64 = 16 << 20;
 
 /// The permission bit that lets everybody write.
@@ -38,18 +38,18 @@ pub const OTHERS_WRITE: u32 = 0o002;
 /// Reads and checks a configuration file.
 ///
 /// # Errors
-/// The file cannot be read, or every problem that is in it.
+/// The file cannot be read, or all problems in it.
 pub fn load(path: &Path) -> Result<Config, Problems> {
     parse(&read_file(path, Some("write one with: hoopctl init"))?, path)
 }
 
-/// The text of a file that says what a gateway does; `missing` is the hint when it is not there.
+/// Reads a configuration file; `missing` is the hint if it does not exist.
 ///
 /// # Errors
 /// It cannot be read, is too long or not UTF-8, or anybody can write to it.
 pub fn read_file(path: &Path, missing: Option<&str>) -> Result<String, Problems> {
     let mut bytes = Vec::new();
-    // One byte more than is taken tells that there is too much; a device may have no end.
+    // One byte more than the limit shows that it is too long; a device may have no end.
     let read = File::open(path).and_then(|file| {
         let open_to_all = file.metadata().is_ok_and(|data| data.is_file() && data.mode() & OTHERS_WRITE != 0);
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
@@ -63,7 +63,7 @@ pub fn read_file(path: &Path, missing: Option<&str>) -> Result<String, Problems>
         Problem::of_file(path, format!("cannot be read: {error}"), hint)
     })?;
     if open_to_all {
-        // It names programs that are run and says what is allowed.
+        // It names programs that are run, and says what is allowed.
         let hint = format!("make it yours alone to write: chmod o-w {}", path.display());
         return Err(Problem::of_file(path, "anybody on this machine can write to it", Some(hint)).into());
     }
@@ -78,11 +78,11 @@ pub fn read_file(path: &Path, missing: Option<&str>) -> Result<String, Problems>
     })
 }
 
-/// Checks the text of a configuration file. `path` is its name in problems, and the folder that relative paths in it
-/// start at; nothing is read.
+/// Parses and checks the text of a configuration file. `path` is its name in problems, and its directory is
+/// the base of relative paths; nothing is read from disk.
 ///
 /// # Errors
-/// Every problem that is in it. With a syntax error only what stands before it is checked any further.
+/// All problems in it. After a syntax error only the part before it is checked further.
 pub fn parse(text: &str, path: &Path) -> Result<Config, Problems> {
     let source = Source::new(text, Origin::File { path: path.to_owned(), line: 0 });
     let (document, errors) = DeTable::parse_recoverable(text);
@@ -97,7 +97,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, Problems> {
     }
 }
 
-/// Notes what the parser could not read, once for each line.
+/// Reports syntax errors, one per line.
 pub(super) fn note_syntax(source: &Source<'_>, errors: &[toml::de::Error]) {
     let end = source.text.len();
     let mut seen = Vec::new();
@@ -190,14 +190,14 @@ pub(super) fn version(root: &mut Table<'_>) {
     }
 }
 
-/// The tables of `[[name]]`, none of which has the name or id of another.
+/// The tables of `[[name]]`, with unique names or ids.
 pub(super) fn tables<'d>(root: &mut Table<'d>, name: &'static str, label: &'static str) -> Vec<Value<'d>> {
     let values = root.tables(name, label);
     refuse_twice(&values, label);
     values
 }
 
-/// A name stands for one thing.
+/// Reports a name that occurs twice.
 fn refuse_twice(values: &[Value<'_>], key: &str) {
     let mut first: BTreeMap<&str, usize> = BTreeMap::new();
     for value in values {

@@ -19,8 +19,8 @@ use crate::policy::PolicyRule;
 use crate::policy::PolicySet;
 use crate::policy::When;
 
-/// Conditions of the contract on what only other protocols have. A rule without them would match more than it says, so
-/// they are refused, not passed over.
+/// Planned conditions for other protocols. A policy without them would match more than intended, so they are
+/// refused rather than ignored.
 const LATER: [&str; 2] = ["namespaces", "command"];
 
 const MATCH_HINT: &str =
@@ -31,7 +31,8 @@ pub(super) fn read(value: &Value<'_>) -> Option<PolicyRule> {
     let (rule, whole) = value.table(read_table)?;
     for problem in PolicySet::compile(vec![rule.clone()], 0).err().unwrap_or_default() {
         let place = value.nearest_place(&problem.key, &problem.value);
-        // What the reader has refused need not be said again; what stands in for it is not the writer's mistake.
+        // What the reader has refused need not be reported again, and substitute values are not the author's
+        // mistake.
         let said = place.is_noted();
         let sure = whole || ["match.", "unless.", "when."].iter().any(|table| problem.key.starts_with(table));
         if sure && !said {
@@ -41,7 +42,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<PolicyRule> {
     whole.then_some(rule)
 }
 
-/// The rule, and whether all of it could be read; else something stands in for what could not.
+/// The policy, and whether all of it could be read; if not, it has substitute values.
 fn read_table(table: &mut Table<'_>) -> (PolicyRule, bool) {
     let id = table.required("id", ID_HINT).and_then(|value| id(&value));
     let effects = [Effect::Allow, Effect::Approve, Effect::Deny].map(|effect| (effect.as_str(), effect));
@@ -161,7 +162,7 @@ fn session_limit(table: &mut Table<'_>) -> Option<Duration> {
     table.take("session")?.duration(Duration::from_millis(100)..=DAY * 30)
 }
 
-/// The words for the client: one line of a problem document.
+/// The message for the client: one line of a problem document.
 fn message(value: &Value<'_>) -> Option<String> {
     let text = value.text()?;
     if text.chars().count() > 500 {
@@ -171,7 +172,7 @@ fn message(value: &Value<'_>) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// Reads `when`; whether its texts say something is for the policies to judge.
+/// Reads `when`; its texts are validated when the policy is compiled.
 fn when(table: &mut Table<'_>) -> When {
     let days = table.take("days").map(|value| value.texts()).unwrap_or_default();
     let mut text = |key| table.take(key).and_then(|value| value.text()).unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration: one line for each problem, and a report with the place in the file.
+//! Problems of a configuration: one line each, and a report with the position in the file.
 
 use std::fmt;
 use std::path::Path;
@@ -8,19 +8,19 @@ use serde::Serialize;
 
 use crate::domain::text::Shown;
 
-/// One thing that is wrong, or doubtful, in a configuration. It never holds a secret.
+/// A problem of a configuration, or a warning. Never contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// The file, as it was named; for an entity of the store its kind, such as `policy`.
+    /// The file as it was named; for an entity of the store its kind, such as `policy`.
     #[serde(rename = "file", serialize_with = "as_text")]
     pub path: PathBuf,
-    /// The line, from 1; 0 when no place in the file can be named.
+    /// The line, from 1; 0 if there is no position in the file.
     pub line: usize,
-    /// The column in characters, from 1; 0 when no place in the file can be named.
+    /// The column in characters, from 1; 0 if there is no position in the file.
     pub column: usize,
-    /// The key with the tables around it, such as `connection.crm.upstream`; empty for a syntax error.
+    /// The key with its enclosing tables, such as `connection.crm.upstream`; empty for a syntax error.
     pub key: String,
-    /// The value that was found, quoted if it is a text; empty when there is none or it may hold a secret.
+    /// The value that was found, quoted if it is a string; empty if there is none or it may be a secret.
     pub found: String,
     /// What is wrong with it.
     pub problem: String,
@@ -31,14 +31,14 @@ pub struct Problem {
     pub excerpt: Option<Excerpt>,
 }
 
-/// One line of the file as it may be shown: escaped, and with what may be a secret taken out.
+/// One line of the file as it may be shown: escaped, and without what may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Excerpt {
     /// The line.
     pub text: String,
-    /// How many characters stand before the mark.
+    /// Number of characters before the mark.
     pub indent: usize,
-    /// How many characters the mark covers. At least 1.
+    /// Number of characters that the mark covers. At least 1.
     pub width: usize,
 }
 
@@ -47,7 +47,7 @@ fn as_text<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S:
 }
 
 impl Problem {
-    /// A problem with a file as a whole.
+    /// A problem of a file as a whole.
     pub fn of_file(path: &Path, problem: impl Into<String>, hint: Option<String>) -> Self {
         Self {
             path: path.to_owned(),
@@ -102,7 +102,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// All problems of one configuration, in the order of the file. Never empty when it is returned as an error.
+/// All problems of one configuration, in the order of the file. Never empty when returned as an error.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(transparent)]
 pub struct Problems {
@@ -110,23 +110,23 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// All of them, in the order of the file.
+    /// Iterates over the problems, in the order of the file.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.list.iter()
     }
 
-    /// How many there are.
+    /// The number of problems.
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// The text for people: each problem with its line of the file and a mark under the place. Plain text, no colour,
-    /// ends with a line feed.
+    /// Renders the report: each problem with its line of the file and a mark below the position. Plain text
+    /// without colour, ends with a line feed.
     pub fn report(&self) -> String {
         self.list.iter().flat_map(Problem::lines).flat_map(|line| [line, "\n".to_owned()]).collect()
     }
@@ -164,7 +164,7 @@ impl<'a> IntoIterator for &'a Problems {
 }
 
 impl fmt::Display for Problems {
-    /// One line for each problem.
+    /// One line per problem.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, problem) in self.list.iter().enumerate() {
             if place > 0 {

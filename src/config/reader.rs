@@ -1,4 +1,5 @@
-//! Walks a parsed TOML text: each value knows its key and its place, each table knows which keys it was asked for.
+//! Walks a parsed TOML text: each value knows its key and position, each table records which keys were
+//! requested.
 
 use std::borrow::Cow;
 
@@ -21,7 +22,7 @@ use crate::config::words::suggestion;
 #[derive(Clone)]
 pub(super) struct Value<'d> {
     pub(super) source: &'d Source<'d>,
-    /// The key with the tables around it.
+    /// The key with its enclosing tables.
     pub(super) key: String,
     pub(super) node: &'d DeValue<'d>,
     pub(super) span: Span,
@@ -30,23 +31,23 @@ pub(super) struct Value<'d> {
 /// One table of the file, while it is read.
 pub(super) struct Table<'d> {
     pub(super) source: &'d Source<'d>,
-    /// The key with the tables around it; empty for the whole file.
+    /// The key with its enclosing tables; empty for the whole file.
     pub(super) key: String,
     pub(super) span: Span,
-    /// `None`: the table is not there, and reads like an empty one.
+    /// `None`: the table is missing, and reads like an empty one.
     entries: Option<&'d DeTable<'d>>,
     known: Vec<&'static str>,
     refused: Vec<&'static str>,
 }
 
 impl<'d> Value<'d> {
-    /// The whole of a parsed text.
+    /// The root of a parsed text.
     pub(super) fn root(source: &'d Source<'d>, document: &'d DeValue<'d>) -> Self {
         hide_leaky_urls(source, document, &(0..0));
         Self { source, key: String::new(), node: document, span: 0..0 }
     }
 
-    /// What stands there, for a problem: never what is inside a list or a table.
+    /// The value for a problem, but never the content of a list or a table.
     fn found(&self) -> String {
         match self.node {
             DeValue::String(text) => quoted(text),
@@ -59,12 +60,12 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// Says what is wrong with this value.
+    /// Reports a problem of this value.
     pub(super) fn problem(&self, problem: impl Into<String>, hint: impl Into<Option<String>>) {
         self.note(Level::Problem, self.repeated(), problem.into(), hint.into());
     }
 
-    /// Says that this value is of another type than wanted. What is inside a list or table may then be anything.
+    /// Reports that this value has the wrong type. The content of a list or table may then be anything.
     pub(super) fn mismatch(&self, problem: &str, hint: impl Into<Option<String>>) {
         if matches!(self.node, DeValue::Array(_) | DeValue::Table(_)) {
             self.hide();
@@ -72,18 +73,18 @@ impl<'d> Value<'d> {
         self.note(Level::Problem, self.found(), problem.to_owned(), hint.into());
     }
 
-    /// Says what is wrong with this value without repeating it, here or in the line of the report.
+    /// Reports a problem of this value without repeating the value, here or in the line of the report.
     pub(super) fn secret_problem(&self, problem: impl Into<String>, hint: impl Into<Option<String>>) {
         self.hide();
         self.note(Level::Problem, String::new(), problem.into(), hint.into());
     }
 
-    /// Says what is doubtful about this value.
+    /// Reports a warning about this value.
     pub(super) fn warning(&self, problem: impl Into<String>, hint: impl Into<Option<String>>) {
         self.note(Level::Warning, self.repeated(), problem.into(), hint.into());
     }
 
-    /// What stands there, unless it may hold a secret.
+    /// The value, unless it may hold a secret.
     fn repeated(&self) -> String {
         if self.source.is_hidden(&self.span) { String::new() } else { self.found() }
     }
@@ -93,7 +94,7 @@ impl<'d> Value<'d> {
         self.source.note(Note { level, span, key, found, problem, hint, absence: false, shown: true });
     }
 
-    /// Whether a problem of this value, or of one in it, is noted.
+    /// Whether a problem of this value, or of one in it, was reported.
     pub(super) fn is_noted(&self) -> bool {
         self.source.noted(&self.key, &self.span)
     }
@@ -103,7 +104,7 @@ impl<'d> Value<'d> {
         hide(self.source, self.node, &self.span);
     }
 
-    /// Reads a table, then reports the keys that nobody asked for.
+    /// Reads a table, then reports the keys that were not requested.
     pub(super) fn table<T>(&self, read: impl FnOnce(&mut Table<'d>) -> T) -> Option<T> {
         let DeValue::Table(entries) = self.node else {
             let hint = "write it as a table: { key = value } or under a header in [brackets]".to_owned();
@@ -138,7 +139,7 @@ impl<'d> Value<'d> {
         Some(values.iter().map(element).collect())
     }
 
-    /// The members of a table whose keys are free; `None` if it is no table.
+    /// The members of a table with arbitrary keys; `None` if it is not a table.
     pub(super) fn members(&self) -> Option<Vec<(&'d str, Self)>> {
         let DeValue::Table(entries) = self.node else { return None };
         let member = |(name, value): (&'d Spanned<Cow<'d, str>>, &'d Spanned<DeValue<'d>>)| {
@@ -149,13 +150,14 @@ impl<'d> Value<'d> {
         Some(entries.iter().map(member).collect())
     }
 
-    /// The value that a dotted path of keys leads to from here.
+    /// The value at a dotted path of keys from here.
     pub(super) fn at(&self, path: &str) -> Option<Self> {
         let mut value = self.clone();
         let mut rest = path;
         while !rest.is_empty() {
             let DeValue::Table(entries) = value.node else { return None };
-            // A free key may hold dots itself (`args."order.amount"`): the longest key that fits goes first.
+            // An arbitrary key may contain dots (`args."order.amount"`): the longest key that fits is tried
+            // first.
             let ends = rest.match_indices('.').map(|(at, _)| at).chain(std::iter::once(rest.len()));
             let mut ends: Vec<usize> = ends.collect();
             ends.reverse();
@@ -177,7 +179,7 @@ impl<'d> Value<'d> {
 }
 
 impl Value<'_> {
-    /// The element of this list that is the text `found`.
+    /// The element of this list that equals the text `found`.
     pub(super) fn listed(&self, found: &str) -> Option<Self> {
         if !self.node.is_array() {
             return None;
@@ -185,8 +187,8 @@ impl Value<'_> {
         self.elements()?.into_iter().find(|element| element.node.as_str() == Some(found))
     }
 
-    /// Where something that was found at a path of keys below this value stands: the element of the list, the member of
-    /// the table, the value of the key, or as near as it can be told.
+    /// The position of a finding at a path of keys below this value: the element of the list, the member of
+    /// the table, the value of the key, or the nearest value that exists.
     pub(super) fn nearest_place(&self, path: &str, found: &str) -> Self {
         let mut path = path;
         loop {
@@ -204,7 +206,7 @@ impl Value<'_> {
 }
 
 impl<'d> Table<'d> {
-    /// Reads the table under a key; one that is not there reads like an empty one.
+    /// Reads the table under a key; a missing one reads like an empty one.
     pub(super) fn child<T>(&mut self, name: &'static str, read: impl FnOnce(&mut Self) -> T) -> Option<T> {
         match self.take(name) {
             Some(value) => value.table(read),
@@ -219,14 +221,14 @@ impl<'d> Table<'d> {
         }
     }
 
-    /// The value of a key, if it is there. The key counts as known from then on.
+    /// The value of a key, if present. The key counts as known from then on.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Value<'d>> {
         self.known.push(name);
         self.source.ask(name);
         self.peek(name)
     }
 
-    /// The value of a key that must be there; `wanted` says what it is.
+    /// The value of a required key; `wanted` describes it.
     pub(super) fn required(&mut self, name: &'static str, wanted: &str) -> Option<Value<'d>> {
         let value = self.take(name);
         if value.is_none() {
@@ -244,7 +246,7 @@ impl<'d> Table<'d> {
         value
     }
 
-    /// The value of a key without counting it as known.
+    /// The value of a key, without counting the key as known.
     pub(super) fn peek(&self, name: &str) -> Option<Value<'d>> {
         let value = self.entries?.get(name)?;
         Some(Value {
@@ -255,15 +257,15 @@ impl<'d> Table<'d> {
         })
     }
 
-    /// Keys of the contract that this version does not serve: refused with what is served.
+    /// Refuses planned keys that this version does not support, with what is supported.
     pub(super) fn later(&mut self, names: &[&'static str], instead: &str) {
         self.refuse(names, "not supported by this version of hoopctl", instead);
     }
 
-    /// Keys that are known and refused: `why`, and what to write instead.
+    /// Refuses known keys: `why`, and what to write instead.
     pub(super) fn refuse(&mut self, names: &[&'static str], why: &str, instead: &str) {
         for name in names {
-            // It stays out of the list of accepted keys.
+            // It is not in the list of accepted keys.
             if let Some(value) = self.peek(name) {
                 value.secret_problem(why, instead.to_owned());
                 self.refused.push(name);
@@ -271,7 +273,7 @@ impl<'d> Table<'d> {
         }
     }
 
-    /// The tables of `[[name]]`, each with its `label` (the name or id that it says it has) in its key.
+    /// The tables of `[[name]]`, each with its `label` (its own name or id) in its key.
     pub(super) fn tables(&mut self, name: &'static str, label: &str) -> Vec<Value<'d>> {
         let Some(list) = self.take(name) else { return Vec::new() };
         let DeValue::Array(values) = list.node else {
@@ -293,7 +295,7 @@ impl<'d> Table<'d> {
         values.iter().enumerate().map(element).collect()
     }
 
-    /// A problem with the table as a whole.
+    /// Reports a problem of the table as a whole.
     pub(super) fn problem(&self, problem: impl Into<String>, hint: impl Into<Option<String>>) {
         self.source.note(Note {
             level: Level::Problem,
@@ -307,7 +309,7 @@ impl<'d> Table<'d> {
         });
     }
 
-    /// Reports each key that was not asked for.
+    /// Reports each key that was not requested.
     fn refuse_unknown_keys(&self) {
         for (name, value) in self.entries.into_iter().flat_map(DeTable::iter) {
             let text: &str = name.get_ref();
@@ -315,12 +317,13 @@ impl<'d> Table<'d> {
                 continue;
             }
             let meant = nearest(text, self.known.iter().copied());
-            // A misspelt key may hold anything, a secret too; but not one that can only be meant for a word.
+            // A misspelt key may hold anything, even a secret, unless it can only be meant for a key with
+            // fixed words.
             if !meant.is_some_and(|meant| WORDS.contains(&meant)) {
                 hide(self.source, value.get_ref(), &value.span());
             }
             if let Some(meant) = meant {
-                // One mistake, one problem: the key is there, only misspelt.
+                // One mistake, one problem: the key is present, only misspelt.
                 self.source.forget_missing(&joined(&self.key, meant));
             }
             self.source.note(Note {
@@ -337,7 +340,7 @@ impl<'d> Table<'d> {
     }
 }
 
-/// Keys whose values are words of this file, so that no secret is ever written there.
+/// Keys with a fixed set of values, which therefore never hold a secret.
 const WORDS: &[&str] = &[
     "approval_mode",
     "effect",
@@ -351,7 +354,7 @@ const WORDS: &[&str] = &[
     "version",
 ];
 
-/// Keeps every URL that may hold a secret out of every report, wherever it stands.
+/// Keeps every URL that may hold a secret out of every report, wherever it occurs.
 fn hide_leaky_urls(source: &Source<'_>, node: &DeValue<'_>, span: &Span) {
     match node {
         DeValue::String(text) if text.contains("://") && url::may_hold_a_secret(text) => {

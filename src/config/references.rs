@@ -1,4 +1,4 @@
-//! What only shows when the entities are laid side by side: names of things that are not there.
+//! Checks across entities: names of things that do not exist.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::domain::mask::MaskRule;
 use crate::policy::Matcher;
 use crate::policy::PolicyRule;
 
-/// Something about one entity, before its place in the file is known.
+/// A finding about one entity, before its position in the file is known.
 #[derive(Debug, Clone)]
 pub(super) struct Finding {
     pub(super) kind: EntityKind,
@@ -25,7 +25,7 @@ pub(super) struct Finding {
     pub(super) hint: Option<String>,
 }
 
-/// Everything that is looked at side by side.
+/// All entities that are checked against each other.
 pub(super) struct Side<'a> {
     pub(super) config: &'a Config,
     pub(super) connections: &'a [Connection],
@@ -33,7 +33,7 @@ pub(super) struct Side<'a> {
     pub(super) masks: &'a [MaskRule],
 }
 
-/// What names something that is not there: it holds, but hardly as it was meant.
+/// Finds names of things that do not exist: valid, but probably a mistake.
 pub(super) fn doubts(side: &Side<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if side.config.gateway.postgres_listen.is_none() {
@@ -62,7 +62,7 @@ pub(super) fn doubts(side: &Side<'_>) -> Vec<Finding> {
         }
         let Some(approval) = &policy.approval else { continue };
         let admin = &side.config.admin;
-        // Which groups people have who sign in, only their tokens say.
+        // The groups of people who sign in are only known from their tokens.
         let over_network = admin.remote.as_ref().is_some_and(|remote| !remote.roles.approver.is_empty());
         let decides =
             |group: &String| over_network || admin.local_groups.values().any(|own| own.contains(group));
@@ -111,7 +111,7 @@ fn matcher(side: &Side<'_>, at: &str, matcher: &Matcher, groups: &BTreeSet<&str>
     }
     let clients = || side.config.oidc.iter().flat_map(|entry| entry.clients.keys().map(String::as_str));
     for client in &matcher.clients {
-        // A provider may send others, so again only a near miss.
+        // An issuer may send others, so again only a near miss is reported.
         if clients().any(|known| known == client) || !is_literal(client) {
             continue;
         }
@@ -121,7 +121,7 @@ fn matcher(side: &Side<'_>, at: &str, matcher: &Matcher, groups: &BTreeSet<&str>
         }
     }
     for group in &matcher.groups {
-        // A provider may send any name as a group, so only a near miss of a known one is worth a word.
+        // An issuer may send any name as a group, so only a near miss of a known one is reported.
         if groups.contains(group.as_str()) || !is_literal(group) {
             continue;
         }
@@ -164,7 +164,7 @@ fn tags<'a>(
     }
 }
 
-/// Group names that the file gives to somebody.
+/// Group names that the file assigns to somebody.
 fn known_groups(config: &Config) -> BTreeSet<&str> {
     let named = config.oidc.iter().flat_map(|entry| {
         let apps = entry.clients.values().flat_map(|client| client.groups.iter());

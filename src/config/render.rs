@@ -1,4 +1,4 @@
-//! Writes an entity down so that [`crate::config::parse_entity`] reads the same one back.
+//! Renders an entity so that [`crate::config::parse_entity`] parses it back unchanged.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -24,7 +24,8 @@ use crate::policy::Matcher;
 use crate::policy::PolicyRule;
 use crate::policy::When;
 
-/// The TOML text of the table's body, one `key = value` a line, without its `[[header]]`. Defaults are left out.
+/// Renders the body of the table as TOML, one `key = value` per line, without its `[[header]]`. Defaults are
+/// omitted.
 pub fn render_entity(entity: &Entity) -> String {
     let mut body = Body::default();
     match entity {
@@ -36,7 +37,7 @@ pub fn render_entity(entity: &Entity) -> String {
     body.0.into_iter().map(line).collect()
 }
 
-/// The keys of one table, in the order they are written.
+/// The keys of one table, in output order.
 #[derive(Default)]
 struct Body(Vec<(&'static str, Value)>);
 
@@ -45,7 +46,7 @@ impl Body {
         self.0.push((key, Value::String(value.to_string())));
     }
 
-    /// An empty text is one that was not given.
+    /// Adds a text, unless it is empty, which means not set.
     fn given(&mut self, key: &'static str, value: &str) {
         if !value.is_empty() {
             self.text(key, value);
@@ -56,7 +57,7 @@ impl Body {
         self.0.push((key, Value::Integer(value.into())));
     }
 
-    /// `true`; what is not set is `false`.
+    /// Adds `true`; unset means `false`.
     fn flag(&mut self, key: &'static str, set: bool) {
         if set {
             self.0.push((key, Value::Boolean(true)));
@@ -84,7 +85,7 @@ impl Body {
         }
     }
 
-    /// A table inside; an empty one only if it means something.
+    /// Adds an inner table; an empty one only if that has a meaning.
     fn table(&mut self, key: &'static str, inner: Self, even_empty: bool) {
         if even_empty || !inner.0.is_empty() {
             let inner = inner.0.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();

@@ -1,4 +1,4 @@
-//! `[gateway]`, `[storage]`, `[recording]`, `[dev_issuer]`: the settings that are there once.
+//! `[gateway]`, `[storage]`, `[recording]`, `[dev_issuer]`: the settings that occur once.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,22 +11,23 @@ use crate::domain::secret::SecretRef;
 use crate::policy::Network;
 use crate::recording;
 
-/// `[gateway]`, checked.
+/// The checked settings of `[gateway]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewaySettings {
-    /// Where clients connect. Default `127.0.0.1:8440`.
+    /// Listen address for HTTP and MCP clients. Default `127.0.0.1:8440`.
     pub listen: SocketAddr,
-    /// Where clients of PostgreSQL connect. Default none: then no connection to a database can be used.
+    /// Listen address for PostgreSQL clients. Default none: no connection to a database can then be used.
     pub postgres_listen: Option<SocketAddr>,
-    /// The address that clients use, without a trailing `/`; `None`: what their `Host` header says is not trusted for links.
+    /// The URL that clients use, without a trailing `/`; `None`: there is none for links, as the `Host`
+    /// header is not trusted.
     pub public_url: Option<String>,
-    /// The gateway's certificate; always there when one of the listeners is not on a loopback address.
+    /// The gateway's certificate; required if a listener is not on a loopback address.
     pub tls: Option<TlsFiles>,
-    /// How long running requests may go on after a stop signal. Default 30 s.
+    /// How long running requests may continue after a stop signal. Default 30 s.
     pub drain_timeout: Duration,
-    /// What one client can use up.
+    /// Resource limits per client.
     pub limits: GatewayLimits,
-    /// How many threads serve requests, each with a runtime of its own. Default: one for each core.
+    /// Number of worker threads, each with a runtime of its own. Default: one per core.
     pub workers: Option<usize>,
 }
 
@@ -39,34 +40,35 @@ pub struct TlsFiles {
     pub key: SecretRef,
 }
 
-/// `gateway.limits`: what one client can use up before it is refused.
+/// `gateway.limits`: resource limits, beyond which a client is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewayLimits {
-    /// Bytes of a request's header block. Default 64 KiB.
+    /// Maximum size of a request's header block in bytes. Default 64 KiB.
     pub header_block: usize,
-    /// Headers of one request. Default 100.
+    /// Maximum number of headers of one request. Default 100.
     pub headers: usize,
-    /// Bytes of a request target. Default 16 KiB.
+    /// Maximum length of a request target in bytes. Default 16 KiB.
     pub uri: usize,
-    /// Open TCP connections of all clients. Default 10,000.
+    /// Maximum number of open TCP connections of all clients. Default 10,000.
     pub streams: usize,
-    /// Of one address: open streams to each listener and to the admin API that have not logged in or brought no token that is good, and requests
-    /// below `/oauth/`.
-    /// Default 256.
+    /// Maximum number of unauthenticated streams per address to each listener and to the admin API (not
+    /// logged in, or without a valid token), and of requests below `/oauth/`. Default 256.
     pub logins: usize,
-    /// Failed logins of one address within a minute, at the PostgreSQL listener, at the admin API and below `/oauth/` each for itself. Default 120.
+    /// Maximum failed logins per address and minute, separately for the PostgreSQL listener, the admin API
+    /// and requests below `/oauth/`. Default 120.
     pub failed_logins: u32,
-    /// Networks whose addresses stand for many clients each, such as those of load balancers: `logins` and `failed_logins` do not hold for them.
-    /// Default none.
+    /// Networks whose addresses each represent many clients, such as load balancers: `logins` and
+    /// `failed_logins` do not apply to them. Default none.
     pub shared_addresses: Vec<Network>,
-    /// Open sessions of one principal. Default 64.
+    /// Maximum number of open sessions of one principal. Default 64.
     pub sessions: usize,
-    /// Requests per second of one principal on all connections together; bursts of as many. Default none.
+    /// Requests per second of one principal on all connections together, with bursts of the same number.
+    /// Default none.
     pub rate: Option<u32>,
 }
 
 impl GatewaySettings {
-    /// Where clients connect, of any protocol.
+    /// The addresses on which clients connect, of any protocol.
     pub(super) fn listeners(&self) -> impl Iterator<Item = SocketAddr> {
         std::iter::once(self.listen).chain(self.postgres_listen)
     }
@@ -102,26 +104,27 @@ impl Default for GatewayLimits {
     }
 }
 
-/// `[storage]`, checked.
+/// The checked settings of `[storage]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageSettings {
-    /// The folder that `serve` owns. Default: see [`crate::config::default_data_dir`].
+    /// The directory that `serve` owns. Default: see [`crate::config::default_data_dir`].
     pub data_dir: PathBuf,
-    /// The key that seals secrets kept in the store; `None`: see [`StorageSettings::key_source`].
+    /// The key that seals the secrets in the store; `None`: see [`StorageSettings::key_source`].
     pub key: Option<SecretRef>,
 }
 
 impl StorageSettings {
-    /// Where the sealing key is: as configured, or the file `store.key` in the data directory.
+    /// The source of the sealing key: as configured, or the file `store.key` in the data directory.
     pub fn key_source(&self) -> SecretRef {
         self.key.clone().unwrap_or_else(|| SecretRef::File(self.data_dir.join("store.key")))
     }
 }
 
-/// `[dev_issuer]`: an issuer of development tokens in the gateway's own process. Whoever reaches it can be anybody.
+/// `[dev_issuer]`: an issuer of development tokens in the gateway's own process. Anyone who can reach it can
+/// impersonate anybody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DevIssuerSettings {
-    /// Where it listens: always a loopback address. Default `127.0.0.1:8449`.
+    /// Listen address, always loopback. Default `127.0.0.1:8449`.
     pub listen: SocketAddr,
 }
 
@@ -166,7 +169,7 @@ pub(super) fn gateway(table: &mut Table<'_>) -> GatewaySettings {
     }
 }
 
-/// Reads an address that clients use.
+/// Reads a URL that clients use.
 pub(super) fn public_url(value: &Value<'_>) -> Option<String> {
     let url = value.http_url()?;
     if !url.tls && !url.is_loopback_literal() && url.host != "localhost" {
@@ -175,7 +178,7 @@ pub(super) fn public_url(value: &Value<'_>) -> Option<String> {
     Some(value.text()?.trim_end_matches('/').to_owned())
 }
 
-/// Whether two listeners take the same place. Port 0 is any that is free, and `0.0.0.0` every address.
+/// Whether two listeners conflict. Port 0 is any free port, and `0.0.0.0` every address.
 pub(super) fn collide(one: SocketAddr, other: SocketAddr) -> bool {
     let any = one.ip().is_unspecified() || other.ip().is_unspecified();
     one.port() == other.port() && one.port() != 0 && (any || one.ip() == other.ip())
@@ -229,7 +232,7 @@ fn gateway_limits(table: &mut Table<'_>) -> GatewayLimits {
     let refused =
         ["uri", "header_block"].iter().filter_map(|key| table.peek(key)).any(|value| value.is_noted());
     if limits.uri > limits.header_block && !refused {
-        // The request line is a part of the block.
+        // The request line is part of the block.
         table.problem("uri is larger than header_block", "make header_block the larger one".to_owned());
     }
     limits
@@ -295,7 +298,7 @@ pub(super) fn recording(table: &mut Table<'_>) -> recording::Settings {
     recording::Settings { level, sync, recordings, metadata, max_size, max_body }
 }
 
-/// Reads `[dev_issuer]`; `gateway` says where the gateway listens.
+/// Reads `[dev_issuer]`; `gateway` has the gateway's listen addresses.
 pub(super) fn dev_issuer(table: &mut Table<'_>, gateway: &GatewaySettings) -> DevIssuerSettings {
     let taken = || gateway.listeners();
     let default = SocketAddr::from(([127, 0, 0, 1], 8449));

@@ -1,4 +1,4 @@
-//! One configuration text while it is read: where its lines are, what was found wrong, what must not be shown.
+//! One configuration text while it is read: its lines, its problems, and what must not be shown.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -11,22 +11,22 @@ use crate::config::problem::Problem;
 use crate::domain::connection::Origin;
 use crate::domain::text::Shown;
 
-/// The longest line that is shown in a report, in characters.
+/// Maximum length of a line in a report, in characters.
 const EXCERPT_MAX: usize = 160;
 
-/// A place in a text: byte offsets.
+/// A range of byte offsets in a text.
 pub(super) type Span = Range<usize>;
 
-/// Whether something stops the configuration from being used.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Level {
-    /// It does not hold.
+    /// The configuration cannot be used.
     Problem,
-    /// It holds, but hardly as it was meant.
+    /// The configuration is valid, but probably contains a mistake.
     Warning,
 }
 
-/// One finding before its place is turned into a line and a column.
+/// One finding, with an offset that is not yet converted to line and column.
 #[derive(Debug, Clone)]
 pub(super) struct Note {
     pub(super) level: Level,
@@ -35,13 +35,13 @@ pub(super) struct Note {
     pub(super) found: String,
     pub(super) problem: String,
     pub(super) hint: Option<String>,
-    /// Whether it says that something is not there: not to be trusted when the syntax is broken.
+    /// Whether it reports something missing, which is unreliable after a syntax error.
     pub(super) absence: bool,
-    /// Whether its line may be shown, with what is hidden taken out.
+    /// Whether its line may be shown, without the hidden parts.
     pub(super) shown: bool,
 }
 
-/// The text, and what was noted about it.
+/// The text and its findings.
 pub(super) struct Source<'d> {
     origin: Origin,
     pub(super) text: &'d str,
@@ -52,7 +52,7 @@ pub(super) struct Source<'d> {
 }
 
 impl<'d> Source<'d> {
-    /// `origin` says which file it is, or that relative paths have nothing to be relative to.
+    /// `origin` is the file, or says that there is no base for relative paths.
     pub(super) fn new(text: &'d str, origin: Origin) -> Self {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self {
@@ -65,7 +65,7 @@ impl<'d> Source<'d> {
         }
     }
 
-    /// The folder that relative paths start at; `None` for an entity of the store.
+    /// The base directory of relative paths; `None` for an entity of the store.
     pub(super) fn folder(&self) -> Option<&Path> {
         match &self.origin {
             Origin::File { path, .. } => Some(path.parent().unwrap_or(Path::new(""))),
@@ -84,7 +84,7 @@ impl<'d> Source<'d> {
         }
     }
 
-    /// Line and column, both from 1, of a byte offset.
+    /// Converts a byte offset to line and column, both from 1.
     pub(super) fn place(&self, offset: usize) -> (usize, usize) {
         let line = self.starts.partition_point(|start| *start <= offset).max(1);
         let start = self.starts.get(line - 1).copied().unwrap_or(0);
@@ -92,12 +92,12 @@ impl<'d> Source<'d> {
         (line, before.chars().count() + 1)
     }
 
-    /// Notes a finding.
+    /// Adds a finding.
     pub(super) fn note(&self, note: Note) {
         self.notes.borrow_mut().push(note);
     }
 
-    /// Whether a problem is noted at this place, with this key or one inside it.
+    /// Whether a problem was reported at this position, for this key or one inside it.
     pub(super) fn noted(&self, key: &str, span: &Span) -> bool {
         let inside =
             |own: &str| own.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
@@ -106,18 +106,18 @@ impl<'d> Source<'d> {
         notes.iter().any(|note| note.level == Level::Problem && inside(&note.key) && meets(&note.span))
     }
 
-    /// Takes back that a key is missing.
+    /// Retracts the finding that a key is missing.
     pub(super) fn forget_missing(&self, key: &str) {
         self.notes.borrow_mut().retain(|note| !(note.absence && note.key == key));
     }
 
-    /// Remembers a key that some table was asked for.
+    /// Records a requested key.
     pub(super) fn ask(&self, name: &'static str) {
         self.asked.borrow_mut().insert(name);
     }
 
-    /// The key or header that the line at `offset` starts with, if it is one that was asked for: then the line may be
-    /// shown up to there, and the rest of it is hidden. Anything else on a broken line may be a part of a secret.
+    /// The key or header at the start of the line at `offset`, if it was requested: the line may then be
+    /// shown up to there, and its rest is hidden. Anything else on a broken line may be part of a secret.
     pub(super) fn key_of_line(&self, offset: usize) -> String {
         let (line, _) = self.place(offset);
         let (start, end) = self.line_bounds(line);
@@ -141,7 +141,7 @@ impl<'d> Source<'d> {
         word.to_owned()
     }
 
-    /// Whether all of a part of the text is kept out of the reports.
+    /// Whether a part of the text is entirely hidden.
     pub(super) fn is_hidden(&self, span: &Span) -> bool {
         self.hidden.borrow().iter().any(|own| own.start <= span.start && span.end <= own.end)
     }
@@ -151,16 +151,17 @@ impl<'d> Source<'d> {
         self.hidden.borrow_mut().push(span);
     }
 
-    /// Drops findings that a syntax error may have caused: all from the first broken line on, and all about absence.
+    /// Drops findings that a syntax error may have caused: all from the first broken line on, and all about
+    /// missing keys.
     pub(super) fn trust_only_before(&self, offset: usize) {
         let (broken, _) = self.place(offset);
         let mut notes = self.notes.borrow_mut();
         notes.retain(|note| !note.absence && !note.span.is_empty() && self.place(note.span.start).0 < broken);
-        // Where a value ends is not sure any more, so what must be hidden is not either.
+        // The end of a value is uncertain now, and so is what must be hidden.
         notes.iter_mut().for_each(|note| note.shown = false);
     }
 
-    /// The problems and the warnings, each in the order of the text.
+    /// Returns the problems and the warnings, each in the order of the text.
     pub(super) fn finish(self, name: &Path) -> (Vec<Problem>, Vec<Problem>) {
         let mut hidden = self.hidden.take();
         hidden.sort_by_key(|span| span.start);
@@ -193,7 +194,7 @@ impl<'d> Source<'d> {
             return None;
         }
         let (start, mut end) = self.line_bounds(line);
-        // A comment may hold anything, the old password too.
+        // A comment may hold anything, even the old password.
         let comment = start + comment_start(self.text.get(start..end).unwrap_or_default());
         end = if comment > span.start { comment } else { end };
         let mark = hidden
@@ -211,13 +212,13 @@ impl<'d> Source<'d> {
         })
     }
 
-    /// Where a line, from 1, starts and ends.
+    /// Start and end of a line, counted from 1.
     fn line_bounds(&self, line: usize) -> (usize, usize) {
         let start = self.starts.get(line - 1).copied().unwrap_or(self.text.len());
         (start, self.starts.get(line).map_or(self.text.len(), |next| next - 1))
     }
 
-    /// The text between two offsets with `***` in place of hidden parts, and nothing in it that could deceive.
+    /// The text between two offsets, with `***` in place of hidden parts, and without deceptive characters.
     fn shown(&self, from: usize, to: usize, hidden: &[Span]) -> String {
         let mut out = String::new();
         let mut at = from;
@@ -242,7 +243,8 @@ impl<'d> Source<'d> {
     }
 }
 
-/// Where the comment of a line starts, or its length. Inside a text of several lines it may cut too much, never too little.
+/// The offset of a line's comment, or the length of the line. Inside a multi-line string it may hide too
+/// much, never too little.
 fn comment_start(line: &str) -> usize {
     let mut quote = None;
     let mut escaped = false;

@@ -1,4 +1,5 @@
-//! The configuration as a whole: samples with their reports, secrets that never show, entities that survive their text.
+//! The configuration as a whole: samples with their reports, secrets that are never shown, entities that
+//! round-trip.
 
 mod databases;
 mod golden;
@@ -16,7 +17,7 @@ use crate::config::parse;
 
 const MINIMAL: &str = "version = 1\n[storage]\ndata_dir = \"/tmp/h\"\n";
 
-/// A configuration that holds: the least there is, and `more`.
+/// A minimal valid configuration, and `more`.
 pub(super) fn with(more: &str) -> Result<Config, Problems> {
     parse(&format!("{MINIMAL}{more}"), Path::new("h.toml"))
 }

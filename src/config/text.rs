@@ -1,6 +1,7 @@
-//! The commented configuration file that `hoopctl init` writes: it parses as it is, and with every `#key` uncommented.
+//! The commented configuration file that `hoopctl init` writes. It is valid as it is, and with every `#key`
+//! uncommented.
 
-/// Which file it is.
+/// The variants of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Template {
     /// For Microsoft Entra.

@@ -1,5 +1,5 @@
-//! Addresses of targets and issuers: one strict reading of `http://` and `https://`, or a fault that says what is wrong. Those of
-//! databases are in [`postgres`], programs that are started as a target in [`program`].
+//! Strict parsing of `http://` and `https://` URLs of targets and issuers, with a specific error. Database
+//! URLs are in [`postgres`], programs that are started as a target in [`program`].
 
 pub(super) mod postgres;
 pub(super) mod program;
@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 
-/// An address, taken apart.
+/// A parsed URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct HttpUrl {
     pub(super) tls: bool,
@@ -19,7 +19,7 @@ pub(super) struct HttpUrl {
     pub(super) path: String,
 }
 
-/// Why a text is no address that can be used.
+/// Why a text is not a usable URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum UrlFault {
     #[error("sslcert and sslkey in the URL, but sslmode=disable: only TLS shows a certificate")]
@@ -89,18 +89,18 @@ impl UrlFault {
     }
 }
 
-/// Schemes of the contract that other versions serve.
+/// Planned schemes that this version does not support.
 const LATER: [&str; 3] = ["k8s+https://", "graph+https://", "tcp://"];
 
 impl HttpUrl {
-    /// Whether the host is a loopback address written as one; a name such as `localhost` is not.
+    /// Whether the host is a literal loopback address; a name such as `localhost` is not.
     pub(super) fn is_loopback_literal(&self) -> bool {
         self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 }
 
-/// Whether what stands where a URL belongs may hold a secret: a user name, a query, a fragment, or something else than a
-/// port after the host. Broken URLs count too, so this looks at the text only.
+/// Whether a text in place of a URL may hold a secret: a user name, a query, a fragment, or something other
+/// than a port after the host. Applies to invalid URLs too, so only the text is examined.
 pub(super) fn may_hold_a_secret(text: &str) -> bool {
     let text = postgres::without_query(text);
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest).trim_start_matches('/');
@@ -113,24 +113,24 @@ pub(super) fn may_hold_a_secret(text: &str) -> bool {
     !text.chars().all(plain) || port.is_some_and(|port| !port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// What stands behind `mcp+` in the address of an MCP server that is reached by HTTP.
+/// The part after `mcp+` in the URL of an MCP server that is reached by HTTP.
 pub(super) fn mcp_rest(text: &str) -> Option<&str> {
     let rest = after(text, "mcp+")?;
     (after(rest, "http://").is_some() || after(rest, "https://").is_some()).then_some(rest)
 }
 
-/// What stands behind a scheme, which is written in any case.
+/// The part after a scheme, which is matched in any case.
 fn after<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
     let (start, rest) = text.split_at_checked(scheme.len())?;
     start.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
-/// Whether a text is a host name or an address as URLs have it, in lower case.
+/// Whether a lower-case text is a host name or an address, as in a URL.
 pub(super) fn is_host_name(text: &str) -> bool {
     is_host(text) || text.parse::<Ipv6Addr>().is_ok()
 }
 
-/// Reads an address.
+/// Parses a URL.
 pub(super) fn parse(text: &str) -> Result<HttpUrl, UrlFault> {
     let lower = text.to_ascii_lowercase();
     let (tls, rest) = if lower.starts_with("https://") {
@@ -155,14 +155,14 @@ pub(super) fn parse(text: &str) -> Result<HttpUrl, UrlFault> {
     Ok(HttpUrl { tls, host, port: port.unwrap_or(if tls { 443 } else { 80 }), path: path.to_owned() })
 }
 
-/// Where something is.
+/// A host and port.
 struct Address {
     host: String,
-    /// `None`: the one of the scheme.
+    /// `None`: the scheme's default.
     port: Option<u16>,
 }
 
-/// Reads what stands between the scheme and the path.
+/// Parses the part between the scheme and the path.
 fn address(authority: &str) -> Result<Address, UrlFault> {
     if authority.contains('@') {
         return Err(UrlFault::UserInfo);
@@ -187,8 +187,8 @@ fn authority_parts(authority: &str) -> Result<(String, Option<&str>), UrlFault> 
     if is_host(&host) { Ok((host, port)) } else { Err(UrlFault::Host) }
 }
 
-/// A DNS name (RFC 1123, and `_`, which container networks use) or an IPv4 address in its one dotted form: `127.1` and
-/// `0x7f.0.0.1` are read as addresses by some resolvers, so they are refused.
+/// Whether it is a DNS name (RFC 1123, and `_`, which container networks use) or an IPv4 address in dotted
+/// decimal. Some resolvers accept `127.1` and `0x7f.0.0.1` as addresses, so they are refused.
 fn is_host(host: &str) -> bool {
     let labels = || host.strip_suffix('.').unwrap_or(host).split('.');
     let label = |label: &str| {
@@ -204,7 +204,7 @@ fn is_host(host: &str) -> bool {
     if host.len() > 253 || !labels().all(label) {
         return false;
     }
-    // WHATWG URL, "ends in a number": such a host is an IPv4 address or nothing.
+    // WHATWG URL, "ends in a number": such a host must be an IPv4 address.
     !labels().next_back().is_some_and(number) || host.parse::<Ipv4Addr>().is_ok()
 }
 
@@ -213,7 +213,8 @@ fn port_number(digits: &str) -> Option<u16> {
     digits.parse().ok().filter(|port| plain && *port > 0)
 }
 
-/// Whether every server reads the path alike: no empty or dot segments, plain or encoded, nothing that some decode.
+/// Whether all servers interpret the path alike: no empty or dot segments, plain or encoded, and nothing that
+/// some decode.
 fn is_one_reading(path: &str) -> bool {
     let mut bytes = path.bytes();
     while let Some(byte) = bytes.next() {

@@ -1,4 +1,5 @@
-//! Typed readings of one value: each gives the checked value, or notes a problem that says what is accepted.
+//! Typed access to one value: each method returns the checked value, or reports a problem with what is
+//! accepted.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,7 +21,7 @@ use crate::domain::units;
 pub(super) const DAY: Duration = Duration::from_hours(24);
 
 impl<'d> Value<'d> {
-    /// A text that is not empty.
+    /// A string that is not empty.
     pub(super) fn text(&self) -> Option<&'d str> {
         match self.node {
             DeValue::String(text) if text.is_empty() => {
@@ -44,7 +45,7 @@ impl<'d> Value<'d> {
         flag
     }
 
-    /// A whole number within bounds.
+    /// An integer within bounds.
     pub(super) fn whole<T: TryFrom<i64>>(&self, bounds: RangeInclusive<i64>) -> Option<T> {
         let wanted = format!("accepted: a whole number from {} to {}", bounds.start(), bounds.end());
         let DeValue::Integer(number) = self.node else {
@@ -79,7 +80,7 @@ impl<'d> Value<'d> {
         Some(duration)
     }
 
-    /// A number of bytes such as `10MiB`, within bounds. A bare whole number counts bytes.
+    /// A number of bytes such as `10MiB`, within bounds. A bare integer is in bytes.
     pub(super) fn size(&self, bounds: RangeInclusive<u64>) -> Option<u64> {
         let size = match self.node {
             DeValue::String(text) => units::parse_size(text).ok(),
@@ -98,7 +99,7 @@ impl<'d> Value<'d> {
         Some(size)
     }
 
-    /// One of some words.
+    /// One of a fixed set of words.
     pub(super) fn word<T: Clone>(&self, words: &[(&str, T)]) -> Option<T> {
         let accepted: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
         let DeValue::String(text) = self.node else {
@@ -112,12 +113,13 @@ impl<'d> Value<'d> {
         known
     }
 
-    /// A list of one or more texts. An empty list is refused: it reads like "nobody" and would mean "everybody".
+    /// A list of one or more strings. An empty list is refused: it reads like "nobody" and would mean
+    /// "everybody".
     pub(super) fn texts(&self) -> Vec<String> {
         self.list(|element| element.text().map(str::to_owned))
     }
 
-    /// A list of one or more of some words.
+    /// A list of one or more of a fixed set of words.
     pub(super) fn words<T: Clone>(&self, words: &[(&str, T)]) -> Vec<T> {
         self.list(|element| element.word(words))
     }
@@ -131,12 +133,12 @@ impl<'d> Value<'d> {
         elements.iter().filter_map(read).collect()
     }
 
-    /// A table of texts under free keys, one or more.
+    /// A table of one or more strings under arbitrary keys.
     pub(super) fn text_map(&self) -> BTreeMap<String, String> {
         self.map(|value| value.text().map(str::to_owned))
     }
 
-    /// A table of values under free keys, one or more.
+    /// A table of one or more values under arbitrary keys.
     pub(super) fn map<T>(&self, read: impl Fn(&Value<'d>) -> Option<T>) -> BTreeMap<String, T> {
         let Some(members) = self.members() else {
             self.mismatch("not a table", "write it as a table: { name = \"value\" }".to_owned());
@@ -165,7 +167,7 @@ impl<'d> Value<'d> {
         address
     }
 
-    /// The source of a secret. What is not one is neither repeated nor shown: it may be the secret.
+    /// The source of a secret. Anything else is neither repeated nor shown: it may be the secret.
     pub(super) fn secret(&self) -> Option<SecretRef> {
         let DeValue::String(text) = self.node else {
             self.secret_problem("not the source of a secret", SECRET_HINT.to_owned());
@@ -174,7 +176,7 @@ impl<'d> Value<'d> {
         self.secret_in(text)
     }
 
-    /// The source of a secret that is a part of this value.
+    /// The source of a secret in a part of this value.
     pub(super) fn secret_in(&self, text: &str) -> Option<SecretRef> {
         let Ok(source) = text.parse() else {
             if text.starts_with("vault:") {
@@ -203,7 +205,7 @@ impl<'d> Value<'d> {
                 None
             }
             SecretRef::Exec(command) => {
-                // Its arguments are no place for a secret, but people put them there.
+                // Its arguments should hold no secret, but may.
                 self.hide();
                 Some(SecretRef::Exec(command))
             }
@@ -212,7 +214,7 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// A file; a relative path starts at the folder of the configuration file.
+    /// A file; a relative path is resolved against the directory of the configuration file.
     pub(super) fn file(&self) -> Option<PathBuf> {
         self.resolve(Path::new(self.text()?))
     }
@@ -236,7 +238,7 @@ impl<'d> Value<'d> {
         resolved
     }
 
-    /// The text of a URL, which is not shown if it may hold a secret.
+    /// The text of a URL, which is hidden if it may hold a secret.
     pub(super) fn url_text(&self) -> Option<&'d str> {
         let text = self.text()?;
         if url::may_hold_a_secret(text) {
@@ -245,7 +247,7 @@ impl<'d> Value<'d> {
         Some(text)
     }
 
-    /// An `http://` or `https://` address. One with a user name, a password or a query is not repeated.
+    /// An `http://` or `https://` URL. One with a user name, a password or a query is not repeated.
     pub(super) fn http_url(&self) -> Option<url::HttpUrl> {
         let text = self.url_text()?;
         match url::parse(text) {
@@ -261,7 +263,7 @@ impl<'d> Value<'d> {
 const SECRET_HINT: &str = "accepted: env:NAME, file:PATH, store:KEY, exec:COMMAND";
 const SECRET_MOVE: &str = "put it into a file of mode 0600 and write file:PATH, or run: hoopctl secret set KEY, and write store:KEY";
 
-/// Whether a text is a name of an environment variable (POSIX, section 8.1, and lower case).
+/// Whether a text is a valid name of an environment variable (POSIX, section 8.1, and lower case).
 pub(super) fn is_variable_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())

@@ -1,24 +1,24 @@
-//! Words for problems: keys and values as they are shown, and what was most likely meant.
+//! Text for problems: keys and values as they are shown, and suggestions.
 
-/// The most characters of a found value that are repeated.
+/// Maximum number of characters of a found value that are repeated.
 const FOUND_MAX: usize = 80;
 
-/// Whether a name reads well as a part of a dotted key.
+/// Whether a name needs no quotes in a dotted key.
 pub(super) fn is_plain(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 63
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
-/// The dotted key of something inside a table.
+/// The dotted key of a member of a table.
 pub(super) fn joined(table: &str, name: &str) -> String {
     let name = if is_plain(name) { name.to_owned() } else { quoted(name) };
     if table.is_empty() { name } else { format!("{table}.{name}") }
 }
 
-/// A text in quotes, cut at [`FOUND_MAX`] characters and at the end of its first line.
+/// Quotes a text, truncated at [`FOUND_MAX`] characters and at the end of its first line.
 pub(super) fn quoted(text: &str) -> String {
-    // A text of several lines may have swallowed what comes after it.
+    // A multi-line string may have swallowed what comes after it.
     let mut cut: String = text.chars().take(FOUND_MAX).take_while(|c| *c != '\n').collect();
     if cut.len() < text.len() {
         cut.push('…');
@@ -27,7 +27,7 @@ pub(super) fn quoted(text: &str) -> String {
     format!("\"{cut}\"")
 }
 
-/// `did you mean "x"?` when one of the accepted words is near, else all of them.
+/// `did you mean "x"?` if an accepted word is near, otherwise lists all of them.
 pub(super) fn suggestion(found: &str, accepted: &[&str]) -> String {
     if let Some(word) = nearest(found, accepted.iter().copied()) {
         return format!("did you mean \"{word}\"?");
@@ -38,7 +38,7 @@ pub(super) fn suggestion(found: &str, accepted: &[&str]) -> String {
     format!("accepted: {}", words.join(", "))
 }
 
-/// The word that was most likely meant, if one is near enough.
+/// The nearest accepted word, if one is near enough.
 pub fn nearest<'a>(found: &str, accepted: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let folded = found.to_lowercase().replace('-', "_");
     let allowed = (folded.chars().count() / 3).clamp(1, 3);

@@ -1,4 +1,4 @@
-//! A file of connections, policies and masks and nothing else: what `apply` writes into the store.
+//! A file of only connections, policies and masks: what `apply` writes to the store.
 
 use std::path::Path;
 
@@ -18,13 +18,13 @@ use crate::config::source::Source;
 use crate::domain::connection::Origin;
 use crate::domain::entity::EntityKind;
 
-/// What only the configuration file holds.
+/// Tables that only the configuration file may have.
 const OF_THE_FILE: [&str; 6] = ["admin", "dev_issuer", "gateway", "oidc", "recording", "storage"];
 
 /// One entity of such a file.
 #[derive(Debug, Clone)]
 pub struct Written {
-    /// The entity, with paths from the root on.
+    /// The entity, with absolute paths.
     pub entity: Entity,
     /// The line of its name, from 1.
     pub line: usize,
@@ -32,20 +32,20 @@ pub struct Written {
     pub column: usize,
 }
 
-/// All of such a file.
+/// The content of such a file.
 #[derive(Debug, Clone)]
 pub struct Bundle {
     /// The entities: connections, then policies, then masks, each in the order of the file.
     pub entities: Vec<Written>,
-    /// What holds, but hardly as it was meant.
+    /// Valid settings that are probably mistakes.
     pub warnings: Vec<Problem>,
 }
 
-/// Reads `[[connection]]`, `[[policy]]` and `[[mask]]`. `name` is the file in problems; relative paths start at `folder`, and are
-/// problems without one.
+/// Reads `[[connection]]`, `[[policy]]` and `[[mask]]`. `name` is the file in problems; relative paths are
+/// resolved against `folder`, and are problems without one.
 ///
 /// # Errors
-/// Every problem of the text.
+/// All problems of the text.
 pub fn parse_bundle(text: &str, name: &Path, folder: Option<&Path>) -> Result<Bundle, Problems> {
     let origin = match folder {
         Some(folder) => Origin::File { path: folder.join("entities.toml"), line: 0 },
@@ -85,8 +85,8 @@ fn read(root: &mut Table<'_>) -> Vec<Written> {
     entities
 }
 
-/// Line and column, from 1, of what was found at a path of keys below an entity of such a file, or as near as it can be told.
-/// `None`: it has no such entity.
+/// Line and column, from 1, of a finding at a path of keys below an entity of such a file, or of the nearest
+/// position. `None`: there is no such entity.
 pub fn place_in(text: &str, entity: (EntityKind, &str), at: &str, found: &str) -> Option<(usize, usize)> {
     let (kind, name) = entity;
     let source = Source::new(text, Origin::Store);
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(told, [("connection", "crm", 7, 8), ("policy", "p", 12, 6), ("mask", "m", 3, 6)]);
         let Entity::Connection(crm) = &bundle.entities[0].entity else { panic!("{bundle:?}") };
         assert_eq!(crm.ca_file.as_deref(), Some(Path::new("/etc/h/ca.pem")));
-        // Elsewhere there is no folder to be relative to.
+        // Without a directory relative paths cannot be resolved.
         let problems = parse_bundle(GOOD, Path::new("x.toml"), None).unwrap_err();
         assert_eq!(problems.len(), 1);
         assert!(problems.to_string().starts_with("x.toml:9:11: connection.crm.ca_file"), "{problems}");

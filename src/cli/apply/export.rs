@@ -1,4 +1,4 @@
-//! `export`: what the store holds, as the TOML that `apply` takes back.
+//! `export`: the content of the store, as TOML that `apply` accepts.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -30,10 +30,10 @@ use crate::domain::secret::SecretRef;
 use crate::domain::text::Shown;
 use crate::domain::text::is_deceptive;
 
-/// The options of `export`.
+/// Options of `export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// Only what belongs to the files of this name; cli: what no apply has taken
+    /// Only what is managed under this name; cli: what no apply has taken over
     #[arg(long, value_name = "NAME", value_parser = any_label)]
     pub managed_by: Option<String>,
 }
@@ -96,7 +96,7 @@ fn row(view: &EntityView) -> Row {
     }
 }
 
-/// Whether its text has values in it that may be secrets: variables of a program, or arguments.
+/// Whether its text has values that may be secrets: variables or arguments of a program.
 fn tells_values(view: &EntityView) -> bool {
     let table: Table = view.toml.parse().unwrap_or_default();
     table.iter().any(|(key, value)| match value {
@@ -106,7 +106,8 @@ fn tells_values(view: &EntityView) -> bool {
     })
 }
 
-/// The file: of a secret its name, and not its value; `label`: all of it is managed by that.
+/// Renders the file. Of a secret it has the name, not the value. `label`: everything in it is managed under
+/// that name.
 fn text(views: &[EntityView], label: Option<&str>) -> Result<String, Failure> {
     let own = label.filter(|label| *label != BY_HAND);
     let more = own.map(|label| format!(" --managed-by {label}")).unwrap_or_default();
@@ -141,17 +142,18 @@ fn text(views: &[EntityView], label: Option<&str>) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// One entity as it stands in a file, below its `[[header]]`: each key on one line, no table of its own, which would be the file's.
+/// Renders an entity as in a file, below its `[[header]]`. Each key is on one line; a table of its own would
+/// belong to the file.
 ///
 /// # Errors
-/// The text is no TOML.
+/// The text is not TOML.
 pub fn whole(kind: EntityKind, toml: &str) -> Result<String, toml::de::Error> {
-    // A text that this version cannot read is given as it is kept.
+    // A text that this version cannot parse is rendered as it is stored.
     let read = parse_entity(kind, toml, Origin::Store);
     let body = read.map_or_else(|_unread| toml.to_owned(), |entity| render_entity(&entity));
     let table: Table = body.parse()?;
     let first = kind.name_key();
-    // The order that it was written in, which a table does not keep.
+    // The order of the keys as written, which a table does not keep.
     let mut keys: Vec<&String> = table.keys().collect();
     keys.sort_by_key(|key| (key.as_str() != first, position(&body, key)));
     let mut text = format!("[[{kind}]]\n");
@@ -163,7 +165,7 @@ pub fn whole(kind: EntityKind, toml: &str) -> Result<String, toml::de::Error> {
     Ok(text)
 }
 
-/// Where the line of a key is.
+/// The line number of a key.
 fn position(body: &str, key: &str) -> usize {
     let own = |line: &str| {
         line.trim_start_matches('[')
@@ -187,7 +189,7 @@ fn kept_secrets(view: &EntityView) -> Vec<String> {
     }
 }
 
-/// A value on one line, with nothing in it that could deceive a terminal: TOML has escapes for that.
+/// Renders a value on one line, without characters that could deceive a terminal; TOML escapes replace them.
 fn written(value: &Value) -> String {
     match value {
         Value::String(text) if text.chars().any(is_deceptive) => quoted(text),
@@ -210,7 +212,7 @@ fn written_key(key: &str) -> String {
     if bare { key.to_owned() } else { quoted(key) }
 }
 
-/// A basic string.
+/// Renders a basic string.
 fn quoted(text: &str) -> String {
     let mut out = "\"".to_owned();
     for c in text.chars() {

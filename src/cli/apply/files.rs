@@ -1,4 +1,4 @@
-//! The files that `apply` reads, and what is wrong with them by file, line and column.
+//! The files that `apply` reads, and their problems by file, line and column.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -21,23 +21,24 @@ struct Source {
     text: String,
 }
 
-/// All that was read: entities of one or more files, each name once.
+/// Everything that was read: entities of one or more files, each name once.
 pub struct Sources {
     sources: Vec<Source>,
-    /// The entities, each with the number of its file.
+    /// The entities, each with the index of its file.
     entities: Vec<(usize, Written)>,
-    /// What holds, but hardly as it was meant.
+    /// Valid entries that hardly do what was meant.
     pub warnings: Vec<Problem>,
-    /// What is named like a file to be read, in a folder, and is none.
+    /// Entries of a directory that are named like a file to read but are not regular files of it.
     pub passed_over: Vec<PathBuf>,
 }
 
 impl Sources {
-    /// Reads files, the `.toml` files of folders, and standard input for `-`. Relative paths in them start at the folder of the file, or
-    /// at the working directory; for a gateway elsewhere they are problems.
+    /// Reads files, the `.toml` files of directories, and standard input for `-`. Relative paths in them are
+    /// resolved against the file's directory, or the working directory; for a remote gateway they are
+    /// problems.
     ///
     /// # Errors
-    /// Everything that is wrong with any of them.
+    /// All problems of all files.
     pub fn read(paths: &[PathBuf], elsewhere: bool) -> Result<Self, Failure> {
         let mut read =
             Self { sources: Vec::new(), entities: Vec::new(), warnings: Vec::new(), passed_over: Vec::new() };
@@ -71,7 +72,7 @@ impl Sources {
         self.sources.push(source);
     }
 
-    /// A name stands for one thing, in all files together.
+    /// Reports names that occur twice in all files together.
     fn refuse_twice(&self, problems: &mut Vec<Problem>) {
         let mut first: BTreeMap<(EntityKind, &str), String> = BTreeMap::new();
         for (place, written) in &self.entities {
@@ -99,12 +100,13 @@ impl Sources {
         self.entities.iter().map(|(_place, written)| written)
     }
 
-    /// How many texts were read.
+    /// Number of texts that were read.
     pub fn count(&self) -> usize {
         self.sources.len()
     }
 
-    /// What the gateway says of an entity, with the place in the file in front of it: `KIND "NAME" …`, or `store: KIND.NAME.KEY …`.
+    /// Prefixes a message of the gateway about an entity with the position in the file: `KIND "NAME" …`, or
+    /// `store: KIND.NAME.KEY …`.
     pub fn placed(&self, line: &str) -> String {
         let found = self.entities.iter().find_map(|(place, written)| {
             let (kind, name) = (written.entity.kind(), written.entity.name());
@@ -131,7 +133,7 @@ impl Sources {
     }
 }
 
-/// Problems of files that are not the configuration.
+/// A failure for problems of files that are not the configuration.
 fn failure(problems: Vec<Problem>) -> Failure {
     let problems = Problems::from(problems);
     let words = match problems.len() {
@@ -141,12 +143,12 @@ fn failure(problems: Vec<Problem>) -> Failure {
     let whole = Failure::from(problems);
     let report = whole.message.split_once('\n').map_or("", |(_, report)| report).to_owned();
     let mut failure = whole.message(format!("{words}\n{report}"));
-    // It speaks of the configuration file.
+    // That hint is about the configuration file.
     failure.hint = None;
     failure
 }
 
-/// The folder that relative paths in a file start at.
+/// The directory against which relative paths in a file are resolved.
 fn folder_of(file: &Path) -> Option<PathBuf> {
     if is_stdin(file) {
         return std::env::current_dir().ok();
@@ -165,8 +167,8 @@ fn text_of(file: &Path) -> Result<Result<String, Problems>, Failure> {
     Ok(config::read_file(file, None))
 }
 
-/// A file itself, or the `.toml` files of a folder by their names; not those of folders in it, and none that is hidden.
-/// `passed_over` gets what would be read and is no file of that folder.
+/// The file itself, or the `.toml` files of a directory, sorted by name; without subdirectories and hidden
+/// files. `passed_over` receives entries that are named so but are not files of that directory.
 fn files_of(
     path: &Path,
     problems: &mut Vec<Problem>,
@@ -180,7 +182,7 @@ fn files_of(
     }
     let failed = |error: std::io::Error| Failure::failed(format!("cannot read {}: {error}", path.display()));
     if std::fs::metadata(path).map_err(failed)?.mode() & config::OTHERS_WRITE != 0 {
-        // Whoever adds a file there says what the gateway does.
+        // Anybody who can add a file there controls the gateway.
         let hint = format!("make it yours alone to write: chmod o-w {}", path.display());
         problems.push(Problem::of_file(path, "anybody on this machine can write to it", Some(hint)));
         return Ok(Vec::new());
@@ -208,8 +210,8 @@ fn files_of(
     Ok(files)
 }
 
-/// Whether it is a file, or a link to one in the same folder: a pipe would be waited for, and what a link elsewhere leads to is not
-/// what whoever looks after the folder has looked at.
+/// Whether it is a file, or a link to one in the same directory. Reading a pipe would block, and the target
+/// of a link elsewhere was not reviewed with the directory.
 fn is_file_within(file: &Path, folder: &Path) -> bool {
     let real = file.canonicalize().ok().filter(|real| real.starts_with(folder));
     real.and_then(|real| std::fs::symlink_metadata(real).ok()).is_some_and(|found| found.is_file())

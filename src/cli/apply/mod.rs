@@ -1,4 +1,4 @@
-//! `apply`: makes what the store holds what files say, all of it or nothing. `export`: the way back.
+//! `apply`: makes the store match files, all or nothing. `export`: the reverse.
 
 mod export;
 mod files;
@@ -37,27 +37,28 @@ pub use export::ExportArgs;
 pub use export::export;
 pub use export::whole;
 
-/// The options of `apply`.
+/// Options of `apply`.
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
-    /// A file, a folder whose .toml files are taken, or - for standard input; may be repeated
+    /// A file, a directory whose .toml files are read, or - for standard input; may be repeated
     #[arg(short, long = "file", value_name = "DIR|FILE", required = true)]
     pub files: Vec<PathBuf>,
     /// Only print what would change
     #[arg(long)]
     pub dry_run: bool,
-    /// Also remove what the files of the same --managed-by had and do not have any more
+    /// Also remove entities managed under the same --managed-by that are no longer in the files
     #[arg(long)]
     pub prune: bool,
-    /// Whose entities these are: files that are applied apart from each other have each a name of their own
+    /// The name under which these entities are managed; file sets that are applied separately need different
+    /// names
     #[arg(long, value_name = "NAME", default_value = "apply", value_parser = label)]
     pub managed_by: String,
-    /// Also take what belongs to files of another name
+    /// Also take over entities managed under another name
     #[arg(long)]
     pub take_over: bool,
 }
 
-/// Reads the name of what looks after entities.
+/// Parses the name under which entities are managed.
 fn label(text: &str) -> Result<String, String> {
     match text {
         BY_HAND => Err("that is what `connect add` and the like write; take another name".to_owned()),
@@ -65,7 +66,7 @@ fn label(text: &str) -> Result<String, String> {
     }
 }
 
-/// Reads a label, also that of what was added by hand.
+/// Parses a label, including that of entities added by hand.
 fn any_label(text: &str) -> Result<String, String> {
     if is_label(text) { Ok(text.to_owned()) } else { Err(format!("expected {LABEL_RULE}")) }
 }
@@ -76,7 +77,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &ApplyArgs) -> Outcome {
     for file in &sources.passed_over {
         let text = format!("passed over: {} is no file of that folder", Shown(&file.display().to_string()));
         if args.prune {
-            // What it was to hold would be removed.
+            // The entities in it would be removed.
             return Err(
                 Failure::new(Exit::Config, text).hint("--prune wants all of a folder: name the file with -f")
             );
@@ -98,7 +99,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &ApplyArgs) -> Outcome {
         .collect();
     if changes.is_empty() {
         if args.prune {
-            // A folder that was not checked out whole would take everything away.
+            // An incomplete checkout would remove everything.
             let text = format!(
                 "there is nothing in {}, and --prune would remove all that is managed by {}",
                 output::count(sources.count() as u64, "file", "files"),
@@ -125,7 +126,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &ApplyArgs) -> Outcome {
     told(terminal, &report, &sources)
 }
 
-/// A refusal of the gateway, with the places in the files.
+/// Adds the positions in the files to an error of the gateway.
 fn placed(failure: Failure, sources: &Sources) -> Failure {
     let lines: Vec<String> = failure.message.lines().map(|line| sources.placed(line)).collect();
     let mut failure = failure.message(lines.join("\n"));
@@ -163,7 +164,7 @@ fn told(terminal: Terminal, report: &ApplyReport, sources: &Sources) -> Outcome 
     Ok(Exit::Done)
 }
 
-/// One change as lines for people.
+/// One change as a line of output.
 fn shown(terminal: Terminal, change: &Changed) -> String {
     let colour = match change.outcome {
         Made::Created => Colour::Good,

@@ -1,9 +1,9 @@
-//! What MCP clients are configured with for a connection. No token is written out: where a client can, it takes the token from its
-//! environment, or asks for it.
+//! Configurations of MCP clients for a connection. No token is written out: where a client supports it, it
+//! reads the token from its environment, or asks for it.
 //!
-//! Claude Code expands `${NAME}` in the headers of each of its files, Cursor `${env:NAME}`; VS Code asks once for an input and keeps
-//! it in the system's store of secrets (<https://code.claude.com/docs/en/mcp>, <https://cursor.com/docs/mcp>,
-//! <https://code.visualstudio.com/docs/copilot/reference/mcp-configuration>).
+//! Claude Code expands `${NAME}` in the headers of each of its files, Cursor `${env:NAME}`; VS Code asks once
+//! for an input and keeps it in the system's secret store (<https://code.claude.com/docs/en/mcp>,
+//! <https://cursor.com/docs/mcp>, <https://code.visualstudio.com/docs/copilot/reference/mcp-configuration>).
 
 use serde_json::Value;
 use serde_json::json;
@@ -12,16 +12,16 @@ use crate::cli::connect::ClientKind;
 use crate::cli::output;
 use crate::domain::connection::ConnectionName;
 
-/// What a client is configured with.
+/// The configuration of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setup {
-    /// What is pasted, or is the file.
+    /// The command to paste, or the content of the file.
     pub text: String,
-    /// Where it goes and where the token comes from, for people.
+    /// Where it goes and where the token comes from, as a message.
     pub told: String,
 }
 
-/// The configuration of a client for the MCP server at `url`; `None`: it is no client of MCP.
+/// The configuration of a client for the MCP server at `url`; `None` if it is not an MCP client.
 pub fn setup(client: ClientKind, name: &ConnectionName, url: &str) -> Option<Setup> {
     let reads = |client: &str| {
         format!("{client} reads the access token from HOOPCTL_TOKEN in its environment when it starts")
@@ -30,7 +30,8 @@ pub fn setup(client: ClientKind, name: &ConnectionName, url: &str) -> Option<Set
     let headers = |token: &str| json!({ "Authorization": format!("Bearer {token}") });
     let (text, told) = match client {
         ClientKind::Claude => (
-            // The shell must leave the variable alone, or the token itself would stand in Claude Code's file.
+            // The shell must not expand the variable, or the token itself would be written to Claude Code's
+            // file.
             format!(
                 "claude mcp add --transport http {name} {} --header 'Authorization: Bearer ${{HOOPCTL_TOKEN}}'\n",
                 output::shell_word(url)
@@ -98,7 +99,7 @@ mod tests {
                 "type": "http", "url": URL, "headers": { "Authorization": "Bearer ${input:hoopctl-crm}" },
             } })
         );
-        // What a server asks for, the file must declare, and hide.
+        // An input that a server refers to must be declared in the file, as hidden.
         assert_eq!(vscode["inputs"].as_array().unwrap().len(), 1);
         let asked = &vscode["inputs"][0];
         assert_eq!(

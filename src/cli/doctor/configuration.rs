@@ -1,4 +1,4 @@
-//! The configuration: what is wrong with it, and as much of it as holds.
+//! Checks the configuration, and finds the part of it that is valid.
 
 use std::path::Path;
 
@@ -11,20 +11,20 @@ use crate::config;
 use crate::config::Config;
 use crate::config::Problems;
 
-/// How many problems are shown.
+/// Maximum number of problems shown.
 const SHOWN: usize = 10;
-/// How often parts are left out: what is left may lean on what went.
+/// Maximum rounds of leaving parts out: the rest may depend on a part that was left out.
 const TRIES: usize = 5;
 
-/// A configuration as far as it holds.
+/// The valid part of a configuration.
 pub struct Found {
-    /// What holds, with defaults for the rest.
+    /// The valid settings, with defaults for the rest.
     pub config: Config,
-    /// The parts of the file that are left out, by their keys.
+    /// Keys of the parts that were left out.
     pub left_out: Vec<String>,
 }
 
-/// Looks at the file. `None`: there is nothing to go on with.
+/// Checks the file. `None`: there is nothing to go on with.
 pub fn look(checks: &mut Checks, place: &Place) -> Option<Found> {
     let what = "configuration";
     let file = match place.config_file() {
@@ -85,7 +85,7 @@ fn tell(checks: &mut Checks, place: &Place, problems: &Problems) {
     }
 }
 
-/// The file without the tables that have problems.
+/// Parses the file without the tables that have problems.
 fn what_holds(file: &Path, problems: Problems) -> Option<(Config, Vec<String>)> {
     let text = std::fs::read_to_string(file).ok()?;
     let mut table: Table = text.parse().ok()?;
@@ -102,7 +102,7 @@ fn what_holds(file: &Path, problems: Problems) -> Option<(Config, Vec<String>)> 
             return None;
         }
         left_out.extend(parts);
-        // A file of another version is none that can be read here.
+        // A file of another version cannot be parsed here.
         match config::parse(&table.to_string(), file) {
             Ok(config) => return Some((config, left_out)),
             Err(found) => problems = found,

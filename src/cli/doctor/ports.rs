@@ -1,4 +1,4 @@
-//! The addresses that the gateway would listen on, while it does not.
+//! Checks the addresses that the gateway would listen on, while it is not running.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use crate::cli::check::Checks;
 use crate::config::Config;
 
-/// Looks whether they are free; `has` says which parts of the file hold.
+/// Checks whether they are free; `has` says which parts of the file are valid.
 pub fn look(checks: &mut Checks, config: &Config, has: &dyn Fn(&str) -> bool) {
     let remote = config.admin.remote.as_ref().map(|remote| remote.listen);
     let addresses = [

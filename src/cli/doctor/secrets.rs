@@ -1,4 +1,4 @@
-//! The key of the store, and where credentials come from.
+//! Checks the key of the store, and the sources of credentials.
 
 use std::path::Path;
 
@@ -14,26 +14,26 @@ use crate::store;
 use crate::store::Store;
 use crate::store::View;
 
-/// What is known of where secrets come from.
+/// What is known about the sources of secrets.
 pub struct Known {
-    /// The names of those that the store has.
+    /// The names of the secrets in the store.
     pub kept: Kept,
-    /// The variables that the running gateway lacks; `None`: none runs, or it does not tell.
+    /// The variables that the running gateway lacks; `None`: none is running, or it does not report them.
     pub unset: Option<Vec<String>>,
 }
 
-/// The names of the secrets that the store has, as far as they are to be had.
+/// The names of the secrets in the store, if they can be read.
 pub enum Kept {
-    /// These.
+    /// These names.
     Names(Vec<String>),
     /// There is no store yet.
     NoStore,
-    /// Why they are not known.
+    /// Why they are unknown.
     Unknown(String),
 }
 
 impl Kept {
-    /// Asks the gateway, or looks into the store.
+    /// Asks the gateway, or reads the store.
     pub fn of(place: &Place, config: &Config, running: bool) -> Self {
         if running {
             let found = Access::online(place).and_then(|access| access.wait(access.backend().secrets()));
@@ -56,7 +56,7 @@ impl Kept {
         )
     }
 
-    /// Whether something may be sealed there.
+    /// Whether the store has sealed secrets.
     const fn may_be_sealed(&self) -> bool {
         match self {
             Self::Names(names) => !names.is_empty(),
@@ -65,7 +65,7 @@ impl Kept {
     }
 }
 
-/// Looks at the key that seals the secrets of the store.
+/// Checks the key that seals the secrets of the store.
 pub fn store_key(checks: &mut Checks, config: &Config, known: &Known) {
     let what = "store key";
     match config.storage.key_source() {
@@ -92,18 +92,18 @@ pub fn store_key(checks: &mut Checks, config: &Config, known: &Known) {
     }
 }
 
-/// The folder of a file, if neither it is there nor the first start makes it.
+/// The directory of a file, if it does not exist and the first start does not create it.
 fn missing_folder<'a>(file: &'a Path, data_dir: &Path) -> Option<&'a Path> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty())?;
     (folder != data_dir && !folder.exists()).then_some(folder)
 }
 
-/// Looks whether a credential can come from where it should.
+/// Checks whether a credential is available from its source.
 pub fn credential(checks: &mut Checks, what: &str, from: &SecretRef, known: &Known) {
     source(checks, &format!("{what}, credential"), from, known);
 }
 
-/// The same for any other secret.
+/// Checks whether any other secret is available from its source.
 pub fn source(checks: &mut Checks, what: &str, from: &SecretRef, known: &Known) {
     match from {
         SecretRef::File(path) => match secret::unusable(from).filter(|_| path.exists()) {
@@ -139,7 +139,7 @@ pub fn source(checks: &mut Checks, what: &str, from: &SecretRef, known: &Known) 
     }
 }
 
-/// A variable: as the running gateway has it, else as it is here.
+/// Checks a variable: in the running gateway, otherwise in this environment.
 fn variable(checks: &mut Checks, what: &str, (name, from): (&String, &SecretRef), unset: Option<&[String]>) {
     let fix = "set it in the environment of the gateway, and restart that";
     match (unset, secret::unusable(from)) {
@@ -184,7 +184,7 @@ mod tests {
             ("exec:sh -c true", names(), None, State::Good, "was not started"),
             ("env:PATH", names(), None, State::Good, "is set here"),
             (unset, names(), None, State::Doubtful, "not set"),
-            // The environment that counts is the gateway's.
+            // The gateway's environment decides.
             (unset, names(), Some(&[][..]), State::Good, "set for the gateway"),
             ("env:PATH", names(), Some(&["PATH"][..]), State::Wrong, "not set for the gateway"),
             ("file:/nonexistent/key", names(), None, State::Wrong, "is not there"),
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(key(&own, Kept::NoStore).state, State::Doubtful);
         assert_eq!(key(&own, names(&[])).state, State::Doubtful);
         assert_eq!(key(&own, names(&["crm"])).state, State::Wrong);
-        // What is not known is told as such: why it is not, stands elsewhere.
+        // An unknown state is reported as such; the reason is reported elsewhere.
         assert_eq!(key(&own, Kept::Unknown(String::new())).state, State::Doubtful);
         let elsewhere = dir.path().join("keys/store.key").display().to_string();
         let check = key(&elsewhere, Kept::NoStore);

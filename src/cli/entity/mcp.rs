@@ -1,4 +1,4 @@
-//! Options of a connection that only MCP servers have.
+//! Options of a connection to an MCP server.
 
 use clap::Args;
 use toml::Table;
@@ -10,28 +10,28 @@ use crate::cli::entity::set;
 use crate::cli::entity::strings;
 use crate::cli::report::Failure;
 
-/// The options of a connection that only MCP servers have.
+/// Options of a connection to an MCP server.
 #[derive(Debug, Clone, Default, Args)]
 pub struct McpOptions {
-    /// Believe what the server says of its tools: what it calls read-only reads, everything else writes
+    /// Trust the server's tool annotations: read-only tools are of class read, all others of class write
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "MCP servers")]
     pub trust_annotations: Option<bool>,
-    /// How a server behind an address is spoken to: Streamable HTTP, or HTTP+SSE of 2024-11-05
+    /// Transport of a server with an address: Streamable HTTP, or HTTP+SSE of 2024-11-05
     #[arg(long, value_name = "TRANSPORT", value_parser = ["streamable", "sse"], help_heading = "MCP servers")]
     pub transport: Option<String>,
-    /// What a tool leads to that changed since it was first seen
+    /// What happens when a tool changed since it was first seen
     #[arg(long, value_name = "MODE", value_parser = ["observe", "hide", "block"], help_heading = "MCP servers")]
     pub pin: Option<String>,
-    /// What becomes of pictures, sounds and the like where there are masks: nothing can be masked in them
+    /// What happens to images, audio and other binary content if there are masks: it cannot be masked
     #[arg(long, value_name = "MODE", value_parser = ["withhold", "allow"], help_heading = "MCP servers")]
     pub binary: Option<String>,
-    /// What the server may ask of its clients; may be repeated
+    /// A request that the server may send to its clients; may be repeated
     #[arg(long = "allow-server-request", value_name = "KIND", value_parser = ["elicitation", "roots", "sampling"], help_heading = "MCP servers")]
     pub allow_server_requests: Vec<String>,
-    /// A host that an elicitation may send people to, or *.HOST for all below it; may be repeated
+    /// A host that an elicitation may send users to, or *.HOST for its subdomains; may be repeated
     #[arg(long = "elicitation-host", value_name = "HOST", help_heading = "MCP servers")]
     pub elicitation_hosts: Vec<String>,
-    /// Web pages that may connect.
+    /// Web origins that may connect.
     #[arg(
         long = "origin",
         value_name = "ORIGIN",
@@ -39,7 +39,8 @@ pub struct McpOptions {
         help_heading = "MCP servers"
     )]
     pub origins: Vec<String>,
-    /// A variable of the program, no secret: --inject env:NAME:SRC is for those; may be repeated
+    /// An environment variable of the program, not a secret (for those: --inject env:NAME:SRC); may be
+    /// repeated
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = pair, help_heading = "MCP servers")]
     pub env: Vec<(String, String)>,
 }
@@ -53,7 +54,7 @@ impl McpOptions {
         ]
     }
 
-    /// Whether none is given.
+    /// Whether no option is given.
     pub(super) fn is_empty(&self) -> bool {
         self.trust_annotations.is_none()
             && self.pin.is_none()
@@ -63,11 +64,11 @@ impl McpOptions {
             && self.env.is_empty()
     }
 
-    /// Puts what is given into the table of a connection; the rest of it stays.
+    /// Applies the given options to the table of a connection; the rest stays.
     pub(super) fn apply(&self, table: &mut Table) -> Result<(), Failure> {
         match self.trust_annotations {
             Some(true) => set(table, "trust_annotations", true),
-            // What is not there is false.
+            // A missing key means false.
             Some(false) => drop(table.remove("trust_annotations")),
             None => {}
         }

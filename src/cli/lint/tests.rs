@@ -1,4 +1,4 @@
-//! What of the connections, the masks and the names is told of.
+//! Findings about connections, masks and names.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ match = { tags = { data = "pii" } }
 fields = ["ssn"]
 "#;
 
-/// The codes of what is found in a configuration, with what they are about.
+/// The codes of the findings in a configuration, with what they are about.
 fn found(text: &str) -> Vec<(String, String, String)> {
     let all = combine(&parse(text, Path::new("h.toml")).unwrap(), Vec::new()).unwrap();
     let mut findings: Vec<Finding> = all.warnings.iter().filter_map(named).collect();

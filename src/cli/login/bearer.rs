@@ -1,4 +1,5 @@
-//! The tokens that calls to a gateway elsewhere take along: `HOOPCTL_TOKEN` as it is, or those that are kept, renewed before they run out.
+//! Tokens for calls to a remote gateway: `HOOPCTL_TOKEN` as it is, or stored ones, renewed before they
+//! expire.
 
 use std::io;
 use std::io::IsTerminal as _;
@@ -38,19 +39,20 @@ use crate::domain::Secret;
 use crate::domain::now_ms;
 use crate::domain::principal::MAX_TOKEN;
 
-/// How long before it runs out a token is renewed, in milliseconds. One that cannot be renewed is used to its end.
+/// How long before its expiry a token is renewed, in milliseconds. One that cannot be renewed is used to its
+/// end.
 const EARLY_MS: i64 = 60_000;
-/// How long the end of a command waits for a renewal before it says so, and how long after that: the exchange with the issuer is over by then
-/// ([`issuer::LIMITS`]), and what it gave is kept unless the disk hangs.
+/// How long the end of a command waits for a renewal before it says so, and how long after that. The exchange
+/// with the issuer is over by then ([`issuer::LIMITS`]), and its result is stored unless the disk hangs.
 const LAST_WAIT: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(14)];
 const _: () = assert!(LAST_WAIT[1].as_secs() > issuer::LIMITS.timeout.as_secs(), "no refresh token is lost");
-/// The environment variable with a token, for programs that nobody sits at.
+/// The environment variable with a token, for unattended programs.
 const VARIABLE: &str = "HOOPCTL_TOKEN";
 
-/// Who calls a gateway, and whom to trust about its certificate.
+/// The credentials for a gateway, and the authorities for its certificate.
 ///
 /// # Errors
-/// A variable that holds no token, and tokens that are not kept safely.
+/// The variable holds an invalid token, or stored tokens are not kept safely.
 pub fn of(remote: &Remote) -> Result<(Arc<dyn Bearer>, Option<PathBuf>), Failure> {
     if let Some(token) = std::env::var_os(VARIABLE).filter(|token| !token.is_empty()) {
         return Ok((Arc::new(Fixed::new(token.to_str())?), remote.ca_file.clone()));
@@ -61,20 +63,20 @@ pub fn of(remote: &Remote) -> Result<(Arc<dyn Bearer>, Option<PathBuf>), Failure
     Ok((Arc::new(Person::new(kept)), ca_file))
 }
 
-/// Whether `HOOPCTL_TOKEN` is used in place of what is kept.
+/// Whether `HOOPCTL_TOKEN` is used instead of the stored tokens.
 pub fn is_overridden() -> bool {
     std::env::var_os(VARIABLE).is_some_and(|token| !token.is_empty())
 }
 
-/// The person who signed in at a gateway.
+/// The credentials of the person who signed in at a gateway.
 ///
 /// # Errors
-/// Tokens that are not kept safely.
+/// Stored tokens are not kept safely.
 pub fn person(remote: Remote, file: TokenFile) -> Result<Arc<dyn Bearer>, Failure> {
     Ok(Arc::new(Person::new(KeptTokens::new(remote, file)?)))
 }
 
-/// A token of the environment. Never kept, never renewed.
+/// A token from the environment. Never stored, never renewed.
 #[derive(Debug)]
 pub(super) struct Fixed(Arc<Secret>);
 
@@ -112,14 +114,15 @@ impl Bearer for Fixed {
     }
 }
 
-/// What a renewal gives.
+/// The result of a renewal.
 type Outcome = Result<Arc<Secret>, Failure>;
 
-/// A person whose tokens are kept.
+/// A person with stored tokens.
 #[derive(Debug)]
 struct Person {
     kept: Arc<KeptTokens>,
-    /// The newest renewal. All who want a token wait for one: each for its own would wait for the file in turn.
+    /// The newest renewal. Everybody who needs a token waits for the same one; separate renewals would wait
+    /// for the file in turn.
     renewal: Mutex<Option<Renewal>>,
 }
 
@@ -127,22 +130,22 @@ struct Person {
 #[derive(Debug)]
 struct Renewal {
     stage: Arc<watch::Sender<Stage>>,
-    /// Nothing is ever sent: it is closed when the thread ends.
+    /// Nothing is ever sent: the channel closes when the thread ends.
     ended: mpsc::Receiver<()>,
 }
 
-/// How far a renewal is.
+/// The state of a renewal.
 #[derive(Debug)]
 enum Stage {
-    /// On its way.
+    /// In progress.
     Runs,
-    /// Given up before anything was sent, as nobody waited for it any more.
+    /// Abandoned before anything was sent, as nobody waited for it any more.
     GivenUp,
-    /// Over.
+    /// Done.
     Done(Outcome),
 }
 
-/// Where they are kept, for which gateway.
+/// The file that stores the tokens, and the gateway they are for.
 #[derive(Debug)]
 struct KeptTokens {
     remote: Remote,
@@ -157,7 +160,8 @@ impl Bearer for Person {
                 return Ok(tokens.access.secret());
             }
             match self.renewed(None).await {
-                // The last minute of the old one is still good. The clock is read anew: the renewal may have taken longer than that.
+                // The last minute of the old token is still valid. The clock is read again: the renewal may
+                // have taken longer than that.
                 Err(failure) if failure.exit == Exit::Unreachable && !is_over(&tokens, now_ms()) => {
                     Ok(tokens.access.secret())
                 }
@@ -170,7 +174,7 @@ impl Bearer for Person {
         Box::pin(async move {
             let tokens = self.kept.tokens().map_err(told)?;
             if tokens.refresh.is_none() {
-                // Another process may have signed in anew.
+                // Another process may have signed in again.
                 let now = tokens.access.secret();
                 return Ok((now.expose() != refused.expose()).then_some(now));
             }
@@ -188,23 +192,23 @@ impl Person {
         Self { kept: Arc::new(kept), renewal: Mutex::default() }
     }
 
-    /// Renews on a thread of its own: whoever stops waiting, or has this program's other thread wait for a pipe or a terminal, must not
-    /// lose a refresh token that is used up by then.
+    /// Renews on a thread of its own: a caller that stops waiting, or blocks this program's other thread on a
+    /// pipe or a terminal, must not lose a refresh token that is already used up.
     async fn renewed(&self, refused: Option<Arc<Secret>>) -> Outcome {
         loop {
             let (stage, is_own) = self.joined(refused.as_ref())?;
             let refused = refused.as_ref().filter(|_| !is_own);
             match outcome(stage).await {
-                // Somebody else's renewal may have found the very token that was refused here.
+                // Another renewal may have returned the very token that was refused here.
                 Some(Ok(token)) if refused.is_some_and(|refused| refused.expose() == token.expose()) => {}
                 Some(outcome) => return outcome,
-                // It was given up just before.
+                // It was abandoned just before.
                 None => {}
             }
         }
     }
 
-    /// The renewal that is on its way, or else a new one, and whether it is new.
+    /// The renewal in progress, or a new one, and whether it is new.
     fn joined(&self, refused: Option<&Arc<Secret>>) -> Result<(watch::Receiver<Stage>, bool), Failure> {
         let mut renewal = self.renewal.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(renewal) = &*renewal {
@@ -230,7 +234,7 @@ impl Person {
     }
 }
 
-/// What comes of a renewal; `None` where it was given up.
+/// The result of a renewal; `None` if it was abandoned.
 async fn outcome(mut stage: watch::Receiver<Stage>) -> Option<Outcome> {
     match stage.wait_for(|stage| !matches!(stage, Stage::Runs)).await.as_deref() {
         Ok(Stage::Done(outcome)) => Some(outcome.clone()),
@@ -243,13 +247,13 @@ fn failed(problem: &dyn std::fmt::Display) -> Failure {
     Failure::failed(format!("the token could not be renewed: {problem}"))
 }
 
-/// The end of a command waits for a renewal whose refresh token is sent, as one that has not come so far is given up.
+/// Waits at the end of a command for a renewal whose refresh token was sent; earlier ones are abandoned.
 impl Drop for Person {
     fn drop(&mut self) {
         let renewal = self.renewal.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Renewal { ended, .. }) = renewal {
             last_wait(&ended, LAST_WAIT, || {
-                // For people only: scripts want no words in between.
+                // For users only: scripts do not want messages.
                 let mut err = io::stderr().lock();
                 if err.is_terminal() {
                     writeln!(err, "waiting for a token that is being renewed").ok();
@@ -259,7 +263,8 @@ impl Drop for Person {
     }
 }
 
-/// Waits until a renewal's thread has ended: a while, then says so, then a while longer. One that hangs with its disk is left behind.
+/// Waits until a renewal's thread has ended: a while silently, then says so, then a while longer. A thread
+/// that hangs on its disk is left behind.
 pub(super) fn last_wait(ended: &mpsc::Receiver<()>, [quiet, longer]: [Duration; 2], say: impl FnOnce()) {
     if ended.recv_timeout(quiet) == Err(RecvTimeoutError::Timeout) {
         say();
@@ -267,7 +272,7 @@ pub(super) fn last_wait(ended: &mpsc::Receiver<()>, [quiet, longer]: [Duration; 
     }
 }
 
-/// Says in any case that a renewal is over: a panic has said what there is to say, and nobody may wait for ever.
+/// Marks a renewal as over in any case: a panic has printed its message, and nobody may wait for ever.
 struct Over<'a>(&'a watch::Sender<Stage>);
 
 impl Drop for Over<'_> {
@@ -286,22 +291,22 @@ fn renew(kept: &KeptTokens, refused: Option<&Secret>, told: &watch::Sender<Stage
     let _over = Over(told);
     let stage = access::runtime().map(|runtime| {
         let stage = runtime.block_on(kept.renew(refused, told));
-        // A name that is still looked up for what was given up is nobody's business.
+        // A name lookup that is still running for an abandoned renewal is not waited for.
         runtime.shutdown_background();
         stage
     });
     told.send_replace(stage.unwrap_or_else(|failure| Stage::Done(Err(failure))));
 }
 
-/// What comes of looking at the tokens while no other process changes them.
+/// The result of checking the tokens while no other process changes them.
 enum Ready<'a> {
-    /// There is a good one.
+    /// There is a valid one.
     Have(Arc<Secret>),
-    /// One is to be asked for.
+    /// A new one must be requested.
     Ask(Box<Due<'a>>),
 }
 
-/// A renewal that is to be asked for.
+/// A renewal that must be requested.
 struct Due<'a> {
     origin: String,
     held: Held<'a>,
@@ -310,7 +315,7 @@ struct Due<'a> {
 }
 
 impl KeptTokens {
-    /// With the authorities of the login where none are named now.
+    /// Uses the authorities of the login if none are given.
     fn new(remote: Remote, file: TokenFile) -> Result<Self, Failure> {
         let old = file.read()?.gateways.remove(&remote.location.origin());
         let ca_file = remote.ca_file.or_else(|| old.and_then(|entry| entry.ca_file));
@@ -328,7 +333,8 @@ impl KeptTokens {
         self.entry()?.tokens.ok_or_else(|| out(&origin, format!("signed out at {origin}")))
     }
 
-    /// The newest token, another one than `refused`. Given up when nobody waits for it any more, as long as nothing is lost by that.
+    /// Returns the newest token other than `refused`. Abandoned when nobody waits for it any more, as long as
+    /// nothing is lost.
     async fn renew(&self, refused: Option<&Secret>, told: &watch::Sender<Stage>) -> Stage {
         let ready = tokio::select! {
             biased;
@@ -342,7 +348,7 @@ impl KeptTokens {
         })
     }
 
-    /// One process at a time: a refresh token that is used twice is taken for stolen.
+    /// One process at a time: a refresh token that is used twice is treated as stolen.
     async fn ready(&self, refused: Option<&Secret>) -> Result<Ready<'_>, Failure> {
         let origin = self.remote.location.origin();
         let held = self.file.hold().await?;
@@ -373,7 +379,7 @@ impl KeptTokens {
 }
 
 impl Due<'_> {
-    /// From here on the refresh token may be used up: nothing ends this but the bounds of the exchange.
+    /// From here on the refresh token may be used up: only the limits of the exchange end this.
     async fn ask(self) -> Outcome {
         let waits = interrupts::hold_off()?;
         let asked_ms = now_ms();
@@ -391,7 +397,8 @@ impl Due<'_> {
             }
         };
         let Self { origin, held, entry, .. } = self;
-        // The file is free for others before this process may end, and while the issuer is asked once more.
+        // The lock on the file is released before this process may end, and before the issuer is asked once
+        // more.
         drop(held);
         let outcome = match (outcome, lost) {
             (Err(mut failure), Some(tokens)) => {
@@ -418,8 +425,8 @@ impl Due<'_> {
         issuer::post(&entry.token_endpoint, &form, entry.issuer_ca_file.as_deref()).await
     }
 
-    /// Keeps what the issuer gave. Where that cannot be, and the old refresh token is used up by it, nothing is kept: an old one that comes once
-    /// more is taken for stolen. Then there is something to revoke, which is given, too.
+    /// Stores the issuer's answer. If that fails, and the old refresh token is used up, nothing is kept: an
+    /// old one that is used again is treated as stolen. The tokens to revoke are then returned too.
     fn keep(&self, given: Given, asked_ms: i64) -> (Outcome, Option<Tokens>) {
         let is_used_up = given.replaces(&self.refresh);
         let checked = given.check(&self.entry.terms, None);
@@ -428,7 +435,7 @@ impl Due<'_> {
         match kept {
             Ok(()) => (Ok(tokens.access.secret()), None),
             Err(failure) if is_used_up => {
-                // Where not even this can be written, the issuer's word ends the login the next time.
+                // If not even this can be written, the issuer's answer ends the login the next time.
                 self.set(None).ok();
                 (Err(failure), Some(tokens))
             }
@@ -445,7 +452,7 @@ impl Due<'_> {
     }
 }
 
-/// Whether a token is to be renewed by now; for one that cannot be, whether it is over.
+/// Whether a token should be renewed now; for one that cannot be renewed, whether it has expired.
 fn runs_out(tokens: &Tokens, now_ms: i64) -> bool {
     let early = if tokens.refresh.is_some() { EARLY_MS } else { 0 };
     is_over(tokens, now_ms.saturating_add(early))
@@ -464,7 +471,7 @@ fn out(origin: &str, message: impl Into<String>) -> Failure {
     Failure::new(Exit::Refused, message).hint(login(origin))
 }
 
-/// A failure as an answer of the admin API, with the same exit code.
+/// Converts a failure to an error of the admin API, with the same exit code.
 fn told(failure: Failure) -> ApiError {
     let code = match failure.exit {
         Exit::Refused => ErrorCode::Unauthenticated,

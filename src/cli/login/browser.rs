@@ -1,16 +1,23 @@
-//! Signing in with a browser on this machine: authorization code and PKCE (RFC 8252, RFC 7636), answered on a loopback address.
+//! Signing in with a browser on this machine: authorization code with PKCE (RFC 8252, RFC 7636), received on
+//! a loopback address.
 //!
-//! Other users of the machine reach that address too (RFC 8252, section 8.3: it is open from the request to the answer, and no longer), and
-//! they see with which arguments programs are started. What they could do:
+//! Other users of the machine can reach that address too (RFC 8252, section 8.3: it is open from the request
+//! to the answer, and no longer), and they can see the arguments with which programs are started. Possible
+//! attacks:
 //!
-//! - *Bring a code of their own*, so that this person acts as them: a code counts only with the state, which is random and goes to the issuer
-//!   only (section 8.9). Were it in the arguments of the browser's opener, with the challenge that any code would be bound to, everybody
-//!   could read it there. So the opener gets the *door*: an address here with a random path, which leads on to the issuer once.
-//! - *Open the door before the browser does*, and have the state by that: the door is shut to other users where the system says whose a stream
-//!   is (Linux); there it is shut to streams that the system says nothing of, too, and to all where it cannot be asked (no /proc). Elsewhere the person's browser finds it shut and says so, and the end of the login says who is signed in.
-//! - *Take the code*: they would have to be asked by the browser, and the port is ours. Without the verifier, which never leaves this process,
-//!   a code is worth nothing (section 8.1).
-//! - *Keep the port busy*: streams are few, slow ones end, and a login that does not come about can be begun anew, or with `--device`.
+//! - *Injecting their own code*, so that this person acts as them: a code is accepted only with the state,
+//!   which is random and sent to the issuer only (section 8.9). If the state were in the arguments of the
+//!   browser's opener, with the challenge that any code would be bound to, everybody could read it there. The
+//!   opener therefore gets the *door*: a local address with a random path, which redirects to the issuer
+//!   once.
+//! - *Opening the door before the browser does*, and learning the state that way: the door is closed to other
+//!   users if the system tells who owns a stream (Linux). There it is also closed to streams that the system
+//!   does not list, and to everybody if it cannot be asked (no /proc). On other systems the person's browser
+//!   finds it used and says so, and the end of the login shows who is signed in.
+//! - *Stealing the code*: the browser would have to connect to them, and the port is ours. Without the
+//!   verifier, which never leaves this process, a code is worthless (section 8.1).
+//! - *Keeping the port busy*: the number of streams is limited, slow ones end, and a failed login can be
+//!   started again, or with `--device`.
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
@@ -60,45 +67,45 @@ use crate::transport::listen::listen;
 
 /// How long a person may take.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// How long a browser may take to send its request, and to take the page.
+/// How long a browser may take to send its request, and to receive the page.
 const SLOW: Duration = Duration::from_secs(10);
-/// How many streams may be open at once.
+/// Maximum number of open streams.
 const STREAMS: usize = 64;
-/// Where the answer comes, on a port of its own.
+/// The path that receives the answer, on a random port.
 const PATH: &str = "/callback";
-/// Before the random part of the path that leads on to the issuer.
+/// Prefix of the random path that redirects to the issuer.
 const DOOR: &str = "/open/";
 
-/// Names and values of a query, as they came.
+/// Names and values of a query, in order.
 type Parameters = Vec<(String, String)>;
 
-/// What a browser brought: the parameters, and where to say what came of them.
+/// The browser's answer: the parameters, and where to send the resulting page.
 pub(super) struct Callback {
     parameters: Parameters,
     page: oneshot::Sender<Result<(), String>>,
 }
 
-/// Where a browser may begin.
+/// Addresses at which a browser can begin.
 pub(super) struct Addresses<'a> {
-    /// At the issuer, with all that it is told.
+    /// At the issuer, with all parameters.
     pub issuer: &'a str,
-    /// Here. It says nothing, and leads on once.
+    /// The local door. It reveals nothing, and redirects once.
     pub door: &'a str,
 }
 
-/// What is waited for.
+/// The state of a login that waits for the browser.
 pub(super) struct Wait {
     state: String,
     host: String,
     /// The path of the door.
     door: String,
-    /// Where it leads, taken by the first who opens it.
+    /// The redirect target, taken by the first request.
     onward: Mutex<Option<String>>,
-    /// Taken by the first answer: there is no second one.
+    /// Taken by the first answer; there is no second one.
     taker: Mutex<Option<oneshot::Sender<Callback>>>,
 }
 
-/// 256 bits of the system, as text.
+/// 256 random bits of the system, as text.
 pub(super) fn random() -> Result<String, Failure> {
     let mut bytes = [0; 32];
     aws_lc_rs::rand::fill(&mut bytes)
@@ -106,7 +113,7 @@ pub(super) fn random() -> Result<String, Failure> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// Signs in. `show` gets the addresses of which a browser is to open one.
+/// Signs in. `show` receives the addresses, one of which a browser must open.
 pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Addresses<'_>)) -> Result<Fresh, Failure> {
     let endpoint = issuer.endpoints.authorization.as_deref().ok_or_else(|| {
         Failure::failed(format!("the issuer {} has no login for browsers", issuer.terms.issuer))
@@ -151,12 +158,12 @@ pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Addresses<'_>)) -> Resu
     drop(listener);
     let outcome = redeem(issuer, &callback.parameters, (&redirect, &verifier, &nonce)).await;
     callback.page.send(outcome.as_ref().map(|_fresh| ()).map_err(|failure| failure.message.clone())).ok();
-    // The browser gets its page; what else is open is none of ours.
+    // The browser gets its page; other open streams are dropped.
     tokio::time::timeout(Duration::from_secs(2), streams.join_next()).await.ok();
     outcome
 }
 
-/// Serves browsers, until it is dropped.
+/// Serves browsers until dropped.
 async fn serve(listener: &TcpListener, wait: &Arc<Wait>, streams: &mut JoinSet<()>) {
     loop {
         if streams.len() >= STREAMS {
@@ -178,11 +185,11 @@ async fn one(stream: TcpStream, wait: Arc<Wait>) {
     let service = service_fn(|request| answer(request, Arc::clone(&wait), ends));
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(SLOW).max_buf_size(32 << 10).keep_alive(false);
-    // What a browser sees, it shows itself.
+    // The browser reports errors itself.
     tokio::time::timeout(6 * SLOW, server.serve_connection(TokioIo::new(stream), service)).await.ok();
 }
 
-/// `ends`: the addresses of the stream, the other one first.
+/// Answers a request. `ends`: the addresses of the stream, the peer's first.
 async fn answer(
     request: Request<Incoming>,
     wait: Arc<Wait>,
@@ -234,7 +241,7 @@ impl Wait {
         self.is_here(request) && verify_slices_are_equal(path, self.door.as_bytes()).is_ok()
     }
 
-    /// Leads on to the issuer, the first time that one of this user's programs asks.
+    /// Redirects to the issuer, for the first request of a program of this user.
     pub(super) fn onward(&self, whose: Whose) -> Response<Full<Bytes>> {
         let shut = |text| page(StatusCode::NOT_FOUND, "There is nothing here", text);
         if !whose.is_ours() {
@@ -256,7 +263,8 @@ impl Wait {
         response
     }
 
-    /// The parameters of the one request that is waited for. Any other one changes nothing: only the issuer knows the state.
+    /// Returns the parameters of the one expected request. Any other request changes nothing: only the issuer
+    /// knows the state.
     fn take(&self, request: &Request<Incoming>) -> Option<(Parameters, oneshot::Sender<Callback>)> {
         if !self.is_here(request) || request.uri().path() != PATH {
             return None;
@@ -269,7 +277,7 @@ impl Wait {
     }
 }
 
-/// Makes tokens of what the browser brought.
+/// Exchanges the browser's answer for tokens.
 async fn redeem(
     issuer: &Issuer,
     parameters: &[(String, String)],
@@ -279,7 +287,7 @@ async fn redeem(
     let parameter = |name| {
         single(parameters, name).map_err(|()| refused(format!("the answer of the issuer has {name} twice")))
     };
-    // RFC 9207, section 2.4: an answer of another issuer must not bring its code here.
+    // RFC 9207, section 2.4: an answer of another issuer must not be accepted with its code.
     match parameter("iss")? {
         Some(iss) if iss != issuer.terms.issuer => {
             return Err(refused(format!("the answer is of another issuer: {iss}")));
@@ -316,7 +324,7 @@ async fn redeem(
     }
 }
 
-/// The one value of a parameter; `None` where it is missing, an error where it comes twice.
+/// The single value of a parameter; `None` if it is missing, an error if it occurs twice.
 fn single<'a>(parameters: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, ()> {
     let mut found = parameters.iter().filter(|(own, _)| own == name);
     match (found.next(), found.next()) {
@@ -326,7 +334,7 @@ fn single<'a>(parameters: &'a [(String, String)], name: &str) -> Result<Option<&
     }
 }
 
-/// Reads a query as a form; `None` where it is none.
+/// Parses a query as a form; `None` if it is invalid.
 fn parameters(query: &str) -> Option<Parameters> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs
@@ -337,7 +345,7 @@ fn parameters(query: &str) -> Option<Parameters> {
         .collect()
 }
 
-/// A page without anything that runs, loads or leads elsewhere.
+/// A page without scripts, external resources and links.
 fn page(status: StatusCode, title: &str, text: &str) -> Response<Full<Bytes>> {
     let html = format!(
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>hoopctl</title>\n<h1>{}</h1>\n<p>{}</p>\n</html>\n",
@@ -359,11 +367,12 @@ fn page(status: StatusCode, title: &str, text: &str) -> Response<Full<Bytes>> {
     response
 }
 
-/// Opens an address in the person's browser: no shell reads it. Whether that works is not known; the address was printed.
+/// Opens an address in the person's browser, without a shell. Whether that works is unknown; the address was
+/// printed.
 pub(super) fn open(url: &str) {
     let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let mut command = Command::new(program);
     command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    // Not waited for: some browsers stay.
+    // Not waited for: some browsers keep running.
     command.spawn().map(drop).ok();
 }

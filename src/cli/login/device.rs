@@ -18,18 +18,18 @@ use crate::cli::report::Failure;
 use crate::domain::now_ms;
 use crate::transport::fetch::Location;
 
-/// How often it is asked, where the issuer does not say.
+/// Polling interval if the issuer does not give one.
 const INTERVAL: Duration = Duration::from_secs(5);
-/// By how much longer the pause gets when the issuer wants that.
+/// By how much the interval grows on `slow_down`.
 const LONGER: Duration = Duration::from_secs(5);
-/// The shortest and longest pause between two questions.
+/// Minimum and maximum polling interval in seconds.
 const PAUSES: (u64, u64) = (1, 60);
-/// The longest that a code is waited for, in seconds.
+/// Maximum time to wait for a code, in seconds.
 const PATIENCE_S: u64 = 1800;
-/// The kind of grant.
+/// The grant type.
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// What the issuer says: a code for the person, and one for this side.
+/// The issuer's answer: a code for the person, and one for this side.
 #[derive(Deserialize)]
 struct Offer {
     device_code: Hidden,
@@ -42,31 +42,31 @@ struct Offer {
     interval: Option<u64>,
 }
 
-/// What a person is told.
+/// What the person is shown.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Prompt<'a> {
     /// The address to open.
     pub uri: &'a str,
     /// The code to enter there.
     pub code: &'a str,
-    /// An address that has the code in it; `None`: the issuer has none.
+    /// An address that includes the code; `None`: the issuer has none.
     pub whole: Option<&'a str>,
 }
 
 /// What to do after an answer without tokens.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Ask again after the same pause.
+    /// Poll again after the same interval.
     Again,
-    /// Ask again after a longer pause.
+    /// Poll again after a longer interval.
     Slower,
-    /// It is over, for this reason.
+    /// Stop, for this reason.
     Over(&'static str),
-    /// It is over for another reason.
+    /// Stop, for another reason.
     Other,
 }
 
-/// What the issuer's error means: RFC 8628, section 3.5, and Microsoft Entra's own words.
+/// The meaning of the issuer's error: RFC 8628, section 3.5, and Microsoft Entra's own codes.
 pub(super) fn next(error: &str) -> Next {
     match error {
         "authorization_pending" => Next::Again,
@@ -78,7 +78,7 @@ pub(super) fn next(error: &str) -> Next {
     }
 }
 
-/// Signs in. `show` gets what the person is to be told.
+/// Signs in. `show` receives what the person is to be shown.
 pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Prompt<'_>)) -> Result<Fresh, Failure> {
     let endpoint = issuer.endpoints.device.as_deref().ok_or_else(|| {
         Failure::failed(format!("the issuer {} has no login for devices", issuer.terms.issuer))
@@ -127,7 +127,7 @@ pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Prompt<'_>)) -> Result<
                     return Err(refused(format!("the issuer gives no token: {error} {description}")));
                 }
             },
-            // Section 3.5: no answer is a reason to ask more slowly, not to give up.
+            // Section 3.5: a missing answer is a reason to poll more slowly, not to give up.
             Err(Unanswered::Network(_)) => pause = (pause * 2).min(Duration::from_secs(PAUSES.1)),
             Err(Unanswered::Answer(failure)) => return Err(failure),
         }
@@ -136,7 +136,7 @@ pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Prompt<'_>)) -> Result<
 
 fn offer(body: &[u8]) -> Result<Offer, Failure> {
     let wrong = |problem| Failure::failed(format!("the issuer's code for a device {problem}")).code("issuer");
-    // The cause is left out: it may repeat what is in the answer.
+    // The cause is left out: it may repeat part of the answer.
     let offer: Offer = serde_json::from_slice(body).map_err(|_other| wrong("cannot be read"))?;
     if Location::parse(&offer.verification_uri).is_err() {
         return Err(wrong("is to be entered at an address that is not https"));

@@ -1,4 +1,4 @@
-//! What an issuer gave just now: it is checked and kept, or else revoked.
+//! New tokens from an issuer: they are checked and stored, or else revoked.
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,19 +16,19 @@ use crate::cli::login::tokens::Tokens;
 use crate::cli::login::told;
 use crate::cli::report::Failure;
 
-/// How long another process may have the file to itself after a signal has come: it mostly renews, and is done in no time.
+/// How long another process may hold the file after a signal has arrived. It mostly renews, which is quick.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Where an issuer revokes the tokens of a client (RFC 7009).
+/// The revocation endpoint for the tokens of a client (RFC 7009).
 pub struct Revocation<'a> {
-    /// `None`: the issuer has no such place.
+    /// `None`: the issuer has none.
     endpoint: Option<&'a str>,
     client_id: &'a str,
     ca_file: Option<&'a Path>,
 }
 
 impl<'a> Revocation<'a> {
-    /// For what is kept of a gateway.
+    /// For the stored login of a gateway.
     pub fn of(entry: &'a Entry) -> Self {
         Self {
             endpoint: entry.revocation_endpoint.as_deref(),
@@ -37,7 +37,7 @@ impl<'a> Revocation<'a> {
         }
     }
 
-    /// For what is not kept yet.
+    /// For a login that is not stored yet.
     fn at(issuer: &'a Issuer) -> Self {
         Self {
             endpoint: issuer.endpoints.revocation.as_deref(),
@@ -46,10 +46,10 @@ impl<'a> Revocation<'a> {
         }
     }
 
-    /// Revokes tokens where the issuer has a place for that; whether it did.
+    /// Revokes tokens if the issuer has an endpoint for that. Returns whether it did.
     ///
     /// # Errors
-    /// An issuer that could not be asked, or did not do it.
+    /// The issuer could not be reached, or refused.
     pub async fn revoke(&self, tokens: Option<&Tokens>) -> Result<bool, Failure> {
         let (Some(endpoint), Some(Tokens { access, refresh, .. })) = (self.endpoint, tokens) else {
             return Ok(false);
@@ -63,7 +63,7 @@ impl<'a> Revocation<'a> {
         }
     }
 
-    /// Revokes tokens that nobody keeps, and says what came of it.
+    /// Revokes tokens that nobody keeps, and returns the outcome as text.
     pub async fn end(&self, tokens: Option<&Tokens>) -> String {
         match self.revoke(tokens).await {
             Ok(true) => "the login is revoked at the issuer".to_owned(),
@@ -75,11 +75,11 @@ impl<'a> Revocation<'a> {
     }
 }
 
-/// Checks what a token endpoint gave for a login that was asked for at `asked_ms`, in milliseconds since 1970. Nobody keeps what is refused: it
-/// is revoked.
+/// Checks the answer of a token endpoint to a request made at `asked_ms`, in milliseconds since 1970. Refused
+/// tokens are not kept but revoked.
 ///
 /// # Errors
-/// An answer without tokens that can be used here.
+/// An answer without usable tokens.
 pub async fn checked(
     issuer: &Issuer,
     body: &[u8],
@@ -95,16 +95,16 @@ pub async fn checked(
     Err(said(failure, waits))
 }
 
-/// Keeps a new login. One that cannot be kept is of use to nobody, and revoked.
+/// Stores a new login. One that cannot be stored is useless, and is revoked.
 ///
 /// # Errors
-/// Why it could not be kept, and what became of it.
+/// Why it could not be stored, and what happened to it.
 pub async fn keep(file: &TokenFile, origin: &str, entry: Entry, waits: HeldOff) -> Result<(), Failure> {
     let kept = in_time(put(file, origin, &entry), waits.interrupted()).await;
     let mut failure = match kept.unwrap_or_else(|| Err(Failure::failed("interrupted"))) {
         Ok(old) => {
             if let Some(old) = old.filter(|old| is_another(old, &entry)) {
-                // The new one is good in any case.
+                // The new login is valid in any case.
                 Revocation::of(&old).revoke(old.tokens.as_ref()).await.ok();
             }
             return Ok(());
@@ -116,7 +116,8 @@ pub async fn keep(file: &TokenFile, origin: &str, entry: Entry, waits: HeldOff) 
     Err(said(failure, waits))
 }
 
-/// Says why a login came to nothing where a signal has come: it ends the program when `waits` goes, before anybody else could say it.
+/// Prints why a login failed if a signal has arrived, since that ends the program when `waits` is dropped,
+/// before the failure could be printed.
 fn said(failure: Failure, waits: HeldOff) -> Failure {
     if waits.has_come() {
         told(&failure.message.lines().map(str::to_owned).collect::<Vec<_>>());
@@ -125,8 +126,9 @@ fn said(failure: Failure, waits: HeldOff) -> Failure {
     failure
 }
 
-/// What comes of `kept`; `None`: a signal has come, and it still is not over after a while. A signal that came while the issuer was asked is
-/// there from the beginning: without that while a file that another process has for a moment would cost a good login.
+/// The result of `kept`; `None`: a signal has arrived, and it is still not done after a grace period. A
+/// signal that arrived while the issuer was asked counts from the beginning; without the grace period, a file
+/// that another process holds for a moment would cost a valid login.
 pub(super) async fn in_time<T>(
     kept: impl Future<Output = T>,
     interrupted: impl Future<Output = ()>,
@@ -138,12 +140,12 @@ pub(super) async fn in_time<T>(
     tokio::select! {
         biased;
         kept = kept => Some(kept),
-        // Another process may have the file for longer than anybody wants to wait.
+        // Another process may hold the file for longer than anybody wants to wait.
         () = given_up => None,
     }
 }
 
-/// Writes a login, and gives the one that was there.
+/// Stores a login, and returns the previous one.
 async fn put(file: &TokenFile, origin: &str, entry: &Entry) -> Result<Option<Entry>, Failure> {
     let held = file.hold().await?;
     let mut old = None;
@@ -156,8 +158,8 @@ async fn put(file: &TokenFile, origin: &str, entry: &Entry) -> Result<Option<Ent
     }
 }
 
-/// Has the file as it was, as far as that can be done: a write can fail when the new file is in its place already, where the folder could not
-/// be brought to the disk. What is revoked must not stay there.
+/// Restores the file, as far as possible. A write can fail after the new file is in place, if the directory
+/// could not be synced. A revoked login must not stay there.
 pub(super) fn put_back(held: &Held<'_>, origin: &str, entry: &Entry, old: Option<Entry>) {
     let back = held.change(|all| {
         if all.get(origin) == Some(entry) {
@@ -171,8 +173,9 @@ pub(super) fn put_back(held: &Held<'_>, origin: &str, entry: &Entry, old: Option
     back.ok();
 }
 
-/// Whether a login that is replaced can be revoked without harm to the new one. An issuer may end with a token all that it gave the same client
-/// for the same person (RFC 7009, section 2.1), or their session there: where the two are of one client, that could be the new one.
+/// Whether the replaced login can be revoked without harming the new one. With a token an issuer may revoke
+/// everything that it gave the same client for the same person (RFC 7009, section 2.1), or their session. If
+/// both logins are of one client, that could include the new one.
 fn is_another(old: &Entry, new: &Entry) -> bool {
     (&old.revocation_endpoint, &old.terms.client_id) != (&new.revocation_endpoint, &new.terms.client_id)
 }

@@ -1,8 +1,10 @@
-//! Signals that come while tokens are on their way from the issuer: the process ends when they are kept, and not before.
+//! Deferral of signals while tokens are on their way from the issuer: the process ends only when they are
+//! stored.
 //!
-//! An issuer that turns refresh tokens has made the old one void when its answer leaves. A process that ends before that answer is in the
-//! file ends the login. So signals wait, for as long as one exchange may take ([`super::issuer::LIMITS`]); afterwards they do what they
-//! would have done. SIGQUIT and SIGKILL do not wait.
+//! An issuer that rotates refresh tokens has invalidated the old one when its answer leaves. A process that
+//! ends before that answer is in the file loses the login. Signals are therefore deferred, for as long as one
+//! exchange may take ([`super::issuer::LIMITS`]); afterwards they have their usual effect. SIGQUIT and
+//! SIGKILL are not deferred.
 
 use std::io;
 use std::sync::Arc;
@@ -18,30 +20,31 @@ use nix::sys::signal::Signal;
 
 use crate::cli::report::Failure;
 
-/// The signals that wait.
+/// The signals that are deferred.
 const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 
-/// The pause between two looks whether one came.
+/// Polling interval for arrived signals.
 const PAUSE: Duration = Duration::from_millis(50);
 
 static INTERRUPTS: LazyLock<Interrupts> = LazyLock::new(Interrupts::default);
 
 #[derive(Default)]
 struct Interrupts {
-    /// Whether a signal does what it does by itself; read while a signal is handled.
+    /// Whether a signal has its default effect; read while a signal is handled.
     ends: Arc<AtomicBool>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// How many renewals are on their way.
+    /// Number of exchanges in progress.
     running: usize,
-    /// Whether another part of the program listens: [`Elsewhere`].
+    /// Whether another part of the program handles signals: [`Elsewhere`].
     elsewhere: bool,
-    /// Which signals are looked after here, and whether one came. Empty until the first renewal: a process without one is as it was.
+    /// The signals that are handled here, and whether each has arrived. Empty until the first renewal: a
+    /// process without one is unaffected.
     came: Vec<(Signal, Arc<AtomicBool>)>,
-    /// The signals that this process was started to ignore: that stays so.
+    /// The signals that were ignored when this process was started; they stay ignored.
     ignored: Option<u64>,
 }
 
@@ -50,7 +53,7 @@ impl State {
         *self.ignored.get_or_insert_with(ignored)
     }
 
-    /// Looks after signals from now on.
+    /// Handles signals from now on.
     fn listen(&mut self) -> io::Result<()> {
         if !self.came.is_empty() {
             return Ok(());
@@ -58,7 +61,8 @@ impl State {
         let ignored = self.ignored();
         for signal in SIGNALS.into_iter().filter(|signal| ignored & bit(*signal) == 0) {
             let came = Arc::new(AtomicBool::new(false));
-            // In this order: one that comes just when the last renewal is over is seen by the one or by the other.
+            // In this order: a signal that arrives just when the last renewal is over is seen by one of the
+            // two.
             signal_hook::flag::register(signal as i32, Arc::clone(&came))?;
             signal_hook::flag::register_conditional_default(signal as i32, Arc::clone(&INTERRUPTS.ends))?;
             self.came.push((signal, came));
@@ -73,20 +77,21 @@ impl Interrupts {
     }
 }
 
-/// Signals wait until this is dropped.
+/// Defers signals until dropped.
 #[derive(Debug)]
 pub(super) struct HeldOff(());
 
-/// While this is there another part of the program listens to signals, and ends in good order: it waits for renewals by itself. Afterwards
-/// they end the program again, even if that part has left handlers behind; while a refresh token is on its way they wait, as ever.
+/// While this exists, another part of the program handles signals and ends gracefully: it waits for renewals
+/// itself. Afterwards signals end the program again, even if that part has left handlers behind; while a
+/// refresh token is on its way they are deferred, as always.
 pub struct Elsewhere(());
 
 impl Elsewhere {
-    /// From now on.
+    /// Begins now.
     pub fn begin() -> Self {
         let mut state = INTERRUPTS.state();
         state.elsewhere = true;
-        // Before the other part listens: then nothing is ignored any more.
+        // Before the other part listens: then no signal is ignored any more.
         state.ignored();
         INTERRUPTS.ends.store(false, Ordering::SeqCst);
         Self(())
@@ -97,20 +102,21 @@ impl Drop for Elsewhere {
     fn drop(&mut self) {
         let mut state = INTERRUPTS.state();
         state.elsewhere = false;
-        // What came so far was for the other part.
+        // Signals that arrived so far were for the other part.
         for (_, came) in &state.came {
             came.store(false, Ordering::SeqCst);
         }
-        // Where the system refuses, a signal does what the other part left behind: the wait for renewals has a bound of its own.
+        // If the system refuses, a signal has the effect that the other part left behind: the wait for
+        // renewals has a limit of its own.
         drop(state.listen());
         INTERRUPTS.ends.store(state.running == 0, Ordering::SeqCst);
     }
 }
 
-/// Lets signals wait.
+/// Defers signals.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the operating system.
 pub(super) fn hold_off() -> Result<HeldOff, Failure> {
     let mut state = INTERRUPTS.state();
     if !state.elsewhere {
@@ -122,16 +128,16 @@ pub(super) fn hold_off() -> Result<HeldOff, Failure> {
 }
 
 impl HeldOff {
-    /// Waits until one of the signals that wait has come.
+    /// Waits until one of the deferred signals has arrived.
     pub(super) async fn interrupted(&self) {
         while !self.has_come() {
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// Whether one of the signals that wait has come: then the program ends when this is dropped.
+    /// Whether one of the deferred signals has arrived: the program then ends when this is dropped.
     pub(super) fn has_come(&self) -> bool {
-        // Only who holds them off may ask.
+        // Only the holder of the deferral may ask.
         let Self(()) = self;
         INTERRUPTS.state().came.iter().any(|(_, came)| came.load(Ordering::SeqCst))
     }
@@ -157,7 +163,8 @@ const fn bit(signal: Signal) -> u64 {
     1 << (signal as u32 - 1)
 }
 
-/// The signals that are ignored now: by `nohup` or a shell's `&`, before anything listens. Where the system does not tell, none.
+/// The signals that are currently ignored: by `nohup` or a shell's `&`, before anything listens. Empty if the
+/// system does not tell.
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -173,7 +180,7 @@ mod tests {
         let elsewhere = Elsewhere::begin();
         assert!(!INTERRUPTS.ends.load(Ordering::SeqCst));
         drop(elsewhere);
-        // Other tests renew at the same time: what they change, they change under this lock.
+        // Other tests renew at the same time; they make their changes under this lock.
         let state = INTERRUPTS.state();
         let ours = SIGNALS.iter().filter(|signal| ignored() & bit(**signal) == 0).count();
         assert_eq!((state.elsewhere, state.came.len()), (false, ours));

@@ -1,4 +1,4 @@
-//! The gateway's word on where people sign in, and the issuer's own on how.
+//! Discovery: the gateway says where people sign in, and the issuer says how.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,44 +30,44 @@ use crate::transport::fetch::Limits;
 use crate::transport::fetch::Location;
 use crate::transport::tls;
 
-/// The bounds of each exchange with a gateway or issuer before or beside the admin API.
+/// Limits of each exchange with a gateway or issuer outside the admin API.
 pub(super) const LIMITS: Limits = Limits { timeout: Duration::from_secs(10), max_bytes: 256 << 10 };
-/// The longest text that is sent to an issuer as a token of its own, in bytes. Gateways take less: [`MAX_TOKEN`].
+/// Maximum length of a text sent to an issuer as a token, in bytes. Gateways accept less: [`MAX_TOKEN`].
 const LONGEST: usize = 64 << 10;
-/// What helps against an access token that no gateway takes.
+/// Advice for an access token that is too long for gateways.
 pub const SHORTER: &str = "have the issuer put less into the token, such as fewer groups";
 
-/// Where an issuer does what.
+/// The endpoints of an issuer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoints {
-    /// Where a person logs in.
+    /// Authorization endpoint.
     pub authorization: Option<String>,
-    /// Where codes become tokens.
+    /// Token endpoint.
     pub token: String,
-    /// Where a code for another device is asked for (RFC 8628).
+    /// Device authorization endpoint (RFC 8628).
     pub device: Option<String>,
-    /// Where tokens are revoked (RFC 7009).
+    /// Revocation endpoint (RFC 7009).
     pub revocation: Option<String>,
-    /// Whether it says in its answers who it is (RFC 9207).
+    /// Whether its answers identify it (RFC 9207).
     pub tells_iss: bool,
-    /// What its tokens are for (RFC 9728, section 4); `None`: it does not say.
+    /// The resources its tokens are for (RFC 9728, section 4); `None`: it does not list them.
     pub resources: Option<Vec<String>>,
 }
 
-/// What an issuer says of a gateway.
+/// Whether an issuer lists a gateway as a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listed {
-    /// It is in the list of what the issuer's tokens are for, under this name: a token can be asked for that is good there only (RFC 8707).
+    /// Listed under this name: a token can be requested that is valid there only (RFC 8707).
     As(String),
-    /// It is not in that list. Issuers may leave out some that they know (RFC 9728, section 4); and a gateway that sends people to
-    /// somebody else's issuer is not in it.
+    /// Not listed. Issuers may leave out some resources that they know (RFC 9728, section 4); a gateway that
+    /// sends people to somebody else's issuer is not listed either.
     Not,
-    /// There is no such list. The issuer may not know the parameter, and some refuse it (Microsoft Entra).
+    /// There is no list. The issuer may not know the parameter, and some refuse it (Microsoft Entra).
     Unsaid,
 }
 
 impl Endpoints {
-    /// The gateway as the issuer calls it.
+    /// Looks up the gateway in the issuer's list.
     pub fn listed(&self, origin: &str) -> Listed {
         let Some(resources) = &self.resources else { return Listed::Unsaid };
         let is_it = |one: &&String| {
@@ -77,7 +77,7 @@ impl Endpoints {
     }
 }
 
-/// The TLS settings for a URL; none for one without TLS.
+/// The TLS settings for a URL; `None` for one without TLS.
 fn tls_for(
     location: &Location,
     ca_file: Option<&Path>,
@@ -89,10 +89,10 @@ fn tls_for(
     config.map(Some).map_err(|error| ApiError::from(ClientError::Authorities { source: error }).into())
 }
 
-/// What the gateway says about signing in.
+/// Fetches the gateway's information about signing in.
 ///
 /// # Errors
-/// Exit 7 when it cannot be reached, 1 when it is none or says what cannot be followed.
+/// Exit 7 if it cannot be reached; 1 if it is not a gateway or its information is unusable.
 pub async fn terms(remote: &Remote, ca_file: Option<&Path>) -> Result<Terms, Failure> {
     let origin = remote.location.origin();
     let tls = tls_for(&remote.location, ca_file)?;
@@ -106,7 +106,7 @@ pub async fn terms(remote: &Remote, ca_file: Option<&Path>) -> Result<Terms, Fai
     let found: SignIn = serde_json::from_slice(&bytes).map_err(|_other| {
         Failure::from(ApiError::from(ClientError::NotAdminApi { origin: origin.clone(), status: 200 }))
     })?;
-    // RFC 9728, section 3.3: one gateway must not send people where another one's tokens come from.
+    // RFC 9728, section 3.3: one gateway must not send people to where tokens for another one are issued.
     let same = Location::parse(&found.resource).is_ok_and(|own| own.is_bare() && own.origin() == origin);
     if !same {
         return Err(Failure::failed(format!("{origin} says that it is {}", found.resource))
@@ -127,12 +127,12 @@ pub async fn terms(remote: &Remote, ca_file: Option<&Path>) -> Result<Terms, Fai
     Ok(Terms { issuer, client_id: client.client_id, scopes: client.scopes })
 }
 
-/// What the issuer says about itself.
+/// Fetches the issuer's metadata.
 ///
 /// # Errors
-/// Exit 7 when it cannot be reached, 1 when its word cannot be followed.
+/// Exit 7 if it cannot be reached, 1 if its metadata is unusable.
 pub async fn discover(issuer: &str, ca_file: Option<&Path>) -> Result<Endpoints, Failure> {
-    // Discovery 1.0, section 4.1: a / at the end goes.
+    // Discovery 1.0, section 4.1: a trailing / is removed.
     let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
     let location = Location::parse(&url).map_err(|error| unreachable(issuer, error))?;
     let tls = tls_for(&location, ca_file)?;
@@ -142,7 +142,7 @@ pub async fn discover(issuer: &str, ca_file: Option<&Path>) -> Result<Endpoints,
     })
 }
 
-/// The issuer could not be asked. Its certificate is a matter of --issuer-ca-file.
+/// The failure for an issuer that could not be reached. Its certificate is subject to --issuer-ca-file.
 fn unreachable(issuer: &str, error: FetchError) -> Failure {
     match refined(issuer.to_owned(), error) {
         ClientError::NotTrusted { origin, why, .. } => {
@@ -164,7 +164,8 @@ pub(super) fn endpoints(document: &[u8], issuer: &str) -> Result<Endpoints, &'st
     if document.member("issuer").and_then(Json::as_str) != Some(issuer) {
         return Err("is about another issuer");
     }
-    // Without TLS only at an issuer without TLS: nobody outside may send a code to a port of this machine.
+    // Without TLS only for an issuer without TLS: nobody outside may redirect a code to a port of this
+    // machine.
     let plain = Location::parse(issuer).is_ok_and(|own| !own.secure);
     let fits = |uri: &str| Location::parse(uri).is_ok_and(|location| location.secure || plain);
     let endpoint = |name: &str, wrong| match document.member(name).and_then(Json::as_str) {
@@ -193,10 +194,10 @@ fn texts(list: &Json) -> Result<Vec<String>, &'static str> {
     all.iter().map(text).collect::<Option<_>>().ok_or("has protected_resources that are no texts")
 }
 
-/// Writes pairs as a form or a query.
+/// Encodes pairs as a form or a query.
 pub fn form(pairs: &[(&str, &str)]) -> Zeroizing<Vec<u8>> {
     let longest: usize = pairs.iter().map(|(name, value)| name.len() + 2 + 3 * value.len()).sum();
-    // As long as it can get, so that no half of it is left behind where it grew.
+    // Allocated in full, so that growing leaves no copy of a part behind.
     let mut out = Zeroizing::new(Vec::with_capacity(longest));
     for (place, (name, value)) in pairs.iter().enumerate() {
         if place > 0 {
@@ -210,21 +211,21 @@ pub fn form(pairs: &[(&str, &str)]) -> Zeroizing<Vec<u8>> {
     out
 }
 
-/// What an issuer makes of a form: an object, or one of its own errors.
+/// An issuer's answer to a form: an object, or an OAuth error.
 #[derive(Debug)]
 pub enum Said {
-    /// Status 200.
+    /// Status 200, with the body.
     Yes(Zeroizing<Vec<u8>>),
-    /// An error of RFC 6749, section 5.2: its word, and what it says for people.
+    /// An error of RFC 6749, section 5.2: its code and its description.
     No(String, String),
 }
 
-/// Why an issuer was asked in vain.
+/// Why an issuer gave no usable answer.
 #[derive(Debug)]
 pub enum Unanswered {
-    /// No answer came; it may work a moment later.
+    /// There was no answer; a retry may help.
     Network(Failure),
-    /// What came is no answer to this.
+    /// The answer is invalid.
     Answer(Failure),
 }
 
@@ -239,7 +240,7 @@ impl From<Unanswered> for Failure {
 /// Sends a form, once.
 ///
 /// # Errors
-/// No answer, or one that is none.
+/// No answer, or an invalid one.
 pub async fn post(url: &str, pairs: &[(&str, &str)], ca_file: Option<&Path>) -> Result<Said, Unanswered> {
     let location = Location::parse(url).map_err(|error| Unanswered::Answer(unreachable(url, error)))?;
     let tls = tls_for(&location, ca_file).map_err(Unanswered::Answer)?;
@@ -270,7 +271,7 @@ pub async fn post(url: &str, pairs: &[(&str, &str)], ca_file: Option<&Path>) -> 
     }
 }
 
-/// What a token endpoint gives.
+/// The answer of a token endpoint.
 #[derive(Deserialize)]
 pub struct Given {
     access_token: Hidden,
@@ -284,12 +285,13 @@ pub struct Given {
 }
 
 impl Given {
-    /// Reads an answer. It is checked apart ([`Self::check`]): the issuer has given what is in it in any case.
+    /// Parses an answer. Checking it is separate ([`Self::check`]), since the issuer has issued the tokens in
+    /// any case.
     ///
     /// # Errors
-    /// One without tokens.
+    /// An answer without tokens.
     pub fn read(body: &[u8]) -> Result<Self, Failure> {
-        // The cause is left out: it may repeat what is in the answer.
+        // The cause is left out: it may repeat part of the answer.
         serde_json::from_slice(body).map_err(|_other| Self::wrong("cannot be read"))
     }
 
@@ -297,10 +299,11 @@ impl Given {
         Failure::failed(format!("the answer of the issuer's token endpoint {problem}")).code("issuer")
     }
 
-    /// Whether it can be used: a bearer token that can be sent, and an ID token for this login, if one came ([`check_id_token`]).
+    /// Checks that it is usable: a bearer token that can be sent, and an ID token for this login, if there is
+    /// one ([`check_id_token`]).
     ///
     /// # Errors
-    /// What is wrong with it. Whoever does not use it revokes it.
+    /// What is wrong with it. A caller that does not use it must revoke it.
     pub fn check(&self, terms: &Terms, nonce: Option<&str>) -> Result<(), Failure> {
         if !self.token_type.eq_ignore_ascii_case("bearer") {
             return Err(Self::wrong("has a token that is no bearer token"));
@@ -319,13 +322,13 @@ impl Given {
         self.id_token.as_ref().map_or(Ok(()), |token| check_id_token(token.expose(), terms, nonce))
     }
 
-    /// Whether it has a refresh token in place of `old`, which is used up by that.
+    /// Whether it has a new refresh token, so that `old` is used up.
     pub fn replaces(&self, old: &Hidden) -> bool {
         self.refresh_token.as_ref().is_some_and(|new| new != old && !new.expose().is_empty())
     }
 
-    /// As they are kept. `asked_ms`: when they were asked for, in milliseconds since 1970; `old`: the refresh token that holds on
-    /// where no new one came.
+    /// Converts to stored tokens. `asked_ms`: when they were requested, in milliseconds since 1970; `old`:
+    /// the refresh token that stays valid if there is no new one.
     pub fn tokens(self, asked_ms: i64, old: Option<Hidden>) -> Tokens {
         let expires_ms = self.expires_in.map(|s| asked_ms.saturating_add(s.max(0).saturating_mul(1000)));
         Tokens { access: self.access_token, expires_ms, refresh: self.refresh_token.or(old) }
@@ -337,11 +340,11 @@ pub fn is_token(text: &str) -> bool {
     !text.is_empty() && text.len() <= LONGEST && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Checks what an ID token says, which came straight from the token endpoint over TLS, so that its signature proves no more
-/// (`OpenID` Connect Core 1.0, section 3.1.3.7, point 6).
+/// Checks the claims of an ID token. It came from the token endpoint over TLS, so its signature need not be
+/// verified (`OpenID` Connect Core 1.0, section 3.1.3.7, point 6).
 ///
 /// # Errors
-/// One of another issuer, for another client, of another login, or one that has run out.
+/// A token of another issuer, for another client, of another login, or an expired one.
 fn check_id_token(token: &str, terms: &Terms, nonce: Option<&str>) -> Result<(), Failure> {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;

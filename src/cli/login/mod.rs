@@ -1,4 +1,4 @@
-//! `login` and `logout`: signing in at a gateway elsewhere, as the person that its issuer knows.
+//! `login` and `logout`: signing in at a remote gateway, as the person known to its issuer.
 
 pub mod bearer;
 mod browser;
@@ -42,7 +42,7 @@ use tokens::Terms;
 use tokens::TokenFile;
 use tokens::Tokens;
 
-/// `login`.
+/// Options of `login`.
 #[derive(Debug, Args)]
 pub struct LoginArgs {
     /// Trust the authorities in this file for the issuer's certificate, not this machine's
@@ -51,26 +51,26 @@ pub struct LoginArgs {
     /// Sign in with a browser on another device, by a code
     #[arg(long, conflicts_with = "no_browser")]
     pub device: bool,
-    /// Print the address, open no browser
+    /// Print the address, do not open a browser
     #[arg(long)]
     pub no_browser: bool,
-    /// What is answered before it is asked.
+    /// Answers given in advance.
     #[command(flatten)]
     pub answers: Answers,
 }
 
-/// Answers to what `login` asks, for scripts.
+/// Answers to the questions of `login`, for scripts.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Answers {
     /// Do not ask whether issuer, client and scopes are right
     #[arg(short, long)]
     pub yes: bool,
-    /// Do not ask either where the issuer lists what its tokens are for, and this gateway is not in the list
+    /// Do not ask if this gateway is missing from the issuer's list of resources
     #[arg(long)]
     pub unlisted: bool,
 }
 
-/// `logout`.
+/// Options of `logout`.
 #[derive(Debug, Args)]
 pub struct LogoutArgs {
     /// At every gateway
@@ -82,12 +82,12 @@ pub struct LogoutArgs {
 pub(crate) struct Issuer {
     terms: Terms,
     endpoints: Endpoints,
-    /// The gateway, where the issuer lists it.
+    /// The gateway's name in the issuer's list, if it is listed.
     resource: Option<String>,
     ca_file: Option<PathBuf>,
 }
 
-/// What an issuer gave, and nobody keeps yet: until then signals wait.
+/// Tokens that were issued and are not stored yet: signals are deferred until then.
 #[derive(Debug)]
 pub(crate) struct Fresh {
     tokens: Tokens,
@@ -106,7 +106,7 @@ pub fn login(terminal: Terminal, place: &Place, args: &LoginArgs) -> Outcome {
     who(terminal, Remote { ca_file, ..remote }, file)
 }
 
-/// Signs in, and keeps it; gives the authorities of the gateway's certificate.
+/// Signs in, and stores the login; returns the authorities for the gateway's certificate.
 fn sign_in(
     terminal: Terminal,
     remote: &Remote,
@@ -127,7 +127,8 @@ fn sign_in(
     let resource = resource(terminal, args.answers.unlisted, listed, (&terms.issuer, &origin))?;
     let issuer = Issuer { terms, endpoints, resource, ca_file: issuer_ca_file };
     runtime.block_on(async {
-        // Where nothing can be kept, nothing is asked for. Written as it is, and free again: the person may take minutes.
+        // If nothing can be stored, nothing is requested. The unchanged file is written and released: the
+        // person may take minutes.
         file.hold().await?.change(|_| ())?;
         let Fresh { tokens, waits } = if args.device {
             device::sign_in(&issuer, |prompt| told(&code_lines(prompt))).await?
@@ -148,7 +149,7 @@ fn sign_in(
     Ok(ca_file)
 }
 
-/// Says who signed in, and what they may do.
+/// Prints who signed in, and what they may do.
 fn who(terminal: Terminal, remote: Remote, file: TokenFile) -> Outcome {
     let origin = remote.location.origin();
     let access = Access::elsewhere_as(remote.clone(), bearer::person(remote, file)?)?;
@@ -171,7 +172,8 @@ fn no_url() -> Failure {
         .hint("--url https://HOST[:PORT], the gateway's [admin] listen")
 }
 
-/// A person says whether they trust that gateway with their login. Once is enough, as long as nothing changes.
+/// Asks the person whether they trust that gateway with their login. Once is enough, as long as nothing
+/// changes.
 fn confirm(
     terminal: Terminal,
     yes: bool,
@@ -196,8 +198,9 @@ fn confirm(
     ask::confirm(terminal, yes, "Sign in there, as that client and with these scopes?")
 }
 
-/// What to ask a token for. A gateway that the issuer's list leaves out may be somebody else's who wants tokens for another one, and may be
-/// the right one: the person says which, each time. That the terms are right is another question.
+/// The resource to request a token for. A gateway that the issuer does not list may be an impostor that wants
+/// tokens for another one, or may be genuine: the person decides, each time. That is independent of
+/// confirming the terms.
 fn resource(
     terminal: Terminal,
     unlisted: bool,
@@ -225,7 +228,7 @@ fn resource(
     Ok(None)
 }
 
-/// Writes lines for people, whatever is left out otherwise: nobody can sign in without them.
+/// Prints lines even in quiet mode: nobody can sign in without them.
 fn told(lines: &[String]) {
     let mut err = io::stderr().lock();
     for line in lines {
@@ -233,8 +236,8 @@ fn told(lines: &[String]) {
     }
 }
 
-/// Everybody on the machine sees what programs are started with, so that the browser gets the door; what the issuer is told stands on the
-/// terminal only, for those who open it by hand.
+/// Opens the browser. Everybody on the machine can see the arguments of programs, so the browser gets the
+/// door; the issuer's address with its parameters is only printed on the terminal, for opening it by hand.
 fn open(terminal: Terminal, args: &LoginArgs, addresses: &Addresses<'_>) {
     let opened = terminal.dialog && !args.no_browser;
     let words =
@@ -257,7 +260,7 @@ fn code_lines(prompt: &device::Prompt<'_>) -> Vec<String> {
     lines
 }
 
-/// Signs out: at the issuer, and here.
+/// Signs out: at the issuer, and locally.
 pub fn logout(terminal: Terminal, place: &Place, args: &LogoutArgs) -> Outcome {
     let file = TokenFile::usual()?;
     let all = file.read()?.gateways;
@@ -288,7 +291,7 @@ pub fn logout(terminal: Terminal, place: &Place, args: &LogoutArgs) -> Outcome {
 }
 
 async fn sign_out(terminal: Terminal, file: &TokenFile, origin: &str) -> Result<(), Failure> {
-    // No renewal may come in between: what it gives would be kept by nobody.
+    // No renewal may come in between: its result would be kept by nobody.
     let held = file.hold().await?;
     let entry = file.read()?.gateways.remove(origin);
     let revoked = match &entry {

@@ -1,4 +1,4 @@
-//! Whose a stream of this machine is, as far as the system tells.
+//! The owner of a local stream, as far as the system tells.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,32 +6,35 @@ use std::net::SocketAddrV4;
 
 use nix::unistd::geteuid;
 
-/// Linux's tables of streams. The other end of one to 127.0.0.1 may be a socket of IPv6 (`::ffff:127.0.0.1`), and has its row in the second.
+/// Linux's tables of streams. The peer of a stream to 127.0.0.1 may be an IPv6 socket (`::ffff:127.0.0.1`),
+/// which is listed in the second.
 const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
-/// How often they are read: a row can be missed while others come and go.
+/// Number of attempts: a row can be missed while others come and go.
 const READINGS: usize = 3;
 
-/// Who has the other end of a stream that came over a loopback address.
+/// The owner of the peer's end of a stream over a loopback address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whose {
-    /// The user with this number.
+    /// The user with this id.
     User(u32),
-    /// The system tells such things, and says nothing of this one: it is not open any more, or not of this machine.
+    /// The system has the table, and does not list this stream: it is not open any more, or not of this
+    /// machine.
     Nobodys,
     /// The system has no such table: it is not Linux.
     Untold,
 }
 
 impl Whose {
-    /// Looks it up. `own` is this side's address.
+    /// Looks up the owner. `own` is this side's address.
     pub(super) fn of(peer: SocketAddr, own: SocketAddr) -> Self {
         let (SocketAddr::V4(peer), SocketAddr::V4(own)) = (peer, own) else { return Self::Nobodys };
         let read = || Self::by(TABLES.map(std::fs::read_to_string), peer, own);
         (1..READINGS).fold(read(), |found, _| if found == Self::Nobodys { read() } else { found })
     }
 
-    /// Looks it up in what reading the two tables gave. A system without IPv6 has no second one, and no such sockets. The first is there on
-    /// every Linux: where it is not to be seen, as without /proc, others of the machine are there all the same.
+    /// Looks up the owner in the two tables as read. A system without IPv6 has no second one, and no such
+    /// sockets. The first exists on every Linux: if it cannot be read, as without /proc, other users may
+    /// exist all the same.
     pub(super) fn by(
         [first, second]: [io::Result<String>; 2],
         peer: SocketAddrV4,
@@ -48,7 +51,7 @@ impl Whose {
         }
     }
 
-    /// Whether they may get what is for the one who runs this. Whoever is root may take it anyway.
+    /// Whether the owner may get what is for the current user. Root could take it anyway.
     pub(super) fn is_ours(self) -> bool {
         match self {
             Self::User(user) => user == 0 || user == geteuid().as_raw(),
@@ -58,8 +61,8 @@ impl Whose {
     }
 }
 
-/// Looks the other end's own row up: its address is the local one there. It counts only while it is open to both sides: one that is closed has
-/// user 0 on older systems, whoever had it.
+/// Finds the peer's own row, in which its address is the local one. It counts only while the stream is open
+/// on both sides: on older systems a closed one has user 0, whoever owned it.
 fn in_table(table: &str, peer: SocketAddrV4, own: SocketAddrV4) -> Option<u32> {
     const ESTABLISHED: &str = "01";
     let (peer, own) = (written(peer), written(own));
@@ -71,7 +74,8 @@ fn in_table(table: &str, peer: SocketAddrV4, own: SocketAddrV4) -> Option<u32> {
     })
 }
 
-/// An address as the two tables write it. Addresses are numbers in the byte order of the machine, four bytes each; ports are not.
+/// Formats an address as in the two tables. Addresses are numbers in the machine's byte order, four bytes
+/// each; ports are not.
 fn written(address: SocketAddrV4) -> [String; 2] {
     let number = u32::from_ne_bytes(address.ip().octets());
     let mapped = u32::from_ne_bytes([0, 0, 0xff, 0xff]);

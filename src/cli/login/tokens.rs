@@ -1,4 +1,4 @@
-//! Tokens at rest: one file that only this user can read, changed by one process at a time.
+//! Stored tokens: one file that only this user can read, changed by one process at a time.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,36 +29,37 @@ use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::domain::Secret;
 
-/// The longest file that is read, in bytes.
+/// Maximum length of the file in bytes.
 const LONGEST: u64 = 4 << 20;
-/// The form of the file.
+/// Version of the file format.
 const VERSION: u32 = 1;
-/// How long another process may keep the file to itself. One that renews makes two exchanges meanwhile, one with the gateway and one with
-/// the issuer, each bounded by [`LIMITS`]; one that signs out makes one. So whoever waits sees the end of the slowest holder, and that of a
-/// second one that was quicker to take it. Calls do not count this in their own time (`control::client`), so that a wait for the file
-/// ends here and is told as what it is.
+/// How long another process may hold the file. One that renews makes two exchanges meanwhile, one with the
+/// gateway and one with the issuer, each limited by [`LIMITS`]; one that signs out makes one. A waiter
+/// therefore sees the end of the slowest holder, and that of a second one that was quicker to take the lock.
+/// Calls do not count this in their own timeout (`control::client`), so a wait for the file ends here and is
+/// reported as such.
 const PATIENCE: Duration = Duration::from_secs(40);
 const _: () =
     assert!(PATIENCE.as_secs() > 2 * LIMITS.timeout.as_secs(), "who waits sees the slowest holder end");
-/// The pause between two tries to have the file.
+/// Interval between two attempts to lock the file.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A token as it is kept. It cannot be printed, and is wiped when dropped.
+/// A stored token. It cannot be printed, and is wiped on drop.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Hidden(Arc<Zeroizing<String>>);
 
 impl Hidden {
-    /// Takes the text over.
+    /// Takes ownership of the text.
     pub fn new(text: String) -> Self {
         Self(Arc::new(Zeroizing::new(text)))
     }
 
-    /// The text itself. Only code that sends or keeps it calls this.
+    /// The text itself. Only code that sends or stores it calls this.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// The same for the client of the admin API.
+    /// The token for the client of the admin API.
     pub fn secret(&self) -> Arc<Secret> {
         Arc::new(Secret::new(self.expose().as_bytes().to_vec()))
     }
@@ -87,29 +88,29 @@ impl<'de> Deserialize<'de> for Hidden {
 pub struct Terms {
     /// The issuer.
     pub issuer: String,
-    /// The client there.
+    /// The client id.
     pub client_id: String,
-    /// The scopes that are asked for.
+    /// The requested scopes.
     pub scopes: Vec<String>,
 }
 
-/// What is kept of one gateway.
+/// The stored login for one gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// What was confirmed.
+    /// The confirmed terms.
     pub terms: Terms,
-    /// Where tokens are renewed.
+    /// Token endpoint, for renewal.
     pub token_endpoint: String,
-    /// Where they are revoked; `None`: the issuer has no such place.
+    /// Revocation endpoint; `None`: the issuer has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revocation_endpoint: Option<String>,
-    /// The gateway as the issuer calls it (RFC 8707), where that lists its resources: what tokens are asked for.
+    /// The gateway's name at the issuer (RFC 8707), if that lists its resources: tokens are requested for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
-    /// The authorities of the gateway's certificate; `None`: this machine's.
+    /// The authorities for the gateway's certificate; `None`: the platform's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
-    /// The authorities of the issuer's certificate; `None`: this machine's.
+    /// The authorities for the issuer's certificate; `None`: the platform's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer_ca_file: Option<PathBuf>,
     /// The tokens; `None`: signed out by the issuer.
@@ -120,17 +121,17 @@ pub struct Entry {
 /// The tokens of one person for one gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tokens {
-    /// What the gateway is sent.
+    /// The access token.
     pub access: Hidden,
-    /// When that runs out, in milliseconds since 1970; `None`: the issuer did not say.
+    /// Its expiry, in milliseconds since 1970; `None`: the issuer did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_ms: Option<i64>,
-    /// What the issuer gives another one for; `None`: nothing.
+    /// The refresh token; `None`: it cannot be renewed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<Hidden>,
 }
 
-/// All entries, each under the origin of its gateway.
+/// The content of the file: all entries, each under the origin of its gateway.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     version: u32,
@@ -138,37 +139,37 @@ pub struct Kept {
     pub gateways: BTreeMap<String, Entry>,
 }
 
-/// Why tokens cannot be kept or read.
+/// Why tokens cannot be stored or read.
 #[derive(Debug, thiserror::Error)]
 pub enum KeepError {
-    /// There is no place for them.
+    /// There is no directory for them.
     #[error("there is no place for tokens: neither XDG_CONFIG_HOME nor HOME is set")]
     NoPlace,
-    /// The system said no.
+    /// An operation failed.
     #[error("cannot {doing} {}", path.display())]
     Io {
-        /// What was tried.
+        /// The operation.
         doing: &'static str,
-        /// With which file.
+        /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Somebody else could read or change them.
+    /// Others could read or change them.
     #[error("{} is not safe for tokens: {problem}", path.display())]
     Unsafe {
-        /// The file or folder.
+        /// The file or directory.
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
     },
-    /// It is not such a file.
+    /// The content is not a valid token file.
     #[error("{} cannot be read as a file of tokens; remove it and sign in again", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
     },
-    /// Another process keeps it.
+    /// Another process holds the lock.
     #[error("another hoopctl keeps {} for more than {} s; try again when it has ended", path.display(), PATIENCE.as_secs())]
     Kept {
         /// The lock file.
@@ -185,7 +186,7 @@ impl From<KeepError> for Failure {
             KeepError::Unsafe { path, .. } => Some(format!("chmod 700 {}", path.display())),
             _ => None,
         };
-        // What another process does ends: that is worth another try, as with a store that is kept by one.
+        // Another process's lock ends, so a retry is worthwhile, as for a locked store.
         let exit = if matches!(error, KeepError::Kept { .. }) { Exit::Unreachable } else { Exit::Failed };
         let failure = Self::new(exit, crate::domain::with_causes(&error)).code("tokens");
         match hint {
@@ -197,13 +198,13 @@ impl From<KeepError> for Failure {
 
 const FILE: &str = "tokens.json";
 
-/// The file.
+/// The file of stored tokens.
 #[derive(Debug, Clone)]
 pub struct TokenFile {
     folder: PathBuf,
 }
 
-/// The file, while no other process changes it.
+/// The file, locked against other processes.
 pub struct Held<'a> {
     file: &'a TokenFile,
     _lock: File,
@@ -216,13 +217,13 @@ impl TokenFile {
     /// [`KeepError::NoPlace`].
     pub fn usual() -> Result<Self, KeepError> {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        // The specification of XDG: a relative path there is to be ignored.
+        // XDG specification: a relative path there must be ignored.
         let base = set("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
         let base = base.or_else(|| Some(set("HOME")?.join(".config"))).ok_or(KeepError::NoPlace)?;
         Ok(Self::at(base.join("hoopctl")))
     }
 
-    /// The file in this folder.
+    /// The file in this directory.
     pub const fn at(folder: PathBuf) -> Self {
         Self { folder }
     }
@@ -232,10 +233,10 @@ impl TokenFile {
         self.folder.join(FILE)
     }
 
-    /// Reads it; empty where there is none yet.
+    /// Reads it; empty if there is none yet.
     ///
     /// # Errors
-    /// A file that others can read, change or put in its place, and one that cannot be read.
+    /// A file that others can read, change or replace, or that cannot be read.
     pub fn read(&self) -> Result<Kept, KeepError> {
         let path = self.path();
         let none = Kept { version: VERSION, ..Kept::default() };
@@ -261,16 +262,16 @@ impl TokenFile {
         let mut bytes =
             Zeroizing::new(Vec::with_capacity(usize::try_from(data.len()).unwrap_or(0).min(1 << 20)));
         file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
-        // The cause is left out: it may repeat what is in the file.
+        // The cause is left out: it may repeat part of the file.
         let kept: Option<Kept> = serde_json::from_slice(&bytes).ok();
         kept.filter(|kept| kept.version == VERSION && bytes.len() as u64 <= LONGEST)
             .ok_or(KeepError::Unreadable { path })
     }
 
-    /// Waits until no other process changes it, and lets none until what it gives is dropped.
+    /// Waits for the lock of the file, which is held until the result is dropped.
     ///
     /// # Errors
-    /// [`KeepError::Kept`], and those of making the folder.
+    /// [`KeepError::Kept`], and errors of creating the directory.
     pub async fn hold(&self) -> Result<Held<'_>, KeepError> {
         if !self.folder.exists() {
             DirBuilder::new()
@@ -306,7 +307,7 @@ impl TokenFile {
 }
 
 impl Held<'_> {
-    /// Reads it, changes it, and writes it whole or not at all.
+    /// Reads, changes and writes the file, all or nothing.
     ///
     /// # Errors
     /// Those of reading, and of writing.
@@ -349,7 +350,7 @@ impl Held<'_> {
     }
 }
 
-/// A folder may be looked into by others, as its file is closed to them, but changed by this user only.
+/// The directory may be readable by others, since the file is not, but only this user may change it.
 fn folder_is_ours(folder: &Path) -> Result<(), KeepError> {
     let data = std::fs::metadata(folder).map_err(|source| KeepError::Io {
         doing: "look at",
@@ -359,7 +360,7 @@ fn folder_is_ours(folder: &Path) -> Result<(), KeepError> {
     is_ours(folder, &data, 0o022)
 }
 
-/// `forbidden` are the permission bits that must not be set.
+/// Checks the owner, and that none of the permission bits `forbidden` is set.
 fn is_ours(path: &Path, data: &std::fs::Metadata, forbidden: u32) -> Result<(), KeepError> {
     let mode = data.mode() & 0o7777;
     let problem = if data.uid() != geteuid().as_raw() {

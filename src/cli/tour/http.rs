@@ -1,4 +1,4 @@
-//! What there is to try of an HTTP API.
+//! The tour of an HTTP API.
 
 use crate::cli::tour::Step;
 use crate::cli::tour::Tour;

@@ -1,12 +1,13 @@
-//! What there is to try of an MCP server: with curl first, in the version of the protocol that has no sessions, then with a client.
+//! The tour of an MCP server: first with curl, in the protocol version without sessions, then with a client.
 
 use crate::cli::tour::Step;
 use crate::cli::tour::Tour;
 use crate::demo::config::CONNECTION;
 
-/// A message: its method, what it names, and members of its parameters. Curl leaves out a header without a value.
+/// Sends a message: its method, what it names, and members of its parameters. Curl leaves out a header
+/// without a value.
 const MCP: &str = r#"mcp() { curl -s $CRM -H "Authorization: Bearer $T" -H "Content-Type: application/json" -H "Accept: application/json, text/event-stream" -H "MCP-Protocol-Version: 2026-07-28" -H "Mcp-Method: $1" -H "Mcp-Name: $2" -d "$(printf '{"jsonrpc":"2.0","id":1,"method":"%s","params":{%s"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}' "$1" "$3")"; echo; }"#;
-/// A call of a tool: its name, and its arguments.
+/// Calls a tool: its name, and its arguments.
 const CALL: &str = r#"call() { mcp tools/call "$1" "\"name\":\"$1\",\"arguments\":$2,"; }"#;
 
 /// The steps.
@@ -59,7 +60,7 @@ pub(super) fn steps(tour: &Tour) -> Vec<Step> {
     ]
 }
 
-/// The steps at a recorded server: what it has is in the recording only.
+/// The steps for a recorded server, which only has what the recording has.
 pub(super) fn recorded(tour: &Tour) -> Vec<Step> {
     let own = "export HOOPCTL_TOKEN=$T".to_owned();
     vec![

@@ -1,6 +1,6 @@
-//! `policy simulate` and `policy suggest`: what recordings say of the commands that came, judged again.
+//! `policy simulate` and `policy suggest`: evaluate recorded commands again.
 //!
-//! Recordings are read page by page as everything else reads them, so that it does not matter whether a gateway runs.
+//! Recordings are read page by page over the admin API, so it does not matter whether a gateway is running.
 
 pub mod rebuild;
 pub mod recorded;
@@ -30,51 +30,51 @@ use crate::domain::connection::ConnectionName;
 use crate::domain::now_ms;
 use crate::domain::sql::Verb;
 
-/// How many sessions are asked for at once.
+/// Number of sessions per request.
 const PAGE: u32 = 1000;
 
-/// Why a recorded command cannot be judged again: words for people that hold nothing of the command.
+/// Why a recorded command cannot be judged again, as a text that contains nothing of the command.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Doubt(pub String);
 
 impl Doubt {
-    /// With these words.
+    /// Creates a doubt with this text.
     pub fn new(words: impl Into<String>) -> Self {
         Self(words.into())
     }
 }
 
-/// Which recordings are looked at.
+/// Selects recordings.
 #[derive(Debug, Clone, Default)]
 pub struct Which {
-    /// What came in this time up to now.
+    /// Commands in this recent period.
     pub since: Option<Duration>,
     /// On this connection.
     pub connection: Option<ConnectionName>,
     /// In this session.
     pub session: Option<String>,
-    /// Of what cannot be told only what members of this group may have sent.
+    /// Count commands that cannot be judged only if a member of this group may have sent them.
     pub group: Option<String>,
 }
 
-/// What was counted beside the commands that could be judged.
+/// Counters of the commands that were read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Those that could be judged again.
+    /// Commands that could be judged again.
     pub judged: u64,
-    /// Those that the gateway refused or answered without asking a policy.
+    /// Commands that the gateway refused or answered without evaluating policies.
     pub beside: u64,
-    /// Those that could not be judged again, by why.
+    /// Commands that could not be judged again, by reason.
     pub doubts: BTreeMap<Doubt, u64>,
 }
 
 impl Tally {
-    /// Counts one that cannot be judged again.
+    /// Counts a command that cannot be judged again.
     pub fn doubt(&mut self, doubt: Doubt) {
         *self.doubts.entry(doubt).or_default() += 1;
     }
 
-    /// The same of traffic, if it may be that of the group that is looked at.
+    /// Counts it if it may be from the selected group.
     fn doubt_of(&mut self, group: Option<&str>, tape: &Tape, doubt: Doubt) {
         match concerns(group, tape) {
             Some(true) => self.doubt(doubt),
@@ -88,13 +88,13 @@ impl Tally {
         self.doubts.values().sum()
     }
 
-    /// As JSON: why, and how many.
+    /// As JSON: reason and count.
     pub fn json(&self) -> Value {
         let each = |(doubt, count): (&Doubt, &u64)| json!({"why": doubt.0, "count": count});
         self.doubts.iter().map(each).collect()
     }
 
-    /// A line for each reason.
+    /// One line per reason.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if self.unknown() > 0 {
@@ -109,12 +109,12 @@ impl Tally {
     }
 }
 
-/// A number of commands in words, with its thousands apart.
+/// A number of commands as text, with thousands separators.
 pub fn commands(count: u64) -> String {
     format!("{} {}", grouped(count), if count == 1 { "command" } else { "commands" })
 }
 
-/// A number with commas between its thousands.
+/// A number with thousands separators.
 pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -127,7 +127,7 @@ pub fn grouped(count: u64) -> String {
     text
 }
 
-/// Hands every recorded command to `each`, the newest session first; those that nothing is known of go into the tally.
+/// Passes every recorded command to `each`, newest session first; undecided ones are counted in the tally.
 pub fn read(
     access: &Access,
     which: &Which,
@@ -190,17 +190,17 @@ fn read_one(
     Ok(())
 }
 
-/// Whether it is the traffic of a group that is looked at; `None`: nobody knows.
+/// Whether the tape is of the selected group; `None`: unknown.
 fn concerns(group: Option<&str>, tape: &Tape) -> Option<bool> {
     group.map_or(Some(true), |group| tape.is_of(group))
 }
 
-/// A connection by its name.
+/// Finds a connection by name.
 pub fn connection<'a>(connections: &'a [Connection], name: &str) -> Option<&'a Connection> {
     connections.iter().find(|connection| connection.name.as_str() == name)
 }
 
-/// What kind of command it is, for people: commands of one shape differ in ids and values only.
+/// The shape of a command, for display: commands of one shape differ only in ids and values.
 pub fn shape(command: &Command) -> String {
     match &command.words {
         Words::Http(http) => {

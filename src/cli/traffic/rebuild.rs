@@ -1,4 +1,5 @@
-//! From what is recorded of a command to the facts that policies ask about. What cannot be had exactly is a [`Doubt`], never a guess.
+//! Rebuilds from a recorded command the facts that policies test. Facts that cannot be derived exactly are a
+//! [`Doubt`], never a guess.
 
 use std::sync::Arc;
 
@@ -35,23 +36,23 @@ use crate::protocol::postgres;
 use crate::protocol::postgres::judge::Judgement;
 use crate::protocol::postgres::judge::Lexing;
 
-/// The longest message of MCP that is read again, in bytes.
+/// Maximum length of an MCP message that is parsed again, in bytes.
 const MAX_MESSAGE: usize = 64 << 20;
 
-/// Judges a SQL text.
+/// Classifies a SQL text.
 pub type Sql<'a> = dyn Fn(&[u8], Lexing) -> Arc<Judgement> + 'a;
 
-/// A command as it was judged, and all that it asked for besides.
+/// A command as it was judged, with everything that it also requires.
 #[derive(Debug)]
 pub struct Rebuilt {
     /// The command first. Never empty.
     pub commands: Vec<Command>,
-    /// What of it is not known.
+    /// What is unknown about it.
     pub unknown: Unknown,
 }
 
-/// Makes the command that a recorded one would be on a connection. `trusted` says whether the connection it was recorded on trusts what servers
-/// say of their tools.
+/// Rebuilds the command that a recorded one would be on a connection. `trusted`: the connection it was
+/// recorded on trusts tool annotations.
 ///
 /// # Errors
 /// Too little of it is recorded.
@@ -86,12 +87,12 @@ impl Recorded {
         self.mask.iter().any(|note| places.contains(&note.at.as_str()))
     }
 
-    /// Whether something may be masked that is neither a header nor the query.
+    /// Whether anything other than headers and query may be masked.
     fn has_masked_body(&self) -> bool {
         self.mask.iter().any(|note| !note.at.starts_with("header:") && note.at != "query")
     }
 
-    /// The body, if all of it is recorded as it came. Empty for none.
+    /// The body, if it is recorded in full and unchanged. Empty for none.
     fn body(&self) -> Option<Vec<u8>> {
         let body = self.data.get("body")?;
         if body.is_null() {
@@ -107,7 +108,7 @@ impl Recorded {
         }
     }
 
-    /// The recorded headers that say what a body is.
+    /// The recorded headers that describe the body.
     fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for pair in self.data.get("headers").and_then(Value::as_array).into_iter().flatten() {
@@ -133,12 +134,12 @@ fn http(recorded: &Recorded) -> Result<Rebuilt, Doubt> {
     };
     let headers = recorded.headers();
     let args = match recorded.body() {
-        // A body that went through as it came is not recorded in the request.
+        // A body that was forwarded without being read is not recorded in the request.
         Some(body) if body.is_empty() => has_no_body(recorded, &headers).then_some(Args::Absent),
         Some(body) => http_command::args(&headers, &body).ok(),
         None => None,
     };
-    // Conditions on arguments look into the query, too.
+    // Conditions on arguments test the query too.
     let hidden = args.is_none() || recorded.is_masked(&["query"]);
     let unknown = Unknown { args: hidden, claims: true };
     let words = Words::Http(HttpCommand {
@@ -166,11 +167,12 @@ fn mcp(recorded: &Recorded, connection: &Connection, trusted: bool) -> Result<Re
     };
     let class = recorded.class()?;
     let options = &connection.mcp;
-    // Where it was not trusted when the call came, the class of every call is unknown: that of a tool without a listing is, too.
+    // If annotations were not trusted when the call was recorded, the class of every call is unknown, even of
+    // a tool without a listing.
     if method == mcp::CALL && options.trust_annotations && (!trusted || class == Class::Unknown) {
         return Err(Doubt::new("what the server said of the tool is not recorded"));
     }
-    // What a task is of says only the name of the tool that began it.
+    // A task shows its tool only by the name of the one that began it.
     if method.starts_with("tasks/") && recorded.is_masked(&["name"]) {
         return Err(masked());
     }
@@ -193,7 +195,7 @@ fn mcp(recorded: &Recorded, connection: &Connection, trusted: bool) -> Result<Re
         mcp::CALL => (name, None, None),
         mcp::GET_PROMPT => (None, name, None),
         mcp::READ_RESOURCE | "resources/subscribe" | "resources/unsubscribe" => (None, None, name),
-        // The tool that began the task, if that was known.
+        // The tool that began the task, if known.
         _ if method.starts_with("tasks/") => (name, None, None),
         "completion/complete" | "subscriptions/listen" => {
             return Err(Doubt::new("what its message names is not recorded, or masked"));
@@ -227,7 +229,7 @@ fn statement(recorded: &Recorded, sql: &Sql<'_>) -> Result<Rebuilt, Doubt> {
         return Err(Doubt::new("it runs what was prepared by name before"));
     }
     let judgement = sql(text.as_bytes(), Lexing::default());
-    // Whether a backslash was a plain character is not recorded.
+    // It is not recorded whether a backslash was a plain character.
     let other = Lexing { standard_conforming_strings: false };
     if text.contains('\\') && *sql(text.as_bytes(), other) != *judgement {
         return Err(Doubt::new("its SQL can be read in two ways"));
@@ -257,7 +259,7 @@ fn statement(recorded: &Recorded, sql: &Sql<'_>) -> Result<Rebuilt, Doubt> {
     Ok(Rebuilt { commands: vec![command], unknown: Unknown { args: false, claims: true } })
 }
 
-/// The functions that nothing was known of.
+/// The functions with unknown effects.
 fn opaque(data: &Value) -> Result<Vec<Function>, Doubt> {
     let one = |entry: &Value| {
         let schema = entry.get(0)?.as_str().map(Into::into);

@@ -1,4 +1,5 @@
-//! From the events of one session to its commands: who asked, what is recorded of it, and what was decided.
+//! Extracts the commands from the events of one session: the caller, what is recorded of it, and the
+//! decision.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -24,62 +25,62 @@ use crate::recording::StoredEvent;
 /// One recorded command.
 #[derive(Debug, Clone)]
 pub struct Recorded {
-    /// Who asked. Claims are not recorded.
+    /// The caller. Claims are not recorded.
     pub principal: Principal,
-    /// The address it came from.
+    /// The client's address.
     pub source: IpAddr,
-    /// When, in milliseconds since 1970.
+    /// Its time, in milliseconds since 1970.
     pub ts_ms: i64,
-    /// The connection.
+    /// Name of the connection.
     pub connection: String,
-    /// What kind of event records it.
+    /// The kind of event that records it.
     pub kind: EventKind,
-    /// What the event says.
+    /// The data of the event.
     pub data: Value,
     /// What was masked in it.
     pub mask: Vec<MaskNote>,
-    /// What was decided.
+    /// The decision.
     pub decided: Decided,
 }
 
-/// What was decided about a command when it came.
+/// The decision about a command when it arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decided {
-    /// What the policies said.
+    /// The effect.
     pub effect: Effect,
-    /// Those that decided.
+    /// The policies that decided.
     pub rules: Vec<String>,
-    /// Their revision.
+    /// The policy revision.
     pub revision: u64,
 }
 
-/// What an event tells.
+/// The result of reading an event.
 #[derive(Debug)]
 pub enum Seen {
-    /// A command of which it is known what was decided.
+    /// A command whose decision is known.
     Command(Box<Recorded>),
-    /// One that no policy was asked about.
+    /// A command for which no policy was evaluated.
     Beside,
-    /// One of which too little is recorded.
+    /// A command of which too little is recorded.
     Doubt(Doubt),
 }
 
-/// Reads the events of one session in their order.
+/// Reads the events of one session in order.
 #[derive(Debug)]
 pub struct Tape {
     connection: String,
     principal: Principal,
     source: IpAddr,
-    /// Whether it is recorded of each command who asked.
+    /// Whether the caller of each command is recorded.
     tells_callers: bool,
-    /// It is the gateway's own, of those who were let into no session.
+    /// Whether it is the gateway's own session, of peers that were not let into any.
     strangers: bool,
     waiting: BTreeMap<RequestId, (EventKind, Value, Vec<MaskNote>)>,
     settled: BTreeSet<RequestId>,
 }
 
 impl Tape {
-    /// At its beginning.
+    /// Starts at the beginning of a session.
     pub fn new(view: &SessionView) -> Self {
         Self {
             connection: view.connection.clone(),
@@ -100,18 +101,18 @@ impl Tape {
         }
     }
 
-    /// How many commands came of which nothing says what was decided.
+    /// Number of commands without a recorded decision.
     pub fn undecided(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Whether whose session it is is in a group; `None`: that is not known.
+    /// Whether the session's principal is in a group; `None`: unknown.
     pub fn is_of(&self, group: &str) -> Option<bool> {
         let known = self.tells_callers && self.principal.groups != Groups::Unknown;
         known.then(|| self.principal.groups.contains(group))
     }
 
-    /// What the next event tells, if it ends what is to be known of a command.
+    /// Reads the next event. Returns a result if it completes what is known about a command.
     pub fn see(&mut self, stored: &StoredEvent) -> Option<Seen> {
         let event = &stored.event;
         if self.strangers {
@@ -144,7 +145,7 @@ impl Tape {
         }
     }
 
-    /// The first decision about a command is that of the policies; what follows is what came of it.
+    /// The first decision about a command is that of the policies; later ones are outcomes.
     fn decide(&mut self, corr: RequestId, decision: &Value, ts_ms: i64) -> Option<Seen> {
         if !self.settled.insert(corr) {
             return None;
@@ -182,7 +183,7 @@ fn read(data: &str) -> Value {
     serde_json::from_str(data).unwrap_or(Value::Null)
 }
 
-/// The groups, where it is recorded whether they are all.
+/// The groups, if it is recorded whether they are complete.
 fn groups(data: &Value) -> Option<Groups> {
     if !data.get("groups_known")?.as_bool()? {
         return Some(Groups::Unknown);
@@ -190,7 +191,7 @@ fn groups(data: &Value) -> Option<Groups> {
     Some(data.get("groups")?.as_array()?.iter().filter_map(Value::as_str).collect())
 }
 
-/// What policies said; `None` where none was asked.
+/// The decision of the policies; `None` if none was evaluated.
 fn decided(decision: &Value) -> Option<Decided> {
     let text = |name: &str| decision.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let effect = Effect::parse(text("effect")?)?;
@@ -199,7 +200,7 @@ fn decided(decision: &Value) -> Option<Decided> {
         Some(rules) => rules.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         None => text("rule").map(str::to_owned).into_iter().collect(),
     };
-    // Without a policy only "none allows it" is a verdict, and that has no reason beside it.
+    // Without a policy only "no policy allows it" is a verdict, and that has no reason beside it.
     let judged = !rules.is_empty()
         || (effect == Effect::Deny && text("code") == Some("denied") && text("reason").is_none());
     judged.then(|| Decided {

@@ -1,4 +1,4 @@
-//! One set of connections and policies, and what it says of recorded commands.
+//! A set of connections and policies, and its verdicts on recorded commands.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use crate::protocol::postgres::judge::Judgement;
 use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::judge::cache::Limits;
 
-/// What a decision hangs on.
+/// What a decision depends on.
 #[derive(Debug)]
 pub struct Side {
     /// The connections.
@@ -38,32 +38,32 @@ pub struct Side {
     pub policies: PolicySet,
 }
 
-/// What a side says of a command.
+/// The verdict of a side on a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ruled {
-    /// What happens to it.
+    /// The effect.
     pub effect: Effect,
     /// The policies that decide.
     pub rules: Vec<String>,
-    /// Who must approve.
+    /// The approval that is required.
     pub approval: Option<Arc<ApprovalSpec>>,
-    /// The longest session that it may be sent in.
+    /// The longest session in which it may be sent.
     pub session_limit: Option<Duration>,
 }
 
-/// The SQL parser for recorded texts, started when the first one comes.
+/// The SQL parser for recorded texts, started for the first one.
 pub struct Parser<'a> {
     access: &'a Access,
     judge: std::cell::OnceCell<Option<Judge>>,
 }
 
 impl<'a> Parser<'a> {
-    /// Not started yet.
+    /// Creates a parser that is not started yet.
     pub const fn new(access: &'a Access) -> Self {
         Self { access, judge: std::cell::OnceCell::new() }
     }
 
-    /// What a text does. Without a parser it cannot be read.
+    /// Classifies a text. If the parser cannot be started, the text is unread.
     pub fn judge(&self, sql: &[u8], lexing: Lexing) -> Arc<Judgement> {
         use crate::protocol::postgres::judge::Unread;
         match self.judge.get_or_init(|| Judge::start(1, Limits::default()).ok()) {
@@ -74,7 +74,7 @@ impl<'a> Parser<'a> {
 }
 
 impl Side {
-    /// That of the gateway, or of its file and store.
+    /// The current side: of the gateway, or of its file and store.
     pub fn current(access: &Access) -> Result<Self, Failure> {
         let found = current::entities(access, EntityKind::Connection)?.into_iter();
         let connections = found.filter_map(|entity| match entity {
@@ -86,8 +86,8 @@ impl Side {
         Ok(Self { connections: connections.collect(), policies: compile(rules, revision)? })
     }
 
-    /// That of a file: a whole configuration, to which the store's entities are added, or nothing but tables `[[policy]]`, which take
-    /// the place of all policies.
+    /// The side of a file: a complete configuration, to which the store's entities are added, or only
+    /// `[[policy]]` tables, which replace all policies.
     pub fn of_file(access: &Access, text: &str, path: &Path, now: &Self) -> Result<Self, Failure> {
         if let Some(rules) = bare_policies(text, path)? {
             return Ok(Self { connections: now.connections.clone(), policies: compile(rules, 0)? });
@@ -97,10 +97,10 @@ impl Side {
         Ok(Self { connections: all.connections, policies: compile(all.policies, 0)? })
     }
 
-    /// What it says of a recorded command; with the command, as far as the connection is there.
+    /// The verdict on a recorded command, with the rebuilt command if the connection exists.
     ///
     /// # Errors
-    /// Too little is recorded to be sure.
+    /// Too little is recorded to be certain.
     pub fn rule(
         &self,
         recorded: &Recorded,
@@ -132,10 +132,10 @@ impl Side {
         Ok((ruled, Some(rebuilt)))
     }
 
-    /// The command that a recorded one is here.
+    /// Rebuilds a recorded command on this side.
     ///
     /// # Errors
-    /// Too little of it is recorded, or its connection is not there.
+    /// Too little of it is recorded, or its connection does not exist.
     pub fn rebuilt(&self, recorded: &Recorded, trusted: bool, parser: &Parser<'_>) -> Result<Rebuilt, Doubt> {
         let connection = connection(&self.connections, &recorded.connection)
             .ok_or_else(|| Doubt::new("its connection is not there any more"))?;
@@ -143,7 +143,7 @@ impl Side {
         rebuild::rebuild(recorded, connection, trusted, &sql)
     }
 
-    /// Who asked, where and when.
+    /// Caller, address and time of a recorded command.
     pub fn subject<'a>(&self, recorded: &'a Recorded, connection: &'a Connection) -> Subject<'a> {
         Subject {
             principal: &recorded.principal,
@@ -153,7 +153,7 @@ impl Side {
         }
     }
 
-    /// Whether the connection that a command was recorded on trusts what servers say of their tools.
+    /// Whether the connection that a command was recorded on trusts tool annotations.
     pub fn trusts(&self, recorded: &Recorded) -> bool {
         connection(&self.connections, &recorded.connection)
             .is_some_and(|connection| connection.mcp.trust_annotations)
@@ -169,7 +169,8 @@ fn ruled(verdict: &Verdict) -> Ruled {
     }
 }
 
-/// As the gateway joins the verdicts on several things that one message asks for: two that want other people cannot both be had.
+/// Combines the verdicts on several parts of one message as the gateway does: two that need different
+/// approvers are denied.
 fn stricter(one: Ruled, other: Ruled) -> Ruled {
     let both = one.effect == Effect::Approve && other.effect == Effect::Approve;
     if both && one.rules != other.rules {
@@ -197,7 +198,7 @@ fn compile(rules: Vec<PolicyRule>, revision: u64) -> Result<PolicySet, Failure> 
     })
 }
 
-/// The policies of a text that holds nothing else; `None`: it is a whole configuration.
+/// The policies of a text that holds nothing else; `None`: it is a complete configuration.
 pub fn bare_policies(text: &str, path: &Path) -> Result<Option<Vec<PolicyRule>>, Failure> {
     let bare = |table: &toml::Table| table.keys().all(|key| key == "policy");
     if !text.parse::<toml::Table>().is_ok_and(|table| bare(&table)) {

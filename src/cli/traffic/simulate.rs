@@ -1,4 +1,4 @@
-//! `policy simulate`: what other policies would have said of the commands that came.
+//! `policy simulate`: what other policies would have decided about recorded commands.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ use crate::domain::connection::ConnectionName;
 use crate::domain::text::Shown;
 use crate::domain::units;
 
-/// After the help of `policy simulate`.
+/// Appended to the help of `policy simulate`.
 pub const HELP: &str = "\
 Examples:
   hoopctl policy simulate -f new.toml
@@ -49,46 +49,46 @@ asks for, are counted as \"cannot tell\".
 
 Ends with 0; with --fail-on-change with 1 when any command would be decided otherwise, or cannot be told.";
 
-/// `policy simulate`.
+/// Options of `policy simulate`.
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
     /// The file with the other policies, or - for standard input
     #[arg(short, long, value_name = "FILE")]
     pub file: PathBuf,
-    /// What came in this time up to now, such as 24h
+    /// Only commands in this recent period, such as 24h
     #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = units::parse_duration)]
     pub since: Duration,
-    /// Only what came on this connection
+    /// Only commands on this connection
     #[arg(long, value_name = "NAME")]
     pub connection: Option<ConnectionName>,
-    /// Only what came in this session: its id, or last
+    /// Only commands in this session: its id, or last
     #[arg(long, value_name = "ID", conflicts_with = "connection")]
     pub session: Option<String>,
-    /// Compare with what was decided then, not with the policies as they are now
+    /// Compare with the recorded decisions, not with the current policies
     #[arg(long)]
     pub recorded: bool,
-    /// End with 1 when anything changes, or cannot be told
+    /// Exit with 1 if anything changes or cannot be determined
     #[arg(long)]
     pub fail_on_change: bool,
 }
 
-/// Commands of which the same is to be said.
+/// A group of commands with the same change.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Change {
-    /// Whether more passes than before.
+    /// Whether more is allowed than before.
     widens: bool,
     from: Effect,
     to: Effect,
-    /// Whether all that changes is how long sessions may be.
+    /// Whether only the session limit changes.
     limit_only: bool,
     principal: String,
     connection: String,
     shape: String,
-    /// The policies that decide then, or decided before where none does then.
+    /// The policies that decide afterwards, or those that decided before if none does.
     rule: String,
 }
 
-/// What was found.
+/// The result.
 #[derive(Debug, Default)]
 struct Found {
     tally: Tally,
@@ -102,12 +102,12 @@ impl Change {
         if before.effect == after.effect && !approvers && !limits {
             return None;
         }
-        // None is the longest.
+        // `None` is the longest.
         let length = |ruled: &Ruled| ruled.session_limit.unwrap_or(Duration::MAX);
         let longer = length(after) > length(before);
         let by = if after.rules.is_empty() { &before.rules } else { &after.rules };
         Some(Self {
-            // Other approvers may be more, too.
+            // Other approvers may also be more.
             widens: after.effect < before.effect || (after.effect == before.effect && (approvers || longer)),
             from: before.effect,
             to: after.effect,
@@ -150,7 +150,7 @@ impl Change {
 }
 
 impl Found {
-    /// One recorded command.
+    /// Adds one recorded command.
     fn add(&mut self, recorded: &Recorded, sides: (&Side, &Side), then: bool, parser: &Parser<'_>) {
         match judge(recorded, sides, then, parser) {
             Err(doubt) => self.tally.doubt(doubt),
@@ -167,7 +167,7 @@ impl Found {
         self.changes.values().sum()
     }
 
-    /// How many change in which way: those that widen first.
+    /// The number of commands per kind of change: widening ones first.
     fn ways(&self) -> Vec<(String, u64)> {
         let mut ways: BTreeMap<(bool, String), u64> = BTreeMap::new();
         for (change, count) in &self.changes {
@@ -217,7 +217,8 @@ fn judge(
     Ok(Change::with(&recorded.principal.id, &recorded.connection, shape, &before, &after))
 }
 
-/// What was decided then. Approvers and limits are not recorded: only the same policies tell them.
+/// The recorded decision. Approvers and limits are not recorded: they are known only if the policies are the
+/// same.
 fn as_decided(decided: &Decided, (revision, before): (u64, &Ruled), after: &Ruled) -> Result<Ruled, Doubt> {
     let same = decided.revision == revision;
     if !same && decided.effect == Effect::Approve && after.effect == Effect::Approve {
@@ -227,7 +228,8 @@ fn as_decided(decided: &Decided, (revision, before): (u64, &Ruled), after: &Rule
     Ok(Ruled { effect: decided.effect, rules: decided.rules.clone(), ..terms.clone() })
 }
 
-/// Where the same policies decided that hold now: what they say now proves that nothing is missing in what is recorded.
+/// Checks the rebuilt facts: if the same policies decided that are in force now, their verdict must equal the
+/// recorded one.
 fn leads_to(decided: &Decided, revision: u64, effect: Effect) -> Result<(), Doubt> {
     if decided.revision == revision && decided.effect != effect {
         return Err(Doubt::new("what is recorded of it does not lead to what was decided"));
@@ -235,7 +237,7 @@ fn leads_to(decided: &Decided, revision: u64, effect: Effect) -> Result<(), Doub
     Ok(())
 }
 
-/// Says what the policies of a file would have changed.
+/// Reports what the policies of a file would have changed.
 pub fn simulate(terminal: Terminal, access: &Access, args: &SimulateArgs) -> Outcome {
     let text = entity::read_text(&args.file)?;
     let now = Side::current(access)?;

@@ -1,4 +1,4 @@
-//! The keys of a connection that only a database has.
+//! Keys of a database connection.
 
 use crate::config::connection::Spoken;
 use crate::config::connection::key_of;
@@ -9,7 +9,7 @@ use crate::domain::connection::DatabaseOptions;
 use crate::domain::connection::Protocol;
 use crate::domain::connection::Weaker;
 
-/// The keys that only a database has; `tls` says whether it is reached by TLS.
+/// Reads the keys of a database connection; `tls` says whether it uses TLS.
 pub(super) fn read(table: &mut Table<'_>, spoken: Option<Spoken>, tls: bool) -> DatabaseOptions {
     let mut flag = |key| database_key(table, key, spoken).and_then(|value| value.flag()).unwrap_or_default();
     let readonly = flag("readonly");
@@ -31,7 +31,7 @@ pub(super) fn read(table: &mut Table<'_>, spoken: Option<Spoken>, tls: bool) -> 
     }
 }
 
-/// The value of a key that only a database has.
+/// The value of a key that only applies to databases.
 pub(super) fn database_key<'d>(
     table: &mut Table<'d>,
     key: &'static str,

@@ -1,4 +1,4 @@
-//! `inject`: how the target's credential gets there.
+//! `inject`: how the target's credential is sent.
 
 use crate::config::connection::Spoken;
 use crate::config::connection::VARIABLE_NAME;
@@ -10,10 +10,10 @@ use crate::domain::connection::Protocol;
 const INJECT_HINT: &str = "accepted: bearer:SRC, basic:USER:SRC, header:NAME:SRC, none; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND";
 const LOGIN_HINT: &str = "accepted for postgres://: password:USER:SRC, where SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND; certificate:USER";
 const VARIABLE_HINT: &str = "accepted for mcp+stdio: env:NAME:SRC, none; NAME is a variable of the program, SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND";
-/// The longest name of a database user, in bytes: a server cuts a longer one.
+/// Maximum length of a database user name in bytes: a server truncates longer ones.
 const USER_MAX: usize = 63;
 
-/// Headers that the gateway and HTTP itself set: none of them can carry a credential of the target.
+/// Headers that the gateway and HTTP itself set, which therefore cannot carry a credential.
 const NOT_FOR_CREDENTIALS: [&str; 12] = [
     "connection",
     "content-length",
@@ -29,7 +29,7 @@ const NOT_FOR_CREDENTIALS: [&str; 12] = [
     "forwarded",
 ];
 
-/// Why a credential of this kind cannot reach such a target.
+/// Returns why a credential of this kind cannot be used for such a target.
 fn not_for(kind: &str, spoken: Spoken) -> Option<String> {
     let database = spoken.protocol == Protocol::Postgres;
     let only = match kind {
@@ -42,7 +42,7 @@ fn not_for(kind: &str, spoken: Spoken) -> Option<String> {
     Some(format!("{kind} is for {only} only"))
 }
 
-/// What is accepted for such a target; `None`: which one is not known.
+/// The accepted forms for such a target; `None`: the kind of target is unknown.
 pub(super) fn hint(spoken: Option<Spoken>) -> &'static str {
     match spoken {
         Some(Spoken { protocol: Protocol::Postgres, .. }) => LOGIN_HINT,
@@ -51,7 +51,7 @@ pub(super) fn hint(spoken: Option<Spoken>) -> &'static str {
     }
 }
 
-/// Reads `inject`; `spoken` is what the target speaks, if that is known.
+/// Reads `inject`; `spoken` is the kind of target, if known.
 pub(super) fn read(value: &Value<'_>, spoken: Option<Spoken>) -> Option<Injection> {
     let hint = || hint(spoken).to_owned();
     let DeText(text) = DeText::of(value, hint())?;
@@ -116,13 +116,13 @@ pub(super) fn read(value: &Value<'_>, spoken: Option<Spoken>) -> Option<Injectio
     }
 }
 
-/// Whether it can be the name of a user, of a database or of another target.
+/// Whether it can be a user name, for a database or another target.
 fn is_user(name: &str, of_database: bool) -> bool {
     let too_long = of_database && name.len() > USER_MAX;
     !name.is_empty() && !too_long && !name.chars().any(char::is_control)
 }
 
-/// A text that may be a secret: of another type it is not repeated either.
+/// A text that may be a secret; a value of another type is not repeated in reports either.
 struct DeText<'d>(&'d str);
 
 impl<'d> DeText<'d> {

@@ -1,4 +1,4 @@
-//! The keys of a connection that only an MCP server has.
+//! Keys of an MCP connection.
 
 use std::collections::BTreeMap;
 
@@ -20,10 +20,10 @@ use crate::domain::secret::SecretRef;
 
 const ONLY: &str = "only for mcp+http://, mcp+https:// and mcp+stdio:";
 
-/// Reads them; `inject` is the credential, if it could be read.
+/// Reads the keys; `inject` is the credential, if it could be read.
 pub(super) fn read(table: &mut Table<'_>, spoken: Option<Spoken>, inject: Option<&Injection>) -> McpOptions {
     if let Some(value) = table.peek("env") {
-        // Variables are no place for a secret, but people put one there.
+        // Variables should hold no secret, but may.
         value.hide();
     }
     let mut take = |key| key_of(table, key, spoken, Protocol::Mcp, ONLY);
@@ -59,7 +59,7 @@ pub(super) fn read(table: &mut Table<'_>, spoken: Option<Spoken>, inject: Option
     }
 }
 
-/// `transport`: a program is spoken to on its standard streams, whatever is written here.
+/// `transport`. Refused for a program, which always uses its standard streams.
 fn transport(value: &Value<'_>, spoken: Option<Spoken>) -> Transport {
     if spoken.is_some_and(|spoken| spoken.program) {
         value.problem("only for mcp+http:// and mcp+https://", "leave it out".to_owned());
@@ -83,7 +83,7 @@ fn host(value: &Value<'_>) -> Option<String> {
     None
 }
 
-/// What a browser sends as `Origin` (RFC 6454, section 6.2).
+/// The value of an `Origin` header (RFC 6454, section 6.2).
 fn origin(value: &Value<'_>) -> Option<String> {
     match url::parse(value.url_text()?) {
         Ok(url) if url.path.is_empty() => {
@@ -102,7 +102,7 @@ fn origin(value: &Value<'_>) -> Option<String> {
     }
 }
 
-/// `env`: variables of a program, each taken as it is written.
+/// `env`: variables of a program, each taken literally.
 fn variables(
     value: &Value<'_>,
     spoken: Option<Spoken>,

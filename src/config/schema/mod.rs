@@ -1,7 +1,8 @@
-//! The JSON Schema of the configuration file, for editors: draft-07, with no keyword that draft 4 has not.
+//! The JSON Schema of the configuration file, for editors: draft-07, without keywords that draft 4 lacks.
 //!
-//! It says which keys there are, of which type, and what they are for. What several keys say together only the reader knows. That the
-//! two agree about each key, type and word a test proves (`config/tests/schema.rs`), which asks the reader.
+//! It has the keys, their types and descriptions. Constraints between several keys are only checked by the
+//! reader. A test (`config/tests/schema.rs`) verifies that schema and reader agree about each key, type and
+//! word.
 
 mod entities;
 mod settings;
@@ -15,7 +16,7 @@ const SOURCE: &str = r"(env|file|store|exec):[\s\S]*\S[\s\S]*";
 /// A duration.
 const DURATION: &str = "[0-9]+(ms|s|m|h|d)";
 
-/// The schema.
+/// Builds the schema.
 pub fn schema() -> Value {
     let mut schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -57,7 +58,7 @@ fn table(about: &str, required: &[&str], members: Vec<(&str, Value)>) -> Value {
     table
 }
 
-/// Tables of one kind, each under a header of its own.
+/// Tables of one kind, each under its own header.
 fn tables(one: Value) -> Value {
     with(json!({"type": "array"}), "items", one)
 }
@@ -70,12 +71,12 @@ fn described(about: &str, shape: Value) -> Value {
     whole
 }
 
-/// The same, with its default.
+/// Adds a default.
 fn default(shape: Value, value: Value) -> Value {
     with(shape, "default", value)
 }
 
-/// The same, with one more keyword.
+/// Adds a keyword.
 fn with(mut shape: Value, keyword: &str, value: Value) -> Value {
     if let Some(members) = shape.as_object_mut() {
         members.insert(keyword.to_owned(), value);
@@ -121,7 +122,7 @@ fn words<'a>(about: &str, words: impl IntoIterator<Item = &'a str>) -> Value {
     described(about, json!({"type": "string", "enum": words}))
 }
 
-/// A list of one or more.
+/// A list of one or more elements.
 fn list(about: &str, one: Value) -> Value {
     with(described(about, json!({"type": "array", "minItems": 1})), "items", one)
 }
@@ -130,7 +131,7 @@ fn texts(about: &str) -> Value {
     list(about, any_text())
 }
 
-/// Values under free keys, one or more.
+/// A table of one or more values under arbitrary keys.
 fn map(about: &str, one: Value) -> Value {
     with(described(about, json!({"type": "object", "minProperties": 1})), "additionalProperties", one)
 }

@@ -1,4 +1,4 @@
-//! Connections to databases: what is read, what is refused and why, what is said about it all.
+//! Connections to databases: accepted and refused settings, with their reports.
 
 use std::path::Path;
 
@@ -78,7 +78,7 @@ fn a_certificate_is_named_by_a_file_and_the_source_of_its_key() {
         assert_eq!(sources.last().map(String::as_str), Some("file:/etc/gw.key"));
         assert_eq!(sources.len(), if inject.starts_with("password") { 2 } else { 1 });
     }
-    // Relative ones start at the folder of the file, as everywhere.
+    // Relative paths are resolved against the directory of the file, as everywhere.
     let text = format!(
         "{OPEN}[[connection]]\nname = \"db\"\nupstream = \"postgres://db/app?sslcert=gw.crt&sslkey=file:gw.key\"\ninject = \"certificate:svc\"\n"
     );
@@ -86,7 +86,7 @@ fn a_certificate_is_named_by_a_file_and_the_source_of_its_key() {
     let certificate = config.connections.iter().find_map(|own| own.upstream.certificate.as_ref()).unwrap();
     assert_eq!(certificate.file, Path::new("/etc/hoopctl/gw.crt"));
     assert_eq!(certificate.key.to_string(), "file:/etc/hoopctl/gw.key");
-    // What is written where the source of a key belongs is not repeated: it may be the key.
+    // A value in place of the source of a key is not repeated: it may be the key.
     for key in ["hunter2", "env:hunter-2", "exec:"] {
         let found = one(&format!("postgres://db/app?sslcert=/c&sslkey={key}"), LOGIN).unwrap_err();
         assert!(!found.contains("hunter") && found.lines().count() == 1, "{found}");
@@ -175,7 +175,7 @@ fn each_mistake_is_one_problem_that_says_what_is_accepted() {
         ),
         (db, user(""), "not a user name", "password:USER:SRC"),
         (db, user(&"u".repeat(64)), "not a user name", "password:USER:SRC"),
-        // 63 characters, but 126 bytes: the server would cut it and log somebody else in.
+        // 63 characters, but 126 bytes: the server would truncate it and log in another user.
         (db, user(&"\u{e9}".repeat(63)), "not a user name", "password:USER:SRC"),
         (db, user("a\\u0000b"), "not a user name", "password:USER:SRC"),
         (db, key("readonly = \"yes\""), "not a yes or no", "true, false"),
@@ -221,7 +221,7 @@ fn what_only_databases_have_promises_nothing_on_an_http_connection() {
 
 #[test]
 fn a_broken_address_of_a_database_is_not_taken_for_one_of_http() {
-    // One mistake, one problem: the rest of the table is what a database has.
+    // One mistake, one problem: the rest of the table is valid for a database.
     let more = format!("{LOGIN}readonly = true\nlimits = {{ rows = 5 }}\n");
     for upstream in ["postgres://db", "POSTGRES://db:0/app", "postgresql://a b/app"] {
         assert_eq!(one(upstream, &more).unwrap_err().lines().count(), 1, "{upstream}");
@@ -317,7 +317,7 @@ fn the_listener_for_databases_is_held_to_what_the_other_one_is() {
         (format!("[gateway]\n{tls}postgres_listen = \"0.0.0.0:8440\"\n"), "gateway.listen is 127.0.0.1:8440"),
         ("[gateway]\npostgres_listen = \"localhost\"\n".to_owned(), "not an address to listen on"),
         (format!("[gateway]\n{dev}listen = \"127.0.0.1:8449\"\n"), "the gateway listens there"),
-        // Its tokens make anybody anybody: nothing that it opens may be open to the network.
+        // Its tokens allow impersonating anybody: nothing that it opens may be reachable from the network.
         (
             format!("[gateway]\n{tls}postgres_listen = \"0.0.0.0:5432\"\n[dev_issuer]\n"),
             "trusts no development issuer",

@@ -1,4 +1,4 @@
-//! Each sample beside the report that it must give.
+//! Each sample with its expected report.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -20,7 +20,7 @@ pub(super) fn samples(folder: &str) -> Vec<PathBuf> {
     paths
 }
 
-/// Set `UPDATE_GOLDEN=1` to write the reports anew, and read the difference.
+/// Set `UPDATE_GOLDEN=1` to rewrite the reports, and review the difference.
 #[test]
 fn each_broken_sample_gives_exactly_its_report() {
     let mut wrong = Vec::new();
@@ -99,7 +99,7 @@ fn each_template_holds_as_it_is_and_with_each_key_uncommented() {
 fn the_full_example_names_every_key_that_is_served() {
     let text =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/hoopctl.toml")).unwrap();
-    // A misspelt key makes the reader say all it accepts: each of those must stand in the example.
+    // A misspelt key makes the reader list all accepted keys, which must all be in the example.
     let probes = [
         "zzzzzzzz = 1",
         "[gateway]\nzzzzzzzz = 1",

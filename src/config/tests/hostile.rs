@@ -1,4 +1,4 @@
-//! Attacks on the reports: secrets in every place, text that deceives, input without end.
+//! Attacks on the reports: secrets in every place, deceptive text, input without end.
 
 use std::path::Path;
 
@@ -133,7 +133,7 @@ fn an_inline_list_of_tables_is_read_like_headers() {
     let config = with(
         "connection = []\npolicy = [{ id = \"p\", effect = \"deny\", match = { methods = [\"PUT\"] } }]\n",
     );
-    // Under [storage] these are unknown keys: TOML has no way back to the top.
+    // Under [storage] these are unknown keys, since TOML cannot return to the top level.
     assert_eq!(config.unwrap_err().len(), 2);
     let text = "version = 1\npolicy = [{ id = \"p\", effect = \"deny\", match = { methods = [\"PUT\"] } }]\nstorage.data_dir = \"/d\"\n";
     assert_eq!(parse(text, Path::new("h.toml")).unwrap().policies.len(), 1);
@@ -179,11 +179,11 @@ proptest! {
         let mut bytes = LEAKY.as_bytes().to_vec();
         let start = at.min(bytes.len());
         let end = (start + len).min(bytes.len());
-        // The marker itself stays whole, or its rest would be looked for in vain.
+        // The marker itself stays whole, or its rest could not be found.
         prop_assume!(!LEAKY[start..end].contains("hunter2") && LEAKY.match_indices("hunter2").all(|(own, _)| {
             end <= own || start >= own + 7
         }));
-        // Nor is it one any more when nothing says that a query begins.
+        // It is not one either if nothing begins the query.
         let query = LEAKY.find("/?key=").unwrap();
         prop_assume!(end <= query || start >= query + 6);
         bytes.splice(start..end, put.bytes());

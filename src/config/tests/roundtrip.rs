@@ -1,4 +1,4 @@
-//! Entities survive their text, and file and store are joined without a loss.
+//! Entities round-trip through their text, and file and store are combined without loss.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,7 +46,7 @@ use crate::policy::Matcher;
 use crate::policy::PolicyRule;
 use crate::policy::When;
 
-/// Any text that is not empty: quotes, line feeds, control characters and all.
+/// Any text that is not empty, including quotes, line feeds and control characters.
 fn free_text() -> impl Strategy<Value = String> {
     vec(any::<char>(), 1..12).prop_map(|chars| chars.into_iter().collect())
 }
@@ -100,7 +100,7 @@ fn upstream() -> impl Strategy<Value = Upstream> {
     )
 }
 
-/// Names of databases: slashes, quotes, percent signs, dots and all that is no control character.
+/// Names of databases: slashes, quotes, percent signs, dots, but no control characters.
 fn database_name() -> impl Strategy<Value = String> {
     let odd =
         select(vec!["..", ".", "a/b", "%41", "?sslmode=disable", "#", "@", "caf\u{e9}", " ", "\u{202e}"]);
@@ -172,7 +172,7 @@ fn mcp_options() -> impl Strategy<Value = McpOptions> {
     )
 }
 
-/// An MCP server behind an address, or a program with its words and variables.
+/// An MCP server with an address, or a program with its words and variables.
 fn mcp() -> impl Strategy<Value = Connection> {
     let word = || vec(any::<char>().prop_filter("a null character", |c| *c != '\0'), 0..8);
     let text = |chars: Vec<char>| chars.into_iter().collect::<String>();
@@ -325,7 +325,7 @@ fn matcher() -> impl Strategy<Value = Matcher> {
             let (tables, columns, columns_not, functions, verbs, settings, all_rows) = sql;
             let (mut groups, names, clients, issuers, connections) = lists;
             let subjects = names.into_iter().map(|name| format!("idp/{name}")).collect();
-            // An allow says who.
+            // An allow must say who.
             groups.push("dba".to_owned());
             Matcher {
                 tools,
@@ -463,7 +463,7 @@ fn a_name_in_file_and_store_is_a_problem_at_its_line() {
     );
     let twice = combine(&config, vec![other.clone(), other]).unwrap_err();
     assert!(twice.to_string().starts_with("store: connection.wiki.name = \"wiki\": there twice"), "{twice}");
-    // A policy may have the name of a connection.
+    // A policy may have the same name as a connection.
     let policy =
         stored(EntityKind::Policy, "id = \"crm\"\neffect = \"deny\"\nmatch = { methods = [\"PUT\"] }\n");
     assert!(combine(&config, vec![policy]).is_ok());

@@ -1,4 +1,4 @@
-//! The schema for editors and the reader say the same of each key, of its type and of its words.
+//! The schema for editors and the reader agree about each key, its type and its words.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,10 +10,10 @@ use crate::config::parse;
 use crate::config::problem::Problem;
 use crate::config::schema;
 
-/// A key that is near no other.
+/// A key that is not near any other.
 const UNKNOWN: &str = "qqqqqqqqqqqqqqqq";
 
-/// What is wrong with a value, by the keywords that the schema uses. Another keyword ends the test.
+/// The problems of a value according to the keywords that the schema uses. Any other keyword fails the test.
 fn faults(schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
     for (keyword, wanted) in schema.as_object().unwrap() {
         let number = || wanted.as_i64().unwrap();
@@ -84,17 +84,17 @@ fn is_good(schema: &Value, value: &Value) -> bool {
     found.is_empty()
 }
 
-/// One step from a table to what is in it.
+/// One step from a table into it.
 #[derive(Clone)]
 enum Step {
     Key(String),
     /// An element of a list.
     Element,
-    /// A member with a free key.
+    /// A member with an arbitrary key.
     Member,
 }
 
-/// Every shape of the schema, with the way that leads there.
+/// Every shape of the schema, with the path to it.
 fn shapes(schema: &Value, way: &[Step], found: &mut Vec<(Vec<Step>, Value)>) {
     found.push((way.to_vec(), schema.clone()));
     let next = |step| [way, &[step]].concat();
@@ -109,7 +109,7 @@ fn shapes(schema: &Value, way: &[Step], found: &mut Vec<(Vec<Step>, Value)>) {
     }
 }
 
-/// A file with a value at the end of a way.
+/// A file with a value at the end of a path.
 fn file(way: &[Step], value: Value) -> String {
     let whole = way.iter().rev().fold(value, |inner, step| match step {
         Step::Key(key) => json!({ key: inner }),
@@ -119,7 +119,7 @@ fn file(way: &[Step], value: Value) -> String {
     toml::to_string(&toml::Value::try_from(whole).unwrap()).unwrap()
 }
 
-/// What the reader says of the value at the end of a way.
+/// The reader's problems for the value at the end of a path.
 fn problems(way: &[Step], value: &Value) -> Vec<Problem> {
     let last = way.iter().rev().find_map(|step| match step {
         Step::Key(key) => Some(key.as_str()),
@@ -127,7 +127,7 @@ fn problems(way: &[Step], value: &Value) -> Vec<Problem> {
         Step::Element => None,
     });
     let last = last.unwrap_or_default();
-    // Whether these two fit is not looked at before it is known what is done.
+    // Whether the two fit together is only checked when the operator is known.
     let text = match (last, way.split_last()) {
         ("n", Some((_, op))) => file(op, json!({ "kind": "keep_first", "n": value })),
         ("with", Some((_, op))) => file(op, json!({ "kind": "replace", "with": value })),
@@ -184,7 +184,7 @@ fn the_schema_has_the_words_that_the_reader_accepts_and_no_others() {
     assert!(count > 15, "{count}");
 }
 
-/// Values of every type, some of which are good somewhere.
+/// Values of every type, some of which are valid somewhere.
 fn candidates() -> Vec<Value> {
     vec![
         json!(true),
@@ -229,7 +229,7 @@ fn candidates() -> Vec<Value> {
 #[test]
 fn the_schema_is_no_stricter_than_the_reader_and_knows_the_type_of_each_key() {
     let mut wrong = Vec::new();
-    // What the reader says of a value of another type.
+    // The reader's problems for a value of the wrong type.
     let of_type = [
         "not a text",
         "not a yes or no",
@@ -289,7 +289,7 @@ fn the_bounds_of_numbers_are_those_of_the_reader() {
     assert!(count > 8, "{count}");
 }
 
-/// A good value of a key that must be there.
+/// A valid value of a required key.
 fn needed(key: &str) -> Value {
     match key {
         "version" => json!(1),
@@ -358,7 +358,7 @@ fn a_default_is_what_the_reader_takes_when_the_key_is_not_there() {
             .filter_map(|step| if let Step::Key(key) = step { Some(key.as_str()) } else { None })
             .collect();
         let mut own = base(noun);
-        // What only an MCP server has.
+        // Keys that only apply to MCP servers.
         if matches!(keys.last(), Some(&"binary" | &"pin" | &"trust_annotations")) {
             own = json!({ "name": "a", "upstream": "mcp+http://h/mcp" });
         }

@@ -1,4 +1,4 @@
-//! Connections to MCP servers: what is read, what is refused and why, what is said about it all.
+//! Connections to MCP servers: accepted and refused settings, with their reports.
 
 use super::with;
 use crate::config::parse_entity;

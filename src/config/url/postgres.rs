@@ -1,5 +1,5 @@
-//! Addresses of databases: one strict reading of `postgres://HOST[:PORT]/DATABASE`, with options by libpq's names, or a fault that says
-//! what is wrong.
+//! Strict parsing of database URLs, `postgres://HOST[:PORT]/DATABASE`, with libpq's option names and a
+//! specific error.
 
 use crate::config::url::Address;
 use crate::config::url::UrlFault;
@@ -9,32 +9,32 @@ use crate::domain::percent;
 use crate::domain::secret::SecretRef;
 use crate::domain::sql::NAME_MAX;
 
-/// The two schemes; they mean the same.
+/// The two schemes, which are equivalent.
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
-/// The modes of libpq that do not prove who answers: a server in between could be the one that logs in.
+/// libpq modes that do not authenticate the server: a man in the middle could be the one that logs in.
 const UNPROVEN: [&str; 4] = ["allow", "prefer", "require", "verify-ca"];
 
-/// The address of a database, taken apart.
+/// A parsed database URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::config) struct DatabaseUrl {
-    /// `sslmode=verify-full`; it is the default.
+    /// `sslmode=verify-full`, the default.
     pub(in crate::config) tls: bool,
     /// In lower case; an IPv6 address without its brackets.
     pub(in crate::config) host: String,
     pub(in crate::config) port: u16,
-    /// Decoded.
+    /// Percent-decoded.
     pub(in crate::config) database: String,
-    /// `sslcert` and `sslkey`, decoded.
+    /// `sslcert` and `sslkey`, percent-decoded.
     pub(in crate::config) certificate: Option<(String, String)>,
 }
 
-/// What stands behind the `?`.
+/// The options after the `?`.
 struct Options {
     tls: bool,
     certificate: Option<(String, String)>,
 }
 
-/// What stands behind the scheme, if it is one of a database.
+/// The part after the scheme, if it is that of a database.
 pub(in crate::config) fn rest(text: &str) -> Option<&str> {
     SCHEMES.into_iter().find_map(|scheme| {
         let (start, rest) = text.split_at_checked(scheme.len())?;
@@ -42,7 +42,8 @@ pub(in crate::config) fn rest(text: &str) -> Option<&str> {
     })
 }
 
-/// The address without its query, if that is one that is read and names its key by a place: so it holds no secret.
+/// The URL without its query, if the query is valid and names its key by a path or the store, so that it
+/// holds no secret.
 pub(in crate::config) fn without_query(text: &str) -> &str {
     let harmless = |query: &str| match options(query) {
         Ok(Options { certificate: Some((_, key)), .. }) => {
@@ -56,7 +57,7 @@ pub(in crate::config) fn without_query(text: &str) -> &str {
     }
 }
 
-/// Reads an address; `text` is what stands behind the scheme.
+/// Parses a URL; `text` is the part after the scheme.
 pub(in crate::config) fn parse(text: &str) -> Result<DatabaseUrl, UrlFault> {
     if text.contains('#') {
         return Err(UrlFault::Fragment);
@@ -66,13 +67,13 @@ pub(in crate::config) fn parse(text: &str) -> Result<DatabaseUrl, UrlFault> {
     let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
     let Options { tls, certificate } = query.map_or(Ok(Options { tls: true, certificate: None }), options)?;
     let name = path.strip_prefix('/').filter(|name| !name.is_empty()).ok_or(UrlFault::NoDatabase)?;
-    // A bare slash would begin another segment.
+    // An unescaped slash would begin another segment.
     let database = if name.contains('/') { None } else { decoded(name) };
     let database = database.filter(|name| name.len() <= NAME_MAX).ok_or(UrlFault::Database)?;
     Ok(DatabaseUrl { tls, host, port: port.unwrap_or(5432), database, certificate })
 }
 
-/// Reads a query: each option once, none without a value.
+/// Parses a query: each option at most once, each with a value.
 fn options(query: &str) -> Result<Options, UrlFault> {
     let (mut mode, mut file, mut key) = (None, None, None);
     for option in query.split('&') {
@@ -105,7 +106,7 @@ fn options(query: &str) -> Result<Options, UrlFault> {
     Ok(Options { tls, certificate })
 }
 
-/// A text as it is meant: each `%XX` decoded once, nothing left that is no part of a name. `None` for an empty one too.
+/// Percent-decodes a text once. `None` if it is empty or invalid as a name.
 fn decoded(text: &str) -> Option<String> {
     if !text.bytes().all(|byte| byte == b'%' || is_path(byte)) {
         return None;
@@ -132,7 +133,7 @@ mod tests {
             ("postgres://127.0.0.1/app?sslmode=verify-full", true, "127.0.0.1", 5432, "app"),
             ("postgres://db/a%2Fb%20%25%3f", true, "db", 5432, "a/b %?"),
             ("postgres://db/caf%C3%A9", true, "db", 5432, "caf\u{e9}"),
-            // Decoded once, and a plus is a plus.
+            // Decoded once; a plus stays a plus.
             ("postgres://db/%252e+", true, "db", 5432, "%2e+"),
             ("postgres://db/..", true, "db", 5432, ".."),
         ] {

@@ -1,10 +1,11 @@
-//! `mcp+stdio:COMMAND ARGS…`: a program, taken apart into words as a POSIX shell would (section 2.2, quoting). No shell is ever run:
-//! what one would expand or act on is refused unless it is quoted, so that nobody waits for what does not happen.
+//! `mcp+stdio:COMMAND ARGS…`: splits a command line into words like a POSIX shell (section 2.2, quoting). No
+//! shell is ever run: unquoted text that a shell would expand or interpret is refused, so that nobody expects
+//! that.
 
 use crate::config::url::after;
 use crate::domain::Program;
 
-/// Why a text is no program.
+/// Why a text is not a valid command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(in crate::config) enum WordsFault {
     #[error("no program behind mcp+stdio:")]
@@ -35,12 +36,12 @@ impl WordsFault {
     }
 }
 
-/// What stands behind `mcp+stdio:`, if the text begins with it.
+/// The part after `mcp+stdio:`, if the text begins with it.
 pub(in crate::config) fn rest(text: &str) -> Option<&str> {
     after(text, "mcp+stdio:")
 }
 
-/// Reads a program and its arguments.
+/// Parses a program and its arguments.
 pub(in crate::config) fn parse(text: &str) -> Result<Program, WordsFault> {
     let mut words = words(text)?.into_iter();
     let name = words.next().filter(|name| !name.is_empty()).ok_or(WordsFault::Empty)?;
@@ -55,7 +56,7 @@ fn words(text: &str) -> Result<Vec<Box<str>>, WordsFault> {
         return Err(WordsFault::Null);
     }
     let mut words = Vec::new();
-    // `None` between words: a word may be empty.
+    // `None` between words, since a word may be empty.
     let mut word: Option<String> = None;
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
@@ -72,7 +73,7 @@ fn words(text: &str) -> Result<Vec<Box<str>>, WordsFault> {
             }
             '"' => double_quoted(&mut chars, word.get_or_insert_default())?,
             '\\' => match chars.next().ok_or(WordsFault::Escape)? {
-                // A line that goes on.
+                // A line continuation.
                 '\n' => {}
                 c => word.get_or_insert_default().push(c),
             },
@@ -84,7 +85,8 @@ fn words(text: &str) -> Result<Vec<Box<str>>, WordsFault> {
     Ok(words)
 }
 
-/// Reads up to the `"` that ends it: a backslash quotes `$`, a backquote, `"`, `\` and the end of a line, and is one before anything else.
+/// Reads up to the closing `"`: a backslash escapes `$`, a backquote, `"`, `\` and the end of a line, and is
+/// literal before anything else.
 fn double_quoted(chars: &mut std::str::Chars<'_>, word: &mut String) -> Result<(), WordsFault> {
     loop {
         match chars.next().ok_or(WordsFault::Open)? {
@@ -114,7 +116,7 @@ mod tests {
             ("a '' \"\" b''c", &["a", "", "", "bc"]),
             (r#"a 'it'\''s' "\"\$\`\\\n""#, &["a", "it's", "\"$`\\\\n"]),
             ("a '$HOME' '`id`' 'x|y;z'", &["a", "$HOME", "`id`", "x|y;z"]),
-            // No globs, no braces, no home folders, no comments: they are as they are written.
+            // Globs, braces, home directories and comments are literal.
             ("a *.txt ~/x {b,c} #d !e", &["a", "*.txt", "~/x", "{b,c}", "#d", "!e"]),
             ("a b\\\nc", &["a", "bc"]),
             ("caf\u{e9} \u{a0}x", &["caf\u{e9}", "\u{a0}x"]),

@@ -1,4 +1,4 @@
-//! Signing in with a browser: what the issuer, strangers and other users of the machine may bring.
+//! Signing in with a browser: requests of the issuer, of others and of other users of the machine.
 
 use aws_lc_rs::digest;
 use tokio::sync::oneshot;
@@ -7,7 +7,7 @@ use super::*;
 use crate::cli::login::neighbour::Whose;
 use crate::domain::now_ms;
 
-/// Signs in while a person does something with the address.
+/// Signs in while a person uses the address.
 async fn with_person<T, F>(served: &Served, person: impl FnOnce(String) -> F) -> (Result<Tokens, Failure>, T)
 where
     F: Future<Output = T>,
@@ -91,7 +91,7 @@ async fn strangers_do_not_end_a_login() {
             (good.clone(), "POST", None),
             (good.clone(), "HEAD", None),
             (good.clone(), "OPTIONS", None),
-            // A name that leads here (DNS rebinding).
+            // A name that resolves to this address (DNS rebinding).
             (good.clone(), "GET", Some("evil.example")),
         ] {
             assert_eq!(get(&url, method, host).await.0, 404, "{method} {url}");
@@ -177,7 +177,7 @@ async fn an_id_token_of_another_login_client_or_issuer_keeps_nothing_and_the_log
     assert!(revoked.iter().all(|form| form.starts_with("token=new-refresh&")), "{revoked:?}");
 }
 
-/// Signs in while somebody does something with both addresses: the issuer's and the door.
+/// Signs in while somebody uses both addresses: the issuer's and the door.
 async fn with_door<T, F>(served: &Served, person: impl FnOnce(String, String) -> F) -> (bool, T)
 where
     F: Future<Output = T>,
@@ -225,11 +225,11 @@ async fn the_address_in_the_arguments_of_a_program_says_nothing_and_leads_on_onc
         assert_eq!((status, led_to(&reply)), (302, issuer.clone()));
         let reply = reply.to_lowercase();
         assert!(reply.contains("no-store") && reply.contains("referrer-policy: no-referrer"), "{reply}");
-        // Whoever comes second gets nothing, and is told so.
+        // The second request gets nothing, and is told so.
         let (status, reply) = get(&door, "GET", None).await;
         assert_eq!(status, 404);
         assert!(reply.contains("once only") && !reply.contains(&parameter(&issuer, "state")), "{reply}");
-        // The answer comes as ever.
+        // The answer is accepted as usual.
         let nonce = parameter(&issuer, "nonce");
         served.set("/token", 200, &tokens(Some(&nonce), &served.origin, &json!("cli")));
         let callback = format!(
@@ -266,7 +266,7 @@ fn a_stream_of_another_user_is_known_by_its_own_row() {
     // This side's row has the same two addresses, and this user.
     let four = table(&[row(&own, &peer, "01", 1000), row(&peer, &own, "01", 4711)]);
     let mut rows = vec![row(&six(40_002), &ours, "01", 4712)];
-    // Not open any more: older systems say user 0 of those, whoever had them.
+    // Closed: older systems list these with user 0, whoever owned them.
     rows.extend(["04", "05", "06", "07", "08"].map(|state| row(&six(40_003), &ours, state, 0)));
     let six = table(&rows);
     let gone = || Err(io::ErrorKind::NotFound.into());
@@ -281,7 +281,7 @@ fn a_stream_of_another_user_is_known_by_its_own_row() {
     let user = |tables, peer: &str| found(tables, peer, "127.0.0.1:8080");
     assert_eq!(user([Ok(four.clone()), gone()], "127.0.0.1:40000"), Whose::User(4711));
     assert_eq!(user([Ok(four), gone()], "127.0.0.1:40002"), Whose::Nobodys);
-    // Without /proc nobody can say whose it is, and other users are there all the same.
+    // Without /proc the owner is unknown, and other users may exist all the same.
     let told = if cfg!(target_os = "linux") { Whose::Nobodys } else { Whose::Untold };
     assert_eq!(user([gone(), gone()], "127.0.0.1:40000"), told);
     let unreadable = Err(io::ErrorKind::OutOfMemory.into());
@@ -314,13 +314,13 @@ fn another_user_does_not_get_the_address_and_leaves_it_to_the_person() {
     assert_eq!(led.headers()["location"], "https://idp.example/auth?state=state");
 }
 
-/// A stream to this address by a socket of the other family: the address is the same to who is reached.
+/// A stream to this address from a socket of the other address family: the server sees the same address.
 #[cfg(target_os = "linux")]
 fn by_the_other_family(to: std::net::SocketAddr) -> socket2::Socket {
     let new = |domain| socket2::Socket::new(domain, socket2::Type::STREAM, None);
     let mapped = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST.to_ipv6_mapped(), to.port()));
     let (socket, to) = match new(socket2::Domain::IPV6) {
-        // A system without IPv6 has no such sockets, and the ordinary ones only are left to ask about.
+        // A system without IPv6 has no such sockets, so only the ordinary ones are tested.
         Err(error) if error.raw_os_error() == Some(nix::errno::Errno::EAFNOSUPPORT as i32) => {
             (new(socket2::Domain::IPV4).unwrap(), to)
         }
@@ -343,8 +343,8 @@ async fn the_system_says_whose_a_stream_is() {
     let (_accepted, peer) = listener.accept().await.unwrap();
     assert!(peer.is_ipv4(), "{peer}");
     assert_eq!(Whose::of(peer, own), ours);
-    // Who may choose a user (CAP_SETUID) has another one's stream then, and who may not is asked about their own. A number that is none
-    // changes nothing, and gives the user as it is.
+    // A process that may change its user (CAP_SETUID) opens another user's stream; any other process tests
+    // its own. The change has no effect without the capability.
     let other = std::thread::spawn(move || {
         let user = nix::unistd::Uid::from_raw;
         nix::unistd::setfsuid(user(4711));

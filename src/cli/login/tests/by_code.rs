@@ -18,7 +18,7 @@ async fn a_device_waits_for_its_person() {
     }
     let served = Served::start().await;
     let issuer = served.issuer().await;
-    // As Entra has it: no verification_uri_complete.
+    // Like Entra: no verification_uri_complete.
     let offer = json!({"device_code": "dc", "user_code": "AB-12", "verification_uri": "https://idp.example/device",
         "expires_in": 60, "interval": 0});
     served.set("/device", 200, &offer);

@@ -1,4 +1,4 @@
-//! What a person says yes to.
+//! Confirmation by the person.
 
 use super::*;
 
@@ -34,11 +34,11 @@ fn a_gateway_that_its_issuer_leaves_out_is_a_question_of_its_own() {
     assert_eq!((failure.exit, &*failure.code), (Exit::Refused, "another_resource"));
     assert!(failure.message.contains(issuer) && failure.message.contains(origin), "{}", failure.message);
     assert!(failure.hint.unwrap().contains("--unlisted"));
-    // Nothing is asked for by a name that the issuer does not have.
+    // No resource is requested under a name that the issuer does not have.
     assert_eq!(asked(true, Listed::Not), Ok(None));
 }
 
-/// Signs in by a code, as a script does.
+/// Signs in by a code, like a script.
 async fn signs_in(served: &Served, file: &TokenFile, unlisted: bool) -> Result<(), Failure> {
     let offer = json!({"device_code": "dc", "user_code": "AB-12", "verification_uri": "https://idp.example/device",
         "expires_in": 60, "interval": 1});
@@ -86,7 +86,7 @@ async fn a_login_that_cannot_be_kept_is_revoked() {
     use std::os::unix::fs::PermissionsExt as _;
     let served = Served::start().await;
     let (_folder, file) = kept(&served, None).await;
-    // Others can change the folder by now.
+    // Others can change the directory by now.
     let path = file.path();
     let folder = path.parent().unwrap();
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o777)).unwrap();
@@ -154,12 +154,13 @@ async fn a_login_whose_write_failed_late_does_not_stay_in_the_file() {
         fresh::put_back(&held, &served.origin, &new, before.clone());
         assert_eq!(now(&file), before);
     }
-    // What another login has put there stays.
+    // An entry written by another login stays.
     held.change(|all| all.insert(served.origin.clone(), old.clone())).unwrap();
     fresh::put_back(&held, &served.origin, &new, None);
     assert_eq!(now(&file), Some(old.clone()));
     drop(held);
-    // A folder that cannot be opened cannot be brought to the disk, when the file is in its place. Who reads everything sees no failure.
+    // A directory that cannot be opened cannot be synced after the file is in place. A user who can read
+    // everything sees no failure.
     let path = file.path();
     let folder = path.parent().unwrap();
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o300)).unwrap();

@@ -1,4 +1,4 @@
-//! The file of tokens, and forgetting what is in it.
+//! The file of tokens, and deleting its entries.
 
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::PermissionsExt;
@@ -16,7 +16,7 @@ async fn tokens_are_kept_for_their_owner_only() {
     assert_eq!((mode(&path), mode(folder)), (0o600, 0o700));
     let names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names.len(), 2, "{names:?}");
-    // What others can only look into is closed to them at the next change.
+    // A file that others can read is closed to them by the next change.
     let set = |path: &std::path::Path, mode| {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     };

@@ -1,4 +1,4 @@
-//! Signing in, at issuers and gateways that do what they should not, and tokens that others want to read.
+//! Signing in at misbehaving issuers and gateways, and protecting tokens from others.
 
 mod by_browser;
 mod by_code;
@@ -36,7 +36,7 @@ use super::*;
 const META: &str = "/.well-known/oauth-protected-resource";
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
-/// A gateway and an issuer in one: what it answers on each path, and what it was sent.
+/// A gateway and an issuer in one: its answers by path, and the requests it received.
 #[derive(Default)]
 struct Fake {
     answers: Mutex<BTreeMap<String, Vec<(u16, String)>>>,
@@ -91,7 +91,7 @@ impl Served {
         self.queue(path, vec![(status, body.to_string())]);
     }
 
-    /// Answers in this order; the last one stays.
+    /// Answers in this order; the last one repeats.
     fn queue(&self, path: &str, answers: Vec<(u16, String)>) {
         self.fake.answers.lock().unwrap().insert(path.to_owned(), answers);
     }
@@ -167,7 +167,7 @@ fn tokens(nonce: Option<&str>, iss: &str, aud: &Value) -> Value {
         "id_token": id_token})
 }
 
-/// What a browser gets.
+/// What a browser receives.
 async fn get(url: &str, method: &str, host: Option<&str>) -> (u16, String) {
     let rest = url.strip_prefix("http://").unwrap();
     let (authority, path) = rest.split_once('/').unwrap();
@@ -180,7 +180,7 @@ async fn get(url: &str, method: &str, host: Option<&str>) -> (u16, String) {
     (reply[9..12].parse().unwrap(), reply)
 }
 
-/// A parameter of the address that was printed.
+/// A parameter of the printed address.
 fn parameter(url: &str, name: &str) -> String {
     let query = url.split_once('?').unwrap().1;
     let value = query.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}="))).unwrap();

@@ -1,4 +1,4 @@
-//! Tokens that are renewed: once, by whoever comes first, and never lost.
+//! Renewing tokens: once, by the first caller, and without losing any.
 
 use super::super::bearer::Fixed;
 use super::*;
@@ -44,7 +44,7 @@ async fn two_processes_use_one_refresh_token_once() {
     assert!(served.asked("/token")[0].contains("refresh_token=old-refresh"));
     let now = left(&served, &file).unwrap();
     assert_eq!(now.refresh.unwrap().expose(), "new-refresh");
-    // Fresh: nobody is asked.
+    // Fresh: the issuer is not asked.
     people[0].token().await.unwrap();
     assert_eq!(served.asked("/token").len(), 1);
 }
@@ -112,11 +112,11 @@ async fn a_refused_token_is_renewed_and_one_that_was_renewed_meanwhile_is_used()
     assert_eq!(another.expose(), b"new-access");
     let again = person(&served, &file).another(old).await.unwrap().unwrap();
     assert_eq!((again.expose(), served.asked("/token").len()), (&b"new-access"[..], 1));
-    // An issuer that gives no new refresh token lets the old one hold.
+    // If the issuer sends no new refresh token, the old one stays valid.
     served.set("/token", 200, &json!({"access_token": "third", "token_type": "bearer"}));
     assert_eq!(bearer.another(again).await.unwrap().unwrap().expose(), b"third");
     assert_eq!(left(&served, &file).unwrap().refresh.unwrap().expose(), "new-refresh");
-    // Without a refresh token there is no other one.
+    // Without a refresh token it cannot be renewed.
     let mut entry = served.entry(None);
     entry.tokens.as_mut().unwrap().refresh = None;
     file.hold().await.unwrap().change(|all| all.insert(served.origin.clone(), entry)).unwrap();
@@ -177,7 +177,7 @@ async fn the_end_of_a_command_waits_for_a_refresh_token_that_is_sent() {
     let (_folder, file) = kept(&served, Some(over())).await;
     served.set("/token", 200, &tokens(None, &served.origin, &json!("cli")));
     let bearer = person(&served, &file);
-    // It is given up while the issuer makes its answer, as a call is that takes too long.
+    // It is abandoned while the issuer prepares its answer, like a call that takes too long.
     *served.fake.slow.lock().unwrap() = Duration::from_millis(300);
     let asked = async {
         while served.asked("/token").is_empty() {
@@ -198,11 +198,11 @@ async fn one_that_is_not_sent_is_given_up_with_who_waits_for_it() {
     let served = Served::start().await;
     let (_folder, file) = kept(&served, Some(over())).await;
     served.set("/token", 200, &tokens(None, &served.origin, &json!("cli")));
-    // Another process keeps the file.
+    // Another process holds the lock of the file.
     let held = file.hold().await.unwrap();
     let bearer = person(&served, &file);
     assert!(tokio::time::timeout(Duration::from_millis(50), bearer.token()).await.is_err());
-    // Were the file waited for to the end, this would take 40 s.
+    // Waiting for the lock to the end would take 40 s.
     let begin = std::time::Instant::now();
     tokio::task::spawn_blocking(|| drop(bearer)).await.unwrap();
     assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
@@ -250,7 +250,7 @@ async fn a_token_is_renewed_for_the_gateway_that_it_was_asked_for() {
 async fn many_who_want_a_token_at_once_wait_for_one_renewal() {
     let served = Served::start().await;
     let (_folder, file) = kept(&served, Some(over())).await;
-    // Were it one for each of them, each would wait for its turn with the file, and for the gateway.
+    // With one renewal each, they would wait in turn for the file, and for the gateway.
     *served.fake.slow.lock().unwrap() = Duration::from_millis(100);
     served.set("/token", 503, &json!({}));
     let bearer = person(&served, &file);
@@ -265,7 +265,7 @@ async fn many_who_want_a_token_at_once_wait_for_one_renewal() {
         assert_eq!(failed.unwrap_err().exit_code, 7);
     }
     assert_eq!((served.asked(META).len(), served.asked("/token").len()), (1, 1));
-    // The next ones begin anew.
+    // The next callers start a new renewal.
     served.set("/token", 200, &tokens(None, &served.origin, &json!("cli")));
     for token in all().await {
         assert_eq!(token.unwrap().expose(), b"new-access");
@@ -291,7 +291,7 @@ async fn who_joins_a_renewal_does_not_get_the_token_that_was_refused() {
             .unwrap();
         Hidden::new("fresh".to_owned()).secret()
     };
-    // The first waits for the file; another process renews meanwhile, and the gateway refuses what it got.
+    // The first waits for the file; another process renews meanwhile, and the gateway refuses the new token.
     let (one, two, ()) = tokio::join!(bearer.token(), async { bearer.another(fresh()).await }, async {
         drop(held.lock().unwrap().take());
     });
@@ -324,7 +324,7 @@ async fn a_refresh_token_that_is_used_up_by_a_refused_answer_is_not_kept() {
     ] {
         for (refresh, is_used_up) in [
             (json!("new-refresh"), true),
-            // The same again, or none: the old one holds on.
+            // The same refresh token again, or none: the old one stays.
             (json!("old-refresh"), false),
             (Value::Null, false),
         ] {
@@ -353,7 +353,7 @@ async fn a_renewed_token_that_cannot_be_kept_is_revoked() {
     served.set("/token", 200, &tokens(None, &served.origin, &json!("cli")));
     *served.fake.slow.lock().unwrap() = Duration::from_millis(300);
     let bearer = person(&served, &file);
-    // While the issuer makes its answer others get at the folder.
+    // While the issuer prepares its answer, others get access to the directory.
     let opened = async {
         while served.asked("/token").is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;

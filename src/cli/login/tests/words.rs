@@ -1,4 +1,4 @@
-//! What a gateway and an issuer say of themselves, and what a token endpoint answers.
+//! Metadata of a gateway and an issuer, and answers of a token endpoint.
 
 use super::*;
 
@@ -115,7 +115,7 @@ async fn a_gateway_that_its_issuer_lists_gets_a_token_of_its_own() {
         assert!(document(wrong.clone()).is_err(), "{wrong}");
     }
 
-    // It is asked for one at that gateway; where nothing is listed, as ever.
+    // A token for that gateway is requested; without a list of resources, a plain one.
     for lists in [true, false] {
         let served = &Served::start().await;
         if lists {

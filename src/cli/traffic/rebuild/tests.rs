@@ -1,4 +1,4 @@
-//! Recorded commands and the facts that can be had of them.
+//! Recorded commands and the facts that can be rebuilt from them.
 
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -65,13 +65,13 @@ fn arguments_of_http_are_known_when_the_body_is_recorded_whole_and_as_it_came() 
     for (headers, http, body, masked, known) in [
         (json_body.clone(), "1.1", text(r#"{"a":1}"#), &[][..], true),
         (json_body.clone(), "1.1", text(r#"{"a":1}"#), &["header:x"], true),
-        // Conditions on arguments look into the query as well.
+        // Conditions on arguments test the query too.
         (json_body.clone(), "1.1", text(r#"{"a":1}"#), &["query"], false),
         (json_body.clone(), "1.1", text(r#"{"a":1}"#), &["a"], false),
         (json_body.clone(), "1.1", json!({ "text": "{", "length": 9, "cut": true }), &[], false),
         (json_body.clone(), "1.1", json!({ "length": 9 }), &[], false),
         (json_body.clone(), "1.1", json!({ "length": 9, "withheld": true }), &[], false),
-        // Sent on as it came: then it stands in no request.
+        // Forwarded unread: it is not in the recorded request.
         (json_body, "1.1", Value::Null, &[], false),
         (json!([["transfer-encoding", "chunked"]]), "1.1", Value::Null, &[], false),
         (json!([]), "2", Value::Null, &[], false),
@@ -116,12 +116,12 @@ fn a_message_of_mcp_is_read_again_or_known_by_what_it_names() {
     }
     let hidden = of(&recorded(EventKind::McpMessage, call(&whole, "unknown"), &["name"]), &tools);
     assert!(hidden.is_err(), "{hidden:?}");
-    // What the server said of the tool is its class, where that counts.
+    // The server's annotation of the tool gives its class, if annotations are trusted.
     let trusting = connection("mcp+http://127.0.0.1:1", "trust_annotations = true");
     let looks = recorded(EventKind::McpMessage, call(&whole, "read"), &[]);
     assert_eq!(of(&looks, &trusting).unwrap().commands[0].class, Class::Read);
     assert_eq!(of(&looks, &tools).unwrap().commands[0].class, Class::Unknown);
-    // A call before it counted, or of a tool without a listing.
+    // A call before they were trusted, or of a tool without a listing.
     let unlisted = recorded(EventKind::McpMessage, call(&whole, "unknown"), &[]);
     assert!(of(&unlisted, &trusting).unwrap_err().0.contains("of the tool"));
     let other = rebuild(&looks, &trusting, false, &|_, _| unreachable!());
@@ -178,7 +178,7 @@ fn a_statement_is_judged_again_where_it_says_the_same_as_then() {
         ),
         (with(&select, "class", "write".into()), &[], Some("something else")),
         (with(&select, "verbs", json!(["delete"])), &[], Some("something else")),
-        // A function that the catalogue knew then, and that nobody knows by its name.
+        // A function that was in the catalog then, and is unknown by name.
         (with(&calls, "opaque", json!([])), &[], Some("something else")),
         (with(&calls, "base", "write".into()), &[], Some("something else")),
         (with(&calls, "opaque", json!([[1]])), &[], Some("functions")),

@@ -1,4 +1,4 @@
-//! What becomes of the events of one session.
+//! Reading the events of one session.
 
 use serde_json::json;
 
@@ -70,7 +70,7 @@ fn the_first_decision_is_that_of_the_policies() {
         "what came of it"
     );
     assert_eq!(tape.undecided(), 0);
-    // A plain allow stands in the event itself.
+    // A plain allow is recorded in the event itself.
     let plain = json!({ "method": "GET", "path": "/", "decision": { "effect": "allow", "rule": "a", "policy_rev": 7 } });
     let recorded = command(tape.see(&request(RequestId::new(), &plain)));
     assert_eq!((recorded.decided.effect, recorded.decided.rules), (Effect::Allow, vec!["a".to_owned()]));
@@ -123,7 +123,7 @@ fn what_is_not_recorded_is_a_doubt() {
         Some(Seen::Doubt(Doubt(why))) => why,
         other => panic!("{other:?}"),
     };
-    // An older version said no word about groups that were left out.
+    // An older version did not record that groups were left out.
     let mut older = began(&json!({ "groups": ["support"] }));
     assert!(why(older.see(&request(RequestId::new(), &json!({ "decision": allowed })))).contains("older"));
     let mut silent = tape();

@@ -1,24 +1,25 @@
-//! Many paths in few patterns: where several ids stood in one place, there is `*`. Words stay what they are, however many: one that did not come
-//! may be of another kind.
+//! Folds many paths into few patterns: several ids in one place become `*`. Words are never folded, however
+//! many there are: one that did not occur may be of another kind.
 
 use std::collections::BTreeMap;
 
 use crate::policy;
 
-/// What came after the same beginning.
+/// The continuations of a common prefix.
 #[derive(Debug, Default)]
 struct Node {
     ends: bool,
     next: BTreeMap<String, Self>,
 }
 
-/// Whether a segment names one of many things: a number, a UUID, a hash, a word with a number behind it, an e-mail address, long random text.
+/// Whether a segment is an id: a number, a UUID, a hash, a word followed by a number, an e-mail address, long
+/// random text.
 pub fn is_id(segment: &str) -> bool {
     let is_mail = segment
         .split_once('@')
         .or_else(|| segment.split_once("%40"))
         .is_some_and(|(name, host)| !name.is_empty() && host.contains('.'));
-    // A long name of words has its digits between signs.
+    // A long name of words has its digits between separators.
     let is_random = |part: &str| part.len() >= 16 && part.bytes().filter(u8::is_ascii_digit).count() >= 2;
     let digits = segment.bytes().filter(u8::is_ascii_digit).count();
     let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
@@ -36,18 +37,18 @@ pub fn is_id(segment: &str) -> bool {
                 || numbered())
 }
 
-/// The patterns of paths, each beginning with `/`. No wider than `within`, if that holds any.
+/// The patterns for paths, each beginning with `/`. Not wider than `within`, unless that is empty.
 pub fn paths<'a>(paths: impl Iterator<Item = &'a str>, within: &[String]) -> Vec<String> {
     let below = paths.map(|path| path.strip_prefix('/').unwrap_or(path));
-    // A star that came is no pattern.
+    // A literal star is escaped.
     let escaped: Vec<String> = below.map(|path| path.replace('*', "%2A")).collect();
     fold(&escaped, ("/", 1), within)
 }
 
-/// The patterns of URIs. No wider than `within`, if that holds any.
+/// The patterns for URIs. Not wider than `within`, unless that is empty.
 pub fn uris<'a>(uris: impl Iterator<Item = &'a str>, within: &[String]) -> Vec<String> {
     let uris: Vec<String> = uris.map(str::to_owned).collect();
-    // `scheme:`, nothing, and the host.
+    // `scheme:`, the empty segment, and the host.
     fold(&uris, ("", 3), within)
 }
 
@@ -69,7 +70,7 @@ fn fold(texts: &[String], (before, first): (&str, usize), within: &[String]) -> 
     if folded.iter().all(|pattern| is_within(pattern, within)) { folded } else { patterns(false) }
 }
 
-/// Whether patterns hold for an id that nobody has as for those that came.
+/// Whether `within` also matches the pattern for an id that did not occur.
 fn is_within(pattern: &str, within: &[String]) -> bool {
     let other = pattern.split('/').map(|part| if part == "*" { "0-nobody-0" } else { part });
     let other = other.collect::<Vec<_>>().join("/");
@@ -78,7 +79,7 @@ fn is_within(pattern: &str, within: &[String]) -> bool {
 }
 
 impl Node {
-    /// The first segments stay as they are: `*` there would be everything.
+    /// The first segments are not folded: `*` there would match everything.
     fn below(self, first: usize) -> Self {
         let Some(left) = first.checked_sub(1) else { return self.folded() };
         let next = self.next.into_iter().map(|(segment, node)| (segment, node.below(left)));
@@ -164,7 +165,7 @@ mod tests {
             (&["/", "/a/", "/a"], &["/", "/a", "/a/"]),
             (&["/v1/a/7", "/v2/a/8"], &["/v1/a/7", "/v2/a/8"]),
             (&["/x*/7"], &["/x%2A/7"]),
-            // At the root it would be everything.
+            // At the root it would match everything.
             (&["/7", "/8"], &["/7", "/8"]),
             (&["/u/a@x.org", "/u/b@x.org"], &["/u/*"]),
         ] {

@@ -1,4 +1,4 @@
-//! From recorded commands to what was used, each under the policy that let it pass.
+//! Gathers from recorded commands what was used, by the policy that let it pass.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -32,7 +32,7 @@ pub struct Usage {
     pub methods: BTreeSet<String>,
 }
 
-/// Whose commands on which connection, by which policy, and how long sessions may be.
+/// Connection, caller, policy, and session limit of commands.
 pub type By = (String, Who, String, Option<Duration>);
 
 /// What was found in recordings.
@@ -44,22 +44,22 @@ pub struct Gathered {
     pub rules: BTreeMap<String, Usage>,
     /// Commands that passed.
     pub allowed: u64,
-    /// Of which no policy can be written that allows little else.
+    /// Those for which no policy can be written that allows little else.
     pub beyond: u64,
-    /// Of those, the SQL texts that change one table and read another, by what they do.
+    /// Of those, SQL texts that change one table and read another, by what they do.
     pub mixed: BTreeMap<String, u64>,
-    /// Which no policy allows that is still there.
+    /// Those that no existing policy allows.
     pub orphaned: u64,
-    /// Which members of the wanted group sent, and no policy allowed that names it.
+    /// Those of members of the selected group that passed by a policy that does not name it.
     pub elsewhere: u64,
-    /// Those that had to wait for an approval, by policy.
+    /// Those that were held for approval, by policy.
     pub approved: BTreeMap<String, u64>,
     /// Those that were denied.
     pub denied: u64,
 }
 
 impl Gathered {
-    /// Takes note of one recorded command; of a group: if the policy that let it pass names it.
+    /// Adds one recorded command; with a `group`, only if the policy that let it pass names it.
     pub fn add(
         &mut self,
         recorded: &Recorded,
@@ -93,7 +93,7 @@ impl Gathered {
         }
         if decided.effect == Effect::Allow {
             self.allowed += 1;
-            // What it asks for besides may have passed by other policies than the command itself.
+            // The parts that it also requires may have passed by other policies than the command itself.
             let by = |rules: &[String]| passed(&recorded.principal, rules, &now.policies, group);
             let each = rebuilt.commands.iter().zip(&holding).enumerate();
             let parts = each.map(|(place, (command, holding))| {
@@ -115,7 +115,7 @@ impl Gathered {
         }
     }
 
-    /// A command that passed, with all that it asked for.
+    /// Adds a command that passed, with all its parts.
     fn pass(&mut self, connection: &str, parts: Vec<(&Command, Option<Passed<'_>>)>) {
         let (mut orphaned, mut beyond) = (false, false);
         for (command, by) in parts {
@@ -131,7 +131,7 @@ impl Gathered {
         self.beyond += u64::from(beyond && !orphaned);
     }
 
-    /// Whether a policy can be written for it.
+    /// Adds one part. Returns whether a policy can be written for it.
     fn note(&mut self, connection: &str, command: &Command, by: Passed<'_>) -> bool {
         let Passed { who, rule, session_limit } = by;
         let guards = || Guards::of(rule, session_limit);
@@ -143,7 +143,7 @@ impl Gathered {
         if self.used.get(&key).is_some_and(|used| used.has(&alone)) {
             return true;
         }
-        // A name that no policy may have, such as one that is too long, takes the others along.
+        // An invalid name in a policy, such as one that is too long, would invalidate the others with it.
         if PolicySet::compile(alone.policies(&who, connection), 0).is_err() {
             return false;
         }
@@ -151,23 +151,24 @@ impl Gathered {
     }
 }
 
-/// By what a command passed.
+/// The policy by which a command passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passed<'a> {
-    /// Who a policy should be for: the group or client that the deciding one names, else the principal.
+    /// Who a policy should be for: the group or client that the deciding policy names, otherwise the
+    /// principal.
     pub who: Who,
-    /// The deciding one.
+    /// The deciding policy.
     pub rule: &'a PolicyRule,
-    /// The shortest limit of all that let it pass.
+    /// The shortest session limit of all policies that let it pass.
     pub session_limit: Option<Duration>,
 }
 
-/// Whether a command is one of those that are wanted: for a group, only what a policy let pass that names it.
+/// Whether a command is selected: with a group, only if a policy that names it let the command pass.
 pub fn counts(recorded: &Recorded, group: Option<&str>, policies: &PolicySet) -> bool {
     group.is_none() || passed(&recorded.principal, &recorded.decided.rules, policies, group).is_some()
 }
 
-/// By which of some policies a command passed. `None`: none of them is there any more, or names the wanted group.
+/// The policy by which a command passed. `None`: none of them exists any more, or names the selected group.
 fn passed<'a>(
     principal: &Principal,
     rules: &[String],

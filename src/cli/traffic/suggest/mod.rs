@@ -1,4 +1,4 @@
-//! `policy suggest`: the least privilege that what was really used needs.
+//! `policy suggest`: least-privilege policies for what was actually used.
 
 pub mod fold;
 mod gather;
@@ -41,7 +41,7 @@ use crate::policy::PolicyProblem;
 use crate::policy::PolicyRule;
 use crate::policy::PolicySet;
 
-/// After the help of `policy suggest`.
+/// Appended to the help of `policy suggest`.
 pub const HELP: &str = "\
 Examples:
   hoopctl policy suggest > suggested.toml
@@ -58,33 +58,34 @@ What waited for an approval, or was denied, is not covered: keep those policies.
 the suggestion does not cover, and, without --connection and --group, which allow policies, or operations, tools and methods in
 them, nothing used. Read it before you use it: what is used once a year is not in a month.";
 
-/// `policy suggest`.
+/// Options of `policy suggest`.
 #[derive(Debug, Args)]
 pub struct SuggestArgs {
-    /// What came in this time up to now, such as 90d
+    /// Only commands in this recent period, such as 90d
     #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = units::parse_duration)]
     pub since: Duration,
-    /// Only what came on this connection
+    /// Only commands on this connection
     #[arg(long, value_name = "NAME")]
     pub connection: Option<ConnectionName>,
-    /// Only what members of this group sent by policies that name it, and policies for that group
+    /// Only commands that members of this group sent by policies that name it; suggests policies for that
+    /// group
     #[arg(long, value_name = "GROUP")]
     pub group: Option<String>,
 }
 
-/// What is suggested.
+/// A suggestion.
 struct Suggestion {
     rules: Vec<PolicyRule>,
     gathered: Gathered,
     tally: Tally,
-    /// How many of the commands that passed would not.
+    /// How many of the commands that passed would not pass.
     uncovered: u64,
-    /// Of how many of them that cannot be told.
+    /// How many of them cannot be judged.
     unsure: u64,
     unused: Vec<(String, String)>,
 }
 
-/// Prints what is suggested.
+/// Prints the suggestion.
 pub fn suggest(terminal: Terminal, access: &Access, args: &SuggestArgs) -> Outcome {
     let now = Side::current(access)?;
     let parser = Parser::new(access);
@@ -109,7 +110,7 @@ pub fn suggest(terminal: Terminal, access: &Access, args: &SuggestArgs) -> Outco
     })?;
     let rules = distinct(&gathered.used);
     let policies = PolicySet::compile(rules.clone(), 0).map_err(|problems| {
-        // The values are what came: they are not told.
+        // The values come from commands and are not printed.
         let line = |problem: &PolicyProblem| {
             format!("policy {}: {}: {}", problem.rule, problem.key, problem.problem)
         };
@@ -127,7 +128,7 @@ pub fn suggest(terminal: Terminal, access: &Access, args: &SuggestArgs) -> Outco
         let trusted = now.trusts(&recorded);
         match then.rule(&recorded, trusted, &parser) {
             Ok((ruled, _)) => uncovered += u64::from(ruled.effect != Effect::Allow),
-            // What cannot be read at all is counted already.
+            // Commands that cannot be read at all are counted already.
             Err(_doubt) => unsure += u64::from(now.rebuilt(&recorded, trusted, &parser).is_ok()),
         }
     })?;
@@ -142,7 +143,7 @@ pub fn suggest(terminal: Terminal, access: &Access, args: &SuggestArgs) -> Outco
     Ok(Exit::Done)
 }
 
-/// All policies, with ids that differ.
+/// All policies, with unique ids.
 fn distinct(used: &BTreeMap<By, Used>) -> Vec<PolicyRule> {
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut rules: Vec<PolicyRule> = Vec::new();
@@ -161,7 +162,7 @@ fn distinct(used: &BTreeMap<By, Used>) -> Vec<PolicyRule> {
     rules
 }
 
-/// The allow policies that nothing used, and what in those that were used nothing did: the policy, and what of it.
+/// Allow policies that were not used, and parts of used ones that were not: the policy, and the part.
 fn unused(policies: &PolicySet, used: &BTreeMap<String, Usage>) -> Vec<(String, String)> {
     let mut all = Vec::new();
     for rule in policies.rules().iter().filter(|rule| rule.effect == Effect::Allow) {
@@ -174,7 +175,7 @@ fn unused(policies: &PolicySet, used: &BTreeMap<String, Usage>) -> Vec<(String, 
         for (noun, globs, seen) in
             [("tool", &rule.matches.tools, &usage.tools), ("method", &rule.matches.methods, &usage.methods)]
         {
-            // Methods of HTTP are written in any case.
+            // HTTP methods match in any case.
             let folded =
                 |text: &str| if noun == "method" { text.to_ascii_lowercase() } else { text.to_owned() };
             let fits = |glob: &str| seen.iter().any(|name| policy::fits(&folded(glob), &folded(name)));
@@ -230,7 +231,7 @@ impl Suggestion {
         lines
     }
 
-    /// A text that holds nothing but comments and tables.
+    /// Renders a text of comments and tables only.
     fn toml(&self, args: &SuggestArgs) -> String {
         let mut text = String::new();
         for line in self.comments(args) {

@@ -1,4 +1,4 @@
-//! What is told beside the policies.
+//! Messages beside the policies.
 
 use super::*;
 use crate::domain::Class;

@@ -1,4 +1,4 @@
-//! What was used by one group, client or principal on one connection, and the policies that allow just that.
+//! What one group, client or principal used on one connection, and the policies that allow just that.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -21,9 +21,9 @@ use crate::policy::Matcher;
 use crate::policy::PolicyRule;
 use crate::policy::When;
 
-/// A relation that nobody can make: in place of the tables of texts that name none, so that they may not name any.
+/// A relation that cannot exist, for the tables of texts that name none: the policy then allows no table.
 const NO_TABLE: &str = "pg_catalog.pg_no_table";
-/// The longest id of a policy.
+/// Maximum length of a policy id.
 const ID_MAX: usize = 63;
 
 /// Who a policy is for.
@@ -45,7 +45,7 @@ impl Who {
     }
 }
 
-/// What the policy that let commands pass asks for: what is written in its place asks for it, too.
+/// The conditions of the policy that let commands pass; the suggested policy keeps them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Guards {
     matches: Matcher,
@@ -55,7 +55,7 @@ pub struct Guards {
 }
 
 impl Guards {
-    /// Those of a policy; the shortest session is that of all that hold beside it.
+    /// The conditions of a policy; the session limit is the shortest of all policies that hold beside it.
     pub fn of(rule: &PolicyRule, session_limit: Option<Duration>) -> Self {
         Self {
             matches: rule.matches.clone(),
@@ -66,12 +66,12 @@ impl Guards {
     }
 }
 
-/// What one kind of SQL text does, whatever it names.
+/// The effects of one kind of SQL text, whatever it names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Doing {
     classes: BTreeSet<Class>,
     verbs: BTreeSet<Verb>,
-    /// Whether it calls what nothing is known of.
+    /// Whether it calls functions with unknown effects.
     calls: bool,
 }
 
@@ -96,12 +96,12 @@ pub struct Used {
 }
 
 impl Used {
-    /// Nothing yet, under a policy.
+    /// Starts empty, with the conditions of a policy.
     pub fn under(guards: Guards) -> Self {
         Self { guards, ..Self::default() }
     }
 
-    /// Whether all of another one is in it.
+    /// Whether it includes everything of another one.
     pub fn has(&self, other: &Self) -> bool {
         fn holds<K: Ord>(all: &BTreeMap<K, BTreeSet<String>>, some: &BTreeMap<K, BTreeSet<String>>) -> bool {
             some.iter().all(|(key, names)| all.get(key).is_some_and(|all| names.is_subset(all)))
@@ -120,7 +120,7 @@ impl Used {
             && other.handshakes.is_subset(&self.handshakes)
     }
 
-    /// Takes note of a command; whether a policy can be written that allows it and little else.
+    /// Adds a command. Returns whether a policy can be written that allows it and little else.
     pub fn add(&mut self, command: &Command) -> bool {
         match &command.words {
             Words::Http(http) => self.add_http(http, command.class),
@@ -167,7 +167,7 @@ impl Used {
             object.name.contains('.') || object.schema.as_ref().is_some_and(|schema| schema.contains('.'))
         };
         let odd = objects.any(|object| !is_plain(&object.to_string()) || has_dot(object));
-        // Where names without a schema lead to is not known there.
+        // It is unknown what names without a schema refer to there.
         let moved = effects.moved_before;
         if odd || moved || effects.runs_unseen() || in_one(effects).is_some() {
             return false;
@@ -184,7 +184,7 @@ impl Used {
         true
     }
 
-    /// The policies that allow it, their ids beginning with `prefix`.
+    /// The policies that allow it; their ids begin with `prefix`.
     pub fn policies(&self, who: &Who, connection: &str) -> Vec<PolicyRule> {
         let base = || {
             let mut matcher = Matcher {
@@ -225,7 +225,7 @@ impl Used {
         matchers.into_iter().enumerate().map(rule).collect()
     }
 
-    /// One for all methods that were used on the same paths.
+    /// One policy for all methods that were used on the same paths.
     fn of_http(&self, base: &dyn Fn() -> Matcher) -> Vec<Matcher> {
         type Done = (Vec<String>, BTreeSet<Class>);
         let mut alike: BTreeMap<(Vec<String>, bool), Done> = BTreeMap::new();
@@ -287,7 +287,7 @@ impl Used {
             resources,
             ..base()
         }));
-        // What needs no policy passes where the connection is open, which any of the others does.
+        // Messages that need no policy pass if the connection is open, as any of the others makes it.
         let mut methods = list(&self.methods);
         if matchers.is_empty() && methods.is_empty() {
             methods = list(&self.handshakes);
@@ -299,7 +299,8 @@ impl Used {
     }
 }
 
-/// Of a SQL text what no policy can say: that it may change this table and only read that one, or do this to one and that to another.
+/// The part of a SQL text that no policy can express: changing this table and only reading that one, or one
+/// operation on one table and another on the other.
 pub fn mixed(command: &Command) -> Option<String> {
     command.sql().and_then(|sql| sql.effects.as_deref()).and_then(in_one)
 }
@@ -339,12 +340,13 @@ fn changes(verb: Verb) -> bool {
     )
 }
 
-/// Whether a name is a pattern for nothing but itself. No other may come into a policy: it would allow more than was used.
+/// Whether a name is a pattern for itself only. Any other must not be in a policy: it would allow more than
+/// was used.
 pub fn is_plain(name: &str) -> bool {
     !name.contains('*')
 }
 
-/// A name as a pattern has it. One without a schema is looked up where it usually is.
+/// A name as in a pattern. One without a schema gets the schema in which it is usually found.
 fn qualified(object: &Object) -> String {
     let schema = match &object.schema {
         Some(schema) => schema,

@@ -1,4 +1,4 @@
-//! Under which policy a command is noted, and what is left out.
+//! The policy under which a command is counted, and what is left out.
 
 use super::*;
 use crate::domain::Groups;
@@ -49,7 +49,7 @@ fn of(rule: &PolicyRule) -> Passed<'_> {
     Passed { who: Who::Group("support".to_owned()), rule, session_limit: rule.session_limit }
 }
 
-/// The policies for what passed by one.
+/// The policies suggested for commands that one policy let pass.
 fn written(rule: &PolicyRule, commands: &[Command]) -> Vec<PolicyRule> {
     let mut gathered = Gathered::default();
     for command in commands {
@@ -75,9 +75,9 @@ fn a_policy_is_for_whom_the_deciding_one_names() {
     ] {
         assert_eq!(who(matches, &["r"], None), Some(expected));
     }
-    // Nothing that is still there let it pass.
+    // No policy that let it pass exists any more.
     assert_eq!(who(subject.clone(), &["gone"], None), None);
-    // Of a group only what it may do itself.
+    // For a group, only what it may do itself.
     assert_eq!(who(groups(&["support"]), &["r"], Some("support")), Some(Who::Group("support".to_owned())));
     for matches in [groups(&["ops-eu"]), subject] {
         assert_eq!(who(matches, &["r"], Some("support")), None);

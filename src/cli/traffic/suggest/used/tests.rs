@@ -32,7 +32,7 @@ fn sql(class: Class, verb: Verb, tables: &[&str]) -> Command {
     Command { protocol: Protocol::Postgres, class, words: Words::Sql(words) }
 }
 
-/// The `match` of each policy, as people see it.
+/// The `match` of each policy, as displayed.
 fn matches(commands: &[Command]) -> Vec<String> {
     let mut used = Used::default();
     for command in commands {
@@ -40,7 +40,7 @@ fn matches(commands: &[Command]) -> Vec<String> {
     }
     let rules = used.policies(&Who::Group("ops".to_owned()), "x");
     for rule in &rules {
-        // The configuration reads what is written.
+        // The configuration parses what is rendered.
         let text = config::render_entity(&Entity::Policy(rule.clone()));
         let read = config::parse_entity(EntityKind::Policy, &text, Origin::Store).unwrap();
         assert_eq!(read, Entity::Policy(rule.clone()));
