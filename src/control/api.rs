@@ -1,4 +1,4 @@
-//! The JSON of the admin API in one place: what `-o json` of the command line prints. Members are only added.
+//! The JSON types of the admin API in one place, as printed by `-o json`. Members are only ever added.
 
 pub use crate::control::error::ApiError;
 pub use crate::control::error::ErrorBody;

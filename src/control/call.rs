@@ -1,4 +1,4 @@
-//! One call of the admin API as the server reads it: method, path segments, query and JSON body, taken apart strictly.
+//! One call of the admin API as the server parses it: method, path segments, query and JSON body, all strict.
 
 use std::fmt;
 
@@ -15,36 +15,36 @@ use crate::control::error::ErrorCode;
 use crate::control::noun::event::EventSource;
 use crate::domain::percent;
 
-/// The version every path begins with.
+/// The version with which every path begins.
 pub const VERSION: &str = "v1";
 
 const VERSIONS: &str = "the gateway and the command line may be of different versions";
 
-/// One call, before a noun has looked at it.
+/// One call, before it is dispatched to a noun.
 pub struct Call {
     /// The HTTP method.
     pub method: Method,
-    /// The path below `/v1/`, percent-decoded segment by segment. The first is the noun.
+    /// The path below `/v1/`, percent-decoded segment by segment. The first segment is the noun.
     pub segments: Vec<String>,
     /// The query, percent-decoded, in order.
     pub query: Vec<(String, String)>,
-    /// The body, wiped when dropped: it may hold a secret. Empty when there was none.
+    /// The body, wiped on drop: it may hold a secret. Empty if there was none.
     pub body: Zeroizing<Vec<u8>>,
     /// The `Last-Event-ID` header.
     pub last_event: Option<String>,
 }
 
-/// What a noun answers.
+/// The answer of a noun.
 pub enum Reply {
     /// One JSON value.
     Json(StatusCode, Vec<u8>),
-    /// A stream of events that lasts.
+    /// A long-lived stream of events.
     Events(Box<dyn EventSource>),
 }
 
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Never the body: it may hold a secret.
+        // Without the body, which may hold a secret.
         f.debug_struct("Call")
             .field("method", &self.method)
             .field("segments", &self.segments)
@@ -53,10 +53,10 @@ impl fmt::Debug for Call {
 }
 
 impl Call {
-    /// Takes method, path and query apart.
+    /// Parses method, path and query.
     ///
     /// # Errors
-    /// `not_found` for a path that does not begin with `/v1/`, `bad_request` for broken percent-encoding.
+    /// `not_found` for a path that does not begin with `/v1/`, `bad_request` for invalid percent-encoding.
     pub fn read(method: Method, path: &str, query: &str) -> Result<Self, ApiError> {
         let unknown =
             || ApiError::new(ErrorCode::NotFound, "no such route: every path begins with /v1/ and a noun");
@@ -75,15 +75,15 @@ impl Call {
         }
     }
 
-    /// The path segments, to match on.
+    /// The path segments, for matching.
     pub fn path(&self) -> Vec<&str> {
         self.segments.iter().map(String::as_str).collect()
     }
 
-    /// The body as the JSON that the route expects: unknown and repeated members are refused.
+    /// Parses the body as the JSON that the route expects. Unknown and repeated members are refused.
     ///
     /// # Errors
-    /// `bad_request` that says where; it repeats nothing of the body, which may be a secret.
+    /// `bad_request` with the position; it repeats nothing of the body, which may hold a secret.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let problem = match error.classify() {
@@ -99,20 +99,20 @@ impl Call {
         })
     }
 
-    /// The query as the parameters that the route expects: unknown and repeated ones are refused.
+    /// Parses the query as the parameters that the route expects. Unknown and repeated ones are refused.
     ///
     /// # Errors
-    /// `bad_request` that says which.
+    /// `bad_request` with the parameter.
     pub fn parameters<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         let pairs = self.query.iter().map(|(name, value)| (name.as_str(), Parameter(value)));
         T::deserialize(MapDeserializer::new(pairs))
             .map_err(|error: serde::de::value::Error| ApiError::new(ErrorCode::BadRequest, error.to_string()))
     }
 
-    /// Refuses a query where the route takes none.
+    /// Refuses a query on a route that takes none.
     ///
     /// # Errors
-    /// `bad_request` when there is one.
+    /// `bad_request` if there is one.
     pub fn no_parameters(&self) -> Result<(), ApiError> {
         match self.query.first() {
             None => Ok(()),
@@ -123,16 +123,16 @@ impl Call {
         }
     }
 
-    /// An id in the path.
+    /// Parses an id in the path.
     ///
     /// # Errors
-    /// `bad_request` with the form that the id should have.
+    /// `bad_request` with the expected form of the id.
     pub fn id<T: std::str::FromStr<Err: fmt::Display>>(&self, text: &str) -> Result<T, ApiError> {
         text.parse().map_err(|error: T::Err| ApiError::new(ErrorCode::BadRequest, error.to_string()))
     }
 
-    /// The answer to a call that none of these routes takes: each a path, with `*` for a segment that is anything, and the methods that it
-    /// takes, as in `Allow`. The first that fits counts.
+    /// The error for a call that matches none of these routes. Each is a path, with `*` for any segment, and
+    /// its methods, as in `Allow`; the first match decides between 404 and 405.
     pub fn unknown_among(&self, routes: &[(&str, &'static str)]) -> ApiError {
         let fits = |route: &str| {
             let mut words = route.split('/');
@@ -145,7 +145,7 @@ impl Call {
         ApiError { takes: Some(takes), ..error }.hint(VERSIONS)
     }
 
-    /// The answer to a call that no route takes.
+    /// The error for a call that matches no route.
     pub fn unknown(&self) -> ApiError {
         let path: String = self.segments.join("/").chars().take(200).collect();
         ApiError::new(ErrorCode::NotFound, format!("no such route: {} /{VERSION}/{path:?}", self.method))
@@ -157,7 +157,7 @@ impl Reply {
     /// A success with `value` as its body.
     ///
     /// # Errors
-    /// `internal` when it cannot be written as JSON.
+    /// `internal` if it cannot be serialized.
     pub fn json(value: &impl Serialize) -> Result<Self, ApiError> {
         serde_json::to_vec(value).map(|body| Self::Json(StatusCode::OK, body)).map_err(|error| {
             ApiError::new(ErrorCode::Internal, format!("an answer cannot be written: {error}"))
@@ -165,7 +165,7 @@ impl Reply {
     }
 }
 
-/// One value of a query, which becomes whatever the parameter's type wants.
+/// One value of a query, which deserializes to whatever type the parameter has.
 #[derive(Clone, Copy)]
 struct Parameter<'a>(&'a str);
 
@@ -229,7 +229,7 @@ impl IntoDeserializer<'_> for Parameter<'_> {
     }
 }
 
-/// Writes the members of `value` as a query with its `?`; members that are `null` are left out.
+/// Formats the members of `value` as a query with its `?`; members that are `null` are omitted.
 pub fn query_of(value: &impl Serialize) -> String {
     let Ok(serde_json::Value::Object(members)) = serde_json::to_value(value) else { return String::new() };
     let mut query = String::new();

@@ -1,4 +1,5 @@
-//! Who calls the admin API, and what that caller may do: on the socket by the operating system's word, over the network by a token.
+//! The caller of the admin API and its permissions: identified on the socket by the operating system, over
+//! the network by a token.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,28 +11,30 @@ use crate::domain::principal::Groups;
 use crate::domain::principal::Kind;
 use crate::domain::principal::Principal;
 
-/// The other end of the admin socket, as the kernel names it (`SO_PEERCRED`), or this process itself when no gateway runs.
+/// The peer of the admin socket according to the kernel (`SO_PEERCRED`), or this process itself if no gateway
+/// is running.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
-    /// The numeric user.
+    /// Numeric user id.
     pub uid: u32,
-    /// The user's name in the system's user database; `None`: it has none.
+    /// The user's name in the system's user database; `None` if it has none.
     pub user: Option<String>,
 }
 
 impl Peer {
-    /// The peer with that number. Asks the system's user database, which may block.
+    /// Looks up a user id. Queries the system's user database, which may block.
     pub fn look_up(uid: u32) -> Self {
         let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
         Self { uid, user: user.map(|user| user.name) }
     }
 
-    /// The user this process acts as. Asks the system's user database, which may block.
+    /// The user of this process. Queries the system's user database, which may block.
     pub fn this_process() -> Self {
         Self::look_up(nix::unistd::geteuid().as_raw())
     }
 
-    /// The principal id: `local:{os user}`. A user without a name is `local:uid/{number}`, which no name can equal.
+    /// The principal id: `local:{os user}`. A user without a name is `local:uid/{number}`, which no name can
+    /// equal.
     pub fn principal_id(&self) -> String {
         match &self.user {
             Some(user) => format!("local:{user}"),
@@ -40,38 +43,41 @@ impl Peer {
     }
 }
 
-/// Which groups of a token may do what over the network: `admin.roles`. Groups add up; who is in none of them does not get in.
+/// The permissions that groups of a token give over the network: `admin.roles`. Groups add up; a principal in
+/// none of them is not admitted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roles {
-    /// Look, and change what the gateway does. Default none.
+    /// May look and manage the gateway. Default none.
     pub operator: Vec<String>,
-    /// Look, and decide the approvals whose policy names one of the person's groups. Default none.
+    /// May look, and decide approvals whose policy names one of the person's groups. Default none.
     pub approver: Vec<String>,
-    /// Look. Default none.
+    /// May look. Default none.
     pub viewer: Vec<String>,
 }
 
 impl Roles {
-    /// All groups that are named.
+    /// All named groups.
     pub fn groups(&self) -> impl Iterator<Item = &String> {
         self.operator.iter().chain(&self.approver).chain(&self.viewer)
     }
 
-    /// Whether they let this principal decide approvals at all: only a person, and no agent.
+    /// Whether this principal may decide approvals at all: only a person, never an agent.
     pub fn let_decide(&self, principal: &Principal) -> bool {
         principal.kind == Kind::Human && self.approver.iter().any(|group| principal.groups.contains(group))
     }
 }
 
-/// One caller of the admin API and what it may do.
+/// A caller of the admin API and its permissions.
 ///
-/// - *Looking* (lists, sessions, recordings) is for everybody who gets in: the socket's mode lets in only the gateway's own
-///   user and root, and over the network only who has one of the [`Roles`] gets in.
-/// - *Managing* (connections, policies, masks, secrets, locks, reload, ending sessions, revoking grants) needs the
+/// - *Looking* (lists, sessions, recordings): everybody who is admitted. The socket's mode admits only the
+///   gateway's own user and root; over the network only principals with one of the [`Roles`] are admitted.
+/// - *Managing* (connections, policies, masks, secrets, locks, reload, ending sessions, revoking grants): the
 ///   gateway's own user, root, or an entry in `admin.local_groups`; over the network the role `operator`.
-/// - *Deciding* approvals needs an entry in `admin.local_groups`, or over the network the role `approver`, and the groups must
-///   be among those that the policy names. Root and the gateway's own user have no groups of themselves.
-/// - *Reaching into the machine* (programs, files and variables of the gateway in a connection) is for the socket alone.
+/// - *Deciding* approvals: an entry in `admin.local_groups`, or over the network the role `approver`; the
+///   groups must be among those that the policy names. Root and the gateway's own user have no groups of
+///   their own.
+/// - *Reaching into the machine* (programs, files and variables of the gateway in a connection): only on the
+///   socket.
 #[derive(Debug, Clone)]
 pub struct Caller {
     principal: Arc<Principal>,
@@ -80,7 +86,7 @@ pub struct Caller {
     decides: bool,
 }
 
-/// Which way it came.
+/// How the caller is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Socket,
@@ -88,8 +94,8 @@ enum Place {
 }
 
 impl Caller {
-    /// The caller behind `peer`: its groups are those that `local_groups` gives its name; it owns the gateway when it is
-    /// root or `gateway_uid`.
+    /// The caller behind `peer`. It has the groups that `local_groups` gives its name, and owns the gateway
+    /// if it is root or `gateway_uid`.
     pub fn new(peer: &Peer, local_groups: &BTreeMap<String, Vec<String>>, gateway_uid: u32) -> Self {
         let groups = peer.user.as_ref().and_then(|user| local_groups.get(user));
         let principal = Principal {
@@ -110,10 +116,11 @@ impl Caller {
         }
     }
 
-    /// The caller whose token says that it is `principal`. An agent gets in nowhere, and only a person decides.
+    /// The caller whose token identifies it as `principal`. Agents are never admitted, and only a person
+    /// decides.
     ///
     /// # Errors
-    /// `forbidden` for who has none of the roles.
+    /// `forbidden` for a principal without a role.
     pub fn signed_in(principal: Arc<Principal>, roles: &Roles) -> Result<Self, ApiError> {
         let has = |groups: &[String]| groups.iter().any(|group| principal.groups.contains(group));
         let (manages, decides) = (has(&roles.operator), roles.let_decide(&principal));
@@ -132,30 +139,30 @@ impl Caller {
         }
     }
 
-    /// Who it is.
+    /// The principal.
     pub fn principal(&self) -> &Arc<Principal> {
         &self.principal
     }
 
-    /// The name for the audit trail: the principal id.
+    /// The name in the audit trail: the principal id.
     pub fn actor(&self) -> &str {
         &self.principal.id
     }
 
-    /// Whether it may change what the gateway does.
+    /// Whether it may manage the gateway.
     pub const fn manages(&self) -> bool {
         self.manages
     }
 
-    /// Whether it may decide approvals at all; which ones, its groups say.
+    /// Whether it may decide approvals at all; which ones depends on its groups.
     pub const fn decides(&self) -> bool {
         self.decides
     }
 
-    /// Passes who may change what the gateway does.
+    /// Checks that the caller may manage the gateway.
     ///
     /// # Errors
-    /// `forbidden`, with the way to become permitted.
+    /// `forbidden`, with how to get permission.
     pub fn must_manage(&self) -> Result<(), ApiError> {
         if self.manages {
             return Ok(());
@@ -173,10 +180,10 @@ impl Caller {
         Err(ApiError::new(ErrorCode::Forbidden, text).hint(hint))
     }
 
-    /// Passes who may decide approvals.
+    /// Checks that the caller may decide approvals.
     ///
     /// # Errors
-    /// `forbidden`, with the way to become permitted.
+    /// `forbidden`, with how to get permission.
     pub fn must_decide(&self) -> Result<(), ApiError> {
         if self.decides {
             return Ok(());
@@ -197,10 +204,10 @@ impl Caller {
         Err(ApiError::new(ErrorCode::Forbidden, text).hint(hint))
     }
 
-    /// Passes who may have the gateway run programs and read files and variables of its machine.
+    /// Checks that the caller may make the gateway run programs, and read files and variables of its machine.
     ///
     /// # Errors
-    /// `forbidden` over the network, whatever the role; `what` asks for it.
+    /// `forbidden` over the network, whatever the role; `what` is what needs it.
     pub fn must_be_local(&self, what: &str) -> Result<(), ApiError> {
         match self.place {
             Place::Socket => Ok(()),
@@ -276,7 +283,7 @@ mod tests {
             (Kind::Human, &["sec"], false, true),
             (Kind::Human, &["audit"], false, false),
             (Kind::Human, &["ops", "dba", "x"], true, true),
-            // A program may manage; no program decides.
+            // A program may manage, but never decides.
             (Kind::App, &["ops", "dba"], true, false),
             (Kind::App, &["audit"], false, false),
         ] {

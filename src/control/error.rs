@@ -1,4 +1,4 @@
-//! What the admin API says when something does not work: one error, its word, its HTTP status and its exit code.
+//! Errors of the admin API: each with its code, HTTP status and exit code.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,43 +13,43 @@ use crate::domain::with_causes;
 use crate::transport::fetch::FetchError;
 use crate::transport::tls::TlsError;
 
-/// The stable reason of a failed admin call. Words are only added.
+/// The stable code of a failed admin call. Codes are only ever added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorCode {
-    /// The call itself is wrong: no such route, malformed JSON, an id that is none.
+    /// The call itself is invalid: no such route, malformed JSON, an invalid id.
     BadRequest,
-    /// It exists already, belongs to the configuration file, or has ended meanwhile.
+    /// It already exists, belongs to the configuration file, or has ended meanwhile.
     Conflict,
-    /// It was tried and did not work; the message says why.
+    /// It was attempted and failed; the message has the reason.
     Failed,
     /// The caller may not do this.
     Forbidden,
     /// A recording was changed after it was written.
     Integrity,
-    /// A fault of the gateway.
+    /// A bug in the gateway.
     Internal,
-    /// The change would make the configuration invalid; `problems` says why.
+    /// The change would make the configuration invalid; `problems` has the details.
     Invalid,
-    /// There is none of that name.
+    /// Not found.
     NotFound,
-    /// Only a running gateway can do this, and none runs.
+    /// Only a running gateway can do this, and none is running.
     NotRunning,
-    /// A body or an answer is longer than what is accepted.
+    /// A body or an answer exceeds the limit.
     TooLarge,
-    /// It took too long.
+    /// Timeout.
     Timeout,
-    /// The caller has too many at once, or has tried too often: over the network only.
+    /// The caller has too many streams, or too many failed attempts; over the network only.
     TooMany,
-    /// No token came, or one that does not hold (any more): over the network only.
+    /// The token is missing, invalid or expired; over the network only.
     Unauthenticated,
     /// The store, the journal or the gateway's socket cannot be used now.
     Unavailable,
-    /// The other side speaks a newer API: the word is not known here.
+    /// The other side has a newer API: its code is unknown here.
     Unknown,
 }
 
 impl ErrorCode {
-    /// All of them.
+    /// All codes.
     pub const ALL: [Self; 15] = [
         Self::BadRequest,
         Self::Conflict,
@@ -68,7 +68,7 @@ impl ErrorCode {
         Self::Unknown,
     ];
 
-    /// The word for it: the `code` member of an error.
+    /// The name of the code: the `code` member of an error.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::BadRequest => "bad_request",
@@ -89,7 +89,7 @@ impl ErrorCode {
         }
     }
 
-    /// The HTTP status it travels with.
+    /// The HTTP status that is sent with it.
     pub const fn status(self) -> StatusCode {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
@@ -108,7 +108,7 @@ impl ErrorCode {
         }
     }
 
-    /// The exit code of the command line for it (the contract's table).
+    /// The exit code of the command line for it, as documented.
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Failed | Self::Internal | Self::TooLarge | Self::Timeout | Self::Unknown => 1,
@@ -143,41 +143,42 @@ impl<'de> Deserialize<'de> for ErrorCode {
     }
 }
 
-/// Why an admin call failed: the `error` member of the error body, and what the command line prints.
+/// A failed admin call: the `error` member of the error body, and what the command line prints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct ApiError {
-    /// The stable reason.
+    /// The stable code.
     pub code: ErrorCode,
-    /// What failed, for people. Holds no secret and no recorded text.
+    /// The message. Contains no secret and no recorded text.
     pub message: String,
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     /// The exit code of the command line.
     pub exit_code: u8,
-    /// Every problem of a refused configuration, one line each; empty for other errors.
+    /// All problems of a refused configuration, one line each; empty for other errors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
-    /// The methods that the path takes, where it was called with another one: then the status is 405, and this is in `Allow`.
+    /// The methods that the path accepts, if it was called with another one: the status is then 405, with
+    /// these in `Allow`.
     #[serde(skip)]
     pub takes: Option<&'static str>,
 }
 
 impl ApiError {
-    /// An error with its words and the exit code that goes with its reason.
+    /// An error with its message; the exit code follows from the code.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         let (message, exit_code) = (message.into(), code.exit_code());
         Self { code, message, hint: None, exit_code, problems: Vec::new(), takes: None }
     }
 
-    /// The same, with what to do about it.
+    /// Adds what to do about it.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The same, with the problems of a refused configuration.
+    /// Adds the problems of a refused configuration.
     pub fn problems(mut self, problems: Vec<String>) -> Self {
         self.problems = problems;
         self
@@ -187,77 +188,77 @@ impl ApiError {
 /// The body of every answer that is not a success.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
-    /// What failed.
+    /// The error.
     pub error: ApiError,
 }
 
-/// Why the admin API cannot be used from this side.
+/// Why the admin API cannot be reached from this side.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The socket's path is longer than the system takes.
+    /// The socket's path exceeds the system's limit.
     #[error("{}: the path of a socket may be at most {max} bytes long", path.display())]
     PathTooLong {
-        /// The path.
+        /// Path of the socket.
         path: PathBuf,
-        /// The most the system takes.
+        /// The system's limit in bytes.
         max: usize,
     },
-    /// The socket is there, but not for this user.
+    /// The socket exists, but this user may not use it.
     #[error("cannot open {}: it belongs to another user", path.display())]
     NotPermitted {
-        /// The socket.
+        /// Path of the socket.
         path: PathBuf,
     },
-    /// Nobody listens: no socket, or one that a dead gateway left behind.
+    /// Nothing is listening: no socket, or one that a dead gateway left behind.
     #[error("no gateway listens on {}", path.display())]
     NotRunning {
-        /// The socket.
+        /// Path of the socket.
         path: PathBuf,
     },
-    /// Opening the socket failed in another way.
+    /// Connecting to the socket failed in another way.
     #[error("cannot open {}", path.display())]
     Open {
-        /// The socket.
+        /// Path of the socket.
         path: PathBuf,
         /// The cause.
         source: std::io::Error,
     },
-    /// No stream to a gateway elsewhere.
+    /// No stream to a remote gateway.
     #[error("cannot reach the gateway at {origin}")]
     Unreachable {
-        /// Where it should be.
+        /// Origin of the gateway.
         origin: String,
         /// The cause.
         source: FetchError,
     },
-    /// Whoever answers there did not prove to be the gateway.
+    /// The server did not prove to be the gateway.
     #[error("{origin} is not trusted: {why}")]
     NotTrusted {
-        /// Where it should be.
+        /// Origin of the gateway.
         origin: String,
         /// What is wrong with its certificate.
         why: String,
         /// What to do about it.
         advice: &'static str,
     },
-    /// The authorities that certificates are checked against cannot be read.
+    /// The certificate authorities cannot be read.
     #[error("certificates cannot be checked")]
     Authorities {
         /// The cause.
         source: TlsError,
     },
-    /// Something else answers there.
+    /// The server is not an admin API.
     #[error("{origin} answers with status {status}, and not as a hoopctl admin API")]
     NotAdminApi {
-        /// Where the gateway should be.
+        /// Origin of the gateway.
         origin: String,
         /// The status of the answer.
         status: u16,
     },
-    /// The gateway went away in the middle of an answer.
+    /// The gateway closed the stream in the middle of an answer.
     #[error("the gateway closed the admin connection while {doing}")]
     Broken {
-        /// What this side was doing.
+        /// The operation on this side.
         doing: &'static str,
         /// The cause.
         source: hyper::Error,
@@ -265,19 +266,19 @@ pub enum ClientError {
     /// The gateway did not answer in time.
     #[error("the gateway did not answer within {seconds} s")]
     Slow {
-        /// How long this side waited.
+        /// Timeout in seconds.
         seconds: u64,
     },
-    /// The answer is longer than this side accepts.
+    /// The answer exceeds the limit of this side.
     #[error("the gateway's answer is longer than {max} bytes")]
     Long {
-        /// The most this side accepts.
+        /// The limit in bytes.
         max: usize,
     },
     /// The answer is not what this version expects.
     #[error("the gateway's answer to {what} cannot be read; is it another version?")]
     Unreadable {
-        /// The call, method and path without its query.
+        /// The call: method and path without its query.
         what: String,
         /// The cause.
         source: serde_json::Error,
@@ -285,7 +286,7 @@ pub enum ClientError {
     /// The call could not be written as HTTP.
     #[error("the call {what} cannot be written as an HTTP request")]
     Unwritable {
-        /// The call.
+        /// The call: method and path.
         what: String,
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -293,7 +294,7 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// Whether no gateway runs, so that the command line may work on the store itself.
+    /// Whether no gateway is running, so that the command line may open the store itself.
     pub const fn is_not_running(&self) -> bool {
         matches!(self, Self::NotRunning { .. })
     }

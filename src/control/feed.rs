@@ -1,8 +1,9 @@
-//! The live stream inside the gateway: recent messages in bounded rings, and followers that read them at their own pace.
+//! The live stream inside the gateway: recent messages in bounded rings, and followers that read them at
+//! their own pace.
 //!
-//! A follower that falls behind what the rings still hold is told so and dropped; it never holds the gateway up, and
-//! costs no memory of its own. The same rings serve `Last-Event-ID`. Session events have a ring of their own, and so have
-//! denials, so that neither much traffic nor much that is denied pushes approvals out.
+//! A follower that falls behind the oldest kept message is told so and dropped. It never delays the gateway,
+//! and costs no memory of its own. The same rings serve `Last-Event-ID`. Session events and denials have
+//! rings of their own, so that neither heavy traffic nor many denials displace approvals.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,9 +21,9 @@ use crate::control::noun::event::NextEvent;
 use crate::control::noun::event::Topic;
 use crate::domain::id::SessionId;
 
-/// The most messages that one ring keeps, and the most bytes of data; the newest message stays whatever its size.
+/// Limits of one ring, in messages and bytes of data; the newest message stays whatever its size.
 const MAX: Bounds = Bounds { messages: 16_384, bytes: 8 << 20 };
-/// [`MAX`] of denials: each is small, and is in the ring of the sessions as well.
+/// [`MAX`] for denials: each is small, and is also in the ring of session events.
 const MAX_DENIED: Bounds = Bounds { messages: 4096, bytes: 2 << 20 };
 
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +45,7 @@ struct Message {
 struct Ring {
     messages: VecDeque<Message>,
     bytes: usize,
-    /// Every message below this number is gone, if there was any.
+    /// All messages below this number are gone.
     kept_from: u64,
 }
 
@@ -64,7 +65,7 @@ impl Ring {
         *self = Self { kept_from: next, ..Self::default() };
     }
 
-    /// The first message from `from` on that `filter` wants.
+    /// The first message from `from` on that matches `filter`.
     fn first(&self, from: u64, filter: &EventFilter) -> Option<&Message> {
         let start = self.messages.partition_point(|message| message.number < from);
         self.messages.range(start..).find(|message| {
@@ -86,7 +87,7 @@ struct State {
 }
 
 impl State {
-    /// The lowest number from which nothing that `filter` wants has been lost.
+    /// The lowest number from which no message that matches `filter` was lost.
     fn kept_from(&self, filter: &EventFilter) -> u64 {
         let of = |topic, ring: &Ring| if filter.wants(topic) { ring.kept_from } else { 0 };
         let only = matches!(filter.topic, Some(Topic::Session | Topic::Denied));
@@ -95,10 +96,10 @@ impl State {
     }
 }
 
-/// The rings and those who follow.
+/// The rings and their followers.
 #[derive(Debug)]
 pub struct Feed {
-    /// Differs in each life of the gateway, so that an id of an earlier one is noticed.
+    /// Differs for each run of the gateway, so that an id of an earlier one is detected.
     life: String,
     state: Mutex<State>,
     grown: watch::Sender<u64>,
@@ -118,7 +119,7 @@ impl Feed {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // The state is whole between any two statements that could panic.
+        // The state is consistent between any two statements that could panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -137,12 +138,13 @@ impl Feed {
         self.grown.send_replace(number);
     }
 
-    /// Says that messages were lost on their way here: everybody is told to read the lists again.
+    /// Tells all followers that messages were lost on their way here, so that they read the lists again.
     pub fn gap(&self) {
         self.publish(Topic::Gap, None, "{}");
     }
 
-    /// Forgets all messages, when nothing will be published for a while: who comes back later is told of a gap.
+    /// Forgets all messages, since nothing will be published for a while. A follower that resumes later is
+    /// told of a gap.
     pub fn rest(&self) {
         let mut state = self.state();
         state.next += 1;
@@ -152,12 +154,12 @@ impl Feed {
         state.rest.clear(next);
     }
 
-    /// How many followers there are.
+    /// Number of followers.
     pub fn followers(&self) -> usize {
         self.grown.receiver_count()
     }
 
-    /// Ends every follower's stream, after what there still is, with a last message.
+    /// Ends every follower's stream with a last message, after the remaining ones.
     pub fn stop(&self) {
         let mut state = self.state();
         state.stopping = true;
@@ -166,8 +168,8 @@ impl Feed {
         self.grown.send_replace(next);
     }
 
-    /// Follows the feed: after the message with the id `after`, or from now on. Where messages after that id are gone,
-    /// the first message says so.
+    /// Follows the feed after the message with the id `after`, or from now on. If messages after that id are
+    /// gone, the first message says so.
     pub fn follow(self: &Arc<Self>, filter: EventFilter, after: Option<&str>) -> Follower {
         let grown = self.grown.subscribe();
         let state = self.state();
@@ -202,7 +204,7 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// What there is now: a message, or `None` when it must wait.
+    /// The next available message, or `None` if it must wait.
     fn take(&mut self) -> Option<LiveEvent> {
         let state = self.feed.state();
         if std::mem::take(&mut self.gap) {
@@ -238,7 +240,7 @@ impl EventSource for Follower {
                 if self.ended {
                     return Ok(None);
                 }
-                // Marked as seen before looking, so that nothing published in between is slept through.
+                // Marked as seen before looking, so that nothing published in between is missed.
                 self.grown.mark_unchanged();
                 if let Some(event) = self.take() {
                     return Ok(Some(event));

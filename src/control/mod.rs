@@ -1,10 +1,11 @@
-//! The admin API: HTTP/1.1 and JSON over a Unix socket or TLS, its server, its client and the live event stream.
+//! The admin API: HTTP/1.1 and JSON over a Unix socket or TLS, with its server, its client and the live event
+//! stream.
 //!
-//! One noun is one file in `noun/`: its wire types, the trait of what can be done with it, the routes (server) and the
-//! calls (client). [`Backend`] is all nouns together, as one caller sees them. It has two implementations: the gateway's
-//! own service layer, which the server calls and which the command line uses directly when no gateway runs, and
-//! [`Client`], which carries each call over the socket or the network. So the command line works on a `dyn Backend` and cannot tell
-//! the two apart.
+//! Each noun is one file in `noun/`: its wire types, the trait of its operations, its routes (server) and its
+//! calls (client). [`Backend`] is all nouns together, as seen by one caller. It has two implementations: the
+//! gateway's service layer, which the server calls and which the command line uses directly if no gateway is
+//! running, and [`Client`], which sends each call over the socket or the network. The command line therefore
+//! works on a `dyn Backend` and cannot tell the two apart.
 
 #[cfg(test)]
 pub mod api;
@@ -43,10 +44,11 @@ pub use error::ErrorCode;
 pub use sign_in::SignIn;
 pub use sign_in::SignInClient;
 
-/// The answer to one admin call, to be awaited.
+/// The future of one admin call.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send + 'a>>;
 
-/// Everything the admin API can do, as one caller sees it: what the caller may not do fails with `forbidden`.
+/// All operations of the admin API, as seen by one caller: operations that the caller may not use fail with
+/// `forbidden`.
 pub trait Backend:
     noun::approval::Approvals
     + noun::audit::Audit
@@ -81,23 +83,24 @@ impl<T> Backend for T where
 
 /// What the server serves: a backend for each caller.
 pub trait Service: Send + Sync + 'static {
-    /// The admin API as `peer` may use it now. Asked anew for each call, so that a reload holds at once.
+    /// The admin API with the current permissions of `peer`. Called for each call, so that a reload takes
+    /// effect at once.
     fn acting_as(&self, peer: &Peer) -> Arc<dyn Backend>;
 
-    /// The admin API as whoever holds `token` may use it now, over the network. Asked anew for each call.
-    /// `unauthenticated`: the token does not hold; `forbidden`: its holder may not use the admin API.
+    /// The admin API with the current permissions of the holder of `token`, over the network. Called for each
+    /// call. `unauthenticated`: the token is invalid; `forbidden`: its holder may not use the admin API.
     fn admit<'a>(&'a self, token: &'a str, from: IpAddr) -> Answer<'a, Arc<dyn Backend>>;
 
-    /// Where people sign in who call over the network. `called` is the address they called: scheme and `Host`.
+    /// Where callers over the network sign in. `called` is the address they called: scheme and `Host`.
     fn sign_in(&self, called: &str) -> SignIn;
 
-    /// Where the approval page is; `None`: there is none.
+    /// The origin of the approval page; `None`: there is none.
     fn page(&self) -> Option<page::site::Site>;
 
-    /// Where a browser signs in for the page. `unavailable`: the issuer does not say where.
+    /// The address at which a browser signs in for the page. `unavailable`: the issuer's metadata is missing.
     fn begin_sign_in<'a>(&'a self, begin: &'a page::issuer::Begin) -> Answer<'a, page::issuer::Onward>;
 
-    /// The token for the code that a browser brought back, asked for once. `unauthenticated`: the issuer gives none, or one that is not for
-    /// this sign-in.
+    /// Exchanges the code that a browser brought back for a token, once. `unauthenticated`: the issuer
+    /// refuses, or its token is not for this sign-in.
     fn finish_sign_in(&self, returned: page::issuer::Returned) -> Answer<'_, Zeroizing<String>>;
 }

@@ -1,4 +1,4 @@
-//! Lists that are longer than one answer, read page by page.
+//! Reads long lists page by page.
 
 use std::future::Future;
 
@@ -11,26 +11,26 @@ use crate::control::noun::session::SessionFilter;
 use crate::control::noun::session::SessionView;
 use crate::domain::approval::Approval;
 
-/// All approvals that a filter lets through, the newest first. Its `before` and `limit` are not looked at.
+/// All approvals that match a filter, newest first. Its `before` and `limit` are ignored.
 ///
 /// # Errors
-/// What the gateway says to the first page that it does not give.
+/// The gateway's error for the first page that fails.
 pub async fn approvals(backend: &dyn Backend, filter: &ApprovalFilter) -> Result<Vec<Approval>, ApiError> {
     let page =
         |before| backend.approvals(ApprovalFilter { before, limit: Some(MAX_LIMIT), ..filter.clone() });
     all(page, |approval| approval.id).await
 }
 
-/// All sessions that a filter lets through, the newest first. Its `before` and `limit` are not looked at.
+/// All sessions that match a filter, newest first. Its `before` and `limit` are ignored.
 ///
 /// # Errors
-/// What the gateway says to the first page that it does not give.
+/// The gateway's error for the first page that fails.
 pub async fn sessions(backend: &dyn Backend, filter: &SessionFilter) -> Result<Vec<SessionView>, ApiError> {
     let page = |before| backend.sessions(SessionFilter { before, limit: Some(MAX_LIMIT), ..filter.clone() });
     all(page, |session| session.id).await
 }
 
-/// All items of a list whose pages begin below a key. Ends, too, where a page does not go further down than the one before.
+/// All items of a list whose pages begin below a key. Also stops if a page does not advance.
 async fn all<T, K, F>(mut page: impl FnMut(Option<K>) -> F, key: impl Fn(&T) -> K) -> Result<Vec<T>, ApiError>
 where
     K: Ord + Copy,

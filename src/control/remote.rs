@@ -1,4 +1,4 @@
-//! The admin API over the network: TLS, a bearer token with each call, and bounds on those who have none.
+//! The admin API over the network: TLS, a bearer token with each call, and limits for unauthenticated peers.
 
 use std::io;
 use std::net::IpAddr;
@@ -48,20 +48,20 @@ use crate::transport::strangers::Stranger;
 use crate::transport::strangers::Strangers;
 use crate::transport::stream::Stream;
 
-/// How many callers are served at once; the next one waits. The socket has places of its own.
+/// Maximum number of streams served at once; further ones wait. The socket has a limit of its own.
 const MAX_STREAMS: usize = 256;
-/// How many of them may be strangers, so that who has a token finds a place.
+/// Maximum number of unauthenticated ones among them, so that there is room for callers with a token.
 pub(super) const MAX_STRANGERS: usize = 128;
-/// How many strangers one address may have, whatever the limits say.
+/// Maximum number of unauthenticated streams per address, whatever the configured limits.
 pub const MOST_OF_ONE: usize = 16;
 
 /// What is served, and to whom.
 pub struct Remote {
-    /// Where it listens.
+    /// The listener.
     pub listener: TcpListener,
-    /// The certificate; without one nothing is encrypted, which only a loopback address may be.
+    /// The certificate; without one nothing is encrypted, which is only allowed on a loopback address.
     pub tls: Arc<ArcSwapOption<rustls::ServerConfig>>,
-    /// The addresses that have not shown a token yet.
+    /// The addresses of peers that have not shown a valid token yet.
     pub strangers: Strangers,
 }
 
@@ -73,7 +73,8 @@ impl Accept for Remote {
     }
 }
 
-/// Serves the admin API over the network until `stop` turns true (or its sender is dropped), then lets running calls end.
+/// Serves the admin API over the network until `stop` turns true (or its sender is dropped), then lets
+/// running calls end.
 pub async fn serve(remote: Remote, service: Arc<dyn Service>, stop: watch::Receiver<bool>) {
     let page = Arc::new(Page::default());
     let room = Arc::new(Semaphore::new(MAX_STRANGERS));
@@ -83,7 +84,7 @@ pub async fn serve(remote: Remote, service: Arc<dyn Service>, stop: watch::Recei
         let (tls, service, stop) = (remote.tls.load_full(), Arc::clone(&service), stop.clone());
         let page = Arc::clone(&page);
         async move {
-            // Too many of its address, or of all that are not known: not even told so.
+            // Too many of its address, or in total: closed without an answer.
             let Some(stranger) = stranger else { return };
             let Some(stream) = secured(stream, tls).await else { return };
             let network = Network::new(address.ip().to_canonical(), &stream, stranger, page);
@@ -95,7 +96,7 @@ pub async fn serve(remote: Remote, service: Arc<dyn Service>, stop: watch::Recei
     finish(streams).await;
 }
 
-/// The stream with TLS, where there is a certificate.
+/// The stream, with TLS if there is a certificate.
 async fn secured(stream: TcpStream, tls: Option<Arc<rustls::ServerConfig>>) -> Option<Stream> {
     if let Err(error) = keep_alive(&stream) {
         tracing::debug!(%error, "an admin stream was gone at once");
@@ -121,13 +122,13 @@ async fn secured(stream: TcpStream, tls: Option<Arc<rustls::ServerConfig>>) -> O
 pub(super) struct Network {
     from: IpAddr,
     secure: bool,
-    /// Until its first call with a token that holds, with its place among those that are not known.
+    /// Present until its first call with a valid token, with its share of the limit on unauthenticated peers.
     stranger: Mutex<Option<(Stranger, OwnedSemaphorePermit)>>,
-    /// The approval page, one for all streams.
+    /// The approval page, shared by all streams.
     page: Arc<Page>,
 }
 
-/// The answer to who does not get in.
+/// The answer to a refused peer.
 type Refusal = Response<Bytes>;
 
 impl Network {
@@ -141,7 +142,8 @@ impl Network {
         Self { from, secure, stranger: Mutex::new(Some(stranger)), page }
     }
 
-    /// The answer of the approval page, where the request is for that. Nothing else asks for a browser's session, and this for no token.
+    /// The answer of the approval page, if the request is for it. Nothing else accepts a browser's session,
+    /// and the page accepts no token.
     pub(super) async fn browse(
         &self,
         request: Request<Incoming>,
@@ -164,12 +166,12 @@ impl Network {
         Ok(answer)
     }
 
-    /// Where it came from.
+    /// The client's address.
     pub(super) const fn from(&self) -> IpAddr {
         self.from
     }
 
-    /// What a call may do, by its token; or the answer to it.
+    /// The backend for a call's token, or the refusal.
     pub(super) async fn let_in(
         &self,
         path: &str,
@@ -192,7 +194,8 @@ impl Network {
             }
             Err(error) => error,
         };
-        // Whose token holds gets in from the worst of addresses; a call without one is no guess.
+        // A valid token is accepted even from a blocked address; a call without a token does not count as a
+        // guess.
         if let Some(shut) = self.shut() {
             return Err(last(too_many(shut)));
         }
@@ -208,7 +211,7 @@ impl Network {
         Err(last(answer))
     }
 
-    /// It is no stranger any more.
+    /// Marks the peer as authenticated.
     fn is_known(&self) {
         *self.stranger.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -230,13 +233,13 @@ impl Network {
     }
 }
 
-/// The same, and the stream ends with it: who tries again is counted again.
+/// Closes the stream after this answer: a retry is counted again.
 fn last(mut answer: Refusal) -> Refusal {
     answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     answer
 }
 
-/// The one bearer token of a call (RFC 6750, section 2.1).
+/// The single bearer token of a call (RFC 6750, section 2.1).
 fn token(headers: &HeaderMap) -> Result<&str, ApiError> {
     let refused = |what: &str| {
         let hint = "sign in with: hoopctl login --url URL";
@@ -255,7 +258,7 @@ fn token(headers: &HeaderMap) -> Result<&str, ApiError> {
     }
 }
 
-/// What a 401 says of how to get in (RFC 6750 section 3, RFC 9728 section 5.1).
+/// The `WWW-Authenticate` header of a 401 (RFC 6750 section 3, RFC 9728 section 5.1).
 fn challenge(called: &str, with_token: bool) -> Option<HeaderValue> {
     let error = if with_token { r#", error="invalid_token""# } else { "" };
     let plain = called.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/.-[]".contains(&byte));
@@ -267,7 +270,7 @@ fn challenge(called: &str, with_token: bool) -> Option<HeaderValue> {
     HeaderValue::try_from(format!("Bearer{metadata}{error}")).ok()
 }
 
-/// Where people sign in.
+/// The metadata about signing in.
 fn told(method: &Method, service: &dyn Service, called: &str) -> Refusal {
     if *method != Method::GET {
         let error = ApiError::new(ErrorCode::BadRequest, "this document is read with GET");

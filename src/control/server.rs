@@ -1,4 +1,5 @@
-//! The gateway's side of the admin API: accepts, asks the kernel who calls by the socket, bounds everything, answers.
+//! The server of the admin API: accepts streams, identifies the peer of the socket, enforces limits, and
+//! answers calls.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -52,28 +53,29 @@ use crate::control::sse;
 use crate::control::stall::Stall;
 use crate::transport::media::is_media_type;
 
-/// How many callers are served at once; the next one waits.
+/// Maximum number of streams served at once; further ones wait.
 const MAX_STREAMS: usize = 64;
-/// The longest body of a call, in bytes.
+/// Maximum length of a call's body in bytes.
 pub const MAX_BODY: usize = 4 << 20;
-/// The longest request line and header block, in bytes.
+/// Maximum length of request line and header block in bytes.
 const MAX_HEAD: usize = 32 << 10;
-/// How many headers a call may have.
+/// Maximum number of headers of a call.
 const MAX_HEADERS: usize = 32;
-/// How long a caller may take for the head of a call, and again for its body.
+/// Timeout for the head of a call, and again for its body.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long one call may take.
+/// Timeout of one call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(90);
-/// How long a caller may leave an answer lying.
+/// How long a caller may not read an answer.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long calls may still run when the gateway stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a stream of events is silent before a heartbeat.
+/// Interval of heartbeats on a silent stream of events.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
 type AnswerBody = Either<Full<Bytes>, EventBody>;
 
-/// Serves the admin API on `socket` until `stop` turns true (or its sender is dropped), then lets running calls end.
+/// Serves the admin API on `socket` until `stop` turns true (or its sender is dropped), then lets running
+/// calls end.
 pub async fn serve(socket: AdminSocket, service: Arc<dyn Service>, stop: watch::Receiver<bool>) {
     let converse = |stream: UnixStream| {
         let (service, stop) = (Arc::clone(&service), stop.clone());
@@ -84,16 +86,16 @@ pub async fn serve(socket: AdminSocket, service: Arc<dyn Service>, stop: watch::
         }
     };
     let streams = accept_all(&socket, converse, MAX_STREAMS, &mut stop.clone()).await;
-    // Nobody new from here on; the file goes with the listener.
+    // No new streams from here on; the file is removed with the listener.
     drop(socket);
     finish(streams).await;
 }
 
-/// What gives streams of callers.
+/// A source of callers' streams.
 pub(super) trait Accept {
-    /// One of them.
+    /// The stream of one caller.
     type Stream;
-    /// Waits for the next one. Giving up loses none.
+    /// Waits for the next stream. Dropping the future loses none.
     fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 }
 
@@ -105,7 +107,7 @@ impl Accept for AdminSocket {
     }
 }
 
-/// Converses with everybody who comes, with `most` at once, until the stop. Gives those who are still there.
+/// Serves all streams, at most `most` at once, until the stop. Returns those still open.
 pub(super) async fn accept_all<A: Accept, C>(
     listener: &A,
     converse: impl Fn(A::Stream) -> C,
@@ -123,7 +125,7 @@ where
             match listener.accept().await {
                 Ok(stream) => Some((stream, place)),
                 Err(error) => {
-                    // Out of file descriptors, most likely: waiting is all that helps.
+                    // Most likely out of file descriptors: only waiting helps.
                     tracing::warn!(%error, "cannot accept an admin caller");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     None
@@ -154,12 +156,12 @@ pub(super) async fn finish(mut streams: JoinSet<()>) {
     }
 }
 
-/// Waits for the stop, or for the sender to be gone.
+/// Waits for the stop, or until the sender is dropped.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
 }
 
-/// Who is at the other end of the socket, as the kernel says.
+/// The peer of the socket, according to the kernel.
 async fn peer(stream: &UnixStream) -> Option<Peer> {
     let uid = match stream.peer_cred() {
         Ok(credentials) => credentials.uid(),
@@ -168,13 +170,13 @@ async fn peer(stream: &UnixStream) -> Option<Peer> {
             return None;
         }
     };
-    // The user database may be behind a network: not on the threads that serve.
+    // The user database may be remote, so it is not queried on the serving threads.
     tokio::task::spawn_blocking(move || Peer::look_up(uid)).await.ok()
 }
 
-/// Which way a stream came.
+/// How a stream is connected.
 pub(super) enum Way {
-    /// By the socket.
+    /// Through the socket.
     Socket(Peer),
     /// Over the network.
     Network(Network),
@@ -189,7 +191,7 @@ impl fmt::Display for Way {
     }
 }
 
-/// Serves one caller's stream to its end.
+/// Serves one caller's stream until it closes.
 pub(super) async fn converse<S>(
     stream: S,
     way: Way,
@@ -225,7 +227,7 @@ pub(super) async fn converse<S>(
     }
 }
 
-/// Answers one call, whatever it is.
+/// Answers one call.
 async fn answer(request: Request<Incoming>, service: &dyn Service, way: &Way) -> Response<AnswerBody> {
     let method = request.method().clone();
     let mut request = request;
@@ -246,13 +248,13 @@ async fn answer(request: Request<Incoming>, service: &dyn Service, way: &Way) ->
             answer.map(|body| Either::Left(Full::new(body)))
         }),
     };
-    // Before its body is read: a stranger sends none.
+    // Before its body is read, so that an unauthenticated peer sends none.
     let backend = match let_in().await {
         Ok(backend) => backend,
         Err(answer) => return answer,
     };
     let reply = match read(request).await {
-        // And after it: a body may take its time, and a lock may have come meanwhile.
+        // And again afterwards: a body may take a while, and a lock may have been set meanwhile.
         Ok(call) if !call.body.is_empty() => match let_in().await {
             Ok(backend) => perform(call, backend).await,
             Err(answer) => return answer,
@@ -279,7 +281,7 @@ async fn answer(request: Request<Incoming>, service: &dyn Service, way: &Way) ->
     }
 }
 
-/// The answer that says what went wrong.
+/// The response for an error.
 pub(super) fn failed(error: ApiError) -> Response<Bytes> {
     let takes = error.takes;
     let status = if takes.is_some() { StatusCode::METHOD_NOT_ALLOWED } else { error.code.status() };
@@ -290,7 +292,7 @@ pub(super) fn failed(error: ApiError) -> Response<Bytes> {
     response
 }
 
-/// An answer of JSON, which nobody keeps.
+/// A JSON response that must not be cached.
 pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
@@ -300,7 +302,7 @@ pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Response<Bytes> {
     response
 }
 
-/// Makes one call. It runs to its end even when the caller leaves: a change is never half made.
+/// Runs one call. It is completed even if the caller leaves: a change is never half made.
 async fn perform(call: Call, backend: Arc<dyn Backend>) -> Result<Reply, ApiError> {
     let task = tokio::spawn(async move { noun::route(&call, &*backend).await });
     match tokio::time::timeout(CALL_TIMEOUT, task).await {
@@ -315,7 +317,7 @@ async fn perform(call: Call, backend: Arc<dyn Backend>) -> Result<Reply, ApiErro
     }
 }
 
-/// Reads one call whole, within its limits.
+/// Reads a whole call, within its limits.
 async fn read(request: Request<Incoming>) -> Result<Call, ApiError> {
     let (head, body) = request.into_parts();
     refuse_browsers(&head.headers)?;
@@ -335,7 +337,7 @@ async fn read(request: Request<Incoming>) -> Result<Call, ApiError> {
     Ok(call)
 }
 
-/// No page in a browser may call, whatever got it through to the socket.
+/// Refuses calls from web pages, however they reach the socket.
 fn refuse_browsers(headers: &HeaderMap) -> Result<(), ApiError> {
     if headers.contains_key(header::ORIGIN) {
         return Err(ApiError::new(
@@ -354,7 +356,7 @@ async fn read_body(mut body: Incoming) -> Result<Zeroizing<Vec<u8>>, ApiError> {
     if body.size_hint().lower() > MAX_BODY as u64 {
         return Err(too_large());
     }
-    // Room for all of it at once: growing would leave copies behind that are not wiped.
+    // Allocated in full: growing would leave copies behind that are not wiped.
     let expected = body.size_hint().upper().and_then(|upper| usize::try_from(upper).ok()).unwrap_or(0);
     let mut bytes = Zeroizing::new(Vec::with_capacity(expected.min(MAX_BODY)));
     while let Some(frame) = body.frame().await {
@@ -371,14 +373,14 @@ async fn read_body(mut body: Incoming) -> Result<Zeroizing<Vec<u8>>, ApiError> {
 
 type Step = Pin<Box<dyn Future<Output = (Option<Box<dyn EventSource>>, Option<Bytes>)> + Send>>;
 
-/// A stream of events as the body of an answer. It asks its source only when the caller takes more.
+/// A stream of events as a response body. It polls its source only when the caller reads.
 struct EventBody {
     step: Option<Step>,
 }
 
 impl EventBody {
     fn new(source: Box<dyn EventSource>) -> Self {
-        // The first bytes go at once, so that the caller knows that the stream stands.
+        // The first bytes are sent at once, so that the caller knows that the stream is open.
         Self {
             step: Some(Box::pin(async move {
                 (Some(source), Some(Bytes::from_static(sse::HEARTBEAT.as_bytes())))

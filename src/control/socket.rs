@@ -1,4 +1,5 @@
-//! The admin socket: mode 0600 in a folder that nobody else may enter, and never one that somebody else serves.
+//! The admin socket: mode 0600 in a directory that no other user may enter, and never one that another
+//! process serves.
 
 use std::path::Path;
 
@@ -9,31 +10,31 @@ use crate::transport::local;
 use crate::transport::local::LocalError;
 use crate::transport::local::LocalSocket;
 
-/// The admin socket could not be opened for listening.
+/// Why the admin socket could not be opened for listening.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
-    /// The folder of the socket is missing, of another user, or open to others.
+    /// The directory of the socket is missing, belongs to another user, or is accessible to others.
     #[error("the folder of the admin socket cannot be used")]
     Folder {
-        /// Why.
+        /// The cause.
         source: StoreError,
     },
-    /// The socket itself: its path, what is there, or the system.
+    /// The socket itself: its path, what exists there, or the operating system.
     #[error(transparent)]
     Local(#[from] LocalError),
 }
 
-/// A socket that is listened on. Its file is removed when this is dropped.
+/// A listening socket. Its file is removed on drop.
 #[derive(Debug)]
 pub struct AdminSocket(pub(super) LocalSocket);
 
 impl AdminSocket {
-    /// Listens on `path`. The folder is made with mode 0700 where it is missing. A socket that a dead gateway left is
-    /// replaced: holding the lock of the data directory proves that no gateway of this data directory lives, and
-    /// nobody answering proves that none of another does. Call it inside a tokio runtime.
+    /// Listens on `path`. The directory is created with mode 0700 if it is missing. A socket left by a dead
+    /// gateway is replaced: the lock on the data directory proves that no gateway uses this data directory,
+    /// and an unanswered connection that no other one uses the socket. Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// [`SocketError`]; nothing is removed that is not a dead socket.
+    /// [`SocketError`]; nothing is removed except a dead socket.
     pub fn bind(path: &Path, _held: &DataDirLock) -> Result<Self, SocketError> {
         local::must_fit(path)?;
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {

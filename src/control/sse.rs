@@ -1,14 +1,15 @@
-//! The wire form of the live stream: server-sent events (WHATWG HTML, section 9.2), written and read.
+//! The wire format of the live stream: server-sent events (WHATWG HTML, section 9.2), writing and parsing.
 
 use crate::control::noun::event::LiveEvent;
 use crate::control::noun::event::Topic;
 
-/// What is sent when there is nothing else to say, so that both sides notice a dead stream: a comment.
+/// A comment, sent on a silent stream so that both sides notice a dead one.
 pub const HEARTBEAT: &str = ": beat\n\n";
-/// The longest message that is read, in bytes.
+/// Maximum length of a message in bytes.
 pub const MAX_MESSAGE: usize = 32 << 20;
 
-/// Writes one message. Line ends in its data become several `data` fields, so that nothing in it can forge a field.
+/// Formats one message. Line ends in its data become several `data` fields, so that nothing in it can forge a
+/// field.
 pub fn write(event: &LiveEvent) -> String {
     let mut out = String::with_capacity(event.data.len() + 64);
     if !event.id.is_empty() && !event.id.contains(['\n', '\r', '\0']) {
@@ -26,18 +27,18 @@ pub fn write(event: &LiveEvent) -> String {
     out
 }
 
-/// The stream holds a message longer than [`MAX_MESSAGE`].
+/// The stream has a message longer than [`MAX_MESSAGE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a message of the stream is longer than {MAX_MESSAGE} bytes")]
 pub struct TooLong;
 
-/// Reads messages from pieces of a stream, split anywhere.
+/// Parses messages from a stream, split anywhere.
 #[derive(Debug, Default)]
 pub struct Reader {
     buffer: Vec<u8>,
-    /// Where the next line begins.
+    /// Start of the next line.
     start: usize,
-    /// Up to where there is no line end.
+    /// Up to here there is no line end.
     scanned: usize,
     id: String,
     topic: Option<String>,
@@ -46,16 +47,16 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Takes the next piece.
+    /// Adds the next piece.
     ///
     /// # Errors
-    /// [`TooLong`]; the stream is of no use afterwards.
+    /// [`TooLong`]; the stream is unusable afterwards.
     pub fn push(&mut self, piece: &[u8]) -> Result<(), TooLong> {
         self.buffer.extend_from_slice(piece);
         if self.buffer.len() + self.held > MAX_MESSAGE { Err(TooLong) } else { Ok(()) }
     }
 
-    /// The next whole message, if there is one. Comments, unknown fields and unknown topics are passed over.
+    /// Returns the next complete message, if any. Comments, unknown fields and unknown topics are skipped.
     pub fn take(&mut self) -> Option<LiveEvent> {
         while let Some(line) = self.line() {
             if line.is_empty() {
@@ -93,7 +94,7 @@ impl Reader {
     fn line(&mut self) -> Option<String> {
         let rest = self.buffer.get(self.scanned..).unwrap_or_default();
         let Some(end) = memchr::memchr(b'\n', rest).map(|at| at + self.scanned) else {
-            // Moved to the front once for each piece, not for each line.
+            // Moved to the front once per piece, not per line.
             self.buffer.drain(..self.start);
             self.start = 0;
             self.scanned = self.buffer.len();

@@ -1,4 +1,5 @@
-//! A stream that fails when its other end takes nothing for too long, so that a reader that stopped holds nothing up.
+//! A stream whose writes fail if the peer reads nothing for too long, so that a stopped reader holds no
+//! resources.
 
 use std::future::Future;
 use std::io;

@@ -1,4 +1,4 @@
-//! The wire: a real server and a real client on a Unix socket, with a backend that only remembers.
+//! The wire format: a real server and client on a Unix socket, with a mock backend.
 
 mod memory;
 mod remote;
@@ -71,14 +71,14 @@ fn rig() -> Rig {
 }
 
 impl Rig {
-    /// Sends bytes as they are, and gives the status and body of the answer.
+    /// Sends raw bytes, and returns status and body of the answer.
     async fn raw(&self, request: &[u8]) -> (u16, String) {
         let mut stream = UnixStream::connect(&self.path).await.unwrap();
         stream.write_all(request).await.unwrap();
         let mut answer = Vec::new();
         let read = stream.read_to_end(&mut answer);
         let read = tokio::time::timeout(Duration::from_secs(20), read).await.unwrap();
-        // A server that leaves bytes unread resets the stream, after its answer.
+        // A server that leaves bytes unread resets the stream after its answer.
         assert!(read.is_ok() || !answer.is_empty(), "{read:?}");
         let answer = String::from_utf8(answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
@@ -220,7 +220,7 @@ async fn who_has_no_groups_looks_but_does_not_decide() {
     assert!(refused.message.contains(&me()) && refused.hint.unwrap().contains("admin.local_groups"));
     assert!(rig.client.locks().await.is_ok());
 
-    // Listed now, without a new connection being needed: the groups are asked for at each call.
+    // Listed now, without a new connection: the groups are looked up for each call.
     let user = Peer::this_process().user.unwrap();
     rig.memory.groups.lock().unwrap().insert(user, vec!["dba".to_owned()]);
     let ended = rig.client.decide_approval(ApprovalId::new(), decide).await.unwrap_err();
@@ -308,7 +308,7 @@ async fn a_path_says_which_methods_it_takes() {
             assert_eq!(not_taken, (!taken).then_some(takes), "{method} {path}");
         }
     }
-    // It is in the head of the answer, which the command line reads as any other.
+    // It is in the head of the answer, which the command line reads like any other.
     let rig = rig();
     let mut stream = UnixStream::connect(&rig.path).await.unwrap();
     stream.write_all(b"PUT /v1/locks HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
@@ -323,14 +323,14 @@ async fn a_path_says_which_methods_it_takes() {
 #[tokio::test]
 async fn sizes_are_bounded() {
     let rig = rig();
-    // Said to be too long: refused before a byte of it is read.
+    // Declared too long: refused before a byte of it is read.
     let head = format!(
         "POST /v1/locks HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
         server::MAX_BODY + 1
     );
     let (status, body) = rig.raw(head.as_bytes()).await;
     assert!(status == 413 && body.contains("in parts"), "{status} {body}");
-    // Not said, and sent in chunks.
+    // Undeclared, sent in chunks.
     let mut chunked = b"POST /v1/locks HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     let size = server::MAX_BODY + 1;
     chunked.extend_from_slice(format!("{size:x}\r\n").as_bytes());
@@ -342,7 +342,7 @@ async fn sizes_are_bounded() {
     let (_sent, got) = tokio::join!(write.write_all(&chunked), read.read_exact(&mut answer));
     got.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 413");
-    // Heads: too long a line, too many headers.
+    // Heads: a line that is too long, too many headers.
     assert_ne!(rig.get(&format!("/v1/{}", "x".repeat(64 << 10)), "").await.0, 200);
     assert_ne!(rig.get("/v1/locks", &"x: y\r\n".repeat(100)).await.0, 200);
     assert_ne!(rig.raw(b"nonsense\r\n\r\n").await.0, 200);
@@ -437,7 +437,7 @@ async fn the_client_says_why_it_cannot_call() {
     let long = dir.path().join("x".repeat(200));
     assert!(matches!(Client::connect(&long).await, Err(ClientError::PathTooLong { .. })));
 
-    // Somebody listens and answers nonsense, or nothing.
+    // A server that answers nonsense, or nothing.
     for nonsense in ["", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", "SSH-2.0-OpenSSH\r\n"] {
         let path = dir.path().join("other.sock");
         let listener = tokio::net::UnixListener::bind(&path).unwrap();

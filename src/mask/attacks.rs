@@ -1,4 +1,4 @@
-//! Values that hide from masks: under names further up, behind escapes, in the structure of a text.
+//! Values that try to evade masks: under names further up, behind escapes, in the structure of a text.
 
 use std::sync::Arc;
 
@@ -111,7 +111,7 @@ fn signs_that_close_nothing_are_passed_over_once() {
     }
 }
 
-/// Values over several lines, and what becomes of them; `^` is a line end, `~` a value.
+/// Values over several lines, with their masked form; `^` is a line end, `~` a value.
 const OVER_LINES: [(&str, &str); 82] = [
     ("<ssn>^  ~^</ssn>^x", "<ssn>[REDACTED]</ssn>^x"),
     ("<a:ssn^  b='1'^  c=\"2\"^>^~^</a:ssn>^x", "<a:ssn^  b='1'^  c=\"2\"^>[REDACTED]</a:ssn>^x"),
@@ -156,7 +156,7 @@ const OVER_LINES: [(&str, &str); 82] = [
     ("<!-- <ssn> -->^~^<!-- </ssn> -->", "<!-- <ssn>[REDACTED]</ssn> -->"),
     ("<ssn>^~", "<ssn>[REDACTED]"),
     ("&lt;ssn&gt;^~", "&lt;ssn&gt;[REDACTED]"),
-    // One stray sign masks no more than its line.
+    // One stray quote or bracket masks no more than its line.
     ("the ssn: [see below^x^", "the ssn: [REDACTED]^x^"),
     ("the ssn: 'unknown^it's x^", "the ssn: '[REDACTED]^it's x^"),
     ("ssn: [~,^ ~^c: 1^", "ssn: [REDACTED]^c: 1^"),
@@ -179,13 +179,13 @@ const OVER_LINES: [(&str, &str); 82] = [
     ("&a ssn:^  ~^b: 2", "&a ssn:^  [REDACTED]^b: 2"),
     ("- !!str &a ssn:^    ~^  b: 2", "- !!str &a ssn:^    [REDACTED]^  b: 2"),
     ("? ssn^:^  ~^b: 2", "? ssn^:^  [REDACTED]^b: 2"),
-    // Signs in quotes, and quotes in quotes.
+    // Brackets in quotes, and quotes in quotes.
     ("var x={\"ssn\":[\"]\",\"~\"]};", "var x={\"ssn\":[REDACTED]};"),
     ("ssn: {a: '}', b: ~} x", "ssn: [REDACTED] x"),
     ("ssn: ['a',^ \"]\",^ ~]^b: 2", "ssn: [REDACTED]^b: 2"),
     ("ssn: 'O''~' x", "ssn: '[REDACTED]' x"),
     ("ssn = '', b = '~'", "ssn = '', b = 'secret'"),
-    // Tags that readers see differently.
+    // Tags that readers parse differently.
     ("<ssn><ssn a='/>'>x</ssn>~</ssn> x", "<ssn>[REDACTED]</ssn> x"),
     ("<ssn><?pi </ssn> ?>~</ssn> x", "<ssn>[REDACTED]</ssn> x"),
     ("a <ssn><x a='</ssn>'/>~</ssn> x", "a <ssn>[REDACTED]</ssn> x"),
@@ -193,7 +193,7 @@ const OVER_LINES: [(&str, &str); 82] = [
     ("<p><ssn/>~</ssn> x", "<p><ssn/>[REDACTED]</ssn> x"),
     ("<p><ssn/> x <ssn>~</ssn> x", "<p><ssn/> x <ssn>[REDACTED]</ssn> x"),
     ("&lt;ssn&gt;a^~ &lt;b&gt;", "&lt;ssn&gt;[REDACTED]^secret &lt;b&gt;"),
-    // Names with signs that are not seen, flows of YAML, and what mail escapes.
+    // Names with invisible characters, YAML flow collections, and escapes in mail.
     ("\u{feff}ssn: ~ x", "\u{feff}ssn: [REDACTED]"),
     ("\u{feff}ssn:^  ~^b: 2", "\u{feff}ssn:^  [REDACTED]^b: 2"),
     ("a s\u{ad}s\u{200b}n=~ x", "a s\u{ad}s\u{200b}n=[REDACTED] x"),
@@ -273,7 +273,7 @@ fn what_begins_a_value_may_be_far_from_it_and_what_never_ends_is_withheld() {
     }
 }
 
-/// Everything but the user's own patterns, for which long lines must wait.
+/// Everything except custom patterns, for which long lines must wait.
 pub(super) fn plan_of_shapes() -> crate::mask::Plan {
     plan(&[rule(&["ssn", "*token"], &crate::domain::Entity::BUILT_IN, MaskOp::Redact)])
 }

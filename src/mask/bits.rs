@@ -1,17 +1,17 @@
-//! Many bytes at a time: which of them are of a class, as the bits of a number, and where a JSON string stops.
+//! Many bytes at a time: the bytes of a class as a bit mask, and the end of a JSON string.
 //!
 //! All of it is plain arithmetic that the compiler turns into vector instructions.
 
 /// Sixty-four bytes.
 pub(super) type Block = [u8; 64];
 
-/// One in each byte.
+/// The lowest bit of each byte.
 const ONES: u64 = 0x0101_0101_0101_0101;
 
 /// The highest bit of each byte.
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
-/// Classes of bytes, each one bit.
+/// Classes of bytes, one bit each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     Digit,
@@ -58,29 +58,30 @@ impl Classes {
         self.any & (ONES << class as u32) == 0
     }
 
-    /// Bit `n` is set where byte `n` is of the class.
+    /// Bit `n` is set if byte `n` is of the class.
     #[inline]
     pub(super) fn mask(&self, class: Class) -> u64 {
         if self.none(class) {
             return 0;
         }
-        // The multiplication brings the lowest bits of the eight bytes together in the highest byte, in their order.
+        // The multiplication gathers the lowest bits of the eight bytes in the highest byte, in order.
         let gather = |word: &u64| ((word >> class as u32) & ONES).wrapping_mul(0x0102_0408_1020_4080) >> 56;
         self.words.iter().rev().fold(0, |mask, word| (mask << 8) | gather(word))
     }
 }
 
-/// Where a JSON string of the input stops being plain text, from `from` on: at its quote, a backslash or a control character.
+/// The position from `from` on at which a JSON string stops being plain text: at its quote, a backslash or a
+/// control character.
 #[inline]
 pub(super) fn string_stop(input: &[u8], from: usize) -> Option<usize> {
-    // Most strings end in the first sixteen bytes, and which half of them it is costs no jump.
+    // Most strings end in the first sixteen bytes, and finding out in which half of them costs no branch.
     match input.get(from..)?.first_chunk() {
         Some(chunk) => stop_in(chunk).map(|stop| from + stop).or_else(|| far_stop(input, from + 16)),
         None => far_stop(input, from),
     }
 }
 
-/// The same for what is not within the first sixteen bytes, or near the end of the input.
+/// The same beyond the first sixteen bytes, or near the end of the input.
 #[inline(never)]
 fn far_stop(input: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
@@ -89,7 +90,7 @@ fn far_stop(input: &[u8], from: usize) -> Option<usize> {
             return Some(at + stop);
         }
         at += 16;
-        // A long text is mostly longer still.
+        // A long text is usually longer still.
         while at - from >= 32 && input.get(at..)?.first_chunk().is_some_and(no_stop_in) {
             at += 64;
         }
@@ -126,7 +127,8 @@ fn is_stop(byte: u8) -> u8 {
     u8::from(byte == b'"') | u8::from(byte == b'\\') | u8::from(byte < 0x20)
 }
 
-/// The highest bit of each byte at which a string stops. Only the lowest bit that is set is exact: a borrow can set higher ones.
+/// The highest bit of each byte at which a string stops. Only the lowest set bit is exact: a borrow can set
+/// higher ones.
 #[inline]
 fn stops(word: u64) -> u64 {
     const QUOTES: u64 = ONES * b'"' as u64;
@@ -138,8 +140,8 @@ fn stops(word: u64) -> u64 {
     (quote | slash | control) & !word & HIGHS
 }
 
-/// Whether all bytes of a text of at most sixteen are letters, blanks, controls or one of ``[\]^_`{|}~``: no digit, no `@`, `:`,
-/// `%` or quote.
+/// Whether all bytes of a text of at most sixteen are letters, blanks, controls or one of ``[\]^_`{|}~``: no
+/// digit, no `@`, `:`, `%` or quote.
 #[inline]
 pub(super) fn is_dull(text: &[u8]) -> bool {
     if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
@@ -154,13 +156,13 @@ pub(super) fn is_dull(text: &[u8]) -> bool {
 
 #[inline]
 fn dull_word(word: u64) -> bool {
-    // No byte is above 0x7f, so that no sum reaches the next one; and none is in 0x21..=0x40.
+    // No byte is above 0x7f, so no sum carries into the next one; and none is in 0x21..=0x40.
     let low = word & !HIGHS;
     let (above_blank, above_at) = (low + ONES * (0x80 - 0x21), low + ONES * (0x80 - 0x41));
     (word | (above_blank & !above_at)) & HIGHS == 0
 }
 
-/// Whether a byte of a text is one of `%&:;<=>`: without one, no name in it has a value, if it has no backslash either.
+/// Whether a text has one of `%&:;<=>`: without one, and without a backslash, it has no name with a value.
 #[inline]
 pub(super) fn may_pair(text: &[u8]) -> bool {
     let Some(last) = text.last_chunk::<8>() else {
@@ -175,7 +177,7 @@ pub(super) fn may_pair(text: &[u8]) -> bool {
 
 #[inline]
 fn pair_signs(word: u64) -> u64 {
-    // As in `dull_word`: no sum reaches the next byte.
+    // As in `dull_word`: no sum carries into the next byte.
     let low = word & !HIGHS;
     let within = |first: u64, last: u64| (low + ONES * (0x80 - first)) & !(low + ONES * (0x7f - last));
     (within(0x25, 0x26) | within(0x3a, 0x3e)) & !word & HIGHS

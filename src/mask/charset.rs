@@ -1,11 +1,11 @@
-//! In which encoding a text is: it must be UTF-8, and must not say otherwise itself.
+//! Checks the encoding of a text: it must be UTF-8, and must not declare another one.
 
 use crate::mask::masker::Unmaskable;
 
-/// How much of a body's beginning may say in which encoding it is, in bytes.
+/// How many bytes at the beginning of a body may declare its encoding.
 const SAYS: usize = 4 << 10;
 
-/// Encodings in which bytes of ASCII mean what they mean in UTF-8.
+/// Encodings in which ASCII bytes have the same meaning as in UTF-8.
 const PLAIN: [&str; 11] = [
     "ascii",
     "iso-8859-1",
@@ -20,14 +20,14 @@ const PLAIN: [&str; 11] = [
     "x-user-defined",
 ];
 
-/// Looks at one body in pieces.
+/// Checks one body in pieces.
 #[derive(Debug, Default)]
 pub(super) struct Charset {
-    /// A character that is cut.
+    /// An incomplete character.
     cut: Vec<u8>,
-    /// The beginning of the body, which may say something.
+    /// The beginning of the body, which may declare an encoding.
     seen: Vec<u8>,
-    /// No body of this kind says it: CSV and forms.
+    /// Bodies of this kind have no declaration: CSV and forms.
     silent: bool,
 }
 
@@ -37,7 +37,7 @@ impl Charset {
         Self { silent: true, ..Self::default() }
     }
 
-    /// Looks at the next piece.
+    /// Checks the next piece.
     pub(super) fn push(&mut self, input: &[u8]) -> Result<(), Unmaskable> {
         if !self.silent && self.seen.len() < SAYS && !input.is_empty() {
             let fresh = input.len().min(SAYS - self.seen.len());
@@ -72,8 +72,9 @@ impl Charset {
     }
 }
 
-/// Whether a text says that it is in an encoding that gives bytes of ASCII another meaning: in the declaration of XML or a style sheet,
-/// or in a `<meta>` of HTML. The same words elsewhere say nothing about it. A name that may be cut is waited for.
+/// Whether a text declares an encoding in which ASCII bytes have another meaning: in the declaration of XML
+/// or a style sheet, or in a `<meta>` of HTML. The same words elsewhere are not a declaration. An incomplete
+/// name is waited for.
 fn says_otherwise(text: &[u8]) -> bool {
     let lower = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).to_ascii_lowercase();
     let start = lower.trim_ascii_start();
@@ -93,13 +94,13 @@ fn says_otherwise(text: &[u8]) -> bool {
     })
 }
 
-/// What stands behind each `word =` of a text.
+/// The texts after each `word =`.
 fn assigned<'a>(text: &'a [u8], word: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
     memchr::memmem::find_iter(text, word)
         .filter_map(move |at| text.get(at + word.len()..)?.trim_ascii_start().strip_prefix(b"="))
 }
 
-/// Whether a text begins with the name of another encoding, in quotes or not.
+/// Whether a text begins with the name of another encoding, quoted or not.
 fn names_another(text: &[u8]) -> bool {
     let text = text.trim_ascii_start();
     let (named, end): (_, &dyn Fn(&u8) -> bool) = match text.split_first() {

@@ -1,4 +1,4 @@
-//! Cells of tables: which rule masks a column, and what becomes of one value.
+//! Cells of tables: which rule masks a column, and the masked form of a value.
 
 use crate::domain::MaskOp;
 use crate::mask::json::write_escaped;
@@ -7,7 +7,7 @@ use crate::mask::notes::Notes;
 use crate::mask::operator::REDACTED;
 use crate::mask::plan::Plan;
 
-/// A rule of a [`Plan`] that masks fields by their name. It means nothing to another plan.
+/// A rule of a [`Plan`] that masks fields by name. Only valid for that plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FieldRule(u16);
 
@@ -27,8 +27,8 @@ impl Plan {
         self.fields.find(name).map(FieldRule)
     }
 
-    /// The rule that masks a column of a table: by its name, or by a pattern with a dot in it that fits `table.column` or
-    /// `schema.table.column`. The first rule that names it owns it.
+    /// The rule that masks a column of a table: by its name, or by a pattern with a dot that matches
+    /// `table.column` or `schema.table.column`. The first rule that names it applies.
     pub fn column(&self, schema: &str, table: &str, column: &str) -> Option<FieldRule> {
         let name = self.fields.find(column.as_bytes());
         let path = if self.fields.has_paths() {
@@ -41,18 +41,18 @@ impl Plan {
         name.into_iter().chain(path.into_iter().flatten()).min().map(FieldRule)
     }
 
-    /// What a rule puts in the place of a value.
+    /// The operator of a rule.
     pub fn field_op(&self, rule: FieldRule) -> &MaskOp {
         self.op(rule.0)
     }
 
-    /// Appends what a rule makes of the text of a value; nothing for [`MaskOp::Null`].
+    /// Appends the masked text of a value; nothing for [`MaskOp::Null`].
     pub fn field_text(&self, rule: FieldRule, value: &[u8], out: &mut Vec<u8>) {
         self.write(rule.0, value, out);
     }
 
-    /// Appends what a rule makes of a JSON value, as JSON. `hash` and `keep_*` look at numbers and at strings without escapes;
-    /// of anything else nothing is kept. `null` stays `null`.
+    /// Appends the masked form of a JSON value, as JSON. `hash` and `keep_*` apply to numbers and to strings
+    /// without escapes; of anything else nothing is kept. `null` stays `null`.
     pub fn field_json(&self, rule: FieldRule, json: &[u8], out: &mut Vec<u8>) {
         let json = json.trim_ascii();
         if json == b"null" {
@@ -73,16 +73,16 @@ impl Plan {
         }
     }
 
-    /// One cell of a table, in the column `name`: what it is masked to, if anything was found by its shape, or by the name of a
-    /// field inside it.
+    /// Masks one cell of a table, in the column `name`. `None` if nothing was found by its shape, or by the
+    /// name of a field inside it.
     pub fn cell(&self, name: &str, value: &[u8], notes: &mut Notes) -> Option<Vec<u8>> {
         self.whole(value, name, || name.to_owned(), notes)
     }
 
-    /// Appends a JSON text with everything in it masked, and says whether that changed anything.
+    /// Appends a JSON text with everything in it masked, and returns whether that changed anything.
     ///
     /// # Errors
-    /// The text cannot be masked; `out` holds a part of it then and must be thrown away.
+    /// The text cannot be masked; `out` then holds a part of it and must be discarded.
     pub fn json(&self, json: &[u8], notes: &mut Notes, out: &mut Vec<u8>) -> Result<bool, Unmaskable> {
         let (mut masker, mut own) = (self.spare.take(false), Notes::new());
         masker.push(self, json, &mut own, out)?;
@@ -93,7 +93,7 @@ impl Plan {
     }
 }
 
-/// The text of a JSON number, or of a string in which nothing is escaped.
+/// The text of a JSON number, or of a string without escapes.
 fn plain_scalar(json: &[u8]) -> Option<&[u8]> {
     if json.first().is_some_and(|first| first.is_ascii_digit() || *first == b'-') {
         return Some(json);

@@ -1,7 +1,8 @@
-//! Separated values (RFC 4180): the first row names the columns, quoted fields may hold anything.
+//! Separated values (RFC 4180): the first row has the column names, quoted fields may hold anything.
 //!
-//! Readers differ on what RFC 4180 does not allow, so that is an error: a quote inside a field without quotes, text behind a
-//! closing quote, a carriage return alone, a row with more or fewer fields than the header where columns are masked by name.
+//! Readers differ on what RFC 4180 does not allow, so that is an error: a quote inside an unquoted field,
+//! text after a closing quote, a lone carriage return, a row with more or fewer fields than the header if
+//! columns are masked by name.
 
 use crate::domain::MaskOp;
 use crate::mask::detect::By;
@@ -17,22 +18,22 @@ use crate::mask::view::View;
 #[derive(Debug, Default)]
 pub(super) struct CsvMasker {
     held: Vec<u8>,
-    /// How far the record at hand was read, and whether that is inside quotes.
+    /// How far the current record was read, and whether that position is inside quotes.
     searched: usize,
     quoted: bool,
     table: Table,
 }
 
-/// What the header says, and the buffers of a row.
+/// The header, and the buffers of a row.
 #[derive(Debug, Default)]
 struct Table {
     separator: Option<u8>,
     columns: Vec<(String, Option<u16>)>,
     /// Whether a column is masked by its name.
     named: bool,
-    /// The columns that the row at hand names.
+    /// The columns that the current row names.
     added: Vec<usize>,
-    /// An empty line stands before the row at hand.
+    /// There is an empty line before the current row.
     apart: bool,
     finder: Finder,
     view: View,
@@ -128,7 +129,7 @@ impl Table {
             if place > 0 {
                 out.push(separator);
             }
-            // The names themselves are only looked at by shape: a table without a header may hold a value there.
+            // The names themselves are only masked by shape: a table without a header may hold a value there.
             let named_here = is_header || self.added.contains(&place);
             let column = if named_here { None } else { self.columns.get(place).cloned() };
             self.field(plan, field, &column.unwrap_or_default(), notes, out)?;
@@ -138,7 +139,7 @@ impl Table {
         Ok(())
     }
 
-    /// Takes a row as the header: the first one, or a later one if no name that is masked came before it.
+    /// Takes a row as the header: the first one, or a later one if no masked name came before it.
     fn read_header(&mut self, plan: &Plan, row: &[u8]) -> Result<bool, Unmaskable> {
         let first = self.separator.is_none();
         if !first && (self.named || plan.fields.is_empty()) {
@@ -163,12 +164,12 @@ impl Table {
         if first {
             self.columns = self.columns_of(plan, row, usual)?;
         }
-        // A title may stand before the table.
+        // A title may precede the table.
         self.separator = Some(usual);
         Ok(first)
     }
 
-    /// Whether a row has the names of two columns at least: the columns once more, in another order.
+    /// Whether a row has the names of at least two columns: the header repeated, possibly in another order.
     fn names_columns(&self, fields: &[&[u8]]) -> bool {
         let is_name = |field: &&&[u8]| {
             let bare = inside(field).unwrap_or(field).trim_ascii();
@@ -179,8 +180,8 @@ impl Table {
         fields.iter().filter(is_name).nth(1).is_some()
     }
 
-    /// A row behind an empty line, or one of names, may be the header of another table: what it names is masked from here on, too. It may
-    /// as well be data, so that what is masked already stays so.
+    /// A row after an empty line, or one of names, may be the header of another table: the columns it names
+    /// are masked from here on too. It may also be data, so columns that are already masked stay so.
     fn add_names(&mut self, plan: &Plan, fields: &[&[u8]]) {
         for (place, field) in fields.iter().enumerate() {
             let bare = inside(field).unwrap_or(field).trim_ascii();
@@ -208,7 +209,7 @@ impl Table {
         Ok(columns)
     }
 
-    /// The text of a field, quotes resolved.
+    /// The text of a field, unquoted.
     fn plain(&mut self, field: &[u8]) -> &[u8] {
         if let Some(quoted) = inside(field) {
             self.view.of_quotes(quoted);
@@ -252,7 +253,7 @@ impl Table {
     }
 }
 
-/// Writes a masked field, in quotes if it had them or needs them.
+/// Writes a masked field, quoted if it was or must be.
 fn write_field(text: &[u8], was: &[u8], op: &MaskOp, out: &mut Vec<u8>) {
     let null = matches!(op, MaskOp::Null) && text.is_empty();
     let special = |byte: &u8| matches!(byte, b'"' | b'\r' | b'\n') || SEPARATORS.contains(byte);
@@ -270,15 +271,16 @@ fn write_field(text: &[u8], was: &[u8], op: &MaskOp, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// What stands between the quotes of a quoted field.
+/// The text between the quotes of a quoted field.
 fn inside(field: &[u8]) -> Option<&[u8]> {
     field.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""))
 }
 
-/// What may separate fields.
+/// Possible separators of fields.
 const SEPARATORS: [u8; 5] = [b',', b';', b'\t', b'|', b':'];
 
-/// The separator that a row uses most; of those that it uses as much the first. Not the colon, which is in times and addresses, too.
+/// The most frequent separator in a row; among equals the first. The colon comes last, since it also occurs
+/// in times and addresses.
 fn separator_of(row: &[u8]) -> u8 {
     let (mut counts, mut quoted) = ([0usize; SEPARATORS.len()], false);
     for byte in row {

@@ -1,8 +1,10 @@
-//! Byte strings in a text of which some characters are escaped, each in a way of its own, or whose lines are wrapped.
+//! Finds byte strings in a text of which some characters are escaped, each possibly in a different way, or
+//! whose lines are wrapped.
 //!
-//! One is found by its head, the first four bytes, and is read from there to its end. All heads are looked for at once where they stand
-//! as they are. Otherwise one of their bytes is escaped, or the line ends in it: an escape or line end is looked at for what up to
-//! three bytes before it begin. So what a text costs depends on how many byte strings there are, and not on how long they are.
+//! A byte string is found by its head, the first four bytes, and is read from there to its end. All unescaped
+//! heads are searched for at once. Otherwise one of their bytes is escaped, or a line ends within the head:
+//! at an escape or line end, up to three bytes before it are examined. The cost for a text therefore depends
+//! on the number of byte strings, not on their length.
 
 use std::collections::HashMap;
 
@@ -14,59 +16,59 @@ use crate::mask::escape;
 use crate::mask::escape::Read;
 use crate::mask::escape::Readings;
 
-/// How many bytes a head has. No byte string is shorter.
+/// Length of a head in bytes. No byte string is shorter.
 pub(super) const HEAD: usize = 4;
 
-/// How many heads are looked for in one pass.
+/// Number of heads that are searched for in one pass.
 const AT_ONCE: usize = 32;
 
-/// Byte strings to look for.
+/// Byte strings to search for.
 #[derive(Debug)]
 pub(super) struct Echoes {
     needles: Vec<Needle>,
     heads: Vec<Heads>,
-    /// Where each byte stands in their heads: which one, and at which place.
+    /// For each byte value its occurrences in heads: which head, and at which place.
     places: Vec<Vec<(usize, usize)>>,
-    /// Which two bytes follow one another in or behind any head; others may be in here too.
+    /// Pairs of bytes that are adjacent in or after any head; may contain others too.
     neighbours: Box<[u64; 64]>,
 }
 
-/// Heads that are looked for in one pass.
+/// Heads that are searched for in one pass.
 #[derive(Debug)]
 struct Heads {
-    /// `None` where the machine has no instructions for it.
+    /// `None` if the machine has no instructions for it.
     packed: Option<packed::Searcher>,
-    /// Each with those that begin with it.
+    /// Each head with the byte strings that begin with it.
     heads: Vec<(Box<[u8]>, Vec<usize>)>,
 }
 
 #[derive(Debug)]
 struct Needle {
     bytes: Box<[u8]>,
-    /// Whether lines may be wrapped within it: it is base64, or could be.
+    /// Whether its lines may be wrapped: it is base64, or could be.
     wraps: bool,
 }
 
-/// How a needle goes on in a text.
+/// How a needle continues in a text.
 enum Run {
-    /// To its end, here.
+    /// To its end, at this position.
     Whole(usize),
-    /// Up to the end of the text, and it may go on.
+    /// Up to the end of the text, and possibly further.
     Cut,
     /// It does not.
     Other,
 }
 
-/// What was found in a text.
+/// The result of searching a text.
 struct Found<'a> {
     text: &'a [u8],
     stars: &'a mut Vec<(usize, usize)>,
-    /// Where the first one begins that the end of the text may cut.
+    /// Start of the first match that may be cut off by the end of the text.
     open: usize,
 }
 
 impl Echoes {
-    /// Of byte strings that have a head each.
+    /// Compiles byte strings, each at least as long as a head.
     pub(super) fn new(needles: &[&Vec<u8>]) -> Self {
         let mut places = vec![Vec::new(); 256];
         let mut neighbours = Box::new([0; 64]);
@@ -93,12 +95,13 @@ impl Echoes {
         Self { needles, heads, places, neighbours }
     }
 
-    /// How many there are.
+    /// The number of byte strings.
     pub(super) fn len(&self) -> usize {
         self.needles.len()
     }
 
-    /// Appends where they stand, those that overlap too; gives where the first one begins that may go on behind the end of the text.
+    /// Appends all matches, including overlapping ones; returns the start of the first one that may continue
+    /// after the end of the text.
     pub(super) fn find(&self, text: &[u8], stars: &mut Vec<(usize, usize)>) -> usize {
         if self.needles.is_empty() {
             return text.len();
@@ -117,7 +120,7 @@ impl Echoes {
         for at in memchr::memchr3_iter(b'=', b'\n', b'\r', text) {
             match text.get(at) {
                 Some(b'=') => self.at_escape(at, &mut found),
-                // The line feed of a line end counts as one with what is before it.
+                // The line feed of a line end counts as one with the character before it.
                 Some(b'\n') if at > 0 && text.get(at - 1) == Some(&b'\r') => {}
                 Some(b'\r') if text.get(at + 1) == Some(&b'\n') => {
                     self.at_line_end(at, at + 2, false, &mut found);
@@ -149,7 +152,7 @@ impl Echoes {
         }
     }
 
-    /// An escape that means `byte`, or begins with it, stands at `at`.
+    /// Handles an escape at `at` that means `byte`, or begins with it.
     fn at_byte(&self, at: usize, byte: u8, found: &mut Found<'_>) {
         for &(number, place) in self.places.get(usize::from(byte)).map(Vec::as_slice).unwrap_or_default() {
             let Some(needle) = self.needles.get(number) else { continue };
@@ -157,12 +160,14 @@ impl Echoes {
         }
     }
 
-    /// A line ends at `at`, and goes on at `next`; with `joined` for those, too, that are no base64.
+    /// Handles a line end at `at`; the line continues at `next`. With `joined`, also for byte strings that
+    /// are not base64.
     fn at_line_end(&self, at: usize, next: usize, joined: bool, found: &mut Found<'_>) {
         let text = found.text;
         let Some(&before) = at.checked_sub(1).and_then(|last| text.get(last)) else { return };
         let Some(&after) = text.get(next) else {
-            // One character alone is too little to keep a line of a stream from its reader, if nothing says that the line goes on.
+            // One character alone is not enough to delay a line of a stream, if nothing indicates that the
+            // line continues.
             let open = self.begun(text, at);
             if open + 2 <= at || joined && open < at {
                 found.open = found.open.min(open);
@@ -181,9 +186,9 @@ impl Echoes {
         }
     }
 
-    /// Where one begins of whose head a part stands before `at`, and no more of it; `at` if there is none.
+    /// The start of a match of whose head only a part precedes `at`; `at` if there is none.
     fn begun(&self, text: &[u8], at: usize) -> usize {
-        // Mostly the last byte tells that there is none: it would stand in a head, too.
+        // Usually the last byte shows that there is none: it would be in a head too.
         let last = at.checked_sub(1).and_then(|last| text.get(last)).map_or(0, |last| usize::from(*last));
         if self.places.get(last).is_none_or(Vec::is_empty) {
             return at;
@@ -215,7 +220,7 @@ impl Heads {
         heads.chunks(AT_ONCE).map(pass).collect()
     }
 
-    /// Where each head stands, and which begin with it.
+    /// Calls `at_head` for each occurrence of a head, with the byte strings that begin with it.
     fn each(&self, text: &[u8], mut at_head: impl FnMut(usize, &[usize])) {
         let mut from = 0;
         if let Some(packed) = &self.packed {
@@ -239,7 +244,7 @@ impl Heads {
 }
 
 impl Needle {
-    /// Its head stands at `at`.
+    /// Handles its head at `at`.
     fn at_head(&self, at: usize, found: &mut Found<'_>) {
         if found.text.get(at..).is_some_and(|rest| rest.starts_with(&self.bytes)) {
             found.stars.push((at, at + self.bytes.len()));
@@ -247,7 +252,8 @@ impl Needle {
         self.try_at(at + HEAD, HEAD, (HEAD, at + HEAD), found);
     }
 
-    /// Looks whether the first `before` bytes stand before `at`, and from its byte `rest.0` on it goes on at `rest.1`.
+    /// Checks whether its first `before` bytes precede `at`, and whether from its byte `rest.0` on it
+    /// continues at `rest.1`.
     fn try_at(&self, at: usize, before: usize, rest: (usize, usize), found: &mut Found<'_>) {
         let start = at.checked_sub(before);
         let Some(start) = start.filter(|start| found.text.get(*start..at) == self.bytes.get(..before)) else {
@@ -260,7 +266,8 @@ impl Needle {
         }
     }
 
-    /// Goes on from a place in it, at a place of the text; where an escape can be read in more than one way, in each of them.
+    /// Continues from a place in the needle, at a place in the text; if an escape can be read in several
+    /// ways, in each of them.
     fn run(&self, text: &[u8], rest: (usize, usize)) -> Run {
         let mut ways = vec![rest];
         let mut cut = false;
@@ -271,7 +278,7 @@ impl Needle {
                 cut = true;
                 continue;
             };
-            // Bytes of a target that makes fun of it are not worth more.
+            // A target that crafts such bytes gets no more work than this.
             steps -= 1;
             if steps == 0 {
                 break;
@@ -308,7 +315,7 @@ impl Needle {
     }
 }
 
-/// Where two neighbours are in the set of them.
+/// The position of a pair of bytes in the set of neighbours.
 fn neighbour_bit([one, other]: [u8; 2]) -> (usize, u64) {
     let hash = usize::from(one) * 67 + usize::from(other);
     (hash / 64 % 64, 1 << (hash % 64))

@@ -1,12 +1,12 @@
-//! The names that HTML has for signs.
+//! HTML character entity names.
 
-/// How long the longest of the names is.
+/// Length of the longest name.
 pub(super) const LONGEST: usize = 8;
 
-/// And the shortest.
+/// Length of the shortest name.
 const SHORTEST: usize = 2;
 
-/// Those for signs of ASCII, and all of HTML 4, sorted.
+/// Names of ASCII characters, and all of HTML 4, sorted.
 const NAMES: [(&str, char); 291] = [
     ("AElig", 'Æ'),
     ("AMP", '&'),
@@ -301,9 +301,9 @@ const NAMES: [(&str, char); 291] = [
     ("zwnj", '\u{200c}'),
 ];
 
-/// The sign that a name stands for.
+/// The character that a name stands for.
 pub(super) fn named(name: &[u8]) -> Option<char> {
-    // Most that is no name is the beginning of another field of an address.
+    // Most other texts are the beginning of another field of a query.
     if name.len() < SHORTEST {
         return None;
     }

@@ -1,28 +1,29 @@
-//! One character of a text in the ways that serializers escape it, also escaped twice or three times over.
+//! One character of a text in the ways that serializers escape it, including double and triple escaping.
 //!
-//! Read are percent escapes, those of JSON, scripts and C, those of CSS, the numbers and names of HTML, and quoted-printable. Not
-//! read are UTF-16 and UTF-32, hexadecimal with anything between its digits, bytes as numbers in a list, an escape of more than 96
-//! bytes, and those names of characters beyond ASCII that HTML 4 does not have.
+//! Supported are percent escapes, those of JSON, scripts and C, those of CSS, numeric and named HTML
+//! entities, and quoted-printable. Not supported are UTF-16 and UTF-32, hexadecimal with separators between
+//! its digits, bytes as numbers in a list, an escape of more than 96 bytes, and entity names beyond ASCII
+//! that HTML 4 lacks.
 
 use crate::domain::hex;
 use crate::mask::entity;
 
-/// How many times over an escape is read.
+/// Maximum levels of escaping.
 pub(super) const DEEPEST: u8 = 3;
 
-/// No escape of one character is longer than this, as it stands.
+/// Maximum length of one escaped character in bytes.
 const LONGEST: usize = 96;
 
-/// What stands at a place of a text, and where it goes on.
+/// What a place of a text means, and where the text continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Read {
     /// A byte.
     Byte(u8, usize),
-    /// A character beyond ASCII, in UTF-8; up to U+00FF it may also be meant as the byte of that number.
+    /// A character beyond ASCII, in UTF-8; up to U+00FF it may also mean the byte of that number.
     Char(char, usize),
     /// Nothing: a line that is joined to the next one.
     Joined(usize),
-    /// The text ends here, or before the escape does.
+    /// The text ends here, or within the escape.
     End,
 }
 
@@ -41,7 +42,7 @@ pub(super) fn begins(byte: u8) -> bool {
     matches!(byte, b'%' | b'\\' | b'&' | b'=')
 }
 
-/// What may be meant by what stands at a place, where an escape may begin, other than the byte itself.
+/// Possible meanings of a place where an escape may begin, other than the byte itself.
 #[derive(Debug, Default)]
 pub(super) struct Readings {
     found: [Option<Read>; 2 * DEEPEST as usize],
@@ -49,7 +50,7 @@ pub(super) struct Readings {
 }
 
 impl Readings {
-    /// With `css` also the escapes of CSS, which mean something else to others.
+    /// With `css` also the escapes of CSS, which have another meaning elsewhere.
     pub(super) fn of(text: &[u8], at: usize, css: bool) -> impl Iterator<Item = Read> {
         let mut readings = Self::default();
         let is_css = readings.add(text, at, false);
@@ -59,7 +60,7 @@ impl Readings {
         readings.found.into_iter().flatten()
     }
 
-    /// Adds those of each level; gives whether one of CSS may be among them.
+    /// Adds the readings of each level; returns whether a CSS escape may be among them.
     fn add(&mut self, text: &[u8], at: usize, css: bool) -> bool {
         let is_css = |byte: u8, next: usize| {
             let follows = || text.get(next).is_some_and(|byte| hex::digit(*byte).is_some() || begins(*byte));
@@ -85,8 +86,9 @@ impl Readings {
     }
 }
 
-/// Whether one level more may read something else than this one, and the last before it: if what is read is a sign, which no escape
-/// has followed yet unless one is escaped in there, or if the next one is, that may belong to a number or name.
+/// Whether one more level may give another reading than this one and the last: if the reading is an escape
+/// character that no escape has followed yet, unless one is escaped in there, or if the next character is
+/// one, which may belong to a number or name.
 fn goes_on(text: &[u8], at: usize, last: Read, read: Read) -> bool {
     let begins_at = |place: usize| text.get(place).is_some_and(|byte| begins(*byte));
     match read {
@@ -104,7 +106,8 @@ fn goes_on(text: &[u8], at: usize, last: Read, read: Read) -> bool {
     }
 }
 
-/// What stands at `at`, with escapes resolved `level` times over. What is no escape stands for itself.
+/// Reads the character at `at`, with `level` levels of escapes resolved. Anything but an escape stands for
+/// itself.
 fn read(text: &[u8], at: usize, level: u8, css: bool) -> Read {
     let Some(&byte) = text.get(at) else { return Read::End };
     if level == 0 || !begins(byte) {
@@ -114,7 +117,7 @@ fn read(text: &[u8], at: usize, level: u8, css: bool) -> Read {
     let escape = Escape { text, level: level - 1, css, limit: at + LONGEST };
     match start {
         Read::Byte(byte, next) if begins(byte) => escape.behind(byte, next).unwrap_or(start),
-        // A number or name may go on, or end, in what is escaped more often than its beginning.
+        // A number or name may continue, or end, in text that is escaped more often than its beginning.
         Read::Byte(_, next) | Read::Char(_, next) if text.get(next).is_some_and(|byte| begins(*byte)) => {
             let longer = |below| match read(text, at, below, css) {
                 Read::Byte(byte, next) if begins(byte) => escape.behind(byte, next),
@@ -126,7 +129,7 @@ fn read(text: &[u8], at: usize, level: u8, css: bool) -> Read {
     }
 }
 
-/// What follows the beginning of an escape, itself read as many times over as there are levels below.
+/// The text after the beginning of an escape, read with the lower levels resolved.
 struct Escape<'a> {
     text: &'a [u8],
     level: u8,
@@ -139,7 +142,7 @@ impl Escape<'_> {
         if at >= self.limit { Read::Byte(0, at) } else { read(self.text, at, self.level, self.css) }
     }
 
-    /// What an escape means that begins with a sign, and goes on at `at`.
+    /// The meaning of an escape that begins with `sign` and continues at `at`.
     fn behind(&self, sign: u8, at: usize) -> Option<Read> {
         let first = self.next(at);
         let (byte, next) = match first {
@@ -170,7 +173,7 @@ impl Escape<'_> {
         }
     }
 
-    /// As many digits as are needed: `Ok(None)` if there are others.
+    /// Reads exactly `count` digits: `Ok(None)` if there are other characters.
     fn digits(&self, at: usize, count: usize) -> Result<Option<(u32, usize)>, Read> {
         let (mut value, mut at) = (0, at);
         for _ in 0..count {
@@ -202,7 +205,7 @@ impl Escape<'_> {
         }
     }
 
-    /// Four digits that are a unit of UTF-16, and those of the other half of a pair, behind `sign` and a `u`.
+    /// Four digits that are a UTF-16 unit, with the other half of a pair after `sign` and a `u`.
     fn unit(&self, at: usize, sign: u8) -> Option<Read> {
         let (high, at) = match self.digits(at, 4) {
             Ok(digits) => digits?,
@@ -247,7 +250,8 @@ impl Escape<'_> {
         }
     }
 
-    /// `\u002B`, `\u{2B}`, `\U0000002B`, `\x2B`, `\053`, `\n` and the like, and any sign behind a backslash.
+    /// `\u002B`, `\u{2B}`, `\U0000002B`, `\x2B`, `\053`, `\n` and the like, and any character after a
+    /// backslash.
     fn backslash(&self, byte: u8, next: usize) -> Option<Read> {
         let plain = |byte| Some(Read::Byte(byte, next));
         match byte {
@@ -268,7 +272,7 @@ impl Escape<'_> {
         }
     }
 
-    /// One or two more octal digits, as far as it stays a byte.
+    /// One or two more octal digits, as long as the value is a byte.
     fn octal(&self, first: u32, at: usize) -> Option<Read> {
         let (mut value, mut end) = (first, at);
         for _ in 0..if first > 3 { 1 } else { 2 } {
@@ -283,7 +287,8 @@ impl Escape<'_> {
         Read::of_number(value, end).filter(|_| end > at)
     }
 
-    /// `43;`, `2b;` or `2B}`: a number of up to eight digits behind its zeros, and the sign that ends it, which may be missing.
+    /// `43;`, `2b;` or `2B}`: a number of up to eight digits after leading zeros, and its terminator, which
+    /// may be missing.
     fn number(&self, at: usize, base: u32, end: u8) -> Option<Read> {
         let (mut value, mut at, mut count, mut any) = (0u32, at, 0, false);
         loop {
@@ -301,7 +306,7 @@ impl Escape<'_> {
         }
     }
 
-    /// `plus;`; the semicolon may be missing, as HTML allows it.
+    /// `plus;`; the semicolon may be missing, as HTML allows.
     fn named(&self, at: usize) -> Option<Read> {
         let (mut name, mut size, mut at) = ([0u8; entity::LONGEST], 0, at);
         // A digit ends a name of letters, unless it belongs to a longer one.

@@ -6,10 +6,10 @@ use std::collections::HashMap;
 #[derive(Debug, Default)]
 pub(super) struct FieldNames {
     exact: HashMap<Box<[u8]>, u16, ahash::RandomState>,
-    /// Bit `n`: an exact name is `n` bytes long once folded; the highest one also stands for all that are longer.
+    /// Bit `n`: an exact name is `n` bytes long when folded; the highest bit also stands for all longer ones.
     lengths: u64,
     globs: Vec<(Box<str>, u16)>,
-    /// Whether a pattern has a dot in it.
+    /// Whether a pattern has a dot.
     paths: bool,
     first: ByteSet,
     last: ByteSet,
@@ -31,7 +31,7 @@ impl ByteSet {
         self.0.get(usize::from(byte >> 6)).is_some_and(|word| word >> (byte & 63) & 1 == 1)
     }
 
-    /// Adds every byte that a name can begin or end with if its folded form begins or ends with `folded`.
+    /// Adds every byte with which a name can begin or end whose folded form begins or ends with `folded`.
     fn add_folded(&mut self, folded: Option<char>) {
         for byte in 0..=u8::MAX {
             let wild = matches!(folded, None | Some('*' | '?'));
@@ -44,7 +44,7 @@ impl ByteSet {
 }
 
 impl FieldNames {
-    /// Adds a pattern; `false` if nothing is left of it after folding.
+    /// Adds a pattern; returns `false` if it is empty after folding.
     pub(super) fn add(&mut self, pattern: &str, rule: u16) -> bool {
         let folded = fold(pattern);
         if folded.is_empty() {
@@ -66,19 +66,19 @@ impl FieldNames {
         self.exact.is_empty() && self.globs.is_empty()
     }
 
-    /// The rule that masks a field of this name. The name has no escapes left in it.
+    /// The rule that masks a field of this name, which must be unescaped.
     #[inline]
     pub(super) fn find(&self, name: &[u8]) -> Option<u16> {
         if self.may_name(name) { self.find_folded(name) } else { None }
     }
 
-    /// Whether a pattern has a dot in it: only such a one can name a column with its table.
+    /// Whether a pattern has a dot: only such a pattern can name a column with its table.
     pub(super) fn has_paths(&self) -> bool {
         self.paths
     }
 
-    /// The rule that masks something by a name with dots: patterns without a dot do not count, so that `cust*` is not all columns
-    /// of `customers`.
+    /// The rule that masks a dotted name. Patterns without a dot do not apply, so that `cust*` does not match
+    /// all columns of `customers`.
     pub(super) fn find_path(&self, path: &str) -> Option<u16> {
         let folded = fold(path);
         let exact = self.exact.get(folded.as_bytes()).copied();
@@ -87,13 +87,13 @@ impl FieldNames {
         exact.into_iter().chain(glob).min()
     }
 
-    /// Whether a name that ends with the byte may fit a pattern.
+    /// Whether a name that ends with the byte may match a pattern.
     #[inline]
     pub(super) fn may_end(&self, last: u8) -> bool {
         self.last.has(last)
     }
 
-    /// Whether the first and last byte of a name leave room for a pattern.
+    /// Whether a name with its first and last byte may match a pattern.
     #[inline]
     pub(super) fn may_name(&self, name: &[u8]) -> bool {
         match (name.first(), name.last()) {
@@ -140,7 +140,8 @@ fn fold_ascii<'a>(name: &[u8], room: &'a mut [u8; 64]) -> Option<&'a [u8]> {
     room.get(..used)
 }
 
-/// Upper case first: `ſ` and the Kelvin sign are letters to parsers that ignore case. Characters that are not seen do not count.
+/// Upper case first: `ſ` and the Kelvin sign are letters to parsers that ignore case. Invisible characters
+/// are ignored.
 fn fold(name: &str) -> String {
     name.chars()
         .filter(|c| !matches!(c, '_' | '-' | ' ') && !is_ignorable(*c))
@@ -158,7 +159,8 @@ fn is_ignorable(sign: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Glob match of a whole name: `*` any characters, `?` one. Linear steps per star, no backtracking beyond the last one.
+/// Glob match of a whole name: `*` any characters, `?` one. Linear steps per star, no backtracking beyond the
+/// last one.
 pub(super) fn matches(pattern: &str, name: &str) -> bool {
     let (mut pattern, mut name) = (pattern.chars(), name.chars());
     let mut retry: Option<(std::str::Chars<'_>, std::str::Chars<'_>)> = None;
@@ -177,7 +179,7 @@ pub(super) fn matches(pattern: &str, name: &str) -> bool {
             name = rest;
             continue;
         }
-        // The last star takes one character more.
+        // The last star matches one more character.
         let Some((after_star, skipped)) = &mut retry else { return false };
         if skipped.next().is_none() {
             return false;

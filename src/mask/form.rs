@@ -1,4 +1,5 @@
-//! `application/x-www-form-urlencoded` (WHATWG URL, section 5): `name=value` joined by `&`, percent escapes, `+` for a blank.
+//! `application/x-www-form-urlencoded` (WHATWG URL, section 5): `name=value` joined by `&`, percent escapes,
+//! `+` for a blank.
 
 use crate::mask::detect::By;
 use crate::mask::masker::LONGEST_VALUE;
@@ -70,7 +71,7 @@ impl FormMasker {
         if pair.len() > LONGEST_VALUE {
             return Err(Unmaskable::TooLong { limit: LONGEST_VALUE });
         }
-        // Some readers also split at `;`: a masked name behind one hides all that follows it.
+        // Some readers also split at `;`: everything after a masked name behind one is masked.
         let mut from = 0;
         for part in pair.split(|byte| *byte == b';') {
             if let Some(equals) = memchr::memchr(b'=', part) {
@@ -104,7 +105,7 @@ impl FormMasker {
         }
     }
 
-    /// Writes a name or value with what detectors find in it replaced.
+    /// Writes a name or value, with findings of detectors replaced.
     fn detect(
         &mut self,
         plan: &Plan,
@@ -145,7 +146,8 @@ impl FormMasker {
     }
 }
 
-/// The rule of a name: of the whole, or of any part of `a[b]` and `a.b`, since all that is in a masked field is masked.
+/// The rule for a name: for the whole, or for any part of `a[b]` and `a.b`, since everything in a masked
+/// field is masked.
 fn named(plan: &Plan, name: &[u8]) -> Option<u16> {
     let mut parts = name.split(|byte| matches!(byte, b'[' | b']' | b'.'));
     plan.fields.find(name).or_else(|| parts.find_map(|part| plan.fields.find(part)))

@@ -1,23 +1,23 @@
-//! Which kinds of body can be read, by their media type.
+//! Body formats, by media type.
 
-/// How a body is read.
+/// How a body is parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// Comma (or semicolon, tab) separated values, RFC 4180; the first row names the columns.
+    /// Comma (or semicolon, tab) separated values, RFC 4180; the first row has the column names.
     Csv,
     /// `application/x-www-form-urlencoded`.
     Form,
     /// One JSON text, RFC 8259.
     Json,
-    /// [`Format::Csv`] in Windows-1252, which is what browsers also take ISO-8859-1 and ASCII for.
+    /// [`Format::Csv`] in Windows-1252, as which browsers also read ISO-8859-1 and ASCII.
     LatinCsv,
-    /// [`Format::Text`] in it.
+    /// [`Format::Text`] in Windows-1252.
     LatinText,
     /// JSON texts one after another: NDJSON, JSON lines.
     NdJson,
     /// A stream of server-sent events.
     Sse,
-    /// Text of any other kind, XML and HTML among it.
+    /// Text of any other kind, including XML and HTML.
     Text,
 }
 
@@ -42,7 +42,7 @@ const LATIN: [&str; 17] = [
     "x-cp1252",
 ];
 
-/// Text that does not say so.
+/// Text types whose names do not begin with `text/`.
 const TEXTS: [&str; 13] = [
     "application/ecmascript",
     "application/graphql",
@@ -60,9 +60,9 @@ const TEXTS: [&str; 13] = [
 ];
 
 impl Format {
-    /// The format of a `Content-Type` value, parameters included. `None`: it cannot be read, and a reply of that type is
-    /// withheld on a connection that masks. The character set must be UTF-8 or, for text and tables, Windows-1252; absent counts as
-    /// UTF-8.
+    /// The format for a `Content-Type` value with parameters. `None`: unsupported; a reply of that type is
+    /// withheld on a connection with masks. The character set must be UTF-8 or, for text and tables,
+    /// Windows-1252; absent counts as UTF-8.
     pub fn of(content_type: &str) -> Option<Self> {
         let mut parts = content_type.split(';');
         let essence = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -71,7 +71,7 @@ impl Format {
         for parameter in parts {
             let Some((name, value)) = parameter.split_once('=') else { continue };
             if name.trim().eq_ignore_ascii_case("charset") {
-                // Two of them: a client may believe the other one.
+                // Repeated: a client may use the other one.
                 if charset.replace(value.trim().trim_matches('"').to_ascii_lowercase()).is_some() {
                     return None;
                 }

@@ -1,21 +1,22 @@
-//! Short texts that show at a glance that no detector can find anything in them, as most values of headers do.
+//! Quick check of short texts in which no detector can find anything, as most header values are.
 
-/// A longer text is not looked at.
+/// Longer texts are not checked, in bytes.
 const LONGEST: usize = 128;
 
-/// A text shorter than this is no account number, holds no secret with a fixed beginning, and is not decoded as base64.
+/// A text shorter than this is not an account number, holds no secret with a fixed prefix, and is not decoded
+/// as base64.
 const SHORTEST: usize = 16;
 
-// Counters of a byte each, side by side in one number. No text is long enough for one to run over into the next.
+// Counters of one byte each, packed in one number. No text is long enough for one to overflow into the next.
 const DIGIT: u64 = 1;
 const COLON: u64 = 1 << 8;
 const DOT: u64 = 1 << 16;
 const UPPER: u64 = 1 << 24;
-/// What no base64 holds.
+/// Characters that base64 does not have.
 const OTHER: u64 = 1 << 32;
-/// What needs a closer look wherever it stands.
+/// Characters that need a closer look wherever they occur.
 const TELLING: u64 = 1 << 40;
-/// What may stand between a name and its value.
+/// Characters that may be between a name and its value.
 const PAIR: u64 = 1 << 48;
 
 static COUNTS: [u64; 256] = counts();
@@ -41,18 +42,18 @@ const fn counts() -> [u64; 256] {
     table
 }
 
-/// What a glance says about a text.
+/// The result of the quick check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Glance {
     /// It needs a closer look.
     Telling,
-    /// There is nothing in it but, maybe, values behind their names.
+    /// It contains nothing except, possibly, values with names.
     Pairs,
-    /// There is nothing in it.
+    /// It contains nothing.
     Inert,
 }
 
-/// Looks at a text. The user's own patterns are not asked: with one, nothing is known of any text.
+/// Checks a text. Custom patterns are not considered: with one, nothing is known of any text.
 pub(super) fn glance(text: &[u8]) -> Glance {
     if text.len() > LONGEST {
         return Glance::Telling;
@@ -62,7 +63,7 @@ pub(super) fn glance(text: &[u8]) -> Glance {
     }
     let sum: u64 = text.iter().map(|&byte| COUNTS.get(usize::from(byte)).copied().unwrap_or(TELLING)).sum();
     let count = |class: u64| (sum / class) & 0xff;
-    // Two colons, three dots or nine digits are the least that an address or number needs.
+    // Two colons, three dots or nine digits are the minimum for an address or number.
     let (digits, long) = (count(DIGIT), text.len() >= SHORTEST);
     let shaped = count(COLON) > 1 || count(DOT) > 2 || digits > 8 || (digits > 1 && text.len() > 14);
     let secret = long && (count(UPPER) > 0 || (count(OTHER) == 0 && text != b"application/json"));
@@ -75,7 +76,7 @@ pub(super) fn glance(text: &[u8]) -> Glance {
     }
 }
 
-/// Whether a text has the form of a date in a header, such as `Sat, 21 Nov 2026 09:45:12 GMT`.
+/// Whether a text has the form of an HTTP date, such as `Sat, 21 Nov 2026 09:45:12 GMT`.
 fn is_date(text: &[u8]) -> bool {
     const FORM: &[u8; 29] = b"Aaa, 00 Aaa 0000 00:00:00 GMT";
     text.len() == FORM.len()

@@ -1,35 +1,35 @@
-//! Windows-1252 and UTF-8, there and back (WHATWG Encoding, section 9.1): each byte is a character of its own, so that what is not masked
-//! comes back byte for byte.
+//! Conversion between Windows-1252 and UTF-8 (WHATWG Encoding, section 9.1). Each byte is a character of its
+//! own, so unmasked text round-trips byte for byte.
 
 use crate::mask::masker::Unmaskable;
 
-/// What the bytes from 0x80 to 0x9f stand for; all others stand for the character of their number.
+/// The characters of bytes 0x80 to 0x9f; all other bytes are the character of their number.
 const HIGH: [char; 32] = [
     '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}',
     '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
 ];
 
-/// Beginnings by which readers know a text in Unicode, whatever it is said to be.
+/// Byte order marks by which readers detect Unicode, whatever the declared encoding.
 const MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe"];
 
-/// How many bytes beyond ASCII in a row tell of the encoding.
+/// Number of consecutive non-ASCII bytes that reveal the encoding.
 const LONGEST_RUN: usize = 64;
 
-/// One body on its way through the readers of UTF-8.
+/// One body being converted for the UTF-8 readers and back.
 #[derive(Debug, Default)]
 pub(super) struct Latin {
     /// The first bytes of the body.
     begun: Vec<u8>,
-    /// Its first bytes beyond ASCII, and whether all of them were seen.
+    /// Its first non-ASCII bytes, and whether all of them were seen.
     high: Vec<u8>,
     judged: bool,
     text: Vec<u8>,
-    /// What was masked of the text, as far as it is not yet encoded: a character may be cut.
+    /// Masked text that is not encoded yet: its last character may be incomplete.
     masked: Vec<u8>,
 }
 
 impl Latin {
-    /// The next piece as text.
+    /// Converts the next piece to text.
     pub(super) fn decode(&mut self, input: &[u8]) -> Result<&[u8], Unmaskable> {
         let missing = 3usize.saturating_sub(self.begun.len()).min(input.len());
         self.begun.extend_from_slice(input.get(..missing).unwrap_or_default());
@@ -51,8 +51,8 @@ impl Latin {
         Ok(&self.text)
     }
 
-    /// Whether the first bytes beyond ASCII, up to the next one of it, are characters of UTF-8: hardly ever is that what Windows-1252
-    /// makes of them, and names would be others.
+    /// Whether the first run of non-ASCII bytes is valid UTF-8: Windows-1252 text hardly ever is, and names
+    /// would be different.
     fn is_utf8(&mut self, input: &[u8]) -> bool {
         let skipped =
             if self.high.is_empty() { input.iter().take_while(|byte| byte.is_ascii()).count() } else { 0 };
@@ -68,7 +68,8 @@ impl Latin {
         self.judged && !self.high.is_empty() && is_valid
     }
 
-    /// Has a piece masked, and appends it to `out` as it is to be sent. Nothing is appended if that fails.
+    /// Masks a piece with `mask`, and appends it to `out` in the body's encoding. Nothing is appended if that
+    /// fails.
     pub(super) fn between(
         &mut self,
         out: &mut Vec<u8>,
@@ -83,7 +84,8 @@ impl Latin {
     }
 }
 
-/// Appends a text; gives how much of it there was, without a character that is cut. What Windows-1252 does not have becomes a `?`.
+/// Appends a text; returns how much of it was used, without an incomplete character. Characters that
+/// Windows-1252 lacks become `?`.
 fn encode(text: &[u8], out: &mut Vec<u8>) -> usize {
     let mut done = 0;
     for chunk in text.utf8_chunks() {

@@ -1,5 +1,5 @@
-//! Lines as their reader will see them: escapes resolved, and those joined that mail has wrapped (`=` at the end of a line, RFC 2045,
-//! section 6.7).
+//! Lines as their reader will see them: with escapes resolved, and with soft line breaks of mail joined (`=`
+//! at the end of a line, RFC 2045, section 6.7).
 
 use crate::mask::detect::By;
 use crate::mask::detect::Hit;
@@ -9,23 +9,24 @@ use crate::mask::plan::Plan;
 use crate::mask::view::Signs;
 use crate::mask::view::View;
 
-/// How much is looked at at once: lines up to this many bytes, or a part of those that are joined.
+/// How many bytes are examined at once: lines up to this size, or a part of joined lines.
 const AT_ONCE: usize = 2 << 10;
 
-/// How much before the next part of joined lines is looked at with it again.
+/// How many bytes before the next part of joined lines are examined with it again.
 const BEHIND: usize = 512;
 
-/// Looks at lines. Its buffers are used again.
+/// Examines lines. Its buffers are reused.
 #[derive(Debug, Default)]
 pub(super) struct LineView {
     view: View,
     hits: Vec<Hit>,
-    /// What is not to be cut apart: lines that were looked at at once, to the end of what was found in them.
+    /// Spans that must not be split: lines that were examined at once, to the end of the findings in them.
     spans: Vec<(usize, usize)>,
 }
 
 impl LineView {
-    /// Appends what is found only there, from the line at `from` on. `whole`: no more text follows.
+    /// Appends findings that exist only in the resolved text, from the line at `from` on. `whole`: no more
+    /// text follows.
     pub(super) fn find(&mut self, plan: &Plan, text: &[u8], from: usize, whole: bool, hits: &mut Vec<Hit>) {
         self.spans.clear();
         let mut signs = Signs::new(text.get(from..).unwrap_or_default());
@@ -34,7 +35,7 @@ impl LineView {
             let joined = at > 0 && (goes_on(text, at) || text.get(at - 1) != Some(&b'\n'));
             let (mut start, mut sign) = (at, at);
             if !joined {
-                // Lines without any escape are passed over.
+                // Lines without any escape are skipped.
                 sign = from + signs.next(at - from);
                 let before = text.get(at..sign).unwrap_or_default();
                 start = at + memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
@@ -52,7 +53,8 @@ impl LineView {
         }
     }
 
-    /// Looks at the lines of a part; gives the end of what need not be looked at again, `None` if that is all.
+    /// Examines the lines of a part; returns the end of what need not be examined again, `None` if that is
+    /// all.
     fn look(
         &mut self,
         plan: &Plan,
@@ -75,7 +77,7 @@ impl LineView {
             plan.scanner.candidates(self.view.text(), "", true, &mut self.hits);
             let grown = end > part_end;
             let seen = self.view.text().len();
-            // What begins further down is found there.
+            // Values that begin further down are found there.
             let named = if grown { self.view.place_of(part_end - from) } else { seen };
             let all = Seen { whole: whole && is_last, markup: false };
             plan.pairs_before(self.view.text(), named, all, &mut self.hits);
@@ -95,7 +97,7 @@ impl LineView {
                 done = done.max(line);
             }
             if !is_open || (is_last && whole) {
-                // What is joined is looked at in the same parts, however it comes.
+                // Joined lines are examined in the same parts, however they arrive.
                 self.spans.push((start, if grown { done } else { part_end }));
                 return Some(done);
             }
@@ -104,25 +106,26 @@ impl LineView {
                 hits.push(open(start, text.len()));
                 return None;
             }
-            // What has begun must end: as many lines more.
+            // A value that has begun must end: include as many lines again.
             end = line_end(text, (end + (end - from).max(BEHIND)).min(text.len() - 1));
         }
     }
 
-    /// A place at which the text may be cut, or the beginning of the line whose find it would cut off.
+    /// A place at which the text may be cut, or the beginning of the line whose finding it would split.
     pub(super) fn before_spans(&self, cut: usize) -> usize {
         let is_in = |cut: usize, (start, end): &(usize, usize)| *start < cut && cut < *end;
         self.spans.iter().rev().fold(cut, |cut, span| if is_in(cut, span) { span.0 } else { cut })
     }
 }
 
-/// What has begun and not ended.
+/// A finding that has begun and not ended.
 fn open(start: usize, end: usize) -> Hit {
     Hit { start, end, score: 100, by: By::Field(0), reason: OPEN }
 }
 
-/// Where the lines with escapes end that are looked at at once, from the one at `start`, whose first sign is at `sign`; and the line from
-/// which on more must come first. Lines that are joined are not parted from each other, unless they alone are too many.
+/// The end of the lines with escapes that are examined at once, starting with the one at `start`, whose first
+/// escape is at `sign`; and the line from which on more input is needed. Joined lines are not separated,
+/// unless they alone are too many.
 fn part(text: &[u8], start: usize, sign: usize, whole: bool) -> (Option<usize>, Option<usize>) {
     let (mut end, mut parted) = (line_end(text, sign), None);
     loop {
@@ -153,7 +156,7 @@ fn part(text: &[u8], start: usize, sign: usize, whole: bool) -> (Option<usize>, 
     }
 }
 
-/// From where on lines that are joined to a place are looked at with it.
+/// The start of the lines joined to a place, which are examined with it.
 fn joined_before(text: &[u8], start: usize) -> usize {
     let least = start.saturating_sub(BEHIND);
     let mut from = start;
@@ -164,13 +167,13 @@ fn joined_before(text: &[u8], start: usize) -> usize {
     from
 }
 
-/// Whether the line before a place is joined to what stands there.
+/// Whether the line before a place is joined to it.
 fn goes_on(text: &[u8], at: usize) -> bool {
     let before = text.get(..at).unwrap_or_default();
     before.ends_with(b"=\n") || before.ends_with(b"=\r\n")
 }
 
-/// Where the line ends that a place is in.
+/// The end of the line that contains a place.
 fn line_end(text: &[u8], at: usize) -> usize {
     let rest = text.get(at..).unwrap_or_default();
     memchr::memchr(b'\n', rest).map_or(text.len(), |size| at + size)

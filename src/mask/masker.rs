@@ -1,4 +1,4 @@
-//! One body on its way through a plan, in pieces.
+//! Masks one body in pieces.
 
 use std::sync::Arc;
 
@@ -13,16 +13,17 @@ use crate::mask::plan::Plan;
 use crate::mask::sse::SseMasker;
 use crate::mask::text::TextMasker;
 
-/// The longest single value (a JSON string, a CSV record, a line of text, an event) that is held to be looked at, in bytes.
+/// Maximum length in bytes of a single value (a JSON string, a CSV record, a line of text, an event) that is
+/// buffered.
 pub(super) const LONGEST_VALUE: usize = 1 << 20;
 
-/// Why a body cannot be masked. It is withheld from there on; nothing of it holds a part of the body.
+/// Why a body cannot be masked. The rest of it is withheld; the error contains no part of the body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unmaskable {
-    /// It came after a part that could not be masked.
+    /// It follows a part that could not be masked.
     #[error("an earlier part of the body could not be masked")]
     Earlier,
-    /// It is not what its type says, or can be read in more than one way.
+    /// It does not match its media type, or can be read in more than one way.
     #[error("the body cannot be read in one way: {problem}")]
     Malformed {
         /// What is wrong.
@@ -31,10 +32,10 @@ pub enum Unmaskable {
     /// It is nested deeper than 64 levels, or texts within texts deeper than 6.
     #[error("the body is nested too deep")]
     TooDeep,
-    /// One value is longer than what is held.
+    /// One value exceeds the buffer limit.
     #[error("a value of the body is longer than {limit} bytes")]
     TooLong {
-        /// How long it may be, in bytes.
+        /// The limit in bytes.
         limit: usize,
     },
 }
@@ -45,24 +46,26 @@ impl Unmaskable {
     }
 }
 
-/// Masks one body. Memory is bounded by the longest value that is held (1 MiB) and the piece at hand, however long the body is.
+/// Masks one body. Memory is bounded by the longest buffered value (1 MiB) and the current piece, however
+/// long the body is.
 ///
-/// The output does not depend on how the input is cut. What is complete is put out at once: an event at its blank line, a line at
-/// its end, unless a masked value in it may go on in the next one, a JSON token at its end.
+/// The output does not depend on how the input is split. Complete parts are output at once: an event at its
+/// blank line, a line at its end unless a masked value in it may continue in the next one, a JSON token at
+/// its end.
 #[derive(Debug)]
 pub struct Masker {
     plan: Arc<Plan>,
     notes: Notes,
     state: State,
     charset: Charset,
-    /// What lies between a body in Windows-1252 and the readers of UTF-8.
+    /// Converts a body in Windows-1252 for the UTF-8 readers.
     latin: Option<Box<Latin>>,
 }
 
 #[derive(Debug)]
 enum State {
     Csv(Box<CsvMasker>),
-    /// The body has ended: nothing more may come.
+    /// The body has ended: no more input is allowed.
     Ended,
     Failed,
     Form(Box<FormMasker>),
@@ -74,7 +77,7 @@ enum State {
 }
 
 impl Masker {
-    /// A masker of one body.
+    /// Creates a masker for one body.
     pub fn new(plan: Arc<Plan>, format: Format) -> Self {
         let state = if plan.is_empty() {
             State::Pass
@@ -101,7 +104,7 @@ impl Masker {
     /// Takes the next piece of the body, and appends to `out` what is safe to send.
     ///
     /// # Errors
-    /// The body cannot be masked: `out` is as it was, and every later call fails too.
+    /// The body cannot be masked: `out` is unchanged, and every later call fails too.
     pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Unmaskable> {
         let Some(mut latin) = self.latin.take() else { return self.push_text(input, out) };
         let done = latin.between(out, |latin, masked| {
@@ -114,7 +117,7 @@ impl Masker {
 
     fn push_text(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Unmaskable> {
         let mark = out.len();
-        // The readers of JSON and events see to it themselves.
+        // The readers of JSON and events check this themselves.
         let checked = matches!(self.state, State::Csv(_) | State::Form(_) | State::Text(_));
         if let Err(error) = if checked { self.charset.push(input) } else { Ok(()) } {
             return self.settle(Err(error), mark, out);
@@ -139,7 +142,7 @@ impl Masker {
     /// Ends the body, and appends the rest of it.
     ///
     /// # Errors
-    /// As for [`Masker::push`]; a body that was cut is one that cannot be masked.
+    /// As for [`Masker::push`]; a truncated body cannot be masked.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Unmaskable> {
         let Some(mut latin) = self.latin.take() else { return self.finish_text(out) };
         let done = latin.between(out, |_, masked| self.finish_text(masked));
@@ -175,7 +178,7 @@ impl Masker {
         &self.notes
     }
 
-    /// Takes the notes.
+    /// Returns the notes.
     pub fn into_notes(self) -> Notes {
         self.notes
     }

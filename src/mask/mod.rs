@@ -1,10 +1,12 @@
-//! Masking: what is found in a reply by the name of its field or by its shape is replaced before anybody sees it.
+//! Masking: values in a reply that are found by the name of their field or by their shape are replaced before
+//! anybody sees them.
 //!
-//! [`Plan`] is what holds on one connection, compiled. A [`Masker`] takes one body through it in pieces of any size, with
-//! bounded memory, and fails with [`Unmaskable`] where it cannot read the body in the one way that every client would.
-//! Bytes outside masked values stay as they are. [`Redactor`] removes the gateway's own credential from any body.
+//! [`Plan`] is the compiled set of masks of one connection. A [`Masker`] processes one body in pieces of any
+//! size, with bounded memory, and fails with [`Unmaskable`] if it cannot parse the body in the same way as
+//! every client. Bytes outside masked values are unchanged. [`Redactor`] removes the gateway's own credential
+//! from any body.
 //!
-//! What takes the place of a JSON value depends on its type, so that the reply stays valid JSON:
+//! The replacement of a JSON value depends on its type, so that the reply stays valid JSON:
 //!
 //! | value under a masked name | `redact`, `keep_*` | `replace` | `hash` | `null` |
 //! |---|---|---|---|---|

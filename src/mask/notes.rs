@@ -1,18 +1,18 @@
-//! What was masked, in numbers: never a value.
+//! Counts of masked values, without the values.
 
 use crate::domain::MaskNote;
 
-/// Places are told apart up to this many; what comes later is counted together.
+/// Maximum number of distinct places; later ones are counted together.
 const MOST: usize = 64;
 
-/// The longest name of a place that is kept, in bytes.
+/// Maximum length of the name of a place in bytes.
 const LONGEST: usize = 64;
 
-/// How many values were masked, by detector (or `field`) and place.
+/// Number of masked values, by detector (or `field`) and place.
 #[derive(Debug, Clone, Default)]
 pub struct Notes {
     entries: Vec<MaskNote>,
-    /// Where the next one is expected: records repeat.
+    /// The index at which the next one is expected: records repeat.
     next: usize,
 }
 
@@ -27,7 +27,7 @@ impl Notes {
         self.entries.is_empty()
     }
 
-    /// How many values were masked.
+    /// Total number of masked values.
     pub fn total(&self) -> u64 {
         self.entries.iter().map(|note| note.n).sum()
     }
@@ -37,7 +37,7 @@ impl Notes {
         &self.entries
     }
 
-    /// The notes so far, leaving none.
+    /// Takes the notes so far, leaving none.
     pub fn take(&mut self) -> Vec<MaskNote> {
         std::mem::take(&mut self.entries)
     }

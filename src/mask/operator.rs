@@ -1,16 +1,18 @@
-//! What takes the place of a masked value.
+//! Mask operators: the replacement of a value.
 
 use aws_lc_rs::hmac;
 
 use crate::domain::MaskOp;
 
-/// What `redact` writes, and what an object under a masked name becomes where no text of its own would make sense.
+/// The text of `redact`, and the replacement of an object under a masked name if the operator has no text of
+/// its own.
 pub const REDACTED: &[u8] = crate::domain::mask::REDACTED.as_bytes();
 
-/// Appends what the operator makes of the text of a value.
+/// Appends the masked text of a value.
 ///
-/// `keep_first` and `keep_last` count letters and digits; every other one becomes `*`, all other ASCII characters stay.
-/// Of a value with fewer than twice as many letters and digits none stay: a four-digit number shows nothing.
+/// `keep_first` and `keep_last` count letters and digits; all others become `*`, and other ASCII characters
+/// are kept. If a value has fewer than twice as many letters and digits, none is kept: a four-digit number
+/// reveals nothing.
 pub(super) fn write_masked(op: &MaskOp, key: &hmac::Key, value: &[u8], out: &mut Vec<u8>) {
     match op {
         MaskOp::Hash => write_hash(key, value, out),
@@ -56,7 +58,7 @@ fn write_kept_chars(value: &[u8], first: usize, last: usize, out: &mut Vec<u8>) 
     }
 }
 
-/// The same for ASCII text: all are hidden, eight at a time, and then the ones that are kept come back.
+/// The same for ASCII text: all are hidden, eight at a time, and then the kept ones are restored.
 fn write_kept_bytes(value: &[u8], first: usize, last: usize, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(value);
@@ -82,15 +84,16 @@ fn write_kept_bytes(value: &[u8], first: usize, last: usize, out: &mut Vec<u8>) 
     written.iter_mut().zip(value).rev().filter(counted).take(last).for_each(|(to, byte)| *to = *byte);
 }
 
-/// A byte in each byte of a word.
+/// A word with this value in each byte.
 const fn each(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; 8])
 }
 
-/// The lowest bit of each byte of ASCII that is a letter or digit.
+/// The lowest bit of each ASCII byte that is a letter or digit.
 #[inline]
 fn marks(word: u64) -> u64 {
-    // The highest bit of each byte that is `byte` or above. None is above 0x7f, so that no sum reaches the next one.
+    // The highest bit of each byte that is `byte` or above. None is above 0x7f, so no sum carries into the
+    // next one.
     let from = |word: u64, byte: u8| word + each(0x80 - byte);
     let folded = word | each(0x20);
     let digits = from(word, b'0') & !from(word, b'9' + 1);

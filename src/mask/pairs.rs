@@ -1,8 +1,9 @@
 //! Names of fields in free text: `name=value`, `name: value`, `"name": "value"`, `<name>value</name>`.
 //!
-//! Text has no grammar, so this is a net with a wide mesh: a value ends at the end of its line, unless it is one that goes on: in an
-//! element, in quotes, in brackets, or in lines that are indented more than its name. What has begun and not ended is held back. An end is
-//! looked for near by where one stray sign of ordinary text may have begun the value; what has none there ends with its line, too.
+//! Text has no grammar, so this is a heuristic: a value ends at the end of its line, unless it is one that
+//! continues: in an element, in quotes, in brackets, or in lines that are indented more than its name. A
+//! value that has begun and not ended is held back. If one stray character of ordinary text may have begun
+//! the value, its end is only searched for nearby; a value without an end there ends with its line too.
 
 mod ends;
 mod markup;
@@ -16,29 +17,29 @@ use crate::mask::detect::OPEN;
 use crate::mask::field::FieldNames;
 use crate::mask::pairs::ends::enclosed;
 
-/// The longest name that is looked back for.
+/// Maximum length of a name, in bytes.
 const NAME: usize = 64;
 
-/// Words after which a credential follows.
+/// Words that are followed by a credential.
 const SCHEMES: [&[u8]; 4] = [b"bearer", b"basic", b"token", b"digest"];
 
 /// A name in the text outweighs every shape.
 const SCORE: u8 = 110;
 
-/// The value behind a name.
+/// The value of a name.
 struct Value {
     rule: u16,
-    /// Where its name begins, or the tag.
+    /// Start of its name, or of the tag.
     from: usize,
     start: usize,
     end: usize,
-    /// Up to where nothing else is looked for.
+    /// End of the range in which nothing else is searched for.
     done: usize,
-    /// Whether more text may add to it.
+    /// Whether more text may extend it.
     open: bool,
 }
 
-/// What is known of a text besides what is there of it.
+/// What is known about a text besides its content.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen {
     /// No more text follows.
@@ -48,18 +49,18 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Of a text that is all there.
+    /// For a complete text.
     pub(super) fn whole(text: &[u8]) -> Self {
         Self { whole: true, markup: is_markup(text) == Some(true) }
     }
 }
 
-/// Appends the values of named fields whose names begin before `names`.
+/// Appends the values of masked fields whose names begin before `names`.
 pub(super) fn find(fields: &FieldNames, text: &[u8], names: usize, seen: Seen, hits: &mut Vec<Hit>) {
     let (mut done, mut element) = (0, 0..0);
     for at in memchr::memchr3_iter(b'=', b':', b'<', text) {
         let is_tag = text.get(at) == Some(&b'<');
-        // A tag in a value may begin an element that goes on behind it.
+        // A tag in a value may begin an element that continues after it.
         if if is_tag { at < element.end } else { at < done || element.contains(&at) } {
             continue;
         }
@@ -76,7 +77,7 @@ pub(super) fn find(fields: &FieldNames, text: &[u8], names: usize, seen: Seen, h
             done = found.done;
         }
         if open {
-            // From its name on, so that this is still there when the rest has come.
+            // From its name on, so that this is still available when the rest arrives.
             hits.push(Hit { start: found.from, end: text.len(), score: SCORE, by, reason: OPEN });
         } else if found.start < found.end {
             let reason = if is_tag { "the name of the element" } else { "the name of the field" };
@@ -85,7 +86,7 @@ pub(super) fn find(fields: &FieldNames, text: &[u8], names: usize, seen: Seen, h
     }
 }
 
-/// Whether [`find`] may find anything in a text: a look at what stands before each sign.
+/// Whether [`find`] may find anything in a text: checks the characters before each separator.
 pub(super) fn may_find(fields: &FieldNames, text: &[u8]) -> bool {
     let before = |at: usize| at.checked_sub(1).and_then(|before| text.get(before)).copied();
     let loose = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'\\' | b']');
@@ -101,7 +102,7 @@ fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') || byte >= 0x80
 }
 
-/// The value behind a `=` or `:`, if a masked name stands before it.
+/// The value after a `=` or `:`, if a masked name precedes it.
 fn named(fields: &FieldNames, text: &[u8], at: usize, whole: bool) -> Option<Value> {
     let before = text.get(at.saturating_sub(NAME + 8)..at)?;
     let before = before.trim_ascii_end();
@@ -123,8 +124,8 @@ fn named(fields: &FieldNames, text: &[u8], at: usize, whole: bool) -> Option<Val
     Some(Value { rule, from, start, end, done, open })
 }
 
-/// Where the key that a name ends begins, an anchor or tag before it included, if nothing but white space and marks of lists and keys
-/// stands before it in its line.
+/// Start of the key that a name ends, including an anchor or tag before it, if only white space and list and
+/// key markers precede it in its line.
 fn key_start(text: &[u8], name: usize) -> Option<usize> {
     let line = text.get(name.saturating_sub(NAME)..name)?;
     let line = line.get(memchr::memrchr(b'\n', line).map_or(0, |end| end + 1)..)?;
@@ -149,8 +150,9 @@ fn key_start(text: &[u8], name: usize) -> Option<usize> {
     }
 }
 
-/// Where the value behind a sign begins and ends, up to where nothing else is in it, and whether more text may add to it. `key` is where
-/// its key begins if that begins its line; `flows`: it stands in an object within a line.
+/// Start and end of the value after a separator, the end of the range in which nothing else is searched for,
+/// and whether more text may extend it. `key` is the start of its key if that begins its line; `flows`: it is
+/// in an inline object.
 fn value(
     text: &[u8],
     (at, key): (usize, Option<usize>),
@@ -189,7 +191,8 @@ fn value(
     Some((start, start + size, start + size, false))
 }
 
-/// A value in the lines below its sign, as for [`value`]. Under a `bare` name and a colon it is in quotes or brackets.
+/// A value in the lines below its separator, as for [`value`]. Under a `bare` name and a colon it must be in
+/// quotes or brackets.
 fn below(
     text: &[u8],
     (at, line_end): (usize, usize),
@@ -206,7 +209,7 @@ fn below(
         None if bare => return None,
         None => (start, start + token(rest), start + token(rest), false),
     };
-    // What has a value of its own is a name: there is none behind the sign.
+    // A text with a value of its own is a name: there is no value after the separator.
     let behind = text.get(found.1..)?.iter().find(|byte| !b" \t\"'`".contains(byte));
     let is_name = matches!(behind, Some(b'=' | b':'))
         || text.get(found.0..found.1)?.iter().any(|byte| matches!(byte, b'=' | b':'));

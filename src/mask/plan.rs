@@ -1,4 +1,4 @@
-//! What is masked on one connection, compiled once and shared by all its bodies.
+//! The masks of one connection, compiled once and shared by all its bodies.
 
 use aws_lc_rs::hmac;
 
@@ -26,14 +26,15 @@ use crate::mask::tag::TagSeal;
 use crate::mask::value::Finder;
 use crate::mask::value::Found;
 
-/// The most that `keep_first` and `keep_last` may leave: what PCI DSS (requirement 3.4) allows of a card number.
+/// Maximum number of characters that `keep_first` and `keep_last` may keep: what PCI DSS (requirement 3.4)
+/// allows for a card number.
 const MOST_FIRST: u8 = 6;
 const MOST_LAST: u8 = 4;
 
 /// Why mask rules do not compile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// A field pattern with nothing but separators in it.
+    /// A field pattern that consists of separators only.
     #[error("mask {rule}: fields: {field:?} names no field")]
     Field {
         /// The id of the rule.
@@ -41,17 +42,17 @@ pub enum PlanError {
         /// The pattern.
         field: String,
     },
-    /// An operator keeps too much.
+    /// An operator keeps too many characters.
     #[error("mask {rule}: op: keeps {n} characters, at most {most} may stay")]
     KeepsTooMuch {
         /// The id of the rule.
         rule: String,
         /// How many it keeps.
         n: u8,
-        /// How many it may keep.
+        /// The maximum.
         most: u8,
     },
-    /// A regular expression of the user's own is refused.
+    /// A custom regular expression is refused.
     #[error("mask {rule}: patterns.{name}: {problem}")]
     Pattern {
         /// The id of the rule.
@@ -61,27 +62,27 @@ pub enum PlanError {
         /// What is wrong with it.
         problem: String,
     },
-    /// The text of `replace` holds a control character.
+    /// The text of `replace` contains a control character.
     #[error("mask {rule}: op: the text of replace holds a control character")]
     Replacement {
         /// The id of the rule.
         rule: String,
     },
-    /// More rules than can be told apart.
+    /// There are too many rules.
     #[error("more than {most} mask rules on one connection")]
     TooManyRules {
-        /// How many there may be.
+        /// The maximum.
         most: usize,
     },
 }
 
-/// What is masked on one connection, compiled.
+/// The compiled masks of one connection.
 #[derive(Debug)]
 pub struct Plan {
     pub(super) fields: FieldNames,
     pub(super) scanner: Scanner,
     ops: Vec<MaskOp>,
-    /// What the operators write that look at no value, as JSON.
+    /// The output of operators that ignore the value, as JSON.
     constants: Vec<Option<Box<[u8]>>>,
     key: hmac::Key,
     tags: TagSeal,
@@ -89,11 +90,11 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Compiles the rules that apply to a connection, in their order: the first rule that names a field or detector owns it.
-    /// `hash_key` is the connection's key of the `hash` operator. No rules: a plan that masks nothing.
+    /// Compiles the rules of a connection, in order: the first rule that names a field or detector owns it.
+    /// `hash_key` is the connection's key of the `hash` operator. Without rules the plan masks nothing.
     ///
     /// # Errors
-    /// The first rule that cannot hold as it is written.
+    /// The first rule that is invalid.
     pub fn compile(rules: &[&MaskRule], hash_key: [u8; 32]) -> Result<Self, PlanError> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &hash_key);
         let mut plan = Self {
@@ -134,20 +135,20 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Whether nothing can be masked: bodies pass as they are.
+    /// Whether nothing can be masked, so that bodies pass unchanged.
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty() && self.scanner.is_empty()
     }
 
-    /// One whole text outside a body, such as a path or a query: what it is masked to, if anything was found. `at` names the
-    /// place in the notes. Names of fields are honoured in `name=value` and in JSON.
+    /// Masks a complete text outside a body, such as a path or a query. `None` if nothing was found. `at`
+    /// names the place in the notes. Names of fields are matched in `name=value` and in JSON.
     pub fn text(&self, text: &str, at: &str, notes: &mut Notes) -> Option<String> {
         let masked = self.whole(text.as_bytes(), "", || at.to_owned(), notes)?;
         Some(String::from_utf8_lossy(&masked).into_owned())
     }
 
-    /// The value of a header: what it is masked to, if anything was found. A header that is named like a masked field is masked
-    /// whole.
+    /// Masks the value of a header. `None` if nothing was found. A header that is named like a masked field
+    /// is masked entirely.
     pub fn header(&self, name: &str, value: &[u8], notes: &mut Notes) -> Option<Vec<u8>> {
         let at = || format!("header:{}", name.to_ascii_lowercase());
         if let Some(rule) = self.fields.find(name.as_bytes()) {
@@ -159,7 +160,7 @@ impl Plan {
         self.whole(value, name, at, notes)
     }
 
-    /// `at` is asked for the place only if something is found.
+    /// `at` is called for the place only if something is found.
     pub(super) fn whole(
         &self,
         text: &[u8],
@@ -184,12 +185,12 @@ impl Plan {
                 self.splice(text, finder.hits(), &at(), notes, &mut out);
                 Some(out)
             }
-            // What cannot be read is not shown.
+            // A value that cannot be parsed is redacted.
             Err(_) => Some(REDACTED.to_vec()),
         }
     }
 
-    /// Whether a glance tells that nothing is masked in a text outside a body.
+    /// Whether the quick check shows that nothing is masked in a text outside a body.
     fn is_inert(&self, text: &[u8]) -> bool {
         if self.scanner.has_patterns() {
             return false;
@@ -217,7 +218,7 @@ impl Plan {
         out.extend_from_slice(text.get(done..).unwrap_or_default());
     }
 
-    /// Notes one masked value, and gives the rule that owns it.
+    /// Notes one masked value, and returns the rule that owns it.
     pub(super) fn count(&self, by: By, at: &str, notes: &mut Notes) -> u16 {
         let entity = self.scanner.owner(by).map_or("field", |(entity, _)| entity.as_str());
         notes.add(entity, at);
@@ -232,7 +233,7 @@ impl Plan {
         }
     }
 
-    /// What takes the place of any JSON string by a rule whose operator looks at no value.
+    /// The replacement of any JSON string by a rule whose operator ignores the value.
     #[inline]
     pub(super) fn constant(&self, rule: u16) -> Option<&[u8]> {
         self.constants.get(usize::from(rule))?.as_deref()
@@ -243,50 +244,51 @@ impl Plan {
         self.ops.get(usize::from(rule)).unwrap_or(&MaskOp::Redact)
     }
 
-    /// The entity tag of the masked body at an address, for the target's own, both without quotes; `None`: there is none to show.
+    /// The entity tag of the masked body at an address, for the target's own tag, both without quotes;
+    /// `None`: there is none to show.
     pub fn seal_tag(&self, path: &str, query: &str, tag: &[u8]) -> Option<String> {
         self.tags.seal(path, query, tag)
     }
 
-    /// The target's own entity tag behind one that [`Plan::seal_tag`] gave for this path and query, or any, under this connection's key and these
-    /// rules.
+    /// The target's own entity tag for one that [`Plan::seal_tag`] returned for this path and query, or any
+    /// query, under this connection's key and these rules.
     pub fn open_tag(&self, path: &str, query: Option<&str>, sealed: &str) -> Option<Vec<u8>> {
         self.tags.open(path, query, sealed)
     }
 
-    /// A digest (HMAC) of bytes that are not shown, under a key of the connection's: who has only the digest cannot try on it what
-    /// the bytes may be.
+    /// A keyed digest (HMAC) of bytes that are not shown, under a key of the connection: the digest alone
+    /// does not allow testing guesses of the bytes.
     pub fn keyed_digest(&self, bytes: &[u8]) -> String {
         let key = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&self.key, b"withheld bytes\0").as_ref());
         hex::encode(hmac::sign(&key, bytes).as_ref())
     }
 
-    /// How a recording tells of a body that is not shown, as JSON: its length and keyed digest.
+    /// The record of a body that is not shown, as JSON: its length and keyed digest.
     pub fn withheld(&self, body: &[u8]) -> String {
         let digest = self.keyed_digest(body);
         format!("{{\"length\":{},\"hmac\":\"{digest}\",\"withheld\":true}}", body.len())
     }
 
-    /// Appends what a rule makes of the text of a value.
+    /// Appends the masked text of a value.
     pub(super) fn write(&self, rule: u16, value: &[u8], out: &mut Vec<u8>) {
         operator::write_masked(self.op(rule), &self.key, value, out);
     }
 
-    /// Whether a closer look at a text may find the value of a named field in it: a name may end before a sign that stands between
-    /// names and values, or signs of it are escaped.
+    /// Whether a closer look at a text may find the value of a masked field in it: a name may end before a
+    /// separator, or a separator is escaped.
     #[inline]
     pub(super) fn may_pair(&self, text: &[u8]) -> bool {
         bits::may_pair(text) && pairs::may_find(&self.fields, text)
     }
 
-    /// Adds the values of named fields in free text that is all there.
+    /// Adds the values of masked fields in a complete free text.
     pub(super) fn pairs(&self, text: &[u8], hits: &mut Vec<Hit>) {
         if !self.fields.is_empty() {
             pairs::find(&self.fields, text, text.len(), Seen::whole(text), hits);
         }
     }
 
-    /// [`Self::pairs`] in a part of a text, of names that begin before a place.
+    /// [`Self::pairs`] in a part of a text, for names that begin before a place.
     pub(super) fn pairs_before(&self, text: &[u8], end: usize, seen: Seen, hits: &mut Vec<Hit>) {
         if !self.fields.is_empty() {
             pairs::find(&self.fields, text, end, seen, hits);
@@ -319,7 +321,8 @@ fn check_op(rule: &MaskRule) -> Result<(), PlanError> {
     if n > most { Err(PlanError::KeepsTooMuch { rule: rule.id.clone(), n, most }) } else { Ok(()) }
 }
 
-/// Whether a rule holds on a connection: its name by one of the globs, if there are any, and all of the tags.
+/// Whether a rule applies to a connection: its name matches one of the globs, if there are any, and all tags
+/// match.
 pub fn applies(rule: &MaskRule, connection: &Connection) -> bool {
     let name = connection.name.as_str();
     let named = rule.connections.is_empty() || rule.connections.iter().any(|glob| field::matches(glob, name));

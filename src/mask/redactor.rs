@@ -1,4 +1,5 @@
-//! The gateway's own credential must not come back: its bytes are replaced by `*`, as many, in any body, across pieces.
+//! Removes the gateway's own credential from replies: its bytes are replaced by as many `*`, in any body,
+//! across pieces.
 
 use std::sync::Arc;
 
@@ -10,11 +11,12 @@ use crate::domain::hex;
 use crate::mask::echo::Echoes;
 use crate::mask::echo::HEAD;
 
-/// A needle shorter than this is not looked for: it would be everywhere.
+/// Shorter needles are ignored: they would occur everywhere.
 const SHORTEST: usize = HEAD;
 
-/// Secret byte strings to look for, compiled. Each is found where characters of it are escaped, too, in the ways of JSON, scripts, HTML,
-/// CSS, addresses and mail, up to three times over; not in UTF-16 or UTF-32, nor in hexadecimal with anything between its digits.
+/// Compiled secret byte strings to search for. Each is also found with escaped characters, in the ways of
+/// JSON, scripts, HTML, CSS, URLs and mail, up to three levels; not in UTF-16 or UTF-32, nor in hexadecimal
+/// with separators between its digits.
 pub struct Needles {
     echoes: Echoes,
     shortest: usize,
@@ -27,7 +29,7 @@ impl std::fmt::Debug for Needles {
 }
 
 impl Needles {
-    /// Compiles byte strings. Those shorter than 4 bytes, and the doubles, are left out.
+    /// Compiles byte strings. Those shorter than 4 bytes, and duplicates, are left out.
     pub fn new(needles: &[Vec<u8>]) -> Arc<Self> {
         let mut kept: Vec<&Vec<u8>> = needles.iter().filter(|needle| needle.len() >= SHORTEST).collect();
         kept.sort();
@@ -36,13 +38,14 @@ impl Needles {
         Arc::new(Self { echoes: Echoes::new(&kept), shortest })
     }
 
-    /// The shapes in which a target may echo a secret, escapes apart: as it is, in hexadecimal, and in base64 of both alphabets at each
-    /// of the three places it can have in a longer text, and that in base64 once more.
+    /// The forms in which a target may echo a secret, apart from escapes: verbatim, in hexadecimal, and in
+    /// base64 of both alphabets at each of the three offsets it can have in a longer text, and that base64
+    /// encoded once more.
     pub fn shapes(secret: &[u8]) -> Vec<Vec<u8>> {
         let hex = hex::encode(secret).into_bytes();
         let mut shapes = vec![secret.to_vec(), hex.to_ascii_uppercase(), hex];
         if secret.contains(&b' ') {
-            // As forms have it.
+            // As in forms.
             shapes.push(secret.iter().map(|byte| if *byte == b' ' { b'+' } else { *byte }).collect());
         }
         for once in base64_shapes(secret) {
@@ -55,12 +58,12 @@ impl Needles {
         shapes
     }
 
-    /// Whether there is nothing to look for.
+    /// Whether there is nothing to search for.
     pub fn is_empty(&self) -> bool {
         self.echoes.len() == 0
     }
 
-    /// One whole text, such as the value of a header: what it becomes if a needle is in it.
+    /// Replaces needles in one complete text, such as the value of a header. `None` if there are none.
     pub fn replace(&self, text: &[u8]) -> Option<Vec<u8>> {
         // No escape is shorter than what it stands for.
         if text.len() < self.shortest {
@@ -77,14 +80,14 @@ impl Needles {
     }
 }
 
-/// What stands of a secret in base64 that holds it, whatever is around it.
+/// The part of base64 that is determined by a secret in it, whatever surrounds it.
 fn base64_shapes(secret: &[u8]) -> Vec<Vec<u8>> {
     let mut shapes = Vec::new();
     for skipped in 0..3 {
         let mut shifted = vec![0; skipped];
         shifted.extend_from_slice(secret);
         for encoded in [STANDARD_NO_PAD.encode(&shifted), URL_SAFE_NO_PAD.encode(&shifted)] {
-            // The characters at the edges also hold bits of the neighbours.
+            // The characters at the edges also contain bits of the neighbours.
             let first = [0, 2, 3].get(skipped).copied().unwrap_or(0);
             let last = if shifted.len() % 3 == 0 { encoded.len() } else { encoded.len() - 1 };
             shapes.extend(encoded.as_bytes().get(first..last).map(<[u8]>::to_vec));
@@ -108,30 +111,31 @@ fn star(text: &mut [u8], stars: &[(usize, usize)]) {
 pub struct Redactor {
     needles: Arc<Needles>,
     held: Vec<u8>,
-    /// How many of the bytes held belong to a needle that began before them.
+    /// Number of held bytes that belong to a needle that began before them.
     starred: usize,
     stars: Vec<(usize, usize)>,
     hits: u64,
 }
 
 impl Redactor {
-    /// A redactor of one body.
+    /// Creates a redactor for one body.
     pub fn new(needles: Arc<Needles>) -> Self {
         Self { needles, held: Vec::new(), starred: 0, stars: Vec::new(), hits: 0 }
     }
 
-    /// How many needles were replaced.
+    /// Number of replaced needles.
     pub fn hits(&self) -> u64 {
         self.hits
     }
 
-    /// Whether a piece can be sent as it is: nothing is held, no needle is in it, and none may begin in it. If so it counts as
-    /// taken, otherwise it must be given to [`Redactor::push`].
+    /// Whether a piece can be sent unchanged: nothing is held, no needle is in it, and none may begin in it.
+    /// If so it counts as taken, otherwise it must be passed to [`Redactor::push`].
     pub fn passes(&mut self, input: &[u8]) -> bool {
         self.held.is_empty() && self.search(input) == input.len() && self.stars.is_empty()
     }
 
-    /// Takes the next piece unless it can be sent as it is: `true` if so, otherwise appends to `out` what is safe to send.
+    /// Takes the next piece. Returns `true` if it can be sent unchanged, otherwise appends to `out` what is
+    /// safe to send.
     pub fn passes_or_push(&mut self, input: &[u8], out: &mut Vec<u8>) -> bool {
         if !self.held.is_empty() {
             self.push(input, out);
@@ -157,27 +161,27 @@ impl Redactor {
         self.keep(text, hold, out);
     }
 
-    /// Finds what is to be replaced, and from where on a text is to be held.
+    /// Finds the needles, and returns the position from which on the text must be held.
     fn search(&mut self, text: &[u8]) -> usize {
         self.stars.clear();
         self.needles.echoes.find(text, &mut self.stars)
     }
 
-    /// Sends what is before `hold`, and holds the rest.
+    /// Sends the text before `hold`, and holds the rest.
     fn keep(&mut self, mut text: Vec<u8>, hold: usize, out: &mut Vec<u8>) {
         self.send(&text, hold, out);
         text.drain(..hold);
         self.held = text;
     }
 
-    /// Ends the body, and appends what was held.
+    /// Ends the body, and appends the held bytes.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         let text = std::mem::take(&mut self.held);
         self.search(&text);
         self.send(&text, text.len(), out);
     }
 
-    /// Sends what is before `hold`, with what was found in it replaced.
+    /// Sends the text before `hold`, with the needles in it replaced.
     fn send(&mut self, text: &[u8], hold: usize, out: &mut Vec<u8>) {
         self.stars.retain(|(start, _)| *start < hold);
         self.stars.sort_unstable();
@@ -202,7 +206,7 @@ mod tests {
     fn masked(secret: &str, text: &str) -> Option<String> {
         let needles = Needles::new(&Needles::shapes(secret.as_bytes()));
         let whole = needles.replace(text.as_bytes());
-        // However it is cut, the same is found.
+        // However it is split, the same is found.
         for cut in 0..=text.len() {
             let (mut redactor, mut out) = (Redactor::new(Arc::clone(&needles)), Vec::new());
             let (one, other) = text.as_bytes().split_at(cut);
@@ -217,7 +221,7 @@ mod tests {
         whole.map(|whole| String::from_utf8(whole).unwrap())
     }
 
-    /// MIME, quoted-printable and twice over.
+    /// MIME, quoted-printable and double encoding.
     const WRAPPED: usize = 76;
 
     #[test]

@@ -1,4 +1,5 @@
-//! Server-sent events (WHATWG HTML, section 9.2): an event is looked at when its blank line arrives, its `data` lines as one.
+//! Server-sent events (WHATWG HTML, section 9.2): an event is masked when its blank line arrives, its `data`
+//! lines as one.
 
 use crate::mask::masker::LONGEST_VALUE;
 use crate::mask::masker::Unmaskable;
@@ -12,9 +13,9 @@ use crate::mask::value::Found;
 pub(super) struct SseMasker {
     /// The event that has not ended.
     held: Vec<u8>,
-    /// How much of it is whole lines.
+    /// How much of it is complete lines.
     lines: usize,
-    /// How much of it is known to hold no other line end.
+    /// How much of it is known to contain no other line end.
     searched: usize,
     finder: Finder,
 }
@@ -99,7 +100,7 @@ impl SseMasker {
         for line in &lines {
             match (data_of(line.text), &masked) {
                 (None, _) => {
-                    // The names of the protocol are no names of fields; anything else is a comment or unknown.
+                    // The protocol's own names are not fields; anything else is a comment or unknown.
                     let name = ["id:", "event:", "retry:"]
                         .iter()
                         .find(|name| line.text.starts_with(name.as_bytes()));
@@ -114,7 +115,7 @@ impl SseMasker {
                     out.extend_from_slice(line.text);
                     out.extend_from_slice(line.end);
                 }
-                // What is masked takes the place of the first line; it may have fewer lines than before.
+                // The masked text replaces the first line; it may have fewer lines than before.
                 (Some(_), Some(masked)) if !told => {
                     told = true;
                     let end = if line.end.is_empty() { b"\n" } else { line.end };
@@ -140,7 +141,7 @@ impl SseMasker {
         at: &str,
         notes: &mut Notes,
     ) -> Result<Option<Vec<u8>>, Unmaskable> {
-        // What begins like an object with a name in it is read as one by the client, or not at all.
+        // A text that begins like an object with a name is parsed as one by the client, or not at all.
         let object = text.trim_ascii_start().starts_with(b"{") && memchr::memchr(b'"', text).is_some();
         let mut out = Vec::new();
         let found = self.finder.look(plan, text, "", 0, notes)?;
@@ -179,7 +180,7 @@ fn split(event: &[u8]) -> Vec<Line<'_>> {
     lines
 }
 
-/// What a `data` line says.
+/// The content of a `data` line.
 fn data_of(line: &[u8]) -> Option<&[u8]> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     if line == b"data" {

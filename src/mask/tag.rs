@@ -1,10 +1,12 @@
-//! Entity tags of masked bodies, sealed: a tag is often a digest of the body, from which a masked value could be guessed.
+//! Sealed entity tags of masked bodies: a tag is often a digest of the body, from which a masked value could
+//! be guessed.
 //!
-//! AES-256-GCM-SIV with a nonce that comes from the address's query (RFC 8452 allows one to come again: all that shows is which tags are
-//! alike): the same tag of one address is sealed the same way each time, so that a client can ask whether a body has changed. The key comes
-//! from the connection's own and from the rules, so that no tag opens under other masks. The path is associated data, and the nonce goes with
-//! the tag: the tags of two addresses are never alike, so that they do not tell whether the same is behind both, and none opens at another
-//! path; at another query of its path only where that is asked for.
+//! AES-256-GCM-SIV with a nonce derived from the query of the address (RFC 8452 allows repeated nonces: they
+//! only reveal which tags are equal). The same tag of one address is always sealed in the same way, so that a
+//! client can ask whether a body has changed. The key is derived from the connection's own and from the
+//! rules, so that no tag opens under other masks. The path is associated data, and the nonce is sent with the
+//! tag: the tags of two addresses are never equal, so they do not reveal whether both have the same content,
+//! and none opens at another path; at another query of its path only if the caller asks for that.
 
 use aws_lc_rs::aead::AES_256_GCM_SIV;
 use aws_lc_rs::aead::Aad;
@@ -16,7 +18,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
-/// The longest tag that is sealed, in bytes.
+/// Maximum length of a tag that is sealed, in bytes.
 const LONGEST: usize = 1 << 10;
 
 /// Seals and opens the tags of one connection.
@@ -27,11 +29,12 @@ pub(super) struct TagSeal {
 }
 
 impl TagSeal {
-    /// The seal under a connection's key for tags of bodies masked by `rules`, told in any way that tells them apart.
+    /// The seal under a connection's key for tags of bodies masked by `rules`, given in any form that
+    /// distinguishes them.
     pub(super) fn new(key: &hmac::Key, rules: &str) -> Self {
         let queries = hmac::sign(key, b"queries of entity tags\0");
         let key = hmac::sign(key, &[b"entity tags\0", rules.as_bytes()].concat());
-        // An HMAC with SHA-256 has as many bytes as the key must have.
+        // HMAC-SHA-256 output has the length of the key.
         let key = UnboundKey::new(&AES_256_GCM_SIV, key.as_ref()).ok().map(LessSafeKey::new);
         Self { key, queries: hmac::Key::new(hmac::HMAC_SHA256, queries.as_ref()) }
     }
@@ -40,7 +43,7 @@ impl TagSeal {
         hmac::sign(&self.queries, query.as_bytes()).as_ref().first_chunk().copied()
     }
 
-    /// A tag of an address as a client sees it; `None`: it must not see it.
+    /// The tag of an address as clients see it; `None`: it must not be shown.
     pub(super) fn seal(&self, path: &str, query: &str, tag: &[u8]) -> Option<String> {
         let key = self.key.as_ref().filter(|_| tag.len() <= LONGEST)?;
         let (mut sealed, nonce) = (tag.to_vec(), self.nonce(query)?);
@@ -49,7 +52,7 @@ impl TagSeal {
         Some(BASE64_URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat()))
     }
 
-    /// The target's own tag; `None` if this is none that was sealed here for the path and this query, or any.
+    /// The target's own tag; `None` if it was not sealed here for the path and this query, or any query.
     pub(super) fn open(&self, path: &str, query: Option<&str>, sealed: &str) -> Option<Vec<u8>> {
         let sealed = BASE64_URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (nonce, tag) = sealed.split_first_chunk::<NONCE_LEN>()?;

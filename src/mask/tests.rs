@@ -198,7 +198,7 @@ fn a_table_is_read_with_its_own_separator_and_header() {
         ("t,a\n10:00,fe80::1\n", "t,a\n10:00,[REDACTED]\n"),
         ("10:00\nfe80::1\n", "10:00\n[REDACTED]\n"),
         ("a,b\n1,/cb?access_token=secret\n", "a,b\n1,/cb?access_token=[REDACTED]\n"),
-        // A second table, of as many columns.
+        // A second table, with as many columns.
         (
             "ssn,name\nsecret,kim\n\nname,ssn\nkim,secret\n",
             "ssn,name\n[REDACTED],kim\n\n[REDACTED],ssn\n[REDACTED],[REDACTED]\n",

@@ -1,7 +1,8 @@
-//! Free text, line by line: shapes, the user's patterns, and `name=value` of named fields.
+//! Free text, line by line: shapes, custom patterns, and `name=value` of masked fields.
 //!
-//! Lines are looked at as they become whole, many at once; those in which a value of a named field has begun wait for its end. A line that does not end is looked at in windows that overlap. Where a
-//! cut is made depends on the text alone, never on the pieces it comes in.
+//! Complete lines are examined as they arrive, many at once; lines in which a value of a masked field has
+//! begun wait for its end. A line that does not end is examined in overlapping windows. Where the text is cut
+//! depends on the text alone, never on the pieces in which it arrives.
 
 use crate::mask::detect::Hit;
 use crate::mask::detect::LONGEST_PEM;
@@ -15,40 +16,40 @@ use crate::mask::pairs::Seen;
 use crate::mask::pairs::is_markup;
 use crate::mask::plan::Plan;
 
-/// A line longer than this is cut into windows of this size, in bytes.
+/// A longer line is split into windows of this size, in bytes.
 const WINDOW: usize = 256 << 10;
 
-/// How much of a window is looked at again with the next one: no value is longer.
+/// How much of a window is examined again with the next one: no value is longer.
 const OVERLAP: usize = LONGEST_PEM;
 
-/// How long a tag may be that a window is not to cut.
+/// Maximum length of a tag that a window does not split.
 const LONGEST_TAG: usize = 8 << 10;
 
-/// How much of the text that is already sent stays, for the detectors to look back on.
+/// How much of the sent text is kept for the detectors as context.
 const CONTEXT: usize = 512;
 
 /// Masks one text.
 #[derive(Debug, Default)]
 pub(super) struct TextMasker {
-    /// What is already sent, for context, then what is not.
+    /// Sent text, kept as context, followed by unsent text.
     held: Vec<u8>,
     sent: usize,
-    /// How much of what is not sent need not be searched for a line end.
+    /// How much of the unsent text need not be searched for a line end.
     searched: usize,
     begun: bool,
-    /// Whether it is XML or HTML, once its beginning tells.
+    /// Whether it is XML or HTML, once its beginning has arrived.
     markup: Option<bool>,
     hits: Vec<Hit>,
     view: LineView,
-    /// Whether the text turned out to be JSON under another name: names in it count as everywhere in JSON.
+    /// Set if the text is JSON under another media type: names in it count as in any JSON.
     json: Option<Box<JsonMasker>>,
 }
 
-/// What is looked at at once.
+/// What is examined at once.
 enum Part {
-    /// Whole lines, up to here.
+    /// Complete lines, up to this position.
     Lines(usize),
-    /// The first part of a line that goes on.
+    /// The first part of a line that continues.
     Window,
     /// The end of the text.
     Rest,
@@ -62,7 +63,7 @@ impl TextMasker {
         notes: &mut Notes,
         out: &mut Vec<u8>,
     ) -> Result<(), Unmaskable> {
-        // No text in an encoding that we read holds one; text in UTF-16 does.
+        // Text in a supported encoding has none; text in UTF-16 does.
         if memchr::memchr(0, input).is_some() {
             return Err(Unmaskable::malformed("a NUL character in text"));
         }
@@ -124,7 +125,7 @@ impl TextMasker {
         self.held.get(self.sent..).unwrap_or_default()
     }
 
-    /// What can be looked at next; `None`: more must come first.
+    /// The part that can be examined next; `None`: more input is needed.
     fn part(&mut self, plan: &Plan) -> Result<Option<Part>, Unmaskable> {
         let unsent = self.held.get(self.sent..).unwrap_or_default();
         let Some(fresh) = unsent.get(self.searched..) else { return Ok(None) };
@@ -132,7 +133,7 @@ impl TextMasker {
             self.searched = unsent.len();
             return Ok(if unsent.len() >= WINDOW { Some(Self::window(plan, unsent.len())?) } else { None });
         };
-        // Where a line is longer than a window, the lines before it go first.
+        // If a line is longer than a window, the lines before it are examined first.
         let mut line = 0;
         if unsent.len() >= WINDOW {
             for end in memchr::memchr_iter(b'\n', unsent) {
@@ -145,7 +146,8 @@ impl TextMasker {
         Ok(Some(Part::Lines(last)))
     }
 
-    /// A window; with patterns of the user's own, whose length is not known, a long line waits for its end instead.
+    /// A window; with custom patterns, whose length is unbounded, a long line would have to wait for its end,
+    /// so it is refused.
     fn window(plan: &Plan, line: usize) -> Result<Part, Unmaskable> {
         if plan.scanner.has_patterns() && line >= WINDOW {
             return Err(Unmaskable::TooLong { limit: WINDOW });
@@ -153,7 +155,7 @@ impl TextMasker {
         Ok(Part::Window)
     }
 
-    /// Looks at a part, and sends what is sure; `false` if that is nothing.
+    /// Examines a part, and sends what is safe; `false` if that is nothing.
     fn look(
         &mut self,
         plan: &Plan,
@@ -210,12 +212,13 @@ impl TextMasker {
         plan.splice(text.get(sent..cut).unwrap_or_default(), &self.hits, "text", notes, out);
         self.begun |= cut > sent;
         self.sent = cut;
-        // What has not ended is looked at again when an eighth more is there, so that small pieces cost no more than large ones.
+        // An unfinished value is examined again when an eighth more has arrived, so that small pieces cost no
+        // more than large ones.
         self.searched = if open.is_some() { (end - cut) + (end - cut) / 8 } else { 0 };
         Ok(cut > sent && open.is_none())
     }
 
-    /// Drops what is sent, but for the context.
+    /// Drops the sent text, except the context.
     fn forget(&mut self) {
         let keep = self.sent.min(CONTEXT);
         self.held.drain(..self.sent - keep);
@@ -223,7 +226,7 @@ impl TextMasker {
     }
 }
 
-/// A place in a window at which it may be cut, or that of the tag which it is in.
+/// A position at which a window may be cut: `cut`, or the start of the tag that contains it.
 fn before_tag(text: &[u8], sent: usize, cut: usize) -> usize {
     let from = sent.max(cut.saturating_sub(LONGEST_TAG));
     let before = text.get(from..cut).unwrap_or_default();
@@ -231,15 +234,16 @@ fn before_tag(text: &[u8], sent: usize, cut: usize) -> usize {
     tag.map_or(cut, |at| from + at)
 }
 
-/// What stands before JSON so that no script can read it.
+/// Prefixes before JSON that prevent scripts from executing it.
 const GUARDS: [&[u8]; 4] = [b")]}',", b")]}'", b"while(1);", b"for(;;);"];
 
-/// Where the JSON begins behind a guard against scripts, if there is one.
+/// The start of the JSON after such a prefix, if there is one.
 fn behind_guard(text: &[u8]) -> usize {
     GUARDS.iter().find(|guard| text.starts_with(guard)).map_or(0, |guard| guard.len())
 }
 
-/// Whether a text begins as an object with a name in it, or a list of objects, does. `None`: too little is there to tell.
+/// Whether a text begins like an object with a name in it, or a list of objects. `None`: too little text to
+/// tell.
 fn is_json(text: &[u8]) -> Option<bool> {
     const MARK: &[u8] = b"\xef\xbb\xbf";
     if MARK.starts_with(text) {
@@ -253,7 +257,8 @@ fn is_json(text: &[u8]) -> Option<bool> {
     let (first, rest) = text.split_first()?;
     match first {
         b'{' => rest.trim_ascii_start().first().map(|next| *next == b'"'),
-        // However deep the lists are; only directly within one need the object not be told from other text.
+        // At any depth of lists; only for a list directly around an object must the object be distinguished
+        // from other text.
         b'[' => match rest.trim_ascii_start().first()? {
             b'{' => Some(true),
             b'[' => is_json(rest.trim_ascii_start()),
@@ -263,7 +268,7 @@ fn is_json(text: &[u8]) -> Option<bool> {
     }
 }
 
-/// The user's patterns see one line at a time, without its end.
+/// Custom patterns see one line at a time, without its end.
 fn own_patterns(plan: &Plan, text: &[u8], from: usize, hits: &mut Vec<Hit>) {
     let mut line = from;
     let fresh = text.get(from..).unwrap_or_default();

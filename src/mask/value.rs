@@ -1,4 +1,4 @@
-//! One whole value: the text itself, and what it becomes where its own escapes are resolved.
+//! One complete value: the text itself, and its form with its own escapes resolved.
 
 use base64::Engine;
 use base64::alphabet;
@@ -16,13 +16,14 @@ use crate::mask::notes::Notes;
 use crate::mask::plan::Plan;
 use crate::mask::view::View;
 
-/// How many texts may be nested in one another (JSON in a string of JSON in base64 …).
+/// Maximum number of texts nested in one another (JSON in a string of JSON in base64 …).
 const DEEPEST: usize = 6;
 
-/// The shortest text that is decoded as base64.
+/// Minimum length of a text that is decoded as base64.
 const SHORTEST_BASE64: usize = 16;
 
-/// A text shorter than this that is dull, too, holds no secret: every shape, escape and JSON text needs a digit, sign or quote.
+/// A text shorter than this and without digits or punctuation contains no secret: every shape, escape and
+/// JSON text needs some.
 const SHORTEST_SECRET: usize = 16;
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
@@ -38,13 +39,13 @@ pub(super) enum Found {
     Hits,
     /// Nothing.
     Nothing,
-    /// It holds JSON, and this is its masked form, with the owner of the first value in it. The notes are taken.
+    /// It is JSON; this is its masked form, with what masked the first value in it. The notes are taken.
     Rewritten(Vec<u8>, By),
     /// All of it.
     Whole(By),
 }
 
-/// Looks into values. Its buffers are used again.
+/// Examines values. Its buffers are reused.
 #[derive(Debug, Default)]
 pub(super) struct Finder {
     hits: Vec<Hit>,
@@ -55,22 +56,22 @@ pub(super) struct Finder {
 }
 
 impl Finder {
-    /// One for text of which the JSON in it is masked by somebody else.
+    /// For text whose JSON is masked by the caller.
     pub(super) fn of_text() -> Self {
         Self { no_json: true, ..Self::default() }
     }
 
-    /// What was found last: sorted and disjoint.
+    /// The last findings, sorted and disjoint.
     pub(super) fn hits(&self) -> &[Hit] {
         &self.hits
     }
 
-    /// Whether the text that was looked into last is JSON.
+    /// Whether the last examined text is JSON.
     pub(super) fn read_as_json(&self) -> bool {
         self.was_json
     }
 
-    /// Looks into one text, which stands in the field `field` and is nested `depth` texts deep.
+    /// Examines one text, in the field `field` and nested `depth` texts deep.
     pub(super) fn look(
         &mut self,
         plan: &Plan,
@@ -120,7 +121,7 @@ impl Finder {
     }
 }
 
-/// Whether a text may be a JSON value with something in it.
+/// Whether a text may be a JSON value with content.
 #[inline]
 pub(super) fn looks_like_json(text: &[u8]) -> bool {
     let text = without_mark(text).trim_ascii();
@@ -130,12 +131,12 @@ pub(super) fn looks_like_json(text: &[u8]) -> bool {
     )
 }
 
-/// A text without the mark of UTF-8 before it.
+/// A text without its UTF-8 byte order mark.
 fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
-/// Masks a text that is one JSON value; `None` if it is not JSON after all, but text.
+/// Masks a text that is one JSON value; `None` if it is not JSON after all.
 fn embedded(plan: &Plan, text: &[u8], depth: usize, notes: &mut Notes) -> Result<Option<Found>, Unmaskable> {
     if depth >= DEEPEST {
         return Err(Unmaskable::TooDeep);
@@ -156,7 +157,7 @@ fn embedded(plan: &Plan, text: &[u8], depth: usize, notes: &mut Notes) -> Result
     }
 }
 
-/// If the text is base64 of a text in which something would be masked, all of it is.
+/// If the text is base64 of a text in which something would be masked, all of it is masked.
 fn in_base64(plan: &Plan, text: &[u8], field: &str, depth: usize) -> Result<Found, Unmaskable> {
     if text.len() < SHORTEST_BASE64 || depth >= DEEPEST || !text.iter().copied().all(is_base64) {
         return Ok(Found::Nothing);

@@ -1,17 +1,17 @@
-//! A text as a reader will see it, with its escapes resolved, and the way back to the bytes as they stand.
+//! A text as a reader will see it, with its escapes resolved, and the mapping back to its bytes.
 
 use crate::domain::hex;
 use crate::mask::escape::Read;
 use crate::mask::escape::Readings;
 
-/// A text with its escapes resolved. Kept and used again, so that its buffers are made once.
+/// A text with its escapes resolved. Reused, so that its buffers are allocated once.
 #[derive(Debug, Default)]
 pub(super) struct View {
     text: Vec<u8>,
     escapes: Vec<Escape>,
 }
 
-/// One resolved escape: what it became, and where it stood.
+/// One resolved escape: its result, and its position.
 #[derive(Debug, Clone, Copy)]
 struct Escape {
     at: usize,
@@ -26,7 +26,7 @@ impl View {
         &self.text
     }
 
-    /// Whether there was any escape.
+    /// Whether there was no escape.
     pub(super) fn is_plain(&self) -> bool {
         self.escapes.is_empty()
     }
@@ -45,12 +45,13 @@ impl View {
         self.text.extend_from_slice(means);
     }
 
-    /// The range of the original bytes that a range of the text came from. An escape that is only touched is taken whole.
+    /// The range of original bytes for a range of the text. An escape that is only partly covered is included
+    /// entirely.
     pub(super) fn raw_range(&self, start: usize, end: usize) -> (usize, usize) {
         (self.raw_of(start, false), self.raw_of(end, true))
     }
 
-    /// Where in the text what stands at a place of the original bytes is.
+    /// The position in the text for a position in the original bytes.
     pub(super) fn place_of(&self, raw: usize) -> usize {
         let after = self.escapes.partition_point(|escape| escape.raw < raw);
         let Some(escape) = after.checked_sub(1).and_then(|place| self.escapes.get(place)) else { return raw };
@@ -61,7 +62,8 @@ impl View {
         let after = self.escapes.partition_point(|escape| escape.at <= at);
         let Some(escape) = after.checked_sub(1).and_then(|place| self.escapes.get(place)) else { return at };
         let inside = at - escape.at;
-        // An escape may mean nothing (a joined line): its end is its beginning, and the text behind it starts after its bytes.
+        // An escape may stand for nothing (a joined line): its end is then its beginning, and the text after
+        // it starts after its bytes.
         if inside >= escape.len && !(is_end && inside == 0) {
             escape.raw + escape.raw_len + inside - escape.len
         } else if is_end && inside > 0 {
@@ -71,7 +73,7 @@ impl View {
         }
     }
 
-    /// Resolves percent escapes, and `+` as a blank if `plus`. What is no valid escape stays as it is.
+    /// Resolves percent escapes, and `+` as a blank if `plus`. Invalid escapes are kept.
     pub(super) fn of_percent(&mut self, raw: &[u8], plus: bool) {
         self.clear();
         let mut at = 0;
@@ -96,8 +98,8 @@ impl View {
         }
     }
 
-    /// Resolves what stands for a sign of ASCII in addresses, HTML, scripts and mail, as many times over as it is escaped; `false` if
-    /// there is nothing to resolve, and so no view.
+    /// Resolves escapes of ASCII characters in URLs, HTML, scripts and mail, at all levels; `false` if there
+    /// is nothing to resolve, and so no view.
     pub(super) fn of_escapes(&mut self, raw: &[u8]) -> bool {
         self.clear();
         let mut done = 0;
@@ -152,10 +154,10 @@ impl View {
     }
 }
 
-/// Where escapes may begin in a text, from its beginning on.
+/// Positions in a text at which escapes may begin, in order.
 pub(super) struct Signs<'a> {
     text: &'a [u8],
-    /// The next `%`, backslash or `&`, and the next `=`, as far as they were looked for.
+    /// The next `%`, backslash or `&`, and the next `=`, as far as they were searched for.
     sign: usize,
     equals: usize,
 }
@@ -167,7 +169,8 @@ impl<'a> Signs<'a> {
         signs
     }
 
-    /// The first one from a place on, which is not before the last; the end of the text if there is none.
+    /// The first position from `from` on, which must not decrease between calls; the end of the text if there
+    /// is none.
     pub(super) fn next(&mut self, from: usize) -> usize {
         if self.sign < from {
             self.sign = self.sign_from(from);
@@ -183,8 +186,8 @@ impl<'a> Signs<'a> {
         from + memchr::memchr3(b'%', b'\\', b'&', rest).unwrap_or(rest.len())
     }
 
-    /// Those of mail that stand for a sign which a tag or the shape of a value needs, and those that join two lines: any other is mostly a number
-    /// behind its name.
+    /// Quoted-printable escapes of characters that a tag or the shape of a value needs, and those that join
+    /// two lines: any other is usually a number after its name.
     fn equals_from(&self, from: usize) -> usize {
         let rest = self.text.get(from..).unwrap_or_default();
         let is_escape = |at: &usize| {

@@ -1,5 +1,5 @@
-//! The table `approval`: held commands. Every change of state names the state it comes from, so that of two that race
-//! exactly one happens.
+//! The table `approval`: held commands. Every change of state names the state it starts from, so that of two
+//! racing changes exactly one takes effect.
 
 use rusqlite::OptionalExtension;
 use rusqlite::Row;
@@ -22,34 +22,34 @@ use crate::store::db::word;
 use crate::store::error::During;
 use crate::store::error::StoreError;
 
-/// All columns, the detail left out: it may be long.
+/// All columns except the detail, which may be long.
 const WITHOUT_DETAIL: &str = "approval.id, state, approval.principal, label, kind, member_of, source, \
     approval.connection, session, session_end_ms, request, approval.rule, spec, digest, summary, '' AS detail, \
     truncated, reason, revision, class, approval.created_ms, approval.expires_ms, approval_grant.id AS grant_id";
 /// An approval with the grant it gave, if any.
 const JOINED: &str = "approval LEFT JOIN approval_grant ON approval_grant.approval = approval.id";
 
-/// Which approvals are wanted; those that say nothing want all.
+/// Selects approvals; unset members select all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalFilter {
-    /// Only in this state.
+    /// Only approvals in this state.
     pub state: Option<ApprovalState>,
-    /// Only of this requester.
+    /// Only approvals of this requester.
     pub principal: Option<String>,
-    /// Only on this connection.
+    /// Only approvals on this connection.
     pub connection: Option<ConnectionName>,
-    /// Only those older than this one, which must be there.
+    /// Only approvals older than this one, which must exist.
     pub before: Option<ApprovalId>,
-    /// At most so many, the newest. `None`: 1000.
+    /// Maximum number of approvals; the newest are returned. `None`: 1000.
     pub limit: Option<u32>,
 }
 
-/// What two requests must share to be held as one.
+/// What two requests must share to be held as one approval.
 #[derive(Debug, Clone, Copy)]
 pub struct Same<'a> {
     /// The requester's principal id.
     pub principal: &'a str,
-    /// The connection.
+    /// Name of the connection.
     pub connection: &'a ConnectionName,
     /// The policies that hold it.
     pub rule: &'a str,
@@ -60,7 +60,7 @@ pub struct Same<'a> {
 }
 
 impl View {
-    /// The approvals that a filter wants, newest first, with an empty `detail`.
+    /// Lists the approvals that match a filter, newest first, with an empty `detail`.
     pub fn approvals(&self, filter: &ApprovalFilter) -> Result<Vec<Approval>, StoreError> {
         let sql = format!(
             "SELECT {WITHOUT_DETAIL} FROM {JOINED} WHERE (?1 IS NULL OR state = ?1) AND \
@@ -87,7 +87,7 @@ impl View {
         Ok(found)
     }
 
-    /// One approval, whole.
+    /// Reads one approval, including its detail.
     pub fn approval(&self, id: ApprovalId) -> Result<Option<Approval>, StoreError> {
         let sql =
             format!("SELECT approval.*, approval_grant.id AS grant_id FROM {JOINED} WHERE approval.id = ?1");
@@ -99,7 +99,7 @@ impl View {
         found.map(|approval| self.with_decisions(approval)).transpose()
     }
 
-    /// The newest approval of the same command in one of these states, with an empty `detail`.
+    /// Finds the newest approval of the same command in one of these states, with an empty `detail`.
     pub fn same_approval(
         &self,
         same: &Same<'_>,
@@ -108,7 +108,8 @@ impl View {
         self.same_with(same, states, "")
     }
 
-    /// [`Self::same_approval`] that ended after `ended_after_ms` without its requester having been told.
+    /// Like [`Self::same_approval`], for one that ended after `ended_after_ms` and whose requester has not
+    /// been told.
     pub fn untold_approval(
         &self,
         same: &Same<'_>,
@@ -140,7 +141,8 @@ impl View {
         found.map(|approval| self.with_decisions(approval)).transpose()
     }
 
-    /// The approvals in one of `pending` and `approved` that end by `now_ms`, at most `limit`, those that end first first.
+    /// Lists approvals in state `pending` or `approved` that end by `now_ms`, at most `limit`, earliest end
+    /// first.
     pub fn due_approvals(&self, now_ms: i64, limit: u32) -> Result<Vec<ApprovalId>, StoreError> {
         self.connection
             .prepare_cached(
@@ -153,7 +155,7 @@ impl View {
             .during("look for approvals that expire")
     }
 
-    /// How many approvals are pending.
+    /// Counts the pending approvals.
     pub fn count_pending(&self) -> Result<u64, StoreError> {
         self.connection
             .prepare_cached("SELECT count(*) FROM approval WHERE state = 'pending'")
@@ -162,7 +164,7 @@ impl View {
             .map(i64::cast_unsigned)
     }
 
-    /// How many approvals of one requester are pending.
+    /// Counts the pending approvals of one requester.
     pub fn count_pending_of(&self, principal: &str) -> Result<u64, StoreError> {
         self.connection
             .prepare_cached("SELECT count(*) FROM approval WHERE state = 'pending' AND principal = ?1")
@@ -186,7 +188,7 @@ impl View {
 }
 
 impl Change<'_> {
-    /// Keeps a new approval, without decisions or grant.
+    /// Inserts a new approval, without decisions or grant.
     pub fn insert_approval(
         &self,
         approval: &Approval,
@@ -233,8 +235,8 @@ impl Change<'_> {
             .map(drop)
     }
 
-    /// Moves an approval from one state to another that ends it. `told`: its requester hears of it now. Says whether it
-    /// was in `from`.
+    /// Moves an approval from one state to another that ends it. `told`: its requester learns of it now.
+    /// Returns whether it was in `from`.
     pub fn end_approval(
         &self,
         id: ApprovalId,
@@ -254,7 +256,8 @@ impl Change<'_> {
             .map(|changed| changed == 1)
     }
 
-    /// Moves an approval from `pending` to `approved`, with its new end. Says whether it was pending and not yet over.
+    /// Moves an approval from `pending` to `approved`, with its new end. Returns whether it was pending and
+    /// not yet expired.
     pub fn approve(&self, id: ApprovalId, expires_ms: i64, now_ms: i64) -> Result<bool, StoreError> {
         self.connection
             .prepare_cached(
@@ -266,8 +269,8 @@ impl Change<'_> {
             .map(|changed| changed == 1)
     }
 
-    /// Moves the approval of exactly this command from `approved` to `used`. Says whether it was approved, of this
-    /// command, and not yet over: of any number of tries at most one is told so.
+    /// Moves the approval of exactly this command from `approved` to `used`. Returns whether it was approved,
+    /// for this command, and not yet expired: of any number of attempts at most one gets `true`.
     pub fn use_approval(&self, id: ApprovalId, same: &Same<'_>, now_ms: i64) -> Result<bool, StoreError> {
         self.connection
             .prepare_cached(
@@ -290,7 +293,7 @@ impl Change<'_> {
             .map(|changed| changed == 1)
     }
 
-    /// Notes that the requester has heard how an approval ended.
+    /// Notes that the requester was told how an approval ended.
     pub fn tell_approval(&self, id: ApprovalId) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("UPDATE approval SET told = 1 WHERE id = ?1")
@@ -299,7 +302,7 @@ impl Change<'_> {
             .map(drop)
     }
 
-    /// Removes what ended before `before_ms` and whose grant is over too. Says how many approvals that were.
+    /// Removes approvals that ended before `before_ms` and whose grant is over too. Returns how many.
     pub fn prune_approvals(&self, before_ms: i64) -> Result<u64, StoreError> {
         self.connection
             .prepare_cached(

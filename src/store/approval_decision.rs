@@ -1,4 +1,4 @@
-//! The table `approval_decision`: what approvers said.
+//! The table `approval_decision`: the decisions of approvers.
 
 use rusqlite::params;
 
@@ -10,7 +10,7 @@ use crate::store::error::During;
 use crate::store::error::StoreError;
 
 impl View {
-    /// What was said about one approval, in its order.
+    /// Lists the decisions about one approval, in order.
     pub fn approval_decisions(&self, id: ApprovalId) -> Result<Vec<ApprovalDecision>, StoreError> {
         self.connection
             .prepare_cached(
@@ -33,7 +33,7 @@ impl View {
 }
 
 impl Change<'_> {
-    /// Adds what one approver said. Says `false` when that approver has said the same before.
+    /// Adds one approver's decision. Returns `false` if that approver has already made the same decision.
     pub fn insert_decision(&self, id: ApprovalId, decision: &ApprovalDecision) -> Result<bool, StoreError> {
         self.connection
             .prepare_cached(

@@ -1,4 +1,4 @@
-//! The table `approval_grant`: what approvals gave.
+//! The table `approval_grant`: grants that approvals gave.
 
 use rusqlite::OptionalExtension;
 use rusqlite::Row;
@@ -15,7 +15,7 @@ use crate::store::error::During;
 use crate::store::error::StoreError;
 
 impl View {
-    /// The newest 1000 grants, newest first: all, or those that still stand at `now_ms`.
+    /// Lists the newest 1000 grants, newest first: all, or those in force at `standing_at_ms`.
     pub fn grants(&self, standing_at_ms: Option<i64>) -> Result<Vec<Grant>, StoreError> {
         self.connection
             .prepare_cached(
@@ -26,7 +26,7 @@ impl View {
             .during("list the grants")
     }
 
-    /// Every grant that neither ended nor ran out by `now_ms`.
+    /// Lists every grant that has neither ended nor expired by `now_ms`.
     pub fn live_grants(&self, now_ms: i64) -> Result<Vec<Grant>, StoreError> {
         self.connection
             .prepare_cached(
@@ -36,7 +36,7 @@ impl View {
             .during("list the grants")
     }
 
-    /// One grant.
+    /// Reads one grant.
     pub fn grant(&self, id: GrantId) -> Result<Option<Grant>, StoreError> {
         self.connection
             .prepare_cached("SELECT * FROM approval_grant WHERE id = ?1")
@@ -44,7 +44,7 @@ impl View {
             .during("read a grant")
     }
 
-    /// What an approval gave.
+    /// Reads the grant of an approval.
     pub fn grant_of(&self, approval: ApprovalId) -> Result<Option<Grant>, StoreError> {
         self.connection
             .prepare_cached("SELECT * FROM approval_grant WHERE approval = ?1")
@@ -52,7 +52,7 @@ impl View {
             .during("read a grant")
     }
 
-    /// The grants that end with a session and have not ended.
+    /// Lists the grants that end with a session and have not ended.
     pub fn grants_of_session(&self, session: SessionId) -> Result<Vec<Grant>, StoreError> {
         self.connection
             .prepare_cached(
@@ -64,7 +64,7 @@ impl View {
 }
 
 impl Change<'_> {
-    /// Keeps a new grant.
+    /// Inserts a new grant.
     pub fn insert_grant(&self, grant: &Grant) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("INSERT INTO approval_grant VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
@@ -86,7 +86,7 @@ impl Change<'_> {
             .map(drop)
     }
 
-    /// Ends a grant at `now_ms`. Says whether it stood until now.
+    /// Ends a grant at `now_ms`. Returns whether it was in force until now.
     pub fn end_grant(&self, id: GrantId, now_ms: i64) -> Result<bool, StoreError> {
         self.connection
             .prepare_cached(

@@ -1,7 +1,7 @@
-//! The table `audit`: who changed what, chained so that a line that was changed, moved or removed is seen.
+//! The table `audit`: who changed what, chained so that changing, moving or removing an entry is detected.
 //!
-//! `hash = SHA-256(0x01 || hash before || line)`, 32 zero bytes before the first; the number and hash of the last entry
-//! are also kept in `meta`, so that a cut tail is seen.
+//! `hash = SHA-256(0x01 || previous hash || line)`, with 32 zero bytes before the first entry. The number and
+//! hash of the last entry are also kept in `meta`, so that a truncated tail is detected.
 
 use aws_lc_rs::digest;
 use rusqlite::OptionalExtension;
@@ -18,55 +18,55 @@ use crate::store::db::View;
 use crate::store::error::During;
 use crate::store::error::StoreError;
 
-/// The length of a hash.
+/// Length of a hash in bytes.
 const HASH: usize = 32;
-/// How many entries are checked at once: nobody else uses the store meanwhile.
+/// Number of entries that are checked at once; the store is blocked meanwhile.
 const CHECKED: u32 = 4096;
-/// The fact that holds the last entry's number and hash.
+/// The fact in `meta` with the last entry's number and hash.
 const HEAD: &str = "audit_head";
 
-/// The fact that something was noted once.
+/// The fact in `meta` that there was an entry at some time.
 const AUDITED: &str = "audited";
 /// One entry of the audit trail.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuditEntry {
-    /// Its number, from 1.
+    /// Number, from 1.
     pub seq: u64,
-    /// When, in milliseconds since 1970.
+    /// Time, in milliseconds since 1970.
     pub ts_ms: i64,
-    /// Who: a principal id, or `hoopctl` for what the gateway did by itself.
+    /// The actor: a principal id, or `hoopctl` for the gateway itself.
     pub actor: String,
-    /// What was done: a noun and a verb, `policy.add`.
+    /// The action: a noun and a verb, `policy.add`.
     pub action: String,
-    /// To what: a name or id.
+    /// The subject: a name or id.
     pub subject: String,
-    /// What else there is to say, a JSON object. Never a secret, never text of a command.
+    /// Further details, a JSON object. Never a secret, never text of a command.
     pub detail: Value,
-    /// The chain's hash after it, 64 hex digits.
+    /// The chain hash up to and including this entry, 64 hex digits.
     pub hash: String,
 }
 
-/// What a check of the whole trail found.
+/// Result of verifying the trail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditVerification {
-    /// How many entries fit, from the first.
+    /// Number of entries that are intact, from the first.
     pub entries: u64,
-    /// The number of the first one that does not fit or is missing; `None`: the trail is whole.
+    /// The number of the first entry that is damaged or missing; `None`: the trail is intact.
     pub broken: Option<u64>,
-    /// The hash of the last entry that fits, 64 hex digits.
+    /// The hash of the last intact entry, 64 hex digits.
     pub head: String,
-    /// That one cannot be read: the database is damaged there.
+    /// The broken entry cannot be read: the database is damaged there.
     #[serde(default)]
     pub unreadable: bool,
-    /// It goes on after these entries: this is a part of a check, not the whole of it.
+    /// There are more entries: this is the result of a part, not of the whole trail.
     #[serde(default)]
     pub more: bool,
 }
 
-/// How far a check of the trail has come.
+/// The progress of a verification.
 #[derive(Debug, Clone)]
 pub struct AuditCheck {
-    /// The last entry that fits.
+    /// The last intact entry.
     last: (i64, Vec<u8>),
 }
 
@@ -77,14 +77,15 @@ impl Default for AuditCheck {
 }
 
 impl AuditCheck {
-    /// A check that goes on after so many entries, of which the last has this hash, 64 hex digits. `None`: that is no hash.
+    /// Continues a verification after this many entries, the last of which has the hash `head`, 64 hex
+    /// digits. `None`: that is not a hash.
     pub fn after(entries: u64, head: &str) -> Option<Self> {
         let mut hash = vec![0; HASH];
         hex::decode_into(head.as_bytes(), &mut hash)?;
         Some(Self { last: (i64::try_from(entries).ok()?, hash) })
     }
 
-    /// What is found so far: the part up to here holds.
+    /// The result so far: the trail is intact up to here.
     pub fn part(&self) -> AuditVerification {
         AuditVerification { more: true, ..self.found(true) }
     }
@@ -100,7 +101,7 @@ impl AuditCheck {
         }
     }
 
-    /// The part up to here holds, and what comes next cannot be read.
+    /// The trail is intact up to here, and the next entry cannot be read.
     fn unreadable(&self) -> AuditVerification {
         AuditVerification { unreadable: true, ..self.found(false) }
     }
@@ -118,7 +119,7 @@ struct Kept {
 }
 
 impl Kept {
-    /// The text that is hashed: one JSON object, its members always in this order.
+    /// The text that is hashed: one JSON object with its members in a fixed order.
     fn line(&self) -> String {
         let mut line = format!("{{\"v\":1,\"seq\":{},\"ts\":{}", self.seq, self.ts_ms);
         for (name, text) in [("actor", &self.actor), ("action", &self.action), ("subject", &self.subject)] {
@@ -144,7 +145,7 @@ impl Kept {
 }
 
 impl View {
-    /// Entries with a higher number than `after`, oldest first, at most `limit`.
+    /// Lists entries with a higher number than `after`, oldest first, at most `limit`.
     pub fn audit(&self, after: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
         self.connection
             .prepare_cached("SELECT * FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2")
@@ -154,7 +155,7 @@ impl View {
             .during("read the audit trail")
     }
 
-    /// Goes through the whole trail and says whether it is untouched.
+    /// Verifies the whole trail.
     pub fn verify_audit(&self) -> Result<AuditVerification, StoreError> {
         let mut check = AuditCheck::default();
         loop {
@@ -164,7 +165,8 @@ impl View {
         }
     }
 
-    /// Goes on with a check of the trail for some entries. `None`: it is good so far, and goes on. What is damaged is a finding, no failure.
+    /// Continues a verification by some entries. `None`: intact so far, and there are more. Damage is a
+    /// result, not an error.
     pub fn verify_audit_on(&self, check: &mut AuditCheck) -> Result<Option<AuditVerification>, StoreError> {
         match self.verify_some(check) {
             Err(error) if error.is_fault_of_disk() => Ok(Some(check.unreadable())),
@@ -177,7 +179,7 @@ impl View {
             .connection
             .prepare_cached("SELECT * FROM audit WHERE seq >= ?1 ORDER BY seq LIMIT ?2")
             .during("read the audit trail")?;
-        // No entry may stand before the first.
+        // No entry may precede the first.
         let from = if check.last.0 == 0 { i64::MIN } else { check.last.0.saturating_add(1) };
         let mut rows = select.query(params![from, CHECKED]).during("read the audit trail")?;
         let mut seen = 0;
@@ -198,12 +200,12 @@ impl View {
         Ok(Some(check.found(!emptied && self.fact_left(HEAD)? == Some(head(&check.last)))))
     }
 
-    /// Whether there was ever an entry. Who takes this fact away says so, too.
+    /// Whether there was ever an entry. If somebody removed this fact, the answer is yes.
     fn was_audited(&self) -> Result<bool, StoreError> {
         Ok(self.fact_left(AUDITED)?.is_none_or(|fact| !fact.is_empty()))
     }
 
-    /// Whether the store holds what never comes without an entry.
+    /// Whether the store holds anything that is never written without an entry.
     fn has_changes(&self) -> Result<bool, StoreError> {
         self.connection
             .prepare_cached(
@@ -215,7 +217,7 @@ impl View {
             .during("look for what the audit trail should tell of")
     }
 
-    /// The number and hash of the last entry; zero and zeros when there is none.
+    /// The number and hash of the last entry; zero and zeros if there is none.
     fn last_audit(&self) -> Result<(i64, Vec<u8>), StoreError> {
         self.connection
             .prepare_cached("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
@@ -226,10 +228,11 @@ impl View {
 }
 
 impl Change<'_> {
-    /// Adds one entry; `detail` is a JSON object.
+    /// Adds an entry; `detail` is a JSON object.
     ///
     /// # Errors
-    /// [`StoreError::AuditBroken`] when the last entry is not the one that was added last: then nothing changes any more.
+    /// [`StoreError::AuditBroken`] if the last entry is not the one that was added last: nothing changes
+    /// then.
     pub fn append_audit(
         &self,
         actor: &str,
@@ -273,7 +276,7 @@ impl Change<'_> {
     }
 }
 
-/// The last entry's number and hash, as `meta` keeps them; empty before the first.
+/// The last entry's number and hash as stored in `meta`; empty before the first.
 fn head(last: &(i64, Vec<u8>)) -> String {
     if last.0 == 0 { String::new() } else { format!("{}:{}", last.0, hex::encode(&last.1)) }
 }

@@ -1,4 +1,5 @@
-//! Opening one of our SQLite files: safely made, checked before it is touched, brought to the newest schema.
+//! Opens one of our SQLite files: created safely, checked before it is touched, migrated to the newest
+//! schema.
 
 use std::fs;
 use std::fs::OpenOptions;
@@ -18,21 +19,21 @@ use crate::store::error::During;
 use crate::store::error::StoreError;
 use crate::store::folder;
 
-/// What an SQLite file starts with.
+/// The first bytes of an SQLite file.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-/// The length of an SQLite file's header.
+/// Length of an SQLite file's header in bytes.
 const HEAD: usize = 100;
-/// How long a statement waits for a lock of another process, a backup for example.
+/// How long a statement waits for the lock of another process, such as a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-/// Up to this size the whole file is checked at every start; beyond it only its head and length.
+/// Up to this size in bytes the whole file is checked at every start; beyond it only its header and length.
 const QUICK_CHECK_MAX: u64 = 64 << 20;
 
 /// What a file must be.
 #[derive(Debug, Clone, Copy)]
 pub struct Schema {
-    /// SQLite's `application_id`: tells our files from others' and from each other.
+    /// SQLite's `application_id`, which distinguishes our files from others and from each other.
     pub application_id: i32,
-    /// The migrations, oldest first; the schema's version is their number. Never changed, only added to.
+    /// The migrations, oldest first; the schema version is their number. Never changed, only added to.
     pub migrations: &'static [&'static str],
 }
 
@@ -43,11 +44,11 @@ impl Schema {
     }
 }
 
-/// Opens the database at `path`, and makes it where there is none. The caller holds the data directory's lock.
+/// Opens the database at `path`, or creates it. The caller holds the data directory's lock.
 ///
 /// # Errors
-/// Everything that is not a whole, writable, private database of ours with a schema of this or an earlier version;
-/// nothing is written to such a file.
+/// Anything that is not an intact, writable, private database of ours with a schema of this or an earlier
+/// version; nothing is written to such a file.
 pub fn open_or_create(path: &Path, schema: &Schema) -> Result<Connection, StoreError> {
     match fs::symlink_metadata(path) {
         Ok(_) => {}
@@ -62,7 +63,7 @@ pub fn open_or_create(path: &Path, schema: &Schema) -> Result<Connection, StoreE
     open(path, schema)
 }
 
-/// Opens the database at `path`, which must be there.
+/// Opens the database at `path`, which must exist.
 ///
 /// # Errors
 /// As [`open_or_create`].
@@ -76,7 +77,7 @@ pub fn open(path: &Path, schema: &Schema) -> Result<Connection, StoreError> {
     }
     check_head(path)?;
     let mut connection = connect(path)?;
-    // Until the file is known to be whole, closing it must not write to it.
+    // Until the file is known to be intact, closing it must not write to it.
     set(&connection, DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let in_file = |error: rusqlite::Error| refused(path, error);
     if connection.is_readonly("main").map_err(in_file)? {
@@ -94,7 +95,7 @@ pub fn open(path: &Path, schema: &Schema) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// A new database that no file holds, and that goes with its connection.
+/// Creates an in-memory database, which is dropped with its connection.
 ///
 /// # Errors
 /// SQLite has no memory for it.
@@ -105,7 +106,7 @@ pub fn in_memory(schema: &Schema) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// `path` with `suffix` added to its name.
+/// `path` with `suffix` appended to its name.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
@@ -116,7 +117,7 @@ fn damaged(path: &Path, problem: impl Into<String>) -> StoreError {
     StoreError::Damaged { path: path.to_owned(), problem: problem.into() }
 }
 
-/// What an error of SQLite means for a file that is being opened.
+/// Maps an error of SQLite while a file is opened.
 fn refused(path: &Path, error: rusqlite::Error) -> StoreError {
     use rusqlite::ErrorCode::DatabaseCorrupt;
     use rusqlite::ErrorCode::NotADatabase;
@@ -128,7 +129,8 @@ fn refused(path: &Path, error: rusqlite::Error) -> StoreError {
     }
 }
 
-/// Makes the whole database under another name first: there is never half a one under its own.
+/// Creates the whole database under another name first, so that there is never an incomplete one under its
+/// own.
 fn create(path: &Path, schema: &Schema) -> Result<(), StoreError> {
     let unfinished = beside(path, ".new");
     for leftover in [unfinished.clone(), beside(&unfinished, "-journal")] {
@@ -159,7 +161,7 @@ fn create(path: &Path, schema: &Schema) -> Result<(), StoreError> {
     path.parent().map_or(Ok(()), folder::sync_folder)
 }
 
-/// Connects, with every safety of SQLite switched on.
+/// Connects, with all safety settings of SQLite enabled.
 fn connect(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| refused(path, error))?;
@@ -189,8 +191,8 @@ fn set(connection: &Connection, config: DbConfig, on: bool) -> Result<(), StoreE
     if now == on { Ok(()) } else { Err(StoreError::Unsafe) }
 }
 
-/// Looks at the first bytes and the length without SQLite: for a better word than it has, and because it takes a file
-/// whose last page is cut for a whole one.
+/// Checks the first bytes and the length without SQLite: for a better message, and because SQLite accepts a
+/// file whose last page is truncated.
 fn check_head(path: &Path) -> Result<(), StoreError> {
     let io = |source| StoreError::Io { operation: "read", path: path.to_owned(), source };
     let mut head = Vec::with_capacity(HEAD);
@@ -200,12 +202,12 @@ fn check_head(path: &Path) -> Result<(), StoreError> {
     if head.is_empty() {
         return Err(damaged(path, "it is empty"));
     }
-    // One that is cut within these bytes is not of something else.
+    // A file truncated within these bytes may still be ours.
     if !MAGIC.starts_with(head.get(..MAGIC.len()).unwrap_or(&head)) {
         return Err(damaged(path, "it is not an SQLite database"));
     }
     let Some((page, pages)) = pages(&head) else { return Err(damaged(path, "its head is cut")) };
-    // With a log, the pages that the file lacks may be in there.
+    // If there is a log, it may have the pages that the file lacks.
     let has_log = fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
     if !has_log && length < page.saturating_mul(pages) {
         return Err(damaged(path, "its end is cut"));
@@ -213,11 +215,12 @@ fn check_head(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The size of a page and their number, from a file's head. See "The Database Header" in SQLite's "Database File Format".
+/// The page size and number of pages in a file's header. See "The Database Header" in SQLite's "Database File
+/// Format".
 fn pages(head: &[u8]) -> Option<(u64, u64)> {
     let size = u16::from_be_bytes(head.get(16..18)?.try_into().ok()?);
     let count = u32::from_be_bytes(head.get(28..32)?.try_into().ok()?);
-    // 1 stands for 65536, which does not fit.
+    // 1 means 65536, which does not fit.
     let size = if size == 1 { 65_536 } else { u64::from(size) };
     (head.len() == HEAD).then_some((size, u64::from(count)))
 }
@@ -251,7 +254,7 @@ fn check_content(connection: &Connection, path: &Path) -> Result<(), StoreError>
     if answer == "ok" { Ok(()) } else { Err(damaged(path, answer)) }
 }
 
-/// Brings the schema to the newest version; each step is whole or has not happened.
+/// Migrates the schema to the newest version; each step is atomic.
 fn migrate(connection: &mut Connection, path: &Path, schema: &Schema) -> Result<(), StoreError> {
     let in_file = |error: rusqlite::Error| refused(path, error);
     let have = user_version(connection).map_err(in_file)?;

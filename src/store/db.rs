@@ -17,7 +17,7 @@ use crate::store::database::Schema;
 use crate::store::error::During;
 use crate::store::error::StoreError;
 
-/// What `hoopctl.db` must be: `HPDB` and our migrations.
+/// The schema of `hoopctl.db`: application id `HPDB` and our migrations.
 const SCHEMA: Schema = Schema {
     application_id: 0x4850_4442,
     migrations: &[
@@ -34,9 +34,9 @@ const SCHEMA: Schema = Schema {
 /// The database, on the store's own thread.
 pub struct Db {
     path: PathBuf,
-    /// `None` after a fault of the disk, until it could be opened and checked again.
+    /// `None` after a disk error, until it was opened and checked again.
     view: Option<View>,
-    /// Device and inode of the file that is open; `None`: there is no file.
+    /// Device and inode of the open file; `None`: there is no file.
     file: Option<(u64, u64)>,
 }
 
@@ -47,23 +47,23 @@ impl Db {
         Ok(Self { path: path.to_owned(), view: Some(view), file })
     }
 
-    /// One with nothing in it, in memory only.
+    /// Creates an empty one, in memory only.
     pub(super) fn empty() -> Result<Self, StoreError> {
         let view = View { connection: database::in_memory(&SCHEMA)? };
         Ok(Self { path: PathBuf::new(), view: Some(view), file: None })
     }
 
-    /// Reads, in one transaction: everything seen belongs together.
+    /// Reads in one transaction, so that all reads are consistent.
     pub fn read<T>(&mut self, job: impl FnOnce(&View) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let result = self.view().and_then(|view| {
-            // Rolled back when it is dropped.
+            // Rolled back on drop.
             let _transaction = view.begin(TransactionBehavior::Deferred)?;
             job(view)
         });
         self.after(result)
     }
 
-    /// Reads and writes, in one transaction: all of it is on disk when this returns `Ok`, none of it otherwise.
+    /// Reads and writes in one transaction: everything is on disk when this returns `Ok`, nothing otherwise.
     pub fn change<T>(
         &mut self,
         job: impl FnOnce(&Change<'_>) -> Result<T, StoreError>,
@@ -91,8 +91,8 @@ impl Db {
         }
     }
 
-    /// After a fault of the disk (a failed sync above all) nothing that SQLite still holds in memory is trusted: the
-    /// next call opens the file anew and checks it.
+    /// After a disk error (above all a failed sync) SQLite's memory is not trusted: the next call reopens the
+    /// file and checks it.
     fn after<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         if result.as_ref().is_err_and(StoreError::is_fault_of_disk) {
             self.view = None;
@@ -107,7 +107,7 @@ fn identity(path: &Path) -> Result<(u64, u64), StoreError> {
         .map_err(|source| StoreError::Io { operation: "look at", path: path.to_owned(), source })
 }
 
-/// One consistent look at the store; only to be had inside a transaction.
+/// A consistent view of the store; exists only inside a transaction.
 pub struct View {
     pub(super) connection: Connection,
 }
@@ -117,7 +117,7 @@ impl View {
         Transaction::new_unchecked(&self.connection, behavior).during("begin a transaction of the store")
     }
 
-    /// Writes the log back and empties it: what was overwritten or deleted is gone from the disk.
+    /// Checkpoints and truncates the log, so that overwritten and deleted content is gone from the disk.
     fn scrub(&self) {
         let emptied =
             self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
@@ -127,7 +127,7 @@ impl View {
     }
 }
 
-/// One change of the store: all of it or nothing.
+/// One change of the store: all or nothing.
 pub struct Change<'a> {
     view: &'a View,
     /// The time of the change, in milliseconds since 1970.
@@ -136,7 +136,7 @@ pub struct Change<'a> {
 }
 
 impl Change<'_> {
-    /// Has the log emptied after the commit, so that old content leaves the disk.
+    /// Requests that the log is truncated after the commit, so that old content leaves the disk.
     pub(super) fn scrub_after(&self) {
         self.scrub.set(true);
     }
@@ -150,7 +150,7 @@ impl Deref for Change<'_> {
     }
 }
 
-/// Reads a column that holds the text of a value.
+/// Parses a text column.
 pub(super) fn parsed<T>(row: &rusqlite::Row<'_>, column: &str) -> rusqlite::Result<T>
 where
     T: std::str::FromStr,
@@ -160,7 +160,7 @@ where
     row.get_ref(place)?.as_str()?.parse().map_err(|error: T::Err| unreadable(place, error))
 }
 
-/// Reads a column that holds a value as JSON.
+/// Parses a JSON column.
 pub(super) fn from_json<T: serde::de::DeserializeOwned>(
     row: &rusqlite::Row<'_>,
     column: &str,
@@ -169,7 +169,7 @@ pub(super) fn from_json<T: serde::de::DeserializeOwned>(
     serde_json::from_str(row.get_ref(place)?.as_str()?).map_err(|error| unreadable(place, error))
 }
 
-/// Reads a column that holds one of a few words.
+/// Parses a column that holds one of a few words.
 pub(super) fn word<T>(
     row: &rusqlite::Row<'_>,
     column: &str,
@@ -179,7 +179,7 @@ pub(super) fn word<T>(
     parse(row.get_ref(place)?.as_str()?).ok_or_else(|| unreadable(place, UnknownWord))
 }
 
-/// Writes a value as JSON for a text column.
+/// Serializes a value for a JSON column.
 pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))

@@ -14,51 +14,51 @@ use crate::store::db::word;
 use crate::store::error::During;
 use crate::store::error::StoreError;
 
-/// One entity as it is kept.
+/// A stored entity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredEntity {
-    /// What it is.
+    /// The kind of entity.
     pub kind: EntityKind,
     /// Its name or id; unique within its kind.
     pub name: String,
     /// The body of its TOML table, without the header.
     pub body: String,
-    /// What looks after it: `cli`, or the label of the `apply` that brought it.
+    /// What manages it: `cli`, or the label of the `apply` that wrote it.
     pub managed_by: String,
     /// When it was added, in milliseconds since 1970.
     pub created_ms: i64,
     /// When it was last written, in milliseconds since 1970.
     pub updated_ms: i64,
-    /// The store's revision that its last write made.
+    /// The store's revision after its last write.
     pub revision: u64,
     /// Who wrote it last.
     pub actor: String,
 }
 
-/// An entity to be written.
+/// An entity to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEntity {
-    /// What it is.
+    /// The kind of entity.
     pub kind: EntityKind,
     /// Its name or id.
     pub name: String,
-    /// The body of its TOML table. Checked by the caller.
+    /// The body of its TOML table, validated by the caller.
     pub body: String,
-    /// What looks after it.
+    /// What manages it.
     pub managed_by: String,
 }
 
-/// What must be there already when an entity is written.
+/// What must exist when an entity is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Put {
-    /// Nothing.
+    /// No entity of that name.
     New,
-    /// The one with this [`StoredEntity::revision`]: nobody has changed it since it was looked at.
+    /// The entity with this [`StoredEntity::revision`]: nobody has changed it since it was read.
     ReplaceAt(u64),
 }
 
 impl View {
-    /// All entities, or those of one kind, by kind and name.
+    /// Lists all entities, or those of one kind, by kind and name.
     pub fn entities(&self, kind: Option<EntityKind>) -> Result<Vec<StoredEntity>, StoreError> {
         self.connection
             .prepare_cached("SELECT * FROM entity WHERE ?1 IS NULL OR kind = ?1 ORDER BY kind, name")
@@ -66,7 +66,7 @@ impl View {
             .during("list the entities of the store")
     }
 
-    /// One entity.
+    /// Reads one entity.
     pub fn entity(&self, kind: EntityKind, name: &str) -> Result<Option<StoredEntity>, StoreError> {
         self.connection
             .prepare_cached("SELECT * FROM entity WHERE kind = ?1 AND name = ?2")
@@ -76,11 +76,11 @@ impl View {
 }
 
 impl Change<'_> {
-    /// Writes an entity, raises the revision, and adds `{kind}.add`, `{kind}.edit` or, where only what looks after it is another,
-    /// `{kind}.adopt` to the audit trail.
+    /// Writes an entity, increments the revision, and adds `{kind}.add`, `{kind}.edit` or, if only its
+    /// manager changed, `{kind}.adopt` to the audit trail.
     ///
     /// # Errors
-    /// [`StoreError::Exists`], [`StoreError::Missing`] and [`StoreError::Changed`], by what `put` wants.
+    /// [`StoreError::Exists`], [`StoreError::Missing`] and [`StoreError::Changed`], as required by `put`.
     pub fn put_entity(&self, new: &NewEntity, put: Put, actor: &str) -> Result<StoredEntity, StoreError> {
         let kind = new.kind.as_str();
         let name = || new.name.clone();
@@ -134,8 +134,8 @@ impl Change<'_> {
         Ok(stored)
     }
 
-    /// Removes an entity, raises the revision, and adds `{kind}.remove` to the audit trail, with `cause` where it was not named
-    /// itself. Says what it was.
+    /// Removes an entity, increments the revision, and adds `{kind}.remove` to the audit trail, with `cause`
+    /// if it was not named itself. Returns the removed entity.
     ///
     /// # Errors
     /// [`StoreError::Missing`].

@@ -1,4 +1,4 @@
-//! What can go wrong with the store. No text of a command, no secret and no row ever gets into these.
+//! Errors of the store. They never contain text of a command, a secret or a row.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,23 +6,23 @@ use std::path::PathBuf;
 /// A failed operation of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The audit trail does not fit its chain, so nothing is added to it.
+    /// The audit trail is broken, so nothing is added to it.
     #[error(
         "the audit trail is broken at entry {seq}; run `hoopctl doctor`, and restore a backup or accept the break"
     )]
     AuditBroken {
-        /// The first entry that does not fit.
+        /// The first entry that is not intact.
         seq: u64,
     },
     /// Somebody else changed it first.
     #[error("{kind} {name:?} was changed by somebody else meanwhile; look at it again")]
     Changed {
-        /// What kind of thing.
+        /// The kind of object.
         kind: &'static str,
         /// Its name.
         name: String,
     },
-    /// The file is no whole database. Nothing was written to it.
+    /// The file is not an intact database. Nothing was written to it.
     #[error("{} is damaged ({problem}); nothing was changed: restore it from a backup, or move it away to start empty", path.display())]
     Damaged {
         /// The file.
@@ -30,109 +30,109 @@ pub enum StoreError {
         /// What is wrong with it.
         problem: String,
     },
-    /// SQLite refused.
+    /// An error of SQLite.
     #[error("cannot {operation}")]
     Database {
-        /// What was being done.
+        /// The operation that failed.
         operation: &'static str,
-        /// Why it failed.
+        /// The cause.
         source: rusqlite::Error,
     },
-    /// It is there already.
+    /// It exists already.
     #[error("{kind} {name:?} exists already")]
     Exists {
-        /// What kind of thing.
+        /// The kind of object.
         kind: &'static str,
         /// Its name.
         name: String,
     },
-    /// The operating system refused.
+    /// An error of the operating system.
     #[error("cannot {operation} {}", path.display())]
     Io {
-        /// What was being done.
+        /// The operation that failed.
         operation: &'static str,
-        /// With which file.
+        /// The file.
         path: PathBuf,
-        /// Why it failed.
+        /// The cause.
         source: io::Error,
     },
-    /// Another process works with the data directory.
+    /// Another process has the data directory locked.
     #[error("{} is in use by another hoopctl{}", path.display(), pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
     Locked {
         /// The data directory.
         path: PathBuf,
-        /// The process that holds it, where it could be read.
+        /// The process that holds it, if it could be read.
         pid: Option<u32>,
     },
-    /// It is not there.
+    /// It does not exist.
     #[error("there is no {kind} {name:?}")]
     Missing {
-        /// What kind of thing.
+        /// The kind of object.
         kind: &'static str,
         /// Its name.
         name: String,
     },
-    /// A later hoopctl made the file.
+    /// A newer version of hoopctl wrote the file.
     #[error("{} has schema version {found}, this hoopctl knows up to {known}: use the newer hoopctl, or a backup from before", path.display())]
     Newer {
         /// The file.
         path: PathBuf,
-        /// The version found in it.
+        /// The version of the file.
         found: i64,
-        /// The newest version known here.
+        /// The newest version that this program knows.
         known: i64,
     },
-    /// The file is a database of something else.
+    /// The file is a database of another application.
     #[error("{} is an SQLite database, but not one that hoopctl made; nothing was changed", path.display())]
     NotOurs {
         /// The file.
         path: PathBuf,
     },
-    /// More work waits than the store takes.
+    /// Too many jobs are queued.
     #[error("the store is busy")]
     Overloaded,
-    /// The file or its file system cannot be written.
+    /// The file or its file system is not writable.
     #[error("{} is read-only; hoopctl must be able to write it", path.display())]
     ReadOnly {
         /// The file.
         path: PathBuf,
     },
-    /// The file was removed or put aside while it was open.
+    /// The file was removed or replaced while it was open.
     #[error("{} was replaced or removed while hoopctl ran; restart hoopctl", path.display())]
     Replaced {
         /// The file.
         path: PathBuf,
     },
-    /// The store's thread has ended, or its work on this call was cut off.
+    /// The store's thread has ended, or a job panicked.
     #[error("the store has stopped")]
     Stopped,
-    /// Others could read or write it.
+    /// Others can read or write it.
     #[error("{} has mode {mode:03o}, which lets others in; run: chmod {wanted:o} {}", path.display(), path.display())]
     TooWide {
-        /// The file or folder.
+        /// The file or directory.
         path: PathBuf,
         /// Its mode, permission bits only.
         mode: u32,
-        /// The mode it should have.
+        /// The required mode.
         wanted: u32,
     },
-    /// SQLite was built without a safety that the store relies on.
+    /// SQLite was built without a safety feature that the store relies on.
     #[error("SQLite does not take a setting that the store's safety relies on")]
     Unsafe,
     /// It belongs to another user.
     #[error("{} belongs to user {owner}, hoopctl runs as user {us}; run hoopctl as its owner, or: chown {us} {}", path.display(), path.display())]
     WrongOwner {
-        /// The file or folder.
+        /// The file or directory.
         path: PathBuf,
-        /// The user it belongs to.
+        /// Its owner's user id.
         owner: u32,
-        /// The user we are.
+        /// The user id of this process.
         us: u32,
     },
-    /// It is there, but not a regular file or not a folder.
+    /// It exists, but is not a regular file or not a directory.
     #[error("{} is not {wanted}", path.display())]
     WrongType {
-        /// What was found there.
+        /// The path.
         path: PathBuf,
         /// What was expected.
         wanted: &'static str,
@@ -140,7 +140,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the disk or the file failed beneath the database, so that the connection must not be trusted any more.
+    /// Whether the disk or the file failed beneath the database, so that the connection must not be trusted
+    /// any more.
     pub(super) fn is_fault_of_disk(&self) -> bool {
         use rusqlite::ErrorCode::CannotOpen;
         use rusqlite::ErrorCode::DatabaseCorrupt;
@@ -156,7 +157,7 @@ impl StoreError {
     }
 }
 
-/// Says during which operation SQLite failed.
+/// Adds the failed operation to an error of SQLite.
 pub(super) trait During<T> {
     /// The same result, with the operation in its error: `cannot {operation}`.
     fn during(self, operation: &'static str) -> Result<T, StoreError>;

@@ -1,4 +1,4 @@
-//! Files and folders that nobody else may look into.
+//! Files and directories that nobody else may access.
 
 use std::fs;
 use std::fs::Metadata;
@@ -8,18 +8,19 @@ use std::path::Path;
 
 use crate::store::error::StoreError;
 
-/// The permission bits of a folder that only its owner may enter.
+/// Permission bits of a directory that only its owner may enter.
 const FOLDER_MODE: u32 = 0o700;
-/// The permission bits of a file that only its owner may read and write.
+/// Permission bits of a file that only its owner may read and write.
 const FILE_MODE: u32 = 0o600;
-/// The bits that let anybody but the owner in.
+/// Permission bits for everybody except the owner.
 const OTHERS: u32 = 0o077;
 
-/// Makes `path` (and what is missing above it) with mode 0700, or checks that the folder there is ours and no wider.
+/// Creates `path` (and missing parents) with mode 0700, or checks that an existing directory is ours and not
+/// more open.
 ///
 /// # Errors
-/// [`StoreError::WrongType`], [`StoreError::WrongOwner`], [`StoreError::TooWide`] (with the `chmod` to run) and
-/// [`StoreError::Io`]. Nothing is changed on a folder that was there before.
+/// [`StoreError::WrongType`], [`StoreError::WrongOwner`], [`StoreError::TooWide`] (with the `chmod` to run)
+/// and [`StoreError::Io`]. An existing directory is never changed.
 pub fn private_folder(path: &Path) -> Result<(), StoreError> {
     fs::DirBuilder::new()
         .recursive(true)
@@ -37,10 +38,11 @@ pub fn private_folder(path: &Path) -> Result<(), StoreError> {
     check_owner_and_mode(path, &metadata, FOLDER_MODE)
 }
 
-/// Checks that the file at `path` is a regular file (no symbolic link) of ours that nobody else can read or write.
+/// Checks that the file at `path` is a regular file (not a symbolic link) of ours that nobody else can read
+/// or write.
 ///
 /// # Errors
-/// As [`private_folder`]; [`StoreError::ReadOnly`] when not even the owner may write it.
+/// As [`private_folder`]; [`StoreError::ReadOnly`] if not even the owner may write it.
 pub fn check_private_file(path: &Path) -> Result<(), StoreError> {
     let metadata = fs::symlink_metadata(path).map_err(|source| StoreError::Io {
         operation: "look at",
@@ -69,7 +71,7 @@ fn check_owner_and_mode(path: &Path, metadata: &Metadata, wanted: u32) -> Result
     Ok(())
 }
 
-/// Makes a finished creation or renaming inside `folder` survive a power loss.
+/// Makes a completed creation or renaming inside `folder` survive a power loss.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     fs::File::open(folder).and_then(|handle| handle.sync_all()).map_err(|source| StoreError::Io {
         operation: "sync",

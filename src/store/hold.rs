@@ -1,7 +1,8 @@
-//! The table `hold`: sessions whose recordings retention leaves alone, and what the audit trail tells of them.
+//! The table `hold`: sessions under legal hold, which retention must not remove, and the audit trail's
+//! entries about them.
 //!
-//! The trail is what counts. A hold that the table does not say as it does was tampered with: that is found until somebody acknowledges it, and
-//! who did, and why, is told ever after.
+//! The trail is authoritative. A hold for which table and trail disagree was tampered with: it is reported
+//! until somebody acknowledges it, and who did so, and why, is shown ever after.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -20,40 +21,40 @@ use crate::store::db::parsed;
 use crate::store::error::During;
 use crate::store::error::StoreError;
 
-/// What the trail calls it that a session is held, released, and that somebody takes note of what happened to its hold besides.
+/// The audit actions for placing a hold, lifting it, and acknowledging a fault.
 const HOLD: &str = "session.hold";
 const RELEASE: &str = "session.release";
 const ACKNOWLEDGE: &str = "session.acknowledge";
 
-/// Why a session's recording stays.
+/// The legal hold of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
-    /// Which session.
+    /// The session on hold.
     pub session: SessionId,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// Who said so.
+    /// Who placed it.
     pub actor: String,
-    /// Since when, in milliseconds since 1970.
+    /// When it was placed, in milliseconds since 1970.
     pub since_ms: i64,
 }
 
-/// What is wrong with a hold.
+/// A fault of a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldFault {
-    /// The trail tells of it, and the table does not.
+    /// The trail has it, and the table does not.
     Missing,
-    /// The table says of it something else than the trail.
+    /// The table disagrees with the trail.
     Altered,
-    /// The table says so, and the trail does not.
+    /// The table has it, and the trail does not.
     Unknown,
-    /// The recording went after it was held.
+    /// The recording was removed after the hold was placed.
     Lost,
 }
 
 impl HoldFault {
-    /// What is wrong with a hold of which trail and table say this, apart from its recording.
+    /// The fault of a hold, given its entries in trail and table; ignores its recording.
     pub fn between(trail: Option<&Hold>, table: Option<&Hold>) -> Option<Self> {
         match (trail, table) {
             (Some(_), None) => Some(Self::Missing),
@@ -63,12 +64,12 @@ impl HoldFault {
         }
     }
 
-    /// All that is wrong with a hold, in words.
+    /// All faults of a hold, as text.
     pub fn all_in_words(faults: &[Self]) -> String {
         faults.iter().map(|fault| fault.as_str()).collect::<Vec<_>>().join("; ")
     }
 
-    /// In words.
+    /// The fault as text.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Missing => "its hold was taken away, and not by a release",
@@ -79,33 +80,33 @@ impl HoldFault {
     }
 }
 
-/// The faults of a hold that somebody took note of.
+/// Acknowledged faults of a hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AcknowledgedHold {
-    /// Which session.
+    /// The session on hold.
     pub session: SessionId,
-    /// What was wrong, all of it.
+    /// All acknowledged faults.
     pub faults: Vec<HoldFault>,
-    /// Whether it is held since: as it was before, or by who took note of it where the trail told of no hold.
+    /// Whether it is on hold since: as before, or placed by whoever acknowledged it if the trail had no hold.
     pub held: bool,
-    /// Who took note of it.
+    /// Who acknowledged it.
     pub actor: String,
-    /// Why that is accepted.
+    /// The reason.
     pub reason: String,
     /// When, in milliseconds since 1970.
     pub ts_ms: i64,
 }
 
-/// What the trail tells of holds.
+/// The holds according to the trail.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HoldNotes {
-    /// The sessions that are held.
+    /// The sessions on hold.
     pub held: BTreeMap<SessionId, Hold>,
-    /// Whose sessions they were when they were held: the newest hold of each tells.
+    /// The principals of the sessions, from the newest hold of each.
     pub owners: BTreeMap<SessionId, String>,
-    /// The faults that somebody took note of, the oldest first.
+    /// The acknowledged faults, oldest first.
     pub acknowledged: Vec<AcknowledgedHold>,
-    /// The trail cannot be read: that it tells of no hold says nothing.
+    /// The trail cannot be read, so that a missing hold means nothing.
     pub unreadable: bool,
 }
 
@@ -124,13 +125,13 @@ impl HoldNotes {
                 self.held.remove(&session);
             }
             _ => {
-                // Older entries name one.
+                // Older entries name one fault.
                 let faults = serde_json::from_value(detail["faults"].clone())
                     .or_else(|_| serde_json::from_value(detail["fault"].clone()).map(|fault| vec![fault]));
                 let Ok(faults) = faults else { return };
                 let held = detail["held"] == true;
                 if held {
-                    // One that the trail did not tell of is the hold of who took note of it.
+                    // A hold without an entry in the trail becomes that of whoever acknowledged it.
                     self.owners.extend(owner);
                     self.held.entry(session).or_insert_with(|| Hold {
                         session,
@@ -148,7 +149,8 @@ impl HoldNotes {
 }
 
 impl View {
-    /// What the trail tells of holds. One that cannot be read says nothing, and that it does: [`View::verify_audit`] finds where.
+    /// Reads the holds from the trail. If it cannot be read, the result is empty and marked as such:
+    /// [`View::verify_audit`] finds where.
     pub fn hold_notes(&self) -> Result<HoldNotes, StoreError> {
         match self.read_hold_notes() {
             Err(error) if error.is_fault_of_disk() => {
@@ -167,7 +169,7 @@ impl View {
         Ok(notes)
     }
 
-    /// All holds, by session.
+    /// Lists all holds, by session.
     pub fn holds(&self) -> Result<Vec<Hold>, StoreError> {
         self.connection
             .prepare_cached("SELECT * FROM hold ORDER BY session")
@@ -175,8 +177,8 @@ impl View {
             .during("list the held sessions")
     }
 
-    /// The sessions that retention must leave alone: those that are held, and those of which the audit trail says so. Who takes a hold away besides
-    /// has nothing removed by that.
+    /// The sessions that retention must not remove: those on hold in the table or in the trail. Deleting a
+    /// hold from the table alone therefore removes nothing.
     pub fn held(&self) -> Result<BTreeSet<SessionId>, StoreError> {
         let mut held: BTreeSet<_> = self.hold_notes()?.held.into_keys().collect();
         held.extend(self.holds()?.into_iter().map(|hold| hold.session));
@@ -185,10 +187,11 @@ impl View {
 }
 
 impl Change<'_> {
-    /// Holds a session of this principal, with `session.hold` in the audit trail: whose it was is told there, whatever becomes of the recording.
+    /// Places a session of this principal under legal hold, with `session.hold` in the audit trail, which
+    /// keeps the principal whatever happens to the recording.
     ///
     /// # Errors
-    /// [`StoreError::Exists`]: it is held already.
+    /// [`StoreError::Exists`]: it is already on hold.
     pub fn add_hold(
         &self,
         session: SessionId,
@@ -221,11 +224,12 @@ impl Change<'_> {
             .during("remove a hold")
     }
 
-    /// Takes note of what happened to a hold, with `session.acknowledge` in the audit trail, and makes the table say what the trail does. `lost`:
-    /// its recording is gone, so that it ends. One that the trail does not tell of stays, as a hold of `actor`: only a release ends it.
+    /// Acknowledges the faults of a hold, with `session.acknowledge` in the audit trail, and makes the table
+    /// agree with the trail. `lost`: its recording is gone, so the hold ends. A hold without an entry in the
+    /// trail stays, as a hold of `actor`: only a release ends it.
     ///
     /// # Errors
-    /// [`StoreError::Missing`]: nothing is wrong with it.
+    /// [`StoreError::Missing`]: it has no fault.
     pub fn acknowledge_hold(
         &self,
         session: SessionId,
@@ -254,10 +258,10 @@ impl Change<'_> {
         Ok(AcknowledgedHold { session, faults, held: !lost, actor, reason, ts_ms: self.now_ms })
     }
 
-    /// Lets retention have a session again, with `session.release` in the audit trail.
+    /// Lifts the hold of a session, with `session.release` in the audit trail.
     ///
     /// # Errors
-    /// [`StoreError::Missing`]: it is not held.
+    /// [`StoreError::Missing`]: it is not on hold.
     pub fn remove_hold(&self, session: SessionId, reason: &str, actor: &str) -> Result<(), StoreError> {
         let name = session.to_string();
         if self.delete_hold(session)? == 0 {

@@ -1,5 +1,5 @@
-//! What the audit trail keeps of the recordings: that their database was made, which sessions were there and what their rows said, and what
-//! retention removes. So what that database says of itself is held against something else.
+//! The audit trail's entries about the recordings: that their database was created, which sessions existed
+//! with which rows, and what retention removes. The recording database is checked against them.
 
 use serde_json::Value;
 use serde_json::json;
@@ -10,37 +10,37 @@ use crate::store::db::View;
 use crate::store::error::During;
 use crate::store::error::StoreError;
 
-/// What the trail calls it that the database was made, or was there already when that was first noted.
+/// The action for creating the database, or first finding it.
 const MADE: &str = "journal.make";
-/// What it calls it that sessions were there.
+/// The action for noting existing sessions.
 const SEEN: &str = "journal.mark";
-/// What it calls it that the events of sessions go: before they do.
+/// The action for removing events of sessions, noted beforehand.
 const REMOVED: &str = "journal.prune";
-/// What it calls it that the rows of sessions go: before they do.
+/// The action for removing rows of sessions, noted beforehand.
 const FORGOTTEN: &str = "journal.forget";
-/// What it calls it that sessions stayed which were to go.
+/// The action for sessions that were kept although their removal was noted.
 const SPARED: &str = "journal.spare";
-/// Whom all of it is about, and who does it where nobody else does.
+/// The subject of all these entries, and the actor if there is no other.
 const SUBJECT: &str = "events.db";
 const ITSELF: &str = "hoopctl";
-/// Why something is noted as removed for which there is no note from before.
+/// The reason for noted removals that happened before removals were noted.
 const BEFORE: &str = "before this was noted";
 
-/// An entry of the trail, as it is read.
+/// An entry of the trail, borrowed from the row.
 pub(super) struct Noted<'a> {
-    /// When.
+    /// Time, in milliseconds since 1970.
     pub(super) ts_ms: i64,
-    /// Who.
+    /// The actor.
     pub(super) actor: &'a str,
-    /// Did what.
+    /// The action.
     pub(super) action: &'a str,
-    /// To what.
+    /// The subject.
     pub(super) subject: &'a str,
-    /// The rest, as JSON text.
+    /// The details, as JSON text.
     pub(super) detail: &'a str,
 }
 
-/// A session that was there.
+/// A session that existed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenSession {
     /// Its number.
@@ -51,29 +51,31 @@ pub struct SeenSession {
     pub hash: Option<String>,
 }
 
-/// What the rows of sessions said once they were over.
+/// The content of sessions' rows after they ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SeenRows {
     /// The numbers of the sessions.
     pub numbers: Ranges,
-    /// The digest over their rows, in hex digits.
+    /// The digest of their rows, in hex digits.
     pub digest: String,
 }
 
-/// What the trail says of the recordings' database.
+/// The trail's knowledge of the recording database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JournalNotes {
-    /// When it was made, each time, in milliseconds since 1970.
+    /// When it was created, each time, in milliseconds since 1970.
     pub made_ms: Vec<i64>,
-    /// When an empty one was made last; `None`: the trail knows of the first one only, which may be older than it.
+    /// When an empty one was last created; `None`: the trail knows only the first one, which may be older
+    /// than the trail.
     pub begun_ms: Option<i64>,
-    /// The sessions that were noted since it was made last, the newest of their time each.
+    /// The sessions noted since the last creation, each the newest at its time.
     pub seen: Vec<SeenSession>,
-    /// What rows said, noted since it was made last.
+    /// Rows noted since the last creation.
     pub rows: Vec<SeenRows>,
-    /// The numbers of the sessions whose events were to be removed since it was made last; `None`: nothing was noted of that yet.
+    /// The numbers of the sessions whose events were to be removed since the last creation; `None`: no
+    /// removal was noted yet.
     pub removed: Option<Ranges>,
-    /// The numbers of those whose rows were; `None`: likewise.
+    /// The numbers of the sessions whose rows were to be removed; `None`: likewise.
     pub forgotten: Option<Ranges>,
 }
 
@@ -113,7 +115,7 @@ impl JournalNotes {
         }
     }
 
-    /// The sessions whose rows are proved by a note all of whose sessions are still there.
+    /// The sessions whose rows are covered by a note all of whose sessions still exist.
     pub fn proved(&self) -> Ranges {
         let forgotten = self.forgotten.clone().unwrap_or_default();
         let kept = self.rows.iter().filter(|rows| !forgotten.meets(&rows.numbers));
@@ -121,32 +123,33 @@ impl JournalNotes {
     }
 }
 
-/// What was seen of the recordings, and is not in the trail yet.
+/// The state of the recordings that is not in the trail yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JournalLook {
-    /// The newest session that is over and on the disk.
+    /// The newest session that has ended and is on disk.
     pub newest: Option<SeenSession>,
-    /// What the rows say that are not proved yet.
+    /// Rows that are not covered yet.
     pub rows: SeenRows,
     /// The numbers of sessions whose events, and of those whose rows, are gone; `None`: that cannot be read.
     pub gone: Option<[Ranges; 2]>,
 }
 
-/// What retention is to remove next.
+/// What retention removes next.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JournalRemoval {
-    /// The numbers of sessions whose events go.
+    /// The numbers of sessions whose events are removed.
     pub events: Ranges,
-    /// What the rows of these say, as far as they will say nothing else any more.
+    /// Their rows, as far as they are final.
     pub rows: SeenRows,
-    /// The numbers of those whose rows go.
+    /// The numbers of sessions whose rows are removed.
     pub forgotten: Ranges,
-    /// Why events go.
+    /// Why events are removed.
     pub reason: &'static str,
 }
 
 impl View {
-    /// What the trail says of the recordings' database. What cannot be read says nothing: [`View::verify_audit`] finds that.
+    /// Reads the trail's knowledge of the recording database. If it cannot be read, the result is empty:
+    /// [`View::verify_audit`] reports that.
     pub fn journal_notes(&self) -> Result<JournalNotes, StoreError> {
         match self.read_notes() {
             Err(error) if error.is_fault_of_disk() => Ok(JournalNotes::default()),
@@ -154,7 +157,7 @@ impl View {
         }
     }
 
-    /// [`JournalNotes::begun_ms`] alone.
+    /// Reads [`JournalNotes::begun_ms`] alone.
     pub fn journal_begun_ms(&self) -> Result<Option<i64>, StoreError> {
         let mut notes = JournalNotes::default();
         let read = self.audit_of([MADE], |entry| {
@@ -174,7 +177,7 @@ impl View {
         Ok(notes)
     }
 
-    /// The entries of some actions, the oldest first.
+    /// Passes the entries of some actions to `each`, oldest first.
     pub(super) fn audit_of<const N: usize>(
         &self,
         actions: [&str; N],
@@ -205,7 +208,7 @@ impl View {
 }
 
 impl Change<'_> {
-    /// Notes that the recordings' database was made, or is there, if no entry says that yet.
+    /// Notes that the recording database was created, or exists, if no entry says so yet.
     ///
     /// # Errors
     /// As [`Change::append_audit`].
@@ -216,8 +219,9 @@ impl Change<'_> {
         self.append_audit(ITSELF, MADE, SUBJECT, &json!({ "made": made }))
     }
 
-    /// Notes what was seen, as far as it is not in `told`: which sessions there are and what their rows say; what was removed before anything
-    /// was noted of that, once for each database; and what stayed that was to go, so that nobody else has it go later.
+    /// Notes what is not in `told` yet: which sessions exist and their rows; what was removed before removals
+    /// were noted, once per database; and what stayed although its removal was noted, so that nobody else can
+    /// remove it later under that note.
     ///
     /// # Errors
     /// As [`Change::append_audit`].
@@ -255,7 +259,7 @@ impl Change<'_> {
         self.append_audit(ITSELF, SEEN, SUBJECT, &detail)
     }
 
-    /// Notes which sessions' events and rows go, before they do.
+    /// Notes which sessions' events and rows are removed, before they are.
     ///
     /// # Errors
     /// As [`Change::append_audit`].

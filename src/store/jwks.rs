@@ -1,4 +1,4 @@
-//! The table `jwks`: the last good key set of each issuer, for a start while the issuer is away.
+//! The table `jwks`: the last valid key set of each issuer, for a start while the issuer is unreachable.
 
 use rusqlite::OptionalExtension;
 use rusqlite::params;
@@ -9,7 +9,7 @@ use crate::store::error::During;
 use crate::store::error::StoreError;
 
 impl View {
-    /// The key set kept for an issuer, and when it was fetched, in milliseconds since 1970.
+    /// Reads the stored key set of an issuer, and when it was fetched, in milliseconds since 1970.
     pub fn jwks(&self, issuer: &str) -> Result<Option<(Vec<u8>, i64)>, StoreError> {
         self.connection
             .prepare_cached("SELECT body, fetched_ms FROM jwks WHERE issuer = ?1")
@@ -21,7 +21,7 @@ impl View {
 }
 
 impl Change<'_> {
-    /// Keeps a key set. An older one than that kept does not replace it.
+    /// Stores a key set. One older than the stored one does not replace it.
     pub fn save_jwks(&self, issuer: &str, body: &[u8], fetched_ms: i64) -> Result<(), StoreError> {
         self.connection
             .prepare_cached(

@@ -1,4 +1,4 @@
-//! The table `lock`: immediate revocations that stand.
+//! The table `lock`: current revocations.
 
 use rusqlite::OptionalExtension;
 use rusqlite::Row;
@@ -14,11 +14,11 @@ use crate::store::db::parsed;
 use crate::store::error::During;
 use crate::store::error::StoreError;
 
-/// How long a lock that has fallen is kept: longer than a clock is likely to be wrong for.
+/// How long an expired lock is kept: longer than a clock is likely to be wrong.
 const SWEPT_AFTER_MS: i64 = 24 * 60 * 60 * 1000;
 
 impl View {
-    /// The locks that have not fallen by `now_ms`, oldest first.
+    /// Lists the locks that have not expired by `now_ms`, oldest first.
     pub fn locks(&self, now_ms: i64) -> Result<Vec<Lock>, StoreError> {
         self.connection
             .prepare_cached("SELECT * FROM lock WHERE expires_ms IS NULL OR expires_ms > ?1 ORDER BY id")
@@ -26,7 +26,7 @@ impl View {
             .during("list the locks")
     }
 
-    /// One lock, also one that has fallen but was not swept away yet.
+    /// Reads one lock, including an expired one that was not swept yet.
     pub fn lock(&self, id: LockId) -> Result<Option<Lock>, StoreError> {
         self.connection
             .prepare_cached("SELECT * FROM lock WHERE id = ?1")
@@ -39,7 +39,7 @@ impl Change<'_> {
     /// Sets a lock, with `lock.add` in the audit trail.
     ///
     /// # Errors
-    /// None but those of the database.
+    /// Only those of the database.
     pub fn add_lock(
         &self,
         target: &LockTarget,
@@ -73,7 +73,7 @@ impl Change<'_> {
         Ok(lock)
     }
 
-    /// Takes a lock away, with `lock.remove` in the audit trail. Says what it was.
+    /// Removes a lock, with `lock.remove` in the audit trail. Returns the removed lock.
     ///
     /// # Errors
     /// [`StoreError::Missing`].
@@ -85,8 +85,8 @@ impl Change<'_> {
         Ok(lock)
     }
 
-    /// Sweeps the locks away that have fallen a day before `now_ms`, with `lock.expire` in the audit trail for each: what a clock
-    /// that is wrong takes for fallen stands again when the clock is right.
+    /// Removes the locks that expired at least a day before `now_ms`, with `lock.expire` in the audit trail
+    /// for each. A lock that only a wrong clock takes for expired is in force again when the clock is right.
     pub fn sweep_locks(&self, now_ms: i64) -> Result<Vec<Lock>, StoreError> {
         let before = now_ms.saturating_sub(SWEPT_AFTER_MS);
         let fallen: Vec<Lock> = self

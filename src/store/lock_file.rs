@@ -1,4 +1,4 @@
-//! `lock` in the data directory: one process works with it, ever.
+//! The `lock` file in the data directory: only one process at a time uses it.
 
 use std::fs::File;
 use std::fs::OpenOptions;
@@ -11,16 +11,16 @@ use std::path::Path;
 use crate::store::error::StoreError;
 use crate::store::folder;
 
-/// The name of the lock in the data directory.
+/// Name of the lock file in the data directory.
 const LOCK_FILE: &str = "lock";
 
-/// The hold on a data directory. It ends when this is dropped or the process dies; the file stays.
+/// The lock on a data directory. Released on drop or when the process dies; the file stays.
 #[derive(Debug)]
 pub struct DataDirLock {
     _file: File,
 }
 
-/// Takes the data directory, and makes it (mode 0700) where it is missing. Does not wait.
+/// Locks the data directory, creating it (mode 0700) if it is missing. Does not wait.
 ///
 /// # Errors
 /// [`StoreError::Locked`] with the process that holds it; else as [`folder::private_folder`].
@@ -55,7 +55,7 @@ pub fn lock_data_dir(data_dir: &Path) -> Result<DataDirLock, StoreError> {
     Ok(DataDirLock { _file: file })
 }
 
-/// The process number in the lock; `None` when there is none to read.
+/// The process id in the lock file; `None` if there is none.
 fn read_pid(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.take(32).read_to_string(&mut text).ok()?;

@@ -12,18 +12,20 @@ use crate::store::error::During;
 use crate::store::error::StoreError;
 
 impl View {
-    /// The revision of the policies: how many times an entity, or what the configuration file says of them, was changed, ever.
+    /// The policy revision: how often an entity, or the entities of the configuration file, changed.
     pub fn revision(&self) -> Result<u64, StoreError> {
         self.number("revision")
     }
 
-    /// The revision that [`Change::revision_with`] would give for `file`. Nothing is written: a number that is only shown is not used up.
+    /// The revision that [`Change::revision_with`] would return for `file`. Writes nothing: a number that is
+    /// only shown is not used up.
     pub fn revision_as(&self, file: &str) -> Result<u64, StoreError> {
         let revision = self.revision()?;
         Ok(if self.fact("file")? == file { revision } else { revision.saturating_add(1) })
     }
 
-    /// The latest time that approvals were judged by, in milliseconds since 1970: time never goes back behind it.
+    /// The latest time by which approvals were judged, in milliseconds since 1970: time never goes back
+    /// before it.
     pub fn clock(&self) -> Result<i64, StoreError> {
         self.number("clock")
     }
@@ -39,7 +41,7 @@ impl View {
             .during("read a counter of the store")
     }
 
-    /// The text kept under `key`; empty when there is none.
+    /// The text stored under `key`; empty if there is none.
     pub(super) fn fact(&self, key: &str) -> Result<String, StoreError> {
         self.connection
             .prepare_cached("SELECT value FROM meta WHERE key = ?1")
@@ -47,7 +49,7 @@ impl View {
             .during("read a fact of the store")
     }
 
-    /// [`View::fact`], where somebody may have taken the whole row away: `None`.
+    /// Like [`View::fact`]; `None` if the row is missing, which an attacker may have deleted.
     pub(super) fn fact_left(&self, key: &str) -> Result<Option<String>, StoreError> {
         self.connection
             .prepare_cached("SELECT value FROM meta WHERE key = ?1")
@@ -57,8 +59,9 @@ impl View {
 }
 
 impl Change<'_> {
-    /// The revision of what the store's entities and the file make together. `file` is a digest of what the file says; when it
-    /// is not that of the last call, in this process or one before, the revision rises. So no number stands for two things.
+    /// The revision of the store's and the file's entities together. `file` is a digest of the file's
+    /// entities; if it differs from that of the last call, in this process or an earlier one, the revision
+    /// increases. A number therefore never stands for two contents.
     pub fn revision_with(&self, file: &str) -> Result<u64, StoreError> {
         if self.fact("file")? == file {
             return self.revision();
@@ -67,14 +70,14 @@ impl Change<'_> {
         self.raise_revision()
     }
 
-    /// Raises the revision, and says the new one.
+    /// Increments the revision, and returns the new one.
     pub(super) fn raise_revision(&self) -> Result<u64, StoreError> {
         let revision = self.revision()?.saturating_add(1);
         self.set_fact("revision", &revision.to_string())?;
         Ok(revision)
     }
 
-    /// Keeps the latest time that approvals were judged by, in milliseconds since 1970. It only rises.
+    /// Stores the latest time by which approvals were judged, in milliseconds since 1970. It never decreases.
     pub fn raise_clock(&self, now_ms: i64) -> Result<(), StoreError> {
         if now_ms > self.clock()? { self.set_fact("clock", &now_ms.to_string()) } else { Ok(()) }
     }

@@ -1,8 +1,9 @@
-//! `hoopctl.db`: entities, locks, sealed secrets, key sets, approvals, pins and the audit trail, in one SQLite file.
+//! `hoopctl.db`: entities, locks, sealed secrets, key sets, approvals, pins and the audit trail, in one
+//! SQLite file.
 //!
-//! One thread owns the connection; [`Store::call`] sends it work. What changes an entity, lock, secret or grant
-//! writes its audit entry in the same transaction. `serve` or the offline CLI holds [`DataDirLock`] meanwhile, so
-//! there is never a second writer.
+//! One thread owns the connection; [`Store::call`] sends it jobs. A change of an entity, lock, secret or
+//! grant and its audit entry are in the same transaction. `serve` or the offline CLI holds [`DataDirLock`]
+//! meanwhile, so there is never a second writer.
 
 mod approval;
 mod approval_decision;

@@ -1,4 +1,4 @@
-//! The table `pin`: what targets said of what they offer, as it was accepted and as it is now.
+//! The table `pin`: targets' definitions of what they offer, as accepted and as they are now.
 
 use rusqlite::OptionalExtension;
 use rusqlite::Row;
@@ -19,19 +19,19 @@ use crate::store::db::word;
 use crate::store::error::During;
 use crate::store::error::StoreError;
 
-/// A pin that is to be accepted, as it was looked at.
+/// A pin to accept, as it was reviewed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LookedAt {
     /// What is pinned.
     pub kind: PinKind,
     /// Its name.
     pub name: String,
-    /// The fingerprint of what the target said last.
+    /// The fingerprint of the target's latest definition.
     pub digest: String,
 }
 
 impl View {
-    /// The pins of one connection, or all, by connection, kind and name.
+    /// Lists the pins of one connection, or all, by connection, kind and name.
     pub fn pins(&self, connection: Option<&str>) -> Result<Vec<Pin>, StoreError> {
         self.connection
             .prepare_cached(
@@ -52,7 +52,8 @@ impl View {
 }
 
 impl Change<'_> {
-    /// Keeps new pins, and what targets say now of those that there are. What is accepted of those is left as it is.
+    /// Stores new pins, and the latest definitions of existing ones. Their accepted definitions are
+    /// unchanged.
     pub fn save_pins(&self, pins: &[Pin]) -> Result<(), StoreError> {
         for pin in pins {
             self.write_pin(
@@ -64,7 +65,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Writes down what was noticed of pins, as what the gateway did by itself.
+    /// Adds audit entries about pins, with the gateway as the actor.
     pub fn note_pins(&self, notes: &[PinNote]) -> Result<(), StoreError> {
         for note in notes {
             let detail = json!({
@@ -75,10 +76,12 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Accepts what a target said last, all of these or none, each with `pin.accept` in the audit trail. Gives the pins as they are now.
+    /// Accepts the latest definitions, all of these or none, each with `pin.accept` in the audit trail.
+    /// Returns the pins as they are now.
     ///
     /// # Errors
-    /// [`StoreError::Missing`]; [`StoreError::Changed`] when the target has said another thing since it was looked at.
+    /// [`StoreError::Missing`]; [`StoreError::Changed`] if the target has changed its definition since it was
+    /// reviewed.
     pub fn accept_pins(
         &self,
         connection: &str,
@@ -105,7 +108,8 @@ impl Change<'_> {
         Ok(accepted)
     }
 
-    /// Forgets pins, all of these or none, each with `pin.forget` in the audit trail. Gives them as they were.
+    /// Forgets pins, all of these or none, each with `pin.forget` in the audit trail. Returns the forgotten
+    /// pins.
     ///
     /// # Errors
     /// [`StoreError::Missing`].
@@ -223,7 +227,7 @@ mod tests {
             |list: Vec<LookedAt>| store.change(move |change| change.accept_pins("tools", &list, "local:ann"));
         let missing = accept(vec![looked_at("read", "vsecond"), looked_at("none", "v")]).await;
         assert!(matches!(missing, Err(StoreError::Missing { .. })), "{missing:?}");
-        // The target said another thing meanwhile.
+        // The target changed the definition meanwhile.
         let changed = accept(vec![looked_at("read", "vfirst")]).await;
         assert!(matches!(changed, Err(StoreError::Changed { .. })), "{changed:?}");
         assert_eq!(store.read(|view| view.pins(None)).await.unwrap(), pins, "all or none");
@@ -236,7 +240,7 @@ mod tests {
         );
         assert_eq!(*send, pin("send", None), "nothing to accept, nothing written");
 
-        // What a listing saves later knows of no acceptance.
+        // A listing that is saved later leaves the acceptance unchanged.
         let late = [pin("read", Some("third"))];
         store.change(move |change| change.save_pins(&late)).await.unwrap();
         let read = store.read(|view| view.pins(None)).await.unwrap().remove(0);

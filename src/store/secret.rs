@@ -1,4 +1,4 @@
-//! The table `secret`: sealed bytes by name. What is in them, only the holder of the sealing key can say.
+//! The table `secret`: sealed bytes by name. Only the holder of the sealing key can open them.
 
 use rusqlite::OptionalExtension;
 use rusqlite::Row;
@@ -12,7 +12,7 @@ use crate::store::db::View;
 use crate::store::error::During;
 use crate::store::error::StoreError;
 
-/// One kept secret, without its bytes.
+/// A stored secret, without its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredSecret {
     /// Its name: `KEY` of `store:KEY`.
@@ -26,7 +26,7 @@ pub struct StoredSecret {
 }
 
 impl View {
-    /// The names of all secrets, by name.
+    /// Lists all secrets, by name.
     pub fn secrets(&self) -> Result<Vec<StoredSecret>, StoreError> {
         self.connection
             .prepare_cached("SELECT key, created_ms, updated_ms, actor FROM secret ORDER BY key")
@@ -34,7 +34,7 @@ impl View {
             .during("list the secrets")
     }
 
-    /// The sealed bytes of one secret.
+    /// Reads the sealed bytes of one secret.
     pub fn sealed_secret(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.connection
             .prepare_cached("SELECT sealed FROM secret WHERE key = ?1")
@@ -42,8 +42,8 @@ impl View {
             .during("read a secret")
     }
 
-    /// Any one secret, with its sealed bytes: to see at start whether the sealing key is the right one. `None`: there
-    /// are no secrets, so a new key may be made.
+    /// Reads an arbitrary secret with its sealed bytes, to check the sealing key at startup. `None`: there
+    /// are no secrets, so a new key may be created.
     pub fn any_sealed_secret(&self) -> Result<Option<(String, Vec<u8>)>, StoreError> {
         self.connection
             .prepare_cached("SELECT key, sealed FROM secret ORDER BY key LIMIT 1")
@@ -53,8 +53,8 @@ impl View {
 }
 
 impl Change<'_> {
-    /// Keeps sealed bytes under a name, over older ones, with `secret.set` in the audit trail. The older bytes leave
-    /// the disk.
+    /// Stores sealed bytes under a name, replacing older ones, with `secret.set` in the audit trail. The
+    /// older bytes are erased from disk.
     pub fn put_secret(&self, key: &str, sealed: &[u8], actor: &str) -> Result<(), StoreError> {
         self.scrub_after();
         self.connection
@@ -67,7 +67,7 @@ impl Change<'_> {
         self.append_audit(actor, "secret.set", key, &json!({}))
     }
 
-    /// Removes a secret, with `secret.remove` in the audit trail. Its bytes leave the disk.
+    /// Removes a secret, with `secret.remove` in the audit trail. Its bytes are erased from disk.
     ///
     /// # Errors
     /// [`StoreError::Missing`].

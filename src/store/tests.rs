@@ -1,4 +1,4 @@
-//! The store as its users meet it: whole, damaged, attacked, cut off in the middle.
+//! The store under use: intact, damaged, attacked, killed.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -34,7 +34,7 @@ impl Place {
         Store::open(&self.dir)
     }
 
-    /// A closed store with something in every part.
+    /// A closed store with content in every table.
     fn filled() -> Self {
         let place = Self::new();
         let store = place.open().unwrap();
@@ -51,7 +51,7 @@ impl Place {
         Connection::open(self.db()).unwrap()
     }
 
-    /// Everything on the disk, by name.
+    /// All files on disk, by name.
     fn bytes(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut files: Vec<_> = fs::read_dir(&self.dir).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
@@ -144,7 +144,7 @@ fn a_file_of_another_user_or_behind_a_link_is_refused() {
     assert!(matches!(place.open(), Err(StoreError::WrongType { .. })));
     fs::remove_file(place.db()).unwrap();
     fs::rename(&aside, place.db()).unwrap();
-    // Only root can give files away.
+    // Only root can change a file's owner.
     if nix::unistd::geteuid().is_root() {
         std::os::unix::fs::chown(place.db(), Some(12_345), None).unwrap();
         assert!(matches!(place.open(), Err(StoreError::WrongOwner { owner: 12_345, .. })));
@@ -202,7 +202,7 @@ fn a_page_that_was_scrambled_is_found_at_the_start_wherever_it_is() {
     assert!(used.len() > 20);
     for (number, _) in used {
         let mut scrambled = whole.clone();
-        // The head of the first page is for `check_head`; this is about what SQLite keeps in the pages.
+        // The header of the first page is tested with `check_head`; this is about SQLite's page content.
         let start = if number == 0 { 100 } else { number * 4096 };
         scrambled[start..start + 16].fill(0xa5);
         fs::write(place.db(), &scrambled).unwrap();
@@ -435,7 +435,7 @@ fn sealed_bytes_that_were_replaced_or_removed_are_gone_from_the_disk() {
     ));
 }
 
-/// A store with nine audit entries, closed; and the guards taken off, as an attacker with the file would.
+/// A closed store with nine audit entries.
 fn audited() -> Place {
     let place = Place::new();
     let store = place.open().unwrap();
@@ -506,7 +506,7 @@ fn a_long_audit_trail_is_checked_part_by_part() {
             let found = view.verify_audit_on(&mut on)?;
             Ok((on, found))
         });
-        // Whoever asks part by part gives back what the part before said.
+        // A caller that verifies page by page returns the previous page's result.
         let part = so_far.part();
         assert!(part.more && AuditCheck::after(part.entries, "ab").is_none());
         check = AuditCheck::after(part.entries, &part.head).unwrap();
@@ -528,7 +528,7 @@ fn the_audit_trail_is_only_added_to_and_not_after_its_tail_was_cut() {
     assert!(matches!(refused, Err(StoreError::AuditBroken { seq: 9 })), "{refused:?}");
     assert!(read(&store, |view| view.entities(None)).is_empty());
     drop(store);
-    // An emptied one does not begin anew, either.
+    // Emptying it does not restart the trail either.
     place
         .raw()
         .execute_batch("DELETE FROM audit; UPDATE meta SET value = '' WHERE key = 'audit_head'")
@@ -548,7 +548,7 @@ fn audit_entries_come_back_as_they_were_written() {
     assert_eq!(read(&store, View::verify_audit).head, entries[1].hash);
 }
 
-/// What kill -9 leaves: the files as they are at this moment, without the process.
+/// The files as kill -9 leaves them: copied at this moment.
 fn as_after_a_kill(place: &Place) -> Place {
     let copy = Place::new();
     private_folder(&copy.dir).unwrap();

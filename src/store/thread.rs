@@ -1,4 +1,4 @@
-//! The store's thread and the handle that sends it work.
+//! The store's thread and the handle that sends it jobs.
 
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
@@ -21,39 +21,40 @@ use crate::store::db::View;
 use crate::store::error::StoreError;
 use crate::store::folder;
 
-/// How many calls may wait or run at once.
+/// Maximum number of calls that wait or run.
 const QUEUE: usize = 1024;
 /// How long a call waits for a place in the queue before it is refused.
 const QUEUE_WAIT: Duration = Duration::from_secs(5);
 
 type Job = Box<dyn FnOnce(&mut Db) + Send>;
 
-/// The handle of the store. Cheap to clone; the file is closed when the last one is gone.
+/// The handle of the store. Cheap to clone; the file is closed when the last one is dropped.
 #[derive(Clone)]
 pub struct Store(Arc<Shared>);
 
 struct Shared {
-    /// `None` only while this is dropped.
+    /// `None` only during drop.
     jobs: Option<mpsc::Sender<Job>>,
     room: Arc<Semaphore>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Store {
-    /// Opens `data_dir/hoopctl.db`, and makes both where they are missing. The caller holds the [`super::DataDirLock`].
+    /// Opens `data_dir/hoopctl.db`, creating both if they are missing. The caller holds the
+    /// [`super::DataDirLock`].
     ///
     /// # Errors
-    /// A folder or file that others can get into or that is another's, a file that is damaged, not ours, read-only or
-    /// of a newer schema; none of these is changed.
+    /// A directory or file that is accessible to others or belongs to another user; a file that is damaged,
+    /// not ours, read-only or has a newer schema. None of these is changed.
     pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
         folder::private_folder(data_dir)?;
         Self::of(Db::open(&data_dir.join(DB_FILE))?, data_dir)
     }
 
-    /// One with nothing in it, in memory only: for looking where there is none.
+    /// Creates an empty one, in memory only, for reading where there is none.
     ///
     /// # Errors
-    /// The system gives no memory, or no thread.
+    /// No memory or no thread is available.
     pub fn empty() -> Result<Self, StoreError> {
         Self::of(Db::empty()?, Path::new(""))
     }
@@ -67,10 +68,11 @@ impl Store {
         Ok(Self(Arc::new(Shared { jobs: Some(jobs), room, thread: Some(thread) })))
     }
 
-    /// Runs `job` on the store's thread. Once it is in the queue it is done, even when the caller goes away.
+    /// Runs `job` on the store's thread. Once queued it is run, even if the caller goes away.
     ///
     /// # Errors
-    /// Those of the job; [`StoreError::Overloaded`] when the queue stays full for five seconds, [`StoreError::Stopped`].
+    /// Those of the job; [`StoreError::Overloaded`] if the queue stays full for five seconds,
+    /// [`StoreError::Stopped`].
     pub async fn call<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Db) -> Result<T, StoreError> + Send + 'static,
@@ -107,7 +109,7 @@ impl Store {
         self.call(move |db| db.read(job)).await
     }
 
-    /// [`Self::call`] for code that is not async; it blocks the thread. Never call it from within a job.
+    /// [`Self::call`] for code that is not async; blocks the thread. Must not be called from within a job.
     pub fn call_blocking<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Db) -> Result<T, StoreError> + Send + 'static,
@@ -127,10 +129,10 @@ impl Store {
         answered.recv().map_err(|_thread_gone| StoreError::Stopped)?
     }
 
-    /// Runs `job` some time soon, without waiting for it.
+    /// Queues `job` without waiting for it.
     ///
     /// # Errors
-    /// [`StoreError::Overloaded`] at once when the queue is full.
+    /// [`StoreError::Overloaded`] at once if the queue is full.
     pub fn call_later(&self, job: impl FnOnce(&mut Db) + Send + 'static) -> Result<(), StoreError> {
         let place = Arc::clone(&self.0.room).try_acquire_owned().map_err(|_full| StoreError::Overloaded)?;
         self.submit(place, job)
@@ -154,14 +156,14 @@ impl Drop for Shared {
     fn drop(&mut self) {
         self.jobs = None;
         let Some(thread) = self.thread.take() else { return };
-        // The last handle may have been inside a job: the thread cannot wait for itself.
+        // The last handle may have been inside a job: the thread cannot join itself.
         if thread.thread().id() != thread::current().id() && thread.join().is_err() {
             tracing::error!("the store's thread ended with a panic");
         }
     }
 }
 
-/// Takes one job after the other until the last handle is gone.
+/// Runs one job after the other until the last handle is dropped.
 fn work(mut db: Db, queue: &mpsc::Receiver<Job>) {
     while let Ok(job) = queue.recv() {
         // A panic in a job rolls its transaction back and ends its call, not the store.

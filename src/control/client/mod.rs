@@ -1,4 +1,5 @@
-//! The command line's side of the admin API, over its socket or the network: each call is one HTTP/1.1 exchange on a stream of its own.
+//! The client of the admin API, over its socket or the network: each call is one HTTP/1.1 exchange on a
+//! stream of its own.
 
 pub mod network;
 mod stream;
@@ -50,12 +51,13 @@ pub use network::Bearer;
 use network::Network;
 use stream::Stream;
 
-/// How long a call may take, beyond what its route says. What is waited for a token does not count: see [`Allowance`].
+/// Timeout of a call, plus that of its route. Time spent waiting for a token does not count: see
+/// [`Allowance`].
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// The longest answer that is read, in bytes.
+/// Maximum length of an answer in bytes.
 const MAX_ANSWER: usize = 64 << 20;
 
-/// Drives one stream; it never returns, so that only the exchange itself ends a wait.
+/// Drives one stream. It never returns, so that only the exchange itself ends a wait.
 type Driver = Pin<Box<dyn Future<Output = Infallible> + Send>>;
 type Sender = http1::SendRequest<Full<Bytes>>;
 
@@ -66,16 +68,17 @@ enum Way {
     Network(Network),
 }
 
-/// The admin API of one gateway. Cheap to make and to clone: nothing is opened until a call.
+/// A client for one gateway. Cheap to create and to clone: it connects for each call.
 #[derive(Debug, Clone)]
 pub struct Client {
     way: Way,
 }
 
-/// The time that a call has.
+/// The remaining time of a call.
 ///
-/// It stands still while a token is got: another process may be renewing that, which is waited for (`cli::login`: 40 s for the file, then two
-/// exchanges of 10 s), and a call that gave up before would only say that the gateway is slow. A token has bounds of its own, which say more.
+/// It does not count while a token is obtained. Another process may be renewing that token, which is waited
+/// for (`cli::login`: 40 s for the file, then two exchanges of 10 s), and a call that gave up before could
+/// only report that the gateway is slow. Obtaining a token has limits of its own with better messages.
 struct Allowance {
     limit: Duration,
     end: Instant,
@@ -99,35 +102,35 @@ impl Allowance {
     }
 }
 
-/// One call before it is written: it may have to be sent twice, with another token.
+/// A call before it is written: it may have to be sent twice, with another token.
 #[derive(Debug, Clone)]
 struct Draft {
     method: Method,
-    /// What stands behind `/v1/`, percent-encoded.
+    /// The path below `/v1/`, percent-encoded.
     path: String,
     body: Option<Bytes>,
-    /// The message after which a stream goes on.
+    /// The message id after which a stream resumes.
     after: Option<String>,
 }
 
 impl Client {
-    /// A client of the gateway behind `socket`, whether it runs or not.
+    /// A client for the gateway behind `socket`, whether it is running or not.
     pub fn new(socket: impl Into<PathBuf>) -> Self {
         Self { way: Way::Socket(socket.into()) }
     }
 
-    /// A client of the gateway behind `socket`, after making sure that somebody listens there.
+    /// A client for the gateway behind `socket`, after checking that it is listening.
     ///
     /// # Errors
-    /// [`ClientError::NotRunning`] when nobody does, and the others of opening the socket.
+    /// [`ClientError::NotRunning`] if it is not, and the other errors of connecting to the socket.
     pub async fn connect(socket: impl Into<PathBuf> + Send) -> Result<Self, ClientError> {
         let socket = socket.into();
         drop(open(&socket).await?);
         Ok(Self::new(socket))
     }
 
-    /// A client of the gateway whose admin listener is at `location`, as whom `bearer` has a token of. Its certificate is checked
-    /// against the authorities in `ca_file`, or those of the machine where there is no such file.
+    /// A client for the gateway whose admin listener is at `location`, with the tokens of `bearer`. Its
+    /// certificate is verified against the authorities in `ca_file`, or the platform's without such a file.
     ///
     /// # Errors
     /// [`ClientError::Authorities`].
@@ -139,8 +142,9 @@ impl Client {
         Ok(Self { way: Way::Network(Network::new(location, ca_file, bearer)?) })
     }
 
-    /// Sends a call and waits for the head of its answer. Over the network it takes a token along; where that is refused and there is
-    /// another one, the call is sent once more: a refused call did nothing.
+    /// Sends a call and waits for the head of its answer. Over the network it includes a token. If that is
+    /// refused and there is another one, the call is sent once more, which is safe since a refused call has
+    /// no effect.
     async fn ask(
         &self,
         draft: &Draft,
@@ -167,7 +171,7 @@ impl Client {
         }
     }
 
-    /// Reads an answer that is an error.
+    /// Reads an error answer.
     async fn refused(
         &self,
         draft: &Draft,
@@ -191,7 +195,8 @@ impl Client {
         }
     }
 
-    /// Sends a call and waits for its whole answer. What the answer means is for the caller: this is compiled once, not for each type.
+    /// Sends a call and waits for the whole answer. Parsing is left to the caller, so that this is compiled
+    /// once, not per type.
     async fn exchange(&self, draft: &Draft, mut time: Allowance) -> Result<Vec<u8>, ApiError> {
         let (response, driver) = self.ask(draft, &mut time).await?;
         if !response.status().is_success() {
@@ -215,7 +220,7 @@ impl Client {
         })
     }
 
-    /// Makes a call without a body. `path` is what stands behind `/v1/`, percent-encoded.
+    /// Makes a call without a body. `path` is the part below `/v1/`, percent-encoded.
     pub(super) fn call<T: DeserializeOwned + Send + 'static>(
         &self,
         method: Method,
@@ -224,7 +229,7 @@ impl Client {
         self.timed(method, path, None, Duration::ZERO)
     }
 
-    /// The same for a call that takes up to `longer` more than others.
+    /// Like [`Self::call`], for a call that takes up to `longer` more than others.
     pub(super) fn call_for<T: DeserializeOwned + Send + 'static>(
         &self,
         method: Method,
@@ -270,7 +275,7 @@ impl Client {
 }
 
 impl Draft {
-    /// The call as an error may name it: without its query.
+    /// The call as named in errors, without its query.
     fn what(&self) -> String {
         let path = self.path.split_once('?').map_or(&*self.path, |(path, _)| path);
         format!("{} /{VERSION}/{path}", self.method)
@@ -327,7 +332,7 @@ where
     let (mut sender, connection): (Sender, _) =
         http1::handshake(TokioIo::new(stream)).await.map_err(broken("opening it"))?;
     let mut driver: Driver = Box::pin(async move {
-        // What went wrong shows in the exchange itself.
+        // Errors show up in the exchange itself.
         drop(connection.await);
         std::future::pending().await
     });

@@ -1,4 +1,4 @@
-//! The way to a gateway elsewhere: TLS to its admin listener, and a token with each call.
+//! The connection to a remote gateway: TLS to its admin listener, and a token with each call.
 
 use std::fmt;
 use std::path::Path;
@@ -15,18 +15,18 @@ use crate::transport::fetch::Location;
 use crate::transport::stream::Stream;
 use crate::transport::tls;
 
-/// How long names, connecting and the TLS handshake may take together.
+/// Timeout for DNS, connecting and the TLS handshake together.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// The tokens of the person who calls. Asked for each call, so that one renewed meanwhile is used.
+/// A source of the caller's tokens. Queried for each call, so that a renewed token is used.
 pub trait Bearer: fmt::Debug + Send + Sync {
-    /// The token to send now.
+    /// Returns the token to send now.
     fn token(&self) -> Answer<'_, Arc<Secret>>;
 
-    /// The token to send after the gateway refused `refused`; `None` when there is no other one.
+    /// Returns the token to send after the gateway refused `refused`; `None` if there is no other one.
     fn another(&self, refused: Arc<Secret>) -> Answer<'_, Option<Arc<Secret>>>;
 
-    /// What a person can do when there is no token that the gateway takes.
+    /// What the user can do if the gateway accepts no token.
     fn advice(&self) -> String;
 }
 
@@ -61,7 +61,7 @@ impl Network {
     }
 }
 
-/// Tells a certificate that does not hold from a gateway that cannot be reached.
+/// Distinguishes an invalid certificate from an unreachable gateway.
 pub fn refined(origin: String, error: FetchError) -> ClientError {
     let inner = match &error {
         FetchError::Tls { source, .. } => {
@@ -75,13 +75,13 @@ pub fn refined(origin: String, error: FetchError) -> ClientError {
     }
 }
 
-/// Names of a certificate without what rustls writes around them, `DnsName("gw.example")`.
+/// The names in a certificate, without rustls's decoration, `DnsName("gw.example")`.
 fn names(presented: &[String]) -> String {
     let bare = presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name));
     bare.collect::<Vec<_>>().join(", ")
 }
 
-/// What is wrong with a certificate, and what to do. `None` for what is no matter of certificates.
+/// What is wrong with a certificate, and what to do. `None` for other errors.
 fn words(error: &rustls::Error) -> Option<(String, &'static str)> {
     let rustls::Error::InvalidCertificate(problem) = error else {
         return matches!(error, rustls::Error::InvalidMessage(_)).then(|| {
@@ -92,7 +92,7 @@ fn words(error: &rustls::Error) -> Option<(String, &'static str)> {
         });
     };
     Some(match problem {
-        // The other one: an authority of the same name with another key.
+        // The second case is an authority of the same name with another key.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => (
             "its certificate is of no authority that this machine trusts".to_owned(),
             "--ca-file FILE names the authority of the gateway's certificate",

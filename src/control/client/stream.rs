@@ -1,4 +1,4 @@
-//! An open stream of events, which goes on with the newest token when the one it was opened with runs out.
+//! An open stream of events, which is reopened with the newest token when its own expires.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -21,19 +21,19 @@ use crate::control::noun::event::NextEvent;
 use crate::control::noun::event::Topic;
 use crate::control::sse;
 
-/// How long a stream may be silent: several heartbeats.
+/// Timeout of a silent stream: several heartbeats.
 const SILENCE: Duration = Duration::from_secs(30);
-/// A stream that ends so soon for want of a token is not opened again at once: its token was new.
+/// A stream that ends this soon for lack of a valid token is not reopened at once, since its token was new.
 pub(super) const STANDS: Duration = Duration::from_secs(1);
 
 /// An open stream of events.
 pub(super) struct Stream {
     client: Client,
-    /// How it was opened; `after` is the last message that came.
+    /// How it was opened; `after` is the last received message.
     draft: Draft,
     exchange: Exchange,
     opened: Instant,
-    /// Its token has run out: it is to be opened again.
+    /// Its token has expired, so it must be reopened.
     over: bool,
 }
 

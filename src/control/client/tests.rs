@@ -1,4 +1,4 @@
-//! A client over the network, and gateways that do what they should not.
+//! A client over the network, with misbehaving gateways.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -15,7 +15,7 @@ use crate::control::noun::event::Topic;
 use crate::control::noun::gateway::Gateway;
 use crate::transport::tls;
 
-/// Tokens in a row: each `another` goes on to the next one, and the last one stays.
+/// A sequence of tokens: each `another` advances to the next, and the last one stays.
 #[derive(Debug)]
 struct Row(Mutex<VecDeque<&'static str>>);
 
@@ -48,7 +48,7 @@ impl Bearer for Row {
     }
 }
 
-/// Answers each stream with the next of these, and tells what was asked.
+/// Answers each stream with the next of these, and reports the requests.
 async fn gateway(answers: Vec<Vec<u8>>) -> (Location, mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let location = Location::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
@@ -62,7 +62,7 @@ async fn gateway(answers: Vec<Vec<u8>>) -> (Location, mpsc::UnboundedReceiver<St
             tokio::spawn(async move {
                 for piece in answer.split(|byte| *byte == b'\x07') {
                     stream.write_all(piece).await.ok();
-                    // A stream of events stands for a while.
+                    // A stream of events stays open for a while.
                     if answer.contains(&b'\x07') {
                         tokio::time::sleep(stream::STANDS).await;
                     }
@@ -138,7 +138,7 @@ async fn a_token_goes_nowhere_else_and_other_servers_are_told_from_gateways() {
     let long = long.chain(std::iter::repeat_n(b' ', MAX_ANSWER + 1)).collect();
     let (error, _) = status_of(vec![long], &["one"]).await;
     assert_eq!(error.code, ErrorCode::TooLarge);
-    // No token comes out in words, whatever it holds.
+    // No token appears in a message, whatever it holds.
     let (error, sent) = status_of(vec![], &["bad\ntoken"]).await;
     assert!(!format!("{error:?}").contains("bad") && sent.is_empty(), "{error:?}");
 }
@@ -238,7 +238,7 @@ async fn a_stream_goes_on_with_the_newest_token_where_it_was_left() {
     let mut stream = client.events(EventFilter::default(), None).await.unwrap();
     assert_eq!(stream.next().await.unwrap().unwrap().id, "7");
     row.0.lock().unwrap().pop_front();
-    // Giving up a wait loses nothing.
+    // Dropping a wait loses nothing.
     let given_up = tokio::time::timeout(stream::STANDS / 2, stream.next()).await;
     assert!(given_up.is_err());
     let event = stream.next().await.unwrap().unwrap();
@@ -259,7 +259,7 @@ async fn a_stream_that_ends_at_once_for_want_of_a_token_is_not_opened_for_ever()
     assert_eq!(sent(&mut asks).len(), 1);
 }
 
-/// Somebody whose token takes longer than a call may.
+/// A caller whose token takes longer than a call may.
 #[derive(Debug)]
 struct Late(Arc<Row>);
 
@@ -288,7 +288,7 @@ async fn a_wait_for_a_token_takes_nothing_of_the_time_of_a_call() {
     let client = Client::network(location, None, Arc::new(Late(Row::of(&["a"])))).unwrap();
     let answer: Result<serde_json::Value, ApiError> = client.call(Method::GET, "status".to_owned()).await;
     assert_eq!(answer.unwrap(), serde_json::json!({}));
-    // One that does not answer is still given up.
+    // A gateway that does not answer still times out.
     let mut time = Allowance::new(Duration::from_millis(20));
     time.token(Box::pin(async { Ok(()) })).await.unwrap();
     let error = time.call(std::future::pending::<Result<(), ClientError>>()).await.unwrap_err();

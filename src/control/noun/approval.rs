@@ -17,51 +17,52 @@ use crate::domain::approval::ApprovalState;
 use crate::domain::approval::GrantScope;
 use crate::domain::id::ApprovalId;
 
-/// How long one wait for a decision may last, in seconds. Longer waits are made of several.
+/// Maximum length of one wait for a decision, in seconds. Longer waits are split.
 pub const MAX_WAIT_S: u64 = 60;
 
-/// Which approvals to list.
+/// Selects approvals.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ApprovalFilter {
-    /// Only those in this state. Default: all.
+    /// Only approvals in this state. Default: all.
     pub state: Option<ApprovalState>,
-    /// Only those of this principal.
+    /// Only approvals of this principal.
     pub principal: Option<String>,
-    /// Only those on this connection.
+    /// Only approvals on this connection.
     pub connection: Option<String>,
-    /// Only those older than this one: the next page.
+    /// Only approvals older than this one: the next page.
     pub before: Option<ApprovalId>,
-    /// At most so many, 1 to 1000. Default 100.
+    /// Maximum number of approvals, 1 to 1000. Default 100.
     pub limit: Option<u32>,
 }
 
-/// What one approver says.
+/// One approver's decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decide {
-    /// Yes or no.
+    /// Approve or deny.
     pub approve: bool,
-    /// Why. Required where the policy says so.
+    /// The reason. Required if the policy says so.
     #[serde(default)]
     pub reason: String,
-    /// The digest that the approver was shown. When given, another one is a `conflict`.
+    /// The digest that the approver was shown. If set and different from the current one, the call is a
+    /// `conflict`.
     #[serde(default)]
     pub digest: Option<String>,
-    /// What a yes gives, when that is to be less than the policy says. More is a `bad_request`.
+    /// A narrower grant than the policy allows. A wider one is a `bad_request`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<GrantScope>,
 }
 
-/// What can be done with approvals.
+/// Operations on approvals.
 pub trait Approvals {
-    /// Those that match, the newest first.
+    /// Lists approvals, newest first.
     fn approvals(&self, filter: ApprovalFilter) -> Answer<'_, List<Approval>>;
-    /// One of them.
+    /// Returns one approval.
     fn approval(&self, id: ApprovalId) -> Answer<'_, Approval>;
-    /// Decides one; the answer is what it is now: still pending while more approvers are needed.
+    /// Decides an approval. Returns its new state: still pending while more approvers are needed.
     fn decide_approval(&self, id: ApprovalId, decide: Decide) -> Answer<'_, Approval>;
-    /// Waits until it is no longer pending, at most `seconds` (0 to [`MAX_WAIT_S`]); the answer is what it is then.
+    /// Waits until it is no longer pending, at most `seconds` (0 to [`MAX_WAIT_S`]). Returns its state then.
     fn wait_approval(&self, id: ApprovalId, seconds: u64) -> Answer<'_, Approval>;
 }
 
@@ -91,7 +92,7 @@ impl Approvals for Client {
     }
 }
 
-/// The paths and what each takes.
+/// The paths and their methods.
 const ROUTES: &[(&str, &str)] = &[
     ("approvals", "GET"),
     ("approvals/*", "GET"),
@@ -102,7 +103,7 @@ const ROUTES: &[(&str, &str)] = &[
 /// The routes below `/v1/approvals`.
 ///
 /// # Errors
-/// What the backend says, `not_found` for other paths, and for other methods 405.
+/// Those of the backend, `not_found` for other paths, and 405 for other methods.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["approvals"]) => Reply::json(&backend.approvals(call.parameters()?).await?),

@@ -1,4 +1,4 @@
-//! The audit trail: one entry for each change that somebody made.
+//! The audit trail: one entry per change.
 
 use std::time::Duration;
 
@@ -19,31 +19,31 @@ use crate::control::noun::session::GREP_TIMEOUT_S;
 pub use crate::store::AuditEntry;
 pub use crate::store::AuditVerification;
 
-/// Which entries to list.
+/// Selects entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuditFilter {
-    /// Only those after this number.
+    /// Only entries after this number.
     pub after: Option<u64>,
-    /// At most so many, 1 to 1000. Default 100.
+    /// Maximum number of entries, 1 to 1000. Default 100.
     pub limit: Option<u32>,
 }
 
-/// Where a check of the trail goes on.
+/// Where a verification of the trail continues.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuditFrom {
-    /// After so many entries, as the part before found. Default: from the first one on.
+    /// Number of entries already verified, from the previous page. Default: start at the first.
     pub after: Option<u64>,
-    /// The hash of the last of these.
+    /// The hash of the last of them.
     pub head: Option<String>,
 }
 
-/// What can be done with the audit trail.
+/// Operations on the audit trail.
 pub trait Audit {
-    /// Those that match, the oldest first.
+    /// Lists entries, oldest first.
     fn audit(&self, filter: AuditFilter) -> Answer<'_, List<AuditEntry>>;
-    /// Checks the trail, part by part.
+    /// Verifies the trail, page by page.
     fn verify_audit(&self, from: AuditFrom) -> Answer<'_, AuditVerification>;
 }
 
@@ -61,13 +61,13 @@ impl Audit for Client {
     }
 }
 
-/// The paths and what each takes.
+/// The paths and their methods.
 const ROUTES: &[(&str, &str)] = &[("audit", "GET"), ("audit/verify", "GET")];
 
 /// The routes below `/v1/audit`.
 ///
 /// # Errors
-/// What the backend says, `not_found` for other paths, and for other methods 405.
+/// Those of the backend, `not_found` for other paths, and 405 for other methods.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["audit"]) => Reply::json(&backend.audit(call.parameters()?).await?),

@@ -1,4 +1,4 @@
-//! Connections, policies and masks: what the configuration file and the store hold together.
+//! Connections, policies and masks, of the configuration file and the store together.
 
 use http::Method;
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use crate::domain::percent;
 
 use crate::domain::entity::EntityKind;
 
-/// The word for many of a kind: the path of the API.
+/// The plural of a kind: its path in the API.
 pub const fn plural(kind: EntityKind) -> &'static str {
     match kind {
         EntityKind::Connection => "connections",
@@ -27,61 +27,63 @@ pub const fn plural(kind: EntityKind) -> &'static str {
 /// One connection, policy or mask.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EntityView {
-    /// What it is.
+    /// The kind of entity.
     pub kind: EntityKind,
     /// Its name (a connection) or id.
     pub name: String,
-    /// Where it was written down: `store`, or `FILE:LINE`.
+    /// Where it was defined: `store`, or `FILE:LINE`.
     pub origin: String,
-    /// Whether it belongs to the configuration file, so that it is changed only there.
+    /// Whether it belongs to the configuration file, so that it can only be changed there.
     pub read_only: bool,
-    /// What looks after one of the store: `cli`, or the label of the `apply` that wrote it; `None` for one of the file.
+    /// The label of what manages an entity of the store: `cli`, or that of the `apply` that wrote it; `None`
+    /// for one of the file.
     #[serde(default)]
     pub managed_by: Option<String>,
-    /// Whether variables and arguments of a program stand as `***` in it: only who manages sees them.
+    /// Whether variables and arguments of a program are replaced by `***`: only callers who manage see them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden: bool,
     /// Its members, named as in the configuration file.
     pub value: serde_json::Value,
-    /// The same as TOML, without the header of its table.
+    /// The same as TOML, without its table header.
     pub toml: String,
 }
 
-/// How a new text meets one that is there already.
+/// How a write treats an existing entity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PutMode {
-    /// New or in place of the old.
+    /// Creates or replaces.
     #[default]
     Any,
-    /// New only: one that is there is a `conflict`.
+    /// Creates only: an existing one is a `conflict`.
     Create,
-    /// In place of the old only: none there is `not_found`.
+    /// Replaces only: a missing one is `not_found`.
     Replace,
 }
 
-/// One change, by itself or among others.
+/// One change, alone or in a set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "lowercase", deny_unknown_fields)]
 pub enum EntityChange {
-    /// Writes one.
+    /// Writes an entity.
     Put {
-        /// What it is.
+        /// The kind of entity.
         kind: EntityKind,
-        /// Its name; the text must name the same one.
+        /// Its name; the text must have the same one.
         name: String,
         /// Its table as TOML, without the header. At most 256 KiB.
         toml: String,
-        /// How it meets one that is there.
+        /// How an existing entity is treated.
         #[serde(default)]
         mode: PutMode,
-        /// The text it was made from; when the store holds another one by now, the change is a `conflict`.
+        /// The text that the change is based on; if the store has another one by now, the change is a
+        /// `conflict`.
         #[serde(default)]
         expected: Option<String>,
     },
-    /// Removes one.
+    /// Removes an entity.
     Remove {
-        /// What it is.
+        /// The kind of entity.
         kind: EntityKind,
         /// Its name.
         name: String,
@@ -89,14 +91,14 @@ pub enum EntityChange {
 }
 
 impl EntityChange {
-    /// What it is about.
+    /// The kind of the entity that changes.
     pub const fn kind(&self) -> EntityKind {
         match self {
             Self::Put { kind, .. } | Self::Remove { kind, .. } => *kind,
         }
     }
 
-    /// The name it is about.
+    /// The name of the entity that changes.
     pub fn name(&self) -> &str {
         match self {
             Self::Put { name, .. } | Self::Remove { name, .. } => name,
@@ -104,25 +106,25 @@ impl EntityChange {
     }
 }
 
-/// Several changes, all made or none.
+/// Several changes, all or none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Apply {
-    /// The changes, at most 1000, each about another entity.
+    /// The changes, at most 1000, each of another entity.
     pub changes: Vec<EntityChange>,
-    /// Only say what would happen. Default false.
+    /// Only report what would happen. Default false.
     #[serde(default)]
     pub dry_run: bool,
-    /// Also remove every entity of the store that has the same `managed_by` and that no change names. Needs `managed_by` and a
-    /// change. Default false.
+    /// Also remove every entity of the store that has the same `managed_by` and is not named by a change.
+    /// Needs `managed_by` and a change. Default false.
     #[serde(default)]
     pub prune: bool,
-    /// The label of what looks after the entities that are written: 1 to 63 of letters, digits and `- _ .`, and not `cli`. It
-    /// adopts what is labelled `cli`; what has another label is a `conflict`. Default: new ones get `cli`, and others keep what
-    /// they have.
+    /// The label under which the written entities are managed: 1 to 63 letters, digits and `- _ .`, and not
+    /// `cli`. Entities labelled `cli` are adopted; those with another label are a `conflict`. Default: new
+    /// ones get `cli`, existing ones keep theirs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<String>,
-    /// Also adopt what has another label. Default false.
+    /// Also adopt entities with another label. Default false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub take_over: bool,
 }
@@ -134,24 +136,24 @@ impl Apply {
     }
 }
 
-/// What one change came to.
+/// The result of one change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// It was the same already, and another label looks after it now.
+    /// Unchanged, and now managed under another label.
     Adopted,
-    /// It was not there before.
+    /// Did not exist before.
     Created,
-    /// It is gone.
+    /// Removed.
     Removed,
-    /// It was the same already.
+    /// Already the same.
     Unchanged,
-    /// It is another text now.
+    /// Its text changed.
     Updated,
 }
 
 impl Outcome {
-    /// The word for it.
+    /// The name in output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Adopted => "adopted",
@@ -166,65 +168,66 @@ impl Outcome {
 /// One change that was made, or would be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changed {
-    /// What it is.
+    /// The kind of entity.
     pub kind: EntityKind,
     /// Its name.
     pub name: String,
-    /// What happened.
+    /// The result.
     pub outcome: Outcome,
-    /// What is another one now, of one that was updated or adopted: by key.
+    /// The changed keys of an updated or adopted entity.
     #[serde(default)]
     pub fields: Vec<FieldChange>,
 }
 
-/// One key of an entity that was changed.
+/// One changed key of an entity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldChange {
-    /// The key below the entity's table, such as `match.operations`; `managed_by` is the label of what looks after it.
+    /// The key below the entity's table, such as `match.operations`; `managed_by` is the label under which it
+    /// is managed.
     pub key: String,
-    /// What it was; `None`: it was not there. The variables of a program are not shown.
+    /// The old value; `None`: it was absent. The variables of a program are not shown.
     pub was: Option<serde_json::Value>,
-    /// What it is; `None`: it is gone.
+    /// The new value; `None`: it was removed.
     pub now: Option<serde_json::Value>,
 }
 
-/// The answer to changes.
+/// The result of a set of changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApplyReport {
-    /// Each change, in the order they were given, then what `prune` removed.
+    /// Each change, in the given order, followed by those of `prune`.
     pub changes: Vec<Changed>,
-    /// What is allowed but looks like a mistake: one sentence each.
+    /// Valid settings that look like a mistake, one sentence each.
     pub warnings: Vec<String>,
-    /// The revision of the policies now.
+    /// The policy revision afterwards.
     pub revision: u64,
     /// Whether nothing was written.
     pub dry_run: bool,
 }
 
-/// What can be done with connections, policies and masks.
+/// Operations on connections, policies and masks.
 pub trait Entities {
-    /// All of one kind, from file and store, by name.
+    /// Lists all entities of one kind, from file and store, by name.
     fn entities(&self, kind: EntityKind) -> Answer<'_, List<EntityView>>;
-    /// One of them.
+    /// Returns one entity.
     fn entity(&self, kind: EntityKind, name: String) -> Answer<'_, EntityView>;
-    /// Makes changes, all or none. One that touches an entity of the file is a `conflict` that names file and line; one
-    /// after which the configuration would not hold together is `invalid`, with all problems.
+    /// Makes changes, all or none. Changing an entity of the file is a `conflict` that names file and line;
+    /// changes that would make the configuration inconsistent are `invalid`, with all problems.
     fn apply(&self, apply: Apply) -> Answer<'_, ApplyReport>;
 }
 
-/// The body that writes one entity.
+/// The body of a request that writes one entity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PutEntity {
     /// Its table as TOML, without the header. At most 256 KiB.
     pub toml: String,
-    /// How it meets one that is there.
+    /// How an existing entity is treated.
     #[serde(default)]
     pub mode: PutMode,
-    /// The text it was made from; when the store holds another one by now, the change is a `conflict`.
+    /// The text that the change is based on; if the store has another one by now, the change is a `conflict`.
     #[serde(default)]
     pub expected: Option<String>,
-    /// Only say what would happen. Default false.
+    /// Only report what would happen. Default false.
     #[serde(default)]
     pub dry_run: bool,
 }
@@ -249,13 +252,13 @@ impl Entities for Client {
     }
 }
 
-/// The paths and what each takes.
+/// The paths and their methods.
 const ROUTES: &[(&str, &str)] = &[("apply", "POST"), ("*", "GET"), ("*/*", "DELETE, GET, PUT")];
 
 /// The routes below `/v1/connections`, `/v1/policies`, `/v1/masks`, and `/v1/apply`.
 ///
 /// # Errors
-/// What the backend says, `not_found` for other paths, and for other methods 405.
+/// Those of the backend, `not_found` for other paths, and 405 for other methods.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     let path = call.path();
     let noun = path.first().copied().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The live stream: what happens in sessions and to approvals, as it happens.
+//! The live stream: events of sessions and approvals as they happen.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,31 +16,34 @@ use crate::control::call::query_of;
 use crate::control::error::ApiError;
 use crate::domain::id::SessionId;
 
-/// What a message of the stream is about.
+/// The topic of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Topic {
-    /// An approval was asked for, decided or ended; the data is the approval as it is now.
+    /// An approval was requested, decided or ended; the data is its current state.
     Approval,
-    /// A command did not pass; the data is the event of the session that says so. The same event comes as `session`, too.
+    /// A command was denied; the data is the session event of the denial. The same event is also sent as
+    /// `session`.
     Denied,
     /// An event of a session; the data is the event.
     Session,
-    /// Something else changed. The data is `{"revision":N}` for connections, policies, masks and locks (read them again), or
-    /// `{"grant":…}` with a grant as it is now.
+    /// Another change. The data is `{"revision":N}` for connections, policies, masks and locks (read them
+    /// again), or `{"grant":…}` with the current state of a grant.
     Change,
-    /// The stream could not be taken up where it was left: something is missing. Read the lists again; the data is `{}`.
+    /// The stream could not be resumed where it ended, so messages were missed. Read the lists again; the
+    /// data is `{}`.
     Gap,
-    /// The last message: the data is `{"reason":"slow"}` (the reader did not keep up) or `{"reason":"stopping"}`.
+    /// The last message: the data is `{"reason":"slow"}` (the reader did not keep up) or
+    /// `{"reason":"stopping"}`.
     End,
 }
 
 impl Topic {
-    /// All of them.
+    /// All topics.
     pub const ALL: [Self; 6] =
         [Self::Approval, Self::Denied, Self::Session, Self::Change, Self::Gap, Self::End];
 
-    /// The word for it: the `event` field of the stream.
+    /// The name of the topic: the `event` field of the stream.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Approval => "approval",
@@ -52,7 +55,7 @@ impl Topic {
         }
     }
 
-    /// The topic a word names, if any.
+    /// Parses the name of a topic.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|topic| topic.as_str() == word)
     }
@@ -61,28 +64,28 @@ impl Topic {
 /// One message of the stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveEvent {
-    /// Its id, to take the stream up again after it.
+    /// Its id, for resuming the stream after it.
     pub id: String,
-    /// What it is about.
+    /// The topic.
     pub topic: Topic,
-    /// One JSON value as text, on one line. Raw texts in it: show them escaped.
+    /// One JSON value on one line. Texts in it are raw and must be escaped for display.
     pub data: String,
 }
 
-/// Which messages are wanted.
+/// Selects messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventFilter {
-    /// Of the sessions, and of what was denied in them, this one only.
+    /// Only this session, for session events and denials.
     pub session: Option<SessionId>,
-    /// This topic only. `gap` and `end` always come.
+    /// Only this topic. `gap` and `end` are always sent.
     pub topic: Option<Topic>,
-    /// Every topic but this one, where `topic` names none.
+    /// Every topic but this one, if `topic` is not set.
     pub without: Option<Topic>,
 }
 
 impl EventFilter {
-    /// Whether messages of a topic are wanted at all.
+    /// Whether messages of a topic are selected at all.
     pub fn wants(&self, topic: Topic) -> bool {
         match self.topic {
             Some(only) => only == topic,
@@ -91,18 +94,19 @@ impl EventFilter {
     }
 }
 
-/// The next message, to be awaited: `None` at the end of the stream.
+/// The future of the next message: `None` at the end of the stream.
 pub type NextEvent<'a> = Pin<Box<dyn Future<Output = Result<Option<LiveEvent>, ApiError>> + Send + 'a>>;
 
-/// A stream of messages. Giving up a wait for the next one loses nothing.
+/// A stream of messages. Dropping a wait for the next one loses nothing.
 pub trait EventSource: Send {
     /// Waits for the next message.
     fn next(&mut self) -> NextEvent<'_>;
 }
 
-/// What can be done with the live stream.
+/// Operations on the live stream.
 pub trait Events {
-    /// Opens it, after the message with the id `after` or from now on. Only a running gateway has one.
+    /// Opens the stream after the message with the id `after`, or from now on. Only a running gateway has
+    /// one.
     fn events(&self, filter: EventFilter, after: Option<String>) -> Answer<'_, Box<dyn EventSource>>;
 }
 
@@ -112,13 +116,13 @@ impl Events for Client {
     }
 }
 
-/// The paths and what each takes.
+/// The paths and their methods.
 const ROUTES: &[(&str, &str)] = &[("events", "GET")];
 
 /// The route `/v1/events`.
 ///
 /// # Errors
-/// What the backend says, `not_found` for other paths, and for other methods 405.
+/// Those of the backend, `not_found` for other paths, and 405 for other methods.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["events"]) => {

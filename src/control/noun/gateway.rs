@@ -1,4 +1,4 @@
-//! The gateway itself: its state, reload, the issuers' keys, and why a policy decides as it does.
+//! The gateway itself: its state, reload, the issuers' keys, and explaining verdicts.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -22,19 +22,19 @@ use crate::domain::principal::Kind;
 use crate::domain::verdict::Effect;
 use crate::policy::SqlSummary;
 
-/// How long fetching an issuer's keys may take, in seconds.
+/// Timeout for fetching an issuer's keys, in seconds.
 pub const REFRESH_TIMEOUT_S: u64 = 30;
 
 /// The state of the gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusReport {
-    /// The version of the program that answers.
+    /// The version of the answering program.
     pub version: String,
-    /// Whether a gateway runs. `false`: the command line read the store itself.
+    /// Whether a gateway is running. `false`: the command line read the store itself.
     pub running: bool,
-    /// Whether it takes commands: not while it starts, stops, or cannot record.
+    /// Whether it accepts commands: not while it starts, stops, or cannot record.
     pub ready: bool,
-    /// The process number of the gateway.
+    /// The process id of the gateway.
     pub pid: Option<u32>,
     /// When it started, in milliseconds since 1970.
     pub started_ms: Option<i64>,
@@ -44,24 +44,26 @@ pub struct StatusReport {
     pub data_dir: String,
     /// The revision of the policies.
     pub revision: u64,
-    /// Where it listens.
+    /// Its listeners.
     pub listeners: Vec<ListenerReport>,
-    /// Where its tokens' keys come from.
+    /// The issuers and their keys.
     pub issuers: Vec<IssuerReport>,
-    /// How the target of each connection was met by the commands that went to it; none without a running gateway.
+    /// The state of each connection's target according to the commands sent to it; empty without a running
+    /// gateway.
     #[serde(default)]
     pub targets: Vec<TargetReport>,
-    /// Whether it can record; `None`: it can. Otherwise why not.
+    /// Why it cannot record; `None`: it can.
     pub recording_problem: Option<String>,
-    /// Settings that the file as it was last read has otherwise than at the start, and that hold only after a restart, by key.
+    /// Keys of settings that changed in the file since the start and take effect only after a restart.
     #[serde(default)]
     pub restart_needed: Box<[String]>,
-    /// Environment variables that are named as sources of secrets and give none that can be used; `None`: no gateway runs.
+    /// Environment variables that are named as sources of secrets and give no usable secret; `None`: no
+    /// gateway is running.
     #[serde(default)]
     pub unset: Option<Box<[String]>>,
-    /// How much there is of everything.
+    /// The number of entities, sessions and so on.
     pub counts: Counts,
-    /// Who asks. Filled in by the service layer.
+    /// The caller. Filled in by the service layer.
     pub you: Option<CallerReport>,
 }
 
@@ -70,7 +72,7 @@ pub struct StatusReport {
 pub struct ListenerReport {
     /// Address and port.
     pub address: String,
-    /// What is served there: `http` or `https`, `postgres`, `admin+http` or `admin+https`.
+    /// The protocol: `http` or `https`, `postgres`, `admin+http` or `admin+https`.
     pub scheme: String,
 }
 
@@ -81,9 +83,9 @@ pub struct IssuerReport {
     pub name: String,
     /// The issuer's URL.
     pub issuer: String,
-    /// How many keys are at hand.
+    /// Number of keys.
     pub keys: u64,
-    /// The ids of those that have one (`kid`).
+    /// The ids of the keys that have one (`kid`).
     #[serde(default)]
     pub kids: Vec<String>,
     /// When they were last fetched, in milliseconds since 1970; `None`: never.
@@ -93,33 +95,33 @@ pub struct IssuerReport {
     /// Whether they are older than they should be, and still used.
     #[serde(default)]
     pub stale: bool,
-    /// Why the last fetch failed; `None`: it did not.
+    /// Why the last fetch failed; `None`: it succeeded.
     pub error: Option<String>,
 }
 
-/// How the target of one connection was met by the commands that went to it since the gateway started. The gateway never asks a
-/// target by itself.
+/// The state of one connection's target according to the commands sent to it since the gateway started. The
+/// gateway never probes a target by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetReport {
     /// The connection.
     pub connection: String,
-    /// When it last answered, whatever it said, in milliseconds since 1970; `None`: it has not.
+    /// When it last answered, whatever the answer, in milliseconds since 1970; `None`: never.
     pub answered_ms: Option<i64>,
-    /// When it could last not be reached, broke off, or its credential was not to be had or not accepted, in milliseconds
-    /// since 1970; `None`: never.
+    /// When it was last unreachable, closed the stream early, or its credential was unavailable or refused,
+    /// in milliseconds since 1970; `None`: never.
     pub failed_ms: Option<i64>,
     /// The code of that failure: `upstream_unavailable` or `upstream_credential`.
     pub error: Option<String>,
 }
 
 impl TargetReport {
-    /// Whether it failed after it last answered.
+    /// Whether the last failure was after the last answer.
     pub fn fails(&self) -> bool {
         self.failed_ms.is_some_and(|failed| self.answered_ms.is_none_or(|answered| failed > answered))
     }
 }
 
-/// How much there is of everything.
+/// The number of entities, sessions and so on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Connections, of file and store.
@@ -128,40 +130,40 @@ pub struct Counts {
     pub policies: u64,
     /// Masks, of file and store.
     pub masks: u64,
-    /// Sessions that run.
+    /// Live sessions.
     pub sessions: u64,
-    /// Approvals that wait.
+    /// Pending approvals.
     pub approvals: u64,
-    /// Locks that stand.
+    /// Current locks.
     pub locks: u64,
-    /// Sessions whose recordings are held.
+    /// Sessions under legal hold.
     #[serde(default)]
     pub held: u64,
 }
 
-/// Who asks, and what they may do.
+/// The caller and its permissions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallerReport {
     /// The principal id.
     pub principal: String,
-    /// The groups that `admin.local_groups` gives, or over the network the token.
+    /// The groups from `admin.local_groups` or, over the network, from the token.
     pub groups: Vec<String>,
-    /// Whether they may change what the gateway does.
+    /// Whether they may manage the gateway.
     pub manages: bool,
     /// Whether they may decide approvals at all.
     pub decides: bool,
 }
 
-/// What a reload did.
+/// Result of a reload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReloadReport {
-    /// The revision of the policies now.
+    /// The policy revision afterwards.
     pub revision: u64,
-    /// How much there is of everything now.
+    /// The number of entities, sessions and so on afterwards.
     pub counts: Counts,
-    /// Settings that are other in the file than at the start but hold only after a restart, by key.
+    /// Keys of settings that changed in the file since the start and take effect only after a restart.
     pub restart_needed: Vec<String>,
-    /// What is allowed but looks like a mistake: one sentence each.
+    /// Valid settings that look like a mistake, one sentence each.
     pub warnings: Vec<String>,
 }
 
@@ -171,55 +173,55 @@ pub struct ReloadReport {
 pub struct Explain {
     /// The principal id.
     pub principal: String,
-    /// Its groups; `None`: the provider did not say.
+    /// Its groups; `None`: unknown, as the token leaves them out.
     #[serde(default)]
     pub groups: Option<Vec<String>>,
-    /// What kind of caller. Default human.
+    /// The kind of principal. Default human.
     #[serde(default = "human")]
     pub kind: Kind,
     /// The client (application) behind the token.
     #[serde(default)]
     pub client: Option<String>,
-    /// The name of the issuer; without it, what stands before the first `/` of the principal.
+    /// The name of the issuer. Default: the principal up to its first `/`.
     #[serde(default)]
     pub issuer: Option<String>,
     /// Other claims of the token.
     #[serde(default)]
     pub claims: BTreeMap<String, serde_json::Value>,
-    /// The address it comes from. Default 127.0.0.1.
+    /// The client's address. Default 127.0.0.1.
     #[serde(default)]
     pub source: Option<IpAddr>,
-    /// When, in milliseconds since 1970. Default now.
+    /// The time, in milliseconds since 1970. Default now.
     #[serde(default)]
     pub at_ms: Option<i64>,
     /// The connection.
     pub connection: ConnectionName,
-    /// The verb. Default GET.
+    /// The HTTP method. Default GET.
     #[serde(default = "get")]
     pub method: String,
-    /// The path below the connection, with its query. An HTTP request has one.
+    /// The path below the connection, with its query. Required for an HTTP request.
     #[serde(default)]
     pub path: String,
-    /// The SQL text, in place of method, path and body. It is judged as the first text of a session: prepared statements and
-    /// functions of the target are not known.
+    /// The SQL text, instead of method, path and body. It is judged as the first text of a session: prepared
+    /// statements and functions of the target are unknown.
     #[serde(default)]
     pub sql: Option<String>,
-    /// The MCP message, in place of method, path and body.
+    /// The MCP message, instead of method, path and body.
     #[serde(default)]
     pub mcp: Option<ExplainMcp>,
-    /// The body. Judged as JSON, or as a form when `content_type` says so.
+    /// The body. Parsed as JSON, or as a form if `content_type` says so.
     #[serde(default)]
     pub body: Option<String>,
-    /// What the body is. Default `application/json`.
+    /// The media type of the body. Default `application/json`.
     #[serde(default)]
     pub content_type: Option<String>,
 }
 
-/// An MCP message that is asked about.
+/// An MCP message to be judged.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExplainMcp {
-    /// The JSON-RPC method. Default: what is done with what is named, `tools/call`, `prompts/get` or `resources/read`.
+    /// The JSON-RPC method. Default, by what is named: `tools/call`, `prompts/get` or `resources/read`.
     #[serde(default)]
     pub method: Option<String>,
     /// The tool.
@@ -234,13 +236,14 @@ pub struct ExplainMcp {
     /// The arguments, as JSON.
     #[serde(default)]
     pub arguments: Option<String>,
-    /// Whether the server says that the tool only reads; it counts where the connection trusts annotations. Default: not known.
+    /// The server's annotation that the tool only reads; used if the connection trusts annotations. Default:
+    /// unknown.
     #[serde(default)]
     pub read_only: Option<bool>,
 }
 
 impl ExplainMcp {
-    /// Whether its class is what the server says of the tool.
+    /// Whether its class depends on the server's annotation of the tool.
     pub fn hangs_on_annotations(&self, connection: &Connection) -> bool {
         let calls = self.method.as_deref().is_none_or(|method| method == CALL);
         connection.mcp.trust_annotations && calls
@@ -255,33 +258,35 @@ fn get() -> String {
     "GET".to_owned()
 }
 
-/// Why a command would be judged as it is.
+/// A verdict with its explanation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExplainReport {
-    /// What would happen.
+    /// The effect.
     pub effect: Effect,
-    /// The policy that decides; `None`: none matches, so it is denied.
+    /// The policy that decides; `None`: none matches, so the command is denied.
     pub rule: Option<String>,
-    /// What the command does.
+    /// The class of the command.
     pub class: String,
-    /// The path as it would be judged; empty for SQL and MCP.
+    /// The path as it is judged; empty for SQL and MCP.
     pub path: String,
     /// Whether it is an MCP message that passes for everybody to whom the connection is open.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub needs_no_policy: bool,
-    /// Of a call whose class hangs on what the server says of the tool: that this is not known here, and what to do. Of SQL: the functions
-    /// of which something was assumed.
+    /// For a call whose class depends on the server's annotation: that this is unknown here, and what to do.
+    /// For SQL: the functions about which something was assumed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// What a SQL text does.
+    /// The effects of a SQL text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sql: Option<SqlSummary>,
-    /// What the client is told: the words of the deciding policy, or those of PostgreSQL's parser on a text that it cannot read.
+    /// The message for the client: that of the deciding policy, or of PostgreSQL's parser for a text that it
+    /// cannot parse.
     pub message: Option<String>,
-    /// Whether it is denied as SQL that PostgreSQL's parser cannot read: its client is told that, and of no policy.
+    /// Whether it is denied because PostgreSQL's parser cannot parse it: the client is told that, and no
+    /// policy.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unreadable: bool,
-    /// Whether the connection is open to this principal at all; if not, it looks as if there were none.
+    /// Whether the connection is open to this principal at all; if not, it appears not to exist.
     pub open: bool,
     /// Each policy, with what held or did not.
     pub rules: Vec<RuleReport>,
@@ -289,23 +294,23 @@ pub struct ExplainReport {
     pub revision: u64,
 }
 
-/// What one policy says about the command.
+/// The result of one policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleReport {
     /// The policy.
     pub id: String,
-    /// What it wants.
+    /// Its effect.
     pub effect: Effect,
     /// Whether it matched.
     pub matched: bool,
     /// The first condition that failed.
     pub failed: Option<FailedCondition>,
-    /// Of a policy that matched: the conditions that hold only because what they ask about is not known, or can be read in
-    /// two ways.
+    /// For a policy that matched: conditions that hold only because what they test is unknown, or can be read
+    /// in two ways.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unsure: Vec<FailedCondition>,
-    /// Of an approve that matched: it lets nothing pass, and only holds back what another policy lets pass, because what it
-    /// matches is not all of the command.
+    /// For an approve that matched: it only holds what another policy lets pass, because it does not cover
+    /// all of the command.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub only_holds_back: bool,
 }
@@ -315,19 +320,19 @@ pub struct RuleReport {
 pub struct FailedCondition {
     /// Its key, such as `match.groups`.
     pub key: String,
-    /// What the policy wants.
+    /// The expected value.
     pub wanted: String,
-    /// What the command has. Raw: show it escaped.
+    /// The actual value. Raw; must be escaped for display.
     pub found: String,
 }
 
-/// What can be done with the gateway itself.
+/// Operations on the gateway itself.
 pub trait Gateway {
-    /// Its state.
+    /// Returns its state.
     fn status(&self) -> Answer<'_, StatusReport>;
-    /// Reads the configuration file again and takes it over whole, or not at all. Needs a running gateway.
+    /// Reloads the configuration file, all or nothing. Needs a running gateway.
     fn reload(&self) -> Answer<'_, ReloadReport>;
-    /// The issuers' key sets.
+    /// Lists the issuers' key sets.
     fn issuers(&self) -> Answer<'_, List<IssuerReport>>;
     /// Fetches one issuer's keys now. Needs a running gateway.
     fn refresh_issuer(&self, name: String) -> Answer<'_, IssuerReport>;
@@ -358,7 +363,7 @@ impl Gateway for Client {
     }
 }
 
-/// The paths and what each takes.
+/// The paths and their methods.
 const ROUTES: &[(&str, &str)] = &[
     ("status", "GET"),
     ("reload", "POST"),
@@ -370,7 +375,7 @@ const ROUTES: &[(&str, &str)] = &[
 /// The routes `/v1/status`, `/v1/reload`, `/v1/explain` and those below `/v1/issuers`.
 ///
 /// # Errors
-/// What the backend says, `not_found` for other paths, and for other methods 405.
+/// Those of the backend, `not_found` for other paths, and 405 for other methods.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     call.no_parameters()?;
     match (&call.method, call.path().as_slice()) {

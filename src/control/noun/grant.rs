@@ -1,4 +1,4 @@
-//! Grants: what approvals gave, and taking it back.
+//! Grants: what approvals gave, and revoking it.
 
 use http::Method;
 use serde::Deserialize;
@@ -15,25 +15,25 @@ use crate::control::noun::List;
 use crate::domain::approval::Grant;
 use crate::domain::id::GrantId;
 
-/// Which grants to list.
+/// Selects grants.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GrantFilter {
-    /// Also those that are used up, revoked or past their end. Default false.
+    /// Include grants that are used up, revoked or expired. Default false.
     pub ended: Option<bool>,
-    /// Only those of this principal.
+    /// Only grants of this principal.
     pub principal: Option<String>,
-    /// Only those on this connection.
+    /// Only grants on this connection.
     pub connection: Option<String>,
-    /// At most so many, 1 to 1000. Default 100.
+    /// Maximum number of grants, 1 to 1000. Default 100.
     pub limit: Option<u32>,
 }
 
-/// What can be done with grants.
+/// Operations on grants.
 pub trait Grants {
-    /// Those that match, the newest first.
+    /// Lists grants, newest first.
     fn grants(&self, filter: GrantFilter) -> Answer<'_, List<Grant>>;
-    /// Takes one back; the answer is what it is now. One that has ended is a `conflict`.
+    /// Revokes a grant. Returns its new state. One that has ended is a `conflict`.
     fn revoke_grant(&self, id: GrantId) -> Answer<'_, Grant>;
 }
 
@@ -47,13 +47,13 @@ impl Grants for Client {
     }
 }
 
-/// The paths and what each takes.
+/// The paths and their methods.
 const ROUTES: &[(&str, &str)] = &[("grants", "GET"), ("grants/*", "DELETE")];
 
 /// The routes below `/v1/grants`.
 ///
 /// # Errors
-/// What the backend says, `not_found` for other paths, and for other methods 405.
+/// Those of the backend, `not_found` for other paths, and 405 for other methods.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["grants"]) => Reply::json(&backend.grants(call.parameters()?).await?),

@@ -15,30 +15,30 @@ use crate::domain::id::LockId;
 use crate::domain::lock::Lock;
 use crate::domain::lock::LockTarget;
 
-/// A lock to be set.
+/// A lock to set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewLock {
-    /// What it shuts out.
+    /// What it locks out.
     pub target: LockTarget,
-    /// Why; shown to operators, never to clients. At most 1000 bytes.
+    /// The reason; shown to operators, never to clients. At most 1000 bytes.
     #[serde(default)]
     pub reason: String,
-    /// How long it stands, in seconds, at least 1; without it, until it is removed.
+    /// How long it lasts, in seconds, at least 1; without it, until it is removed.
     #[serde(default)]
     pub for_s: Option<u64>,
-    /// Set it although no issuer, connection or client of that name is known: it is to come. Default: refused.
+    /// Set it even if no issuer, connection or client of that name is known yet. Default: refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unseen: bool,
 }
 
-/// What can be done with locks.
+/// Operations on locks.
 pub trait Locks {
-    /// All that stand, the newest first.
+    /// Lists all current locks, newest first.
     fn locks(&self) -> Answer<'_, List<Lock>>;
-    /// Sets one. It holds, and live streams are cut, before the answer.
+    /// Sets a lock. It is in force, and live streams are cut, before the answer.
     fn add_lock(&self, lock: NewLock) -> Answer<'_, Lock>;
-    /// Removes one; the answer is what it was.
+    /// Removes a lock. Returns the removed lock.
     fn remove_lock(&self, id: LockId) -> Answer<'_, Lock>;
 }
 
@@ -56,13 +56,13 @@ impl Locks for Client {
     }
 }
 
-/// The paths and what each takes.
+/// The paths and their methods.
 const ROUTES: &[(&str, &str)] = &[("locks", "GET, POST"), ("locks/*", "DELETE")];
 
 /// The routes below `/v1/locks`.
 ///
 /// # Errors
-/// What the backend says, `not_found` for other paths, and for other methods 405.
+/// Those of the backend, `not_found` for other paths, and 405 for other methods.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     call.no_parameters()?;
     match (&call.method, call.path().as_slice()) {

@@ -1,4 +1,4 @@
-//! The nouns of the admin API. Adding one: its file here, its line in [`route`], its trait in `Backend`.
+//! The nouns of the admin API. To add one: its file here, its line in [`route`], its trait in `Backend`.
 
 pub mod approval;
 pub mod audit;
@@ -19,32 +19,34 @@ use crate::control::call::Call;
 use crate::control::call::Reply;
 use crate::control::error::ApiError;
 
-/// How many items a list holds when the caller does not say.
+/// Default number of items in a list.
 pub const DEFAULT_LIMIT: u32 = 100;
-/// The most items that one list holds.
+/// Maximum number of items in a list.
 pub const MAX_LIMIT: u32 = 1000;
 
-/// How many items a list may hold: what was asked for, between 1 and [`MAX_LIMIT`], else [`DEFAULT_LIMIT`].
+/// The number of items that a list may have: the requested one, clamped to 1..=[`MAX_LIMIT`], or
+/// [`DEFAULT_LIMIT`].
 pub fn bounded(limit: Option<u32>) -> u32 {
     limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT)
 }
 
-/// The answer to a list.
+/// The answer to a list request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct List<T> {
-    /// What was found, in the order that the noun documents.
+    /// The items, in the order that the noun documents.
     pub items: Vec<T>,
-    /// Whether the limit left something out.
+    /// Whether the limit left items out.
     pub more: bool,
 }
 
 impl<T> List<T> {
-    /// All there is.
+    /// A complete list.
     pub const fn all(items: Vec<T>) -> Self {
         Self { items, more: false }
     }
 
-    /// The first `limit` of `items`; `more` when there were others. Ask the source for one more than the limit.
+    /// The first `limit` of `items`; `more` if there were others. Query the source for one more than the
+    /// limit.
     pub fn cut(mut items: Vec<T>, limit: u32) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = items.len() > limit;
@@ -53,10 +55,10 @@ impl<T> List<T> {
     }
 }
 
-/// Answers one call by the noun that its path names.
+/// Dispatches a call to the noun in its path.
 ///
 /// # Errors
-/// What the noun says, and `not_found` when there is none of that name.
+/// Those of the noun, and `not_found` if there is none of that name.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match call.segments.first().map(String::as_str) {
         Some("approvals") => approval::route(call, backend).await,

@@ -1,4 +1,4 @@
-//! Pins: what MCP servers say of what they offer, held against what was accepted of it.
+//! Pins: an MCP server's definitions of what it offers, compared with the accepted ones.
 
 use http::Method;
 use serde::Deserialize;
@@ -19,10 +19,10 @@ use crate::domain::pin::PinFlag;
 use crate::domain::pin::PinKind;
 use crate::domain::pin::PinState;
 
-/// The most pins that one call accepts or forgets.
+/// Maximum number of pins that one call accepts or forgets.
 pub const MAX_ACCEPT: usize = 1000;
 
-/// One pin, as it stands.
+/// The current state of one pin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PinView {
     /// The connection.
@@ -31,39 +31,39 @@ pub struct PinView {
     pub kind: PinKind,
     /// Its name, as the server wrote it.
     pub name: String,
-    /// How it stands.
+    /// Its state.
     pub state: PinState,
-    /// The fingerprint of what the server said last, 64 hexadecimal digits.
+    /// The fingerprint of the server's latest definition, 64 hexadecimal digits.
     pub digest: String,
-    /// The fingerprint of what is accepted.
+    /// The fingerprint of the accepted definition.
     pub accepted: String,
     /// When that was accepted or first seen, in milliseconds since 1970.
     pub accepted_ms: i64,
-    /// Who accepted it; `null`: it is what was seen first.
+    /// Who accepted it; `null`: it is the one that was seen first.
     pub accepted_by: Option<String>,
-    /// Since when the server says another thing, in milliseconds since 1970.
+    /// When the server changed the definition, in milliseconds since 1970.
     pub changed_ms: Option<i64>,
-    /// How what the server said last differs, masked, with all text that is kept.
+    /// How the latest definition differs, masked, with all stored text.
     pub changes: Vec<PinChange>,
-    /// What the server said last, masked, where nobody has accepted any of it: of what is new or flagged. Of others only where they are
-    /// asked for by name and have not changed.
+    /// The members of the latest definition, masked, if nobody has accepted any of it: for new and flagged
+    /// pins. For others only if they are requested by name and have not changed.
     #[serde(default)]
     pub members: Vec<PinText>,
-    /// The members that are to be looked at and of which not all text is kept.
+    /// The members to be reviewed of which not all text is stored.
     #[serde(default)]
     pub unseen: Vec<String>,
-    /// What to look at in what the server said last.
+    /// What to review in the latest definition.
     pub flags: Vec<PinFlag>,
 }
 
-/// One member of what a server said.
+/// One member of a server's definition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PinText {
     /// Its name, such as `description`.
     pub member: String,
     /// Its text, masked; a string without its quotes, anything else as canonical JSON.
     pub text: String,
-    /// Whether not all of it is kept.
+    /// Whether the stored text is truncated.
     pub cut: bool,
 }
 
@@ -74,13 +74,13 @@ impl From<&Pin> for PinView {
 }
 
 impl PinView {
-    /// How many bytes of text it has.
+    /// Bytes of text in it.
     pub fn text_bytes(&self) -> usize {
         let changes = self.changes.iter().flat_map(|change| change.before.iter().chain(&change.after));
         changes.chain(self.members.iter().map(|member| &member.text)).map(String::len).sum()
     }
 
-    /// A pin as it stands; `named`: it was asked for by its name.
+    /// The view of a pin; `named`: it was requested by name.
     pub fn new(pin: &Pin, named: bool) -> Self {
         let members = pin.seen().members.iter().map(|member| PinText {
             member: member.name.clone(),
@@ -107,7 +107,7 @@ impl PinView {
     }
 }
 
-/// One pin that is to be accepted, as it was looked at.
+/// One pin to accept, as it was reviewed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PinRef {
@@ -115,11 +115,11 @@ pub struct PinRef {
     pub kind: PinKind,
     /// Its name.
     pub name: String,
-    /// [`PinView::digest`] as it was looked at: another one is not accepted.
+    /// [`PinView::digest`] as it was reviewed; any other one is not accepted.
     pub digest: String,
 }
 
-/// What is to be accepted.
+/// The pins to accept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptPins {
@@ -127,16 +127,16 @@ pub struct AcceptPins {
     pub pins: Vec<PinRef>,
 }
 
-/// Which pins to list.
+/// Selects pins.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PinFilter {
-    /// Only those of this name, or `KIND:NAME`.
+    /// Only pins of this name, or `KIND:NAME`.
     pub name: Option<String>,
 }
 
 impl PinFilter {
-    /// Whether a pin is meant.
+    /// Whether a pin is selected.
     pub fn shows(&self, pin: &Pin) -> bool {
         self.name.as_ref().is_none_or(|wanted| {
             *wanted == pin.name
@@ -147,7 +147,7 @@ impl PinFilter {
     }
 }
 
-/// One pin that is to be forgotten.
+/// One pin to forget.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PinName {
@@ -157,7 +157,7 @@ pub struct PinName {
     pub name: String,
 }
 
-/// What is to be forgotten.
+/// The pins to forget.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ForgetPins {
@@ -165,15 +165,16 @@ pub struct ForgetPins {
     pub pins: Vec<PinName>,
 }
 
-/// What can be done with pins.
+/// Operations on pins.
 pub trait Pins {
-    /// Those of a connection that match: changed ones first, then flagged, new and all others, each by kind and name. At most 1000, and
-    /// fewer where their texts are long.
+    /// Lists the selected pins of a connection: changed ones first, then flagged, new and all others, each by
+    /// kind and name. At most 1000, and fewer if their texts are long.
     fn pins(&self, connection: String, filter: PinFilter) -> Answer<'_, List<PinView>>;
-    /// Accepts what the server said last, all of these or none; it holds before the answer. One of which the server has said another
-    /// thing since it was looked at is a `conflict`.
+    /// Accepts the latest definitions, all of these or none; in force before the answer. A definition that
+    /// changed since it was reviewed is a `conflict`.
     fn accept_pins(&self, connection: String, accept: AcceptPins) -> Answer<'_, List<PinView>>;
-    /// Forgets pins, all of these or none: what the server lists again of them is new. The answer is what they were.
+    /// Forgets pins, all of these or none: if the server lists them again they are new. Returns what they
+    /// were.
     fn forget_pins(&self, connection: String, forget: ForgetPins) -> Answer<'_, List<PinView>>;
 }
 
@@ -191,13 +192,13 @@ impl Pins for Client {
     }
 }
 
-/// The paths and what each takes.
+/// The paths and their methods.
 const ROUTES: &[(&str, &str)] = &[("pins/*", "GET"), ("pins/*/accept", "POST"), ("pins/*/forget", "POST")];
 
 /// The routes below `/v1/pins`.
 ///
 /// # Errors
-/// What the backend says, `not_found` for other paths, and for other methods 405.
+/// Those of the backend, `not_found` for other paths, and 405 for other methods.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["pins", connection]) => {

@@ -1,4 +1,4 @@
-//! Secrets kept in the gateway's own store: they go in and are never read out.
+//! Secrets in the gateway's own store: they can be set but never read back.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ use crate::domain::percent;
 /// One secret, without its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretEntry {
-    /// Its name: what stands after `store:`.
+    /// Its name, as in `store:NAME`.
     pub name: String,
     /// When it was last set, in milliseconds since 1970.
     pub updated_ms: i64,
@@ -29,7 +29,7 @@ pub struct SecretEntry {
     pub used_by: Vec<String>,
 }
 
-/// A value on its way into the store. It cannot be printed, and is wiped when dropped.
+/// A value on its way into the store. It cannot be printed, and is wiped on drop.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretValue {
@@ -46,12 +46,12 @@ fn read_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Zeroiz
 }
 
 impl SecretValue {
-    /// Takes the text over.
+    /// Takes ownership of the text.
     pub const fn new(value: Zeroizing<String>) -> Self {
         Self { value }
     }
 
-    /// The bytes themselves. Only what seals or sends them calls this.
+    /// The bytes themselves. Only code that seals or sends them calls this.
     pub fn expose(&self) -> &[u8] {
         self.value.as_bytes()
     }
@@ -63,13 +63,13 @@ impl fmt::Debug for SecretValue {
     }
 }
 
-/// What can be done with secrets.
+/// Operations on secrets.
 pub trait Secrets {
-    /// All of them, by name.
+    /// Lists all secrets, by name.
     fn secrets(&self) -> Answer<'_, List<SecretEntry>>;
-    /// Sets one, new or in place of the old; it is used from the next command on.
+    /// Sets a secret, new or existing; it is used from the next command on.
     fn set_secret(&self, name: String, value: SecretValue) -> Answer<'_, SecretEntry>;
-    /// Removes one. One that a connection uses is a `conflict`.
+    /// Removes a secret. One that a connection uses is a `conflict`.
     fn remove_secret(&self, name: String) -> Answer<'_, SecretEntry>;
 }
 
@@ -87,13 +87,13 @@ impl Secrets for Client {
     }
 }
 
-/// The paths and what each takes.
+/// The paths and their methods.
 const ROUTES: &[(&str, &str)] = &[("secrets", "GET"), ("secrets/*", "DELETE, PUT")];
 
 /// The routes below `/v1/secrets`.
 ///
 /// # Errors
-/// What the backend says, `not_found` for other paths, and for other methods 405.
+/// Those of the backend, `not_found` for other paths, and 405 for other methods.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     call.no_parameters()?;
     match (&call.method, call.path().as_slice()) {

@@ -21,26 +21,26 @@ use crate::recording::SessionRow;
 use crate::store::AcknowledgedHold;
 use crate::store::HoldFault;
 
-/// How long a search may take, in seconds.
+/// Timeout of a search, in seconds.
 pub const GREP_TIMEOUT_S: u64 = 60;
 
-/// Which sessions to list or search.
+/// Selects sessions to list or search.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionFilter {
-    /// Only those of this principal.
+    /// Only sessions of this principal.
     pub principal: Option<String>,
-    /// Only those on this connection.
+    /// Only sessions on this connection.
     pub connection: Option<ConnectionName>,
-    /// Only those that run (`true`) or have ended (`false`).
+    /// Only live sessions (`true`) or ended ones (`false`).
     pub live: Option<bool>,
-    /// Only those that were not over before this time, in milliseconds since 1970.
+    /// Only sessions that had not ended before this time, in milliseconds since 1970.
     pub since_ms: Option<i64>,
-    /// Only those that are held (`true`) or are not (`false`).
+    /// Only sessions under legal hold (`true`) or others (`false`).
     pub held: Option<bool>,
-    /// Only those older than this one: the next page.
+    /// Only sessions older than this one: the next page.
     pub before: Option<SessionId>,
-    /// At most so many, 1 to 1000. Default 100.
+    /// Maximum number of sessions, 1 to 1000. Default 100.
     pub limit: Option<u32>,
 }
 
@@ -49,48 +49,48 @@ pub struct SessionFilter {
 pub struct SessionView {
     /// Its id.
     pub id: SessionId,
-    /// Whose it is: the principal id.
+    /// The id of its principal.
     pub principal: String,
-    /// A name for it. Raw: show it escaped.
+    /// A display name for the principal. Raw; must be escaped for display.
     pub label: String,
-    /// What kind of caller.
+    /// The kind of principal.
     pub kind: Kind,
-    /// Where.
+    /// Name of the connection.
     pub connection: String,
-    /// What is spoken there.
+    /// Protocol of the target.
     pub protocol: String,
-    /// The issuer that vouched.
+    /// The issuer of the token.
     pub issuer: String,
     /// The client (application) behind the token.
     pub client: Option<String>,
-    /// The address it came from.
+    /// The client's source address.
     pub source: String,
     /// When it began, in milliseconds since 1970.
     pub started_ms: i64,
-    /// When it ended, in milliseconds since 1970; `None`: it runs.
+    /// When it ended, in milliseconds since 1970; `None`: it is live.
     pub ended_ms: Option<i64>,
     /// Why it ended.
     pub end: Option<SessionEnd>,
-    /// How many events are recorded.
+    /// Number of recorded events.
     pub events: u64,
-    /// How many commands were denied.
+    /// Number of denied commands.
     pub denied: u64,
-    /// How many values were masked.
+    /// Number of masked values.
     pub masked: u64,
-    /// How many bytes the recording takes.
+    /// Size of the recording in bytes.
     pub bytes: u64,
-    /// When its events were removed by retention, in milliseconds since 1970; `None`: they are there.
+    /// When its events were removed by retention, in milliseconds since 1970; `None`: they exist.
     #[serde(default)]
     pub pruned_ms: Option<i64>,
-    /// Why its recording stays although its time is over; `None`: it does not.
+    /// Its legal hold, if any.
     #[serde(default)]
     pub hold: Option<HoldView>,
-    /// What only the running gateway knows; `None` for a session that has ended, and without a running gateway.
+    /// What only the running gateway knows; `None` for an ended session, and without a running gateway.
     pub live: Option<LiveSession>,
 }
 
 impl SessionView {
-    /// What is recorded of it, without what only the running gateway knows.
+    /// The recorded part, without what only the running gateway knows.
     pub fn of(row: SessionRow) -> Self {
         Self {
             id: row.id,
@@ -115,7 +115,7 @@ impl SessionView {
         }
     }
 
-    /// What exports say of it.
+    /// The row for exports.
     pub fn row(&self) -> SessionRow {
         SessionRow {
             id: self.id,
@@ -139,27 +139,27 @@ impl SessionView {
     }
 }
 
-/// Why a session's recording stays.
+/// The legal hold of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldView {
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// Who said so.
+    /// Who placed it.
     pub actor: String,
-    /// Since when, in milliseconds since 1970.
+    /// When it was placed, in milliseconds since 1970.
     pub since_ms: i64,
 }
 
-/// What the running gateway knows about one session.
+/// The running gateway's information about one session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveSession {
     /// Its id.
     pub id: SessionId,
-    /// How many requests and streams run in it now.
+    /// Number of running requests and streams.
     pub streams: u64,
-    /// How many commands it has had.
+    /// Number of commands so far.
     pub commands: u64,
-    /// When it last had a command, in milliseconds since 1970.
+    /// Time of its last command, in milliseconds since 1970.
     pub active_ms: i64,
     /// When it ends at the latest, in milliseconds since 1970.
     pub expires_ms: i64,
@@ -168,21 +168,21 @@ pub struct LiveSession {
 /// One recorded event, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedEvent {
-    /// Its number in its session.
+    /// Sequence number in its session.
     pub seq: u64,
-    /// The stored bytes: one JSON object, as the hash covers it.
+    /// The stored bytes: one JSON object, as covered by the hash.
     pub line: String,
-    /// The chain's hash after it, 64 hex digits.
+    /// The chain hash up to and including it, 64 hex digits.
     pub hash: String,
 }
 
-/// Which events of a session to read.
+/// Selects events of a session.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventsFrom {
-    /// The first number wanted. Default: the first there is.
+    /// The first sequence number. Default: the first there is.
     pub from: Option<u64>,
-    /// At most so many, 1 to 1000. Default 100. An answer also ends before it grows beyond 8 MiB.
+    /// Maximum number of events, 1 to 1000. Default 100. An answer also ends before it exceeds 8 MiB.
     pub limit: Option<u32>,
 }
 
@@ -191,111 +191,112 @@ pub struct EventsFrom {
 pub struct EventPage {
     /// The session.
     pub session: SessionId,
-    /// The events, by number.
+    /// The events, in order.
     pub events: Vec<RecordedEvent>,
-    /// Where the next page begins; `None`: this is all there is now.
+    /// Where the next page begins; `None`: there are no more now.
     pub next: Option<u64>,
-    /// Whether the session has ended, so that nothing will follow.
+    /// Whether the session has ended, so that no more will follow.
     pub ended: bool,
 }
 
-/// What checking a recording found.
+/// Result of verifying a recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifyReport {
     /// The session.
     pub session: SessionId,
-    /// Whether every event is as it was written.
+    /// Whether every event is intact.
     pub intact: bool,
-    /// How many events were checked and found good.
+    /// Number of events that were verified as intact.
     pub events: u64,
-    /// The last good hash of the chain, 64 hex digits.
+    /// The last intact hash of the chain, 64 hex digits.
     pub hash: Option<String>,
-    /// Whether the session goes on: then its end cannot be proved yet.
+    /// Whether the session is live; its end cannot be verified yet.
     #[serde(default)]
     pub live: bool,
-    /// When its events were removed by retention, in milliseconds since 1970: then nothing is proved.
+    /// When its events were removed by retention, in milliseconds since 1970; nothing is verified then.
     #[serde(default)]
     pub pruned_ms: Option<i64>,
-    /// The number of the first event that is not as it was written.
+    /// Sequence number of the first event that is not intact.
     pub broken_at: Option<u64>,
     /// What is wrong with it.
     pub problem: Option<String>,
-    /// Why not all of it was looked at: some of what was recorded is not in the database yet.
+    /// Why not all of it was checked: some events are not in the database yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsettled: Option<String>,
 }
 
-/// Where a check of everything goes on.
+/// Where a full verification continues.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VerifyFrom {
-    /// After this number, which the part before gave. Default: from the first session on.
+    /// After this number, from the previous page. Default: start at the first session.
     pub after: Option<i64>,
 }
 
-/// A part of a check of everything.
+/// A page of a full verification.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifyPage {
-    /// What was found of each session, the oldest first.
+    /// The result for each session, oldest first.
     pub sessions: Vec<VerifyReport>,
-    /// Rows that cannot be read and so name no session, in words.
+    /// Unreadable rows, which therefore name no session, as text.
     #[serde(default)]
     pub problems: Vec<String>,
-    /// Why not all that was recorded could be looked at. `None`: it was.
+    /// Why not everything could be checked. `None`: it was.
     #[serde(default)]
     pub unsettled: Option<String>,
-    /// Where the next part begins.
+    /// Where the next page begins.
     pub next: Option<i64>,
-    /// What no session shows. Only in the last part, which has no `next`.
+    /// Results beyond single sessions. Only in the last page, which has no `next`.
     pub whole: Option<WholeReport>,
 }
 
-/// What a check of everything found besides each session.
+/// What a full verification found besides single sessions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WholeReport {
-    /// Sessions that were recorded, and of which not even a trace is left: somebody removed them.
+    /// Sessions that were recorded and of which no trace is left: somebody removed them.
     pub missing: u64,
     /// Blocks of events that belong to no session.
     pub stray_blocks: u64,
-    /// Sessions that are said to be pruned, though they go on or their events are there: so nobody proves those.
+    /// Sessions marked as pruned although they are live or their events exist; those events are not verified.
     #[serde(default)]
     pub unpruned: u64,
-    /// Sessions, or ranges of removed ones, with numbers that were never given or that stand twice.
+    /// Sessions, or ranges of removed ones, with numbers that were never assigned or that occur twice.
     #[serde(default)]
     pub wrong_numbers: u64,
-    /// Sessions that are said to be removed, which the audit trail does not say.
+    /// Sessions marked as removed without an entry in the audit trail.
     #[serde(default)]
     pub unexplained: u64,
-    /// The number of a session that the audit trail tells of, and that is not there or is another one.
+    /// The number of a session in the audit trail that is missing or differs.
     #[serde(default)]
     pub unlike: Option<i64>,
-    /// The numbers of the first and the last of sessions that the audit trail tells of together, where what is said of one of them was changed.
+    /// The id range of the first batch in which a session row differs from the audit trail's digest.
     #[serde(default)]
     pub altered: Option<[i64; 2]>,
-    /// Sessions that are held, and whose recording went after that.
+    /// Sessions under legal hold whose recording was removed afterwards.
     #[serde(default)]
     pub lost_holds: u64,
-    /// Sessions that are held, or that the audit trail says are held, but not both.
+    /// Sessions whose hold in the store and in the audit trail disagree.
     #[serde(default)]
     pub holds_unlike: u64,
-    /// Which of the holds these are, and what is wrong with each.
+    /// The faulty holds, each with its fault.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faulty_holds: Vec<FaultyHold>,
-    /// What was wrong with holds, and somebody took note of: no problem any more, and never forgotten.
+    /// Faults of holds that somebody acknowledged: no longer a problem, and never forgotten.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub acknowledged: Vec<AcknowledgedHold>,
-    /// The tables that say so, or the whole database, cannot be read: they are damaged.
+    /// The tables for these checks, or the whole database, cannot be read: they are damaged.
     #[serde(default)]
     pub unreadable: bool,
-    /// The whole database of recordings is gone: the audit trail says that there was one.
+    /// The whole recording database is gone although the audit trail says that there was one.
     #[serde(default)]
     pub gone: bool,
-    /// When the database was last made anew, in milliseconds since 1970, as the audit trail says: what was recorded before is not in it.
+    /// When the database was last created anew, in milliseconds since 1970, according to the audit trail:
+    /// earlier recordings are not in it.
     #[serde(default)]
     pub remade_ms: Option<i64>,
 }
 
-/// A hold that is not as the audit trail tells, or whose recording is gone.
+/// A legal hold that disagrees with the audit trail, or whose recording is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultyHold {
     /// Which session.
@@ -305,7 +306,7 @@ pub struct FaultyHold {
 }
 
 impl WholeReport {
-    /// What is not as it was written, in words.
+    /// The problems, as text.
     pub fn problems(&self) -> Vec<String> {
         let count = |number: u64, one: &str, more: &str| match number {
             0 => None,
@@ -352,21 +353,21 @@ impl WholeReport {
     }
 }
 
-/// What to search for.
+/// A search.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grep {
     /// A regular expression over the lines of the transcript. At most 1000 bytes.
     pub pattern: String,
-    /// In which sessions. Its limit counts matches.
+    /// The sessions to search. Its limit applies to matches.
     #[serde(default)]
     pub sessions: SessionFilter,
-    /// In this session only.
+    /// Only this session.
     #[serde(default)]
     pub session: Option<SessionId>,
 }
 
-/// Why a session is ended, held or released.
+/// The reason for ending, holding or releasing a session.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Why {
@@ -374,44 +375,45 @@ struct Why {
     reason: String,
 }
 
-/// One place where it was found.
+/// One match of a search.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrepMatch {
     /// The session.
     pub session: SessionId,
-    /// The number of the event in it.
+    /// Sequence number of the event.
     pub seq: u64,
-    /// When, in milliseconds since 1970.
+    /// Its time, in milliseconds since 1970.
     pub ts_ms: i64,
-    /// What kind of event.
+    /// The kind of event.
     pub kind: String,
     /// The line of its transcript, escaped.
     pub text: String,
 }
 
-/// What can be done with sessions.
+/// Operations on sessions.
 pub trait Sessions {
-    /// Those that match, the newest first.
+    /// Lists sessions, newest first.
     fn sessions(&self, filter: SessionFilter) -> Answer<'_, List<SessionView>>;
-    /// One of them, by its id, the beginning of one, or `last` for the newest.
+    /// Returns one session, by its id, an id prefix, or `last` for the newest.
     fn session(&self, id: String) -> Answer<'_, SessionView>;
-    /// A page of its recording.
+    /// Returns a page of its recording.
     fn session_events(&self, id: SessionId, from: EventsFrom) -> Answer<'_, EventPage>;
-    /// Checks its recording.
+    /// Verifies its recording.
     fn verify_session(&self, id: SessionId) -> Answer<'_, VerifyReport>;
-    /// Checks everything, part by part: each recording, and that none is missing.
+    /// Verifies everything, page by page: each recording, and that none is missing.
     fn verify_all(&self, from: VerifyFrom) -> Answer<'_, VerifyPage>;
     /// Searches recordings, the newest session first.
     fn grep_sessions(&self, grep: Grep) -> Answer<'_, List<GrepMatch>>;
-    /// Ends it and cuts its live streams. The reason, at most 1000 bytes, is kept in the audit trail. One that has ended is a
-    /// `conflict`.
+    /// Ends a session and cuts its live streams. The reason, at most 1000 bytes, is kept in the audit trail.
+    /// One that has ended is a `conflict`.
     fn kill_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView>;
-    /// Keeps its recording from retention until it is released. The reason, at most 1000 bytes, is kept in the audit trail. One
-    /// that is held is a `conflict`.
+    /// Places a session under legal hold, until it is released. The reason, at most 1000 bytes, is kept in
+    /// the audit trail. One that is already held is a `conflict`.
     fn hold_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView>;
-    /// Lets retention have it again, with a reason. One that is not held is `not_found`.
+    /// Lifts a legal hold, with a reason. One that is not held is `not_found`.
     fn release_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView>;
-    /// Takes note of a hold that was tampered with, or whose recording is gone, with a reason. One with which nothing is wrong is a `conflict`.
+    /// Acknowledges a hold that was tampered with, or whose recording is gone, with a reason. A hold without
+    /// faults is a `conflict`.
     fn acknowledge_hold(&self, id: SessionId, reason: String) -> Answer<'_, AcknowledgedHold>;
 }
 
@@ -459,7 +461,7 @@ impl Sessions for Client {
     }
 }
 
-/// The paths and what each takes.
+/// The paths and their methods.
 const ROUTES: &[(&str, &str)] = &[
     ("sessions", "GET"),
     ("sessions/grep", "GET, POST"),
@@ -476,7 +478,7 @@ const ROUTES: &[(&str, &str)] = &[
 /// The routes below `/v1/sessions`.
 ///
 /// # Errors
-/// What the backend says, `not_found` for other paths, and for other methods 405.
+/// Those of the backend, `not_found` for other paths, and 405 for other methods.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["sessions"]) => Reply::json(&backend.sessions(call.parameters()?).await?),

@@ -1,5 +1,6 @@
-//! Sign-ins that browsers have begun: each for one way back, for ten minutes. How many there are is bounded, for each address too, because
-//! anybody can begin one. A browser holds one id for all of its own, so that tabs do not hinder each other and nothing piles up in it.
+//! Sign-ins in progress: each is valid for one callback, for ten minutes. Their number is limited, also per
+//! address, because anybody can start one. A browser holds one id for all of its sign-ins, so that tabs do
+//! not interfere with each other and no cookies pile up in it.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -18,31 +19,31 @@ use crate::transport::strangers::Place;
 
 /// How long a person may take to sign in at the issuer.
 pub(super) const WITHIN: Duration = Duration::from_mins(10);
-/// How many there may be.
+/// Maximum number of sign-ins in progress.
 const MOST: usize = 10_000;
-/// How many one address may have; its oldest goes first.
+/// Maximum number per address; beyond it the oldest is dropped.
 const MOST_OF_ONE: usize = 32;
 
-/// One of them.
+/// One sign-in in progress.
 #[derive(Debug)]
 pub(super) struct Begun {
-    /// What the browser that began it holds.
+    /// The hash of the id that its browser holds.
     browser: Kept,
-    /// What proves to the issuer that it was this gateway.
+    /// The PKCE verifier, which proves to the issuer that the code was requested by this gateway.
     pub(super) verifier: Zeroizing<String>,
-    /// What the issuer's word must repeat.
+    /// The nonce that the issuer's token must repeat.
     pub(super) nonce: String,
-    /// Which issuer.
+    /// The issuer.
     pub(super) iss: String,
-    /// Whether that issuer promised to say who it is.
+    /// Whether the issuer promised to identify itself in its answer.
     pub(super) names_itself: bool,
-    /// Where it goes on to.
+    /// Where the browser continues afterwards.
     pub(super) next: ApprovalId,
     place: Place,
     at: Instant,
 }
 
-/// What is known of a sign-in before it begins.
+/// A sign-in before it begins.
 pub(super) struct Beginning {
     pub(super) verifier: Zeroizing<String>,
     pub(super) nonce: String,
@@ -51,21 +52,21 @@ pub(super) struct Beginning {
     pub(super) next: ApprovalId,
 }
 
-/// Why a browser's answer is of no sign-in that it began and that may still go on.
+/// Why a browser's callback belongs to no valid sign-in of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Missed {
-    /// It has begun others that may: that one may have been lost to others of the same address.
+    /// It has others in progress: this one may have been displaced by others from the same address.
     HasOthers,
-    /// It has begun none that may, whatever it holds.
+    /// It has none in progress, whatever id it holds.
     HasNone,
 }
 
-/// All of them, by the SHA-256 of their state.
+/// All of them, keyed by the SHA-256 of their state.
 #[derive(Debug, Default)]
 pub(super) struct SignIns(Mutex<HashMap<Kept, Begun>>);
 
 impl SignIns {
-    /// Those that still may go on: no verifier stays in memory for longer, as long as anybody looks.
+    /// Those still valid. Expired verifiers are dropped here, as long as anybody looks.
     fn all(&self) -> MutexGuard<'_, HashMap<Kept, Begun>> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -73,8 +74,9 @@ impl SignIns {
         all
     }
 
-    /// Keeps one in mind, by its state. Gives what its browser is to hold: `held`, where that was given to it for another one that still may
-    /// go on, and else what nobody held before. Where there are too many, the address that has most loses its oldest.
+    /// Stores a sign-in under its state. Returns the id that its browser must hold: `held`, if that belongs
+    /// to another of its sign-ins in progress, otherwise a new one. If there are too many, the address with
+    /// the most loses its oldest.
     pub(super) fn begin(
         &self,
         state: &str,
@@ -111,10 +113,10 @@ impl SignIns {
         browser
     }
 
-    /// The sign-in of that state, which is over with this. What another browser began stays as it is.
+    /// Removes and returns the sign-in with that state. Those of other browsers stay.
     ///
     /// # Errors
-    /// It is not this browser's, too old, or there is none.
+    /// It belongs to another browser, has expired, or does not exist.
     pub(super) fn take(&self, state: &str, browser: &str) -> Result<Begun, Missed> {
         let key = random::kept(state);
         let mut all = self.all();
@@ -127,7 +129,7 @@ impl SignIns {
     }
 }
 
-/// Whether this browser has any among these.
+/// Whether this browser has any of these.
 fn has_any(all: &HashMap<Kept, Begun>, browser: &str) -> bool {
     let browser = random::kept(browser);
     all.values().any(|begun| begun.browser == browser)
@@ -192,7 +194,7 @@ mod tests {
         assert_eq!(all.begin("s2", beginning(), HERE, Some(&id)), id);
         let planted = random::secret();
         assert_ne!(all.begin("s3", beginning(), HERE, Some(&planted)), planted);
-        // Two tabs go on, in any order.
+        // Two tabs continue, in any order.
         assert!(all.take("s2", &id).is_ok());
         assert!(all.take("s1", &id).is_ok());
         assert_ne!(all.begin("s4", beginning(), HERE, Some(&id)), id, "it is over with the last of them");
@@ -227,7 +229,7 @@ mod tests {
             all.begin(&number.to_string(), beginning(), from.into(), None);
         }
         assert_eq!(all.all().len(), MOST);
-        // However many come: who has one keeps it, and who comes next gets one.
+        // However many are begun: an existing one stays valid, and a new one is accepted.
         for number in 0..100 {
             let from = std::net::Ipv4Addr::from_bits(0x0a00_0000 + number);
             all.begin(&format!("more{number}"), beginning(), from.into(), None);

@@ -1,4 +1,5 @@
-//! The page's two cookies: who is signed in, and whose sign-ins have begun. No script reads them, no other host sets them.
+//! The page's two cookies: the browser's session, and its sign-ins in progress. No script can read them, and
+//! no other host can set them.
 
 use http::HeaderMap;
 use http::header;
@@ -6,30 +7,31 @@ use http::header::HeaderValue;
 
 use crate::control::page::site::Site;
 
-/// A cookie by its name behind the prefix.
+/// A cookie, by its full name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cookie(String);
 
 impl Cookie {
-    /// Who is signed in.
+    /// The cookie of a signed-in browser.
     pub(super) fn session(site: &Site) -> Self {
         Self::named(site, "hoopctl-page")
     }
 
-    /// Which browser it is that began sign-ins: one for all of them, so that a browser that begins many is not filled with cookies until
-    /// it sends more than the gateway reads.
+    /// The cookie of a browser with sign-ins in progress: one for all of them, so that a browser that begins
+    /// many does not accumulate cookies until its header exceeds the gateway's limit.
     pub(super) fn begun(site: &Site) -> Self {
         Self::named(site, "hoopctl-begun")
     }
 
-    /// `__Host-`: only a host itself can set it, for all of it, over TLS (RFC 6265bis, section 4.1.3.2). In the clear, which is for this
-    /// machine alone, there is none: cookies know no ports (RFC 6265, section 8.5), so that whoever serves a page on another one reads and
-    /// sets them. No id that is chosen otherwise helps there: who plants one can lead the browser on to the end of that sign-in at once.
+    /// `__Host-`: only the host itself can set it, for all paths, over TLS (RFC 6265bis, section 4.1.3.2).
+    /// Without TLS, which is for loopback only, there is no prefix: cookies are not bound to ports (RFC 6265,
+    /// section 8.5), so a server on another port can read and set them. Choosing the id differently does not
+    /// help there: whoever plants one can immediately lead the browser to the end of that sign-in.
     fn named(site: &Site, name: &str) -> Self {
         Self(if site.is_secure() { format!("__Host-{name}") } else { name.to_owned() })
     }
 
-    /// Its value in a request. Two of one name are none: which of them is whose cannot be told.
+    /// Its value in a request. Two cookies of the same name count as none: they cannot be told apart.
     pub(super) fn read<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
         let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
         let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
@@ -38,14 +40,14 @@ impl Cookie {
         values.next().is_none().then_some(value)
     }
 
-    /// Sets it, for so many seconds.
+    /// Sets it, for this many seconds.
     pub(super) fn set(&self, site: &Site, value: &str, seconds: u64) -> Option<HeaderValue> {
         let secure = if site.is_secure() { "; Secure" } else { "" };
         let line = format!("{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}", self.0);
         HeaderValue::try_from(line).ok()
     }
 
-    /// Takes it away.
+    /// Deletes it.
     pub(super) fn clear(&self, site: &Site) -> Option<HeaderValue> {
         self.set(site, "", 0)
     }

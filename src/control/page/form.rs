@@ -1,4 +1,4 @@
-//! What a form of the page sends, and what the issuer sends a browser back with: read once and strictly.
+//! Strict parsing of the page's forms, and of the issuer's callback.
 
 use std::collections::HashMap;
 
@@ -8,16 +8,17 @@ use crate::domain::approval::GrantScope;
 use crate::domain::approval::Risk;
 use crate::domain::percent;
 
-/// The longest form, in bytes: a reason of the longest, each character four bytes of which each is written as three.
+/// Maximum length of a form in bytes: a reason of maximum length, with four bytes per character, each of them
+/// escaped to three.
 pub(super) const LONGEST: usize = 32 << 10;
-/// The longest reason, in characters.
+/// Maximum length of a reason, in characters.
 pub(super) const LONGEST_REASON: usize = 2000;
 
-/// Fields by their names; a name that comes twice makes all of it unreadable, so that there is one reading.
+/// Fields by name; a repeated name makes the form invalid, so that there is only one reading.
 pub(super) struct Fields(HashMap<String, String>);
 
 impl Fields {
-    /// Reads `application/x-www-form-urlencoded`.
+    /// Parses `application/x-www-form-urlencoded`.
     pub(super) fn read(text: &[u8]) -> Option<Self> {
         let mut fields = HashMap::new();
         for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
@@ -31,12 +32,12 @@ impl Fields {
         Some(Self(fields))
     }
 
-    /// A field; empty where there is none.
+    /// A field; empty if it is missing.
     pub(super) fn get(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)
     }
 
-    /// Whether there are no others than these.
+    /// Whether there are no other fields than these.
     pub(super) fn are_among(&self, names: &[&str]) -> bool {
         self.0.keys().all(|name| names.contains(&name.as_str()))
     }
@@ -45,7 +46,7 @@ impl Fields {
 /// The decision in a form about this approval.
 ///
 /// # Errors
-/// What is wrong with it, for the person.
+/// What is wrong with it, as a message for the person.
 pub(super) fn decision(fields: &Fields, approval: &Approval) -> Result<Decide, &'static str> {
     if !fields.are_among(&["key", "digest", "decision", "reason", "connection"]) {
         return Err("the form is not one of this page");

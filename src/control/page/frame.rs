@@ -1,4 +1,5 @@
-//! What all pages have: the frame, the style sheet, and the headers that leave a browser nothing to load, run or tell.
+//! What all pages share: the layout, the style sheet, and headers that prevent a browser from loading,
+//! running or leaking anything.
 
 use std::sync::LazyLock;
 
@@ -17,8 +18,8 @@ use crate::control::page::html::Attribute::Own;
 use crate::control::page::html::Html;
 use crate::domain::id::ApprovalId;
 
-/// The one style sheet. Texts of others keep the order of their characters, wrap instead of running out of sight, and paint nothing
-/// outside of their own box, whatever marks are piled up on a letter.
+/// The only style sheet. External texts keep the order of their characters, wrap instead of overflowing, and
+/// paint nothing outside of their box, however many combining marks a letter has.
 const STYLE: &str = "
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 76rem; padding: 1rem; }
@@ -43,7 +44,7 @@ bdo { overflow-wrap: anywhere; }
 }
 ";
 
-/// Nothing is loaded or run; forms go to the page itself; no other page frames it.
+/// Nothing is loaded or run; forms are only sent to the page itself; no other page can frame it.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
     let hash = BASE64_STANDARD.encode(digest::digest(&digest::SHA256, STYLE.as_bytes()));
     format!(
@@ -51,7 +52,7 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// A whole page. `inside`: what stands in it, below the line that says who is signed in.
+/// A whole page. `inside`: its content, below the line that shows who is signed in.
 pub(super) fn page(who: Option<(&str, &str)>, inside: impl FnOnce(&mut Html)) -> String {
     let mut html = Html::default();
     html.element("html", &[Own("lang", "en")], |html| {
@@ -59,7 +60,7 @@ pub(super) fn page(who: Option<(&str, &str)>, inside: impl FnOnce(&mut Html)) ->
             html.empty("meta", &[Own("charset", "utf-8")]);
             let sized = "width=device-width, initial-scale=1";
             html.empty("meta", &[Own("name", "viewport"), Own("content", sized)]);
-            // Never a text of outside: a title is all that a tab shows.
+            // Never an external text: a tab shows only the title.
             html.element("title", &[], |html| html.text("hoopctl approval"));
             html.style(STYLE);
         });
@@ -86,19 +87,19 @@ pub(super) fn page(who: Option<(&str, &str)>, inside: impl FnOnce(&mut Html)) ->
     html.document()
 }
 
-/// The field that no other page can fill in.
+/// The hidden field whose value no other page knows.
 pub(super) fn key(html: &mut Html, form_key: &str) {
     html.empty("input", &[Own("type", "hidden"), Own("name", "key"), Attribute::Value(form_key)]);
 }
 
-/// A button that sends its form.
+/// A button that submits its form.
 pub(super) fn button(html: &mut Html, words: &'static str, attributes: &[Attribute<'_>]) {
     let attributes = [&[Own("type", "submit")], attributes].concat();
     html.element("button", &attributes, |html| html.text(words));
 }
 
-/// A page that says one thing, and perhaps where it goes on.
-/// `others`: somebody else may go on there.
+/// A page with one message, and optionally a link to an approval. `others`: signing in as somebody else may
+/// help.
 pub(super) fn notice(title: &'static str, words: &str, next: Option<ApprovalId>, others: bool) -> String {
     page(None, |html| {
         html.element("h1", &[], |html| html.text(title));
@@ -117,7 +118,7 @@ pub(super) fn notice(title: &'static str, words: &str, next: Option<ApprovalId>,
     })
 }
 
-/// The answer with a page.
+/// A response with a page.
 pub(super) fn answer(status: StatusCode, page: String) -> Response<Bytes> {
     let mut response = headed(status, Bytes::from(page));
     let html = HeaderValue::from_static("text/html; charset=utf-8");
@@ -125,7 +126,7 @@ pub(super) fn answer(status: StatusCode, page: String) -> Response<Bytes> {
     response
 }
 
-/// The answer that leads elsewhere; what cannot be written in a header leads nowhere.
+/// A redirect; a target that cannot be written in a header gives an error page.
 pub(super) fn onward(status: StatusCode, to: &str) -> Response<Bytes> {
     let Ok(to) = HeaderValue::try_from(to) else {
         return answer(
@@ -142,8 +143,8 @@ fn headed(status: StatusCode, body: Bytes) -> Response<Bytes> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    // `no-referrer` would make browsers send `Origin: null` with the page's own forms (Fetch, "append a request `Origin` header"), and
-    // that is refused. Like it, `same-origin` tells no other site anything.
+    // With `no-referrer`, browsers would send `Origin: null` with the page's own forms (Fetch, "append a
+    // request `Origin` header"), which are then refused. `same-origin` reveals nothing to other sites either.
     for (name, value) in [
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "same-origin"),

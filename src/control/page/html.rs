@@ -1,5 +1,5 @@
-//! The one way to write HTML here: elements and attributes are words of this program, and every text of outside is made visible and
-//! escaped on its way in. There is no way to put a text into a page as it is.
+//! The only way to write HTML here. Element and attribute names are constants of this program, and every
+//! external text is made visible and escaped. There is no way to insert raw text.
 
 use std::fmt::Write;
 
@@ -7,25 +7,25 @@ use crate::control::page::ANEW;
 use crate::domain::id::ApprovalId;
 use crate::domain::text::Shown;
 
-/// A piece of a page.
+/// A fragment of a page.
 #[derive(Debug, Default)]
 pub struct Html(String);
 
-/// One attribute. Its value is a word of this program, an address of the page, or escaped.
+/// One attribute. Its value is a constant of this program, an address of the page, or escaped.
 #[derive(Debug, Clone, Copy)]
 pub enum Attribute<'a> {
-    /// A name and a value that this program knows.
+    /// A constant name and value.
     Own(&'static str, &'static str),
-    /// `value`: what a field holds.
+    /// `value`, the content of a field.
     Value(&'a str),
-    /// An address on the page, as `href` or `action`: that of an approval.
+    /// The address of an approval, as `href` or `action`.
     Approval(&'static str, ApprovalId),
-    /// The same, by way of a sign-in in which the issuer asks who it is.
+    /// The same address, through a sign-in in which the issuer asks who it is.
     Anew(&'static str, ApprovalId),
 }
 
 impl Html {
-    /// An element with what is in it.
+    /// An element with its content.
     pub fn element(
         &mut self,
         name: &'static str,
@@ -39,7 +39,7 @@ impl Html {
         self.0.push('>');
     }
 
-    /// An element that holds nothing and has no end, such as `input`.
+    /// A void element, such as `input`.
     pub fn empty(&mut self, name: &'static str, attributes: &[Attribute<'_>]) {
         self.0.push('<');
         self.0.push_str(name);
@@ -63,12 +63,12 @@ impl Html {
         self.0.push('"');
     }
 
-    /// A text, whoever wrote it. Characters that could hide or reorder others are spelled out, line ends too.
+    /// An external text. Characters that could hide or reorder others are spelled out, including line ends.
     pub fn text(&mut self, text: &str) {
         let _infallible = write!(Escaping(&mut self.0), "{}", Shown(text));
     }
 
-    /// A row of a payload: as [`Self::text`], and tabs stay what they are.
+    /// A row of a payload: like [`Self::text`], but tabs are kept.
     pub fn row(&mut self, line: &str) {
         for (place, part) in line.split('\t').enumerate() {
             if place > 0 {
@@ -78,25 +78,25 @@ impl Html {
         }
     }
 
-    /// An element whose content is no text: the style sheet, byte for byte what its hash is of.
+    /// The style sheet, verbatim, since the policy has its hash.
     pub fn style(&mut self, sheet: &'static str) {
         self.0.push_str("<style>");
         self.0.push_str(sheet);
         self.0.push_str("</style>");
     }
 
-    /// A whole document around this.
+    /// The complete document with this content.
     pub fn document(self) -> String {
         format!("<!DOCTYPE html>\n{}\n", self.0)
     }
 
-    /// A line break between elements, for those who read the source.
+    /// A line break between elements, for readers of the source.
     pub fn line(&mut self) {
         self.0.push('\n');
     }
 }
 
-/// A text with all characters escaped that mean something in HTML.
+/// Escapes all characters that have a meaning in HTML.
 pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     // Writing to a String cannot fail.
@@ -104,7 +104,7 @@ pub fn escaped(text: &str) -> String {
     out
 }
 
-/// Writes with all characters escaped that mean something in HTML, in elements and in quoted attributes.
+/// A writer that escapes all characters with a meaning in HTML, in elements and in quoted attributes.
 struct Escaping<'a>(&'a mut String);
 
 impl Write for Escaping<'_> {
@@ -122,7 +122,7 @@ impl Write for Escaping<'_> {
             '>' => self.0.push_str("&gt;"),
             '"' => self.0.push_str("&quot;"),
             '\'' => self.0.push_str("&#39;"),
-            // Some old parsers take it for a quote.
+            // Some old parsers treat it as a quote.
             '`' => self.0.push_str("&#96;"),
             c => self.0.push(c),
         }
@@ -143,7 +143,7 @@ mod tests {
         html.0
     }
 
-    /// What a browser makes of an escaped text.
+    /// The text that a browser reads from escaped text.
     fn read(html: &str) -> String {
         let pairs =
             [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&#96;", "`"), ("&amp;", "&")];

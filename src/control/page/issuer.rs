@@ -1,39 +1,40 @@
-//! What the page asks of the issuer, by way of the service layer: where a browser signs in, and the token for the code that it brings back.
+//! The page's requests to the issuer, through the service layer: the authorization URL, and the token for the
+//! returned code.
 
 use zeroize::Zeroizing;
 
-/// A sign-in that begins. All of it is random.
+/// A new sign-in. All values are random.
 #[derive(Debug)]
 pub struct Begin {
-    /// What the issuer gives back with the code.
+    /// The state that the issuer returns with the code.
     pub state: String,
-    /// What its ID token repeats.
+    /// The nonce that its ID token repeats.
     pub nonce: String,
-    /// The SHA-256 of what the code is redeemed with (RFC 7636).
+    /// The SHA-256 of the verifier with which the code is redeemed (RFC 7636).
     pub challenge: String,
-    /// Whether the issuer is to ask who it is, though it knows somebody (`prompt=login`).
+    /// Whether the issuer must ask who it is, even if somebody is signed in there (`prompt=login`).
     pub anew: bool,
 }
 
-/// Where the browser goes on to.
+/// Where the browser continues.
 #[derive(Debug, Clone)]
 pub struct Onward {
-    /// The issuer's address, with all parameters.
+    /// The issuer's authorization URL, with all parameters.
     pub url: String,
     /// The issuer.
     pub iss: String,
-    /// Whether it promises to say who it is when it sends the browser back (RFC 9207).
+    /// Whether it promises to identify itself in the callback (RFC 9207).
     pub names_itself: bool,
 }
 
-/// What a browser brought back. It cannot be printed.
+/// A browser's callback. It cannot be printed.
 pub struct Returned {
     /// The code.
     pub code: Zeroizing<String>,
-    /// What the challenge was made from.
+    /// The PKCE verifier.
     pub verifier: Zeroizing<String>,
-    /// What the ID token must repeat, if one comes.
+    /// The nonce that the ID token must repeat, if there is one.
     pub nonce: String,
-    /// Which issuer gave the code.
+    /// The issuer of the code.
     pub iss: String,
 }

@@ -1,8 +1,9 @@
-//! The approval page for browsers: one address for each held command, read by people who sign in at the issuer.
+//! The approval page for browsers: one address per held command, for people who sign in at the issuer.
 //!
-//! An agent writes most of what is on it, so: no script, nothing that is loaded, every text of outside escaped by the one builder that
-//! there is ([`html`]). A browser's session counts on the paths of the page only; what it may do, its token says at each request
-//! ([`Service::admit`]), and the decision is made by the same [`Backend`] that decides for everybody else.
+//! An agent writes most of its content. The page therefore has no script and loads nothing, and every
+//! external text is escaped by the only builder there is ([`html`]). A browser's session is only valid on the
+//! paths of the page. Its token is checked at each request ([`Service::admit`]), and the same [`Backend`]
+//! decides as for everybody else.
 
 mod begun;
 mod cookie;
@@ -59,39 +60,39 @@ use crate::transport::media::is_media_type;
 
 /// How long a browser may take to send a form.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest code or error that an issuer sends back, in bytes.
+/// Maximum length in bytes of a code or error that an issuer sends back.
 const LONGEST_QUERY: usize = 16 << 10;
 
-/// Where the issuer sends browsers back to.
+/// The path of the issuer's callback.
 const SIGNED_IN: &str = "/signed-in";
-/// The query of an approval's address with which somebody signs in anew, whoever is signed in.
+/// The query of an approval's address that starts a new sign-in, whoever is signed in.
 const ANEW: &str = "sign-in=anew";
 
-/// The page of one gateway: who is signed in, and who is about to be.
+/// The page of one gateway: signed-in browsers, and sign-ins in progress.
 #[derive(Debug, Default)]
 pub struct Page {
     begun: SignIns,
     sessions: Sessions,
 }
 
-/// What a request was, for the bounds on strangers.
+/// What a request counts as for the limits on unauthenticated peers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Of somebody whose token holds.
+    /// From a caller with a valid token.
     Known,
-    /// Of nobody in particular.
+    /// Anonymous.
     Nobody,
-    /// Of somebody who tried to get in and did not.
+    /// A failed attempt to sign in.
     Failed,
 }
 
-/// What is asked for.
+/// The requested resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Route {
     Approval(ApprovalId),
     SignedIn,
     SignOut,
-    /// Below the page's paths, and nothing.
+    /// A path of the page where nothing exists.
     Nothing,
 }
 
@@ -109,12 +110,12 @@ impl Route {
     }
 }
 
-/// Whether a path is one of the page, on which a browser's session counts and a token does not.
+/// Whether a path belongs to the page, where a browser's session is accepted and a token is not.
 pub(super) fn is_here(path: &str) -> bool {
     Route::of(path).is_some()
 }
 
-/// A browser that is signed in, and may go on being so.
+/// A signed-in browser whose session is still valid.
 struct Visitor {
     session: Session,
     backend: Arc<dyn Backend>,
@@ -155,7 +156,7 @@ fn set(response: &mut Response<Bytes>, cookie: Option<HeaderValue>) {
     }
 }
 
-/// The one header of that name, if it can be read.
+/// The single header of that name, if there is exactly one and it is readable.
 fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
@@ -189,7 +190,7 @@ impl Asked<'_> {
             (Route::SignOut, _) => return Err(Stop::takes("POST")),
         };
         if !post {
-            // A page of its own in a tab of its own: no frame, no picture, nothing that a script fetches.
+            // The page must be a document in a tab of its own: not a frame, an image, or fetched by a script.
             if headers.contains_key("sec-fetch-dest") && one(headers, "sec-fetch-dest") != Some("document") {
                 return Err(Stop::refused("This page is opened in a tab of its own."));
             }
@@ -231,7 +232,7 @@ impl Asked<'_> {
         }
     }
 
-    /// What the token of a session may do now.
+    /// Checks the current permissions of a session's token.
     async fn admit(&self, session: Session) -> Result<Visitor, Stop> {
         let entered = async {
             let backend = self.service.admit(&session.token, self.from).await?;
@@ -242,7 +243,7 @@ impl Asked<'_> {
         match entered.await {
             Ok((backend, you)) => Ok(Visitor { session, backend, you }),
             Err(error) => {
-                // Who is locked out, or has lost the role, is not signed in any more, whatever comes later.
+                // A principal that is locked out, or has lost the role, is signed out for good.
                 let ends = matches!(error.code, ErrorCode::Unauthenticated | ErrorCode::Forbidden);
                 let others = error.code == ErrorCode::Forbidden;
                 Err(Stop { others, ends, ..Stop::from(error) })
@@ -250,15 +251,15 @@ impl Asked<'_> {
         }
     }
 
-    /// The page of an approval, or the way to sign in.
+    /// Shows the page of an approval, or starts a sign-in.
     async fn show(&self, id: ApprovalId) -> Result<(Response<Bytes>, Standing), Stop> {
         if self.head.uri.query() == Some(ANEW) {
-            // Who is signed in here stays so until somebody else is.
+            // The current session stays until another one replaces it.
             return self.begin(id, true).await;
         }
         let Some(session) = self.session() else {
             if Cookie::session(self.site).read(&self.head.headers).is_some() {
-                // Not on to the issuer at once: behind a form that would be a way on that the page's policy forbids.
+                // No direct redirect to the issuer: after a form, the page's policy forbids it.
                 return Err(Stop { ends: true, ..ended().then(id) });
             }
             return self.begin(id, false).await;
@@ -284,13 +285,13 @@ impl Asked<'_> {
         let cookie = Cookie::begun(self.site);
         let held = cookie.read(&self.head.headers);
         let browser = self.page.begun.begin(&state, beginning, self.from, held);
-        // Nothing takes it away but its time: the answer to one tab would take from the browser what another tab has just been given.
+        // Only its expiry removes it: the answer to one tab would delete what another tab was just given.
         let mut response = frame::onward(StatusCode::FOUND, &onward.url);
         set(&mut response, cookie.set(self.site, &browser, begun::WITHIN.as_secs()));
         Ok((response, Standing::Nobody))
     }
 
-    /// The way back from the issuer.
+    /// Handles the issuer's callback.
     async fn signed_in(&self) -> Result<(Response<Bytes>, Standing), Stop> {
         let bad = |words: &str| Stop::new(StatusCode::BAD_REQUEST, "You are not signed in", words);
         let query = self.head.uri.query().unwrap_or_default();
@@ -302,7 +303,8 @@ impl Asked<'_> {
         let begun = browser.map_or(Err(Missed::HasNone), |browser| self.page.begun.take(state, browser));
         let begun = begun.map_err(|missed| {
             let words = "This browser did not begin that sign-in, or too long ago, or it was used. Open the approval's address again.";
-            // Who has others open may have lost this one to those of the same address, and is no guesser for that.
+            // A browser with other sign-ins in progress may have lost this one to others at the same address,
+            // and is not counted as guessing.
             if missed == Missed::HasOthers { bad(words) } else { bad(words).failed() }
         })?;
         let next = begun.next;
@@ -329,10 +331,10 @@ impl Asked<'_> {
             let stop = Stop::from(error).then(next);
             if guessed { stop.failed() } else { stop }
         })?;
-        // Whoever has no role gets no session at all.
+        // A principal without a role gets no session at all.
         let session = Session::of(token);
         let visitor = self.admit(session).await.map_err(|stop| stop.then(next).failed())?;
-        // An id that this browser had before, whoever gave it to it, is nobody's from here on.
+        // An id that this browser had before, whoever planted it, is invalid from here on.
         self.sign_out();
         let id = self.page.sessions.open(visitor.session, &visitor.you.principal);
         tracing::info!(principal = %visitor.you.principal, from = %self.from, "somebody signed in on the approval page");
@@ -341,7 +343,7 @@ impl Asked<'_> {
         Ok((response, Standing::Known))
     }
 
-    /// One decision about one approval.
+    /// Handles one decision about one approval.
     async fn decide<B>(&self, id: ApprovalId, body: B) -> Result<(Response<Bytes>, Standing), Stop>
     where
         B: Body<Data = Bytes> + Send,
@@ -356,7 +358,7 @@ impl Asked<'_> {
         let decide = form::decision(&fields, &shown).map_err(|why| {
             known(Stop::new(StatusCode::BAD_REQUEST, "Nothing was decided", format!("{why}.")).then(id))
         })?;
-        // It runs to its end even when the browser leaves: a decision is never half made.
+        // It is completed even if the browser leaves: a decision is never half made.
         let decided = tokio::spawn(async move { backend.decide_approval(id, decide).await.map(drop) }).await;
         let decided = decided.unwrap_or_else(|_panicked| {
             Err(ApiError::new(ErrorCode::Internal, "the gateway failed: see its log"))
@@ -365,7 +367,7 @@ impl Asked<'_> {
         Ok((frame::onward(StatusCode::SEE_OTHER, &format!("/approval/{id}")), Standing::Known))
     }
 
-    /// Passes what a form of this very page sends, as the browser says.
+    /// Checks that a form was sent by this page, according to the browser.
     fn must_be_own(&self) -> Result<(), Stop> {
         let headers = &self.head.headers;
         let own = one(headers, "origin") == Some(self.site.origin());
@@ -404,7 +406,7 @@ impl Asked<'_> {
     }
 }
 
-/// Passes a form of this session, with no other fields than these.
+/// Checks that a form belongs to this session, and has no other fields than these.
 fn form_of(session: &Session, fields: &Fields, names: &[&str]) -> Result<(), Stop> {
     if !random::same(fields.get("key"), &session.form_key) || !fields.are_among(names) {
         return Err(Stop::refused("The form is not one of this sign-in: open the approval again."));
@@ -418,7 +420,7 @@ fn ended() -> Stop {
     Stop::new(StatusCode::UNAUTHORIZED, "Your sign-in has ended", words)
 }
 
-/// Somebody whose token holds asked for what there is not, or may not be.
+/// A caller with a valid token requested something that does not exist or is not allowed.
 fn known(stop: Stop) -> Stop {
     Stop { standing: Standing::Known, ..stop }
 }

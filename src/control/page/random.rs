@@ -1,11 +1,11 @@
-//! What nobody can guess, and how it is kept: ids of browsers, states, verifiers.
+//! Unguessable values and how they are stored: browser ids, states, verifiers.
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rand::RngCore as _;
 
-/// The SHA-256 of an id: what is kept in its place, so that no comparison tells how much of it was right.
+/// The SHA-256 of an id, stored in its place, so that the time of a comparison reveals nothing.
 pub(super) type Kept = [u8; 32];
 
 /// 256 random bits, as 43 characters of the URL-safe alphabet.
@@ -18,7 +18,7 @@ pub(super) fn secret() -> String {
 /// The SHA-256 of a text.
 pub(super) fn kept(text: &str) -> Kept {
     let mut out = [0; 32];
-    // Both are 32 bytes.
+    // Both are 32 bytes long.
     for (to, from) in out.iter_mut().zip(digest::digest(&digest::SHA256, text.as_bytes()).as_ref()) {
         *to = *from;
     }
@@ -30,7 +30,7 @@ pub(super) fn challenge(text: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(kept(text))
 }
 
-/// Whether two texts are one, in a time that says nothing of where they differ.
+/// Compares two texts in a time that does not depend on where they differ.
 pub(super) fn same(one: &str, other: &str) -> bool {
     kept(one) == kept(other)
 }

@@ -1,5 +1,5 @@
-//! Browsers that are signed in: a random id for a token, in memory, for an hour at most. The token itself is asked at each request
-//! whether it still holds.
+//! Signed-in browsers: a random id for a token, in memory, for at most an hour. The token itself is checked
+//! again at each request.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,33 +14,33 @@ use zeroize::Zeroizing;
 use crate::control::page::random;
 use crate::control::page::random::Kept;
 
-/// How long a browser stays signed in, however long its token holds.
+/// How long a browser stays signed in, however long its token is valid.
 pub(super) const LASTS: Duration = Duration::from_hours(1);
-/// How many there may be; the oldest goes first.
+/// Maximum number of sessions; beyond it the oldest is dropped.
 const MOST: usize = 2_000;
-/// How many one person may have; the oldest of them goes first.
+/// Maximum number per person; beyond it their oldest is dropped.
 const MOST_OF_ONE: usize = 8;
 
-/// One of them.
+/// The session of one browser.
 #[derive(Debug, Clone)]
 pub(super) struct Session {
-    /// The token that was given for it.
+    /// The token it was opened with.
     pub(super) token: Arc<Zeroizing<String>>,
-    /// What its own forms hold, and no other page knows.
+    /// The value in its own forms, which no other page knows.
     pub(super) form_key: Arc<str>,
     principal: Arc<str>,
     at: Instant,
 }
 
 impl Session {
-    /// What will be one when its token has been asked whose it is.
+    /// A session whose principal is not known yet.
     pub(super) fn of(token: Zeroizing<String>) -> Self {
         let form_key = random::secret().into();
         Self { token: Arc::new(token), form_key, principal: "".into(), at: Instant::now() }
     }
 }
 
-/// All of them, by the SHA-256 of their id.
+/// All sessions, keyed by the SHA-256 of their id.
 #[derive(Debug, Default)]
 pub(super) struct Sessions(Mutex<HashMap<Kept, Session>>);
 
@@ -49,7 +49,7 @@ impl Sessions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Signs a browser in. Gives its id, which nobody had before.
+    /// Signs a browser in. Returns its new id.
     pub(super) fn open(&self, session: Session, principal: &str) -> String {
         let (now, id) = (Instant::now(), random::secret());
         let session = Session { principal: principal.into(), at: now, ..session };
@@ -72,15 +72,15 @@ impl Sessions {
         id
     }
 
-    /// The session of an id.
+    /// Looks up a session by id.
     pub(super) fn get(&self, id: &str) -> Option<Session> {
         let mut all = self.all();
-        // No token stays in memory for longer than it counts, as long as anybody looks.
+        // No token stays in memory longer than its session, as long as anybody looks.
         all.retain(|_, session| session.at.elapsed() < LASTS);
         all.get(&random::kept(id)).cloned()
     }
 
-    /// Ends one, if there is one.
+    /// Ends a session, if it exists.
     pub(super) fn end(&self, id: &str) {
         self.all().remove(&random::kept(id));
     }

@@ -1,4 +1,4 @@
-//! Where the page is found: one origin, which is what browsers call it, and nothing below it.
+//! The origin of the page, as browsers write it.
 
 use crate::domain::id::ApprovalId;
 use crate::transport::fetch::Location;
@@ -6,13 +6,13 @@ use crate::transport::fetch::Location;
 /// The origin of the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
-    /// As browsers write it: scheme, host in lower case, the port where it is not the scheme's own.
+    /// Scheme, host in lower case, and the port unless it is the scheme's default.
     origin: String,
     secure: bool,
 }
 
 impl Site {
-    /// Reads an address. `https` to anywhere, `http` only to this machine.
+    /// Parses a URL. `https` for any host, `http` only for loopback.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -29,27 +29,27 @@ impl Site {
         Ok(Self { origin: format!("{scheme}://{host}{port}"), secure: location.secure })
     }
 
-    /// What a browser's `Origin` says on this page.
+    /// The `Origin` header that a browser sends on this page.
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// Whether it is behind TLS: without, its cookies cannot ask for it.
+    /// Whether it uses TLS, so that its cookies can require it.
     pub const fn is_secure(&self) -> bool {
         self.secure
     }
 
-    /// The address of one approval, for people.
+    /// The URL of one approval, for people.
     pub fn approval(&self, id: ApprovalId) -> String {
         format!("{}/approval/{id}", self.origin)
     }
 
-    /// Where the issuer sends browsers back to: to be registered there for the page's client.
+    /// The redirect URI, to be registered at the issuer for the page's client.
     pub fn redirect_uri(&self) -> String {
         format!("{}/signed-in", self.origin)
     }
 
-    /// Whether a `Host` header names it.
+    /// Whether a `Host` header names this origin.
     pub(super) fn is_called(&self, host: &str) -> bool {
         let scheme = if self.secure { "https" } else { "http" };
         Self::parse(&format!("{scheme}://{host}")).is_ok_and(|called| called == *self)

@@ -1,4 +1,4 @@
-//! Why a browser gets another page than the one that it asked for.
+//! Error pages for browsers.
 
 use http::StatusCode;
 
@@ -7,19 +7,19 @@ use crate::control::error::ErrorCode;
 use crate::control::page::Standing;
 use crate::domain::id::ApprovalId;
 
-/// Why a page is not what was asked for.
+/// Why the requested page is not shown.
 pub(super) struct Stop {
     pub(super) status: StatusCode,
     pub(super) title: &'static str,
     pub(super) words: String,
-    /// Where it may go on.
+    /// The approval to which it may continue.
     pub(super) next: Option<ApprovalId>,
     pub(super) standing: Standing,
-    /// Whether somebody else may have more luck, who signs in at the issuer in place of whom that knows.
+    /// Whether signing in at the issuer as somebody else may help.
     pub(super) others: bool,
-    /// Whether the browser is signed out with this.
+    /// Whether this signs the browser out.
     pub(super) ends: bool,
-    /// The methods that the address takes, where it was asked by another one.
+    /// The methods that the address accepts, if it was requested with another one.
     pub(super) takes: Option<&'static str>,
 }
 
@@ -34,7 +34,7 @@ impl Stop {
         Self::new(StatusCode::FORBIDDEN, "Refused", words)
     }
 
-    /// RFC 9110, section 15.5.6: what it takes is said in `Allow`, too.
+    /// RFC 9110, section 15.5.6: the accepted methods are also in `Allow`.
     pub(super) fn takes(methods: &'static str) -> Self {
         let words = format!("This address takes {methods}.");
         let stop = Self::new(StatusCode::METHOD_NOT_ALLOWED, "Not so", words);
@@ -50,7 +50,7 @@ impl Stop {
     }
 }
 
-/// What the service layer did not do.
+/// An error of the service layer.
 impl From<ApiError> for Stop {
     fn from(error: ApiError) -> Self {
         let title = match error.code {

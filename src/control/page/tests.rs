@@ -1,4 +1,4 @@
-//! How the page looks in its main states, and that nothing an agent writes gets out of its place.
+//! The page in its main states, and that text written by an agent never leaves its place.
 
 use std::path::Path;
 
@@ -63,7 +63,7 @@ fn shown(approval: &Approval, you: &CallerReport) -> String {
     View { approval, you, form_key: "K", now_ms: NOW_MS }.page()
 }
 
-/// Set `UPDATE_GOLDEN=1` to write the pages anew, and read the difference.
+/// Set `UPDATE_GOLDEN=1` to rewrite the pages, and review the difference.
 #[test]
 fn the_main_states_look_as_they_should() {
     let said = ApprovalDecision {
@@ -104,7 +104,7 @@ fn the_main_states_look_as_they_should() {
         ),
     ] {
         let page = shown(&approval, &you);
-        // The style sheet is the same everywhere, and its hash is held against the header elsewhere.
+        // The style sheet is the same everywhere; another test compares its hash with the header.
         let (head, rest) = page.split_once("<style>").unwrap();
         let page = format!("{head}<style>{}", &rest[rest.find("</style>").unwrap()..]);
         let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/page/{name}.html"));
@@ -125,7 +125,7 @@ fn tags(page: &str) -> usize {
 }
 
 proptest! {
-    /// Whatever the texts are, the page has the elements that it has with others of as many rows.
+    /// Whatever the texts are, the page has the same elements as with other texts of as many rows.
     #[test]
     fn no_text_leaves_its_element(detail in any::<String>(), label in any::<String>(), reason in any::<String>(), rule in any::<String>()) {
         let page = |detail: &str, label: &str, reason: &str, rule: &str| {

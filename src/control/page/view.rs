@@ -1,4 +1,5 @@
-//! The page of one approval: who asks, what for, what a yes gives, all of what will be sent, and below that the forms.
+//! The page of one approval: who requests it, what it grants, everything that will be sent, and the forms
+//! below.
 
 use jiff::Timestamp;
 
@@ -13,20 +14,20 @@ use crate::domain::approval::ApprovalState;
 use crate::domain::approval::GrantScope;
 use crate::domain::approval::Risk;
 
-/// What the page is made of.
+/// The data of the page.
 pub(super) struct View<'a> {
-    /// What is decided.
+    /// The approval.
     pub(super) approval: &'a Approval,
-    /// Who looks.
+    /// The signed-in caller.
     pub(super) you: &'a CallerReport,
-    /// What the forms of this browser hold.
+    /// The hidden value of this browser's forms.
     pub(super) form_key: &'a str,
-    /// Now, in milliseconds since 1970.
+    /// The current time, in milliseconds since 1970.
     pub(super) now_ms: i64,
 }
 
 impl View<'_> {
-    /// The page.
+    /// Renders the page.
     pub(super) fn page(&self) -> String {
         frame::page(Some((&self.you.principal, self.form_key)), |html| {
             let approval = self.approval;
@@ -75,7 +76,7 @@ impl View<'_> {
             html.element("dd", &[Own("class", "text")], |html| html.text(text));
             html.line();
         };
-        // What the requester chose is in a row of its own, beside nothing of ours.
+        // Text that the requester chose is in a row of its own, never next to ours.
         fact("Who asks, by name", &approval.label);
         fact("Kind", approval.kind.as_str());
         fact("Principal", &approval.principal);
@@ -107,7 +108,7 @@ impl View<'_> {
         fact("SHA-256", &approval.digest);
     }
 
-    /// All that will be sent, each row with a number in front that no text can write.
+    /// Everything that will be sent, each row with a number that no text can forge.
     fn payload(&self, html: &mut Html) {
         let detail = &self.approval.detail;
         let whole = detail.strip_suffix('\n').unwrap_or(detail);
@@ -116,7 +117,7 @@ impl View<'_> {
         html.element("h2", &[], |html| html.text(&title));
         html.element("ol", &[Own("class", "payload")], |html| {
             for line in whole.split('\n') {
-                // The number is beside what clips the text, or it would be clipped as well.
+                // The number is outside the element that clips the text, or it would be clipped too.
                 html.element("li", &[], |html| {
                     html.element("code", &[Own("class", "text")], |html| html.row(line));
                 });
@@ -131,7 +132,8 @@ impl View<'_> {
         html.element("p", &[Own("class", "no")], |html| html.text(end));
     }
 
-    /// Why the person who looks cannot decide it, as far as is known here. The gateway decides that in any case.
+    /// Why the signed-in caller cannot decide it, as far as is known here. The gateway enforces this in any
+    /// case.
     fn why_not(&self) -> Option<String> {
         let (approval, you) = (self.approval, self.you);
         if !self.waits() {
@@ -204,7 +206,7 @@ impl View<'_> {
         html.line();
     }
 
-    /// `what`: the two forms are two to who hears them, too.
+    /// `what`: a different label for each form, also for screen readers.
     fn reason(&self, html: &mut Html, what: &'static str) {
         const _: () = assert!(LONGEST_REASON == 2000, "maxlength below says the same");
         html.element("label", &[], |html| {
@@ -222,7 +224,7 @@ fn yes(html: &mut Html, words: &'static str, decision: &'static str) {
     frame::button(html, words, &[Own("name", "decision"), Own("value", decision)]);
 }
 
-/// What a yes gives, in words.
+/// Describes a grant.
 fn gives(scope: GrantScope) -> String {
     match scope {
         GrantScope::Once => "this one command, once".to_owned(),
@@ -233,7 +235,7 @@ fn gives(scope: GrantScope) -> String {
     }
 }
 
-/// A moment, for people.
+/// Formats a time.
 fn time(ms: i64) -> String {
     match Timestamp::from_millisecond(ms) {
         Ok(at) => at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),

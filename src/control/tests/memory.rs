@@ -1,40 +1,40 @@
-//! A backend that only remembers.
+//! A mock backend that records calls.
 
 use super::*;
 use crate::store::AcknowledgedHold;
 
-/// What was asked of it, and what it answers with.
+/// The recorded calls, and the answers.
 #[derive(Default)]
 pub(super) struct Memory {
     pub(super) groups: Mutex<BTreeMap<String, Vec<String>>>,
     pub(super) locks: Mutex<Vec<Lock>>,
     pub(super) secrets: Mutex<Vec<(String, Vec<u8>)>>,
-    /// Whether the one token is locked out.
+    /// Whether the only token is locked out.
     pub(super) shut: Mutex<bool>,
     pub(super) applied: Mutex<Vec<Apply>>,
     pub(super) locking: tokio::sync::Notify,
     pub(super) feed: Arc<Feed>,
-    /// Where the approval page is.
+    /// The origin of the approval page.
     pub(super) page: Mutex<Option<Site>>,
 }
 
-/// It, for one caller.
+/// The mock backend for one caller.
 pub(super) struct Acting {
     pub(super) memory: Arc<Memory>,
     pub(super) caller: Caller,
 }
 
-/// It, for all callers.
+/// The mock backend for all callers.
 pub(super) struct Served(pub(super) Arc<Memory>);
 
 impl Service for Served {
     fn acting_as(&self, peer: &Peer) -> Arc<dyn Backend> {
         let groups = self.0.groups.lock().unwrap();
-        // The gateway runs as somebody else here, so that the caller is not its owner unless it is root.
+        // The gateway runs as another user here, so that the caller is not its owner unless it is root.
         Arc::new(Acting { memory: Arc::clone(&self.0), caller: Caller::new(peer, &groups, u32::MAX - 7) })
     }
 
-    /// The one token is `ada`.
+    /// The only valid token is `ada`.
     fn admit<'a>(&'a self, token: &'a str, _from: IpAddr) -> Answer<'a, Arc<dyn Backend>> {
         Box::pin(async move {
             if token != "ada" || *self.0.shut.lock().unwrap() {
@@ -103,7 +103,7 @@ impl Locks for Acting {
 
 impl Approvals for Acting {
     fn approvals(&self, filter: ApprovalFilter) -> Answer<'_, List<Approval>> {
-        // Says what it understood of the filter.
+        // Reports how it parsed the filter.
         no(&format!("{filter:?}"))
     }
 
@@ -169,7 +169,7 @@ impl Gateway for Acting {
     }
 
     fn issuers(&self) -> Answer<'_, List<IssuerReport>> {
-        // Longer than any caller takes without reading.
+        // Longer than any socket buffer.
         let error = "x".repeat(1 << 20);
         let issuer = IssuerReport {
             name: "entra".to_owned(),

@@ -1,4 +1,4 @@
-//! The admin API over the network: who gets as far as a backend.
+//! The admin API over the network: which callers reach a backend.
 
 use std::net::SocketAddr;
 
@@ -36,12 +36,12 @@ fn rig_of(bounds: Bounds, tls: Option<Arc<rustls::ServerConfig>>, memory: Arc<Me
 
 const WIDE: Bounds = Bounds { open: 100, failed: 100 };
 
-/// The whole answer to bytes sent as they are.
+/// The whole answer to raw bytes.
 async fn send(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    // A refusal may close the stream while the body is still on its way.
+    // A refusal may close the stream while the body is still being sent.
     let read = stream.read_to_string(&mut answer);
     drop(tokio::time::timeout(Duration::from_secs(5), read).await.unwrap());
     answer
@@ -99,7 +99,7 @@ async fn only_one_good_token_in_its_place_gets_in() {
     for path in ["/v1/locks?access_token=ada", "/v1/events?access_token=ada"] {
         assert!(get(rig.address, path, "").await.starts_with("HTTP/1.1 401 "), "{path}");
     }
-    // No page of a browser, whatever its token.
+    // Web pages are refused, whatever their token.
     let page =
         get(rig.address, "/v1/locks", "Authorization: Bearer ada\r\nOrigin: https://gw.example\r\n").await;
     assert!(page.starts_with("HTTP/1.1 403 "), "{page}");
@@ -151,10 +151,10 @@ async fn an_address_that_guesses_is_shut_out_and_one_that_only_waits_holds_nothi
         "{shut}"
     );
     assert!(get(rig.address, "/.well-known/oauth-protected-resource", "").await.starts_with("HTTP/1.1 200 "));
-    // Whoever else is behind that address: a token that holds gets in.
+    // Whoever else uses that address: a valid token is accepted.
     let good = "Authorization: Bearer ada\r\n";
     assert!(get(rig.address, "/v1/locks", good).await.starts_with("HTTP/1.1 200 "));
-    // Calls without a token guess nothing; and one stream is one guess.
+    // Calls without a token guess nothing, and one stream is one guess.
     let rig = self::rig(Bounds { open: 2, failed: 1 }, None);
     for _ in 0..4 {
         assert!(get(rig.address, "/v1/locks", "").await.starts_with("HTTP/1.1 401 "));
@@ -177,7 +177,8 @@ async fn an_address_that_guesses_is_shut_out_and_one_that_only_waits_holds_nothi
     assert!(
         get(rig.address, "/v1/locks", "Authorization: Bearer ada\r\n").await.starts_with("HTTP/1.1 200 ")
     );
-    // Who has shown a token is no stranger any more: many streams of one machine may follow at once.
+    // A peer that showed a token no longer counts as unauthenticated: many streams from one machine may
+    // follow.
     let mut known = Vec::new();
     for _ in 0..6 {
         let mut stream = TcpStream::connect(rig.address).await.unwrap();
@@ -201,7 +202,7 @@ async fn with_a_certificate_nothing_is_said_in_the_clear() {
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
     std::fs::write(&ca, cert).unwrap();
-    // Whatever the client offers, it is HTTP/1.1.
+    // Whatever the client offers, HTTP/1.1 is used.
     let client = tls::client_config(Some(&ca), &[b"h2", b"http/1.1"]).unwrap();
     let stream = TcpStream::connect(rig.address).await.unwrap();
     let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
@@ -242,17 +243,17 @@ async fn the_page_is_there_where_it_is_configured_and_its_session_opens_nothing_
     for headers in [format!("Cookie: {begun}\r\n"), "Cookie: hoopctl-page=ada\r\n".to_owned()] {
         assert!(page("/v1/locks", &headers).await.starts_with("HTTP/1.1 401 "));
     }
-    // A token opens no page.
+    // A token does not open a page.
     let bearer = page(path, "Authorization: Bearer ada\r\n").await;
     assert!(bearer.starts_with("HTTP/1.1 302 "), "{bearer}");
-    // A form is not of the API.
+    // The API accepts no forms.
     let posted = "POST /v1/locks HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ada\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\n\r\na=b";
     assert!(send(rig.address, posted).await.starts_with("HTTP/1.1 400 "));
 }
 
-/// The head of the next answer on a stream; empty where it was closed without one.
+/// The head of the next answer on a stream; empty if it was closed without one.
 async fn head(stream: &mut TcpStream, call: &str) -> String {
-    // Who is not served may find the stream closed before this is written.
+    // A refused peer may find the stream closed before this is written.
     drop(stream.write_all(call.as_bytes()).await);
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -268,10 +269,10 @@ async fn head(stream: &mut TcpStream, call: &str) -> String {
 async fn strangers_from_everywhere_take_so_many_places_and_leave_the_others() {
     let memory = Arc::new(Memory::default());
     *memory.page.lock().unwrap() = Some(Site::parse("http://localhost").unwrap());
-    // No bound of one address is met: it is as if each came from another one.
+    // The limit per address is not reached: as if each came from another one.
     let rig = rig_of(Bounds { open: 10_000, failed: 10_000 }, None, memory);
     let connect = || TcpStream::connect(rig.address);
-    // On the way to the issuer, and still nobody: each of these streams stays open.
+    // On the way to the issuer, and still unauthenticated: each of these streams stays open.
     let stranger = "GET /approval/apr_01jx0000000000000000000000 HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let known = "GET /v1/locks HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ada\r\n\r\n";
     let mut ada = connect().await.unwrap();
@@ -282,14 +283,14 @@ async fn strangers_from_everywhere_take_so_many_places_and_leave_the_others() {
         assert!(head(&mut stream, stranger).await.starts_with("HTTP/1.1 302 "), "{number}");
         strangers.push(stream);
     }
-    // One more is not even told so, whatever it brings; who was known before is served as ever.
+    // One more gets no answer, whatever it sends; authenticated peers are served as before.
     for call in [stranger, known] {
         assert_eq!(head(&mut connect().await.unwrap(), call).await, "");
     }
     let mut rest = vec![0; 256];
     assert!(ada.read(&mut rest).await.unwrap() > 0, "the body of her list");
     assert!(head(&mut ada, known).await.starts_with("HTTP/1.1 200 "));
-    // One of them shows a token: there is room for one again, and not for two.
+    // One of them shows a token: there is room for one more, and not for two.
     assert!(head(&mut strangers[0], known).await.starts_with("HTTP/1.1 200 "));
     let mut next = connect().await.unwrap();
     assert!(head(&mut next, stranger).await.starts_with("HTTP/1.1 302 "));

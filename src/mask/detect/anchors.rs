@@ -1,15 +1,16 @@
-//! One pass over a text that marks the few places where a value can be, sixty-four bytes at a time.
+//! One pass over a text that finds the few places where a value can be, sixty-four bytes at a time.
 //!
-//! An anchor is a place inside every value of its kind. It is only a candidate: the detector reads the text around it.
+//! An anchor is a place inside every value of its kind. It is only a candidate: the detector examines the
+//! text around it.
 
 use crate::mask::bits::Block;
 use crate::mask::bits::Class;
 use crate::mask::bits::Classes;
 
-/// What kind of value may lie around a place.
+/// The kind of value that may be around a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Anchor {
-    /// The twelfth digit of a run, or the fourth digit after a blank or dash that has four before it.
+    /// The twelfth digit of a run, or the fourth digit after a blank or dash with four before it.
     Card,
     /// An `@`.
     Email,
@@ -17,7 +18,7 @@ pub(super) enum Anchor {
     Iban,
     /// The second or third dot of a dotted quad.
     Ipv4,
-    /// A second colon in a row, or the third of a close chain.
+    /// A second adjacent colon, or the third of a close chain.
     Ipv6,
     /// The second dash (or blank) of `ddd-dd-`.
     Ssn,
@@ -25,7 +26,7 @@ pub(super) enum Anchor {
     SsnBare,
 }
 
-/// Which anchors are looked for.
+/// Which anchors to find.
 #[expect(clippy::struct_excessive_bools, reason = "one switch for each detector with anchors")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Wanted {
@@ -42,11 +43,12 @@ impl Wanted {
     }
 }
 
-/// The masks of one block that the next one looks back on.
+/// The masks of one block that the next one refers to.
 #[derive(Debug, Clone, Copy, Default)]
 struct Masks {
     classes: Classes,
-    /// Whether the masks of letters, dots and gaps are made: in a block without digits they seldom are needed.
+    /// Whether the masks of letters, dots and gaps are filled in: they are seldom needed for a block without
+    /// digits.
     full: bool,
     digit: u64,
     two: u64,
@@ -60,13 +62,13 @@ struct Masks {
     chain: u64,
 }
 
-/// `mask` moved so that bit `n` tells of the byte `by` places before.
+/// Shifts `mask` so that bit `n` is about the byte `by` places before.
 #[inline]
 fn back(mask: u64, previous: u64, by: u32) -> u64 {
     (mask << by) | (previous >> (64 - by))
 }
 
-/// Calls `visit` for each anchor, in the order of the blocks.
+/// Calls `visit` for each anchor, block by block.
 #[inline]
 pub(super) fn each(text: &[u8], wanted: Wanted, mut visit: impl FnMut(Anchor, usize)) {
     let (blocks, rest) = text.as_chunks::<64>();
@@ -76,7 +78,8 @@ pub(super) fn each(text: &[u8], wanted: Wanted, mut visit: impl FnMut(Anchor, us
         previous = one(block, wanted, previous, at, &mut visit);
         at += 64;
     }
-    // The last block is never full: a run of digits at the very end meets a byte that is none.
+    // The last block is never full: a run of digits at the very end is followed by a byte that is not a
+    // digit.
     let mut last: Block = [0; 64];
     if let Some(room) = last.get_mut(..rest.len()) {
         room.copy_from_slice(rest);
@@ -116,8 +119,8 @@ fn one(block: &Block, wanted: Wanted, was: Masks, at: usize, visit: &mut impl Fn
 }
 
 impl Masks {
-    /// Makes the masks that only count beside digits. A pair of letters that begins in the block before counts only with `before`;
-    /// nothing looks back that far.
+    /// Fills in the masks that only matter next to digits. A pair of letters that begins in the previous
+    /// block only counts with `before`; nothing refers back that far.
     #[inline]
     fn fill(mut self, wanted: Wanted, before: u64) -> Self {
         self.full = true;

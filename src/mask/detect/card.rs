@@ -1,18 +1,18 @@
-//! Payment card numbers: brand, length and Luhn check digit, written in one or in groups.
+//! Payment card numbers: brand, length and Luhn check digit, written as one group or several.
 
 use crate::mask::detect::Span;
 use crate::mask::detect::byte_at;
 use crate::mask::detect::byte_before;
 
-/// The most groups and digits that are looked at around an anchor.
+/// Maximum number of groups and digits examined around an anchor.
 const MOST_GROUPS: usize = 8;
 const MOST_DIGITS: usize = 19;
 
-/// The card number around a digit of it.
+/// The card number around one of its digits.
 pub(super) fn at(text: &[u8], at: usize) -> Option<Span> {
     let run = run_start(text, at);
     let mut start = run;
-    // The number may stand behind other numbers ("seat 12 4111 1111 …"): each group is tried as its first.
+    // The number may follow other numbers ("seat 12 4111 1111 …"): each group is tried as its first.
     for _ in 0..MOST_GROUPS {
         if let Some(span) = from(text, start) {
             return Some(span);
@@ -101,7 +101,8 @@ fn begins_here(text: &[u8], start: usize) -> bool {
     }
 }
 
-/// Whether no more of a number, and no letter, follows. `.0` at the end is what some writers make of a whole number.
+/// Whether neither more of a number nor a letter follows. `.0` at the end is how some writers format
+/// integers.
 fn ends_here(text: &[u8], end: usize, gap: u8) -> bool {
     let next = byte_at(text, end);
     if next == b'.' && byte_at(text, end + 1).is_ascii_digit() {
@@ -134,7 +135,7 @@ fn luhn(digits: &[u8]) -> bool {
     sum.is_multiple_of(10)
 }
 
-/// Whether an issuer gives out numbers with that beginning and of that length (ISO/IEC 7812 ranges).
+/// Whether an issuer assigns numbers with that prefix and length (ISO/IEC 7812 ranges).
 fn brand_takes(digits: &[u8], len: usize) -> bool {
     let prefix =
         |size: usize| digits.iter().take(size).fold(0u32, |value, &digit| value * 10 + u32::from(digit));

@@ -4,14 +4,14 @@ use crate::mask::detect::Span;
 use crate::mask::detect::byte_at;
 use crate::mask::detect::byte_before;
 
-/// The longest local part and domain (RFC 5321, section 4.5.3.1).
+/// Maximum length of local part and domain (RFC 5321, section 4.5.3.1).
 const LOCAL: usize = 64;
 const DOMAIN: usize = 255;
 
-/// Endings that make `logo@2x.png` a file.
+/// Endings that make `logo@2x.png` a file name.
 const FILES: [&[u8]; 6] = [b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp"];
 
-/// The address around its `@`, which is `len` bytes long: 1, or 3 where it is escaped as `%40`.
+/// The address around its `@`, which is `len` bytes long: 1, or 3 if it is escaped as `%40`.
 pub(super) fn at(text: &[u8], at: usize, len: usize) -> Option<Span> {
     let local = local_part(text, at);
     let start = at - local;
@@ -30,13 +30,13 @@ pub(super) fn at(text: &[u8], at: usize, len: usize) -> Option<Span> {
     (!is_file).then_some(Span { start, end: from + size, score: 100, reason: "local part and domain hold" })
 }
 
-/// How many bytes before the `@` belong to the address.
+/// Number of bytes before the `@` that belong to the address.
 fn local_part(text: &[u8], at: usize) -> usize {
     let run = |fits: fn(u8) -> bool| {
         let before = text.get(at.saturating_sub(LOCAL + 1)..at).unwrap_or_default();
         before.iter().rev().take_while(|byte| fits(**byte)).count()
     };
-    // Letters beyond ASCII belong to it as long as it does not swallow a sentence that has no blanks.
+    // Letters beyond ASCII belong to it, unless that would include a sentence without blanks.
     let wide = run(|byte| in_local(byte) || byte >= 0x80);
     let mut local = if wide <= LOCAL { wide } else { run(in_local).min(LOCAL) };
     while local > 0 && matches!(byte_at(text, at - local), b'.' | b'\'' | b'-') {
@@ -54,7 +54,7 @@ fn in_domain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-') || byte >= 0x80
 }
 
-/// The length of the longest beginning that is a domain: labels that are not empty, the last one of two letters or more.
+/// The length of the longest prefix that is a domain: non-empty labels, the last one of at least two letters.
 fn domain_len(run: &[u8]) -> Option<usize> {
     let (mut best, mut from, mut labels) = (None, 0, 0);
     for label in run.split(|byte| *byte == b'.') {
@@ -67,7 +67,7 @@ fn domain_len(run: &[u8]) -> Option<usize> {
         if labels > 1 && top >= 2 {
             best = Some(from + label.len());
         } else if labels > 1 && letters >= 2 && label.get(letters) == Some(&b'-') {
-            // No top level has a dash in it: it belongs to the sentence, unless more labels follow.
+            // No top-level domain has a dash: it belongs to the sentence, unless more labels follow.
             best = Some(from + letters);
         }
         from += label.len() + 1;

@@ -3,7 +3,7 @@
 use crate::mask::detect::Span;
 use crate::mask::detect::byte_at;
 
-/// The length by country, from the SWIFT registry and the countries that use the form without being in it.
+/// The length by country, from the SWIFT registry and countries that use the format without being in it.
 pub(super) const LENGTHS: &[(&[u8; 2], usize)] = &[
     (b"AD", 24),
     (b"AE", 23),
@@ -118,8 +118,8 @@ pub(super) const LENGTHS: &[(&[u8; 2], usize)] = &[
     (b"YE", 30),
 ];
 
-/// The number around its second check digit. The candidate is cut at the country's length before it is checked, so that the
-/// words behind it do not matter.
+/// The number around its second check digit. The candidate is cut at the country's length before it is
+/// checked, so following words do not matter.
 pub(super) fn at(text: &[u8], at: usize) -> Option<Span> {
     let start = at.checked_sub(3)?;
     let country = [byte_at(text, start).to_ascii_uppercase(), byte_at(text, start + 1).to_ascii_uppercase()];
@@ -143,7 +143,7 @@ pub(super) fn at(text: &[u8], at: usize) -> Option<Span> {
         }
         end += 1;
     }
-    // The country and check digits go behind the rest: six digits, as letters count for two.
+    // Country and check digits are moved to the end: six digits, as each letter becomes two.
     let checked = (rest * 1_000_000 + head) % 97;
     (checked == 1 && !byte_at(text, end).is_ascii_alphanumeric()).then_some(Span {
         start,
@@ -153,7 +153,8 @@ pub(super) fn at(text: &[u8], at: usize) -> Option<Span> {
     })
 }
 
-/// The value modulo 97 (for the first four: itself, below a million) with one more character behind it; `A` is 10.
+/// Appends a character to the value modulo 97 (for the first four: the value itself, below a million); `A` is
+/// 10.
 fn append(value: u64, byte: u8) -> u64 {
     let value = match byte {
         b'0'..=b'9' => value * 10 + u64::from(byte - b'0'),

@@ -6,7 +6,7 @@ use crate::mask::detect::Span;
 use crate::mask::detect::byte_at;
 use crate::mask::detect::byte_before;
 
-/// The longest IPv6 text, with an IPv4 tail.
+/// Maximum length of IPv6 text, with an IPv4 tail.
 const LONGEST: usize = 45;
 
 /// The dotted quad around one of its dots: exactly four numbers up to 255.
@@ -44,13 +44,13 @@ pub(super) fn v6_at(text: &[u8], at: usize) -> Option<Span> {
     let run = text.get(start..end).filter(|run| run.len() <= LONGEST)?;
     std::str::from_utf8(run).ok()?.parse::<Ipv6Addr>().ok()?;
     let groups = run.split(|byte| *byte == b':').filter(|group| !group.is_empty()).count();
-    // `add::face` is also a path of some languages, and `::` alone says nothing.
+    // `add::face` is also a path in some languages, and `::` alone means nothing.
     let sure = groups >= 3 || (groups > 0 && run.iter().any(u8::is_ascii_digit));
     let (score, reason) = if sure { (95, "it parses") } else { (30, "it parses, but so do names in code") };
     Some(Span { start, end, score, reason })
 }
 
-/// The run of fitting bytes around a place, if no letter or digit touches it.
+/// The run of matching bytes around a place, unless a letter or digit is adjacent.
 fn around(text: &[u8], at: usize, fits: impl Fn(u8) -> bool) -> Option<(usize, usize)> {
     let before =
         text.get(at.saturating_sub(LONGEST + 1)..at)?.iter().rev().take_while(|byte| fits(**byte)).count();

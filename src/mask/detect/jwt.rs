@@ -1,4 +1,5 @@
-//! JSON Web Tokens (RFC 7519) in compact form: three parts (five if encrypted), the first one a JSON object that names `alg`.
+//! JSON Web Tokens (RFC 7519) in compact form: three parts (five if encrypted), the first one a JSON object
+//! with `alg`.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::domain::json::Json;
 use crate::mask::detect::Span;
 
-/// The longest header that is decoded.
+/// Maximum length of a header that is decoded.
 const HEADER: usize = 16 << 10;
 
 /// The token whose header begins at `at`.
@@ -26,7 +27,7 @@ pub(super) fn at(text: &[u8], at: usize) -> Option<Span> {
     let header = Json::parse(&URL_SAFE_NO_PAD.decode(header).ok()?, 8).ok()?;
     header.member("alg")?;
     let more = parts.count();
-    // Without a second dot it is a token only if the payload is one: a header alone is no secret.
+    // Without a second dot it is a token only if the payload is one: a header alone is not a secret.
     if more == 0 && !payload.starts_with(b"eyJ") {
         return None;
     }

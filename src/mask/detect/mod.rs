@@ -1,7 +1,8 @@
-//! Detectors: values that are sensitive by their shape, with a score and a reason for each.
+//! Detectors: values that are sensitive by their shape, each with a score and a reason.
 //!
-//! A candidate counts from a score of [`THRESHOLD`] on. Where candidates overlap, the span of all of them is masked as one,
-//! in the name of the one with the highest score: nothing of a weaker match is left over.
+//! A candidate with a score of at least [`THRESHOLD`] is masked. If candidates overlap, their combined span
+//! is masked as one, under the name of the one with the highest score, so nothing of a weaker match is left
+//! over.
 
 mod anchors;
 mod aws;
@@ -23,29 +24,29 @@ pub(super) use scanner::PatternProblem;
 pub(super) use scanner::Scanner;
 pub(super) use scanner::merge;
 
-/// The score from which on a candidate is masked.
+/// The minimum score of a candidate that is masked.
 pub const THRESHOLD: f32 = 0.5;
 
-/// The reason of a candidate whose end is still to come.
+/// The reason of a candidate whose end has not arrived yet.
 pub(super) const OPEN: &str = "it has not ended";
 
-/// What one detector found.
+/// A finding of one detector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
-    /// Which detector.
+    /// The detector.
     pub entity: Entity,
-    /// Where it begins, in bytes.
+    /// Byte offset of its start.
     pub start: usize,
-    /// Where it ends, in bytes.
+    /// Byte offset of its end.
     pub end: usize,
-    /// How sure it is, 0 to 1. Below [`THRESHOLD`] it is shown, not masked.
+    /// Confidence, 0 to 1. Below [`THRESHOLD`] it is shown but not masked.
     pub score: f32,
-    /// Why.
+    /// The reason for the score.
     pub reason: String,
 }
 
-/// Everything the detectors see in one text, in its order, candidates below the threshold among it. `patterns` are the user's own
-/// regular expressions by name; `field` is the name of the field the text stands in, or empty.
+/// All findings in one text, in order, including candidates below the threshold. `patterns` are custom
+/// regular expressions by name; `field` is the name of the field that holds the text, or empty.
 ///
 /// # Errors
 /// The name of the first pattern that does not compile, and why.

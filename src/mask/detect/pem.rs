@@ -1,9 +1,9 @@
-//! PEM blocks (RFC 7468): from `-----BEGIN` to the matching `-----END`, or what is left of a block that was cut.
+//! PEM blocks (RFC 7468): from `-----BEGIN` to the matching `-----END`, or the rest of a truncated block.
 
 use crate::mask::detect::OPEN;
 use crate::mask::detect::Span;
 
-/// The longest block, in bytes.
+/// Maximum length of a block in bytes.
 pub(in crate::mask) const LONGEST: usize = 64 << 10;
 
 const BEGIN: &[u8] = b"-----BEGIN ";
@@ -11,7 +11,7 @@ const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 
 impl Span {
-    /// A PEM block that reaches the end of the piece of text that is at hand.
+    /// A PEM block that extends to the end of the current piece of text.
     fn open(start: usize, end: usize) -> Self {
         Self { start, end, score: 100, reason: OPEN }
     }
@@ -22,7 +22,7 @@ pub(super) fn at(text: &[u8], at: usize, whole: bool) -> Option<Span> {
     let rest = text.get(at..)?;
     let cut = if whole { None } else { Some(Span::open(at, text.len())) };
     let Some(label) = label_len(rest.get(BEGIN.len()..)?) else {
-        // The first line may still be on its way.
+        // The first line may not have arrived completely.
         return cut.filter(|_| rest.len() < BEGIN.len() + 80 && !rest.contains(&b'\n'));
     };
     let mut place = BEGIN.len() + label;
@@ -60,7 +60,7 @@ fn broken(start: usize, last_line: Option<usize>) -> Option<Span> {
     last_line.map(|end| Span { start, end, score: 90, reason: "a begin line with data behind it" })
 }
 
-/// The length of a label and the dashes that close it.
+/// The length of a label and its closing dashes.
 fn label_len(rest: &[u8]) -> Option<usize> {
     let size = rest
         .iter()
@@ -75,7 +75,7 @@ fn in_block(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b':' | b',' | b'.' | b'-')
 }
 
-/// White space, and line ends that are themselves escaped, once or more.
+/// The length of white space, including line ends that are themselves escaped, once or more.
 fn gap_len(rest: &[u8]) -> usize {
     let mut size = 0;
     loop {

@@ -1,4 +1,4 @@
-//! All detectors of a plan as one: candidates, their owners, and overlaps.
+//! All detectors of a plan combined: candidates, their owners, and overlaps.
 
 use std::ops::Range;
 
@@ -22,21 +22,21 @@ use crate::mask::detect::jwt;
 use crate::mask::detect::pem;
 use crate::mask::detect::ssn;
 
-/// What the secrets that have a fixed beginning begin with, and an escaped `@`.
+/// The prefixes of secrets that have a fixed one, and an escaped `@`.
 const LITERALS: [&str; 7] = ["eyJ", "AKIA", "ASIA", "ABIA", "ACCA", "-----BEGIN ", "%40"];
 
-/// No literal but the last matters in a text shorter than this.
+/// Only the last literal matters in a text shorter than this.
 const SHORTEST_LITERAL_TEXT: usize = 16;
 
-/// The most memory that one compiled pattern of a user may take, in bytes.
+/// Maximum memory of one compiled custom pattern, in bytes.
 const PATTERN_SIZE: usize = 1 << 20;
 
-/// Who claims a span.
+/// What claims a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::mask) enum By {
-    /// A detector, by its place in the scanner.
+    /// A detector, by its index in the scanner.
     Detector(u16),
-    /// A rule by the name of the field.
+    /// A rule, by the name of the field.
     Field(u16),
 }
 
@@ -52,18 +52,18 @@ pub(in crate::mask) struct Hit {
 }
 
 impl Hit {
-    /// Whether it is sure enough to be masked.
+    /// Whether its score is sufficient for masking.
     pub(in crate::mask) fn counts(&self) -> bool {
         self.score >= 50
     }
 
-    /// Whether it may go on behind the text that was at hand.
+    /// Whether it may continue after the current text.
     pub(in crate::mask) fn is_open(&self) -> bool {
         self.reason == OPEN
     }
 }
 
-/// Why a user's pattern is refused.
+/// Why a custom pattern is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(in crate::mask) enum PatternProblem {
     #[error("it matches the empty text")]
@@ -72,7 +72,7 @@ pub(in crate::mask) enum PatternProblem {
     Syntax(String),
 }
 
-/// All detectors that are on. By default none.
+/// All enabled detectors. By default none.
 #[derive(Debug, Default)]
 pub(in crate::mask) struct Scanner {
     owners: Vec<(Entity, u16)>,
@@ -89,7 +89,7 @@ pub(in crate::mask) struct Scanner {
     literals: Option<Literals>,
 }
 
-/// A search for [`LITERALS`]: packed where the machine can, one after another where it cannot.
+/// A search for [`LITERALS`]: packed if the machine supports it, otherwise one after another.
 #[derive(Debug)]
 struct Literals(Option<packed::Searcher>);
 
@@ -114,7 +114,7 @@ impl Literals {
 }
 
 impl Scanner {
-    /// Switches a built-in detector on, in the name of a rule. The first rule that does it owns it.
+    /// Enables a built-in detector for a rule. The first rule that does so owns it.
     pub(in crate::mask) fn add_built_in(&mut self, entity: &Entity, rule: u16) {
         let by = By::Detector(u16::try_from(self.owners.len()).unwrap_or(u16::MAX));
         let place = match entity {
@@ -146,7 +146,7 @@ impl Scanner {
         }
     }
 
-    /// Adds a pattern of the user's own.
+    /// Adds a custom pattern.
     pub(in crate::mask) fn add_pattern(
         &mut self,
         name: &str,
@@ -169,7 +169,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Whether no detector is on.
+    /// Whether no detector is enabled.
     pub(in crate::mask) fn is_empty(&self) -> bool {
         self.owners.is_empty()
     }
@@ -178,20 +178,20 @@ impl Scanner {
         !self.patterns.is_empty()
     }
 
-    /// The detector behind a hit, and the rule that switched it on.
+    /// The detector of a hit, and the rule that enabled it.
     pub(in crate::mask) fn owner(&self, by: By) -> Option<(&Entity, u16)> {
         let By::Detector(place) = by else { return None };
         self.owners.get(usize::from(place)).map(|(entity, rule)| (entity, *rule))
     }
 
-    /// Appends all candidates in a text, in no order, those below the threshold among them. `whole`: the text ends here, it is
-    /// not only a piece of one.
+    /// Appends all candidates in a text, unordered, including those below the threshold. `whole`: the text
+    /// ends here, it is not a piece of a longer one.
     pub(in crate::mask) fn candidates(&self, text: &[u8], field: &str, whole: bool, hits: &mut Vec<Hit>) {
         self.shapes(text, field, whole, hits);
         self.own_patterns(text, 0..text.len(), hits);
     }
 
-    /// The built-in detectors.
+    /// Appends the candidates of the built-in detectors.
     pub(in crate::mask) fn shapes(&self, text: &[u8], field: &str, whole: bool, hits: &mut Vec<Hit>) {
         if !self.wanted.nothing() && worth_a_look(text) {
             self.anchored(text, field, hits);
@@ -214,7 +214,7 @@ impl Scanner {
         }
     }
 
-    /// The user's patterns on a part of a text, which they see as if nothing were around it.
+    /// Appends the matches of custom patterns in a part of a text, which they see without its surroundings.
     pub(in crate::mask) fn own_patterns(&self, text: &[u8], part: Range<usize>, hits: &mut Vec<Hit>) {
         let Some(seen) = text.get(part.clone()) else { return };
         for (regex, by) in &self.patterns {
@@ -255,8 +255,8 @@ fn hit(by: By, span: Span) -> Hit {
     Hit { start: span.start, end: span.end, score: span.score, by, reason: span.reason }
 }
 
-/// Whether a short text holds what a value with an anchor needs: an `@`; two colons; three dots; nine digits; or, for an account
-/// number of at least fifteen characters, two digits.
+/// Whether a short text has what a value with an anchor needs: an `@`; two colons; three dots; nine digits;
+/// or, for an account number of at least fifteen characters, two digits.
 #[inline]
 fn worth_a_look(text: &[u8]) -> bool {
     if text.len() > 32 {
@@ -272,7 +272,8 @@ fn worth_a_look(text: &[u8]) -> bool {
     ats > 0 || colons > 1 || dots > 2 || digits > 8 || (digits > 1 && text.len() > 14)
 }
 
-/// Makes hits disjoint and sorted: the span of all that overlap belongs to the one with the highest score, then the longest.
+/// Makes hits disjoint and sorted: the combined span of overlapping ones belongs to the one with the highest
+/// score, then the longest.
 pub(in crate::mask) fn merge(hits: &mut Vec<Hit>) {
     if hits.len() < 2 {
         return;

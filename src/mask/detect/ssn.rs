@@ -1,18 +1,18 @@
-//! US social security numbers: three, two and four digits, none of the ranges that are never given out.
+//! US social security numbers: three, two and four digits, except ranges that are never assigned.
 
 use crate::mask::detect::Span;
 use crate::mask::detect::byte_at;
 use crate::mask::detect::byte_before;
 
-/// Words that tell of what a bare number is. Whole words only.
+/// Words that show what a bare number is. Whole words only.
 const CONTEXT: [&str; 7] =
     ["ssn", "ssns", "ssno", "socialsecurity", "social", "socialsecuritynumber", "taxpayer"];
 
-/// How many words, and bytes, before a number are looked at.
+/// Number of words, and bytes, examined before a number.
 const WORDS: usize = 5;
 const REACH: usize = 80;
 
-/// `ddd-dd-dddd` around its second dash, or with blanks in their place where the context tells of it.
+/// `ddd-dd-dddd` around its second dash, or with blanks instead if the context indicates it.
 pub(super) fn grouped_at(text: &[u8], at: usize, field: &str) -> Option<Span> {
     let start = at.checked_sub(6)?;
     let end = at + 5;
@@ -32,7 +32,7 @@ pub(super) fn grouped_at(text: &[u8], at: usize, field: &str) -> Option<Span> {
     }
 }
 
-/// Nine digits in a row that end before `end`: only with a word of context.
+/// Nine consecutive digits that end before `end`: only with a word of context.
 pub(super) fn bare_at(text: &[u8], end: usize, field: &str) -> Option<Span> {
     let start = end.checked_sub(9)?;
     let (area, rest) = text.get(start..end)?.split_first_chunk::<3>()?;

@@ -1,9 +1,9 @@
-//! Tokens in their input: where they end, and how the input is written around what takes their place.
+//! Tokens in their input: where they end, and writing the input around their replacements.
 
 use crate::mask::json::lex::LONGEST_NUMBER;
 use crate::mask::masker::Unmaskable;
 
-/// One token in its input, and how far the input is written.
+/// One token in its input, and how much of the input is written.
 pub(super) struct Edit<'a> {
     pub(super) input: &'a [u8],
     pub(super) start: usize,
@@ -12,7 +12,7 @@ pub(super) struct Edit<'a> {
 }
 
 impl Edit<'_> {
-    /// Writes what takes the place of the token, if anything does.
+    /// Writes the replacement of the token, if any.
     #[inline]
     pub(super) fn put(self, written: Option<&[u8]>, out: &mut Vec<u8>) {
         if let Some(written) = written {
@@ -23,7 +23,7 @@ impl Edit<'_> {
     }
 }
 
-/// The length of a byte order mark; `None`: not enough is there to tell.
+/// The length of a byte order mark; `None`: too little input to tell.
 pub(super) fn skip_mark(input: &[u8], last: bool) -> Option<usize> {
     const MARK: &[u8] = b"\xef\xbb\xbf";
     if input.starts_with(MARK) {
@@ -35,7 +35,7 @@ pub(super) fn skip_mark(input: &[u8], last: bool) -> Option<usize> {
     }
 }
 
-/// Where the next byte stands that is no white space.
+/// The position of the next byte that is not white space.
 #[inline]
 pub(super) fn skip_blanks(input: &[u8], at: usize) -> usize {
     let mut at = at;
@@ -48,7 +48,7 @@ pub(super) fn skip_blanks(input: &[u8], at: usize) -> usize {
     at
 }
 
-/// The end of the number or word at `at`. `None`: it is cut.
+/// The end of the number or word at `at`. `None`: it is incomplete.
 pub(super) fn scalar_end(input: &[u8], at: usize, last: bool) -> Result<Option<usize>, Unmaskable> {
     let rest = input.get(at..).unwrap_or_default();
     let ends = |byte: &u8| {

@@ -1,21 +1,21 @@
-//! The small parts of JSON: numbers, words, and the escapes of strings.
+//! The small parts of JSON: numbers, words, and string escapes.
 
 use crate::domain::hex;
 use crate::mask::bits;
 use crate::mask::view::View;
 
-/// The longest number, in bytes.
+/// Maximum length of a number in bytes.
 pub(super) const LONGEST_NUMBER: usize = 4096;
 
-/// The most digits that a number may have to be looked at as a whole number.
+/// Maximum number of digits of an integer that is examined.
 const MOST_DIGITS: usize = 19;
 
-/// Whether bytes are a number, `true`, `false` or `null`.
+/// Whether the token is a number, `true`, `false` or `null`.
 pub(in crate::mask) fn is_scalar(token: &[u8]) -> bool {
     matches!(token, b"true" | b"false" | b"null") || number(token) == Some(token.len())
 }
 
-/// The size of the number or word that a text begins with, if it is one, and what ends it is there.
+/// The size of the number or word at the beginning of a text, if it is one and its terminator is present.
 #[inline]
 pub(super) fn scalar(text: &[u8]) -> Option<usize> {
     let size = match text.first()? {
@@ -28,7 +28,7 @@ pub(super) fn scalar(text: &[u8]) -> Option<usize> {
     (ends && size <= LONGEST_NUMBER).then_some(size)
 }
 
-/// The size of the number that a text begins with.
+/// The size of the number at the beginning of a text.
 #[inline]
 fn number(text: &[u8]) -> Option<usize> {
     let whole = usize::from(text.first() == Some(&b'-'));
@@ -56,8 +56,8 @@ fn digits(text: &[u8], at: usize) -> Option<usize> {
     (end > at).then_some(end)
 }
 
-/// Writes the digits of a number that is a whole one, however it is written (`4.111E15`, `4111.0`): what a detector has to see.
-/// `false` if it is none, or too long to be anything.
+/// Writes the digits of a number that is an integer in any notation (`4.111E15`, `4111.0`), for detectors.
+/// `false` if it is not, or too long to be anything.
 pub(in crate::mask) fn whole_number(token: &[u8], out: &mut Vec<u8>) -> bool {
     out.clear();
     let token = token.strip_prefix(b"-").unwrap_or(token);
@@ -87,8 +87,8 @@ pub(in crate::mask) fn whole_number(token: &[u8], out: &mut Vec<u8>) -> bool {
     true
 }
 
-/// Resolves the escapes of a string, given without its quotes. `None`: an escape that JSON does not have. Half a surrogate
-/// pair becomes U+FFFD; `lone` says whether there was one.
+/// Resolves the escapes of a string, given without its quotes. `None`: an invalid escape. A lone surrogate
+/// becomes U+FFFD; `lone` is set if there was one.
 pub(in crate::mask) fn unescape(raw: &[u8], view: &mut View, lone: &mut bool) -> Option<()> {
     view.clear();
     let mut at = 0;
@@ -105,7 +105,7 @@ pub(in crate::mask) fn unescape(raw: &[u8], view: &mut View, lone: &mut bool) ->
     Some(())
 }
 
-/// What one escape means (`None`: half a surrogate pair), and how long it is.
+/// The meaning of one escape (`None`: a lone surrogate), and its length.
 fn escape(rest: &[u8]) -> Option<(Option<char>, usize)> {
     let simple = match rest.get(1)? {
         b'"' => '"',
@@ -138,7 +138,7 @@ fn hex4(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |value, digit| Some(value << 4 | u32::from(hex::digit(*digit)?)))
 }
 
-/// Appends text as the inside of a JSON string. Bytes that are no UTF-8 become U+FFFD.
+/// Appends text as the content of a JSON string. Invalid UTF-8 becomes U+FFFD.
 pub(in crate::mask) fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
     if text.is_ascii() || std::str::from_utf8(text).is_ok() {
         escape_stops(text, out);
@@ -152,7 +152,7 @@ pub(in crate::mask) fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends UTF-8 with what a JSON string may not hold escaped, and all between as it is.
+/// Appends UTF-8, escaping what a JSON string must not contain.
 fn escape_stops(text: &[u8], out: &mut Vec<u8>) {
     let mut at = 0;
     while let Some(stop) = bits::string_stop(text, at) {

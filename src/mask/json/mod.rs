@@ -1,7 +1,9 @@
-//! JSON, spliced: values are found by a strict reader that never builds a tree, and everything else is copied as it stands.
+//! JSON by splicing: a strict reader finds values without building a tree, and everything else is copied
+//! verbatim.
 //!
-//! The reader holds to RFC 8259, so that no client can read another structure than it did: what is malformed, cut or nested too
-//! deep is an error. It works on whole tokens; a token that the input cuts is held until the rest arrives.
+//! The reader is strict (RFC 8259), so that no client can see another structure: malformed, truncated or too
+//! deeply nested input is an error. It works on complete tokens; an incomplete token is held until the rest
+//! arrives.
 
 mod edit;
 mod lex;

@@ -1,12 +1,12 @@
-//! The names that came before: the records of a body have the same ones, in the same order.
+//! A cache of names: the records of a body have the same ones, in the same order.
 
 use crate::mask::field::FieldNames;
 
-/// Names whose answers are known. One that comes where it is foreseen costs no more than a comparison.
+/// Names with known results. A name that was predicted costs no more than a comparison.
 #[derive(Debug)]
 pub(super) struct SeenNames {
     slots: Vec<Seen>,
-    /// The slot of the name that came last, if it is in one, and of the name that is foreseen.
+    /// The slot of the last name, if it is in one, and of the predicted name.
     last: usize,
     last_is_kept: bool,
     foreseen: usize,
@@ -16,20 +16,20 @@ pub(super) struct SeenNames {
     hit: Vec<usize>,
 }
 
-/// No slot: nothing came before.
+/// No slot: there is no previous name.
 const NONE: usize = usize::MAX;
 
-/// One name and its answer. The name stands in its place, so that a new one costs no memory of its own.
+/// One name and its result. The name is stored inline, so that a new one needs no allocation.
 #[derive(Debug, Clone, Copy, Default)]
 struct Seen {
-    /// The name in its quotes, with a colon behind, and which bits of that count.
+    /// The quoted name followed by a colon, and the mask of its significant bits.
     written: [u8; Seen::ROOM],
     counts: [u8; Seen::ROOM],
     size: usize,
     rule: Option<u16>,
-    /// The slot of the name that came next, the last time.
+    /// The slot of the name that followed last time.
     next: usize,
-    /// How many of its values were masked since the last were noted.
+    /// Number of masked values since hits were last noted.
     hits: u64,
 }
 
@@ -40,7 +40,7 @@ impl Seen {
         self.written.get(1..self.size.saturating_sub(2)).unwrap_or_default()
     }
 
-    /// Takes the place of the name that stood here; `None`: it has no room.
+    /// Replaces the name in this slot; `None`: the name is too long.
     fn keep(&mut self, name: &[u8], rule: Option<u16>) -> Option<()> {
         let size = name.len() + 3;
         let mut written = [0; Self::ROOM];
@@ -56,7 +56,7 @@ impl Seen {
     }
 }
 
-/// Bytes as two numbers, which are compared at once.
+/// The bytes as two numbers, which are compared at once.
 #[inline]
 fn words(bytes: &[u8; Seen::ROOM]) -> (u128, u128) {
     let word = |half: Option<&[u8; 16]>| half.map_or(0, |half| u128::from_le_bytes(*half));
@@ -81,7 +81,7 @@ impl Default for SeenNames {
 impl SeenNames {
     const SLOTS: usize = 64;
 
-    /// If a text begins with the name that is foreseen, and its colon: their size, and the rule that masks the value.
+    /// If a text begins with the predicted name and its colon: their size, and the rule that masks the value.
     #[inline]
     pub(super) fn foreseen(&mut self, text: &[u8]) -> Option<(usize, Option<u16>)> {
         let seen = self.slots.get(self.foreseen)?;
@@ -94,7 +94,7 @@ impl SeenNames {
         Some((seen.size, seen.rule))
     }
 
-    /// As [`FieldNames::find`], for the name that comes next. It must stand in the body as it is, without escapes.
+    /// Like [`FieldNames::find`], for the next name, which must be in the body without escapes.
     pub(super) fn find(&mut self, fields: &FieldNames, name: &[u8]) -> Option<u16> {
         self.last_is_kept = false;
         if name.is_empty() || name.len() + 3 > Seen::ROOM {
@@ -103,7 +103,8 @@ impl SeenNames {
         if self.slots.is_empty() {
             self.slots.resize(Self::SLOTS, Seen::default());
         }
-        // A name has four places, so that those that want the same one do not push each other out all the time.
+        // A name has four possible slots, so that names with the same one do not evict each other all the
+        // time.
         let one = slot_of(name) % Self::SLOTS;
         let known = self.find_slot(one, name);
         let slot = known.or_else(|| self.find_slot(one, b"")).unwrap_or(one);
@@ -114,7 +115,7 @@ impl SeenNames {
         let Some(seen) = self.slots.get_mut(slot) else { return fields.find(name) };
         if known.is_none() {
             let rule = fields.find(name);
-            // What is counted is not lost: its name stays.
+            // A slot with counted hits is kept, so that they are not lost.
             if seen.hits > 0 || seen.keep(name, rule).is_none() {
                 return rule;
             }
@@ -123,24 +124,24 @@ impl SeenNames {
         seen.rule
     }
 
-    /// The slot of a name, one of four; without a name: one that is free.
+    /// The slot of a name, one of four; for an empty name, a free one.
     fn find_slot(&self, one: usize, name: &[u8]) -> Option<usize> {
         [one, one ^ 1, one ^ 2, one ^ 3]
             .into_iter()
             .find(|&slot| self.slots.get(slot).is_some_and(|seen| seen.name() == name))
     }
 
-    /// Makes it ready for another body, which mostly has the same names. All that was counted has been noted.
+    /// Prepares for another body, which mostly has the same names. All counted hits have been noted.
     pub(super) fn begin_anew(&mut self) {
         (self.last, self.last_is_kept, self.foreseen) = (NONE, false, self.first);
     }
 
-    /// The name that came last is none of those kept, or must not be told.
+    /// Forgets the last name, which is not in a slot or must not be predicted.
     pub(super) fn forget(&mut self) {
         self.last_is_kept = false;
     }
 
-    /// Counts one masked value of the name that came last; `false`: it must be noted at once.
+    /// Counts a masked value of the last name; `false`: it must be noted at once.
     #[inline]
     pub(super) fn count(&mut self) -> bool {
         let Some(seen) = self.slots.get_mut(self.last).filter(|_| self.last_is_kept) else { return false };
@@ -151,7 +152,7 @@ impl SeenNames {
         seen.hits > 1
     }
 
-    /// Gives each name with masked values that are counted but not noted, and how many there are.
+    /// Passes each name with counted hits that are not noted yet to `note`, with their number.
     pub(super) fn settle(&mut self, mut note: impl FnMut(&[u8], u64)) {
         for slot in self.hit.drain(..) {
             let Some(seen) = self.slots.get_mut(slot) else { continue };

@@ -1,9 +1,9 @@
-//! The objects and arrays that are open.
+//! The stack of open objects and arrays.
 
-/// How deep objects and arrays may be nested.
+/// Maximum nesting depth of objects and arrays.
 const DEEPEST: u32 = 64;
 
-/// What is open. A bit of a number for each, the lowest one for the innermost.
+/// The open objects and arrays as bit masks, the lowest bit for the innermost.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Nest {
     depth: u32,
@@ -23,13 +23,13 @@ impl Nest {
         self.objects & 1 == 1
     }
 
-    /// Whether the innermost one is an array whose elements are masked one by one, as it stands under a masked name.
+    /// Whether the innermost one is an array under a masked name, whose elements are masked one by one.
     #[inline]
     pub(super) fn in_masked(self) -> bool {
         self.masked & 1 == 1
     }
 
-    /// Opens one more; `false` if that is too deep.
+    /// Opens one; `false` if that is too deep.
     #[inline]
     pub(super) fn open(&mut self, is_object: bool, is_masked: bool) -> bool {
         if self.depth >= DEEPEST {
@@ -41,7 +41,7 @@ impl Nest {
         true
     }
 
-    /// Closes the innermost one; `false` if it is another, or none.
+    /// Closes the innermost one; `false` if it is of the other kind, or there is none.
     #[inline]
     pub(super) fn close(&mut self, is_object: bool) -> bool {
         if self.depth == 0 || self.in_object() != is_object {

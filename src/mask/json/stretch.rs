@@ -1,7 +1,7 @@
-//! Stretches of a body in which nothing is masked: most of it, and passed over as fast as can be.
+//! Fast path for stretches of a body in which nothing is masked, which is most of it.
 //!
-//! This is the short way for what the reader would take in the same way, token by token; not a second opinion. It takes a token
-//! only if that is whole, plain and in its place, and leaves every other one, and every error, to the reader.
+//! It accepts a subset of what the reader accepts, with the same result: tokens that are complete, plain and
+//! in their place. Every other token, and every error, is left to the reader.
 
 use crate::mask::bits;
 use crate::mask::json::edit::Edit;
@@ -14,23 +14,24 @@ use crate::mask::masker::LONGEST_VALUE;
 use crate::mask::notes::Notes;
 use crate::mask::plan::Plan;
 
-/// A stretch of a body that begins inside an object or array, where no rule waits for a value and no detector has to look at any.
+/// A stretch of a body that begins inside an object or array, with no pending rule for a value and no
+/// detector that must see values.
 #[derive(Debug)]
 pub(super) struct Stretch<'a> {
     pub(super) input: &'a [u8],
-    /// Where the next token, or white space before it, stands.
+    /// The position of the next token, or of white space before it.
     pub(super) at: usize,
-    /// What it may be.
+    /// What the token may be.
     pub(super) next: Next,
     pub(super) nest: Nest,
     /// The rule that masks it, if it is a value.
     pub(super) rule: Option<u16>,
-    /// What is before is in the output.
+    /// Input before this position is in the output.
     pub(super) sent: usize,
 }
 
 impl Stretch<'_> {
-    /// Passes over tokens up to the first that is not taken, and masks plain strings under masked names.
+    /// Skips tokens up to the first one that is not accepted, and masks plain strings under masked names.
     #[inline]
     pub(super) fn pass(&mut self, plan: &Plan, strings: &mut Strings, notes: &mut Notes, out: &mut Vec<u8>) {
         while self.name(plan, strings) {
@@ -56,7 +57,7 @@ impl Stretch<'_> {
         self.input.get(self.at..).unwrap_or_default()
     }
 
-    /// Takes a name and its colon, if one may come; `false`: what is there is not taken.
+    /// Reads a name and its colon, if one may follow; `false`: not accepted.
     #[inline]
     fn name(&mut self, plan: &Plan, strings: &mut Strings) -> bool {
         if !matches!(self.next, Next::FirstName | Next::Name) {
@@ -78,7 +79,7 @@ impl Stretch<'_> {
         true
     }
 
-    /// Takes a value, or the beginning of an object or array.
+    /// Reads a value, or the beginning of an object or array.
     #[inline]
     fn value(&mut self, plan: &Plan) -> bool {
         loop {
@@ -86,10 +87,10 @@ impl Stretch<'_> {
                 return true;
             }
             let rest = self.rest();
-            // Strings first: a jump that is foreseen costs nothing.
+            // Strings first: a predicted branch costs nothing.
             let size = match rest.first() {
                 Some(b'"') => match plain_string(rest) {
-                    // A name may stand in the text of a string, too.
+                    // The text of a string may contain a name too.
                     Some(size) if plan.may_pair(rest.get(1..size - 1).unwrap_or_default()) => return false,
                     size => size,
                 },
@@ -113,13 +114,13 @@ impl Stretch<'_> {
         }
     }
 
-    /// Takes what follows a value, up to where the next name or value may come.
+    /// Reads what follows a value, up to where the next name or value may come.
     #[inline]
     fn after_value(&mut self) -> bool {
         while self.next == Next::More {
             match self.input.get(self.at) {
                 Some(b',') => self.next = Next::after_comma(self.nest),
-                // What ends the body is left to the reader.
+                // The end of the body is left to the reader.
                 Some(end @ (b'}' | b']')) if self.nest.depth() > 1 && self.nest.close(*end == b'}') => {}
                 Some(b' ' | b'\n' | b'\r' | b'\t') => {}
                 _ => return false,
@@ -130,7 +131,7 @@ impl Stretch<'_> {
     }
 }
 
-/// The size of the string that a text begins with, with its quotes, if it is whole and has no escapes.
+/// The size of the string at the beginning of a text, with its quotes, if it is complete and has no escapes.
 #[inline]
 fn plain_string(text: &[u8]) -> Option<usize> {
     if text.first() != Some(&b'"') {

@@ -1,4 +1,4 @@
-//! What becomes of one name or value of a JSON text.
+//! Masks one name or value of a JSON text.
 
 use crate::domain::MaskOp;
 use crate::mask::detect::By;
@@ -14,25 +14,25 @@ use crate::mask::value::Finder;
 use crate::mask::value::Found;
 use crate::mask::view::View;
 
-/// A name as the place of a note.
+/// A name as the place in a note.
 fn place_of(name: &[u8]) -> &str {
     std::str::from_utf8(name).unwrap_or("name")
 }
 
-/// A buffer's room for another body, unless it is large.
+/// Clears a buffer for reuse, and frees it if it is large.
 fn emptied(mut buffer: Vec<u8>) -> Vec<u8> {
     buffer.clear();
     buffer.shrink_to(MOST_KEPT);
     buffer
 }
 
-/// What a buffer that waits for another body may hold, in bytes.
+/// Maximum capacity of an idle buffer, in bytes.
 const MOST_KEPT: usize = 4 << 10;
 
-/// Masks names and values. Its buffers are used again.
+/// Masks names and values. Its buffers are reused.
 #[derive(Debug, Default)]
 pub(super) struct Strings {
-    /// The last name, without escapes: where the notes say a value was.
+    /// The last name, unescaped: the place of values in the notes.
     place: Vec<u8>,
     names: SeenNames,
     view: View,
@@ -44,7 +44,7 @@ pub(super) struct Strings {
     written: Vec<u8>,
     masked_names: u64,
     nesting: usize,
-    /// Who masked the first value.
+    /// What masked the first value.
     pub(super) owner: Option<By>,
 }
 
@@ -53,7 +53,7 @@ impl Strings {
         Self { nesting, ..Self::default() }
     }
 
-    /// Makes them ready for another body under the same plan. Nothing of the last one stays but which names it had.
+    /// Prepares for another body under the same plan. Of the last one only its names are kept.
     pub(super) fn begin_anew(&mut self) {
         let fresh = Self::default();
         let last = std::mem::replace(self, fresh);
@@ -64,7 +64,7 @@ impl Strings {
         self.written = emptied(last.written);
     }
 
-    /// Resolves the escapes of a string, and checks them.
+    /// Resolves the escapes of a string, and validates them.
     #[inline]
     pub(super) fn read(&mut self, raw: &[u8], escaped: bool) -> Result<(), Unmaskable> {
         self.escaped = escaped;
@@ -75,7 +75,7 @@ impl Strings {
         Ok(())
     }
 
-    /// If a text begins with the name that is foreseen, and its colon: their size, and the rule that masks its value.
+    /// If a text begins with the predicted name and its colon: their size, and the rule that masks its value.
     #[inline]
     pub(super) fn foreseen_name(&mut self, text: &[u8]) -> Option<(usize, Option<u16>)> {
         let (size, rule) = self.names.foreseen(text)?;
@@ -86,7 +86,7 @@ impl Strings {
         Some((size, rule))
     }
 
-    /// Remembers a name without escapes, and gives the rule that masks its value.
+    /// Records a name without escapes, and returns the rule that masks its value.
     pub(super) fn plain_name(&mut self, plan: &Plan, raw: &[u8]) -> Option<u16> {
         let rule = self.names.find(&plan.fields, raw);
         if rule.is_some() {
@@ -96,16 +96,16 @@ impl Strings {
         rule
     }
 
-    /// Remembers a name, and gives the rule that masks its value.
+    /// Records a name, and returns the rule that masks its value.
     #[inline]
     pub(super) fn name(&mut self, plan: &Plan, raw: &[u8]) -> Result<Option<u16>, Unmaskable> {
-        // Parsers do not agree on what a name with half a surrogate pair is.
+        // Parsers disagree on a name with a lone surrogate.
         if self.lone_surrogate {
             return Err(Unmaskable::malformed("a name with half a surrogate pair"));
         }
         self.names.forget();
         let (name, rule) = if self.escaped {
-            // Only what stands in the body as it is can be foreseen there.
+            // Only a name without escapes can be predicted.
             (self.view.text(), plan.fields.find(self.view.text()))
         } else if plan.fields.may_name(raw) {
             (raw, self.names.find(&plan.fields, raw))
@@ -119,7 +119,8 @@ impl Strings {
         Ok(rule)
     }
 
-    /// What takes the place of a name in which a detector finds something. Names that become alike stay different by a number.
+    /// The replacement of a name in which a detector finds something. Names that become equal are
+    /// distinguished by a number.
     #[inline]
     pub(super) fn mask_name(
         &mut self,
@@ -150,7 +151,7 @@ impl Strings {
         }
     }
 
-    /// What takes the place of a string value, with its quotes.
+    /// The replacement of a string value, with its quotes.
     #[inline]
     pub(super) fn mask_value<'a>(
         &'a mut self,
@@ -163,7 +164,8 @@ impl Strings {
             return Ok(Some(self.mask_named(plan, raw, rule, notes)));
         }
         let text = if self.escaped { self.view.text() } else { raw };
-        // Without detectors only JSON in the string, which needs escaped quotes, and pairs can hold a name.
+        // Without detectors only JSON in the string, which needs escaped quotes, and name-value pairs can
+        // contain a name.
         if plan.scanner.is_empty() {
             let tells = || value::looks_like_json(text) || memchr::memchr(b'\\', text).is_some();
             let looks = plan.may_pair(text) || (self.escaped && tells());
@@ -189,7 +191,7 @@ impl Strings {
         Ok(written.map(|()| &*self.written))
     }
 
-    /// What takes the place of a string under a masked name, with its quotes.
+    /// The replacement of a string under a masked name, with its quotes.
     #[inline]
     pub(super) fn mask_named<'a>(
         &'a mut self,
@@ -210,7 +212,7 @@ impl Strings {
         &self.written
     }
 
-    /// The same for a string without escapes that was not read.
+    /// Like [`Self::mask_named`], for a string without escapes that was not read.
     #[inline]
     pub(super) fn mask_plain<'a>(
         &'a mut self,
@@ -223,7 +225,7 @@ impl Strings {
         self.mask_named(plan, raw, rule, notes)
     }
 
-    /// What takes the place of an object under a masked name.
+    /// The replacement of an object under a masked name.
     pub(super) fn mask_object(&mut self, plan: &Plan, rule: u16, notes: &mut Notes) -> &[u8] {
         self.note(plan, By::Field(rule), notes);
         self.text.clear();
@@ -242,7 +244,7 @@ impl Strings {
         &self.written
     }
 
-    /// What takes the place of a number or word.
+    /// The replacement of a number or word.
     pub(super) fn mask_scalar(
         &mut self,
         plan: &Plan,
@@ -272,7 +274,7 @@ impl Strings {
         Some(&self.written)
     }
 
-    /// Who finds something in a number, as it is written or as the whole number that it means.
+    /// What finds something in a number, as written or as the integer it equals.
     fn detected(&mut self, plan: &Plan, token: &[u8]) -> Option<By> {
         let field = std::str::from_utf8(&self.place).unwrap_or_default();
         self.hits.clear();
@@ -290,7 +292,7 @@ impl Strings {
 
     fn note(&mut self, plan: &Plan, by: By, notes: &mut Notes) -> u16 {
         self.owner.get_or_insert(by);
-        // The same few names come again and again: from the second time on they are counted where they are kept.
+        // The same few names recur: from the second time on they are counted in the cache.
         if let By::Field(rule) = by
             && self.names.count()
         {
@@ -299,7 +301,7 @@ impl Strings {
         plan.count(by, place_of(&self.place), notes)
     }
 
-    /// Notes what was counted so far.
+    /// Notes the hits counted so far.
     pub(super) fn settle(&mut self, notes: &mut Notes) {
         self.names.settle(|name, hits| notes.count("field", place_of(name), hits));
     }
@@ -315,7 +317,7 @@ impl Strings {
         }
     }
 
-    /// Writes the string anew with what was found in it replaced; `None` if that is nothing.
+    /// Rewrites the string with the findings in it replaced; `None` if there are none.
     fn write(&mut self, plan: &Plan, raw: &[u8], found: &Found, notes: &mut Notes) -> Option<()> {
         self.written.clear();
         self.text.clear();

@@ -81,7 +81,7 @@ fn a_name_is_compared_as_every_parser_reads_it() {
         let masked = mask(&plan, format!(r#"[{{"{name}":"secret"}}]"#).as_bytes()).unwrap();
         assert_eq!(masked, format!(r#"[{{"{name}":"[REDACTED]"}}]"#));
     }
-    // A name is not a value, and a value not a name.
+    // A name is not a value, and a value is not a name.
     let text = r#"{"a":"ssn","b":["ssn","secret"],"ssn2":"x","c":{"ssn\\":"x"}}"#;
     assert_eq!(mask(&plan, text.as_bytes()).as_deref(), Ok(text));
     // Each of two is masked.
@@ -294,7 +294,7 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
-/// A string of JSON with each character escaped or not, by the bits.
+/// A JSON string with each character escaped or not, according to the bits.
 fn escaped(text: &str, bits: u64) -> String {
     let one = |(place, c): (usize, char)| match bits >> (place % 64) & 1 {
         1 => format!("\\u{:04x}", u32::from(c)),
@@ -321,7 +321,7 @@ fn masked_value(value: &serde_json::Value, named: bool) -> serde_json::Value {
     }
 }
 
-/// Masks a text in pieces: what comes out, what was noted, and how it ended.
+/// Masks a text in pieces: the output, the notes, and the result.
 fn in_pieces(plan: &Plan, text: &[u8], sizes: &[usize]) -> (Vec<u8>, Notes, Result<(), Unmaskable>) {
     let (mut masker, mut notes, mut out) = (JsonMasker::new(false), Notes::new(), Vec::new());
     let (mut rest, mut sizes) = (text, sizes.iter().cycle());
@@ -343,7 +343,8 @@ proptest! {
         changes in prop::collection::vec((0usize..2000, prop_oneof!["[]{}:,\"\\\\0-9eE.+tfn \n\t-]", "[a-z\u{1}é]"], 0usize..3), 0..3),
         deep in prop_oneof![3 => 0usize..3, 1 => 55usize..66], tail in prop::sample::select(vec!["", "", "", ",", ",1]", "]", "1", "}", " "]), sizes in prop::collection::vec(prop_oneof![1usize..90, 90usize..3000], 1..5),
     ) {
-        // Records that repeat, with names that are masked or are written with escapes, and a few characters that are wrong.
+        // Records that repeat, with names that are masked or written with escapes, and some invalid
+        // characters.
         let named = |name: &str| format!(r#"{{"{name}":"s3cret 1","n":{record},"{name}" : [{record}, "x"],"a_name_that_is_too_long_to_be_kept_token":7}}"#);
         let (plain, odd) = (named("ssn"), named(&escaped("ssn", bits)));
         let records: Vec<&str> = order.iter().flat_map(|plain_first| if *plain_first { [&*plain, &*other] } else { [&*odd, &*record] }).collect();
@@ -355,7 +356,8 @@ proptest! {
         }
         for op in [MaskOp::Redact, MaskOp::KeepLast { n: 2 }] {
             let short = fields(op.clone());
-            // With a detector every token is read by itself; this one finds nothing. In single bytes each hit is noted by itself.
+            // With a detector every token is read separately; this one finds nothing. In single bytes each
+            // hit is noted separately.
             let long = plan(&[rule(&["ssn", "*_token"], &[], op), rule(&[], &[Entity::AwsKey], MaskOp::Redact)]);
             let (out, notes, done) = in_pieces(&short, text.as_bytes(), &sizes);
             let (wanted, noted, ended) = in_pieces(&long, text.as_bytes(), &[1]);
@@ -365,7 +367,7 @@ proptest! {
                 prop_assert_eq!(notes.as_slice(), noted.as_slice());
             }
             prop_assert_eq!(mask(&short, text.as_bytes()).is_ok(), done.is_ok());
-            // A masker that comes from other bodies masks this one as a new one does.
+            // A masker that was used for other bodies gives the same result as a new one.
             let used = Arc::new(short);
             for body in [&*format!("[{other},{record}]"), &*plain, &*odd, &*text] {
                 let (mut masker, mut masked) = (Masker::new(Arc::clone(&used), Format::Json), Vec::new());

@@ -30,7 +30,8 @@ pub(super) enum Next {
     Name,
     /// A colon.
     Colon,
-    /// A comma, or the end of what is open; at the top: nothing, or (of many texts) the next one.
+    /// A comma, or the end of an object or array; at the top level: nothing, or (for many texts) the next
+    /// one.
     More,
 }
 
@@ -42,27 +43,27 @@ impl Next {
     }
 }
 
-/// Masks one JSON text, or many of them one after another.
+/// Masks one JSON text, or many in sequence.
 #[derive(Debug)]
 pub(in crate::mask) struct JsonMasker {
     next: Next,
     nest: Nest,
     /// The rule that masks the elements of arrays under a masked name.
     array_rule: u16,
-    /// The rule that the name just read gives its value.
+    /// The rule for the value of the name that was just read.
     rule: Option<u16>,
     /// The depth of the object that is left out, if one is.
     muted: Option<u32>,
     many: bool,
     begun: bool,
-    /// The beginning of a token that the input cut, and how much of it is known to hold no end.
+    /// The beginning of an incomplete token, and how much of it is known to contain no end.
     held: Vec<u8>,
     searched: usize,
     strings: Strings,
 }
 
 impl JsonMasker {
-    /// For one JSON text, or for many one after another.
+    /// For one JSON text, or for many in sequence.
     pub(in crate::mask) fn new(many: bool) -> Self {
         Self {
             next: Next::Value,
@@ -78,29 +79,29 @@ impl JsonMasker {
         }
     }
 
-    /// For one that stands inside another text.
+    /// For a JSON text inside another text.
     pub(in crate::mask) fn nested(nesting: usize) -> Self {
         Self { strings: Strings::nested(nesting), begun: true, ..Self::new(false) }
     }
 
-    /// Makes it ready for another body under the same plan.
+    /// Prepares for another body under the same plan.
     pub(super) fn begin_anew(&mut self) {
         let mut strings = std::mem::take(&mut self.strings);
         strings.begin_anew();
         *self = Self { strings, ..Self::new(false) };
     }
 
-    /// Many texts one after another, or one.
+    /// Selects between many texts in sequence and one.
     pub(super) fn set_many(&mut self, many: bool) {
         self.many = many;
     }
 
-    /// Who masked the first value.
+    /// What masked the first value.
     pub(in crate::mask) fn owner(&self) -> Option<By> {
         self.strings.owner
     }
 
-    /// Takes the next piece, and appends what is safe to send.
+    /// Reads the next piece, and appends what is safe to send.
     pub(in crate::mask) fn push(
         &mut self,
         plan: &Plan,
@@ -152,7 +153,7 @@ impl JsonMasker {
         }
     }
 
-    /// Reads all whole tokens of `input`; gives how much of it was used.
+    /// Reads all complete tokens of `input`; returns how much of it was used.
     fn run(
         &mut self,
         plan: &Plan,
@@ -174,7 +175,7 @@ impl JsonMasker {
                 at = self.pass(plan, Edit { input, start: at, end: at, sent: &mut sent }, notes, out);
             }
             let Some(&byte) = input.get(at) else { break };
-            // Strings first, and what usually follows at once: a jump that is foreseen costs nothing.
+            // Strings first, and their usual successor at once: a predicted branch costs nothing.
             if byte == b'"' {
                 let Some((end, escaped)) = self.string_end(input, at)? else { break };
                 let edit = Edit { input, start: at, end, sent: &mut sent };
@@ -227,7 +228,7 @@ impl JsonMasker {
         Ok(at)
     }
 
-    /// Takes the colon or comma that follows a name or value at once, if it does.
+    /// Reads the colon or comma after a name or value at once, if there is one.
     #[inline]
     fn after(&mut self, input: &[u8], end: usize) -> usize {
         match (self.next, input.get(end)) {
@@ -238,10 +239,10 @@ impl JsonMasker {
         if input.get(end + 1) == Some(&b' ') { end + 2 } else { end + 1 }
     }
 
-    /// Whether the short way may be tried.
+    /// Whether the fast path may be tried.
     #[inline]
     fn may_pass(&self, plan: &Plan) -> bool {
-        // Detectors look at each value.
+        // Detectors must see each value.
         if !plan.scanner.is_empty() {
             return false;
         }
@@ -250,8 +251,8 @@ impl JsonMasker {
         !waits && !outside
     }
 
-    /// Goes the short way from where `edit` stands, as far as it leads. A function of its own, so that what it counts with stays in
-    /// registers.
+    /// Follows the fast path from `edit` on, as far as possible. A separate function, so that its state stays
+    /// in registers.
     #[inline(never)]
     fn pass(&mut self, plan: &Plan, edit: Edit<'_>, notes: &mut Notes, out: &mut Vec<u8>) -> usize {
         let Edit { input, start: at, sent, .. } = edit;
@@ -261,7 +262,8 @@ impl JsonMasker {
         stretch.at
     }
 
-    /// The end of the string that begins at `at`, behind its quote, and whether it holds escapes. `None`: it is cut.
+    /// The end of the string that begins at `at`, after its quote, and whether it contains escapes. `None`:
+    /// it is incomplete.
     #[inline]
     fn string_end(&mut self, input: &[u8], at: usize) -> Result<Option<(usize, bool)>, Unmaskable> {
         let resumed = std::mem::take(&mut self.searched);
@@ -363,7 +365,7 @@ impl JsonMasker {
         }
     }
 
-    /// A value begins: the rule that masks it.
+    /// Begins a value: returns the rule that masks it.
     #[inline]
     fn value(&mut self) -> Option<u16> {
         self.next = Next::More;

@@ -31,7 +31,7 @@ fn leaf() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Any value, with texts of JSON, fences and base64 in it.
+/// Any value, with JSON, code fences and base64 in its strings.
 fn value() -> impl Strategy<Value = Value> {
     leaf().prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
@@ -56,7 +56,7 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A message with the value on one of the surfaces, and what it answers.
+/// A message with the value in one of its places, and what it answers.
 fn message() -> impl Strategy<Value = (Side, &'static str, Value)> {
     (value(), 0usize..17).prop_map(|(value, surface)| {
         let t = text(&value);
@@ -84,13 +84,13 @@ fn message() -> impl Strategy<Value = (Side, &'static str, Value)> {
             13 => told(Side::Target, "sampling/createMessage", json!({ "messages": [{ "role": "user", "content": [{ "type": "text", "text": t }] }], "systemPrompt": t })),
             14 => told(Side::Client, "tools/call", json!({ "name": "x", "arguments": { "a": value }, "inputResponses": { "q": { "action": "accept", "content": { "b": value } } } })),
             15 => result("tools/list", json!({ "tools": [{ "name": "x", "description": t, "inputSchema": { "properties": { "q": { "default": value, "examples": [value] } } }, "outputSchema": { "description": t } }] })),
-            // Words of the protocol with something else in them.
+            // Protocol members with other content.
             _ => result("tools/call", json!({ "content": [{ "type": value, "mimeType": [value], "role": t, "annotations": value }], "isError": value, "requestState": [value], "resultType": t, "x": value })),
         }
     })
 }
 
-/// Whether a secret is in a value, in a text in it, or in base64.
+/// Whether a secret is in a value, in a string in it, or in base64.
 fn leaks(value: &Value) -> bool {
     match value {
         Value::Array(values) => values.iter().any(leaks),
@@ -112,7 +112,7 @@ fn leaks(value: &Value) -> bool {
     }
 }
 
-/// The shape of the skeleton of a message: what protocol libraries look at.
+/// Whether the skeleton of a message, which protocol libraries check, is unchanged.
 fn same_kinds(before: &Value, after: &Value) -> bool {
     ["jsonrpc", "id", "method"].iter().all(|name| before.get(name) == after.get(name))
         && ["result", "error", "params"]
@@ -162,7 +162,7 @@ proptest! {
     }
 }
 
-/// A schema of a field, with a value that it takes.
+/// The schema of a field, with a valid value.
 fn field() -> impl Strategy<Value = (Value, Value)> {
     prop_oneof![
         (1i64..50, 60i64..90).prop_map(|(least, most)| (
@@ -224,12 +224,12 @@ proptest! {
         let after = Json::parse(new["result"]["structuredContent"].to_string().as_bytes(), 64).unwrap();
         prop_assert_eq!(checker.accepts(&after), schema::Fit::Yes, "{}", new);
 
-        // The loosened schema takes both, and the mask that looks at no schema.
+        // Both the loosened schema and the mask without a schema accept it.
         if let Some(loose) = rewrite_schema(&plan, schema.as_bytes()).unwrap() {
             let loose = Json::parse(&loose, 64).unwrap();
             let loosened = schema::Checker::new(&loose, 1000);
             let answers = Answer { method: "tools/call", ..Answer::default() };
-            // Only fields are loosened: what a detector finds elsewhere fits by its schema alone.
+            // Only fields are loosened: a detector's finding elsewhere is made to fit by the schema alone.
             let fields = crate::mask::tests::rule(&["ssn", "*token"], &[], MaskOp::Redact);
             let plan = crate::mask::tests::plan(&[fields]);
             let (unfitted, _) = run(&plan, Side::Target, answers, &message).unwrap();

@@ -1,4 +1,4 @@
-//! Base64 with a document in it.
+//! Base64 that encodes a document.
 
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
@@ -21,19 +21,19 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
 const BASE64: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, LENIENT);
 const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, LENIENT);
 
-/// What became of base64.
+/// The result of masking base64.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Binary {
-    /// It is text with nothing in it to mask, or may pass though nobody knows what is in it.
+    /// It is text with nothing to mask, or unreadable data that may pass.
     Same,
     /// Its text was masked.
     New(String),
-    /// It cannot be read, so nobody knows what is in it.
+    /// It cannot be read, so its content is unknown.
     Withheld,
 }
 
 impl Walk<'_> {
-    /// Looks into base64. `counts`: what is found is noted.
+    /// Decodes and masks base64. `counts`: findings are noted.
     pub(super) fn binary(
         &mut self,
         base64: &[u8],
@@ -66,7 +66,7 @@ impl Walk<'_> {
         }
         let (mut own, mut out) = (Notes::new(), Vec::new());
         match Format::of(media_type) {
-            // The text is in UTF-8 here, whatever it was in.
+            // The text is UTF-8 here, whatever it was before.
             Some(Format::Csv | Format::LatinCsv) => {
                 let mut masker = CsvMasker::default();
                 masker.push(self.plan, text, &mut own, &mut out)?;
@@ -96,7 +96,7 @@ impl Walk<'_> {
     }
 }
 
-/// Whether a text holds no control characters that no text has.
+/// Whether a text has no control characters that texts never have.
 fn is_text(text: &str) -> bool {
     !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{c}' | '\u{feff}'))
 }

@@ -1,4 +1,4 @@
-//! Where the values of a JSON text begin and end, held to RFC 8259.
+//! Boundaries of the values in a JSON text, validated against RFC 8259.
 
 use std::borrow::Cow;
 
@@ -7,13 +7,13 @@ use crate::mask::json::is_scalar;
 use crate::mask::json::unescape;
 use crate::mask::view::View;
 
-/// The next byte that is no white space.
+/// The position of the next byte that is not white space.
 pub(super) fn skip_blanks(input: &[u8], at: usize) -> usize {
     let blank = |byte: &&u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
     at + input.get(at..).map_or(0, |rest| rest.iter().take_while(blank).count())
 }
 
-/// The end of the string that begins at `at`, behind its quote.
+/// The end of the string that begins at `at`, after its quote.
 pub(super) fn string_end(input: &[u8], at: usize) -> Result<usize, Unmaskable> {
     if input.get(at) != Some(&b'"') {
         return Err(Unmaskable::malformed("no string where one must be"));
@@ -52,18 +52,18 @@ pub(super) fn scalar_end(input: &[u8], at: usize) -> Result<usize, Unmaskable> {
 pub(super) enum Step {
     /// A name or element that begins here.
     Next(usize),
-    /// The end; this is the place behind it.
+    /// The end; this is the position after it.
     End(usize),
 }
 
-/// What comes first in the object or array that begins at `at`.
+/// The first step in the object or array that begins at `at`.
 pub(super) fn first(input: &[u8], at: usize) -> Step {
     let close = if input.get(at) == Some(&b'{') { b'}' } else { b']' };
     let next = skip_blanks(input, at + 1);
     if input.get(next) == Some(&close) { Step::End(next + 1) } else { Step::Next(next) }
 }
 
-/// What comes behind a value of an object or array.
+/// The step after a value of an object or array.
 pub(super) fn after(input: &[u8], end: usize, is_object: bool) -> Result<Step, Unmaskable> {
     let at = skip_blanks(input, end);
     match input.get(at) {
@@ -105,7 +105,7 @@ pub(super) fn value_end(input: &[u8], at: usize, depth: usize) -> Result<usize, 
     }
 }
 
-/// The text of the string between two places, quotes included, and whether it has half a surrogate pair in it.
+/// The text of the string between two positions, including quotes, and whether it has a lone surrogate.
 pub(super) fn string_text(
     input: &[u8],
     start: usize,
@@ -120,7 +120,7 @@ pub(super) fn string_text(
     Ok((Cow::Owned(view.text().to_vec()), lone))
 }
 
-/// The text of a name. Parsers do not agree on what one with half a surrogate pair is.
+/// The text of a name. Parsers disagree on one with a lone surrogate, so that is an error.
 pub(super) fn name_text(input: &[u8], start: usize, end: usize) -> Result<Cow<'_, [u8]>, Unmaskable> {
     match string_text(input, start, end)? {
         (_, true) => Err(Unmaskable::malformed("a name with half a surrogate pair")),
@@ -128,7 +128,7 @@ pub(super) fn name_text(input: &[u8], start: usize, end: usize) -> Result<Cow<'_
     }
 }
 
-/// Where the value of a member begins, in the object at `at`. `None`: there is none, or no object.
+/// Where the value of a member begins, in the object at `at`. `None`: there is no such member, or no object.
 pub(super) fn find(input: &[u8], at: usize, wanted: &str) -> Result<Option<usize>, Unmaskable> {
     if input.get(at) != Some(&b'{') {
         return Ok(None);
@@ -144,7 +144,7 @@ pub(super) fn find(input: &[u8], at: usize, wanted: &str) -> Result<Option<usize
     Ok(None)
 }
 
-/// The text of a member that is a string; empty if there is none.
+/// The text of a string member; empty if there is none.
 pub(super) fn find_text<'a>(input: &'a [u8], at: usize, wanted: &str) -> Result<Cow<'a, [u8]>, Unmaskable> {
     match find(input, at, wanted)? {
         Some(value) if input.get(value) == Some(&b'"') => {

@@ -1,8 +1,9 @@
-//! Masking of MCP messages: one whole JSON-RPC message, spliced.
+//! Masking of MCP messages: one complete JSON-RPC message, by splicing.
 //!
-//! Whatever is not the skeleton of the protocol is masked, wherever it stands: strings by the detectors and as JSON inside text,
-//! members by their names. `place` is the table of the members that the protocol needs as they are. Only there, and only in the
-//! message that has them there, a name is no field: a tool stays callable where `name` is masked, a person's name does not.
+//! Everything except the skeleton of the protocol is masked, wherever it is: strings by the detectors and as
+//! JSON inside text, members by their names. `place` is the table of the members that the protocol needs
+//! unchanged. Only there, and only in messages that have them there, a name is not a field: a tool stays
+//! callable if `name` is masked, but a person's name is masked.
 //!
 //! | place | names of fields | detectors | may change its type |
 //! |---|---|---|---|
@@ -10,18 +11,25 @@
 //! | `type`, `role`, `mimeType`, `uri`, counts, times, states | no | yes | no |
 //! | texts: `content[].text`, `message`, `description` … | those inside the text | yes | no |
 //! | titles and names of resources, clients, servers | yes | yes | no |
-//! | all else: `structuredContent`, `arguments`, `error.data`, `_meta` … | yes | yes | as the table of [`crate::mask`] says |
-//! | JSON Schemas | what `default`, `examples` and choices say of a field | in descriptions and values | no |
+//! | anything else: `structuredContent`, `arguments`, `error.data`, `_meta` … | yes | yes | as in the table of [`crate::mask`] |
+//! | JSON Schemas | `default`, `examples` and choices of a field | in descriptions and values | no |
 //!
-//! **Text.** A text that is JSON, or has JSON in it (lines, fences, prose around it), is masked inside as `structuredContent` is,
-//! texts in texts up to 6 deep. All else of it is searched for shapes and for `name=value`.
+//! **Text.** A text that is JSON, or contains JSON (lines, code fences, surrounded by prose), is masked
+//! inside like `structuredContent`, texts in texts up to 6 deep. The rest of it is searched for shapes and
+//! for `name=value`.
 //!
-//! **Binary data.** Base64 of a `blob` or `data` that is UTF-8 is masked as text and encoded again. What is not cannot be looked
-//! at, so it is withheld: an image or sound becomes a text item that says so, a resource gets a text in place of its blob. Where
-//! the operator wants it ([`Answer::passes_binary`]) it passes instead; what is no base64 at all does not.
+//! **Binary data.** Base64 of a `blob` or `data` that is UTF-8 is masked as text and encoded again. Other
+//! data cannot be examined, so it is withheld: an image or audio item becomes a text item that says so, a
+//! resource gets a text in place of its blob. With [`Answer::passes_binary`] it passes instead; invalid
+//! base64 does not.
 //!
-//! **Schemas.** Clients throw a result away that does not fit the `outputSchema` of its tool. So the schema that the client knows
-//! is given along ([`Answer::schema`]), and a mask that it refuses becomes the next best value that it takes: `0`, `false`,
+//! **Schemas.** Clients discard a result that does not match the `outputSchema` of its tool. The caller
+//! therefore passes the schema that the client knows ([`Answer::schema`]), and a mask that it rejects is
+//! replaced by the next best value that it accepts: `0`, `false`, `000-00-0000`, the first choice of an
+//! `enum`. If there is none the result is [`Unfit`](McpError::Unfit). This makes results valid whatever list
+//! of tools the client remembers. The `outputSchema`s in a list of tools are also loosened where fields are
+//! masked ([`rewrite_schema`]), so that a list does not promise values that never come. A loosened schema
+//! accepts everything that the original accepts, so a value that matches the original matches both.
 //! `000-00-0000`, the first choice of an `enum`. Where there is none the result is [`Unfit`](McpError::Unfit). This is what makes
 //! results fit: it holds whatever list of tools the client remembers. The `outputSchema`s in a list of tools are also loosened
 //! where fields are masked ([`rewrite_schema`]), so that a list does not promise what never comes; a loosened schema takes all that
@@ -54,43 +62,45 @@ use crate::mask::mcp::walk::Walk;
 pub use place::Side;
 pub use rewrite::rewrite_schema;
 
-/// How deep objects and arrays of one JSON text may be nested, and all texts within texts together twice as deep.
+/// Maximum nesting depth of objects and arrays in one JSON text; all texts within texts together may be twice
+/// as deep.
 const DEEPEST: usize = 64;
 
-/// How many texts of JSON may be nested in one another.
+/// Maximum number of JSON texts nested in one another.
 const MOST_TEXTS: usize = 6;
 
-/// What a response answers. Without one ([`Answer::default`]) a result is masked as plain data: all of it.
+/// What a response answers. Without it ([`Answer::default`]) a result is masked entirely as plain data.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Answer<'a> {
-    /// The method of the request, such as `tools/call`; for `tasks/result` and others that carry the result of another request
-    /// their own. Empty: it is not known.
+    /// The method of the request, such as `tools/call`; for `tasks/result` and others that return the result
+    /// of another request, that request's method. Empty: unknown.
     pub method: &'a str,
-    /// The `outputSchema` of the tool that was called, as the client has seen it. `None`: it has none.
+    /// The `outputSchema` of the called tool, as the client has seen it. `None`: it has none.
     pub schema: Option<&'a Json>,
-    /// Of `completion/complete`: the name of the argument that is completed. Empty: none.
+    /// For `completion/complete`: the name of the argument that is completed. Empty: none.
     pub argument: &'a str,
-    /// Binary data in which nothing can be found passes as it is.
+    /// Whether binary data that cannot be examined passes unchanged.
     pub passes_binary: bool,
 }
 
-/// Why a message cannot be masked. Whoever gets it withholds the message; nothing of it holds a part of the message.
+/// Why a message cannot be masked. The caller withholds the message; the error contains no part of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum McpError {
-    /// The message, or a text in it, cannot be read in one way.
+    /// The message, or a text in it, cannot be parsed unambiguously.
     #[error(transparent)]
     Unmaskable(#[from] Unmaskable),
-    /// No value that hides the masked one is known to fit the `outputSchema` of the tool. The result goes to the client as an error
-    /// of the tool, which no schema is applied to.
+    /// No value that hides the masked one is known to match the `outputSchema` of the tool. The client gets
+    /// an error of the tool instead, which is not validated against a schema.
     #[error("a masked value of the result cannot be made to fit the outputSchema of the tool")]
     Unfit,
 }
 
-/// Masks one whole message: a request, notification, result or error, in either direction. `None`: nothing is masked, and the
-/// message goes on as it is. What was masked is added to `notes`. Linear in the size of the message, which the caller bounds.
+/// Masks one complete message: a request, notification, result or error, in either direction. `None`: nothing
+/// is masked, and the message is forwarded unchanged. What was masked is added to `notes`. Linear in the size
+/// of the message, which the caller limits.
 ///
 /// # Errors
-/// The message cannot be masked and must be withheld; `notes` may hold a part of what was found.
+/// The message cannot be masked and must be withheld; `notes` may hold a part of the findings.
 pub fn mask_message(
     plan: &Plan,
     message: &[u8],

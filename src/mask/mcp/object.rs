@@ -1,4 +1,4 @@
-//! The members of an object at its place.
+//! The members of an object, each at its place.
 
 use crate::mask::Unmaskable;
 use crate::mask::mcp::McpError;
@@ -13,10 +13,10 @@ use crate::mask::mcp::scalar::quoted;
 use crate::mask::mcp::walk::Spot;
 use crate::mask::mcp::walk::Walk;
 
-/// What is told in place of what cannot be masked.
+/// The text in place of data that cannot be masked.
 const WITHHELD: &str = "[withheld by the gateway: binary data cannot be masked]";
 
-/// What members of the same object say about one another.
+/// What members of the same object determine about each other.
 #[derive(Debug, Default)]
 struct Siblings {
     verb: Option<Verb>,
@@ -28,7 +28,7 @@ struct Siblings {
 }
 
 impl Walk<'_> {
-    /// An item whose data cannot be looked into: a text says so in its place. `None`: there is none.
+    /// Replaces an item whose data cannot be examined by a text that says so. `None`: it is not such an item.
     pub(super) fn withheld_content(&mut self, at: usize) -> Result<Option<usize>, McpError> {
         let input = self.input;
         let data = match cursor::find(input, at, "data")? {
@@ -98,7 +98,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The place of a member, and the rule that its name gives it.
+    /// The place of a member, and the rule for its name.
     fn member(&self, spot: &Spot<'_>, siblings: &Siblings, name: &str) -> (Place, Option<u16>) {
         let named = self.plan.fields.find(name.as_bytes());
         let place = match (spot.place, name) {
@@ -120,7 +120,8 @@ impl Walk<'_> {
         (place, rule)
     }
 
-    /// A name in which a detector finds something. Names that become alike stay different by a number.
+    /// Masks a name in which a detector finds something. Names that become equal are distinguished by a
+    /// number.
     fn name(&mut self, start: usize, end: usize, name: &str) -> Result<(), McpError> {
         if self.plan.scanner.is_empty() {
             return Ok(());
@@ -142,7 +143,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The contents of a document: text, or base64 of it.
+    /// The content of a document: text, or base64 of it.
     fn document(&mut self, name: usize, value: usize, siblings: &Siblings) -> Result<usize, McpError> {
         let input = self.input;
         let end = cursor::string_end(input, value)?;
@@ -168,7 +169,7 @@ impl Walk<'_> {
         Ok(end)
     }
 
-    /// The schema of what a tool puts out: loosened, then masked as any other.
+    /// The output schema of a tool: loosened, then masked like any other.
     fn output_schema(&mut self, at: usize) -> Result<usize, McpError> {
         let end = cursor::value_end(self.input, at, super::DEEPEST)?;
         let before = self.input.get(at..end).unwrap_or_default();

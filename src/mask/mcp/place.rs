@@ -1,8 +1,8 @@
-//! Which members of which messages the protocol needs as they are, and which are texts.
+//! Which members of which messages the protocol needs unchanged, and which are texts.
 //!
 //! Specification: <https://modelcontextprotocol.io/specification>, all versions up to 2026-07-28.
 
-/// Who sent a message.
+/// The sender of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
     /// The client.
@@ -11,7 +11,7 @@ pub enum Side {
     Target,
 }
 
-/// What a request or notification asks or tells, as far as it has a form of its own.
+/// The method of a request or notification, if its messages have a structure of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verb {
     Cancelled,
@@ -61,7 +61,7 @@ impl Verb {
     }
 }
 
-/// What stands at a place of a message. An array has the place of its elements.
+/// The role of a place in a message. An array has the place of its elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Argument,
@@ -72,11 +72,11 @@ pub(super) enum Place {
     Error,
     InputRequests,
     InputResponses,
-    /// Stays as it is.
+    /// Unchanged.
     Keep,
     /// A short text that may also be masked by the name of its member.
     Label,
-    /// A message of this side, or the answer to that verb.
+    /// A message of this side, or the response to that method.
     Message(Side, Verb),
     Meta,
     Params(Side, Verb),
@@ -84,29 +84,29 @@ pub(super) enum Place {
     Prompt,
     Reference,
     RequestMeta,
-    /// A request that a result asks the client for.
+    /// A request to the client in a result.
     Request,
     Resource,
-    /// A response that a request gives the target. `true`: to a question with fields.
+    /// A response to the target in a request. `true`: to an elicitation with fields.
     Response(bool),
     Result(Verb),
-    /// A JSON Schema. `true`: its choices are values, too.
+    /// A JSON Schema. `true`: its choices are values too.
     Schema(bool),
     /// Schemas by the names of their fields.
     Fields(bool),
     /// Schemas by other names.
     Definitions(bool),
-    /// What a schema says are values of a field.
+    /// Values of a field in a schema.
     Values(bool),
     Structured,
     Task,
-    /// A text: it stays one.
+    /// A text, which stays one.
     Text,
     Tool,
     Turn,
     /// Values of the argument that is completed.
     Completed,
-    /// A word or number of the protocol: it is masked by its shape only.
+    /// A word or number of the protocol, masked by its shape only.
     Word,
 }
 
@@ -177,7 +177,7 @@ fn meta(name: &str) -> Option<Place> {
     (name == "_meta").then_some(Place::Meta)
 }
 
-/// The things of which lists are made.
+/// The members of list elements.
 #[expect(clippy::match_same_arms, reason = "a table by who has the member, not by what it is")]
 fn item(place: Place, name: &str) -> Option<Place> {
     let known = match (place, name) {
@@ -226,7 +226,7 @@ fn result(verb: Verb, name: &str) -> Option<Place> {
         (Verb::ToolsCall, "content") => Place::Content,
         (Verb::ToolsCall, "structuredContent") => Place::Structured,
         (Verb::ToolsCall, "isError") => Place::Word,
-        // A result by itself has none in it.
+        // A result by itself contains none of these.
         (Verb::ToolsCall, "result" | "error" | "tasks" | "inputResponses") => return None,
         (Verb::ToolsList, "tools") => Place::Tool,
         (Verb::PromptsList, "prompts") => Place::Prompt,
@@ -281,7 +281,7 @@ fn params(side: Side, verb: Verb, name: &str) -> Option<Place> {
     Some(known)
 }
 
-/// The words of JSON Schema, all drafts.
+/// The keywords of JSON Schema, all drafts.
 fn schema(name: &str, live: bool) -> Place {
     match name {
         "properties" => Place::Fields(live),
@@ -309,7 +309,7 @@ fn schema(name: &str, live: bool) -> Place {
         | "exclusiveMaximum" | "multipleOf" | "minLength" | "maxLength" | "minItems" | "maxItems"
         | "uniqueItems" | "minProperties" | "maxProperties" | "minContains" | "maxContains"
         | "contentEncoding" | "contentMediaType" => Place::Word,
-        // `default`, `examples`, and what nobody knows.
+        // `default`, `examples`, and unknown keywords.
         _ => Place::Values(true),
     }
 }

@@ -1,4 +1,5 @@
-//! The schema of a result, loosened where fields are masked: it takes the masks, and all that it took before.
+//! Loosens the schema of a result where fields are masked: it then accepts the masks, and everything that it
+//! accepted before.
 
 use crate::mask::Plan;
 use crate::mask::Unmaskable;
@@ -7,10 +8,10 @@ use crate::mask::mcp::cursor;
 use crate::mask::mcp::cursor::Step;
 use crate::mask::mcp::place::Place;
 
-/// What takes the place of a schema in which a part cannot be loosened without narrowing another.
+/// Replaces a schema in which one part cannot be loosened without narrowing another.
 const ANYTHING: &[u8] = b"{\"type\":\"object\"}";
 
-/// Words under which a looser schema means a narrower one, or that count what others have looked at.
+/// Keywords under which a looser schema means a narrower one, or that depend on what others have evaluated.
 const OPAQUE: [&str; 13] = [
     "$dynamicRef",
     "$id",
@@ -27,12 +28,13 @@ const OPAQUE: [&str; 13] = [
     "unevaluatedProperties",
 ];
 
-/// What of the schema of a masked field stays.
+/// The keywords that stay in the schema of a masked field.
 const KEPT: [&str; 5] = ["title", "description", "deprecated", "readOnly", "writeOnly"];
 
-/// Loosens the `outputSchema` of a tool: a masked field may be a string, `null` or of its former type, and has no pattern, format,
-/// choices or limits any more. `None`: no field of it is masked. A schema that cannot be loosened part by part becomes
-/// `{"type":"object"}`. Whatever the schema takes the new one takes, too.
+/// Loosens the `outputSchema` of a tool: a masked field may be a string, `null` or of its former type, and
+/// has no pattern, format, choices or limits any more. `None`: none of its fields is masked. A schema that
+/// cannot be loosened part by part becomes `{"type":"object"}`. The new schema accepts everything that the
+/// original accepts.
 ///
 /// # Errors
 /// The schema is not JSON, or nested deeper than 64 levels.
@@ -60,7 +62,7 @@ struct Rewriter<'a> {
     sent: usize,
     /// Whether a field is masked.
     masks: bool,
-    /// Whether there is a word that cannot be kept as it is.
+    /// Whether there is a keyword that cannot be kept.
     opaque: bool,
 }
 
@@ -111,7 +113,7 @@ impl Rewriter<'_> {
             has_any |= name == "anyOf";
             if name == "oneOf" {
                 has_one = true;
-                // With two branches loosened both may take a value.
+                // With two branches loosened, both may accept a value.
                 self.put(start, name_end, b"\"anyOf\"");
             }
             let end = match Place::Schema(false).member(&name) {
@@ -124,7 +126,7 @@ impl Rewriter<'_> {
         }
     }
 
-    /// A word that holds no schema.
+    /// A keyword that contains no schema.
     fn other(&mut self, name: &str, at: usize, depth: usize) -> Result<usize, Unmaskable> {
         let input = self.input;
         let end = cursor::value_end(input, at, depth)?;
@@ -137,20 +139,20 @@ impl Rewriter<'_> {
                     .any(|start| target.strip_prefix(start).is_some_and(|name| !name.contains('/')));
                 self.opaque |= target != "#" && !shared;
             }
-            // A choice of whole objects holds the values of their fields.
+            // A choice of whole objects contains the values of their fields.
             "const" => self.opaque |= matches!(input.get(at), Some(b'{' | b'[')),
             "enum" => {
                 let choices = input.get(at + 1..end).unwrap_or_default();
                 self.opaque |= choices.iter().any(|byte| matches!(byte, b'{' | b'['));
             }
-            // Masks are alike.
+            // Masked values may be equal.
             "uniqueItems" => self.put(at, end, b"false"),
             _ => {}
         }
         Ok(end)
     }
 
-    /// Schemas by their names.
+    /// Schemas by name.
     fn fields(&mut self, at: usize, depth: usize, are_fields: bool) -> Result<usize, Unmaskable> {
         let input = self.input;
         if input.get(at) != Some(&b'{') {
@@ -182,7 +184,7 @@ impl Rewriter<'_> {
     }
 }
 
-/// The schema of a masked field, of which only what it says to people is left, and its type among others.
+/// The schema of a masked field: only its annotations remain, and its type among others.
 fn loosened(input: &[u8], at: usize) -> Result<Vec<u8>, Unmaskable> {
     let mut out = vec![b'{'];
     let mut step = cursor::first(input, at);
@@ -205,7 +207,7 @@ fn loosened(input: &[u8], at: usize) -> Result<Vec<u8>, Unmaskable> {
     Ok(out)
 }
 
-/// Appends the types of a field, those of masks among them, each once.
+/// Appends the types of a field and those of masks, each once.
 fn types(before: &[u8], out: &mut Vec<u8>) {
     let all = ["array", "boolean", "integer", "number", "object", "string", "null"];
     let mut first = true;

@@ -1,4 +1,5 @@
-//! What takes the place of one value, as the table of [`crate::mask`] says, or as its schema wants it. All of it is JSON.
+//! The replacement of one value, by the table of [`crate::mask`] or as its schema requires. All of it is
+//! JSON.
 
 use crate::domain::MaskOp;
 use crate::domain::json::Json;
@@ -19,7 +20,7 @@ pub(super) fn quoted(text: &[u8]) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// A string under a masked name.
+/// The replacement of a string under a masked name.
 pub(super) fn string(plan: &Plan, rule: u16, text: &[u8]) -> String {
     if matches!(plan.op(rule), MaskOp::Null) {
         return "null".to_owned();
@@ -29,7 +30,7 @@ pub(super) fn string(plan: &Plan, rule: u16, text: &[u8]) -> String {
     quoted(&masked)
 }
 
-/// A number, `true` or `false` that is masked.
+/// The replacement of a number, `true` or `false`.
 pub(super) fn number_or_word(plan: &Plan, rule: u16, token: &[u8]) -> String {
     match plan.op(rule) {
         MaskOp::Null | MaskOp::Redact => "null".to_owned(),
@@ -42,7 +43,7 @@ pub(super) fn number_or_word(plan: &Plan, rule: u16, token: &[u8]) -> String {
     }
 }
 
-/// An object under a masked name.
+/// The replacement of an object under a masked name.
 pub(super) fn object(plan: &Plan, rule: u16) -> String {
     match plan.op(rule) {
         MaskOp::Null => "null".to_owned(),
@@ -51,7 +52,8 @@ pub(super) fn object(plan: &Plan, rule: u16) -> String {
     }
 }
 
-/// The value itself if it has the kind of the one that begins with `first`, else the least of that kind.
+/// The value itself if it has the type of the one that begins with `first`, otherwise the minimal value of
+/// that type.
 pub(super) fn of_kind(plain: String, first: Option<&u8>) -> String {
     let is_string = first == Some(&b'"');
     if is_string == plain.starts_with('"') && plain != "null" {
@@ -65,7 +67,7 @@ pub(super) fn of_kind(plain: String, first: Option<&u8>) -> String {
     least.to_owned()
 }
 
-/// The mask, or what the schemas of the value take in its place.
+/// The mask, or what the schemas of the value accept instead.
 pub(super) fn fitting(checker: &Checker<'_>, typed: &Typed<'_>, plain: String) -> Result<String, McpError> {
     if typed.schemas.is_empty() {
         return Ok(plain);
@@ -77,8 +79,8 @@ pub(super) fn fitting(checker: &Checker<'_>, typed: &Typed<'_>, plain: String) -
     }
 }
 
-/// Any value under a masked name whose schemas are known. An object keeps the members that they name, and no other: the names
-/// of those may be data.
+/// Masks any value under a masked name whose schemas are known. An object keeps the members that the schemas
+/// name, and no others: their names may be data.
 pub(super) fn masked<'a>(
     plan: &Plan,
     checker: &Checker<'a>,
@@ -114,7 +116,7 @@ pub(super) fn masked<'a>(
     fitting(checker, typed, plain)
 }
 
-/// Who finds something in a number, as it is written or as the whole number that it means.
+/// What finds something in a number, as written or as the integer it equals.
 pub(super) fn detected(plan: &Plan, token: &[u8], field: &str) -> Option<By> {
     if plan.scanner.is_empty() || matches!(token, b"true" | b"false") {
         return None;

@@ -1,4 +1,4 @@
-//! Parts of a text that are documents of their own: JSON on lines, in fences or in prose, and base64 of `data:` URIs.
+//! Embedded documents in a text: JSON on lines, in code fences or in prose, and base64 of `data:` URIs.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use crate::mask::mcp::DEEPEST;
 use crate::mask::mcp::McpError;
 use crate::mask::mcp::cursor;
 
-/// What a part of a text is.
+/// The kind of an embedded document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     /// The payload of a `data:` URI.
@@ -16,8 +16,8 @@ pub(super) enum Part {
     Json,
 }
 
-/// The parts of a text, in their order, disjoint. Brackets that never close are read again from each one within them, which is as often
-/// as they can be nested: the time stays linear.
+/// The embedded documents of a text, in order, disjoint. Unclosed brackets are read again from each bracket
+/// within them, at most as often as nesting is allowed, so the time stays linear.
 pub(super) fn find(text: &[u8]) -> Result<Vec<(Part, Range<usize>)>, McpError> {
     let mut found = Vec::new();
     let mut at = 0;

@@ -50,7 +50,7 @@ fn results_are_masked_where_their_values_are_and_nowhere_else() {
             r#"{ "structuredContent" : {"ssn":"1","n":1.10, "big":12345678901234567890123,"a":[{"name":"x"}]}, "content":[],"isError":false}"#,
             r#"{ "structuredContent" : {"ssn":"[REDACTED]","n":1.10, "big":12345678901234567890123,"a":[{"name":"[REDACTED]"}]}, "content":[],"isError":false}"#,
         ),
-        // A text that is JSON, JSON in JSON, NDJSON, fences, prose.
+        // A text that is JSON, JSON in JSON, NDJSON, code fences, prose.
         (
             "tools/call",
             r#"{"content":[{"type":"text","text":"{\"ssn\": \"1\", \"n\":1.10}"}]}"#,
@@ -86,7 +86,7 @@ fn results_are_masked_where_their_values_are_and_nowhere_else() {
             r#"{"content":[{"type":"resource","resource":{"uri":"a:b","mimeType":"text/csv","text":"id,ssn\n1,secret\n"}},{"type":"resource","resource":{"uri":"a:c","text":"{\"ssn\":1}"}}]}"#,
             r#"{"content":[{"type":"resource","resource":{"uri":"a:b","mimeType":"text/csv","text":"id,ssn\n1,[REDACTED]\n"}},{"type":"resource","resource":{"uri":"a:c","text":"{\"ssn\":null}"}}]}"#,
         ),
-        // Base64: {"ssn":"1"}, and what is no text.
+        // Base64: {"ssn":"1"}, and data that is not text.
         (
             "resources/read",
             r#"{"contents":[{"uri":"a:b","blob":"eyJzc24iOiIxIn0="},{"uri":"a:c","blob":"aGk="},{"uri":"a:d","blob":"iVBORwA=","mimeType":"image/png"}]}"#,
@@ -171,7 +171,7 @@ fn requests_notifications_and_errors_are_masked_in_both_directions() {
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"find","arguments":{"name":"Ann","token":true},"_meta":{"progressToken":7,"token":"t"}}}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"find","arguments":{"name":"[REDACTED]","token":null},"_meta":{"progressToken":7,"token":"[REDACTED]"}}}"#,
         ),
-        // The same words from the wrong side are data.
+        // The same members from the wrong side are data.
         (
             Side::Target,
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"secret","cursor":{"name":1}}}"#,
@@ -258,7 +258,7 @@ fn without_masks_nothing_is_even_read() {
     assert_eq!(mask_message(&plan(&[]), b"{", Side::Target, Answer::default(), &mut notes), Ok(None));
 }
 
-/// What `structuredContent`, and its copy as text, become under a schema.
+/// `structuredContent`, and its copy as text, masked under a schema.
 fn typed(op: MaskOp, schema: &str, content: &str) -> Result<String, McpError> {
     let plan = plan(&[rule(&["ssn"], &[Entity::CreditCard], op)]);
     let schema = Json::parse(schema.as_bytes(), 64).unwrap();
@@ -279,12 +279,12 @@ fn typed(op: MaskOp, schema: &str, content: &str) -> Result<String, McpError> {
 fn a_mask_fits_the_schema_of_its_tool() {
     let last = MaskOp::KeepLast { n: 4 };
     for (op, field, before, after) in [
-        // What fits by itself stays the usual mask.
+        // A mask that is valid is kept.
         (&MaskOp::Redact, r#"{"type":"string"}"#, r#""1""#, r#""[REDACTED]""#),
         (&MaskOp::Redact, r#"{"type":["number","null"]}"#, "17", "null"),
         (&last, r#"{"type":"string","pattern":"^[*0-9]+$"}"#, r#""123456789""#, r#""*****6789""#),
         (&MaskOp::Redact, "true", "17", "null"),
-        // What does not becomes the next best.
+        // Otherwise the next best value.
         (&MaskOp::Redact, r#"{"type":"number"}"#, "17", "0"),
         (&MaskOp::Hash, r#"{"type":"integer","minimum":100,"maximum":900}"#, "170", "100"),
         (&MaskOp::Redact, r#"{"type":"number","exclusiveMinimum":0,"multipleOf":0.5}"#, "17", "0.5"),
@@ -344,7 +344,7 @@ fn a_found_shape_fits_too_and_what_fits_nothing_is_withheld() {
         Ok("{\"card\":\"0000 0000 0000 0000\"}".into())
     );
     for (schema, content) in [
-        // A pattern that is not understood, a reference elsewhere, values that may not be alike, and none that fits.
+        // An unsupported pattern, a reference elsewhere, values that must be distinct, and no valid value.
         (r#"{"properties":{"ssn":{"type":"string","pattern":"^(?!000)\\d{3}$"}}}"#, r#"{"ssn":"123"}"#),
         (r#"{"properties":{"ssn":{"$ref":"https://example.com/ssn"}}}"#, r#"{"ssn":"123"}"#),
         (r#"{"properties":{"ssn":{"items":{"type":"string"},"uniqueItems":true}}}"#, r#"{"ssn":["1","2"]}"#),
@@ -364,7 +364,7 @@ fn a_list_of_tools_loosens_the_schemas_of_masked_fields() {
         rewrite_schema(&plan, schema.as_bytes()).map(|new| new.map(|new| String::from_utf8(new).unwrap()))
     };
     assert_eq!(new(before), Ok(Some(after.to_owned())));
-    // A second time nothing is left to do but the same.
+    // A second pass changes nothing.
     assert_eq!(new(r#"{"type":"object","properties":{"x":{"pattern":"a"}},"not":{}}"#), Ok(None));
     for opaque in [
         r#"{"properties":{"ssn":{}},"not":{"required":["x"]}}"#,
@@ -402,7 +402,7 @@ fn binary_data_passes_where_the_operator_wants_it_and_text_in_it_is_masked_all_t
     let image = r#"{"content":[{"type":"image","data":"iVBORwA=","mimeType":"image/png"},{"type":"text","text":"![x](data:image/png;base64,iVBORwA=) b"},{"type":"resource","resource":{"uri":"a:b","blob":"iVBORwA="}},{"type":"text","text":"{\"a\":\"![x](data:image/png;base64,iVBORwA=) b\"}"}]}"#;
     assert_eq!(masked(image, true), None);
     assert!(masked(image, false).is_some_and(|masked| !masked.contains("iVBORwA=")));
-    // {"ssn":"1"} in base64; and what is none.
+    // {"ssn":"1"} in base64; and invalid base64.
     for data in ["eyJzc24iOiIxIn0=", "iVBOR!wA="] {
         let hidden = format!(r#"{{"content":[{{"type":"image","data":"{data}","mimeType":"image/png"}}]}}"#);
         let told = masked(&hidden, true).unwrap();

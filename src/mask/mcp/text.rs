@@ -1,4 +1,4 @@
-//! A text: JSON in it is masked as JSON, the rest by shapes and by `name=value`.
+//! Masks a text: JSON in it as JSON, the rest by shapes and by `name=value`.
 
 use std::ops::Range;
 
@@ -19,24 +19,25 @@ use crate::mask::value::Finder;
 use crate::mask::value::Found;
 use crate::mask::value::looks_like_json;
 
-/// A text shorter than this that is dull, too, holds nothing that could be masked.
+/// A text shorter than this and without digits or punctuation contains nothing that could be masked.
 const SHORTEST_SECRET: usize = 16;
 
-/// What becomes of a text.
+/// The result for a text.
 enum New {
     Null,
     Same,
     Text(Vec<u8>),
 }
 
-/// What becomes of a part of a text.
+/// The change of a part of a text.
 enum Edit {
     Hit(By),
     Part(Part),
 }
 
 impl Walk<'_> {
-    /// What takes the place of a text, as JSON. `None`: nothing is masked. `as_result`: JSON in it may be the result of the tool.
+    /// The replacement of a text, as JSON. `None`: nothing is masked. `as_result`: JSON in it may be the
+    /// result of the tool.
     pub(super) fn text(&mut self, text: &[u8], as_result: bool) -> Result<Option<String>, McpError> {
         Ok(match self.look(text, as_result)? {
             New::Null => Some("null".to_owned()),
@@ -45,7 +46,7 @@ impl Walk<'_> {
         })
     }
 
-    /// What takes the place of a text that stays one.
+    /// The replacement of a text that must stay one.
     pub(super) fn text_of(&mut self, text: &[u8], as_result: bool) -> Result<Option<Vec<u8>>, McpError> {
         Ok(match self.look(text, as_result)? {
             New::Null => Some(Vec::new()),
@@ -82,7 +83,7 @@ impl Walk<'_> {
         self.rewrite(text, &hits, parts, as_result)
     }
 
-    /// All of a text is masked.
+    /// Masks a whole text.
     fn all(&mut self, by: By, text: &[u8]) -> New {
         let rule = self.note(by);
         if self.is_null(by) {
@@ -139,7 +140,7 @@ impl Walk<'_> {
     }
 }
 
-/// Where the JSON stands that a text is as a whole.
+/// The range of the JSON if the text as a whole is JSON.
 fn whole_json(text: &[u8]) -> Result<Option<Range<usize>>, McpError> {
     if !looks_like_json(text) {
         return Ok(None);
@@ -152,7 +153,8 @@ fn whole_json(text: &[u8]) -> Result<Option<Range<usize>>, McpError> {
     }
 }
 
-/// Decides who masks what: hits within a part are left to it, and a part that a hit reaches into from outside is masked with it.
+/// Resolves conflicts: hits within an embedded document are left to it, and one that a hit from outside
+/// overlaps is masked with it.
 fn settle(hits: &mut Vec<Hit>, parts: &mut Vec<(Part, Range<usize>)>) {
     if hits.is_empty() || parts.is_empty() {
         return;

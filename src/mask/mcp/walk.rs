@@ -1,4 +1,4 @@
-//! One JSON text of a message on its way through: each value at its place.
+//! Walks one JSON text of a message: each value at its place.
 
 use crate::domain::MaskOp;
 use crate::domain::json::Json;
@@ -17,33 +17,33 @@ use crate::mask::mcp::schema::Checker;
 use crate::mask::mcp::schema::Fit;
 use crate::mask::mcp::schema::Typed;
 
-/// Masks one JSON text: what stays is copied as it stands.
+/// Masks one JSON text; unmasked parts are copied verbatim.
 pub(super) struct Walk<'w> {
     pub(super) plan: &'w Plan,
     pub(super) input: &'w [u8],
-    /// What is written, and up to where the input is.
+    /// The output, and the position up to which the input is in it.
     pub(super) out: Vec<u8>,
     pub(super) sent: usize,
     pub(super) notes: &'w mut Notes,
     pub(super) checker: Option<&'w Checker<'w>>,
     /// The argument that is completed.
     pub(super) argument: &'w str,
-    /// What cannot be looked into passes.
+    /// Whether data that cannot be examined passes.
     pub(super) passes_binary: bool,
-    /// The name of the member at hand, for the detectors and the notes.
+    /// The name of the current member, for detectors and notes.
     pub(super) field: String,
-    /// How deep objects and arrays are nested here, those around the text among them.
+    /// Current nesting depth, including the objects and arrays around the text.
     pub(super) level: usize,
-    /// How many texts are around this one.
+    /// Number of texts around this one.
     pub(super) texts: usize,
     pub(super) masked_names: u64,
 }
 
-/// A value to be masked: where it stands, and what is known of it.
+/// A value to be masked: its place, and what is known about it.
 #[derive(Debug, Clone)]
 pub(super) struct Spot<'t> {
     pub(super) place: Place,
-    /// The rule that its name gives it, or (of a schema) the values that it speaks of.
+    /// The rule for its name, or (in a schema) for the values that it describes.
     pub(super) rule: Option<u16>,
     pub(super) typed: Option<Typed<'t>>,
 }
@@ -95,7 +95,7 @@ impl<'w> Walk<'w> {
         Ok(Some(self.out))
     }
 
-    /// Masks JSON that stands in a text of this one. What the tool says of its result is taken to hold there, too.
+    /// Masks JSON inside a text of this one. The tool's output schema is assumed to apply there too.
     pub(super) fn inside(&mut self, json: &[u8], as_result: bool) -> Result<Option<Vec<u8>>, McpError> {
         if self.texts >= MOST_TEXTS {
             return Err(Unmaskable::TooDeep.into());
@@ -109,14 +109,14 @@ impl<'w> Walk<'w> {
         inner.whole_typed(&Spot { place: Place::Data, rule: None, typed })
     }
 
-    /// Puts `new` in the place of a part of the input.
+    /// Replaces a part of the input by `new`.
     pub(super) fn put(&mut self, start: usize, end: usize, new: &[u8]) {
         self.out.extend_from_slice(self.input.get(self.sent..start).unwrap_or_default());
         self.out.extend_from_slice(new);
         self.sent = end;
     }
 
-    /// Masks the value at `at`, and gives its end.
+    /// Masks the value at `at`, and returns its end.
     pub(super) fn value(&mut self, at: usize, spot: &Spot<'_>) -> Result<usize, McpError> {
         match self.input.get(at) {
             _ if spot.place == Place::Structured => self.structured(at),
@@ -146,7 +146,7 @@ impl<'w> Walk<'w> {
     }
 
     fn elements(&mut self, at: usize, spot: &Spot<'_>) -> Result<usize, McpError> {
-        // What the protocol needs as it is are strings and numbers, not what somebody puts in a list in their place.
+        // The protocol's own values are strings and numbers, not something in a list in their place.
         let place = match spot.place {
             Place::Keep => Place::Word,
             place => place,
@@ -180,7 +180,7 @@ impl<'w> Walk<'w> {
         }
     }
 
-    /// The structured part of a result, which has to fit the schema of its tool.
+    /// The structured part of a result, which must match the schema of its tool.
     fn structured(&mut self, at: usize) -> Result<usize, McpError> {
         let end = cursor::value_end(self.input, at, DEEPEST)?;
         let json = self.input.get(at..end).unwrap_or_default();
@@ -198,7 +198,7 @@ impl<'w> Walk<'w> {
         if let Some(new) = inner.whole_typed(&Spot { place: Place::Data, rule: None, typed })? {
             let after = Json::parse(&new, DEEPEST).map_err(|error| Unmaskable::malformed(error.problem))?;
             let fitted = match (checker.accepts(&before), checker.accepts(&after)) {
-                // What did not fit before is the target's fault; it need not fit now.
+                // A result that did not match before is the target's fault, and need not match now.
                 (Fit::No, _) | (_, Fit::Yes) | (Fit::Unsure, Fit::Unsure) => true,
                 (Fit::Yes | Fit::Unsure, Fit::No) | (Fit::Yes, Fit::Unsure) => false,
             };
@@ -210,8 +210,8 @@ impl<'w> Walk<'w> {
         Ok(end)
     }
 
-    /// An object under a masked name: nothing of it stays, but where a schema refuses that, the members that the schema names, each
-    /// masked.
+    /// An object under a masked name: nothing of it is kept, except if a schema rejects that: then the
+    /// members that the schema names, each masked.
     fn named_object(&mut self, at: usize, rule: u16, spot: &Spot<'_>) -> Result<usize, McpError> {
         let end = cursor::value_end(self.input, at, DEEPEST)?;
         self.note(By::Field(rule));
@@ -260,7 +260,7 @@ impl<'w> Walk<'w> {
         self.put_fitting(at, end, plain, spot)
     }
 
-    /// Puts a mask, as JSON, in the place of a string, number or word; or what fits there, if it does not.
+    /// Replaces a string, number or word by a mask, as JSON, or by a valid value if the mask is rejected.
     fn put_fitting(
         &mut self,
         start: usize,
@@ -277,12 +277,12 @@ impl<'w> Walk<'w> {
         Ok(end)
     }
 
-    /// Notes one masked value, and gives the rule that owns it.
+    /// Notes one masked value, and returns the rule that owns it.
     pub(super) fn note(&mut self, by: By) -> u16 {
         self.plan.count(by, &self.field, self.notes)
     }
 
-    /// Whether an operator puts `null` in the place of the whole text that it masks.
+    /// Whether an operator replaces the whole text that it masks by `null`.
     pub(super) fn is_null(&self, by: By) -> bool {
         matches!(self.plan.op(self.plan.rule(by)), MaskOp::Null)
     }

@@ -1,11 +1,11 @@
-//! Where values in quotes and brackets end.
+//! The end of values in quotes and brackets.
 //!
-//! One sign in ordinary text may look like the beginning of a value that never ends. So its end is looked for near by; if there is none,
-//! the value ends with its line.
+//! One character of ordinary text may look like the beginning of a value that never ends. The end is
+//! therefore only searched for nearby; if there is none, the value ends with its line.
 
 use super::is_name;
 
-/// How far the end of a value is looked for that a stray sign may have begun, in bytes and lines.
+/// How far the end of a value that a stray character may have begun is searched for, in bytes and lines.
 const FAR: usize = 4 << 10;
 const LINES: usize = 64;
 
@@ -13,9 +13,9 @@ const LINES: usize = 64;
 pub(super) struct Enclosed {
     pub start: usize,
     pub end: usize,
-    /// Up to where no other name is looked for.
+    /// End of the range in which no other name is searched for.
     pub done: usize,
-    /// Whether its end may still come.
+    /// Whether its end may still arrive.
     pub open: bool,
     /// Whether nothing ends it: it is taken to end with its line.
     pub stray: bool,
@@ -25,24 +25,24 @@ pub(super) struct Enclosed {
 #[derive(Clone, Copy)]
 pub(super) enum End {
     At(usize),
-    /// In text that is still to come, if at all.
+    /// In text that has not arrived yet, if at all.
     Later,
     Nowhere,
 }
 
 impl End {
-    /// Of what was looked for in a text; `complete`: no more of it follows.
+    /// The result of a search in a text; `complete`: no more of it follows.
     pub(super) fn of(found: Option<usize>, complete: bool) -> Self {
         found.map_or(if complete { Self::Nowhere } else { Self::Later }, Self::At)
     }
 
-    /// The later one of the ends that two readings see.
+    /// The later one of the ends according to two readings.
     pub(super) fn of_two(one: Option<usize>, two: Option<usize>, complete: bool) -> Self {
         Self::of(if complete { one.max(two) } else { one.zip(two).map(|(one, two)| one.max(two)) }, complete)
     }
 }
 
-/// The text in which a value must end that begins at `start`, and whether all of it is there.
+/// The text in which a value that begins at `start` must end, and whether it is complete.
 pub(super) fn reach(text: &[u8], start: usize, whole: bool) -> (&[u8], bool) {
     let rest = text.get(start..).unwrap_or_default();
     let near = rest.get(..FAR).unwrap_or(rest);
@@ -52,7 +52,7 @@ pub(super) fn reach(text: &[u8], start: usize, whole: bool) -> (&[u8], bool) {
     }
 }
 
-/// A value in quotes or brackets, if one begins at `start`.
+/// The value in quotes or brackets that begins at `start`, if any.
 pub(super) fn enclosed(text: &[u8], start: usize, whole: bool) -> Option<Enclosed> {
     let rest = text.get(start..)?;
     let line = rest.get(..memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len()))?;
@@ -69,7 +69,7 @@ pub(super) fn enclosed(text: &[u8], start: usize, whole: bool) -> Option<Enclose
     };
     let is_triple = rest.starts_with(&[sign; 3]) && matches!(sign, b'"' | b'\'' | b'`');
     let from = if is_triple { 3 } else { slashes + 1 };
-    // Brackets that end their line go on in the next one: their end is looked for however far it is.
+    // A bracket at the end of its line continues in the next one: its end is searched for at any distance.
     let goes_on = line.get(from..).is_some_and(|line| line.trim_ascii().is_empty());
     let is_far = goes_on && (is_triple || matches!(sign, b'{' | b'['));
     let (near, complete) = if is_far { (rest, whole) } else { reach(text, start, whole) };
@@ -85,7 +85,7 @@ pub(super) fn enclosed(text: &[u8], start: usize, whole: bool) -> Option<Enclose
             if slashes > 0 {
                 return of(from, line.len(), line.len());
             }
-            // What closes it may as well open another value, so that those after this line are looked for, too.
+            // The closing quote may also open another value, so names after this line are searched for too.
             (from, Some(line.len()), closing_below(near, line.len(), sign, complete))
         }
         b'{' | b'[' if slashes == 0 => {
@@ -106,7 +106,8 @@ pub(super) fn enclosed(text: &[u8], start: usize, whole: bool) -> Option<Enclose
     }
 }
 
-/// The closing quote, which has as many backslashes before it as the opening one. Two in a row stand for one, as in YAML and SQL.
+/// The closing quote, with as many backslashes before it as the opening one. A doubled quote is literal, as
+/// in YAML and SQL.
 fn closing(line: &[u8], from: usize, quote: u8, slashes: usize) -> Option<usize> {
     let mut at = from;
     while let Some(found) = line.get(at..).and_then(|rest| memchr::memchr(quote, rest)) {
@@ -126,7 +127,8 @@ fn closing(line: &[u8], from: usize, quote: u8, slashes: usize) -> Option<usize>
     None
 }
 
-/// The closing quote in one of the lines below. One that opens another value closes none, nor does an apostrophe.
+/// The closing quote in one of the lines below. A quote that opens another value, or an apostrophe, does not
+/// close this one.
 fn closing_below(near: &[u8], from: usize, quote: u8, complete: bool) -> End {
     let mut at = from;
     while let Some(end) = closing(near, at, quote, 0) {
@@ -147,13 +149,13 @@ fn closing_below(near: &[u8], from: usize, quote: u8, complete: bool) -> End {
     End::of(None, complete)
 }
 
-/// The end of an object or array. `quoted`: what is in quotes is no bracket.
+/// The end of an object or array. `quoted`: brackets in quotes are ignored.
 fn bracket_end(text: &[u8], open: u8, quoted: bool) -> Option<usize> {
     let close = if open == b'{' { b'}' } else { b']' };
     let (mut depth, mut quote, mut last) = (0usize, None, 0);
     for (place, byte) in text.iter().copied().enumerate() {
         match (quote, byte) {
-            // A quote that its line does not close was none.
+            // A quote that is not closed in its line was none.
             (Some(_), b'\n') => quote = None,
             (Some(open), _) if open == byte && last != b'\\' => quote = None,
             (None, b'"' | b'\'' | b'`') if quoted && !is_name(last) && last != b'\\' => quote = Some(byte),

@@ -1,6 +1,7 @@
-//! Elements of XML and HTML that are named like a masked field, over as many lines as they take.
+//! Elements of XML and HTML that are named like a masked field, over any number of lines.
 //!
-//! XML and HTML read a tag differently, and so do readers of each: where two readings end an element in two places, the later one counts.
+//! XML and HTML parse a tag differently, and so do their readers: if two readings end an element in different
+//! places, the later one applies.
 
 use memchr::memmem;
 
@@ -11,13 +12,13 @@ use super::ends::reach;
 use super::is_name;
 use crate::mask::field::FieldNames;
 
-/// How far the end of a start tag is looked for with its quotes in mind.
+/// How far the end of a start tag is searched for with its quotes considered.
 const LONGEST_TAG: usize = 8 << 10;
 
-/// What holds no tags: what it begins and ends with.
+/// Sections without tags: their beginning and end.
 const SKIPPED: [(&str, &str); 3] = [("<![CDATA[", "]]>"), ("<!--", "-->"), ("<?", "?>")];
 
-/// Whether a text is markup, by how it begins; `None`: too little is there to tell.
+/// Whether a text is markup, by its beginning; `None`: too little text to tell.
 pub(in crate::mask) fn is_markup(text: &[u8]) -> Option<bool> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
     let (first, rest) = text.split_first()?;
@@ -43,7 +44,7 @@ pub(super) fn element(fields: &FieldNames, text: &[u8], at: usize, seen: Seen) -
         End::Later if seen.whole => memchr::memchr(b'>', inside)?,
         End::Later => return of(text.len(), text.len(), true),
     };
-    // The first sign that may be its end: quotes are not read alike everywhere.
+    // The first character that may be its end: readers interpret quotes differently.
     let start = at + 1 + size + memchr::memchr(b'>', inside)? + 1;
     // In XML it has no content, in HTML it may.
     let is_empty = inside.get(..end)?.ends_with(b"/");
@@ -52,7 +53,7 @@ pub(super) fn element(fields: &FieldNames, text: &[u8], at: usize, seen: Seen) -
         || before.ends_with(b">")
         || memchr::memchr(b'\n', text.get(before.len()..at)?).is_some();
     if seen.markup && stands_alone && !is_empty {
-        // It ends, or the text is not what it seems to be.
+        // It ends, or the text is not what it appears to be.
         let end = element_end(text.get(start..)?, full, seen.whole, true).map(|end| start + end);
         return of(start, end.unwrap_or(text.len()), end.is_none());
     }
@@ -62,13 +63,14 @@ pub(super) fn element(fields: &FieldNames, text: &[u8], at: usize, seen: Seen) -
     match End::of_two(strict, loose, complete) {
         End::At(end) => of(start, start + end, false),
         End::Later => of(start, text.len(), true),
-        // It is none: a type, or a place for what a reader fills in. The latter may be filled in behind it.
+        // Not an element: a type, or a placeholder. The latter may be followed by its value.
         End::Nowhere if is_empty || text.get(..at)?.last().copied().is_some_and(is_name) => None,
         End::Nowhere => of(start, start + rest_of_line(near), false),
     }
 }
 
-/// Up to where what stands behind a tag may belong to it: the next tag, or the end of the line, of the next one if nothing is left.
+/// The end of the text after a tag that may belong to it: the next tag, or the end of the line, of the next
+/// one if the line is empty.
 fn rest_of_line(text: &[u8]) -> usize {
     let from = text.len() - text.strip_prefix(b"\r").unwrap_or(text).len();
     let from = from + usize::from(text.get(from) == Some(&b'\n'));
@@ -83,9 +85,9 @@ fn is_tag_name(byte: u8) -> bool {
     is_name(byte) || matches!(byte, b':' | b'.')
 }
 
-/// The end of a start tag, of which the text behind its name is given; nowhere if another tag begins first.
+/// The end of a start tag, given the text after its name; nowhere if another tag begins first.
 fn tag_end(inside: &[u8]) -> End {
-    // Within a value without quotes every sign but `>` belongs to it.
+    // In an unquoted value every character but `>` belongs to it.
     let (mut quote, mut is_value, mut last) = (None, false, 0);
     for (place, byte) in inside.iter().copied().enumerate() {
         if place == LONGEST_TAG {
@@ -107,14 +109,14 @@ fn tag_end(inside: &[u8]) -> End {
     End::Later
 }
 
-/// Where the end tag of an element stands. `strict`: not within another one of its name, an attribute, a comment or a section of
-/// characters. `complete`: no more text follows.
+/// The position of an element's end tag. `strict`: not within another element of its name, an attribute, a
+/// comment or a CDATA section. `complete`: no more text follows.
 fn element_end(rest: &[u8], full: &[u8], complete: bool, strict: bool) -> Option<usize> {
     let is_named = |tag: &[u8]| {
         tag.get(..full.len()).is_some_and(|name| name.eq_ignore_ascii_case(full))
             && tag.get(full.len()).is_none_or(|next| !is_tag_name(*next))
     };
-    // A look for any saves a closer one.
+    // A search for any end tag first, which is cheaper.
     let first = memmem::find_iter(rest, b"</").find(|at| rest.get(at + 2..).is_some_and(is_named))?;
     if !strict {
         return Some(first);
@@ -153,7 +155,7 @@ fn element_end(rest: &[u8], full: &[u8], complete: bool, strict: bool) -> Option
             _ => continue,
         };
         if is_named(inside) {
-            // It has no content if all readers see so.
+            // It has no content if all readers agree.
             let first = memchr::memchr(b'>', inside)?;
             let is_empty = |end: usize| inside.get(..end).is_some_and(|tag| tag.ends_with(b"/"));
             depth += usize::from(!is_empty(first) || !is_empty(end));

@@ -1,6 +1,6 @@
-//! Values of YAML that go on in the lines below their key, as long as these are indented more than it.
+//! YAML values that continue in the lines below their key, as long as these are indented more.
 
-/// A value that begins in the line after its key: where it begins and ends, and whether more text may add to it.
+/// A value that begins in the line after its key: its start and end, and whether more text may extend it.
 pub(super) fn block(text: &[u8], key: usize, at: usize) -> Option<(usize, usize, bool)> {
     if text.get(at) != Some(&b':') {
         return None;
@@ -9,7 +9,7 @@ pub(super) fn block(text: &[u8], key: usize, at: usize) -> Option<(usize, usize,
     let rest = text.get(at + 1..line_end)?;
     let mut words = rest.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let marks = |marks: &[u8]| marks.iter().all(|byte| matches!(byte, b'+' | b'-' | b'0'..=b'9'));
-    // An anchor or a tag may stand before the value.
+    // An anchor or a tag may precede the value.
     let (plain, header) = match words.find(|word| !word.starts_with(b"&") && !word.starts_with(b"!")) {
         None | Some([b'#', ..]) => (true, true),
         Some([b'|' | b'>', marked @ ..]) => {
@@ -20,7 +20,7 @@ pub(super) fn block(text: &[u8], key: usize, at: usize) -> Option<(usize, usize,
     if !header {
         return None;
     }
-    // Behind a key of its own line (`? key`) the sign begins one.
+    // After a key on a line of its own (`? key`) the separator begins a line.
     let first = text.get(..at)?.iter().rposition(|byte| !byte.is_ascii_whitespace());
     let is_below = first.is_some_and(|last| text.get(last..at).is_some_and(|gap| gap.contains(&b'\n')));
     let column = column(text, if is_below { at } else { key })?;
@@ -44,12 +44,12 @@ pub(super) fn block(text: &[u8], key: usize, at: usize) -> Option<(usize, usize,
         let Some(size) = size else { break };
         at += size + 1;
     }
-    // As long as nothing of it is there, the end of the line is held back.
+    // As long as nothing of it has arrived, the end of the line is held back.
     Some(start.map_or((line_end, line_end + 1, true), |start| (start, end, true)))
 }
 
-/// The end of a value that stands behind its key from `start` to `end`, and goes on in the lines below if these are indented more and
-/// have no keys in them; and whether more text may add to it.
+/// The end of a value that follows its key from `start` to `end` and continues in the lines below if these
+/// are indented more and contain no keys; and whether more text may extend it.
 pub(super) fn continued(text: &[u8], key: usize, start: usize, end: usize) -> (usize, bool) {
     let rest = text.get(start..).unwrap_or_default();
     let (Some(size), Some(column)) = (memchr::memchr(b'\n', rest), column(text, key)) else {
@@ -73,7 +73,7 @@ pub(super) fn continued(text: &[u8], key: usize, start: usize, end: usize) -> (u
     (end, true)
 }
 
-/// How far a key stands from the beginning of its line.
+/// The column of a key in its line.
 fn column(text: &[u8], key: usize) -> Option<usize> {
     Some(key - memchr::memrchr(b'\n', text.get(..key)?).map_or(0, |end| end + 1))
 }

@@ -1,4 +1,5 @@
-//! Whether a schema takes a value: the words of JSON Schema that constrain, as far as they can be told for sure.
+//! Validates a value against a schema: the constraining keywords of JSON Schema, as far as they can be
+//! decided with certainty.
 
 use crate::domain::json::Json;
 use crate::mask::mcp::schema::Checker;
@@ -8,13 +9,13 @@ use crate::mask::mcp::schema::formats;
 /// How deep references and branches are followed.
 const DEEPEST: usize = 160;
 
-/// Words that constrain in ways that are not followed here, whatever the value.
+/// Constraining keywords that are not supported here, whatever the value.
 const OPAQUE: [&str; 3] = ["$dynamicRef", "$recursiveRef", "dependencies"];
 
 type Members = [(Box<str>, Json)];
 
 impl<'a> Checker<'a> {
-    /// Whether a schema takes a value.
+    /// Whether a schema accepts a value.
     pub(super) fn check(&self, schema: &'a Json, value: &Json, depth: usize) -> Fit {
         if depth > DEEPEST || !self.step() {
             return Fit::Unsure;
@@ -97,7 +98,7 @@ impl<'a> Checker<'a> {
     }
 
     fn string_word(&self, word: &str, content: &Json, text: &str) -> Fit {
-        // Clients count UTF-16 units or characters: what fits must fit by both.
+        // Clients count UTF-16 units or characters: a value must match by both.
         let sizes = || (amount(text.chars().count()), amount(text.encode_utf16().count()));
         match word {
             "minLength" => limit(content, |least| sizes().0 >= least),
@@ -179,7 +180,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// The schema that `items` and its like give an element.
+/// The schema of an element according to `items` and similar keywords.
 pub(super) fn items_at<'a>(
     words: &'a Members,
     word: &str,
@@ -219,7 +220,7 @@ fn has_type(content: &Json, value: &Json) -> Fit {
     })
 }
 
-/// A count, to be held against a limit.
+/// A count, for comparison with a limit.
 fn amount(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
@@ -228,12 +229,12 @@ fn is_whole(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(|number| number.fract() == 0.0)
 }
 
-/// A limit that is a number.
+/// A numeric limit.
 fn limit(content: &Json, fits: impl Fn(f64) -> bool) -> Fit {
     number(content).map_or(Fit::Unsure, |limit| Fit::of(fits(limit)))
 }
 
-/// The number that a word of a schema gives.
+/// The number that a keyword has.
 pub(super) fn number(content: &Json) -> Option<f64> {
     match content {
         Json::Number(text) => text.parse().ok().filter(|number: &f64| number.is_finite()),
@@ -246,7 +247,7 @@ fn number_word(word: &str, content: &Json, text: &str) -> Fit {
     match word {
         "minimum" => limit(content, |least| value >= least),
         "maximum" => limit(content, |most| value <= most),
-        // Of the fourth draft, where they are words about the other limit.
+        // In draft 4, where they are booleans about the other limit.
         "exclusiveMinimum" | "exclusiveMaximum" if matches!(content, Json::Bool(_)) => Fit::Unsure,
         "exclusiveMinimum" => limit(content, |least| value > least),
         "exclusiveMaximum" => limit(content, |most| value < most),
@@ -255,7 +256,7 @@ fn number_word(word: &str, content: &Json, text: &str) -> Fit {
     }
 }
 
-/// Whether two values are the same to a schema.
+/// Whether two values are equal in JSON Schema.
 fn same(one: &Json, other: &Json) -> bool {
     match (one, other) {
         (Json::Number(one), Json::Number(other)) => {

@@ -1,4 +1,4 @@
-//! The formats of strings that clients check.
+//! The string formats that clients validate.
 
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// A format: its name, its form, and a value that says nothing. What is not among them is not checked by clients.
+/// A format: its name, its pattern, and a sample without information. Other formats are not validated by
+/// clients.
 const FORMATS: [(&str, &str, &str); 15] = [
     ("date", r"^\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])$", "1970-01-01"),
     (
@@ -38,7 +39,7 @@ static FORMS: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
     FORMATS.iter().filter_map(compile).collect()
 });
 
-/// Whether a text has a format. `None`: the format is not known, and clients do not check it.
+/// Whether a text has a format. `None`: the format is unknown, and clients do not validate it.
 pub(super) fn has(format: &str, text: &str) -> Option<bool> {
     match format {
         "ipv4" => Some(text.parse::<Ipv4Addr>().is_ok()),
@@ -47,7 +48,7 @@ pub(super) fn has(format: &str, text: &str) -> Option<bool> {
     }
 }
 
-/// A value of a format that says nothing.
+/// A sample of a format, without information.
 pub(super) fn sample(format: &str) -> Option<&'static str> {
     match format {
         "ipv4" => Some("0.0.0.0"),

@@ -1,4 +1,4 @@
-//! The `outputSchema` of a tool: what it takes, and what to write where it does not take a mask.
+//! The `outputSchema` of a tool: what it accepts, and what to write if it rejects a mask.
 
 mod check;
 mod formats;
@@ -14,11 +14,11 @@ use regex::Regex;
 
 use crate::domain::json::Json;
 
-/// Whether a schema takes a value.
+/// Whether a schema accepts a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fit {
     No,
-    /// It cannot be told here: a pattern or reference that is not understood, or too much work.
+    /// Undecided: an unsupported pattern or reference, or too much work.
     Unsure,
     Yes,
 }
@@ -45,7 +45,7 @@ impl Fit {
     }
 }
 
-/// Reads one schema. The work it does for one message is bounded; beyond that it is sure of nothing.
+/// Evaluates one schema. Its work for one message is limited; beyond that everything is undecided.
 #[derive(Debug)]
 pub(super) struct Checker<'a> {
     root: &'a Json,
@@ -53,35 +53,35 @@ pub(super) struct Checker<'a> {
     patterns: RefCell<HashMap<Box<str>, Option<Rc<Pattern>>>>,
 }
 
-/// A pattern that is understood, with texts that it takes.
+/// A supported pattern, with samples that it matches.
 #[derive(Debug)]
 struct Pattern {
     regex: Regex,
     samples: Vec<String>,
 }
 
-/// What a value of a result is known to be: the schemas that hold for it, all of them, and the value before it was masked.
+/// What is known of a value of a result: all schemas that apply to it, and the value before it was masked.
 #[derive(Debug, Clone)]
 pub(super) struct Typed<'a> {
     pub(super) schemas: Vec<&'a Json>,
     pub(super) value: &'a Json,
-    /// Whether a value may stay that fits nothing: it stands in a text, which no client checks.
+    /// Whether a value may be kept that matches nothing: it is in a text, which no client validates.
     pub(super) lenient: bool,
 }
 
-/// The most patterns that are kept compiled.
+/// Maximum number of compiled patterns that are kept.
 const MOST_PATTERNS: usize = 256;
 
-/// The longest pattern that is read, in bytes.
+/// Maximum length of a pattern in bytes.
 const LONGEST_PATTERN: usize = 1000;
 
 impl<'a> Checker<'a> {
-    /// For a message of this size, in bytes.
+    /// For a message of this size in bytes.
     pub(super) fn new(root: &'a Json, size: usize) -> Self {
         Self { root, fuel: Cell::new(1_000_000 + 16 * size), patterns: RefCell::default() }
     }
 
-    /// Whether the whole schema takes a value.
+    /// Whether the whole schema accepts a value.
     pub(super) fn accepts(&self, value: &Json) -> Fit {
         self.check(self.root, value, 0)
     }
@@ -91,7 +91,7 @@ impl<'a> Checker<'a> {
         Typed { schemas: vec![self.root], value, lenient }
     }
 
-    /// One step of work; `false` if there was too much of it.
+    /// Counts one step of work; `false` if the limit is exceeded.
     fn step(&self) -> bool {
         let left = self.fuel.get();
         self.fuel.set(left.saturating_sub(1));

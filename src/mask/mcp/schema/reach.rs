@@ -1,4 +1,4 @@
-//! Which schemas hold for the members and elements of a value.
+//! Which schemas apply to the members and elements of a value.
 
 use crate::domain::json::Json;
 use crate::mask::mcp::schema::Checker;
@@ -6,12 +6,12 @@ use crate::mask::mcp::schema::Fit;
 use crate::mask::mcp::schema::Typed;
 use crate::mask::mcp::schema::check::items_at;
 
-/// How many references and branches are followed behind one another, and how many schemas may hold for one value.
+/// Maximum chain of references and branches, and maximum number of schemas that may apply to one value.
 const FARTHEST: usize = 16;
 const MOST: usize = 64;
 
 impl<'a> Checker<'a> {
-    /// The member of a value, with the schemas that hold for it.
+    /// The member of a value, with the schemas that apply to it.
     pub(in crate::mask::mcp) fn member(&self, typed: &Typed<'a>, name: &str) -> Option<Typed<'a>> {
         let value = typed.value.member(name)?;
         let mut schemas = Vec::new();
@@ -21,7 +21,7 @@ impl<'a> Checker<'a> {
         Some(Typed { schemas, value, lenient: typed.lenient })
     }
 
-    /// The element of a value, with the schemas that hold for it.
+    /// The element of a value, with the schemas that apply to it.
     pub(in crate::mask::mcp) fn element(&self, typed: &Typed<'a>, place: usize) -> Option<Typed<'a>> {
         let value = typed.value.as_array()?.get(place)?;
         let mut schemas = Vec::new();
@@ -35,7 +35,7 @@ impl<'a> Checker<'a> {
         Some(Typed { schemas, value, lenient: typed.lenient })
     }
 
-    /// Whether a schema of a value names a member, as one that it may or must have.
+    /// Whether a schema of a value names a member, as optional or required.
     pub(in crate::mask::mcp) fn declares(&self, typed: &Typed<'a>, name: &str) -> bool {
         self.all(typed).into_iter().any(|schema| {
             let required = schema.member("required").and_then(Json::as_array).unwrap_or_default();
@@ -44,7 +44,7 @@ impl<'a> Checker<'a> {
         })
     }
 
-    /// All schemas that hold for a value: those behind references, and in the branches that do not refuse it.
+    /// All schemas that apply to a value: also behind references, and in branches that do not reject it.
     pub(super) fn all(&self, typed: &Typed<'a>) -> Vec<&'a Json> {
         let mut found = Vec::new();
         for schema in &typed.schemas {
@@ -111,7 +111,7 @@ impl<'a> Checker<'a> {
         found
     }
 
-    /// The schemas that one word gives a member, and whether they are all.
+    /// The schemas of a member according to one keyword, and whether they are all.
     pub(super) fn members_by(
         &self,
         words: &'a [(Box<str>, Json)],

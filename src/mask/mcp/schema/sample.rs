@@ -1,4 +1,4 @@
-//! Values that say nothing and fit: what takes the place of a mask that a schema refuses.
+//! Valid values without information, in place of a mask that a schema rejects.
 
 use regex::RegexBuilder;
 use regex_syntax::hir::Class;
@@ -13,15 +13,15 @@ use crate::mask::mcp::schema::Typed;
 use crate::mask::mcp::schema::check::number;
 use crate::mask::mcp::schema::formats;
 
-/// The longest text that is made to fit, in bytes.
+/// Maximum length in bytes of a text that is made to fit.
 const LONGEST: usize = 4096;
 
-/// How often repeated parts of a pattern are repeated beyond what they must be, one after another, to reach a length.
+/// How many extra repetitions of a pattern's repeated parts are tried, in order, to reach a length.
 const MORE: [usize; 12] = [0, 1, 2, 3, 4, 5, 6, 8, 12, 16, 32, 64];
 
 impl<'a> Checker<'a> {
-    /// The mask itself where all schemas of a value take it for sure; else the first value that they do take, and that holds nothing
-    /// of the one that is masked. `None`: none is known. `plain` is JSON.
+    /// The mask itself if all schemas of a value certainly accept it; otherwise the first value that they
+    /// accept and that reveals nothing of the masked one. `None`: none is known. `plain` is JSON.
     pub(in crate::mask::mcp) fn fit(&self, typed: &Typed<'a>, plain: &str) -> Option<String> {
         let fits = |text: &str| self.takes(typed, text);
         if fits(plain) {
@@ -36,7 +36,8 @@ impl<'a> Checker<'a> {
             Json::Object(_) => vec!["{}".to_owned()],
             Json::Null => Vec::new(),
         };
-        // The choices that everybody sees in the schema, those of the same kind first; the same one for every value.
+        // The choices, which are public in the schema, those of the same type first; the same one for every
+        // value.
         let mut choices: Vec<&Json> = Vec::new();
         for schema in &schemas {
             choices.extend(schema.member("enum").and_then(Json::as_array).into_iter().flatten());
@@ -48,7 +49,8 @@ impl<'a> Checker<'a> {
         candidates.into_iter().find(|candidate| fits(candidate))
     }
 
-    /// Whether all schemas of a value take another one in its place for sure. `json` is an empty object or array, or neither.
+    /// Whether all schemas of a value certainly accept another one in its place. `json` is an empty object or
+    /// array, or neither.
     pub(in crate::mask::mcp) fn takes(&self, typed: &Typed<'a>, json: &str) -> bool {
         Json::parse(json.as_bytes(), 2)
             .is_ok_and(|value| typed.schemas.iter().all(|schema| self.check(schema, &value, 0) == Fit::Yes))
@@ -97,7 +99,7 @@ fn numbers(schemas: &[&Json]) -> Vec<String> {
     found
 }
 
-/// Reads a pattern, and makes texts that it takes. `None`: it is not understood.
+/// Parses a pattern, and generates texts that match it. `None`: unsupported.
 pub(super) fn compile(pattern: &str) -> Option<Pattern> {
     let regex = RegexBuilder::new(pattern).size_limit(1 << 18).dfa_size_limit(1 << 18).build().ok()?;
     let hir = regex_syntax::parse(pattern).ok()?;
@@ -111,7 +113,8 @@ pub(super) fn compile(pattern: &str) -> Option<Pattern> {
     Some(Pattern { regex, samples })
 }
 
-/// Appends a text that a part of a pattern takes, with its open repetitions `more` often than needed. `None`: it gets too long.
+/// Appends a text that matches a part of a pattern, with `more` extra repetitions of open ones. `None`: it is
+/// too long.
 fn write(hir: &Hir, more: usize, out: &mut String) -> Option<()> {
     if out.len() > LONGEST {
         return None;
@@ -141,7 +144,7 @@ fn write(hir: &Hir, more: usize, out: &mut String) -> Option<()> {
     Some(())
 }
 
-/// A character of a class: a zero, an X, or what else there is.
+/// A character of a class: a zero, an X, or any other.
 fn pick(class: &Class) -> Option<char> {
     let Class::Unicode(class) = class else { return None };
     let has = |c: &char| class.iter().any(|range| range.start() <= *c && *c <= range.end());
