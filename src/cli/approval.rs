@@ -194,8 +194,7 @@ fn find(access: &Access, id: &str) -> Result<Approval, Failure> {
 }
 
 fn parse(id: &str) -> Result<ApprovalId, Failure> {
-    id.parse()
-        .map_err(|error| Failure::usage(format!("{error}")).hint("the ids are in: hoopctl approval list"))
+    id.parse().map_err(|error| Failure::usage(format!("{error}")).hint("run: hoopctl approval list"))
 }
 
 /// Finds the approval to decide. `last` is refused while several are pending: what is approved must be what
@@ -212,7 +211,7 @@ fn find_to_decide(access: &Access, id: &str) -> Result<Approval, Failure> {
         (None, _) => Err(Failure::not_found("nothing waits for approval")),
         (Some(_), Some(_)) => {
             Err(Failure::new(Exit::Conflict, "several commands wait: name the one you mean")
-                .hint("hoopctl approval list"))
+                .hint("run: hoopctl approval list"))
         }
     }
 }

@@ -70,7 +70,7 @@ pub struct Global {
         long,
         global = true,
         value_name = "DIR",
-        help = "Data directory, in place of the configuration's [env: HOOPCTL_DATA_DIR]",
+        help = "Data directory; overrides the configuration [env: HOOPCTL_DATA_DIR]",
         help_heading = "Everywhere"
     )]
     pub data_dir: Option<PathBuf>,
@@ -79,7 +79,7 @@ pub struct Global {
         long,
         global = true,
         value_name = "PATH",
-        help = "Admin socket, in place of the configuration's [env: HOOPCTL_SOCKET]",
+        help = "Admin socket; overrides the configuration [env: HOOPCTL_SOCKET]",
         help_heading = "Everywhere"
     )]
     pub socket: Option<PathBuf>,
@@ -88,7 +88,7 @@ pub struct Global {
         long,
         global = true,
         value_name = "URL",
-        help = "A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]",
+        help = "A remote gateway, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]",
         help_heading = "Everywhere"
     )]
     pub url: Option<String>,
@@ -99,7 +99,7 @@ pub struct Global {
         long,
         global = true,
         value_name = "FILE",
-        help = "With --url: trust the authorities in this PEM file, not this machine's [env: HOOPCTL_CA_FILE]",
+        help = "With --url: trust the certificate authorities in this PEM file instead of the system's [env: HOOPCTL_CA_FILE]",
         help_heading = "Everywhere"
     )]
     pub ca_file: Option<String>,
@@ -111,7 +111,7 @@ pub struct Global {
         value_name = "FORMAT",
         value_enum,
         hide_possible_values = true,
-        help = "How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]",
+        help = "Output format: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]",
         help_heading = "Everywhere"
     )]
     pub output: Option<Format>,

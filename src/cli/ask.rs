@@ -58,15 +58,13 @@ pub fn read_text(path: &Path, most: u64) -> Result<Option<String>, Failure> {
 /// The failure for an input file that does not exist.
 pub fn no_file(path: &Path) -> Failure {
     Failure::not_found(format!("there is no file {}", path.display()))
-        .hint("correct its path; - stands for standard input where a text is read")
+        .hint("correct its path; - means standard input where text is read")
 }
 
 /// Lets the user edit `text` in `$VISUAL` or `$EDITOR`; `None` if it is unchanged.
 pub fn edit(terminal: Terminal, name: &str, text: &str) -> Result<Option<String>, Failure> {
     if !terminal.dialog {
-        return Err(
-            Failure::usage("there is no terminal to edit on").hint("give the new text with -f FILE or -f -")
-        );
+        return Err(Failure::usage("no terminal to edit on").hint("pass the new text with -f FILE or -f -"));
     }
     let editor = ["VISUAL", "EDITOR"]
         .iter()

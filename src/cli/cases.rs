@@ -40,7 +40,7 @@ pub fn test(terminal: Terminal, access: &Access, file: &Path) -> Outcome {
     })?;
     let cases = cases::parse(&text).map_err(|error| {
         Failure::new(Exit::Config, format!("{}: {error}", file.display()))
-            .hint("its form is in: hoopctl policy test --help")
+            .hint("run: hoopctl policy test --help")
     })?;
     let Side { connections, policies } = Side::current(access)?;
     let judge = cases.iter().any(|case| case.sql.is_some()).then(|| Judge::start(1, Limits::default()));

@@ -69,7 +69,7 @@ fn found(access: &Access, kind: EntityKind, name: &str) -> Result<EntityView, Fa
     access.wait(access.backend().entity(kind, name.to_owned())).map_err(|failure| match failure.exit {
         Exit::NotFound if failure.hint.is_none() => {
             let all = access.wait(access.backend().entities(kind)).map(|all| all.items).unwrap_or_default();
-            let list = format!("hoopctl {} list", noun(kind));
+            let list = format!("run: hoopctl {} list", noun(kind));
             let meant = config::nearest(name, all.iter().map(|view| view.name.as_str()));
             failure.hint(meant.map_or(list, |meant| format!("did you mean {meant}?")))
         }
@@ -147,7 +147,7 @@ fn bare(kind: EntityKind, mut table: Table) -> Result<Table, Failure> {
     match (own.pop(), own.is_empty() && table.is_empty()) {
         (Some(toml::Value::Table(one)), true) => Ok(one),
         _ => Err(Failure::usage(format!("the file holds more than one [[{header}]]"))
-            .hint("hoopctl apply -f FILE takes all that is in a file")),
+            .hint("run: hoopctl apply -f FILE, which applies everything in a file")),
     }
 }
 
@@ -212,7 +212,9 @@ pub fn edit(
 fn refuse_read_only(view: &EntityView) -> Result<(), Failure> {
     if view.read_only {
         let message = format!("{} {:?} is managed by {}", view.kind.as_str(), view.name, view.origin);
-        return Err(Failure::new(Exit::Conflict, message).hint("edit it there, then: hoopctl config reload"));
+        return Err(
+            Failure::new(Exit::Conflict, message).hint("edit it there, then run: hoopctl config reload")
+        );
     }
     Ok(())
 }

@@ -200,7 +200,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
             }
             if !table.contains_key("upstream") {
                 return Err(Failure::usage("--upstream is missing")
-                    .hint("--upstream https://HOST/PATH, mcp+https://HOST/PATH, 'mcp+stdio:PROGRAM ARGUMENTS' or postgres://HOST/DATABASE"));
+                    .hint("use --upstream https://HOST/PATH, mcp+https://HOST/PATH, 'mcp+stdio:PROGRAM ARGUMENTS' or postgres://HOST/DATABASE"));
             }
             if args.test {
                 let toml = toml::to_string(&table).unwrap_or_default();
@@ -262,7 +262,7 @@ fn refuse_test(test: bool) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::usage("--test dials the target from this machine, and the gateway is elsewhere")
-        .hint("leave --test out, or run it on the gateway's own machine"))
+        .hint("omit --test, or run it on the gateway's own machine"))
 }
 
 /// Parses one connection of the store.
@@ -322,14 +322,14 @@ fn env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> Resu
             return Err(Failure::usage(format!(
                 "{name} is an HTTP connection, and psql a client of PostgreSQL"
             ))
-            .hint("--for curl, dotenv or python"));
+            .hint("use --for curl, dotenv or python"));
         }
         client @ (ClientKind::Claude | ClientKind::Cursor | ClientKind::Vscode | ClientKind::McpJson) => {
             return Err(Failure::usage(format!(
                 "{name} is an HTTP connection, and {} is for MCP servers",
                 client.word()
             ))
-            .hint("--for curl, dotenv or python"));
+            .hint("use --for curl, dotenv or python"));
         }
     }))
 }
@@ -352,7 +352,7 @@ fn mcp_env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> 
         ClientKind::Dotenv => with_token(dotenv(name, &base)),
         client => mcp::setup(client, name, &base).ok_or_else(|| {
             Failure::usage(format!("{name} is an MCP server, which {} is no client of", client.word()))
-                .hint("--for claude, cursor, vscode, mcp-json, curl or dotenv")
+                .hint("use --for claude, cursor, vscode, mcp-json, curl or dotenv")
         })?,
     })
 }
@@ -368,7 +368,7 @@ fn database_env(place: &Place, name: &ConnectionName, client: Option<ClientKind>
                 "{name} leads to a database, which {} is no client of",
                 client.word()
             ))
-            .hint("--for psql or dotenv"));
+            .hint("use --for psql or dotenv"));
         }
     };
     let (port, mode) = (door.port.to_string(), if door.tls { "verify-full" } else { "disable" });

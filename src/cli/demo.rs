@@ -109,7 +109,7 @@ fn recorded(args: &DemoArgs) -> Result<(Option<Scenario>, Option<Fixture>), Fail
     }
     let document = std::fs::read(file).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
-            ask::no_file(file).hint("hoopctl session export ID --format mcp-fixture > FILE records one")
+            ask::no_file(file).hint("run: hoopctl session export ID --format mcp-fixture > FILE")
         }
         _ => Failure::failed(format!("cannot read {}: {error}", file.display())),
     })?;
@@ -151,7 +151,7 @@ fn sample_target(
             Exit::Config,
             format!("{file} has no connection {CONNECTION} to a sample target: it is not of the demo"),
         )
-        .hint("hoopctl init --demo --dir DIR writes one that is"));
+        .hint("run: hoopctl init --demo --dir DIR"));
     };
     let named = match scenario {
         Scenario::Http => "http",
@@ -160,12 +160,12 @@ fn sample_target(
     if wanted.is_some_and(|wanted| wanted != scenario) {
         let file = config.path.display();
         return Err(Failure::new(Exit::Conflict, format!("{file} is of the scenario {named}"))
-            .hint("leave out --scenario, or keep the other one in another folder"));
+            .hint("omit --scenario, or keep the other one in another folder"));
     }
     let address = (&*crm.upstream.host, crm.upstream.port);
     let listener = TcpListener::bind(address).map_err(|error| {
         Failure::failed(format!("the sample target cannot listen on {}:{}: {error}", address.0, address.1))
-            .hint("stop what listens there, or change the address in the configuration")
+            .hint("stop the process that listens there, or change the address in the configuration")
     })?;
     if !listener.local_addr().is_ok_and(|address| address.ip().is_loopback()) {
         return Err(Failure::new(Exit::Config, "the sample target listens on loopback only"));
@@ -268,8 +268,9 @@ impl DevThread {
             .map_err(|error| Failure::failed(format!("cannot start a thread: {error}")))?;
         match started.recv() {
             Ok(Ok(())) => Ok(Some(Self { _stop: stop })),
-            Ok(Err(why)) => Err(Failure::failed(format!("the development issuer does not run: {why}"))
-                .hint(format!("stop what listens on {}, or change dev_issuer.listen", issuer.listen))),
+            Ok(Err(why)) => Err(Failure::failed(format!("the development issuer does not run: {why}")).hint(
+                format!("stop the process that listens on {}, or change dev_issuer.listen", issuer.listen),
+            )),
             Err(_gone) => Err(Failure::failed("the development issuer does not run")),
         }
     }

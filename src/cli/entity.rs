@@ -22,7 +22,7 @@ pub struct ConnectionOptions {
     #[arg(
         long,
         value_name = "URL",
-        help = "Where the target is: an http or https URL, mcp+https://HOST/PATH, 'mcp+stdio:PROGRAM ARGUMENTS', or postgres://HOST/DATABASE"
+        help = "Address of the target: an http or https URL, mcp+https://HOST/PATH, 'mcp+stdio:PROGRAM ARGUMENTS', or postgres://HOST/DATABASE"
     )]
     pub upstream: Option<String>,
     /// Credential of the target.
@@ -443,7 +443,7 @@ pub fn paths_elsewhere(table: &mut Table) -> Result<(), Failure> {
             return Ok(path.to_owned());
         }
         Err(Failure::usage(format!("{path:?} is a relative path, and the file is on the gateway's machine"))
-            .hint("write it as it is there, from the root on"))
+            .hint("write its absolute path"))
     })
 }
 

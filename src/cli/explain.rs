@@ -130,7 +130,7 @@ fn message(args: &ExplainArgs) -> Result<Option<ExplainMcp>, Failure> {
     if !named && !args.mcp.is_given() {
         return match (&args.path, &args.sql) {
             (None, None) => Err(Failure::usage("PATH is missing: a request has a method and a path")
-                .hint("for an MCP server: --tool, --prompt, --resource or a method such as tools/list")),
+                .hint("for an MCP server, use --tool, --prompt, --resource or a method such as tools/list")),
             _ => Ok(None),
         };
     }

@@ -24,7 +24,7 @@ pub fn export(terminal: Terminal, access: &Access, args: &ExportArgs) -> Outcome
         return Err(Failure::usage(
             "a recording as it is stored does not belong on a terminal: it may hold anything",
         )
-        .hint("--to FILE, or a pipe, or --format text"));
+        .hint("use --to FILE, a pipe or --format text"));
     }
     let view = session::find(access, &args.id)?;
     let (row, form) = (view.row(), form_of(args.format));
@@ -73,7 +73,7 @@ fn failure(error: ExportError) -> Failure {
                 _ => "har",
             };
             Failure::usage(error.to_string())
-                .hint(format!("--format {fitting}; text and jsonl take every session"))
+                .hint(format!("--format {fitting}; text and jsonl fit every session"))
         }
         other => Failure::failed(other.to_string()),
     }
@@ -88,7 +88,7 @@ fn to_file<T>(
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
             Failure::new(Exit::Conflict, format!("{} is there already", path.display()))
-                .hint("no file is written over: name another one, or remove it first")
+                .hint("existing files are not overwritten: name another one, or remove it first")
         }
         _ => Failure::failed(format!("cannot write {}: {error}", path.display())),
     };

@@ -68,7 +68,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: GrantVerb) -> Outcome {
             Ok(Exit::Done)
         }
         GrantVerb::Revoke { id, yes } => {
-            let known = "the ids are in: hoopctl grant list";
+            let known = "run: hoopctl grant list";
             let id: GrantId = id.parse().map_err(|error| Failure::usage(format!("{error}")).hint(known))?;
             ask::confirm(terminal, yes, &format!("Revoke {id}?"))?;
             let revoked = access.wait(access.backend().revoke_grant(id));

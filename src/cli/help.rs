@@ -13,7 +13,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
     ("Start here", &["demo", "init", "doctor"]),
     ("Run", &["serve", "status", "config"]),
     ("Manage", &["connect", "policy", "secret", "mask", "token", "apply", "export"]),
-    ("From afar", &["login", "logout"]),
+    ("Remote", &["login", "logout"]),
     ("Decide", &["tui", "approval", "grant", "lock"]),
     ("Look back", &["session", "replay", "audit"]),
     ("Shell", &["completions", "man", "version"]),
@@ -49,8 +49,8 @@ Examples:
   hoopctl demo --scenario mcp
   hoopctl demo --fixture recorded.json
 
-It listens on this machine only, and anyone on it can mint a token: it is for trying.
-Next: it prints what to paste into a second terminal.";
+It listens on this machine only, and any local user can mint a token: use it for evaluation only.
+Next: paste what it prints into a second terminal.";
 
 /// Appended to the help of `init`.
 pub const INIT: &str = "\
@@ -67,7 +67,7 @@ Examples:
   hoopctl doctor
   hoopctl doctor -o json
 
-Each line is in order (\u{2713}), worth a look (!) or wrong (\u{2717}), with one fix. Ends with 1 when anything is wrong,
+Each line is ok (\u{2713}), a warning (!) or an error (\u{2717}), with one fix. Exits with 1 if there is any error,
 with 10 when the audit trail is broken.";
 
 /// Appended to the help of `status`.
@@ -83,9 +83,9 @@ Examples:
   hoopctl login --url https://gateway.example:8441 --ca-file ca.pem --no-browser
   hoopctl login --url https://gateway.example:8441 --device
 
-The gateway says where people sign in; you are asked whether that is right before anything is sent. The tokens are kept in
-hoopctl/tokens.json in $XDG_CONFIG_HOME or ~/.config, for your user only, and are renewed by themselves.
-Programs that nobody sits at put an access token into HOOPCTL_TOKEN and need no login.
+The gateway names the issuer; you are asked to confirm it before anything is sent. The tokens are stored in
+hoopctl/tokens.json in $XDG_CONFIG_HOME or ~/.config, readable by your user only, and are renewed automatically.
+Unattended programs set HOOPCTL_TOKEN to an access token and need no login.
 Next: export HOOPCTL_URL=https://gateway.example:8441, then hoopctl status or hoopctl tui";
 
 /// Appended to the help of `logout`.
@@ -115,8 +115,8 @@ Examples:
   hoopctl connect add files --upstream 'mcp+stdio:files-server --root /srv/files' --inject env:TOKEN:store:files
 
 A secret is named by its source, never written out: env:NAME, file:PATH, store:KEY, exec:COMMAND.
-Relative paths start here, or at the folder of --file, and are kept as absolute ones.
-Next: nobody may use a new connection. Open it: hoopctl policy add crm-reads --allow --group support --connection crm \
+Relative paths are resolved against the current folder, or the folder of --file, and stored as absolute paths.
+Next: no policy allows a new connection yet. Allow it: hoopctl policy add crm-reads --allow --group support --connection crm \
 --operation read";
 
 /// Appended to the help of `connect env`.
@@ -127,9 +127,9 @@ Examples:
   hoopctl connect env tools --for claude
   hoopctl connect env tools --for vscode > .vscode/mcp.json
 
-No token is printed. MCP clients are told where it is, so that it stays out of their files: Claude Code (claude, mcp-json)
-and Cursor take it from HOOPCTL_TOKEN in the environment they are started in, VS Code asks for it and keeps it itself.
-What is printed is the whole file; a file that is there already gets the new member of mcpServers, or of servers and inputs.";
+No token is printed. MCP clients get a reference to it, so that it stays out of their files: Claude Code (claude, mcp-json)
+and Cursor read HOOPCTL_TOKEN from the environment they are started in, VS Code prompts for it and stores it itself.
+The output is a complete file; if you already have one, add the new member to its mcpServers, or servers and inputs.";
 
 /// Appended to the help of `connect pin`.
 pub const CONNECT_PIN: &str = "\
@@ -140,15 +140,15 @@ Examples:
   hoopctl connect pin tools --accept --all
   hoopctl connect pin tools --forget old_tool
 
-What a server says of its tools, prompts and templates of resources, and its instructions, is pinned as it is first seen.
-  changed  it says another thing than was accepted
-  flagged  it has characters that people do not see, or a description of more than 16 KiB
-  new      it came after its list was first seen
-  pinned   it is as it was accepted or first seen
-With the digest that is shown just what was looked at is accepted, or nothing; without it, and with --all, what is to be accepted is
-shown and asked about.
-What follows from that, the connection's pin says: observe (the default) only tells of it; hide keeps back what is changed, new or has
-hidden characters; block refuses all calls of tools besides, as long as something is changed.
+The definitions of a server's tools, prompts and resource templates, and its instructions, are pinned when first seen.
+  changed  it differs from the accepted version
+  flagged  it has invisible characters, or a description of more than 16 KiB
+  new      it was added after the list was first seen
+  pinned   it is as accepted or first seen
+NAME@DIGEST accepts exactly the version with that digest, or nothing; without a digest, and with --all, the changes are
+shown and need a confirmation.
+The connection's pin decides the effect: observe (the default) only reports it; hide removes what is changed, new or has
+invisible characters; block also refuses all tool calls while anything is changed.
 Next: hoopctl connect edit tools --pin hide";
 
 /// Appended to the help of `connect open`.
@@ -160,9 +160,9 @@ Examples:
   hoopctl connect open appdb --gateway gateway.example:15432 --ca-file ca.pem
 
 Clients connect without a password, and hoopctl logs in at the gateway with your token. Each statement is judged and
-recorded there as yours. To the gateway TLS is spoken, and plain only to one on this machine. With a [dev_issuer]:
---token 'exec:hoopctl token mint --as agent-7 --group support'. A program gets PATH and HOME only, and has 5 s.
-Everybody on this machine can use the port, and is you; a Unix socket is for your user only.
+recorded there as yours. The connection to the gateway uses TLS, except to a gateway on this machine. With a [dev_issuer]:
+--token 'exec:hoopctl token mint --as agent-7 --group support'. An exec: program gets only PATH and HOME, and has 5 s.
+Every local user can connect to the port and acts as you; a Unix socket is for your user only.
 
 Prints the address on standard output; SIGINT (Ctrl-C) and SIGTERM end it.
 Next: psql with that address.";
@@ -176,7 +176,7 @@ Examples:
   hoopctl policy explain --as agent-7 --group support --connection appdb --sql 'SELECT name FROM customers'
   hoopctl policy explain --as agent-7 --group support --connection shop --tool refund --arg amount=1200
 
-Deny beats approve beats allow; what no policy allows is denied.";
+Deny beats approve, approve beats allow; a command that no policy allows is denied.";
 
 /// Appended to the help of `policy add`.
 pub const POLICY_ADD: &str = "\
@@ -189,10 +189,10 @@ Examples:
   hoopctl policy add tools --allow --group support --connection shop --tool 'list_*' --tool echo
   hoopctl policy add -f policy.toml crm-reads
 
-Values of one option are alternatives; different options must all hold. A SQL text may name several tables, columns,
-functions and verbs: an allow wants all of them among the values, a deny and an approve one. A call of an MCP tool
-is allowed by a policy that names the tool.
-Next: hoopctl policy explain shows what it does to one command.";
+Values of one option are alternatives; different options must all match. A SQL statement may name several tables, columns,
+functions and verbs: an allow policy must cover all of them, a deny or approve policy matches any one. An MCP tool call
+is allowed only by a policy that names the tool.
+Next: hoopctl policy explain shows its effect on one command.";
 
 /// Appended to the help of `policy explain`.
 pub const POLICY_EXPLAIN: &str = "\
@@ -204,7 +204,7 @@ Examples:
   hoopctl policy explain --as agent-7 --group support --connection shop --tool refund --args '{\"amount\": 1200}'
   hoopctl policy explain --as agent-7 --group support --connection shop tools/list
 
-SQL is judged as the first text of a session: what is prepared before, and the functions of the target, are not known.
+SQL is judged as the first statement of a session: prepared statements and the target's functions are not known.
 With --exit-code: 0 allow, 8 approve, 9 deny.";
 
 /// Appended to the help of `policy test`.
@@ -212,7 +212,7 @@ pub const POLICY_TEST: &str = "\
 Examples:
   hoopctl policy test cases.toml
 
-The file holds one table for each request, with the verdict it should get:
+The file holds one table per request, with its expected verdict:
   [[case]]
   name = \"large orders wait\"
   as = { subject = \"corp/agent-7\", groups = [\"support\"], kind = \"app\" }
@@ -224,11 +224,11 @@ The file holds one table for each request, with the verdict it should get:
 
 Of as: subject is the principal; groups may be \"unknown\" and default to none, kind (human, app, agent) to human;
 client, issuer and claims may be given. Of the case: query, source (an address), at (a time), and unreadable = true
-for a body that cannot be read. body is a TOML value, or a text that holds JSON. rule is optional. A case of a database
-has sql = \"SELECT 1\" in place of method and path, one of an MCP server mcp = { tool = \"refund\",
-arguments = { amount = 5 } }; or prompt, resource, method; read_only = true is what the server says of the tool.
+for a body that cannot be parsed. body is a TOML value, or a string of JSON. rule is optional. A database case
+has sql = \"SELECT 1\" instead of method and path, an MCP case has mcp = { tool = \"refund\",
+arguments = { amount = 5 } }, or prompt, resource, method; read_only = true is the server's annotation of the tool.
 
-Ends with 0 when all get their verdict, 1 when one does not, 3 when the file cannot be read, 5 when there is none. What failed is explained,
+Exits with 0 if all cases pass, 1 if one fails, 3 if the file cannot be read, 5 if it does not exist. Failures are explained,
 and policies that no case reaches are listed.";
 
 /// Appended to the help of `apply`.
@@ -240,11 +240,11 @@ Examples:
   hoopctl export | hoopctl apply -f - --dry-run
 
 The files hold [[connection]], [[policy]] and [[mask]] as hoopctl.toml does, and nothing else: at most 1000 at once, and 4 MiB.
-All of them are written, or none: problems are told at once, each with its file, line and column. What the files name belongs to
-them from then on, under --managed-by, also what connect add or policy add wrote (adopted). What belongs to files of another name
-is refused, 6, without --take-over. What is in no file stays; with --prune goes what the same --managed-by had, and no file has any
-more. An entity of hoopctl.toml is changed there only: 6. Relative paths start at the folder of their file.
-Next: hoopctl policy test shows that the policies do what they should.";
+All entities are written, or none: all problems are reported together, with file, line and column. The entities belong to
+the files from then on, under --managed-by, including those made by connect add or policy add (adopted). An entity managed
+under another name is refused (6) without --take-over. Entities in no file stay; --prune removes those of the same
+--managed-by that no file has any more. Entities of hoopctl.toml can only be changed there (6). Paths are relative to the file.
+Next: check the policies with hoopctl policy test.";
 
 /// Appended to the help of `export`.
 pub const EXPORT: &str = "\
@@ -253,8 +253,8 @@ Examples:
   hoopctl export --managed-by team-crm > crm.toml
   hoopctl export -o json
 
-Secrets are named (store:KEY), and not printed. Variables (env) and arguments of programs are printed as they are written: a
-warning names the connections that have any. What hoopctl.toml holds is left out: it is written there already.";
+Secrets are named (store:KEY), not printed. Environment variables (env) and program arguments are printed verbatim: a
+warning names the connections that have any. Entities of hoopctl.toml are left out.";
 
 /// Appended to the help of `approval`.
 pub const APPROVAL: &str = "\
@@ -265,9 +265,9 @@ Examples:
   hoopctl approval wait apr_01kah3y2x7m5q8r4s6t9v0w1z2 --timeout 10m
   hoopctl approval watch -o jsonl
 
-You decide as your OS user, with the groups that admin.local_groups gives it; with --url as the person who signed in there, with
-the groups of the token. Never on a command of your own.
-`last` stands for the newest one; to decide, only while no other waits.";
+You decide as your OS user, with its groups in admin.local_groups; with --url as the user signed in there, with
+the groups of the token. You can never decide on your own commands.
+`last` is the newest approval; for a decision, only if no other is pending.";
 
 /// Appended to the help of `grant`.
 pub const GRANT: &str = "\
@@ -283,7 +283,7 @@ Examples:
   hoopctl lock list
   hoopctl lock remove lck_01kah3y2x7m5q8r4s6t9v0w1z2
 
-It is in force within a second and cuts live streams.";
+It takes effect within a second and cuts live streams.";
 
 /// Appended to the help of `lock add`.
 pub const LOCK_ADD: &str = "\
@@ -296,9 +296,9 @@ Examples:
   hoopctl lock add token:JTI -r leaked
   hoopctl lock add everybody -r 'incident 4411' --yes
 
-A principal is named whole, ISSUER/SUBJECT, as it stands in hoopctl session list -o json, and not by the name alone that
-policy explain --as and token mint --as take. A name that neither the configuration nor a session knows is asked about,
-or warned of where nobody can be asked: it is locked for when it comes.";
+A principal is named in full, ISSUER/SUBJECT, as in hoopctl session list -o json, not by the short name that
+policy explain --as and token mint --as accept. A name that neither the configuration nor a session knows needs a confirmation,
+or gives a warning without a terminal: the lock applies once the name appears.";
 
 /// Appended to the help of `session`.
 pub const SESSION: &str = "\
@@ -311,7 +311,7 @@ Examples:
   hoopctl session verify --all
   hoopctl session hold last -r 'case 4411'
 
-`last` stands for the newest session of a caller.";
+`last` is the newest session of a caller.";
 
 /// Appended to the help of `session list`.
 pub const SESSION_LIST: &str = "\
@@ -320,9 +320,9 @@ Examples:
   hoopctl session list --connection crm --live -o json
   hoopctl session list --principal local:gateway
 
-Requests that are refused before there is a session (no valid token, no such connection) are recorded too: each run of
-the gateway has one session local:gateway for them, on the connection shown as gateway. It is listed as any other and can
-be replayed and verified by its id, but `last` never stands for it.";
+Requests that are refused before a session exists (no valid token, no such connection) are recorded too: each run of
+the gateway has one session local:gateway for them, with the connection shown as gateway. It is listed like any other and can
+be replayed and verified by its id, but `last` never selects it.";
 
 /// Appended to the help of `session hold`.
 pub const SESSION_HOLD: &str = "\
@@ -332,11 +332,11 @@ Examples:
   hoopctl session hold ses_01kah3y2x7m5q8r4s6t9v0w1z2 --release -r 'case 4411 is closed'
   hoopctl session hold ses_01kah3y2x7m5q8r4s6t9v0w1z2 --acknowledge -r 'INC-12: hoopctl.db was edited'
 
-Neither recording.retention nor session prune removes what is held, and it does not count against max_size. Who held and who
-released it, and why, is in the audit trail. A session of one's own that somebody else holds is for others to release: 9.
+Neither recording.retention nor session prune removes a recording on hold, and it does not count against max_size. Who placed and
+released the hold, and why, is in the audit trail. You cannot release another user's hold on your own session (9).
 
-What was done to a hold besides, or to its recording, session verify --all finds, until --acknowledge takes note of it: then the hold
-is again as the audit trail tells, or over where the recording is gone. Who did that, and why, verify lists ever after.";
+session verify --all reports any other change to a hold or its recording until --acknowledge accepts it: then the hold
+is restored from the audit trail, or ends if the recording is gone. Who acknowledged it, and why, stays listed by verify.";
 
 /// Appended to the help of `audit` and `audit list`.
 pub const AUDIT: &str = "\
@@ -346,8 +346,8 @@ Examples:
   hoopctl audit list --action approval.approve -o json
   hoopctl audit list --limit 100000 -o csv > audit.csv
 
-One entry for each change that somebody made, or tried and was refused, and for what the gateway did by itself.
-That none is missing or changed, hoopctl session verify --all proves.";
+One entry for each change, made or refused, and for each automatic action of the gateway.
+hoopctl session verify --all proves that no entry is missing or changed.";
 
 /// Appended to the help of `replay`.
 pub const REPLAY: &str = "\
@@ -357,8 +357,8 @@ Examples:
   hoopctl replay ses_01kah3y2x7m5q8r4s6t9v0w1z2 --from 90s --to @40
   hoopctl replay crm.jsonl
 
-Opens the player on a terminal, and prints the transcript at once elsewhere. The player takes a running session, too; its keys:
-? shows them all. Without a running gateway it plays what the store holds; a file needs neither.";
+Opens the player on a terminal, otherwise prints the transcript at once. The player can follow a running session; its keys:
+? shows them all. Without a running gateway it plays from the store; a file needs neither.";
 
 /// Appended to the help of `tui`.
 pub const TUI: &str = "\
@@ -367,11 +367,11 @@ Examples:
   hoopctl tui sessions --notify osc9
   hoopctl tui approvals --theme light
 
-Keys: ? shows them all. hoopctl/keys.toml in $XDG_CONFIG_HOME or ~/.config changes them: a table for each place where keys
-hold, as the help names them, and in it ACTION = KEY or [KEY, KEY]:
+Keys: ? shows them all. hoopctl/keys.toml in $XDG_CONFIG_HOME or ~/.config changes them: a table for each context,
+as named in the help, with entries ACTION = KEY or [KEY, KEY]:
   [approvals]
   approve = \"f2\"
-Colours: NO_COLOR, TERM and COLORTERM say how many; without UTF-8 in the locale all signs are ASCII.";
+Colours: NO_COLOR, TERM and COLORTERM set how many; without UTF-8 in the locale all symbols are ASCII.";
 
 /// Appended to the help of `mask`.
 pub const MASK: &str = "\
@@ -387,7 +387,7 @@ Examples:
   hoopctl token verify --env MY_TOKEN
   hoopctl token jwks entra --refresh
 
-Tokens are read from standard input, --file or --env: an argument would be seen by every process on this machine.";
+Tokens are read from standard input, --file or --env: every process on this machine could see an argument.";
 
 /// Appended to the help of `secret`.
 pub const SECRET: &str = "\
@@ -411,9 +411,9 @@ pub const CONFIG_SCHEMA: &str = "\
 Examples:
   hoopctl config schema > hoopctl.schema.json
 
-An editor that knows TOML (taplo, Even Better TOML of VS Code) completes and checks hoopctl.toml with it, after a first line
+An editor with TOML support (taplo, Even Better TOML for VS Code) completes and checks hoopctl.toml with it, given a first line
   #:schema ./hoopctl.schema.json
-It knows keys, types and words; what they say together, hoopctl config check knows.";
+It covers keys, types and words; hoopctl config check also checks that they fit together.";
 
 /// Appended to the help of `completions`.
 pub const COMPLETIONS: &str = "\

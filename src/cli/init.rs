@@ -132,7 +132,7 @@ fn write(file: &Path, text: &str, force: bool) -> Result<(), Failure> {
     written.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
             Failure::new(Exit::Conflict, format!("{} is there already", file.display()))
-                .hint("write over it with --force")
+                .hint("overwrite it with --force")
         }
         _ => Failure::failed(format!("cannot write {}: {error}", file.display())),
     })

@@ -29,9 +29,8 @@ pub fn run(terminal: Terminal, place: &Place, args: &JwksArgs) -> Outcome {
     let mut reports = access.wait(access.backend().issuers())?.items;
     reports.retain(|report| args.issuer.as_ref().is_none_or(|name| report.name == *name));
     if let Some(name) = args.issuer.as_ref().filter(|_| reports.is_empty()) {
-        return Err(
-            Failure::new(Exit::NotFound, format!("there is no issuer {name:?}")).hint("hoopctl token jwks")
-        );
+        return Err(Failure::new(Exit::NotFound, format!("there is no issuer {name:?}"))
+            .hint("run: hoopctl token jwks"));
     }
     let before = reports.first().and_then(|report| report.fetched_ms);
     if let Some(name) = args.issuer.as_ref().filter(|_| args.refresh) {
@@ -47,7 +46,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &JwksArgs) -> Outcome {
     if args.refresh && !fetched {
         // A caller who wants a key removed must not believe that it was.
         return Err(Failure::failed("the keys were not fetched: those from before still hold")
-            .hint("try again, or hoopctl lock add"));
+            .hint("try again, or run: hoopctl lock add"));
     }
     Ok(Exit::Done)
 }

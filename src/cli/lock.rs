@@ -86,20 +86,17 @@ fn add(terminal: Terminal, access: &Access, lock: NewLock) -> Result<Lock, Failu
 
 /// The lock with this id, or the newest one for `last`.
 fn find(access: &Access, id: &str) -> Result<Lock, Failure> {
-    let wanted: Option<LockId> =
-        match id {
-            "last" => None,
-            id => Some(id.parse().map_err(|error| {
-                Failure::usage(format!("{error}")).hint("the ids are in: hoopctl lock list")
-            })?),
-        };
+    let wanted: Option<LockId> = match id {
+        "last" => None,
+        id => Some(
+            id.parse().map_err(|error| Failure::usage(format!("{error}")).hint("run: hoopctl lock list"))?,
+        ),
+    };
     let found = access.wait(access.backend().locks())?.items;
     let found = found.into_iter().find(|lock| wanted.is_none_or(|wanted| lock.id == wanted));
     found.ok_or_else(|| match wanted {
-        Some(id) => {
-            Failure::not_found(format!("there is no lock {id}")).hint("the ids are in: hoopctl lock list")
-        }
-        None => Failure::not_found("no lock stands"),
+        Some(id) => Failure::not_found(format!("there is no lock {id}")).hint("run: hoopctl lock list"),
+        None => Failure::not_found("there are no locks"),
     })
 }
 
@@ -140,7 +137,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: LockVerb) -> Outcome {
                     json: output::json(lock),
                 })
                 .collect();
-            terminal.list(&["id", "target", "until", "by", "reason"], &rows, "no lock stands")?;
+            terminal.list(&["id", "target", "until", "by", "reason"], &rows, "there are no locks")?;
             Ok(Exit::Done)
         }
         LockVerb::Remove { id, yes } => {

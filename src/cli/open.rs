@@ -73,7 +73,7 @@ pub struct OpenArgs {
         long,
         value_name = "SOURCE",
         default_value = "env:HOOPCTL_TOKEN",
-        help = "Where your token is: env:NAME, file:PATH or exec:COMMAND; read anew for each connection"
+        help = "Source of your token: env:NAME, file:PATH or exec:COMMAND; read again for each connection"
     )]
     pub token: String,
     /// Trust the authorities in this file for the gateway's certificate, not this machine's; plaintext is
@@ -107,8 +107,9 @@ pub fn run(terminal: Terminal, place: &Place, args: &OpenArgs) -> Outcome {
     };
     let must_have_tls = gateway.tls || args.ca_file.is_some();
     if must_have_tls {
-        tls::client_config(args.ca_file.as_deref().map(Path::new), &[ALPN])
-            .map_err(|error| Failure::failed(with_causes(&error)).hint("--ca-file PEM"))?;
+        tls::client_config(args.ca_file.as_deref().map(Path::new), &[ALPN]).map_err(|error| {
+            Failure::failed(with_causes(&error)).hint("name the certificate authorities with --ca-file PEM")
+        })?;
     }
     let gateway = Upstream {
         protocol: Protocol::Postgres,
@@ -124,7 +125,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &OpenArgs) -> Outcome {
         if matches!(source, SecretRef::Env(_)) {
             read(&source).await.map_err(|words| {
                 Failure::new(Exit::Refused, words)
-                    .hint("--token env:NAME, file:PATH or exec:COMMAND says where your token is")
+                    .hint("name the source of your token with --token env:NAME, file:PATH or exec:COMMAND")
             })?;
         }
         let mut signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
@@ -154,7 +155,9 @@ fn refuse_other_protocols(place: &Place, name: &ConnectionName) -> Result<(), Fa
         match Access::online(&place.clone().here()).and_then(ask) {
             Ok(view) => connect::parsed(&view.toml).ok().map(|known| known.protocol),
             Err(failure) if failure.exit == Exit::NotFound => {
-                return Err(failure.hint("hoopctl connect list; of a gateway elsewhere: --gateway HOST:PORT"));
+                return Err(
+                    failure.hint("run: hoopctl connect list; for a remote gateway use --gateway HOST:PORT")
+                );
             }
             Err(_not_told) => None,
         }
@@ -163,7 +166,7 @@ fn refuse_other_protocols(place: &Place, name: &ConnectionName) -> Result<(), Fa
         Some(Protocol::Http | Protocol::Mcp) => {
             let word = protocol.map(Protocol::as_str).unwrap_or_default();
             Err(Failure::usage(format!("{name} is {word}; connect open is for PostgreSQL"))
-                .hint(format!("see hoopctl connect env {name}")))
+                .hint(format!("run: hoopctl connect env {name}")))
         }
         Some(Protocol::Postgres) | None => Ok(()),
     }
@@ -219,14 +222,17 @@ impl Way {
             let port = args.port.filter(|port| *port != 0).unwrap_or(USUAL_PORT);
             let folder = std::path::absolute(dir)
                 .map_err(|error| Failure::failed(format!("cannot use {}: {error}", dir.display())))?;
-            return LocalSocket::bind(&folder, &format!(".s.PGSQL.{port}"))
-                .map(Self::Socket)
-                .map_err(|error| Failure::failed(with_causes(&error)).hint("--unix DIR, --port PORT"));
+            return LocalSocket::bind(&folder, &format!(".s.PGSQL.{port}")).map(Self::Socket).map_err(
+                |error| {
+                    Failure::failed(with_causes(&error))
+                        .hint("choose another place with --unix DIR or --port PORT")
+                },
+            );
         }
         // Never any other address: anyone who can connect is let in.
-        listen((Ipv4Addr::LOCALHOST, args.port.unwrap_or(0)).into())
-            .map(Self::Port)
-            .map_err(|error| Failure::failed(with_causes(&error)).hint("without --port a free one is taken"))
+        listen((Ipv4Addr::LOCALHOST, args.port.unwrap_or(0)).into()).map(Self::Port).map_err(|error| {
+            Failure::failed(with_causes(&error)).hint("without --port, a free port is chosen")
+        })
     }
 
     /// Accepts the next client.
@@ -299,7 +305,7 @@ async fn read(source: &SecretRef) -> Result<Arc<Secret>, String> {
 
 /// Parses the source of the token. The text is never repeated: it may be the token itself.
 fn token_source(text: &str) -> Result<SecretRef, Failure> {
-    let hint = "--token env:NAME, file:PATH or exec:COMMAND";
+    let hint = "use --token env:NAME, file:PATH or exec:COMMAND";
     let literal = || {
         Failure::usage("a token is named by its source, never written out: every process could read it")
             .code("literal_secret")
@@ -311,7 +317,8 @@ fn token_source(text: &str) -> Result<SecretRef, Failure> {
             Err(literal())
         }
         SecretRef::Store(_) => {
-            Err(Failure::usage("store: is the gateway's own, and your token is not in there").hint(hint))
+            Err(Failure::usage("store: is the gateway's own secret store, which does not hold your token")
+                .hint(hint))
         }
         SecretRef::Env(_) | SecretRef::Exec(_) | SecretRef::File(_) => Ok(source),
     }
@@ -320,8 +327,8 @@ fn token_source(text: &str) -> Result<SecretRef, Failure> {
 /// Parses `HOST:PORT`, with brackets around an IPv6 address.
 fn host_and_port(text: &str) -> Result<DatabaseDoor, Failure> {
     let wrong = || {
-        Failure::usage(format!("--gateway {text:?} is no HOST:PORT"))
-            .hint("--gateway gateway.example:15432 or --gateway '[::1]:15432'")
+        Failure::usage(format!("--gateway {text:?} is not HOST:PORT"))
+            .hint("examples: --gateway gateway.example:15432, --gateway '[::1]:15432'")
     };
     let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
     let port: u16 = port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?;
@@ -340,7 +347,7 @@ fn host_and_port(text: &str) -> Result<DatabaseDoor, Failure> {
 /// Adds to a failure that the gateway can also be named by an option.
 fn or_named(failure: Failure) -> Failure {
     let hint = failure.hint.clone().map(|hint| format!("{hint}\n")).unwrap_or_default();
-    failure.hint(format!("{hint}or name the gateway: --gateway HOST:PORT"))
+    failure.hint(format!("{hint}or name the gateway with --gateway HOST:PORT"))
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ pub fn run(terminal: Terminal, access: &Access, args: &PinArgs) -> Outcome {
     if let Some(names) = &args.accept {
         if names.is_empty() != args.all {
             return Err(Failure::usage("--accept takes either names or --all")
-                .hint("hoopctl connect pin NAME --accept TOOL@DIGEST, or --accept --all"));
+                .hint("run: hoopctl connect pin NAME --accept TOOL@DIGEST, or with --accept --all"));
         }
         return if args.all {
             accept_all(terminal, access, args)
@@ -178,7 +178,7 @@ fn show_and_ask(
     otherwise: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
     if !(terminal.stdout && terminal.dialog) {
-        return Err(Failure::usage("there is no terminal on which what is to be accepted can be looked at")
+        return Err(Failure::usage("refusing to accept without review: not a terminal")
             .code("confirmation_needed")
             .hint(otherwise()));
     }
@@ -208,7 +208,7 @@ fn must_be(pin: &PinView, digest: Option<&str>) -> Result<(), Failure> {
                 pin.kind, pin.name
             );
             Err(Failure::new(Exit::Conflict, text)
-                .hint(format!("look at it again: hoopctl connect pin {}", pin.connection)))
+                .hint(format!("review it again, run: hoopctl connect pin {}", pin.connection)))
         }
         _ => Ok(()),
     }
@@ -224,12 +224,9 @@ fn must_be_seen(wanted: &[PinView], args: &PinArgs) -> Result<(), Failure> {
     if unseen.is_empty() || args.accept_unseen {
         return Ok(());
     }
-    Err(Failure::usage(format!(
-        "not all that would be accepted can be shown, it is too long: {}",
-        unseen.join("; ")
-    ))
-    .code("unseen")
-    .hint("look at it where it comes from, then add --accept-unseen"))
+    Err(Failure::usage(format!("some changes are too long to show in full: {}", unseen.join("; ")))
+        .code("unseen")
+        .hint("review it at its source, then add --accept-unseen"))
 }
 
 /// Finds the pin by name, or by `KIND:NAME`.
@@ -244,7 +241,7 @@ fn one<'a>(pins: &'a [PinView], wanted: &str) -> Result<&'a PinView, Failure> {
     match (found.next(), found.next()) {
         (Some(pin), None) => Ok(pin),
         (None, _) => Err(Failure::not_found(format!("nothing of the name {wanted:?} is pinned"))
-            .hint("hoopctl connect pin NAME lists what is")),
+            .hint("run: hoopctl connect pin NAME")),
         (Some(pin), Some(other)) => {
             Err(Failure::usage(format!("{wanted:?} is both a {} and a {}", pin.kind, other.kind))
                 .hint(format!("say {}:{wanted}", pin.kind)))

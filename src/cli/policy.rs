@@ -122,9 +122,8 @@ pub fn run(terminal: Terminal, place: &Place, verb: PolicyVerb) -> Outcome {
             }
             let held = table.get("effect").and_then(toml::Value::as_str) == Some("approve");
             if held && table.get("approval").and_then(|approval| approval.get("from")).is_none() {
-                return Err(
-                    Failure::usage("--approve needs a group whose members may decide").hint("--from GROUP")
-                );
+                return Err(Failure::usage("--approve needs a group whose members may decide")
+                    .hint("name the group with --from GROUP"));
             }
             change::add(terminal, &access, kind, &args.id, table, args.dry_run)
         }

@@ -103,9 +103,8 @@ impl Iterator for Events<'_> {
 }
 
 fn stored(hash: &str, line: &str) -> Result<StoredEvent, Failure> {
-    StoredEvent::received(hash, line).map_err(|error| {
-        Failure::new(Exit::Broken, error.to_string()).hint("hoopctl session verify says where it is broken")
-    })
+    StoredEvent::received(hash, line)
+        .map_err(|error| Failure::new(Exit::Broken, error.to_string()).hint("run: hoopctl session verify"))
 }
 
 /// One verification result as a row.
@@ -232,7 +231,7 @@ pub fn tail(terminal: Terminal, access: &Access, id: Option<&str>) -> Outcome {
                 }
             }
             Topic::Gap => {
-                terminal.say("something is missing here: the stream could not be taken up where it was left");
+                terminal.say("warning: some events were missed (the stream could not be resumed)");
             }
             Topic::End if message.data.contains("slow") => {
                 stream = access.wait(access.backend().events(filter, last.take()))?;

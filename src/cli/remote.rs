@@ -31,7 +31,8 @@ impl Remote {
     /// # Errors
     /// A URL that is not `https://HOST[:PORT]`, or `http://` to a loopback address.
     pub fn new(url: &str, ca_file: Option<PathBuf>) -> Result<Self, Failure> {
-        let hint = "--url https://HOST[:PORT], the gateway's [admin] listen; http:// only to this machine";
+        let hint =
+            "use --url https://HOST[:PORT], the gateway's [admin] listen; http:// only to this machine";
         let location = Location::parse(url)
             .map_err(|error| Failure::usage(format!("--url {url:?} cannot be used: {error}")).hint(hint))?;
         if !location.is_bare() {
@@ -62,11 +63,11 @@ impl Remote {
 pub fn checked(global: &Global, noun: &Noun) -> Result<bool, Failure> {
     let given = global.url.is_some();
     if given && global.socket.is_some() {
-        return Err(Failure::usage("--url and --socket name two gateways").hint("give one of them"));
+        return Err(Failure::usage("--url and --socket name different gateways").hint("use only one of them"));
     }
     match local(noun) {
         Some(what) if given => Err(Failure::usage(format!("{what}, and --url names a gateway elsewhere"))
-            .hint("leave --url out, or run it on the gateway's own machine")),
+            .hint("omit --url, or run it on the gateway's own machine")),
         what => Ok(what.is_some()),
     }
 }

@@ -243,7 +243,7 @@ impl From<Problems> for Failure {
         let more = problems.len() - first.len();
         let report = Problems::from(first).report();
         Self { problems: list, ..Self::new(Exit::Config, format!("{message}\n{report}and {more} more")) }
-            .hint("is this a hoopctl.toml? -c FILE names another one; hoopctl init writes one")
+            .hint("is this a hoopctl.toml? name another one with -c FILE, or run: hoopctl init")
     }
 }
 
@@ -272,7 +272,7 @@ impl From<GatewayError> for Failure {
             GatewayError::Store { source: source @ StoreError::Locked { .. } } => {
                 Self::new(Exit::Unreachable, source.to_string())
                     .code("store_locked")
-                    .hint("another gateway runs on this data directory: hoopctl status")
+                    .hint("another gateway uses this data directory; run: hoopctl status")
             }
             GatewayError::Listen { source } => taken(&source),
             GatewayError::Seal { source } => {
@@ -288,9 +288,9 @@ impl From<GatewayError> for Failure {
                 Self::failed(with_causes(&GatewayError::Seal { source })).hint(hint)
             }
             GatewayError::Identity { .. } | GatewayError::Policies { .. } => {
-                Self::new(Exit::Config, with_causes(&error)).hint("hoopctl config check")
+                Self::new(Exit::Config, with_causes(&error)).hint("run: hoopctl config check")
             }
-            other => Self::failed(with_causes(&other)).hint("hoopctl doctor"),
+            other => Self::failed(with_causes(&other)).hint("run: hoopctl doctor"),
         }
     }
 }
@@ -300,10 +300,10 @@ fn taken(error: &ListenError) -> Failure {
     let failure = Failure::failed(with_causes(error));
     match error.source.kind() {
         io::ErrorKind::AddrInUse => failure.hint(format!(
-            "stop what listens on {}, or change the address in the configuration; hoopctl doctor names its key",
+            "stop the process that listens on {}, or change the address in the configuration; to find its key, run: hoopctl doctor",
             error.address
         )),
-        _ => failure.hint("change the address in the configuration; hoopctl doctor names its key"),
+        _ => failure.hint("change the address in the configuration; to find its key, run: hoopctl doctor"),
     }
 }
 

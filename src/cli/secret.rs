@@ -47,7 +47,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: SecretVerb) -> Outcome {
             "a secret is never written into the command line: every process could read it",
         )
         .code("literal_secret")
-        .hint(format!("hoopctl secret set {name} < FILE, or without a file to type it unseen")));
+        .hint(format!("run: hoopctl secret set {name} < FILE, or without a file to type it without echo")));
     }
     let access = Access::for_use(terminal, place, Use::looking(matches!(verb, SecretVerb::List)))?;
     match verb {

@@ -58,7 +58,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &ServeArgs) -> Outcome {
         let stops = named::stops_the_start(&place.config()?);
         if !stops.is_empty() {
             return Err(Failure::new(Exit::Config, stops.join("\n"))
-                .hint("it would not start; hoopctl config check looks at the configuration alone"));
+                .hint("it would not start; to check the configuration alone, run: hoopctl config check"));
         }
         return config::check(terminal, place);
     }

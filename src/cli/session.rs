@@ -226,9 +226,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: SessionVerb) -> Outcome {
 pub fn find(access: &Access, id: &str) -> Result<SessionView, Failure> {
     if id != "last" {
         let parsed: Result<SessionId, _> = id.parse();
-        parsed.map_err(|error| {
-            Failure::usage(format!("{error}")).hint("the ids are in: hoopctl session list")
-        })?;
+        parsed.map_err(|error| Failure::usage(format!("{error}")).hint("run: hoopctl session list"))?;
     }
     let found = access.wait(access.backend().session(id.to_owned()));
     found.map_err(|failure| match failure.exit {

@@ -142,7 +142,7 @@ pub struct TokenSource {
 
 impl TokenSource {
     fn read(&self, verb: &str) -> Result<String, Failure> {
-        let ways = format!("hoopctl token {verb} < FILE, or --file FILE, or --env NAME");
+        let ways = format!("run: hoopctl token {verb} < FILE, or --file FILE, or --env NAME");
         if self.stdin.as_deref().is_some_and(|text| text != "-") {
             return Err(Failure::usage(
                 "a token is never written into the command line: every process could read it",
@@ -152,7 +152,7 @@ impl TokenSource {
         }
         let text = if let Some(name) = &self.env {
             std::env::var(name).map_err(|_unset| {
-                Failure::usage(format!("the environment variable {name} is not set, or no text"))
+                Failure::usage(format!("the environment variable {name} is not set, or not valid UTF-8"))
             })?
         } else {
             let path = self.file.clone().unwrap_or_else(|| "-".into());
@@ -329,12 +329,12 @@ fn mint(terminal: Terminal, place: &Place, args: &MintArgs) -> Outcome {
     let config = place.config()?;
     let issuer = config.dev_issuer.as_ref().ok_or_else(|| {
         Failure::new(Exit::Config, format!("{} has no [dev_issuer]", config.path.display()))
-            .hint("only the demo mints tokens: hoopctl demo; elsewhere ask your identity provider")
+            .hint("only the demo mints tokens (run: hoopctl demo); otherwise ask your identity provider")
     })?;
     let url = format!("http://{}", issuer.listen);
     let minted = access::runtime()?.block_on(mint_at(&url, &args.request()));
     let token = minted.map_err(|error| {
-        Failure::new(Exit::Unreachable, error.to_string()).hint("is it running? hoopctl demo")
+        Failure::new(Exit::Unreachable, error.to_string()).hint("start it, run: hoopctl demo")
     })?;
     if terminal.format.is_json() {
         terminal.item(&[], &json!({"token": token}))?;

@@ -46,7 +46,7 @@ pub fn audit_trail(access: &Access) -> Result<AuditVerification, Failure> {
             return Ok(found);
         }
         if from.after.is_some_and(|before| found.entries <= before) {
-            return Err(Failure::failed("the gateway does not say where its check goes on"));
+            return Err(Failure::failed("the gateway sent an invalid page cursor (version mismatch?)"));
         }
         from = AuditFrom { after: Some(found.entries), head: Some(found.head) };
     }
@@ -112,7 +112,11 @@ impl Findings {
                     self.tell(whole.acknowledged.iter().map(recording::acknowledged).collect())?;
                     return Ok(whole);
                 }
-                _ => return Err(Failure::failed("the gateway does not say where its check goes on")),
+                _ => {
+                    return Err(Failure::failed(
+                        "the gateway sent an invalid page cursor (version mismatch?)",
+                    ));
+                }
             }
         }
     }

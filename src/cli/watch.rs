@@ -82,8 +82,7 @@ impl<'a> Stream<'a> {
                 Topic::End => return Err(ended()),
                 Topic::Gap => {
                     self.last = Some(message.id);
-                    terminal
-                        .say("something is missing here: the stream could not be taken up where it was left");
+                    terminal.say("warning: some events were missed (the stream could not be resumed)");
                     return Ok(News::Gap);
                 }
                 topic => {

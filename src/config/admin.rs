@@ -174,7 +174,7 @@ fn check_listener(value: &Value<'_>, listen: SocketAddr, gateway: &GatewaySettin
         );
     }
     if gateway.listeners().any(|own| collide(own, listen)) {
-        value.problem("the gateway's clients connect there", "take another port".to_owned());
+        value.problem("admin.listen is the same address as gateway.listen", "choose another port".to_owned());
     }
 }
 
@@ -337,7 +337,7 @@ mod tests {
         let wrong_issuer = LOGIN.replace("client_id", "issuer = \"none\", client_id");
         for (gateway, admin, rest, wanted) in [
             ("", whole("0.0.0.0:8441"), OIDC, "tls is required"),
-            ("", whole("127.0.0.1:8440"), OIDC, "clients connect there"),
+            ("", whole("127.0.0.1:8440"), OIDC, "same address as gateway.listen"),
             ("", whole("127.0.0.1:8441"), "", "there is no [[oidc]]"),
             ("", whole("127.0.0.1:8441"), &two, "issuer"),
             ("", whole("127.0.0.1:8441"), &dev, "development issuer"),

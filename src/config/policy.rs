@@ -53,7 +53,7 @@ fn read_table(table: &mut Table<'_>) -> (PolicyRule, bool) {
         let unless = value.table(matcher)?;
         if value.members().is_some_and(|members| members.is_empty()) {
             value.problem(
-                "an exception for everybody: the rule would never hold",
+                "unless matches everybody, so the policy never applies",
                 "leave unless out".to_owned(),
             );
         }

@@ -71,7 +71,7 @@ pub(super) fn doubts(side: &Side<'_>) -> Vec<Finding> {
             say(
                 "approval.from",
                 first,
-                "nobody is in a group that may decide, so nothing is ever approved",
+                "no member of approval.from is configured as an approver, so this policy can never be approved",
                 hint.to_owned(),
             );
         }

@@ -150,7 +150,7 @@ pub(super) fn gateway(table: &mut Table<'_>) -> GatewaySettings {
     if let (Some(value), Some(listen), Some(own)) = (&postgres_value, listen, postgres_listen)
         && collide(listen, own)
     {
-        value.problem(format!("gateway.listen is {listen}"), "take another port".to_owned());
+        value.problem(format!("gateway.listen is {listen}"), "choose another port".to_owned());
     }
     let public_url = table.take("public_url").and_then(|value| public_url(&value));
     let drain = table
@@ -313,7 +313,7 @@ pub(super) fn dev_issuer(table: &mut Table<'_>, gateway: &GatewaySettings) -> De
             return None;
         }
         if taken().any(|own| collide(own, listen)) {
-            value.problem("the gateway listens there", "take another port".to_owned());
+            value.problem("the gateway already listens there", "choose another port".to_owned());
         }
         Some(listen)
     });

@@ -26,7 +26,7 @@ pub(super) enum UrlFault {
     CertificateWithoutTls,
     #[error("not the name of a database in the URL")]
     Database,
-    #[error("a query (?…) in the URL that is not made of sslmode, sslcert and sslkey, each once")]
+    #[error("unknown or repeated query parameter in the URL; allowed: sslmode, sslcert, sslkey")]
     DatabaseQuery,
     #[error("a fragment (#…) in the URL")]
     Fragment,
@@ -38,7 +38,7 @@ pub(super) enum UrlFault {
     Later { scheme: &'static str },
     #[error("no database in the URL")]
     NoDatabase,
-    #[error("a path in the URL that has two readings")]
+    #[error("the URL path is ambiguous (dot segments, backslash or encoded slash)")]
     Path,
     #[error("not a port from 1 to 65535 in the URL")]
     Port,

@@ -30,7 +30,7 @@ impl<'d> Value<'d> {
             }
             DeValue::String(text) => Some(text),
             _ => {
-                self.mismatch("not a text", "write it in quotes".to_owned());
+                self.mismatch("not a string", "write it in quotes".to_owned());
                 None
             }
         }
@@ -40,7 +40,7 @@ impl<'d> Value<'d> {
     pub(super) fn flag(&self) -> Option<bool> {
         let flag = self.node.as_bool();
         if flag.is_none() {
-            self.mismatch("not a yes or no", "accepted: true, false".to_owned());
+            self.mismatch("not true or false", "accepted: true, false".to_owned());
         }
         flag
     }
@@ -103,7 +103,7 @@ impl<'d> Value<'d> {
     pub(super) fn word<T: Clone>(&self, words: &[(&str, T)]) -> Option<T> {
         let accepted: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
         let DeValue::String(text) = self.node else {
-            self.mismatch("not a text", format!("accepted: {}", accepted.join(", ")));
+            self.mismatch("not a string", format!("accepted: {}", accepted.join(", ")));
             return None;
         };
         let known = words.iter().find(|(word, _)| word == text).map(|(_, value)| value.clone());

@@ -242,7 +242,7 @@ fn last(mut answer: Refusal) -> Refusal {
 /// The single bearer token of a call (RFC 6750, section 2.1).
 fn token(headers: &HeaderMap) -> Result<&str, ApiError> {
     let refused = |what: &str| {
-        let hint = "sign in with: hoopctl login --url URL";
+        let hint = "run: hoopctl login --url URL";
         Err(ApiError::new(ErrorCode::Unauthenticated, format!("not signed in: {what}")).hint(hint))
     };
     let mut values = headers.get_all(header::AUTHORIZATION).iter();

@@ -117,7 +117,7 @@ pub enum StoreError {
         wanted: u32,
     },
     /// SQLite was built without a safety feature that the store relies on.
-    #[error("SQLite does not take a setting that the store's safety relies on")]
+    #[error("SQLite refused a setting that the store's durability and integrity depend on")]
     Unsafe,
     /// It belongs to another user.
     #[error("{} belongs to user {owner}, hoopctl runs as user {us}; run hoopctl as its owner, or: chown {us} {}", path.display(), path.display())]

@@ -99,7 +99,10 @@ fn doctor_ticks_only_what_is_there_and_serve_does_not_send_in_circles() {
     let serve = run(folder.path(), &["serve"]);
     let said = text(&serve.stderr);
     assert!(said.contains("WARN") && said.contains("env:NO_SUCH_VARIABLE is not set here"), "{said}");
-    assert!(code(&serve) == 1 && said.contains(&format!("hint: stop what listens on {address}")), "{said}");
+    assert!(
+        code(&serve) == 1 && said.contains(&format!("hint: stop the process that listens on {address}")),
+        "{said}"
+    );
 
     // A key whose folder is missing: both name the folder.
     let file = folder.path().join("hoopctl.toml");
@@ -174,10 +177,10 @@ fn words_that_are_not_there_lead_to_those_that_are() {
         ("session verify", 2, &["--all"]),
         ("mask test 078-05-1120", 2, &["reads standard input"]),
         ("lock remove lck_01kah3y2x7m5q8r4s6t9v0w1z2", 5, &["there is no lock"]),
-        ("lock remove last", 5, &["no lock stands"]),
+        ("lock remove last", 5, &["there are no locks"]),
         ("replay last", 5, &["nothing is recorded yet"]),
-        ("token verify", 4, &["hint: hoopctl token verify < FILE"]),
-        ("token verify abc", 2, &["hint: hoopctl token verify < FILE"]),
+        ("token verify", 4, &["hint: run: hoopctl token verify < FILE"]),
+        ("token verify abc", 2, &["hint: run: hoopctl token verify < FILE"]),
         ("connect add x --upstream nonsense", 3, &["--upstream = \"nonsense\""]),
         ("policy add x --allow", 3, &["policy \"x\" is not valid: "]),
     ] {

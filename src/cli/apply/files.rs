@@ -202,9 +202,7 @@ fn files_of(
     passed_over.sort();
     if files.is_empty() && passed_over.len() == before {
         let text = format!("there is no .toml file in {}", path.display());
-        return Err(
-            Failure::new(Exit::NotFound, text).hint("files of folders in it are not read: name each folder")
-        );
+        return Err(Failure::new(Exit::NotFound, text).hint("subfolders are not read: name each folder"));
     }
     files.sort();
     Ok(files)

@@ -79,7 +79,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &ApplyArgs) -> Outcome {
         if args.prune {
             // The entities in it would be removed.
             return Err(
-                Failure::new(Exit::Config, text).hint("--prune wants all of a folder: name the file with -f")
+                Failure::new(Exit::Config, text).hint("--prune needs a whole folder: name the file with -f")
             );
         }
         terminal.say(&format!("warning: {text}"));

@@ -35,7 +35,7 @@ fn bind(address: SocketAddr) -> io::Result<()> {
 
 fn fix(key: &str, error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse => format!("stop what listens there, or change {key}"),
+        io::ErrorKind::AddrInUse => format!("stop the process that listens there, or change {key}"),
         io::ErrorKind::AddrNotAvailable => format!("no address of this machine: change {key}"),
         io::ErrorKind::PermissionDenied => {
             format!("ports below 1024 want a right of their own: change {key}")

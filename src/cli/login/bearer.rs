@@ -85,7 +85,7 @@ impl Fixed {
         let token = token.map(str::trim).filter(|token| issuer::is_token(token));
         let token = token.ok_or_else(|| {
             Failure::new(Exit::Refused, format!("{VARIABLE} holds no token"))
-                .hint("an access token as the issuer gives it, and nothing else")
+                .hint("it must be the access token as the issuer returned it, and nothing else")
         })?;
         if token.len() > MAX_TOKEN {
             let length = token.len();

@@ -117,10 +117,11 @@ pub(super) fn random() -> Result<String, Failure> {
 pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Addresses<'_>)) -> Result<Fresh, Failure> {
     let endpoint = issuer.endpoints.authorization.as_deref().ok_or_else(|| {
         Failure::failed(format!("the issuer {} has no login for browsers", issuer.terms.issuer))
-            .hint("hoopctl login --device")
+            .hint("run: hoopctl login --device")
     })?;
-    let listener = listen((Ipv4Addr::LOCALHOST, 0).into())
-        .map_err(|error| Failure::failed(with_causes(&error)).hint("hoopctl login --device needs no port"))?;
+    let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).map_err(|error| {
+        Failure::failed(with_causes(&error)).hint("run: hoopctl login --device, which needs no port")
+    })?;
     let port = listener.local_addr().map_err(|error| Failure::failed(error.to_string()))?.port();
     let host = format!("127.0.0.1:{port}");
     let redirect = format!("http://{host}{PATH}");
@@ -153,7 +154,7 @@ pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Addresses<'_>)) -> Resu
     };
     let callback = callback.ok_or_else(|| {
         let minutes = PATIENCE.as_secs() / 60;
-        Failure::failed(format!("nobody signed in within {minutes} minutes")).hint("hoopctl login, once more")
+        Failure::failed(format!("nobody signed in within {minutes} minutes")).hint("run: hoopctl login")
     })?;
     drop(listener);
     let outcome = redeem(issuer, &callback.parameters, (&redirect, &verifier, &nonce)).await;

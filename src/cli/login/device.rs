@@ -82,7 +82,7 @@ pub(super) fn next(error: &str) -> Next {
 pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Prompt<'_>)) -> Result<Fresh, Failure> {
     let endpoint = issuer.endpoints.device.as_deref().ok_or_else(|| {
         Failure::failed(format!("the issuer {} has no login for devices", issuer.terms.issuer))
-            .hint("hoopctl login, without --device")
+            .hint("run: hoopctl login, without --device")
     })?;
     let refused = |message: String| Failure::new(Exit::Refused, message.trim_end()).code("login_refused");
     let client_id = &*issuer.terms.client_id;

@@ -111,12 +111,12 @@ pub async fn terms(remote: &Remote, ca_file: Option<&Path>) -> Result<Terms, Fai
     if !same {
         return Err(Failure::failed(format!("{origin} says that it is {}", found.resource))
             .code("another_resource")
-            .hint("use the address that it says, if that is the gateway you mean"));
+            .hint("use the address that it reports, if that is the gateway you mean"));
     }
     let client = found.hoopctl_login.ok_or_else(|| {
         Failure::failed(format!("{origin} has no login for people"))
             .code("no_login")
-            .hint("put an access token into HOOPCTL_TOKEN, or set the login up on the gateway")
+            .hint("set HOOPCTL_TOKEN to an access token, or configure the login on the gateway")
     })?;
     let issuer =
         found.authorization_servers.into_iter().next().ok_or_else(|| {
@@ -148,7 +148,7 @@ fn unreachable(issuer: &str, error: FetchError) -> Failure {
         ClientError::NotTrusted { origin, why, .. } => {
             Failure::failed(format!("the issuer {origin} is not trusted: {why}"))
                 .code("issuer")
-                .hint("hoopctl login --issuer-ca-file FILE names the authority of its certificate")
+                .hint("name the certificate authority with --issuer-ca-file FILE")
         }
         ClientError::Unreachable { source, .. } => Failure::new(
             Exit::Unreachable,
@@ -351,7 +351,7 @@ fn check_id_token(token: &str, terms: &Terms, nonce: Option<&str>) -> Result<(),
     let wrong = |problem| {
         Failure::new(Exit::Refused, format!("the issuer's ID token {problem}"))
             .code("id_token")
-            .hint("nothing was kept; sign in again, and ask your administrator if it stays so")
+            .hint("nothing was saved; sign in again, and ask your administrator if this persists")
     };
     let payload = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
     let claims =

@@ -169,7 +169,7 @@ fn who(terminal: Terminal, remote: Remote, file: TokenFile) -> Outcome {
 
 fn no_url() -> Failure {
     Failure::usage("which gateway? there is no --url, and HOOPCTL_URL is not set")
-        .hint("--url https://HOST[:PORT], the gateway's [admin] listen")
+        .hint("use --url https://HOST[:PORT], the gateway's [admin] listen")
 }
 
 /// Asks the person whether they trust that gateway with their login. Once is enough, as long as nothing

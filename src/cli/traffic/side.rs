@@ -194,7 +194,7 @@ fn policies(entities: Vec<Entity>) -> Vec<PolicyRule> {
 fn compile(rules: Vec<PolicyRule>, revision: u64) -> Result<PolicySet, Failure> {
     PolicySet::compile(rules, revision).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        Failure::new(Exit::Config, format!("the policies do not hold together\n{}", lines.join("\n")))
+        Failure::new(Exit::Config, format!("the policies are invalid\n{}", lines.join("\n")))
     })
 }
 

@@ -129,7 +129,7 @@ impl<'d> DeText<'d> {
     fn of(value: &Value<'d>, hint: String) -> Option<Self> {
         let text = value.node.as_str().map(Self);
         if text.is_none() {
-            value.secret_problem("not a text", hint);
+            value.secret_problem("not a string", hint);
         }
         text
     }

@@ -152,7 +152,7 @@ fn each_mistake_is_one_problem_that_says_what_is_accepted() {
             "does not prove who answers",
             "verify-full",
         ),
-        ("postgres://db/app?application_name=x", LOGIN.to_owned(), "a query", "?sslmode=verify-full"),
+        ("postgres://db/app?application_name=x", LOGIN.to_owned(), "query parameter", "?sslmode=verify-full"),
         ("postgres://kim@db/app", LOGIN.to_owned(), "a user name or password", "password:USER:env:PASSWORD"),
         ("ftp://db/app", String::new(), "not a URL of something that is served", "postgres://HOST/DATABASE"),
         (db, String::new(), "missing", "password:USER:SRC"),
@@ -178,9 +178,9 @@ fn each_mistake_is_one_problem_that_says_what_is_accepted() {
         // 63 characters, but 126 bytes: the server would truncate it and log in another user.
         (db, user(&"\u{e9}".repeat(63)), "not a user name", "password:USER:SRC"),
         (db, user("a\\u0000b"), "not a user name", "password:USER:SRC"),
-        (db, key("readonly = \"yes\""), "not a yes or no", "true, false"),
+        (db, key("readonly = \"yes\""), "not true or false", "true, false"),
         (db, key("approval_mode = \"block\""), "unknown word", "retry, wait"),
-        (db, key("accept_trust = 1"), "not a yes or no", "true, false"),
+        (db, key("accept_trust = 1"), "not true or false", "true, false"),
         (db, key("limits = { rows = 0 }"), "out of bounds", "from 1 to 1000000000"),
         (db, key("limits = { rows = 1000000001 }"), "out of bounds", "from 1 to 1000000000"),
         (db, key("limits = { rows = \"10\" }"), "not a whole number", "from 1 to 1000000000"),
@@ -316,7 +316,7 @@ fn the_listener_for_databases_is_held_to_what_the_other_one_is() {
         ("[gateway]\npostgres_listen = \"127.0.0.1:8440\"\n".to_owned(), "gateway.listen is 127.0.0.1:8440"),
         (format!("[gateway]\n{tls}postgres_listen = \"0.0.0.0:8440\"\n"), "gateway.listen is 127.0.0.1:8440"),
         ("[gateway]\npostgres_listen = \"localhost\"\n".to_owned(), "not an address to listen on"),
-        (format!("[gateway]\n{dev}listen = \"127.0.0.1:8449\"\n"), "the gateway listens there"),
+        (format!("[gateway]\n{dev}listen = \"127.0.0.1:8449\"\n"), "the gateway already listens there"),
         // Its tokens allow impersonating anybody: nothing that it opens may be reachable from the network.
         (
             format!("[gateway]\n{tls}postgres_listen = \"0.0.0.0:5432\"\n[dev_issuer]\n"),

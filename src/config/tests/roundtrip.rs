@@ -490,7 +490,7 @@ fn names_of_things_that_are_nowhere_are_warnings_with_their_place() {
             "h.toml:18:21: policy.p.match.groups = \"elt\": no group of that name is configured; did you mean \"etl\"?",
             "h.toml:18:53: policy.p.match.connections = \"cmr\": no connection has that name; did you mean \"crm\"?",
             "h.toml:18:87: policy.p.match.issuers = \"ipd\": no [[oidc]] has that name; did you mean \"idp\"?",
-            "h.toml:19:22: policy.p.approval.from = \"sre\": nobody is in a group that may decide, so nothing is ever approved; \
+            "h.toml:19:22: policy.p.approval.from = \"sre\": no member of approval.from is configured as an approver, so this policy can never be approved; \
              give an OS user the group: [admin] local_groups = { USER = [\"GROUP\"] }",
             "h.toml:22:27: mask.m.match.tags.data = \"pi\": no connection has that tag; did you mean \"pii\"?",
             "store: policy.s.match.connections = \"gone\": no connection has that name",

@@ -231,8 +231,8 @@ fn the_schema_is_no_stricter_than_the_reader_and_knows_the_type_of_each_key() {
     let mut wrong = Vec::new();
     // The reader's problems for a value of the wrong type.
     let of_type = [
-        "not a text",
-        "not a yes or no",
+        "not a string",
+        "not true or false",
         "not a whole number",
         "not a list",
         "not a table",
