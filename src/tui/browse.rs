@@ -1,4 +1,4 @@
-//! A list that is gone through and filtered: what its keys do to it.
+//! A list with selection and filter, and its keys.
 
 use crossterm::event::KeyEvent;
 use ratatui::Frame;
@@ -18,10 +18,11 @@ use crate::tui::table::Cursor;
 use crate::tui::text;
 use crate::tui::view;
 
-/// The longest filter, in characters.
+/// Maximum length of a filter, in characters.
 const LONGEST: usize = 200;
 
-/// How far an action goes where so many rows are seen: one, half of them, all the way; up when negative. `None`: it goes nowhere.
+/// Returns how far an action moves in a window of `rows` rows: one, half a window or all the way; negative
+/// for up. `None` if the action does not move.
 pub fn way(action: Action, rows: usize) -> Option<isize> {
     let half = isize::try_from(rows / 2).unwrap_or(isize::MAX).max(1);
     Some(match action {
@@ -35,28 +36,28 @@ pub fn way(action: Action, rows: usize) -> Option<isize> {
     })
 }
 
-/// The first row that is seen of `all`, of which `rows` are, after going `by` from `top`.
+/// Returns the first visible row after moving by `by` from `top`, with `rows` of `all` rows visible.
 pub fn scrolled(top: usize, by: isize, all: usize, rows: usize) -> usize {
     top.saturating_add_signed(by).min(all.saturating_sub(rows))
 }
 
-/// Where in a list one is, and what of it is shown.
+/// The state of a list: selection, visible keys and filter.
 #[derive(Debug)]
 pub struct Browse<K> {
-    /// What is selected.
+    /// The selection.
     pub cursor: Cursor<K>,
-    /// What is shown, in its order.
+    /// The keys that pass the filter, in order.
     pub keys: Vec<K>,
-    /// What passes.
+    /// The filter.
     pub filter: Filter,
-    /// How many rows are seen.
+    /// The number of visible rows.
     pub rows: usize,
     input: Option<Input>,
     names: &'static [&'static str],
 }
 
 impl<K: PartialEq + Clone> Browse<K> {
-    /// An empty list, whose filters know these names.
+    /// Creates an empty list with these field names for filters.
     pub fn new(names: &'static [&'static str]) -> Self {
         Self {
             cursor: Cursor::default(),
@@ -68,29 +69,30 @@ impl<K: PartialEq + Clone> Browse<K> {
         }
     }
 
-    /// Whether a filter is being typed.
+    /// Returns whether a filter is being typed.
     pub fn is_typing(&self) -> bool {
         self.input.is_some()
     }
 
-    /// These are shown from now on. Whether another one is selected now.
+    /// Replaces the keys. Returns whether the selection changed.
     pub fn show(&mut self, keys: Vec<K>) -> bool {
         self.keys = keys;
         self.cursor.settle(&self.keys, self.rows)
     }
 
-    /// So many rows are seen from now on, of what `keys` are now. Whether another one is selected now.
+    /// Sets the number of visible rows. Returns whether the selection changed.
     pub fn fit(&mut self, rows: usize) -> bool {
         self.rows = rows;
         self.cursor.settle(&self.keys, self.rows)
     }
 
-    /// What is seen.
+    /// Returns the keys in view.
     pub fn seen(&self) -> impl Iterator<Item = &K> {
         self.keys.iter().skip(self.cursor.top()).take(self.rows)
     }
 
-    /// Moves, or begins a filter. Whether another one is selected now; `None`: the action is none of these.
+    /// Moves the selection or starts a filter. Returns whether the selection changed; `None` if the action is
+    /// neither.
     pub fn act(&mut self, action: Action) -> Option<bool> {
         if action == Action::Filter {
             self.input = Some(Input::with(self.filter.text(), LONGEST));
@@ -99,12 +101,12 @@ impl<K: PartialEq + Clone> Browse<K> {
         way(action, self.rows).map(|by| self.cursor.step(&self.keys, self.rows, by))
     }
 
-    /// Closes the line in which a filter is typed. What was typed so far holds.
+    /// Closes the filter input. The filter typed so far stays.
     pub fn close(&mut self) {
         self.input = None;
     }
 
-    /// A key of a filter that is typed. Whether another filter holds now.
+    /// Handles a key in the filter input. Returns whether the filter changed.
     pub fn text(&mut self, key: KeyEvent, shared: &mut Shared) -> bool {
         let Some(input) = &mut self.input else { return false };
         match input.key(key) {
@@ -126,7 +128,7 @@ impl<K: PartialEq + Clone> Browse<K> {
         self.typed()
     }
 
-    /// A text pasted into it. Whether another filter holds now.
+    /// Handles pasted text in the filter input. Returns whether the filter changed.
     pub fn paste(&mut self, text: &str) -> bool {
         if let Some(input) = &mut self.input {
             input.insert(text);
@@ -134,7 +136,7 @@ impl<K: PartialEq + Clone> Browse<K> {
         self.typed()
     }
 
-    /// Takes what is typed so far; a word that is not finished yet changes nothing.
+    /// Applies the filter typed so far; an unfinished word changes nothing.
     fn typed(&mut self) -> bool {
         let found = self.input.as_ref().and_then(|input| Filter::parse(&input.text(), self.names).ok());
         found.is_some_and(|filter| {
@@ -144,12 +146,12 @@ impl<K: PartialEq + Clone> Browse<K> {
         })
     }
 
-    /// Lets everything pass again. Whether anything did not.
+    /// Clears the filter. Returns whether there was one.
     pub fn clear(&mut self) -> bool {
         !std::mem::take(&mut self.filter).is_empty()
     }
 
-    /// What stands in the title behind the name: how many there are, and of how many.
+    /// Formats the count for the title: all rows, or visible rows of all with the filter.
     pub fn count(&self, all: usize) -> String {
         if self.filter.is_empty() {
             return all.to_string();
@@ -157,7 +159,7 @@ impl<K: PartialEq + Clone> Browse<K> {
         format!("{} of {all}, filter: {}", self.keys.len(), self.filter.text())
     }
 
-    /// Draws the line in which a filter is typed, over the lowest line of `area`.
+    /// Draws the filter input over the last line of `area`.
     pub fn draw_input(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let Some(input) = &self.input else { return };
         let row = Rect::new(area.x, area.bottom().saturating_sub(1), area.width, 1).intersection(area);
@@ -171,7 +173,7 @@ impl<K: PartialEq + Clone> Browse<K> {
     }
 }
 
-/// Draws sentences where there is nothing else, the first of them brighter. They are our own words.
+/// Draws hoopctl's own sentences in an empty area, the first of them brighter.
 pub fn draw_words(words: &[&str], shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
     let look = &shared.look;
     let mut lines = Vec::new();

@@ -1,4 +1,5 @@
-//! A recording written to a new file: read from the gateway page by page, written by a thread that may wait for a disk.
+//! Exports a recording to a new file: reads it from the gateway page by page and writes it on a thread that
+//! may block on the disk.
 
 use std::future::Future;
 use std::io;
@@ -19,21 +20,22 @@ use crate::recording::export::Form;
 use crate::recording::export::NewFile;
 use crate::tui::perform::PAGE;
 
-/// How many pages wait to be written, at most. With those that are read and written that is all there is in memory.
+/// Maximum number of queued pages. Together with the page being read and the page being written, this bounds
+/// the memory use.
 const WAITING: usize = 1;
 
-/// What the thread gets.
+/// A message to the writer thread.
 enum Part {
     /// The next events.
     Events(Vec<StoredEvent>),
-    /// There are no more.
+    /// The end of the recording.
     End,
 }
 
-/// Writes a recording to a new file that only its owner can read; gives how many events it has.
+/// Writes a recording to a new file that only its owner can read. Returns the number of events.
 ///
 /// # Errors
-/// In words for people: what the gateway says, a file that is there already, and what the system says to the writing.
+/// A message for users: the gateway's error, an existing file, or the system's error on writing.
 pub async fn export(
     backend: &dyn Backend,
     session: &SessionView,
@@ -47,7 +49,7 @@ pub async fn export(
     paged(page, session.row(), form, to.to_owned()).await
 }
 
-/// [`export`], of a recording whose pages are asked for by their first event.
+/// Implements [`export`] for a recording whose pages are requested by their first event.
 async fn paged<F: Future<Output = Result<EventPage, ApiError>>>(
     page: impl FnMut(u64) -> F,
     row: SessionRow,
@@ -57,13 +59,13 @@ async fn paged<F: Future<Output = Result<EventPage, ApiError>>>(
     let (parts, inbox) = mpsc::channel(WAITING);
     let writing = tokio::task::spawn_blocking(move || write(&row, form, &to, inbox));
     let read = read(page, &parts).await;
-    // Without its end it is no recording, and the thread throws away what it has.
+    // Without `Part::End` the recording is incomplete, and the thread discards the file.
     drop(parts);
     let written = writing.await.map_err(|fault| format!("the thread that writes failed: {fault}"))?;
     read.and(written)
 }
 
-/// Reads all events. That the thread has ended is no error here: it says why.
+/// Reads all events. A writer that has stopped is not an error here: it reports the reason itself.
 async fn read<F: Future<Output = Result<EventPage, ApiError>>>(
     mut page: impl FnMut(u64) -> F,
     parts: &mpsc::Sender<Part>,
@@ -74,7 +76,7 @@ async fn read<F: Future<Output = Result<EventPage, ApiError>>>(
         let events: Result<Vec<_>, _> =
             page.events.iter().map(|event| StoredEvent::received(&event.hash, &event.line)).collect();
         let events = events.map_err(|error| error.to_string())?;
-        // A page that goes no further would be read for ever.
+        // A page that does not advance would be read forever.
         next = page.next.filter(|next| *next > from);
         if parts.send(Part::Events(events)).await.is_err() {
             return Ok(());
@@ -84,7 +86,7 @@ async fn read<F: Future<Output = Result<EventPage, ApiError>>>(
     Ok(())
 }
 
-/// Writes what comes, on a thread of its own.
+/// Writes the parts on its own thread.
 fn write(row: &SessionRow, form: Form, to: &Path, inbox: mpsc::Receiver<Part>) -> Result<u64, String> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::AlreadyExists => is_there(to),
@@ -102,7 +104,7 @@ fn is_there(to: &Path) -> String {
     format!("{} is there already: choose another name", to.display())
 }
 
-/// An error with what the system said.
+/// Formats an error with the system's message.
 fn told(error: &ExportError) -> String {
     match error {
         ExportError::Write { source } => format!("{error}: {source}"),
@@ -110,7 +112,7 @@ fn told(error: &ExportError) -> String {
     }
 }
 
-/// The events as they come.
+/// The events as they arrive.
 struct Events<'a> {
     inbox: mpsc::Receiver<Part>,
     page: std::vec::IntoIter<StoredEvent>,
@@ -174,7 +176,7 @@ mod tests {
         }
     }
 
-    /// A page of a recording of [`EVENTS`].
+    /// Returns a page of a recording of [`EVENTS`] events.
     fn page(from: u64) -> EventPage {
         let last = (from + u64::from(PAGE) - 1).min(EVENTS);
         let event = |seq| {
@@ -236,7 +238,7 @@ mod tests {
         let found = paged(fails, row(), Form::Jsonl, to.clone()).await;
         assert_eq!(found, Err("the gateway stops".to_owned()));
         assert!(names(dir.path()).is_empty(), "{:?}", names(dir.path()));
-        // A form that has no place for it.
+        // A format that cannot hold it.
         let found = paged(|from| std::future::ready(Ok(page(from))), row(), Form::Sql, to).await;
         assert!(found.unwrap_err().contains("it speaks http"));
         assert!(names(dir.path()).is_empty(), "{:?}", names(dir.path()));
@@ -280,7 +282,7 @@ mod tests {
         let all = |from| std::future::ready(Ok(page(from)));
         let found = paged(all, row(), Form::Text, to.clone()).await;
         assert!(found.unwrap_err().contains("kept.txt is there already"));
-        // A link that leads nowhere is there, too; and a file that comes while it is read.
+        // A dangling link counts as an existing file, as does a file created during the export.
         let link = dir.path().join("link.txt");
         std::os::unix::fs::symlink(dir.path().join("nowhere"), &link).unwrap();
         assert!(paged(all, row(), Form::Text, link).await.unwrap_err().contains("is there already"));
@@ -298,7 +300,7 @@ mod tests {
         let mut left = names(dir.path());
         left.sort();
         assert_eq!(left, ["kept.txt", "late.txt", "link.txt"]);
-        // What names no file is said.
+        // A path that names no file is reported.
         let found = paged(all, row(), Form::Text, dir.path().join("no/such/place.txt")).await;
         assert!(found.unwrap_err().starts_with("cannot write "));
     }

@@ -1,18 +1,18 @@
-//! The language of filters: words that must all fit, `who:kim conn:billing -verdict:denied pods`.
+//! The filter language: terms that must all match, `who:kim conn:billing -verdict:denied pods`.
 
 use crate::domain::text::Shown;
 
-/// One word.
+/// One term.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Term {
-    /// What it must not fit.
+    /// Whether the term must not match.
     not: bool,
-    /// The field that it is about; any when `None`.
+    /// The field to match; `None` for any field.
     key: Option<&'static str>,
     value: String,
 }
 
-/// What is shown of a list.
+/// A parsed filter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     terms: Vec<Term>,
@@ -20,10 +20,10 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Reads words, of which those with a `:` name one of the `keys`.
+    /// Parses terms. Terms with a `:` name one of the `keys`.
     ///
     /// # Errors
-    /// A key that is none, or one without a value, in words for people.
+    /// An unknown key, or a key without a value, as a message for users.
     pub fn parse(text: &str, keys: &[&'static str]) -> Result<Self, String> {
         let mut terms = Vec::new();
         for word in text.split_whitespace() {
@@ -48,17 +48,18 @@ impl Filter {
         Ok(Self { terms, text: text.trim().to_owned() })
     }
 
-    /// Whether everything passes.
+    /// Returns whether everything passes.
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()
     }
 
-    /// As it was typed.
+    /// Returns the text as typed.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whether a thing with these fields, each with its key, passes. Case does not count; a value fits where it is a part.
+    /// Returns whether an item with these fields, given as key and value, passes. Matching ignores case and
+    /// accepts any substring.
     pub fn passes(&self, fields: &[(&str, &str)]) -> bool {
         self.terms.iter().all(|term| {
             let fits = fields
@@ -101,7 +102,7 @@ mod tests {
         assert_eq!(error("whom:kim"), "there is no whom: here; there are who: conn: risk:");
         assert_eq!(error("who:"), "who: wants a value behind it");
         assert_eq!(error("-"), "- wants a value behind it");
-        // What is no word before the colon is text.
+        // A prefix before the colon that is not a word is text.
         assert!(Filter::parse("10.0.0.1:80 https://x", &KEYS).is_err());
         assert!(Filter::parse("10.0.0.1:80", &KEYS).is_ok());
     }

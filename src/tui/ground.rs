@@ -1,4 +1,4 @@
-//! What the terminal says its ground is (OSC 11), and that what it says is never taken for keys.
+//! Detects the terminal's background colour (OSC 11), and keeps its replies from being taken for keys.
 
 use std::io;
 use std::time::Duration;
@@ -12,45 +12,46 @@ use terminal_colorsaurus::QueryOptions;
 
 use crate::tui::look::Ground;
 
-/// How long the terminal may take to say it: it may be far away.
+/// Timeout of the query: the terminal may be remote.
 const ASKED_FOR: Duration = Duration::from_secs(1);
-/// What comes later than this after the rest of an answer is typed by somebody.
+/// A key that comes later than this after the rest of a reply was typed by the user.
 const PAUSE: Duration = Duration::from_secs(1);
-/// So soon after `ESC` a `]` was sent with it.
+/// A `]` this soon after `ESC` was sent together with it.
 const TOGETHER: Duration = Duration::from_millis(30);
-/// What an answer is of, as keys: `11;rgb:fdfd/f6f6/e3e3`.
+/// The characters of a reply, as keys: `11;rgb:fdfd/f6f6/e3e3`.
 const LETTERS: &str = "0123456789abcdefABCDEF;:/rgb";
-/// No answer is longer, in keys.
+/// Maximum length of a reply, in keys.
 const LONGEST: usize = 64;
 
-/// Asks the terminal, which must be raw, and from which nobody else may read meanwhile. One that does not know the question says so at once;
-/// one that says nothing in time has dark ground.
+/// Queries the terminal, which must be in raw mode and not be read by anyone else meanwhile. A terminal that
+/// does not support the query replies at once; without a reply in time the background counts as dark.
 pub fn of_the_terminal() -> Ground {
     let mut asked = QueryOptions::default();
     asked.timeout = ASKED_FOR;
     let ground = terminal_colorsaurus::background_color(asked);
-    // Where keys were typed meanwhile, the answer may have been read in part: the rest of it is no keys.
+    // If keys were typed meanwhile, the reply may have been read in part: its rest must not be taken for
+    // keys.
     let _gone_terminal = termios::tcflush(io::stdin(), termios::FlushArg::TCIFLUSH);
     if ground.is_ok_and(|ground| ground.perceived_lightness() > 0.5) { Ground::Light } else { Ground::Dark }
 }
 
-/// Answers that come when nobody waits for them any more: `ESC ]`, the answer, and `BEL` or `ESC \`, each as the key it would be.
+/// Recognizes replies that arrive late: `ESC ]`, the reply, and `BEL` or `ESC \`, each decoded as a key.
 #[derive(Debug, Default)]
 pub struct Late {
-    /// When the last key of one came, and how many there were.
+    /// When the last key of a reply came, and the number of keys so far.
     last: Option<(Instant, usize)>,
-    /// When `ESC` came alone.
+    /// When a lone `ESC` came.
     escape: Option<Instant>,
 }
 
 impl Late {
-    /// Whether a key is one of an answer.
+    /// Returns whether a key belongs to a reply.
     pub fn has(&mut self, key: &KeyEvent, now: Instant) -> bool {
         let after_escape = self.escape.take().is_some_and(|at| now.duration_since(at) <= TOGETHER);
         let inside =
             self.last.take().filter(|(at, keys)| now.duration_since(*at) <= PAUSE && *keys < LONGEST);
         if key.code == KeyCode::Esc {
-            // Alone it may begin an answer, or the end of one.
+            // A lone `ESC` may start a reply, or end one.
             self.escape = Some(now);
             self.last = inside;
             return inside.is_some();
@@ -82,7 +83,7 @@ mod tests {
     const ALT: KeyModifiers = KeyModifiers::ALT;
     const NONE: KeyModifiers = KeyModifiers::NONE;
 
-    /// Which of these keys, so many milliseconds after the ones before them, are left.
+    /// Returns the keys that are not part of a reply; each is given with its delay in milliseconds.
     fn left(keys: &[(u64, KeyModifiers, &str)]) -> String {
         let (mut late, mut now) = (Late::default(), Instant::now());
         let mut out = String::new();
@@ -100,7 +101,7 @@ mod tests {
             let keys = [(0, NONE, "j"), (0, ALT, "]"), (1, NONE, answer), end, (0, NONE, "ad")];
             assert_eq!(left(&keys), "jad", "{end:?}");
         }
-        // In pieces, as a slow line and a busy machine have them.
+        // In pieces, as on a slow line or a busy machine.
         let (first, rest) = answer.split_at(9);
         let pieces = [(0, ALT, "]"), (600, NONE, first), (900, NONE, rest), (500, ALT, "\\"), (0, NONE, "q")];
         assert_eq!(left(&pieces), "q");
@@ -119,7 +120,7 @@ mod tests {
         }
         assert!(!left(KeyCode::Esc, 40) && !left(KeyCode::Char('\\'), 41));
         assert!(left(KeyCode::Char('a'), 42));
-        // A person presses one after the other.
+        // A user presses them one after the other.
         assert!(left(KeyCode::Esc, 1000) && left(KeyCode::Char(']'), 1200) && left(KeyCode::Char('a'), 1201));
     }
 

@@ -1,4 +1,4 @@
-//! One line of text that a person types.
+//! A single-line text input.
 
 use crossterm::event::KeyCode;
 use crossterm::event::KeyEvent;
@@ -7,20 +7,20 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::domain::text::is_deceptive;
 
-/// What came of a key.
+/// The result of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Typed {
-    /// The text may be another one.
+    /// The text may have changed.
     Text,
-    /// Enter: it is done.
+    /// Enter: the input is complete.
     Done,
-    /// Escape: it is given up.
+    /// Escape: the input is cancelled.
     GivenUp,
-    /// Nothing that an input line knows.
+    /// Not a key of an input line.
     Nothing,
 }
 
-/// The text of an input line and where its cursor is. Holds no control or hidden character.
+/// The text of an input line and its cursor. Holds no control or hidden characters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Input {
     before: String,
@@ -29,34 +29,34 @@ pub struct Input {
 }
 
 impl Input {
-    /// An empty line for at most `most` characters.
+    /// Creates an empty line for at most `most` characters.
     pub fn new(most: usize) -> Self {
         Self { most, ..Self::default() }
     }
 
-    /// A line with a text in it, the cursor behind it.
+    /// Creates a line with a text and the cursor at its end.
     pub fn with(text: &str, most: usize) -> Self {
         let mut input = Self::new(most);
         input.insert(text);
         input
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn text(&self) -> String {
         format!("{}{}", self.before, self.behind)
     }
 
-    /// What stands before the cursor and behind it.
+    /// Returns the text before and after the cursor.
     pub fn parts(&self) -> (&str, &str) {
         (&self.before, &self.behind)
     }
 
-    /// Whether there is nothing but blanks.
+    /// Returns whether the text is empty or blank.
     pub fn is_blank(&self) -> bool {
         self.before.trim().is_empty() && self.behind.trim().is_empty()
     }
 
-    /// Puts a text where the cursor is: line ends become blanks, other characters that cannot be seen are left out.
+    /// Inserts text at the cursor. Line ends become spaces; other invisible characters are dropped.
     pub fn insert(&mut self, text: &str) {
         for c in text.chars() {
             let c = if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c };
@@ -66,7 +66,7 @@ impl Input {
         }
     }
 
-    /// Takes a key.
+    /// Handles a key.
     pub fn key(&mut self, key: KeyEvent) -> Typed {
         let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {

@@ -1,4 +1,4 @@
-//! What keys mean: one table, from which the help and the last line are made, and which a person may change.
+//! Key bindings: one table, from which the help and the status line are made, and which users can change.
 
 mod action;
 mod press;
@@ -15,39 +15,39 @@ use table::TABLE;
 /// One row of the table.
 #[derive(Debug, Clone)]
 pub struct Binding {
-    /// Where.
+    /// The context.
     pub context: Context,
-    /// What it does.
+    /// The action.
     pub action: Action,
-    /// The keys that do it, the first of them shown.
+    /// Its keys; the first one is shown.
     pub keys: Vec<Press>,
 }
 
-/// What is wrong with `keys.toml`.
+/// An error in `keys.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeysError {
-    /// It is no TOML, or has other members than tables of keys.
+    /// The file is not TOML, or has members other than tables of keys.
     #[error("{0}")]
     Unreadable(String),
-    /// A table that is none of the known ones.
+    /// An unknown table.
     #[error("[{found}] is no place where keys hold; known are {known}")]
     NoContext {
-        /// What was written.
+        /// The name in the file.
         found: String,
-        /// The words for all places.
+        /// The names of all contexts.
         known: String,
     },
-    /// An action that does not exist there.
+    /// An action that does not exist in its context.
     #[error("[{context}] {found:?} is no action there; known are {known}")]
     NoAction {
         /// The table.
         context: &'static str,
-        /// What was written.
+        /// The name in the file.
         found: String,
-        /// The words for all actions of the table.
+        /// The names of all actions of the table.
         known: String,
     },
-    /// A key that is none.
+    /// An invalid key name.
     #[error(
         "[{context}] {action} = {found:?}: no such key; examples: a, A, ctrl-d, alt-x, f2, enter, space, pgdn"
     )]
@@ -56,24 +56,24 @@ pub enum KeysError {
         context: &'static str,
         /// The action.
         action: &'static str,
-        /// What was written.
+        /// The name in the file.
         found: String,
     },
-    /// Two actions at one key.
+    /// Two actions with the same key.
     #[error("[{context}] the key {key} would do both {one} and {other}")]
     Conflict {
         /// The table.
         context: &'static str,
         /// The key.
         key: String,
-        /// One action.
+        /// The first action.
         one: &'static str,
-        /// The other.
+        /// The second action.
         other: &'static str,
     },
 }
 
-/// What is written for one action: a key or several.
+/// The value of an action: one key or several.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Written {
@@ -81,7 +81,7 @@ enum Written {
     Several(Vec<String>),
 }
 
-/// What all keys mean.
+/// All key bindings.
 #[derive(Debug, Clone)]
 pub struct KeyMap {
     bindings: Vec<Binding>,
@@ -99,10 +99,11 @@ impl Default for KeyMap {
 }
 
 impl KeyMap {
-    /// The table with what a `keys.toml` changes in it: `[approvals] approve = "f2"`, or `["f2", "a"]`.
+    /// Parses a `keys.toml` and applies it to the default table: `[approvals] approve = "f2"`, or `["f2",
+    /// "a"]`.
     ///
     /// # Errors
-    /// The first thing in it that is wrong.
+    /// The first error in the file.
     pub fn read(text: &str) -> Result<Self, KeysError> {
         let tables: std::collections::BTreeMap<String, std::collections::BTreeMap<String, Written>> =
             toml::from_str(text).map_err(|error| KeysError::Unreadable(error.to_string()))?;
@@ -161,12 +162,13 @@ impl KeyMap {
         Ok(())
     }
 
-    /// The rows of one context, in the order of the help.
+    /// Returns the rows of one context, in the order of the help.
     pub fn of(&self, context: Context) -> impl Iterator<Item = &Binding> {
         self.bindings.iter().filter(move |binding| binding.context == context)
     }
 
-    /// What a key means in a context, the nearest meaning first: it may be passed on to the next.
+    /// Returns the actions of a key in a context, the innermost first: a screen may pass the key on to the
+    /// next.
     pub fn actions(&self, context: Context, key: KeyEvent) -> Vec<Action> {
         let press = Press::of(key);
         let mut found = Vec::new();
@@ -182,7 +184,8 @@ impl KeyMap {
         found
     }
 
-    /// Which of the keys for an action this is, from 0, where one is or beyond: some actions mean as many things as they have keys.
+    /// Returns the index of a key among the keys of an action, in this context or an outer one: some actions
+    /// have one meaning per key.
     pub fn place(&self, context: Context, action: Action, key: KeyEvent) -> usize {
         let press = Press::of(key);
         let mut here = Some(context);
@@ -197,7 +200,7 @@ impl KeyMap {
         0
     }
 
-    /// The first key that does this, where one is or beyond.
+    /// Returns the first key of an action, in this context or an outer one.
     pub fn key(&self, context: Context, action: Action) -> Option<Press> {
         let mut here = Some(context);
         while let Some(context) = here {

@@ -1,5 +1,5 @@
-//! How the gateway is reached: one stream of what changes in approvals and everything else, one of the session that is
-//! watched, both taken up again when they break.
+//! The connection to the gateway: one stream for changes of approvals and everything else, one for the
+//! watched session; both are resumed when they break.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,49 +17,50 @@ use crate::control::noun::event::Topic;
 use crate::domain::id::SessionId;
 use crate::tui::message::Msg;
 
-/// The first pause before another try, and the longest.
+/// The first and the longest delay before a retry.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
-/// A stream that lived so long stood: the next try may come soon.
+/// A stream that lasted this long was good: the next retry may come soon.
 const STANDS: Duration = Duration::from_secs(10);
-/// After so many tries in vain the gateway counts as away.
+/// The number of failed attempts after which the gateway counts as offline.
 const TRIES: u32 = 3;
 
-/// How the gateway is reached now.
+/// The state of the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Link {
     /// Not tried yet.
     Opening,
-    /// The stream stands: what is shown is how it is.
+    /// The stream is open: the display is current.
     Live,
-    /// The stream broke: it is tried again after `in_ms`.
+    /// The stream broke and is retried after `in_ms`.
     Retry {
-        /// How long until the next try, in milliseconds.
+        /// Time until the next attempt, in milliseconds.
         in_ms: u64,
-        /// Why it broke. Raw.
+        /// Why it broke. Not escaped.
         why: String,
     },
-    /// Several tries were in vain; it is tried on. What is shown may be old, nothing can be decided.
+    /// Several attempts failed, and retries go on. The display may be stale, and nothing can be decided.
     Offline {
-        /// How long until the next try, in milliseconds.
+        /// Time until the next attempt, in milliseconds.
         in_ms: u64,
-        /// Why the last try failed. Raw.
+        /// Why the last attempt failed. Not escaped.
         why: String,
     },
-    /// The gateway takes the person's token no more. It is tried on: another process may sign in again. Nothing can be decided.
+    /// The gateway no longer accepts the user's token. Retries go on, since another process may sign in
+    /// again. Nothing can be decided.
     SignedOut {
-        /// How long until the next try, in milliseconds.
+        /// Time until the next attempt, in milliseconds.
         in_ms: u64,
-        /// What to do. Raw.
+        /// What to do. Not escaped.
         why: String,
     },
 }
 
-/// Why a stream is not there.
+/// Why a stream is down.
 #[derive(Debug, PartialEq, Eq)]
 enum Broke {
-    /// For any reason but the other one.
+    /// Any reason other than the token.
     Down(String),
-    /// There is no token that the gateway takes.
+    /// No token that the gateway accepts.
     SignedOut(String),
 }
 
@@ -75,7 +76,7 @@ impl From<ApiError> for Broke {
 }
 
 impl Broke {
-    /// How the gateway is reached after so many tries in vain.
+    /// Returns the connection state after this many failed attempts.
     fn link(self, tries: u32, in_ms: u64) -> Link {
         match self {
             Self::SignedOut(why) => Link::SignedOut { in_ms, why },
@@ -86,19 +87,19 @@ impl Broke {
 }
 
 impl Link {
-    /// Whether decisions and other changes can be made.
+    /// Returns whether decisions and other changes can be made.
     pub const fn is_live(&self) -> bool {
         matches!(self, Self::Live)
     }
 }
 
-/// Follows what changes, but for the events of sessions, for as long as somebody takes the messages.
+/// Follows all changes except session events, until the receiver is dropped.
 pub async fn follow_changes(backend: Arc<dyn Backend>, out: mpsc::Sender<Msg>) {
     let filter = EventFilter { without: Some(Topic::Session), ..EventFilter::default() };
     follow(backend, filter, &out, true).await;
 }
 
-/// Follows the events of the session that `watched` names, and of each that it names afterwards.
+/// Follows the events of the session named by `watched`, and of each one that it names later.
 pub async fn follow_watched(
     backend: Arc<dyn Backend>,
     mut watched: watch::Receiver<Option<SessionId>>,
@@ -120,7 +121,7 @@ pub async fn follow_watched(
     }
 }
 
-/// Follows one stream; `told`: how it goes is told, too.
+/// Follows one stream. With `told`, also reports the connection state.
 async fn follow(backend: Arc<dyn Backend>, filter: EventFilter, out: &mpsc::Sender<Msg>, told: bool) {
     let (mut last, mut tries, mut pause) = (None, 0_u32, BACK_OFF.0);
     loop {
@@ -131,7 +132,7 @@ async fn follow(backend: Arc<dyn Backend>, filter: EventFilter, out: &mpsc::Send
                 }
                 let begin = Instant::now();
                 let Some(broke) = read(stream, out, &mut last).await else { return };
-                // One that ends as soon as it stands is no reason to hurry.
+                // A stream that ends as soon as it opens is no reason to retry fast.
                 if begin.elapsed() >= STANDS {
                     (tries, pause) = (0, BACK_OFF.0);
                 }
@@ -149,7 +150,7 @@ async fn follow(backend: Arc<dyn Backend>, filter: EventFilter, out: &mpsc::Send
     }
 }
 
-/// Reads a stream to its end: why it ended, or `None` when nobody takes its messages any more.
+/// Reads a stream to its end. Returns why it ended, or `None` if the receiver was dropped.
 async fn read(
     mut stream: Box<dyn EventSource>,
     out: &mpsc::Sender<Msg>,

@@ -1,69 +1,69 @@
-//! Colours and signs. State is always a sign and a word, too: no meaning hangs on colour alone.
+//! Colours and symbols. State is always shown by a symbol and a word too: no meaning depends on colour alone.
 
 use ratatui::style::Color;
 use ratatui::style::Modifier;
 use ratatui::style::Style;
 use ratatui::symbols::border;
 
-/// What a piece of the screen is.
+/// The role of a piece of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Plain text.
+    /// Normal text.
     Text,
-    /// Less than plain text.
+    /// Less important text.
     Dim,
     /// Frames.
     Border,
-    /// Titles and the heads of columns.
+    /// Titles and column headers.
     Title,
-    /// The selected row, and the tab of the screen.
+    /// The selected row, and the active tab.
     Selected,
     /// Something to act on: keys, ids.
     Accent,
-    /// Allowed, approved, well.
+    /// Allowed, approved, healthy.
     Good,
-    /// Waits, warns.
+    /// Pending, warning.
     Warn,
     /// Denied, failed, high risk.
     Bad,
     /// Masked values.
     Masked,
-    /// A row that is over.
+    /// A row that has ended.
     Over,
-    /// What a person types.
+    /// User input.
     Input,
-    /// Found by a search.
+    /// A search match.
     Found,
-    /// A word of a language: SELECT, GET.
+    /// A keyword of a language: SELECT, GET.
     Keyword,
-    /// A text in a payload.
+    /// A string in a payload.
     Quoted,
     /// A number in a payload.
     Number,
-    /// The name of a member or a header.
+    /// The name of a member or header.
     Name,
     /// A comment in a payload.
     Comment,
-    /// A character that would deceive, shown as its number.
+    /// A deceptive character, shown as its code point.
     Escape,
-    /// The edge of text of others, beside each of its rows.
+    /// The edge beside each row of foreign text.
     Edge,
 }
 
-/// How many colours a terminal has.
+/// The colour depth of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// None: bold, reverse and underlined only.
+    /// No colours: only bold, reverse and underline.
     Mono,
-    /// The 16 of every terminal, in the terminal's own shades.
+    /// The 16 ANSI colours, in the terminal's own shades.
     Sixteen,
-    /// 256.
+    /// 256 colours.
     Indexed,
-    /// All.
+    /// True colour.
     True,
 }
 
-/// On what the colours stand.
+/// The terminal's background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ground {
     /// Dark.
@@ -72,23 +72,23 @@ pub enum Ground {
     Light,
 }
 
-/// How everything looks.
+/// Colours and symbols of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
     depth: Depth,
     ground: Ground,
-    /// The signs.
+    /// The symbols.
     pub signs: &'static Signs,
 }
 
-/// The signs, each one column wide.
+/// The symbols, each one column wide.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Signs {
     /// Allowed, approved.
     pub yes: &'static str,
     /// Denied.
     pub no: &'static str,
-    /// Waits.
+    /// Pending.
     pub waits: &'static str,
     /// High risk.
     pub high: &'static str,
@@ -98,35 +98,35 @@ pub struct Signs {
     pub low: &'static str,
     /// An app or agent.
     pub machine: &'static str,
-    /// A recording that is kept.
+    /// A recording on legal hold.
     pub kept: &'static str,
     /// The selected row.
     pub cursor: &'static str,
-    /// The gateway is there.
+    /// The gateway is connected.
     pub live: &'static str,
-    /// It is tried again.
+    /// The connection is being retried.
     pub retry: &'static str,
-    /// It is not there.
+    /// The gateway is offline.
     pub offline: &'static str,
-    /// What goes on in the next line, at its beginning.
+    /// The start of a continuation line.
     pub goes_on: &'static str,
-    /// What is cut.
+    /// A truncation mark.
     pub cut: &'static str,
-    /// Beside each row of text of others, where words of our own stand above it. No frame has it.
+    /// Beside each row of foreign text below hoopctl's own text. No frame uses it.
     pub edge: &'static str,
     /// Playing.
     pub playing: &'static str,
-    /// Standing still.
+    /// Paused.
     pub paused: &'static str,
-    /// The part of a bar that is over.
+    /// The filled part of a bar.
     pub bar_full: &'static str,
-    /// The part that is not.
+    /// The empty part of a bar.
     pub bar_empty: &'static str,
-    /// Where a bar is.
+    /// The position in a bar.
     pub bar_at: &'static str,
-    /// Between columns of words.
+    /// A separator between words.
     pub dot: &'static str,
-    /// Eight heights of a sparkline, from the lowest.
+    /// Eight heights of a sparkline, lowest first.
     pub spark: [&'static str; 8],
     /// Frames.
     pub border: border::Set<'static>,
@@ -193,33 +193,35 @@ const ASCII: Signs = Signs {
     },
 };
 
-/// A colour at each depth: of the 16; of the 256, on dark and on light ground; all bits. The true ones on dark ground are those of
-/// Okabe and Ito, which people with any colour vision tell apart; on light ground they are darker.
+/// A colour at each depth: one of 16; one of 256, for dark and for light backgrounds; true colour. The true
+/// colours for dark backgrounds are the Okabe-Ito palette, which is distinguishable with any colour vision;
+/// those for light backgrounds are darker.
 struct Shade(Color, [u8; 2], (u8, u8, u8));
 
 impl Look {
-    /// A look.
+    /// Creates a look.
     pub const fn new(depth: Depth, ground: Ground, ascii: bool) -> Self {
         Self { depth, ground, signs: if ascii { &ASCII } else { &UNICODE } }
     }
 
-    /// The same at another depth.
+    /// Returns the same look at another depth.
     pub const fn with_depth(self, depth: Depth) -> Self {
         Self { depth, ..self }
     }
 
-    /// The same on another ground.
+    /// Returns the same look for another background.
     pub const fn on(self, ground: Ground) -> Self {
         Self { ground, ..self }
     }
 
-    /// Whether there are colours.
+    /// Returns whether there are colours.
     pub fn is_coloured(&self) -> bool {
         self.depth != Depth::Mono
     }
 
-    /// What the environment asks for: `NO_COLOR` and `TERM=dumb` mean no colour, `COLORTERM=truecolor` all of them; a locale
-    /// without UTF-8 means ASCII. `variable` looks up one variable. For a dark ground.
+    /// Detects the look from the environment: `NO_COLOR` and `TERM=dumb` mean no colours,
+    /// `COLORTERM=truecolor` means true colour, and a locale without UTF-8 means ASCII. `variable` looks up
+    /// one variable. Assumes a dark background.
     pub fn detect(variable: impl Fn(&str) -> Option<String>, ascii: bool) -> Self {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         let term = set("TERM").unwrap_or_default();
@@ -239,7 +241,7 @@ impl Look {
         Self::new(depth, Ground::Dark, ascii)
     }
 
-    /// The style of a role.
+    /// Returns the style of a role.
     pub fn style(&self, role: Role) -> Style {
         let modifier = modifier(role);
         if self.depth == Depth::Mono {
@@ -247,7 +249,7 @@ impl Look {
         }
         let mut style = Style::new().add_modifier(modifier);
         if role == Role::Title {
-            // Not that of the frame it stands in.
+            // Not the colour of the surrounding frame.
             style = style.fg(Color::Reset);
         }
         if let Some(shade) = self.shade(role) {
@@ -293,7 +295,7 @@ impl Look {
     }
 }
 
-/// What holds with colours and without.
+/// Returns the modifiers used with and without colours.
 fn modifier(role: Role) -> Modifier {
     match role {
         Role::Title | Role::Input => Modifier::BOLD,
@@ -304,7 +306,7 @@ fn modifier(role: Role) -> Modifier {
     }
 }
 
-/// What stands for colour where there is none.
+/// Returns the modifiers that replace colours.
 fn mono(role: Role) -> Modifier {
     match role {
         Role::Bad | Role::Keyword | Role::Edge => Modifier::BOLD,

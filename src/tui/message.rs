@@ -1,4 +1,4 @@
-//! What happens to the model, and what it wants done.
+//! Messages to the model, and the effects it requests.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,49 +29,49 @@ use crate::domain::lock::Lock;
 use crate::tui::link::Link;
 use crate::tui::model::Jump;
 
-/// One thing that happened.
+/// A message to the model.
 #[derive(Debug, Clone)]
 pub enum Msg {
     /// A key was pressed.
     Key {
-        /// Which.
+        /// The key.
         key: KeyEvent,
-        /// When.
+        /// When it was pressed.
         at: Instant,
     },
     /// Text was pasted.
     Paste(String),
-    /// The wheel was turned, up or down.
+    /// The mouse wheel was turned.
     Wheel {
-        /// Towards the top.
+        /// Whether it was turned up.
         up: bool,
     },
-    /// The terminal has another size.
+    /// The terminal was resized.
     Resize(Size),
-    /// Time went on.
+    /// Time has passed.
     Tick,
-    /// What the model says is on the screen now, in a picture of this size.
+    /// The picture of this size is now on screen.
     Drawn(Size),
-    /// The link to the gateway changed.
+    /// The connection to the gateway changed.
     Link(Link),
     /// A message of the gateway's live stream.
     Live(LiveEvent),
-    /// What came of a [`Request`].
+    /// The reply to a [`Request`].
     Answer(Box<Answer>),
 }
 
-/// Something that the model wants done.
+/// An effect that the model requests.
 #[derive(Debug, Clone)]
 pub enum Effect {
-    /// End the program.
+    /// Exit the program.
     Quit,
-    /// Draw everything anew, whatever the terminal shows.
+    /// Redraw everything, whatever the terminal shows.
     Redraw,
-    /// Tell a person who looks elsewhere. The text is shown escaped.
+    /// Notify a user who looks elsewhere. The text is escaped when shown.
     Notify(String),
-    /// Put a text on the clipboard, as far as the terminal can (OSC 52).
+    /// Copy a text to the clipboard, if the terminal supports it (OSC 52).
     Copy(String),
-    /// Ask the gateway.
+    /// Send a request to the gateway.
     Ask(Request),
     /// Show something on another screen.
     Go(Jump),
@@ -79,63 +79,63 @@ pub enum Effect {
     Watch(Option<SessionId>),
 }
 
-/// A question to the gateway. Each is answered by the [`Answer`] of the same name.
+/// A request to the gateway. Each is answered by the [`Answer`] of the same name.
 #[derive(Debug, Clone)]
 pub enum Request {
-    /// Its state.
+    /// Get the gateway's state.
     Status,
-    /// All pending approvals. The number says how much had been told of approvals when it was asked.
+    /// List all pending approvals. The number is the queue's update counter at the time of the request.
     Pending(u64),
-    /// One approval with all that will be sent.
+    /// Get one approval with everything that will be sent.
     Approval(ApprovalId),
-    /// What became of the last approvals of a principal.
+    /// Get the recent approvals of a principal.
     History(String),
     /// Decide an approval.
     Decide(ApprovalId, Decide),
-    /// The sessions that run (`true`), or the newest of all.
+    /// List the live sessions (`true`), or the newest of all.
     Sessions {
-        /// Only those that run.
+        /// Whether to list live sessions only.
         live: bool,
     },
-    /// One session, by its id, the beginning of one, or `last`.
+    /// Get one session, by its id, a prefix of the id, or `last`.
     Session(String),
     /// End a session, with a reason for the audit trail.
     Kill(SessionId, String),
-    /// Set a lock.
+    /// Add a lock.
     Lock(NewLock),
-    /// A page of a recording, from an event on.
+    /// Get a page of a recording, starting at an event.
     Events(SessionId, u64),
-    /// The first event of a recording, and an event with those just before it.
+    /// Get the first event of a recording, and an event with those just before it.
     Around(SessionId, u64),
-    /// Check a recording.
+    /// Verify a recording.
     Verify(SessionId),
-    /// Connections, policies or masks.
+    /// List connections, policies or masks.
     Entities(EntityKind),
-    /// The last entries of the audit trail after a number.
+    /// Get the last entries of the audit trail after a number.
     Audit(Option<u64>),
-    /// The last denials that are recorded.
+    /// List the most recent recorded denials.
     Denials,
-    /// Why a command is judged as it is.
+    /// Explain the verdict on a command.
     Explain(Box<Explain>),
     /// Write a recording to a new file.
     Export {
-        /// Which.
+        /// The session.
         session: Box<SessionView>,
-        /// In which form.
+        /// The format.
         form: crate::recording::export::Form,
-        /// Where.
+        /// The path.
         to: PathBuf,
     },
 }
 
-/// What a question is about, of those of which one at a time is enough.
+/// The subject of requests of which only one is in flight at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// The gateway's state.
     Status,
     /// Pending approvals.
     Pending,
-    /// Sessions that run, or all.
+    /// Live sessions (`true`), or all.
     Sessions(bool),
     /// Connections, policies or masks.
     Entities(EntityKind),
@@ -144,7 +144,7 @@ pub enum Subject {
 }
 
 impl Request {
-    /// What it is about, where one at a time is enough.
+    /// Returns the request's subject, if only one such request is in flight at a time.
     pub const fn subject(&self) -> Option<Subject> {
         match self {
             Self::Status => Some(Subject::Status),
@@ -156,14 +156,14 @@ impl Request {
         }
     }
 
-    /// Whether it changes something, so that it must not be given up.
+    /// Returns whether the request changes something, so that it must not be cancelled.
     pub const fn changes(&self) -> bool {
         matches!(self, Self::Decide(..) | Self::Kill(..) | Self::Lock(_) | Self::Export { .. })
     }
 }
 
 impl Answer {
-    /// What it is about, as [`Request::subject`].
+    /// Returns the reply's subject, as in [`Request::subject`].
     pub const fn subject(&self) -> Option<Subject> {
         match self {
             Self::Status(_) => Some(Subject::Status),
@@ -176,24 +176,25 @@ impl Answer {
     }
 }
 
-/// What came of a [`Request`].
+/// The reply to a [`Request`].
 #[derive(Debug, Clone)]
 pub enum Answer {
     /// See [`Request::Status`].
     Status(Result<StatusReport, ApiError>),
-    /// See [`Request::Pending`]; without what will be sent. Shared, so that a screen that keeps thousands need not copy them.
+    /// See [`Request::Pending`]; without the text that will be sent. Shared, so that a screen with thousands
+    /// need not copy them.
     Pending(u64, Result<Vec<Arc<Approval>>, ApiError>),
     /// See [`Request::Approval`].
     Approval(ApprovalId, Result<Box<Approval>, ApiError>),
     /// See [`Request::History`].
     History(String, Result<Vec<Approval>, ApiError>),
-    /// See [`Request::Decide`]; whether it was a yes.
+    /// See [`Request::Decide`]; `true` for an approval.
     Decided(ApprovalId, bool, Result<Box<Approval>, ApiError>),
     /// See [`Request::Sessions`].
     Sessions {
-        /// Only those that run.
+        /// Whether only live sessions were requested.
         live: bool,
-        /// What was found.
+        /// The sessions.
         found: Result<List<SessionView>, ApiError>,
     },
     /// See [`Request::Session`].
@@ -216,6 +217,6 @@ pub enum Answer {
     Denials(Result<List<GrepMatch>, ApiError>),
     /// See [`Request::Explain`].
     Explained(Result<Box<ExplainReport>, ApiError>),
-    /// See [`Request::Export`]: how many events were written, or why not.
+    /// See [`Request::Export`]: the number of events written, or the error.
     Exported(PathBuf, Result<u64, String>),
 }

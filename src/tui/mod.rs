@@ -1,15 +1,17 @@
-//! The terminal UI: pending approvals, live sessions, replay, connections, policies and the log, over the admin API.
+//! The terminal UI: pending approvals, live sessions, replay, connections, policies and the log, over the
+//! admin API.
 //!
-//! Elm's shape. [`Model`] is all state; [`Model::update`] takes one [`Msg`] and gives the [`Effect`]s that it wants, and does
-//! nothing else: no I/O, no clock, so that a test is a list of messages. [`view`] draws the model. [`run()`] is the one loop with
-//! a terminal, threads and time in it.
+//! It follows the Elm architecture. [`Model`] is all state; [`Model::update`] takes one [`Msg`] and returns
+//! the [`Effect`]s it requests. It does no I/O and reads no clock, so a test is a list of messages. [`view`]
+//! draws the model. [`run()`] is the only loop with a terminal, threads and time in it.
 //!
-//! A screen is a [`Pane`]: a folder with its state, what it does with keys and answers, and its view. What all share
-//! (time, size, look, keys, the link to the gateway) is in [`Shared`].
+//! A screen is a [`Pane`]: a folder with its state, its handling of keys and replies, and its view. Common
+//! state (time, size, look, keys, the connection to the gateway) is in [`Shared`].
 //!
-//! Who decides here reads text that an agent wrote. So nothing is drawn that is not escaped ([`crate::domain::text`]), `a`
-//! works only once the whole payload has been on the screen, a decision carries the digest of what was shown, the
-//! selection follows an approval and not a row, and keys typed just as the screen changed under the hand decide nothing.
+//! Approvers read text that an agent wrote. Therefore everything is escaped before it is drawn
+//! ([`crate::domain::text`]), `a` works only after the whole payload has been on screen, a decision carries
+//! the digest of what was shown, the selection follows an approval and not a row, and keys typed just as the
+//! screen changed decide nothing.
 
 pub mod approvals;
 pub mod browse;

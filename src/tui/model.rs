@@ -1,4 +1,4 @@
-//! All state, and what each message makes of it.
+//! The application state, and its update by messages.
 
 use std::time::Duration;
 
@@ -33,57 +33,57 @@ use crate::tui::shared::Moment;
 use crate::tui::shared::Tone;
 use crate::tui::turns::Turns;
 
-/// How often the gateway's state is asked for.
+/// Interval of the requests for the gateway's state.
 const STATUS_EVERY: Duration = Duration::from_secs(2);
-/// The longest command, in characters.
+/// Maximum length of a command, in characters.
 const LONGEST_COMMAND: usize = 200;
 
-/// From one screen to something on another.
+/// A jump from one screen to an item on another.
 #[derive(Debug, Clone)]
 pub enum Jump {
-    /// To a session that runs.
+    /// To a live session.
     Session(SessionId),
     /// To a recording, at an event.
     Replay {
-        /// The session's id, the beginning of one, or `last`.
+        /// The session's id, a prefix of it, or `last`.
         session: String,
-        /// The event to stand at; the beginning when `None`.
+        /// The event to show; `None` for the beginning.
         at: Option<u64>,
     },
 }
 
-/// All state.
+/// The application state.
 #[derive(Debug)]
 pub struct Model {
-    /// What all screens share.
+    /// The state common to all screens.
     pub shared: Shared,
-    /// The screen that is shown.
+    /// The visible screen.
     pub screen: Screen,
-    /// The help, scrolled so far, while it is open.
+    /// The scroll position of the help while it is open.
     pub help: Option<u16>,
-    /// The command that is typed, while it is.
+    /// The command line while it is open.
     pub command: Option<Input>,
-    /// Where a jump came from.
+    /// The screens that jumps came from.
     back: Vec<Screen>,
     asked_status: Option<Moment>,
-    /// What is asked now.
+    /// The requests in flight.
     pub turns: Turns,
-    /// Pending approvals.
+    /// The approvals screen.
     pub approvals: Approvals,
-    /// Live sessions.
+    /// The sessions screen.
     pub sessions: Sessions,
     /// The player.
     pub replay: Replay,
-    /// Connections.
+    /// The connections screen.
     pub connections: Entities,
-    /// Policies.
+    /// The policies screen.
     pub policies: Entities,
-    /// Denials and changes.
+    /// The log screen.
     pub log: Log,
 }
 
 impl Model {
-    /// The state at the beginning, and what is wanted first.
+    /// Creates the initial state. Also returns the first effects.
     pub fn new(now: Moment, size: Size, look: Look, keys: KeyMap, screen: Screen) -> (Self, Vec<Effect>) {
         let mut model = Self {
             shared: Shared::new(now, size, look, keys),
@@ -106,7 +106,7 @@ impl Model {
         (model, effects)
     }
 
-    /// A screen, to look at.
+    /// Returns a screen for reading.
     pub fn pane(&self, screen: Screen) -> &dyn Pane {
         match screen {
             Screen::Sessions => &self.sessions,
@@ -134,7 +134,7 @@ impl Model {
         self.with(self.screen)
     }
 
-    /// What every screen wants done about something.
+    /// Collects the effects that each screen requests.
     fn each(
         &mut self,
         mut wants: impl FnMut(Screen, &mut Shared, &mut dyn Pane) -> Vec<Effect>,
@@ -147,7 +147,7 @@ impl Model {
         effects
     }
 
-    /// Takes a message; gives what is to be done.
+    /// Handles a message. Returns the requested effects.
     pub fn update(&mut self, now: Moment, msg: Msg) -> Vec<Effect> {
         self.shared.now = now;
         let effects = match msg {
@@ -169,7 +169,7 @@ impl Model {
                 })
             }
             Msg::Tick => self.tick(),
-            // A picture of another size was laid out otherwise than the state thinks: nothing of it counts as seen.
+            // A picture of another size has another layout than the state assumes: none of it counts as seen.
             Msg::Drawn(size) => {
                 if size == self.shared.size {
                     self.shared.drawn();
@@ -187,7 +187,7 @@ impl Model {
         self.settled(effects)
     }
 
-    /// Follows the jumps among effects; the others are for the loop.
+    /// Follows the jumps among the effects; the loop performs the others.
     fn settled(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
         let mut out = Vec::new();
         for effect in effects {
@@ -205,7 +205,7 @@ impl Model {
 
     fn jump(&mut self, jump: Jump) -> Vec<Effect> {
         let from = self.screen;
-        // What the screen that is left wants done comes first: it may give up what the other one takes.
+        // The effects of the screen being left come first: they may release what the other screen acquires.
         let effects = match jump {
             Jump::Session(id) => {
                 let left = self.go(Screen::Sessions);
@@ -267,7 +267,7 @@ impl Model {
         Vec::new()
     }
 
-    /// What a key does that no screen wants.
+    /// Handles a key that the screen did not handle.
     fn act(&mut self, action: Action, key: KeyEvent) -> Option<Vec<Effect>> {
         Some(match action {
             Action::NextScreen => self.go(self.screen.beside(1)),
@@ -335,7 +335,7 @@ impl Model {
         if !covered && pane.takes_text() { pane.paste(text, shared) } else { Vec::new() }
     }
 
-    /// A command: the name of a screen, `replay ID`, `quit`.
+    /// Runs a command: the name of a screen, `replay ID`, `quit`.
     fn run_command(&mut self) -> Vec<Effect> {
         let text = self.command.take().map(|input| input.text()).unwrap_or_default();
         let mut words = text.split_whitespace();
@@ -382,7 +382,7 @@ impl Model {
         self.all_anew()
     }
 
-    /// Everything is asked again.
+    /// Requests everything again.
     fn all_anew(&mut self) -> Vec<Effect> {
         self.asked_status = Some(self.shared.now);
         let mut effects = vec![Effect::Ask(Request::Status)];
@@ -422,13 +422,13 @@ impl Model {
         effects
     }
 
-    /// After how long the screen looks otherwise by itself, or something is to be asked again.
+    /// Returns the time until the screen changes by itself or a request is due.
     pub fn wake(&self) -> Duration {
         let pane = self.pane(self.screen).wake(&self.shared);
         pane.unwrap_or(STATUS_EVERY).min(STATUS_EVERY)
     }
 
-    /// Goes somewhere as the first thing.
+    /// Starts with a jump.
     pub fn begin(&mut self, jump: Jump) -> Vec<Effect> {
         let effects = self.jump(jump);
         self.back.clear();

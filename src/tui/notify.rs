@@ -1,11 +1,12 @@
-//! Telling a person who looks at another window, and putting a text on the clipboard: sequences of the terminal.
+//! Notifies a user who looks at another window, and copies text to the clipboard, by terminal escape
+//! sequences.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::domain::text::Shown;
 
-/// How a person is told of new approvals.
+/// How to notify the user of new approvals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Notify {
     /// By the terminal's bell.
@@ -17,10 +18,10 @@ pub enum Notify {
     Off,
 }
 
-/// The longest text of a notification, in characters.
+/// Maximum length of a notification, in characters.
 const LONGEST: usize = 120;
 
-/// What is to be written to the terminal.
+/// Returns the bytes to write to the terminal for a notification.
 pub fn notification(how: Notify, text: &str, in_tmux: bool) -> String {
     match how {
         Notify::Off => String::new(),
@@ -32,12 +33,12 @@ pub fn notification(how: Notify, text: &str, in_tmux: bool) -> String {
     }
 }
 
-/// What is to be written so that a text is on the clipboard (OSC 52).
+/// Returns the bytes to write to the terminal to copy a text to the clipboard (OSC 52).
 pub fn copied(text: &str, in_tmux: bool) -> String {
     passed(&format!("\u{1b}]52;c;{}\u{7}", STANDARD.encode(text)), in_tmux)
 }
 
-/// A sequence in the wrapping that makes tmux hand it on to the terminal around it.
+/// Wraps a sequence so that tmux passes it through to the outer terminal.
 fn passed(sequence: &str, in_tmux: bool) -> String {
     if !in_tmux {
         return sequence.to_owned();

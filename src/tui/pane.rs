@@ -1,4 +1,4 @@
-//! What every screen is.
+//! The interface of all screens.
 
 use std::time::Duration;
 
@@ -31,11 +31,12 @@ pub enum Screen {
 }
 
 impl Screen {
-    /// All of them, in the order of their tabs.
+    /// All screens, in the order of their tabs.
     pub const ALL: [Self; 6] =
         [Self::Sessions, Self::Approvals, Self::Replay, Self::Connections, Self::Policies, Self::Log];
 
-    /// Its name on its tab, its word on the command line and after `:`, and what it shows, for a help.
+    /// Returns the title on the tab, the word on the command line and after `:`, and the description for help
+    /// texts.
     const fn named(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Sessions => ("Sessions", "sessions", "Sessions that run"),
@@ -47,105 +48,106 @@ impl Screen {
         }
     }
 
-    /// Its name on its tab.
+    /// Returns the title on the tab.
     pub const fn title(self) -> &'static str {
         self.named().0
     }
 
-    /// Its word on the command line and after `:`.
+    /// Returns the word on the command line and after `:`.
     pub const fn word(self) -> &'static str {
         self.named().1
     }
 
-    /// What it shows, for a help.
+    /// Returns the description for help texts.
     pub const fn about(self) -> &'static str {
         self.named().2
     }
 
-    /// The screen that a word names or begins to name, whatever its case.
+    /// Finds a screen by its word or a prefix of it, ignoring case.
     pub fn parse(word: &str) -> Option<Self> {
         let word = word.to_lowercase();
         let named = |screen: &Self| !word.is_empty() && screen.word().starts_with(&word);
         Self::ALL.into_iter().find(named)
     }
 
-    /// The screen `steps` tabs to the right, round the corner.
+    /// Returns the screen `steps` tabs to the right, wrapping around.
     pub fn beside(self, steps: usize) -> Self {
         let place = Self::ALL.iter().position(|screen| *screen == self).unwrap_or_default();
         Self::ALL.get((place + steps) % Self::ALL.len()).copied().unwrap_or(self)
     }
 }
 
-/// One screen: its state, what it does, how it looks. Pure but for the drawing.
+/// One screen: its state, behaviour and drawing. Pure except for the drawing.
 pub trait Pane {
-    /// Which keys hold here now, beside those that hold everywhere.
+    /// Returns the current key context, besides the keys that apply everywhere.
     fn context(&self) -> Context;
 
-    /// Whether keys are text now: an input line is open.
+    /// Returns whether keys are text now, because an input line is open.
     fn takes_text(&self) -> bool {
         false
     }
 
-    /// A key while [`Pane::takes_text`].
+    /// Handles a key while [`Pane::takes_text`] is true.
     fn text(&mut self, _key: KeyEvent, _shared: &mut Shared) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// A pasted text while [`Pane::takes_text`].
+    /// Handles pasted text while [`Pane::takes_text`] is true.
     fn paste(&mut self, _text: &str, _shared: &mut Shared) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// A key that has a meaning. `None`: it has none here now, so that it may mean what it means everywhere.
+    /// Handles an action. Returns `None` if it has no meaning here now, so that its general meaning applies.
     fn act(&mut self, action: Action, shared: &mut Shared) -> Option<Vec<Effect>>;
 
-    /// The screen is shown from now on.
+    /// Called when the screen becomes visible.
     fn enter(&mut self, _shared: &mut Shared) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// Another screen is shown from now on.
+    /// Called when another screen becomes visible.
     fn leave(&mut self, _shared: &mut Shared) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// What is known of the gateway may be old: what is to be asked again. Also asked when the link stands (again).
+    /// Returns the requests that refresh possibly stale state. Also called when the connection is established
+    /// again.
     fn refresh(&mut self, _shared: &mut Shared) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// Time went on, while the screen is `shown` or not.
+    /// Called as time passes; `shown` is whether the screen is visible.
     fn tick(&mut self, _shown: bool, _shared: &mut Shared) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// After how long the screen, while it is shown, looks otherwise by itself.
+    /// Returns the time until the visible screen changes by itself.
     fn wake(&self, _shared: &Shared) -> Option<Duration> {
         None
     }
 
-    /// The terminal has another size.
+    /// Called when the terminal was resized.
     fn resized(&mut self, _shared: &mut Shared) {}
 
-    /// A message of the live stream. Every screen gets each.
+    /// Handles a message of the live stream. Every screen gets each message.
     fn live(&mut self, _event: &LiveEvent, _shared: &mut Shared) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// What came of a request. Every screen gets each.
+    /// Handles the reply to a request. Every screen gets each reply.
     fn answer(&mut self, _answer: &Answer, _shared: &mut Shared) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// What [`Pane::view`] says is on the screen now.
+    /// Called when the output of [`Pane::view`] is on screen.
     fn drawn(&mut self, _shared: &mut Shared) {}
 
-    /// What stands behind the title on the tab, such as how many wait. Empty: nothing.
+    /// Returns the text after the title on the tab, such as the number of pending approvals; may be empty.
     fn badge(&self) -> String {
         String::new()
     }
 
-    /// Keys to name in the last line, the most useful first. Actions that no key does are left out.
+    /// Returns the actions to name in the status line, most useful first. Actions without a key are left out.
     fn hints(&self, shared: &Shared) -> Vec<Action>;
 
     /// Draws the screen into `area`, which is [`Shared::body`].

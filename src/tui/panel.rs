@@ -1,4 +1,4 @@
-//! One frame around several parts of a screen, one below the other, each with a title.
+//! A frame around several stacked parts of a screen, each with a title.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -12,8 +12,8 @@ use crate::tui::look::Role;
 use crate::tui::text;
 use crate::tui::view::framed;
 
-/// The insides of parts of these heights in a frame around `area`; the last one takes what is left. Parts that do not fit have
-/// no height.
+/// Returns the inner areas of parts with these heights in a frame around `area`; the last part gets the rest.
+/// Parts that do not fit have zero height.
 pub fn insides<const N: usize>(area: Rect, heights: [u16; N]) -> [Rect; N] {
     let mut y = area.y.saturating_add(1);
     let bottom = area.bottom().saturating_sub(1);
@@ -28,7 +28,7 @@ pub fn insides<const N: usize>(area: Rect, heights: [u16; N]) -> [Rect; N] {
     })
 }
 
-/// Draws the frame, with a line between the parts, and gives their insides. Titles are raw.
+/// Draws the frame with a line between the parts. Returns their inner areas. Titles are not escaped.
 pub fn stacked<const N: usize>(
     shared: &Shared,
     frame: &mut Frame<'_>,
@@ -52,7 +52,7 @@ pub fn stacked<const N: usize>(
 fn divider(shared: &Shared, title: &str, width: u16) -> Paragraph<'static> {
     let look = &shared.look;
     let border = look.signs.border;
-    // The sets of frames have no signs for where lines meet.
+    // The border sets have no symbols for junctions.
     let (left, right) = if border.top_left.is_ascii() { ("+", "+") } else { ("├", "┤") };
     let title = format!(" {} ", text::fitted(title, usize::from(width.saturating_sub(6)), look));
     let rest = usize::from(width).saturating_sub(3 + title.width());

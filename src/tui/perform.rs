@@ -1,4 +1,4 @@
-//! Asks the gateway what the model wants to know.
+//! Sends the model's requests to the gateway.
 
 use std::sync::Arc;
 
@@ -20,20 +20,20 @@ use crate::tui::export;
 use crate::tui::message::Answer;
 use crate::tui::message::Request;
 
-/// How many events or entries a page holds.
+/// Number of events or entries per page.
 pub(super) const PAGE: u32 = 1000;
-/// How many approvals of a principal tell its history.
+/// Number of approvals in a principal's history.
 const HISTORY: u32 = 200;
-/// How many sessions that have ended are listed.
+/// Number of sessions, ended ones included, in the list.
 const ENDED: u32 = 500;
-/// How many events before one of them tell what it is about.
+/// Number of events before a denial that are searched for its command.
 const BEFORE: u32 = 64;
-/// How many denials are looked for, and how far back, in milliseconds.
+/// Maximum number of denials, and how far back they are searched, in milliseconds.
 const DENIALS: (u32, i64) = (200, 86_400_000);
-/// What the first line of a denial has in a transcript, and no other line begins with.
+/// Matches the first line of a denial in a transcript, and no other line.
 const DENIAL: &str = r"^\+[0-9:.]+ ✗ ";
 
-/// Asks, and gives the answer.
+/// Sends a request and returns the reply.
 pub async fn perform(backend: &dyn Backend, request: Request, now_ms: i64) -> Answer {
     match request {
         Request::Status => Answer::Status(backend.status().await),
@@ -87,7 +87,7 @@ pub async fn perform(backend: &dyn Backend, request: Request, now_ms: i64) -> An
     }
 }
 
-/// The first event of a recording, then those that end with number `seq`.
+/// Gets the first event of a recording, and those that end with number `seq`.
 async fn around(backend: &dyn Backend, id: SessionId, seq: u64) -> Result<EventPage, ApiError> {
     let first = EventsFrom { from: None, limit: Some(1) };
     let mut page = backend.session_events(id, first).await?;
@@ -98,14 +98,14 @@ async fn around(backend: &dyn Backend, id: SessionId, seq: u64) -> Result<EventP
     Ok(EventPage { next: near.next, ended: near.ended, ..page })
 }
 
-/// All pending approvals.
+/// Gets all pending approvals.
 async fn pending(backend: &dyn Backend) -> Result<Vec<Arc<Approval>>, ApiError> {
     let filter = ApprovalFilter { state: Some(ApprovalState::Pending), ..ApprovalFilter::default() };
     let found = paging::approvals(backend, &filter).await?;
     Ok(found.into_iter().map(|approval| Arc::new(Approval { detail: String::new(), ..approval })).collect())
 }
 
-/// All sessions that run; or the newest of all.
+/// Gets all live sessions, or the newest of all.
 async fn sessions(backend: &dyn Backend, live: bool) -> Result<List<SessionView>, ApiError> {
     if !live {
         return backend.sessions(SessionFilter { limit: Some(ENDED), ..SessionFilter::default() }).await;

@@ -1,4 +1,4 @@
-//! The terminal in the state that the screens need, and as it was before.
+//! Puts the terminal into the mode for full-screen drawing, and restores it.
 
 use std::io;
 
@@ -6,16 +6,16 @@ use crossterm::event;
 use crossterm::execute;
 use crossterm::terminal;
 
-/// The terminal in the state that the screens need; as it was when this goes.
+/// A guard that holds the terminal in full-screen mode and restores it when dropped.
 pub struct Raw {
     mouse: bool,
 }
 
 impl Raw {
-    /// Takes the terminal; `mouse`: the wheel is told, too.
+    /// Sets the terminal up. With `mouse`, wheel events are reported too.
     ///
     /// # Errors
-    /// What the system says when it is none, or cannot be used.
+    /// The system's error if there is no terminal or it cannot be used.
     pub fn new(mouse: bool) -> io::Result<Self> {
         terminal::enable_raw_mode()?;
         let raw = Self { mouse };
@@ -31,23 +31,23 @@ impl Raw {
         Ok(())
     }
 
-    /// Takes the terminal again, whatever somebody else made of it meanwhile.
+    /// Sets the terminal up again, whatever other programs changed meanwhile.
     ///
     /// # Errors
-    /// What the system says when it cannot be used any more.
+    /// The system's error if the terminal cannot be used any more.
     pub fn again(&self) -> io::Result<()> {
-        // What is on already would be left as it is.
+        // Enabling a mode that is recorded as enabled would do nothing.
         drop(terminal::disable_raw_mode());
         terminal::enable_raw_mode()?;
         self.enter()
     }
 
-    /// Leaves the terminal as it was, until [`Raw::again`].
+    /// Restores the terminal, until [`Raw::again`].
     pub fn leave(&self) {
         Self::restore(self.mouse);
     }
 
-    /// Makes the terminal what it was, as far as it is still there.
+    /// Restores the terminal as far as it still exists.
     pub fn restore(mouse: bool) {
         if mouse {
             drop(execute!(io::stdout(), event::DisableMouseCapture));

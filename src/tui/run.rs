@@ -1,4 +1,4 @@
-//! The one loop with a terminal, threads and time in it.
+//! The main loop, with the terminal, threads and time.
 
 use std::io;
 use std::io::Write as _;
@@ -48,67 +48,67 @@ use crate::tui::signals::Heard;
 use crate::tui::signals::Signals;
 use crate::tui::view;
 
-/// The shortest time between two pictures, but after a key.
+/// Minimum time between two pictures, except after a key.
 const FRAME: Duration = Duration::from_millis(33);
-/// How long what changes something may take after the screen is gone.
+/// How long pending changes may take after the screen is gone.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// How long after an error of the terminal a signal may come that says why.
+/// How long to wait after a terminal error for the signal that explains it.
 const SIGNAL_AFTER: Duration = Duration::from_secs(1);
-/// How many messages may wait to be taken.
+/// Maximum number of queued messages.
 const QUEUE: usize = 1024;
-/// How many messages are taken before the next picture.
+/// Maximum number of messages handled before the next picture.
 const BATCH: usize = 256;
-/// How often the thread that reads keys looks whether it is still wanted.
+/// How often the key thread checks whether it must stop.
 const KEY_POLL: Duration = Duration::from_millis(50);
 
-/// What to begin with.
+/// What to show first.
 #[derive(Debug)]
 pub enum Start {
     /// A screen.
     Screen(Screen),
-    /// The player, with a recording of the gateway, and how it is played at first.
+    /// The player, with a recording of the gateway and how playback starts.
     Session(String, Box<Begin>),
-    /// The player, with a recording that was read from a file.
+    /// The player, with a recording read from a file.
     File(Box<Recorded>),
 }
 
-/// How to run.
+/// Settings of the terminal UI.
 #[derive(Debug)]
 pub struct Settings {
-    /// What to begin with.
+    /// What to show first.
     pub start: Start,
-    /// Colours and signs.
+    /// Colours and symbols.
     pub look: Look,
-    /// Whether the terminal is asked on which ground it shows them; else they are for the ground that `look` says.
+    /// Whether to query the terminal's background colour; otherwise `look` decides.
     pub asks: bool,
-    /// What keys mean.
+    /// Key bindings.
     pub keys: KeyMap,
-    /// How a person is told of new approvals.
+    /// How to notify the user of new approvals.
     pub notify: How,
-    /// Whether the wheel of the mouse scrolls. The terminal's own selection then needs a key.
+    /// Whether the mouse wheel scrolls. The terminal's own selection then needs a modifier key.
     pub mouse: bool,
 }
 
-/// Why the terminal UI could not run, or not run on.
+/// Why the terminal UI could not run, or had to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum TuiError {
     /// The terminal cannot be used.
     #[error("the terminal cannot be used: {source}")]
     Terminal {
-        /// What the system said.
+        /// The system's error.
         #[from]
         source: io::Error,
     },
-    /// A part of the program failed; its words are above.
+    /// A task panicked; the message is printed above.
     #[error("the screen was ended by a fault of this program; please report the words above")]
     Fault,
 }
 
-/// Runs until the person or a signal ends it; gives which. The terminal is as before afterwards, whatever happens: after an error, a
-/// panic, SIGTERM, SIGHUP or SIGINT, too. SIGTSTP leaves the terminal to others until SIGCONT.
+/// Runs until the user or a signal ends it. Returns which. The terminal is restored in any case, also after
+/// an error, a panic, SIGTERM, SIGHUP or SIGINT. SIGTSTP releases the terminal until SIGCONT.
 ///
 /// # Errors
-/// [`TuiError`] when the terminal cannot be used.
+/// [`TuiError`] if the terminal cannot be used.
 pub async fn run(backend: Arc<dyn Backend>, settings: Settings) -> Result<Ended, TuiError> {
     let mouse = settings.mouse;
     let faults = Arc::new(Notify::new());
@@ -116,10 +116,10 @@ pub async fn run(backend: Arc<dyn Backend>, settings: Settings) -> Result<Ended,
     let before: Arc<dyn Fn(&std::panic::PanicHookInfo<'_>) + Send + Sync> = std::panic::take_hook().into();
     let told = Arc::clone(&before);
     std::panic::set_hook(Box::new(move |info| {
-        // Before the words of the panic, so that they can be read.
+        // Restored before the panic message is printed, so that it is readable.
         Raw::restore(mouse);
         told(info);
-        // The terminal is not ours any more, whichever task it was.
+        // The terminal is no longer usable here, whichever task panicked.
         fault.notify_one();
     }));
     let done = screen(backend, settings, &faults).await;
@@ -128,7 +128,7 @@ pub async fn run(backend: Arc<dyn Backend>, settings: Settings) -> Result<Ended,
 }
 
 async fn screen(backend: Arc<dyn Backend>, settings: Settings, faults: &Notify) -> Result<Ended, TuiError> {
-    // Before the terminal is taken: from then on nothing ends the program that does not give it back.
+    // Installed before the terminal is set up: from then on every exit restores it.
     let mut signals = Signals::new()?;
     match shown(backend, settings, faults, &mut signals).await {
         Err(TuiError::Terminal { source }) => Ok(closed(source, async || signals.next().await).await?),
@@ -145,7 +145,8 @@ async fn shown(
     let raw = Raw::new(settings.mouse)?;
     let look = if settings.asks { settings.look.on(ground::of_the_terminal()) } else { settings.look };
     let settings = Settings { look, ..settings };
-    // Never dropped: that shows the cursor, which `Raw` does, and prints where it cannot. On a terminal that is gone that is a panic.
+    // Never dropped: the drop shows the cursor, which `Raw` does, and prints an error on failure, which
+    // panics if the terminal is gone.
     let terminal = Terminal::new(CrosstermBackend::new(io::BufWriter::new(io::stdout())))?;
     let mut terminal = ManuallyDrop::new(terminal);
     terminal.clear()?;
@@ -168,22 +169,23 @@ async fn shown(
     for task in follow {
         task.abort();
     }
-    // What is typed next is for the shell: the thread must read no more, and not wait for room either.
+    // What is typed next belongs to the shell: the thread must stop reading, and must not wait for room
+    // either.
     inbox.close();
     drop(keys);
-    // A decision that was made is sent, though its maker does not wait for what comes of it.
+    // A confirmed decision is still sent, although its reply is not awaited.
     let sent = async { while outside.changes.join_next().await.is_some() {} };
     drop(tokio::time::timeout(LAST_WORDS, sent).await);
     done
 }
 
-/// What an error of the terminal means. One that is closed shows in several ways, and which of them comes first is chance: no keys, nothing
-/// that can be drawn, SIGHUP. So the signal is waited for, a moment; and where it comes to somebody else only, the system's word for a
-/// terminal that hung up says as much.
+/// Interprets a terminal error. A closed terminal shows up as missing keys, failed drawing or SIGHUP,
+/// whichever comes first. So the signal is awaited for a moment; if it goes to another process only, the
+/// system's error for a hung-up terminal counts as well.
 async fn closed(error: io::Error, mut next: impl AsyncFnMut() -> Heard) -> io::Result<Ended> {
     let ended = async {
         loop {
-            // What would hold or change a screen means nothing to one that is gone.
+            // Signals that suspend or resize the screen mean nothing once it is gone.
             if let Heard::End(ended) = next().await {
                 return ended;
             }
@@ -236,7 +238,7 @@ async fn turn(
             outside.perform(resized, terminal)?;
         }
         let picture = terminal.draw(|frame| view::view(model, frame))?.area.as_size();
-        // Only now it is on the terminal, which may be slow.
+        // Only now the picture is on the terminal, which may be slow.
         let drawn = now();
         let mut effects = model.update(drawn, Msg::Drawn(picture));
         let wake = model.wake();
@@ -260,14 +262,14 @@ async fn turn(
         if outside.perform(effects, terminal)? {
             return Ok(Ended::Left);
         }
-        // Not more pictures than the eye sees; what comes meanwhile waits in the queue.
+        // Not more pictures than useful; messages wait in the queue meanwhile.
         if !typed && let Some(last) = drawn_at.replace(drawn.at) {
             tokio::time::sleep(FRAME.saturating_sub(drawn.at.duration_since(last))).await;
         }
     }
 }
 
-/// Stands still where that was asked for; then takes the terminal again, and draws all of it anew.
+/// Suspends the process if requested, then sets the terminal up again and redraws it.
 fn take_up(heard: Heard, raw: &Raw, terminal: &mut Screens) -> io::Result<()> {
     if heard == Heard::Stop {
         raw.leave();
@@ -280,18 +282,18 @@ fn take_up(heard: Heard, raw: &Raw, terminal: &mut Screens) -> io::Result<()> {
     terminal.clear()
 }
 
-/// What is outside of the model.
+/// The state outside the model.
 struct Outside {
     backend: Arc<dyn Backend>,
     out: mpsc::Sender<Msg>,
     watched: watch::Sender<Option<SessionId>>,
     notify: How,
-    /// Questions that change something, on their way.
+    /// Requests in flight that change something.
     changes: JoinSet<()>,
 }
 
 impl Outside {
-    /// Does what the model wants; whether it wants to end.
+    /// Performs effects. Returns whether to exit.
     fn perform(&mut self, effects: Vec<Effect>, terminal: &mut Screens) -> Result<bool, TuiError> {
         for effect in effects {
             match effect {
@@ -304,7 +306,7 @@ impl Outside {
                     let changes = request.changes();
                     let asking = async move {
                         let answer = perform(&*backend, request, now().wall_ms).await;
-                        // Nobody takes it any more: the program ends.
+                        // An error means that the receiver is gone: the program ends.
                         drop(out.send(Msg::Answer(Box::new(answer))).await);
                     };
                     if changes {
@@ -339,14 +341,14 @@ fn write(sequence: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// The thread that reads keys; it ends soon after this goes.
+/// The thread that reads keys; it ends soon after this is dropped.
 struct Keys {
     wanted: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
 impl Keys {
-    /// With what comes when the terminal gives no keys any more: why.
+    /// Starts the thread. The receiver gets the error when the terminal gives no more keys.
     fn start(out: mpsc::Sender<Msg>) -> io::Result<(Self, oneshot::Receiver<io::Error>)> {
         let (gone, told) = oneshot::channel();
         let wanted = Arc::new(AtomicBool::new(true));
@@ -375,7 +377,8 @@ impl Keys {
 impl Drop for Keys {
     fn drop(&mut self) {
         self.wanted.store(false, Ordering::Relaxed);
-        // Where the terminal is gone it may read on for ever: nobody waits for that, and the program's end ends it.
+        // If the terminal is gone, the thread may read forever: nothing waits for it, and the exit of the
+        // process ends it.
         let begin = Instant::now();
         while !self.thread.is_finished() && begin.elapsed() < KEY_POLL * 3 {
             std::thread::sleep(KEY_POLL / 10);
@@ -401,7 +404,7 @@ fn msg_of(event: Event) -> Option<Msg> {
 mod tests {
     use super::*;
 
-    /// Signals that come one after another, each after so many milliseconds; then none.
+    /// Simulates signals that arrive one after another, each after a delay in milliseconds, then none.
     async fn end(error: io::Error, signals: &[(u64, Heard)]) -> Result<Ended, io::ErrorKind> {
         let mut left = signals.iter().copied();
         let next = async || {
@@ -423,9 +426,9 @@ mod tests {
             assert_eq!(end(error(), &[(1, Heard::GoesOn), (1, hangup)]).await, Ok(Ended::Hangup));
             assert_eq!(end(error(), &[(1, Heard::End(Ended::Terminate))]).await, Ok(Ended::Terminate));
         }
-        // The signal went to another process: the system's word does.
+        // The signal went to another process: the system's error is enough.
         assert_eq!(end(hung_up(), &[]).await, Ok(Ended::Hangup));
-        // What is no end of a terminal is not told as one, and nobody waits for ever.
+        // An error that is not a closed terminal is not reported as one, and does not wait forever.
         let begin = tokio::time::Instant::now();
         assert_eq!(end(no_keys(), &[]).await, Err(io::ErrorKind::Other));
         assert_eq!(begin.elapsed(), SIGNAL_AFTER);

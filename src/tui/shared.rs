@@ -1,4 +1,4 @@
-//! What all screens share.
+//! The state common to all screens.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,91 +13,91 @@ use crate::tui::keys::KeyMap;
 use crate::tui::link::Link;
 use crate::tui::look::Look;
 
-/// Below this many columns and rows nothing is drawn but a word about it.
+/// On a smaller terminal, only a message about its size is drawn.
 pub const SMALLEST: Size = Size { width: 40, height: 8 };
-/// From so many columns on a list and what is selected in it stand side by side.
+/// From this width on, in columns, a list and its selected item are side by side.
 pub const WIDE: u16 = 110;
-/// Below this many columns or rows a screen shows its list only, and what is selected on `Enter`.
+/// On a smaller terminal, a screen shows only its list, and the selected item on `Enter`.
 pub const ROOMY: Size = Size { width: 60, height: 16 };
-/// For how long keys that decide are dropped after the screen changed under the hand.
+/// How long deciding keys are dropped after the screen changed.
 pub const GUARD: Duration = Duration::from_millis(300);
-/// How long a notice stands.
+/// How long a notice stays.
 const NOTICE: Duration = Duration::from_secs(8);
 /// Rows above the body: the gateway's line and the tabs.
 const HEAD: u16 = 2;
-/// Rows below it: the notice and the keys.
+/// Rows below the body: the notice and the keys.
 const FOOT: u16 = 2;
 
 /// A point in time, on both clocks.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {
-    /// On the clock that never goes back.
+    /// The monotonic time.
     pub at: Instant,
-    /// Milliseconds since 1970.
+    /// Milliseconds since the Unix epoch.
     pub wall_ms: i64,
 }
 
-/// How good a notice is.
+/// The kind of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
-    /// It went as wanted.
+    /// Success.
     Good,
-    /// To be seen.
+    /// Information.
     Plain,
-    /// It did not.
+    /// Failure.
     Bad,
 }
 
-/// One line for the person at the screen.
+/// A one-line message for the user.
 #[derive(Debug, Clone)]
 pub struct Notice {
-    /// How good it is.
+    /// Its kind.
     pub tone: Tone,
-    /// What it says. Raw: escaped where it is drawn.
+    /// Its text, not escaped: it is escaped when drawn.
     pub text: String,
     until: Instant,
 }
 
-/// How long keys that decide are dropped.
+/// How long deciding keys are dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Guard {
     /// Until a picture of the change was drawn, and [`GUARD`] longer.
     UntilDrawn,
-    /// Until then.
+    /// Until this time.
     Until(Instant),
 }
 
-/// What all screens share.
+/// The state common to all screens.
 #[derive(Debug)]
 pub struct Shared {
-    /// Now.
+    /// The current time.
     pub now: Moment,
     /// The size of the terminal.
     pub size: Size,
-    /// Colours and signs.
+    /// Colours and symbols.
     pub look: Look,
-    /// What keys mean.
+    /// Key bindings.
     pub keys: KeyMap,
-    /// How the gateway is reached.
+    /// The connection to the gateway.
     pub link: Link,
-    /// Its state, as last told.
+    /// The gateway's last reported state.
     pub status: Option<StatusReport>,
-    /// Where each policy was written down: `FILE:LINE`, or `store`.
+    /// Where each policy is defined: `FILE:LINE`, or `store`.
     pub origins: BTreeMap<String, String>,
-    /// What is spoken on each connection: the scheme of its target.
+    /// The URL scheme of each connection's target.
     pub schemes: BTreeMap<String, String>,
-    /// Which of the keys for its action was pressed, from 0.
+    /// The index of the pressed key among the keys of its action.
     pub struck: usize,
-    /// Whether lists are held still.
+    /// Whether lists are frozen.
     pub frozen: bool,
-    /// When the key that is handled now was pressed.
+    /// When the key being handled was pressed.
     pub pressed: Instant,
     notice: Option<Notice>,
     guard: Guard,
 }
 
 impl Shared {
-    /// Nothing known yet.
+    /// Creates the initial state.
     pub fn new(now: Moment, size: Size, look: Look, keys: KeyMap) -> Self {
         Self {
             now,
@@ -116,50 +116,50 @@ impl Shared {
         }
     }
 
-    /// The part of the terminal that a screen has for itself.
+    /// Returns the area of a screen.
     pub fn body(&self) -> Rect {
         Rect::new(0, HEAD, self.size.width, self.size.height.saturating_sub(HEAD + FOOT))
     }
 
-    /// Whether the terminal is too small for anything.
+    /// Returns whether the terminal is too small to draw screens.
     pub const fn is_tiny(&self) -> bool {
         self.size.width < SMALLEST.width || self.size.height < SMALLEST.height
     }
 
-    /// Whether a screen shows its list only, and what is selected on `Enter`.
+    /// Returns whether a screen shows only its list, and the selected item on `Enter`.
     pub const fn is_narrow(&self) -> bool {
         self.size.width < ROOMY.width || self.size.height < ROOMY.height
     }
 
-    /// Whether a list and what is selected in it stand side by side.
+    /// Returns whether a list and its selected item are side by side.
     pub const fn is_wide(&self) -> bool {
         self.size.width >= WIDE
     }
 
-    /// Says something, until the next notice or a few seconds from now.
+    /// Shows a notice for a few seconds, or until the next one.
     pub fn say(&mut self, tone: Tone, text: impl Into<String>) {
         self.notice = Some(Notice { tone, text: text.into(), until: self.now.at + NOTICE });
     }
 
-    /// Says why something did not go, and what to do about it.
+    /// Shows an error and its hint as a notice.
     pub fn say_error(&mut self, error: &ApiError) {
         let hint = error.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
         self.say(Tone::Bad, format!("{}{hint}", error.message));
     }
 
-    /// What is to be said now.
+    /// Returns the current notice.
     pub fn notice(&self) -> Option<&Notice> {
         self.notice.as_ref().filter(|notice| notice.until > self.now.at)
     }
 
-    /// What a person is about to decide on is another one now, or was just opened: keys that were meant for what stood there
-    /// decide nothing. Holds until the change has been on the screen for [`GUARD`].
+    /// Starts dropping deciding keys, because the item to decide on changed or was just opened, and the keys
+    /// were meant for the previous one. Lasts until the change has been on screen for [`GUARD`].
     pub fn guard(&mut self) {
         self.guard = Guard::UntilDrawn;
     }
 
-    /// Whether the key that is handled now decides nothing. What counts is when it was pressed, not when it was read: a slow
-    /// terminal may show the change long after.
+    /// Returns whether the key being handled must not decide anything. The time of the press counts, not the
+    /// time of reading it: a slow terminal may show the change much later.
     pub fn is_guarded(&self) -> bool {
         match self.guard {
             Guard::UntilDrawn => true,
@@ -167,7 +167,7 @@ impl Shared {
         }
     }
 
-    /// The change is on the screen now.
+    /// Notes that the change is on screen.
     pub fn drawn(&mut self) {
         if self.guard == Guard::UntilDrawn {
             self.guard = Guard::Until(self.now.at + GUARD);

@@ -1,4 +1,4 @@
-//! Signals that end the program, or hold it for a while.
+//! Signals that end or suspend the program.
 
 use std::io;
 
@@ -7,10 +7,10 @@ use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
-/// What ended the screens.
+/// Why the screens ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// The person at them.
+    /// The user quit.
     Left,
     /// SIGHUP: the terminal is gone.
     Hangup,
@@ -20,18 +20,18 @@ pub enum Ended {
     Terminate,
 }
 
-/// A signal that came.
+/// A received signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
-    /// The program is to end.
+    /// Exit.
     End(Ended),
-    /// SIGTSTP: it is to stand still, and to leave the terminal to others.
+    /// SIGTSTP: suspend, and release the terminal.
     Stop,
-    /// SIGCONT: it goes on, and the terminal may be another than it was.
+    /// SIGCONT: resume; the terminal may have changed.
     GoesOn,
 }
 
-/// All that are listened to, from [`Signals::new`] on.
+/// The signal handlers, active from [`Signals::new`] on.
 #[derive(Debug)]
 pub struct Signals {
     hangup: Signal,
@@ -42,12 +42,12 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Listens from now on.
+    /// Installs the handlers.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn new() -> io::Result<Self> {
-        // The numbers that the system has for these two.
+        // The system's numbers of these two signals.
         let other = |sent: Sent| signal(SignalKind::from_raw(sent as i32));
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
@@ -58,7 +58,7 @@ impl Signals {
         })
     }
 
-    /// The next one. None is lost when this is given up.
+    /// Waits for the next signal. Cancel safe: no signal is lost.
     pub async fn next(&mut self) -> Heard {
         tokio::select! {
             biased;
@@ -71,10 +71,10 @@ impl Signals {
     }
 }
 
-/// Stands still until somebody lets the program go on: what SIGTSTP does where nobody listens to it.
+/// Suspends the process until SIGCONT, which is the default action of SIGTSTP.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn stand_still() -> io::Result<()> {
     nix::sys::signal::raise(Sent::SIGSTOP).map_err(io::Error::from)
 }

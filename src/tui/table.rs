@@ -1,4 +1,4 @@
-//! Lists on the screen: which row is selected, which rows are seen, how a row looks.
+//! Lists on screen: the selected row, the visible rows, and the layout of a row.
 
 use ratatui::style::Style;
 use ratatui::text::Line;
@@ -8,7 +8,7 @@ use crate::tui::look::Look;
 use crate::tui::look::Role;
 use crate::tui::text;
 
-/// The selected row of a list: bound to what it is, never to where it is.
+/// The selection of a list: bound to an item, never to a position.
 #[derive(Debug, Clone)]
 pub struct Cursor<K> {
     selected: Option<K>,
@@ -23,28 +23,28 @@ impl<K> Default for Cursor<K> {
 }
 
 impl<K: PartialEq + Clone> Cursor<K> {
-    /// What is selected.
+    /// Returns the selected item.
     pub fn selected(&self) -> Option<&K> {
         self.selected.as_ref()
     }
 
-    /// The row that is selected, among those of the last [`Cursor::settle`].
+    /// Returns the index of the selected row, as of the last [`Cursor::settle`].
     pub fn place(&self) -> usize {
         self.place
     }
 
-    /// The first row that is seen.
+    /// Returns the index of the first visible row.
     pub fn top(&self) -> usize {
         self.top
     }
 
-    /// Selects this one; [`Cursor::settle`] finds its row.
+    /// Selects an item; [`Cursor::settle`] finds its row.
     pub fn select(&mut self, key: K) {
         self.selected = Some(key);
     }
 
-    /// The list is another one, or `rows` of it are seen. What was selected stays selected wherever it is now; where it is gone,
-    /// what stands at its place is. Gives whether another one is selected now.
+    /// Adjusts to a new list or a new number of visible rows. The selected item stays selected wherever it is
+    /// now; if it is gone, the item in its place is selected. Returns whether the selection changed.
     pub fn settle(&mut self, keys: &[K], rows: usize) -> bool {
         let before = self.selected.clone();
         let found = self.selected.as_ref().and_then(|selected| keys.iter().position(|key| key == selected));
@@ -57,7 +57,8 @@ impl<K: PartialEq + Clone> Cursor<K> {
         self.selected != before
     }
 
-    /// Selects the row `by` further down (up when negative), as far as there are rows. Gives whether another one is selected now.
+    /// Moves the selection down by `by` rows (up if negative), within the list. Returns whether the selection
+    /// changed.
     pub fn step(&mut self, keys: &[K], rows: usize, by: isize) -> bool {
         let place = self.place.saturating_add_signed(by).min(keys.len().saturating_sub(1));
         let before = std::mem::replace(&mut self.selected, keys.get(place).cloned());
@@ -70,22 +71,23 @@ impl<K: PartialEq + Clone> Cursor<K> {
 /// One cell of a row.
 #[derive(Debug, Clone)]
 pub struct Cell {
-    /// Raw text: escaped and cut here.
+    /// The text, not escaped: it is escaped and fitted when drawn.
     pub text: String,
-    /// How many columns it has.
+    /// Width, in columns.
     pub width: u16,
-    /// What it is.
+    /// The role of the text.
     pub role: Role,
 }
 
 impl Cell {
-    /// A cell.
+    /// Creates a cell.
     pub fn new(text: impl Into<String>, width: u16, role: Role) -> Self {
         Self { text: text.into(), width, role }
     }
 }
 
-/// A row of cells with a blank between them. `role` lies over all of it when it is [`Role::Selected`] or [`Role::Over`].
+/// Formats a row of cells separated by spaces. `role` applies to the whole row if it is [`Role::Selected`] or
+/// [`Role::Over`].
 pub fn row(cells: &[Cell], role: Role, look: &Look) -> Line<'static> {
     let over = if matches!(role, Role::Selected | Role::Over) { look.style(role) } else { Style::new() };
     let mut spans = Vec::with_capacity(cells.len() * 2);
@@ -94,15 +96,15 @@ pub fn row(cells: &[Cell], role: Role, look: &Look) -> Line<'static> {
             spans.push(Span::styled(" ", over));
         }
         let shown = text::padded(&cell.text, usize::from(cell.width), look);
-        // A selected row is one bar: what its colours say, its signs and words say too.
+        // A selected row is a single bar: its symbols and words carry the meaning of the colours.
         let own = if role == Role::Selected { Style::new() } else { look.style(cell.role) };
         spans.push(Span::styled(shown, own.patch(over)));
     }
     Line::from(spans)
 }
 
-/// The widths of columns that want so many each, one of which (`grows`) takes what is left of `total`. Columns that do not fit
-/// get none, the last first.
+/// Computes column widths from the wanted ones. Column `grows` takes the rest of `total`. Columns that do not
+/// fit get zero width, the last ones first.
 pub fn widths<const N: usize>(total: u16, wanted: [u16; N], grows: usize) -> [u16; N] {
     let mut out = wanted;
     let least = 8;
@@ -127,7 +129,7 @@ pub fn widths<const N: usize>(total: u16, wanted: [u16; N], grows: usize) -> [u1
     out
 }
 
-/// The heights of a sparkline for these numbers, the newest last.
+/// Draws a sparkline of these numbers, newest last.
 pub fn sparkline(numbers: impl IntoIterator<Item = u64, IntoIter: Clone>, look: &Look) -> String {
     let numbers = numbers.into_iter();
     let most = numbers.clone().max().unwrap_or(0).max(1);
@@ -139,7 +141,7 @@ pub fn sparkline(numbers: impl IntoIterator<Item = u64, IntoIter: Clone>, look: 
     numbers.map(sign).collect()
 }
 
-/// How long until a point in time, or since: `00:42`, `1:02:03`, `3d`.
+/// Formats the absolute distance to a point in time: `00:42`, `1:02:03`, `3d`.
 pub fn clock(ms: i64) -> String {
     let seconds = ms.unsigned_abs() / 1000;
     match seconds {
@@ -165,7 +167,7 @@ mod tests {
         assert_eq!(cursor.selected(), Some(&11));
         assert!(!cursor.settle(&[7, 8, 9, 10, 11, 12], 5));
         assert_eq!((cursor.selected(), cursor.place()), (Some(&11), 4));
-        // Gone: what stands at its place.
+        // The selected item is gone: the item in its place is selected.
         assert!(cursor.settle(&[7, 8, 9, 10, 12], 5));
         assert_eq!(cursor.selected(), Some(&12));
         assert!(cursor.settle(&[], 5));

@@ -1,4 +1,4 @@
-//! Questions of which one at a time is enough: a gateway that answers slowly is not asked the same again and again.
+//! Requests of which one at a time is enough: a slow gateway is not asked the same thing again and again.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -6,14 +6,15 @@ use std::collections::hash_map::Entry;
 use crate::tui::message::Request;
 use crate::tui::message::Subject;
 
-/// What is asked now, and what is to be asked after it.
+/// The requests in flight, each with the one to send next.
 #[derive(Debug, Default)]
 pub struct Turns {
     asked: HashMap<Subject, Option<Request>>,
 }
 
 impl Turns {
-    /// The question, if it can be asked now; else it waits until the one before is answered, in place of what waited before.
+    /// Returns the request if it can be sent now. Otherwise it waits until the one in flight is answered, and
+    /// replaces a waiting one.
     pub fn ask(&mut self, request: Request) -> Option<Request> {
         let Some(subject) = request.subject() else { return Some(request) };
         match self.asked.entry(subject) {
@@ -28,7 +29,7 @@ impl Turns {
         }
     }
 
-    /// One was answered. Gives what waited for that, to be asked.
+    /// Notes that a request was answered. Returns the waiting one, to be sent.
     pub fn over(&mut self, subject: Subject) -> Option<Request> {
         self.asked.remove(&subject).flatten()
     }
@@ -50,7 +51,7 @@ mod tests {
         assert!(turns.ask(next).is_some());
         assert!(turns.over(Subject::Pending).is_none());
         assert!(turns.over(Subject::Pending).is_none());
-        // What changes something is never held back.
+        // A request that changes something is never delayed.
         assert!(turns.ask(Request::Session("last".to_owned())).is_some());
         assert!(turns.ask(Request::Session("last".to_owned())).is_some());
     }

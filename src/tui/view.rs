@@ -1,4 +1,4 @@
-//! The frame around the screens: the gateway's line, the tabs, the notice, the keys, the help.
+//! Draws the frame around the screens: the gateway's line, the tabs, the notice, the keys, the help.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -48,7 +48,7 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
     frame.render_widget(keys(model, usize::from(area.width)), row(area.height - 1));
 }
 
-/// A frame with a title, in which a screen draws. The title is raw.
+/// Returns the frame of a screen with a title. The title is not escaped.
 pub fn framed(shared: &Shared, title: &str, width: u16) -> Block<'static> {
     let title = text::fitted(title, usize::from(width.saturating_sub(6)), &shared.look);
     Block::bordered()
@@ -57,7 +57,7 @@ pub fn framed(shared: &Shared, title: &str, width: u16) -> Block<'static> {
         .title(Line::from(Span::styled(format!(" {title} "), shared.look.style(Role::Title))))
 }
 
-/// The gateway, how it is reached, how much there is, who sits here.
+/// Formats the gateway's line: gateway, connection state, counts and user.
 fn head(model: &Model, width: usize) -> Line<'static> {
     let shared = &model.shared;
     let look = &shared.look;
@@ -81,7 +81,7 @@ fn head(model: &Model, width: usize) -> Line<'static> {
     if let Some(status) = &shared.status {
         let address = status.listeners.first().map(|listener| listener.address.as_str()).unwrap_or_default();
         left.insert(1, Span::styled(format!("{} ", text::fitted(address, 24, look)), look.style(Role::Dim)));
-        // The list is told of each change; the state is only asked for now and then.
+        // The list gets each change; the state is only polled.
         let pending = model.approvals.pending().unwrap_or(status.counts.approvals);
         let counts = {
             let many = if status.counts.sessions == 1 { "session" } else { "sessions" };
@@ -130,7 +130,7 @@ fn tabs(model: &Model, width: usize) -> Line<'static> {
     Line::from(if fits { long } else { titles(true) })
 }
 
-/// The command that is typed, or what is to be said.
+/// Formats the command line, or the notice.
 fn notice(model: &Model) -> Line<'static> {
     let (shared, look) = (&model.shared, &model.shared.look);
     if let Some(input) = &model.command {
@@ -155,13 +155,13 @@ fn notice(model: &Model) -> Line<'static> {
     }
 }
 
-/// An input line: what is asked for, what was typed, the cursor in it.
+/// Formats an input line: prompt, input and cursor.
 pub fn typed(shared: &Shared, prompt: &str, (before, behind): (&str, &str)) -> Line<'static> {
     let look = &shared.look;
     let room = usize::from(shared.size.width).saturating_sub(prompt.width() + 3);
     let mut behind = behind.chars();
     let at = behind.next().map_or_else(|| " ".to_owned(), |c| c.to_string());
-    // The end of what stands before the cursor, and as much behind it as there is room for.
+    // The end of the text before the cursor, and as much after it as fits.
     let (mut start, mut used) = (before.len(), at.width());
     for (place, cluster) in before.grapheme_indices(true).rev() {
         if used + cluster.width() > room {
@@ -179,7 +179,7 @@ pub fn typed(shared: &Shared, prompt: &str, (before, behind): (&str, &str)) -> L
     ])
 }
 
-/// The last line: the keys that are of use here.
+/// Formats the last line: the useful keys.
 fn keys(model: &Model, width: usize) -> Line<'static> {
     let (shared, look) = (&model.shared, &model.shared.look);
     let pane = model.pane(model.screen);
@@ -217,7 +217,7 @@ fn keys_of_text(shared: &Shared) -> Line<'static> {
     Line::from([pair(" enter", " done "), pair(" esc", " give up ")].concat())
 }
 
-/// The rows of the help.
+/// Returns the rows of the help.
 fn help_lines(keys: &KeyMap) -> Vec<(bool, String)> {
     let mut lines = Vec::new();
     for context in Context::ALL {
@@ -233,7 +233,7 @@ fn help_lines(keys: &KeyMap) -> Vec<(bool, String)> {
     lines
 }
 
-/// How many rows the help has.
+/// Returns the number of rows of the help.
 pub fn help_rows(keys: &KeyMap) -> u16 {
     u16::try_from(help_lines(keys).len() + 2).unwrap_or(u16::MAX)
 }

@@ -1,4 +1,4 @@
-//! From a key to a decision, and what comes of it.
+//! Turns keys into decisions and handles their results.
 
 use crossterm::event::KeyEvent;
 
@@ -18,7 +18,7 @@ use crate::tui::message::Request;
 use crate::tui::shared::Tone;
 
 impl Approvals {
-    /// Opens the lines in which a decision is confirmed, or says why it cannot be made.
+    /// Opens the dialog that confirms a decision, or reports why the decision cannot be made.
     pub(super) fn begin(&mut self, action: Action, shared: &mut Shared) {
         if shared.is_guarded() {
             return;
@@ -91,7 +91,7 @@ impl Approvals {
         Vec::new()
     }
 
-    /// Closes the lines when what they are about has ended, or is not what was read any more.
+    /// Closes the dialog if its approval has ended or its command has changed since it was read.
     pub(super) fn watch_dialog(&mut self, shared: &mut Shared) {
         let Some(dialog) = &self.dialog else { return };
         let id = dialog.id();
@@ -115,7 +115,7 @@ impl Approvals {
         shared.say(Tone::Bad, over);
     }
 
-    /// What came of a decision.
+    /// Handles the gateway's reply to a decision.
     pub(super) fn decided(
         &mut self,
         id: ApprovalId,
@@ -127,7 +127,8 @@ impl Approvals {
         let approval = match result {
             Ok(approval) => approval,
             Err(error) => {
-                // These the gateway says before it decides; anything else may have come after it had.
+                // The gateway returns these before it decides; any other error may have come after the
+                // decision.
                 let refused = matches!(
                     error.code,
                     ErrorCode::BadRequest | ErrorCode::Conflict | ErrorCode::Forbidden | ErrorCode::NotFound
@@ -138,7 +139,7 @@ impl Approvals {
                     let words = format!("{}; whether it was decided is not known", error.message);
                     shared.say(Tone::Bad, words);
                 }
-                // What is shown may not be how it is.
+                // The displayed state may be wrong.
                 return self.refresh(shared);
             }
         };
@@ -157,7 +158,8 @@ impl Approvals {
     }
 }
 
-/// Why the person at the screen cannot decide this one, as far as is known here. The gateway decides that in any case.
+/// Returns an error if the user cannot decide this approval as far as the client knows. The gateway enforces
+/// the rule in any case.
 fn may_decide(approval: &Approval, shared: &Shared) -> Result<(), String> {
     let Some(you) = shared.status.as_ref().and_then(|status| status.you.as_ref()) else { return Ok(()) };
     if you.principal == approval.principal {

@@ -1,4 +1,5 @@
-//! The lines in which a decision is confirmed: bound to one approval and its digest, and sent by the last Enter only.
+//! The dialog that confirms a decision: bound to one approval and its digest, and sent only by the last
+//! Enter.
 
 use crossterm::event::KeyEvent;
 
@@ -11,40 +12,40 @@ use crate::tui::approvals::sheet::gives;
 use crate::tui::input::Input;
 use crate::tui::input::Typed;
 
-/// The longest reason, in characters.
+/// Maximum length of a reason, in characters.
 const LONGEST_REASON: usize = 2000;
-/// How many characters of a requester's name stand in the question.
+/// Maximum length of a requester's name in the question, in characters.
 const LONGEST_NAME: usize = 24;
-/// The longest of the other texts.
+/// Maximum length of the other inputs, in characters.
 const LONGEST: usize = 80;
 
-/// The start of a name.
+/// Truncates a name to [`LONGEST_NAME`] characters.
 fn cut(name: &str) -> String {
     let start: String = name.chars().take(LONGEST_NAME).collect();
     if start.len() < name.len() { start + "..." } else { start }
 }
 
-/// What is to be typed.
+/// An input that the dialog requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
-    /// The name of the connection, of what could do much harm.
+    /// The name of the connection, required for high-risk commands.
     Name,
-    /// How far a yes reaches.
+    /// The scope of the approval.
     Scope,
-    /// Why; perhaps it must be said.
+    /// The reason; `must` if it is mandatory.
     Reason { must: bool },
 }
 
-/// What came of a key.
+/// The result of a key.
 #[derive(Debug)]
 pub(super) enum Said {
-    /// Not done yet.
+    /// The dialog is not finished yet.
     On,
-    /// Given up.
+    /// The user cancelled.
     Nothing,
-    /// Something that was typed is not what is wanted.
+    /// The input is invalid, with the message to show.
     Wrong(String),
-    /// Decided.
+    /// The decision is confirmed.
     Decided(Decide),
 }
 
@@ -55,7 +56,7 @@ pub(super) struct Dialog {
     digest: String,
     approve: bool,
     connection: String,
-    /// What the policy gives, and what the yes is to give where it is another.
+    /// The scope that the policy grants, and the scope of this approval if it is different.
     most: GrantScope,
     grant: Option<GrantScope>,
     question: String,
@@ -64,7 +65,7 @@ pub(super) struct Dialog {
 }
 
 impl Dialog {
-    /// A yes to this one command; why not, where none can be given.
+    /// Creates a dialog to approve this one command. Fails with a message if that is not possible.
     pub(super) fn approve(approval: &Approval) -> Result<Self, String> {
         let (once, gives_more) = (GrantScope::Once, approval.spec.grant != GrantScope::Once);
         if gives_more && approval.spec.min > 1 {
@@ -78,7 +79,8 @@ impl Dialog {
         Ok(dialog.with_risk(approval).with_reason(approval.spec.reason))
     }
 
-    /// A yes for a time, as far as the policy goes; why not, where it cannot be given.
+    /// Creates a dialog to approve for a time, up to the policy's scope. Fails with a message if that is not
+    /// possible.
     pub(super) fn window(approval: &Approval) -> Result<Self, String> {
         let most = approval.spec.grant;
         if most == GrantScope::Once {
@@ -91,7 +93,7 @@ impl Dialog {
         Ok(dialog.with_risk(approval).with_reason(approval.spec.reason))
     }
 
-    /// A no.
+    /// Creates a dialog to deny.
     pub(super) fn deny(approval: &Approval) -> Self {
         Self::new(approval, false, "deny").with_reason(true)
     }
@@ -104,7 +106,7 @@ impl Dialog {
             connection: approval.connection.to_string(),
             most: approval.spec.grant,
             grant: None,
-            // A name that a requester chose must not pass for the command, or push it out of sight.
+            // A name that the requester chose must not look like the command, or push it out of sight.
             question: format!("{verb} \"{}\": {}", cut(&approval.label), approval.summary),
             fields: Vec::new(),
             at: 0,
@@ -133,22 +135,23 @@ impl Dialog {
         self.approve
     }
 
-    /// The digest of what was on the screen when it was opened.
+    /// Returns the digest of the command that was on screen when the dialog was opened.
     pub(super) fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// What is asked: raw.
+    /// Returns the question, not escaped.
     pub(super) fn question(&self) -> &str {
         &self.question
     }
 
-    /// What is typed now.
+    /// Returns the current input line, if the dialog needs one.
     pub(super) fn input(&mut self) -> Option<&mut Input> {
         self.fields.get_mut(self.at).map(|(_, input)| input)
     }
 
-    /// What is asked for in the input line, and what stands in it; `None`: Enter is all that is wanted.
+    /// Returns the prompt of the current input and its text before and after the cursor; `None` if only Enter
+    /// is needed.
     pub(super) fn prompt(&self) -> Option<(String, (&str, &str))> {
         let (wanted, input) = self.fields.get(self.at)?;
         let prompt = match wanted {
@@ -159,7 +162,8 @@ impl Dialog {
         Some((prompt, input.parts()))
     }
 
-    /// A key. `guarded`: the screen has only just changed, so that an Enter was meant for something else.
+    /// Handles a key. With `guarded`, the screen has only just changed, so an Enter was meant for something
+    /// else.
     pub(super) fn key(&mut self, key: KeyEvent, guarded: bool) -> Said {
         let typed = match self.input() {
             Some(input) => input.key(key),

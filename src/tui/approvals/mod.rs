@@ -1,12 +1,12 @@
-//! Pending approvals: what waits, for how long, who asks for what, and the decision.
+//! Pending approvals: the list, its details and the decision.
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `queue.rs` | which approvals there are, in which order |
-//! | `sheet.rs` | all that is to be read of one approval, and how much of it has been on the screen |
-//! | `dialog.rs` | the lines in which a decision is confirmed |
-//! | `decide.rs` | from a key to a decision, and what comes of it |
-//! | `view.rs` | how it looks |
+//! | `queue.rs` | the known approvals and their order |
+//! | `sheet.rs` | the full text of one approval, and how much of it has been on screen |
+//! | `dialog.rs` | the dialog that confirms a decision |
+//! | `decide.rs` | keys to decisions, and their results |
+//! | `view.rs` | drawing |
 
 mod decide;
 mod dialog;
@@ -42,39 +42,39 @@ use crate::tui::message::Request;
 use crate::tui::model::Jump;
 use crate::tui::shared::Tone;
 
-/// How long a row must be selected before all of it is asked for.
+/// How long a row must be selected before its details are requested.
 const SETTLE: Duration = Duration::from_millis(150);
-/// How long until it is asked for again, when it could not be had.
+/// The delay before a failed request for details is repeated.
 const AGAIN: Duration = Duration::from_secs(2);
-/// The shortest time between two notifications.
+/// Minimum time between two notifications.
 const BETWEEN_NOTIFICATIONS: Duration = Duration::from_secs(2);
 
-/// Pending approvals.
+/// The screen of pending approvals.
 #[derive(Debug, Default)]
 pub struct Approvals {
     queue: Queue,
-    /// The selected approval, whole.
+    /// The selected approval with all its details.
     sheet: Option<Sheet>,
-    /// What is to be asked for, once it has been selected for a moment.
+    /// The approval whose details are to be requested, and when.
     wanted: Option<(ApprovalId, Instant)>,
     dialog: Option<Dialog>,
-    /// Whether the selected one has the screen for itself.
+    /// Whether the selected approval fills the screen.
     open: bool,
-    /// The last one that came.
+    /// The most recently added approval.
     newest: Option<ApprovalId>,
-    /// When a person was last told of one.
+    /// When the user was last notified.
     notified: Option<Instant>,
-    /// Those on which a decision is on its way.
+    /// Approvals with a decision in flight.
     deciding: HashSet<ApprovalId>,
 }
 
 impl Approvals {
-    /// How many wait; `None` while that is not known.
+    /// Returns the number of pending approvals; `None` until the list is known.
     pub fn pending(&self) -> Option<u64> {
         self.queue.is_known().then(|| u64::try_from(self.queue.pending()).unwrap_or(u64::MAX))
     }
 
-    /// The selected approval, as the list knows it.
+    /// Returns the selected approval, as the list has it.
     fn selected(&self) -> Option<&Approval> {
         self.queue.get(*self.selected_id()?)
     }
@@ -83,7 +83,7 @@ impl Approvals {
         self.queue.list.cursor.selected()
     }
 
-    /// The list or the room for it is another one.
+    /// Adjusts to a new list or a new size.
     fn settle(&mut self, shared: &mut Shared) {
         let rows = view::areas(self, shared).rows();
         if self.queue.list.fit(rows) {
@@ -91,7 +91,7 @@ impl Approvals {
         }
     }
 
-    /// Another one is selected: keys that were meant for the one before decide nothing.
+    /// Handles a new selection: keys meant for the previous one decide nothing.
     fn changed(&mut self, shared: &mut Shared) {
         self.sheet = None;
         self.want(shared);
@@ -100,10 +100,10 @@ impl Approvals {
         }
     }
 
-    /// All of the selected one came, or why it did not.
+    /// Handles the details of the selected approval, or the failure to get them.
     fn read(&mut self, found: &Result<Box<Approval>, ApiError>, shared: &mut Shared) {
         match found {
-            // Asked for twice: what was read of it stays read.
+            // Requested twice: what was read of it stays read.
             Ok(approval) if self.sheet.as_ref().is_some_and(|sheet| sheet.is_of(approval)) => {}
             Ok(approval) => {
                 let width = view::areas(self, shared).sheet.width;
@@ -119,7 +119,7 @@ impl Approvals {
         }
     }
 
-    /// The room for the sheet is another one.
+    /// Adjusts the sheet to a new size.
     fn fit(&mut self, shared: &Shared) {
         let width = view::areas(self, shared).sheet.width;
         if let Some(sheet) = &mut self.sheet {
@@ -134,7 +134,7 @@ impl Approvals {
         }
     }
 
-    /// An approval as it is now, by the stream or by an answer to somebody's decision.
+    /// Takes the current state of an approval, from the stream or from the reply to a decision.
     fn take(&mut self, approval: Approval, shared: &mut Shared) -> Vec<Effect> {
         let id = approval.id;
         let is_new = self.queue.put(approval, shared);
@@ -146,26 +146,27 @@ impl Approvals {
         if is_new { self.tell(&[id], shared) } else { Vec::new() }
     }
 
-    /// What is known of the selected one is newer than its sheet.
+    /// Updates the sheet from the list's newer state of the selected approval.
     fn renew(&mut self, shared: &mut Shared) {
         let Some(approval) = self.selected_id().and_then(|id| self.queue.get(*id)) else { return };
         let Some(sheet) = &mut self.sheet else { return };
         if sheet.approval().digest == approval.digest {
             sheet.renew(approval, shared);
         } else {
-            // Not the command that was read: it has to be read anew.
+            // The command is not the one that was read: it must be read again.
             self.sheet = None;
             self.want(shared);
         }
     }
 
-    /// The selected one is to be read, as soon as it has been selected for a moment.
+    /// Schedules a request for the details of the selected approval.
     fn want(&mut self, shared: &mut Shared) {
         shared.guard();
         self.wanted = self.selected_id().map(|id| (*id, shared.now.at + SETTLE));
     }
 
-    /// New ones came: says so, and tells a person who looks elsewhere; of many at once only now and then.
+    /// Announces new approvals, and notifies the user if the terminal is not in view; at most one
+    /// notification per [`BETWEEN_NOTIFICATIONS`].
     fn tell(&mut self, new: &[ApprovalId], shared: &mut Shared) -> Vec<Effect> {
         let Some(approval) = new.last().and_then(|id| self.queue.get(*id)) else { return Vec::new() };
         let (id, who, connection) = (approval.id, approval.label.clone(), approval.connection.clone());
@@ -180,11 +181,11 @@ impl Approvals {
             return Vec::new();
         }
         self.notified = Some(shared.now.at);
-        // What it asks for may hold what is nobody's business in a notification centre.
+        // The command itself may be confidential, so it stays out of the notification centre.
         vec![Effect::Notify(format!("hoopctl: {who} asks on {connection}"))]
     }
 
-    /// Moves, in the list or, where one approval has the screen for itself, in that; begins a filter.
+    /// Moves in the list, or in the approval that fills the screen, or starts a filter.
     fn walk(&mut self, action: Action, shared: &mut Shared) -> Option<Vec<Effect>> {
         let height = usize::from(view::areas(self, shared).sheet.height);
         let page = isize::try_from(height).unwrap_or(isize::MAX).max(1);
@@ -227,7 +228,7 @@ impl Pane for Approvals {
         if self.queue.list.text(key, shared) {
             self.queue.arrange(shared);
         }
-        // The line takes a row from the list.
+        // The input line takes one row from the list.
         self.settle(shared);
         self.fit(shared);
         Vec::new()
@@ -347,7 +348,7 @@ impl Pane for Approvals {
         }
         match serde_json::from_str::<Approval>(&event.data) {
             Ok(approval) => self.take(approval, shared),
-            // The gateway speaks a newer form: what is known is asked for anew.
+            // The gateway uses a newer format: request the known state again.
             Err(_unreadable) => self.refresh(shared),
         }
     }

@@ -1,4 +1,4 @@
-//! Which approvals there are, in which order.
+//! The known approvals and their order.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -11,27 +11,27 @@ use crate::tui::Shared;
 use crate::tui::browse::Browse;
 use crate::tui::filter::Filter;
 
-/// How long one that ended is still shown, in milliseconds.
+/// How long an ended approval stays visible, in milliseconds.
 const ENDED_FOR_MS: i64 = 10_000;
-/// How long it is remembered that one ended, so that an older answer does not bring it back.
+/// How long an ended approval is remembered, so that an older reply does not bring it back, in milliseconds.
 const REMEMBERED_MS: i64 = 120_000;
 
-/// So long after its time an approval counts as expired though nobody said so, in milliseconds.
+/// How long after its deadline an approval counts as expired without word from the gateway, in milliseconds.
 const LATE_MS: i64 = 5_000;
 
-/// By what the list is sorted.
+/// The sort order of the list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Sort {
-    /// What ends first.
+    /// Soonest to expire first.
     #[default]
     Expires,
-    /// What came last.
+    /// Newest first.
     Newest,
-    /// What could do the most harm.
+    /// Highest risk first.
     Risk,
-    /// Who asks.
+    /// By requester.
     Who,
-    /// Where.
+    /// By connection.
     Connection,
 }
 
@@ -60,30 +60,30 @@ impl Sort {
 #[derive(Debug)]
 struct Entry {
     approval: Arc<Approval>,
-    /// When it ended, as far as it did, in milliseconds since 1970.
+    /// When it ended, in milliseconds since the Unix epoch; `None` while pending.
     ended_ms: Option<i64>,
-    /// When it was last told of, counted.
+    /// The value of the update counter at its last update.
     told: u64,
-    /// Whether its end is all that was ever told of it: then it is never shown.
+    /// Whether only its end was ever reported: it is then never shown.
     hidden: bool,
-    /// Whether the list that is being taken has it.
+    /// Whether the list being taken contains it.
     listed: bool,
 }
 
-/// What filters may ask for.
+/// Field names for filters.
 const FILTER_KEYS: [&str; 5] = ["who", "conn", "risk", "rule", "from"];
 
-/// All that is known, and what of it is shown.
+/// All known approvals, and the visible ones.
 #[derive(Debug)]
 pub(super) struct Queue {
     entries: HashMap<ApprovalId, Entry>,
-    /// What is shown, in its order, and which of it is selected.
+    /// The visible approvals in order, and the selection.
     pub(super) list: Browse<ApprovalId>,
     pending: usize,
     sort: Sort,
-    /// Counts what is told.
+    /// Counts updates.
     told: u64,
-    /// Whether the gateway told the list at least once.
+    /// Whether the list was received at least once.
     known: bool,
 }
 
@@ -101,27 +101,27 @@ impl Default for Queue {
 }
 
 impl Queue {
-    /// What is shown, in its order.
+    /// Returns the visible approvals in order.
     pub(super) fn order(&self) -> &[ApprovalId] {
         &self.list.keys
     }
 
-    /// One that is known.
+    /// Returns an approval by id.
     pub(super) fn get(&self, id: ApprovalId) -> Option<&Approval> {
         self.entries.get(&id).map(|entry| &*entry.approval)
     }
 
-    /// Whether one has ended, so that it is only shown for a moment.
+    /// Returns whether the approval has ended or is unknown.
     pub(super) fn has_ended(&self, id: ApprovalId) -> bool {
         self.entries.get(&id).is_none_or(|entry| entry.ended_ms.is_some())
     }
 
-    /// How many wait.
+    /// Returns the number of pending approvals.
     pub(super) fn pending(&self) -> usize {
         self.pending
     }
 
-    /// Whether the list was told at all.
+    /// Returns whether the list was received at least once.
     pub(super) fn is_known(&self) -> bool {
         self.known
     }
@@ -130,7 +130,7 @@ impl Queue {
         self.sort
     }
 
-    /// Whether nothing is filtered out.
+    /// Returns whether no filter is set.
     pub(super) fn is_whole(&self) -> bool {
         self.list.filter.is_empty()
     }
@@ -140,12 +140,12 @@ impl Queue {
         self.arrange(shared);
     }
 
-    /// How much has been told: what is told from now on is newer than the answer to a question of now.
+    /// Returns the update counter. Updates after this value are newer than the reply to a request made now.
     pub(super) fn told(&self) -> u64 {
         self.told
     }
 
-    /// One as it is now; whether it is a new one that waits.
+    /// Takes the current state of an approval. Returns whether it is a new pending one.
     pub(super) fn put(&mut self, approval: Approval, shared: &Shared) -> bool {
         self.told += 1;
         let told = self.told;
@@ -155,7 +155,7 @@ impl Queue {
             Some(entry) => {
                 let waited = entry.ended_ms.is_none();
                 entry.ended_ms = if waits { None } else { entry.ended_ms.or(Some(shared.now.wall_ms)) };
-                // Its end does not move it: it is struck through where it stands.
+                // Its end does not move it: it is struck through in place.
                 let expires_ms = entry.approval.expires_ms;
                 (entry.approval, entry.told) = (Arc::new(Approval { expires_ms, ..approval }), told);
                 if waited && !waits {
@@ -165,7 +165,7 @@ impl Queue {
                 }
                 false
             }
-            // It was never shown, so that its end is none to show; but an older list may still call it pending.
+            // It was never shown, so its end is not shown; but an older list may still call it pending.
             None if !waits => {
                 let ended_ms = Some(shared.now.wall_ms);
                 let (id, approval) = (approval.id, Arc::new(approval));
@@ -180,7 +180,8 @@ impl Queue {
         }
     }
 
-    /// Puts a new one where it belongs: sorting ten thousand anew for each that comes would hold the screen up.
+    /// Inserts a new approval at its place: sorting ten thousand again for each new one would stall the
+    /// screen.
     fn insert(&mut self, entry: Entry) {
         self.pending += 1;
         let (id, by) = (entry.approval.id, self.sort);
@@ -195,7 +196,8 @@ impl Queue {
         self.entries.insert(id, entry);
     }
 
-    /// The list of all that wait, as it was when so much had been told. Gives those that are new, unless it is the first list.
+    /// Takes the list of all pending approvals, requested when the update counter was `asked`. Returns the
+    /// new ones; none for the first list.
     pub(super) fn replace(
         &mut self,
         asked: u64,
@@ -209,9 +211,9 @@ impl Queue {
         self.entries.reserve(pending.len().saturating_sub(self.entries.len()));
         for approval in pending {
             match self.entries.get_mut(&approval.id) {
-                // One that ended or changed since is known better already.
+                // A newer state is known already.
                 Some(entry) if entry.told > asked => continue,
-                // Most are as they were: copying ten thousand would hold the screen up.
+                // Most are unchanged: copying ten thousand would stall the screen.
                 Some(entry) if entry.ended_ms.is_none() && !entry.hidden && entry.approval == *approval => {
                     (entry.told, entry.listed) = (asked, true);
                     continue;
@@ -228,7 +230,7 @@ impl Queue {
         for entry in self.entries.values_mut() {
             let listed = std::mem::take(&mut entry.listed);
             if entry.ended_ms.is_none() && entry.told <= asked && !listed {
-                // It ended while nobody listened; how, nobody said.
+                // It ended while disconnected, and nothing reported how.
                 entry.ended_ms = Some(now);
                 Arc::make_mut(&mut entry.approval).state = ApprovalState::Stopped;
                 changed = true;
@@ -240,11 +242,11 @@ impl Queue {
         new
     }
 
-    /// Takes away what ended some time ago; whether anything shown is gone.
+    /// Removes approvals that ended some time ago. Returns whether a visible one was removed.
     pub(super) fn forget_ended(&mut self, shared: &Shared) -> bool {
         let now = shared.now.wall_ms;
         for entry in self.entries.values_mut().filter(|entry| entry.ended_ms.is_none()) {
-            // The gateway tells of it at once; where that was missed, the clock does.
+            // The gateway reports it at once; if that was missed, the clock decides.
             if now.saturating_sub(entry.approval.expires_ms) > LATE_MS {
                 entry.ended_ms = Some(now);
                 Arc::make_mut(&mut entry.approval).state = ApprovalState::Expired;
@@ -260,7 +262,7 @@ impl Queue {
         self.list.keys.len() != before
     }
 
-    /// Filters and sorts all anew.
+    /// Filters and sorts the whole list again.
     pub(super) fn arrange(&mut self, shared: &Shared) {
         let now = shared.now.wall_ms;
         self.pending = self.entries.values().filter(|entry| entry.ended_ms.is_none()).count();

@@ -1,4 +1,4 @@
-//! All that is to be read of one approval, and how much of it has been on the screen.
+//! The full text of one approval, and how much of it has been on screen.
 
 use crate::domain::approval::Approval;
 use crate::domain::approval::ApprovalState;
@@ -15,16 +15,16 @@ use crate::tui::text::Piece;
 use crate::tui::text::Row;
 use crate::tui::text::Syntax;
 
-/// How far back the history of a requester goes, in milliseconds.
+/// How far back the requester's history goes, in milliseconds.
 const HISTORY_MS: i64 = 86_400_000;
-/// How many columns the names of facts have.
+/// Width of the fact names, in columns.
 const NAMES: u16 = 8;
 
-/// One approval as a sheet of rows.
+/// One approval as rows of text.
 #[derive(Debug)]
 pub(super) struct Sheet {
     approval: Approval,
-    /// Lines above the payload: who, why, what it does.
+    /// The facts above the payload: requester, reason, effect.
     facts: Vec<Vec<Piece>>,
     history: Option<String>,
     origin: Option<String>,
@@ -33,21 +33,21 @@ pub(super) struct Sheet {
     width: u16,
     above: Part,
     payload: Part,
-    /// How many rows of `payload` are what will be sent; those below them are our own words about it.
+    /// The number of rows of `payload` that will be sent; the rows below them are hoopctl's own notes.
     sent: usize,
     top: usize,
 }
 
-/// A row, and whose words it has.
+/// A row and its origin.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum SheetRow<'a> {
-    /// Of hoopctl, maybe around names that others gave.
+    /// A row by hoopctl, possibly with names chosen by others.
     Ours(&'a Row),
-    /// What will be sent.
+    /// A row of what will be sent.
     Sent(&'a Row),
 }
 
-/// Rows, which of them have been on the screen, and how many that were.
+/// Rows, which of them have been on screen, and their count.
 #[derive(Debug, Default)]
 struct Part {
     rows: Vec<Row>,
@@ -56,7 +56,7 @@ struct Part {
 }
 
 impl Part {
-    /// Rows of which none, or each, has been on the screen.
+    /// Creates rows of which none or all have been on screen.
     fn of(rows: Vec<Row>, shown: bool) -> Self {
         let count = if shown { rows.len() } else { 0 };
         Self { shown: vec![shown; rows.len()], rows, count }
@@ -74,7 +74,8 @@ impl Part {
 impl Sheet {
     pub(super) fn new(approval: &Approval, width: u16, shared: &Shared) -> Self {
         let scheme = shared.schemes.get(approval.connection.as_str()).map_or("", String::as_str);
-        // No gateway shows more. What one did all the same would be laid out in one go: it is cut, and can then only be denied.
+        // No gateway sends more. A longer text would be laid out in one go, so it is cut and can then only be
+        // denied.
         let shown =
             approval.detail.get(..approval.detail.floor_char_boundary(MAX_DETAIL)).unwrap_or_default();
         let truncated = approval.truncated || shown.len() < approval.detail.len();
@@ -100,7 +101,7 @@ impl Sheet {
         &self.approval
     }
 
-    /// Whether it is the sheet of this very command.
+    /// Returns whether this is the sheet of exactly this command.
     pub(super) fn is_of(&self, approval: &Approval) -> bool {
         self.approval.id == approval.id && self.approval.digest == approval.digest
     }
@@ -109,24 +110,25 @@ impl Sheet {
         self.approval.id
     }
 
-    /// The rows that are seen where `height` of them are.
+    /// Returns the rows visible in a window of `height` rows.
     pub(super) fn window(&self, height: usize) -> impl Iterator<Item = SheetRow<'_>> {
         let sent = self.payload.rows.iter().take(self.sent).map(SheetRow::Sent);
         let below = self.payload.rows.iter().skip(self.sent).map(SheetRow::Ours);
         self.above.rows.iter().map(SheetRow::Ours).chain(sent).chain(below).skip(self.top).take(height)
     }
 
-    /// How many rows there are.
+    /// Returns the number of rows.
     pub(super) fn rows(&self) -> usize {
         self.above.rows.len() + self.payload.rows.len()
     }
 
-    /// How many rows have not been on the screen; more than none while there is no room for any.
+    /// Returns the number of rows that have not been on screen yet; at least one while there is no room for
+    /// any.
     pub(super) fn unseen(&self) -> usize {
         if self.payload.rows.is_empty() { 1 } else { self.rows() - self.above.count - self.payload.count }
     }
 
-    /// What is known of the approval now, without its payload.
+    /// Takes a newer state of the approval, without its payload.
     pub(super) fn renew(&mut self, approval: &Approval, shared: &Shared) {
         if approval.id != self.approval.id {
             return;
@@ -137,13 +139,13 @@ impl Sheet {
         self.tell_origin(shared);
     }
 
-    /// Where its policies are written down may be known now.
+    /// Updates the location of the policy, which may be known now.
     pub(super) fn tell_origin(&mut self, shared: &Shared) {
         self.origin = origin(&self.approval, shared);
         self.retell();
     }
 
-    /// What became of the requester's last approvals.
+    /// Adds a summary of the requester's recent approvals.
     pub(super) fn tell_history(&mut self, approvals: &[Approval], shared: &Shared) {
         let since = shared.now.wall_ms.saturating_sub(HISTORY_MS);
         let count = |states: &[ApprovalState]| {
@@ -163,14 +165,14 @@ impl Sheet {
         self.retell();
     }
 
-    /// The facts are others; what was read of the payload stays read while it stands on the same rows.
+    /// Updates the facts. Read payload rows stay read as long as they keep their place.
     fn retell(&mut self) {
         let facts = self.tell();
         if facts != self.facts {
             let before = self.above.rows.len();
             self.facts = facts;
             self.above = Part::of(self.facts_in(self.width), false);
-            // What is read stays where it is.
+            // The text in view stays in place.
             if self.top >= before {
                 self.top = self.top - before + self.above.rows.len();
             }
@@ -186,16 +188,16 @@ impl Sheet {
         rows
     }
 
-    /// Wraps it for so many columns. What was whole on the screen before stays so: it is the same text.
+    /// Wraps the text at a width. If all of it was on screen before, it stays read: it is the same text.
     pub(super) fn wrap(&mut self, width: u16) {
-        // Without room it is not shown at all, and what was read stays read.
+        // Without room nothing is shown, and read rows stay read.
         if width == self.width || width == 0 {
             return;
         }
         let whole = self.unseen() == 0;
         self.width = width;
         let detail = self.approval.detail.strip_suffix('\n').unwrap_or(&self.approval.detail);
-        // Beside the edge.
+        // One column is for the edge.
         let mut rows = text::rows(detail, self.syntax, width.saturating_sub(1));
         self.sent = rows.len();
         if self.approval.truncated {
@@ -207,13 +209,13 @@ impl Sheet {
         self.top = 0;
     }
 
-    /// Moves by so many rows, where `height` of them are seen.
+    /// Scrolls by a number of rows in a window of `height` rows.
     pub(super) fn scroll(&mut self, by: isize, height: usize) {
         let last = self.rows().saturating_sub(height);
         self.top = self.top.saturating_add_signed(by).min(last);
     }
 
-    /// So many rows from the top on are on the screen now.
+    /// Marks the `height` rows from the top as read.
     pub(super) fn seen(&mut self, height: usize) {
         let above = self.above.rows.len();
         self.above.seen(self.top, height);
@@ -272,7 +274,7 @@ impl Sheet {
     }
 }
 
-/// An approval without the one text that may be long.
+/// Copies an approval without its one long text.
 fn without_detail(approval: &Approval) -> Approval {
     Approval { detail: String::new(), ..approval.clone() }
 }
@@ -283,7 +285,7 @@ fn origin(approval: &Approval, shared: &Shared) -> Option<String> {
     (!known.is_empty()).then(|| known.join(", "))
 }
 
-/// `1 of dba`, and how many said yes where several must.
+/// Formats `1 of dba`, with the count of approvals if several are needed.
 pub(super) fn needs(approval: &Approval) -> String {
     let from = approval.spec.from.join(", ");
     let yes = approval.decisions.iter().filter(|decision| decision.approve).count();
@@ -293,7 +295,7 @@ pub(super) fn needs(approval: &Approval) -> String {
     }
 }
 
-/// What a yes gives, in words.
+/// Describes what an approval grants.
 pub(super) fn gives(scope: GrantScope) -> String {
     match scope {
         GrantScope::Once => "this one command".to_owned(),
@@ -302,7 +304,7 @@ pub(super) fn gives(scope: GrantScope) -> String {
     }
 }
 
-/// A risk's role and word.
+/// Returns the role and word of a risk.
 pub(super) fn risk(risk: Risk) -> (Role, &'static str) {
     let role = match risk {
         Risk::Low => Role::Text,
@@ -312,7 +314,7 @@ pub(super) fn risk(risk: Risk) -> (Role, &'static str) {
     (role, risk.as_str())
 }
 
-/// A risk's sign.
+/// Returns the symbol of a risk.
 pub(super) fn risk_sign(risk: Risk, look: &Look) -> &'static str {
     match risk {
         Risk::Low => look.signs.low,

@@ -1,4 +1,4 @@
-//! How approvals look.
+//! Draws approvals.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -23,28 +23,28 @@ use crate::tui::text;
 use crate::tui::view::framed;
 use crate::tui::view::typed;
 
-/// Where things are. An empty area is not drawn.
+/// The layout. An empty area is not drawn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Areas {
     /// The list with its frame.
     list: Rect,
     /// The sheet's frame.
     frame: Rect,
-    /// The rows of the sheet in it.
+    /// The sheet's rows inside the frame.
     pub(super) sheet: Rect,
-    /// The lines of a decision or the filter.
+    /// The lines of the dialog or the filter.
     dialog: Rect,
 }
 
 impl Areas {
-    /// How many rows the list shows.
+    /// Returns the number of rows of the list.
     pub(super) fn rows(&self) -> usize {
-        // The frame and the heads of the columns.
+        // The frame and the column headers.
         usize::from(self.list.height.saturating_sub(3))
     }
 }
 
-/// Where things are, by the size of the terminal and what is open.
+/// Lays out the screen from the terminal's size and what is open.
 pub(super) fn areas(approvals: &Approvals, shared: &Shared) -> Areas {
     let body = shared.body();
     let dialog_height = match (&approvals.dialog, approvals.queue.list.is_typing()) {
@@ -170,7 +170,7 @@ fn row(approval: &Approval, role: Role, ended: bool, widths: &[u16; 6], shared: 
     let texts = [
         (cursor.to_owned(), Role::Accent),
         (format!("{sign} {when}"), how),
-        // The sign first: a long name must not push it out.
+        // The symbol comes first: a long name must not push it out.
         (format!("{machine}{}{}", if machine.is_empty() { "" } else { " " }, approval.label), Role::Text),
         (approval.connection.to_string(), Role::Text),
         (format!("{} {word}", risk_sign(approval.risk(), look)), risk_role),

@@ -1,4 +1,4 @@
-//! What matters of a connection or policy, in short.
+//! A summary of a connection or policy.
 
 use serde_json::Value;
 
@@ -6,59 +6,59 @@ use crate::control::noun::entity::EntityView;
 use crate::domain::entity::EntityKind;
 use crate::domain::verdict::Effect;
 
-/// A match longer than this, in characters, is cut: nobody reads it in a list.
+/// Maximum length of a match in the list, in characters.
 const LONGEST: usize = 400;
 
-/// What comes first of a match: who, where, what.
+/// Keys of a match that are shown first: who, where, what.
 const FIRST: [&str; 8] =
     ["groups", "subjects", "kinds", "connections", "tags", "operations", "methods", "tools"];
 
-/// One connection or policy. All texts are raw.
+/// One connection or policy. All texts are not escaped.
 #[derive(Debug, Clone)]
 pub(super) struct Fact {
     /// Its name.
     pub(super) name: String,
-    /// Where it was written down.
+    /// Where it is defined.
     pub(super) origin: String,
-    /// What is special to its kind.
+    /// The fields of its kind.
     pub(super) special: Special,
-    /// All of it.
+    /// Its full TOML.
     pub(super) toml: String,
 }
 
-/// What is special to a kind.
+/// The fields of a kind.
 #[derive(Debug, Clone)]
 pub(super) enum Special {
-    /// Of a connection.
+    /// Fields of a connection.
     Connection {
-        /// The address of the target, without its scheme and credentials.
+        /// Address of the target, without scheme and credentials.
         target: String,
-        /// The scheme of its address.
+        /// Scheme of the address.
         scheme: String,
-        /// What is spoken there.
+        /// Protocol of the target.
         protocol: String,
-        /// How the credential is put in.
+        /// How the credential is injected.
         inject: String,
         /// Its tags.
         tags: String,
     },
-    /// Of a policy.
+    /// Fields of a policy.
     Policy {
-        /// What it wants; `None`: what is written is no effect.
+        /// Its effect; `None` if the text is not an effect.
         effect: Option<Effect>,
-        /// What it is about.
+        /// What it matches.
         what: String,
-        /// Who must approve, how many, and for how long that holds.
+        /// Approvers, their number and the scope of an approval.
         approval: String,
-        /// The groups in its match.
+        /// Groups in its match.
         groups: String,
-        /// The connections in its match.
+        /// Connections in its match.
         connections: String,
     },
 }
 
 impl Fact {
-    /// What matters of an entity.
+    /// Summarizes an entity.
     pub(super) fn of(kind: EntityKind, view: EntityView) -> Self {
         let special = match kind {
             EntityKind::Policy => policy(&view.value),
@@ -67,7 +67,7 @@ impl Fact {
         Self { name: view.name, origin: view.origin, special, toml: view.toml }
     }
 
-    /// What filters look into.
+    /// Returns the fields that filters match.
     pub(super) fn fields(&self) -> [(&'static str, &str); 6] {
         let name = ("name", self.name.as_str());
         let from = ("from", self.origin.as_str());
@@ -95,7 +95,7 @@ fn connection(value: &Value) -> Special {
         "postgresql" => "postgres",
         other => other,
     };
-    // Behind the kind stand names and places of secrets: those are in the text below.
+    // The names and places of secrets after the kind are in the full text only.
     let inject = text(value, "inject").split(':').next().unwrap_or_default();
     let tags = value.get("tags").and_then(Value::as_object);
     let tag = |(name, tag): (&String, &Value)| format!("{name}={}", tag.as_str().unwrap_or_default());
@@ -108,7 +108,7 @@ fn connection(value: &Value) -> Special {
     }
 }
 
-/// An address without what stands before the `@` of its host.
+/// Removes the userinfo before the `@` from an address.
 fn without_credentials(address: &str) -> String {
     let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
     let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
@@ -139,7 +139,7 @@ fn policy(value: &Value) -> Special {
     }
 }
 
-/// `groups etl, connections crm|shop`
+/// Formats `groups etl, connections crm|shop`.
 fn said(table: &Value) -> String {
     let mut members: Vec<(&String, &Value)> = table.as_object().into_iter().flatten().collect();
     let place = |name: &str| FIRST.iter().position(|first| *first == name).unwrap_or(FIRST.len());
@@ -160,7 +160,7 @@ fn short(value: &Value) -> String {
     }
 }
 
-/// `1 of dba, once`
+/// Formats `1 of dba, once`.
 fn approval(value: &Value) -> String {
     let from = value.get("from").map(short).unwrap_or_default();
     let min = value.get("min").and_then(Value::as_u64).unwrap_or(1);

@@ -1,4 +1,5 @@
-//! Connections or policies, from file and store: what there is, where it was written down, and how its target is met.
+//! The screens of connections and policies, from file and store: each entity, where it is defined, and the
+//! state of its target.
 
 mod facts;
 mod view;
@@ -30,40 +31,40 @@ use crate::tui::text;
 use crate::tui::text::Row;
 use crate::tui::text::Syntax;
 
-/// So long after a change the list is read again: changes come in groups.
+/// Delay between a change and reading the list again: changes come in groups.
 const SETTLES: Duration = Duration::from_millis(300);
-/// The names that filters of connections know.
+/// Filter field names for connections.
 const OF_CONNECTIONS: &[&str] = &["name", "proto", "tag", "from"];
-/// The names that filters of policies know.
+/// Filter field names for policies.
 const OF_POLICIES: &[&str] = &["name", "effect", "group", "conn", "from"];
 
-/// Connections or policies.
+/// The screen of connections or policies.
 #[derive(Debug)]
 pub struct Entities {
     kind: EntityKind,
-    /// All of them; `None`: not told yet.
+    /// All entities; `None` before the first reply.
     all: Option<BTreeMap<String, Fact>>,
     list: Browse<String>,
-    /// How targets were met, by connection.
+    /// The state of the targets, by connection.
     targets: BTreeMap<String, TargetReport>,
-    /// Whether the selected one has the whole screen.
+    /// Whether the selected entity fills the screen.
     opened: bool,
     detail: Detail,
-    /// When the list is to be read again.
+    /// When to read the list again.
     due: Option<Instant>,
 }
 
-/// The text of the selected one, broken into rows.
+/// The text of the selected entity, wrapped into rows.
 #[derive(Debug, Default)]
 struct Detail {
     of: Option<(String, u16)>,
     rows: Vec<Row>,
-    /// The first row that is seen.
+    /// The first visible row.
     top: usize,
 }
 
 impl Entities {
-    /// Those of one kind.
+    /// Creates the screen of one kind.
     pub fn new(kind: EntityKind) -> Self {
         let names = if kind == EntityKind::Policy { OF_POLICIES } else { OF_CONNECTIONS };
         Self {
@@ -85,7 +86,7 @@ impl Entities {
         self.all.as_ref()?.get(self.list.cursor.selected()?)
     }
 
-    /// Whether targets and issuers have a place here.
+    /// Returns whether this screen shows targets and issuers.
     fn has_health(&self) -> bool {
         self.kind == EntityKind::Connection
     }
@@ -97,7 +98,7 @@ impl Entities {
         self.list.show(keys);
     }
 
-    /// Fits all to the size, and breaks the text of what is selected.
+    /// Adjusts the list to its size and wraps the text of the selected entity.
     fn settle(&mut self, shared: &Shared) {
         let places = view::places(self, shared, shared.body());
         self.list.fit(usize::from(places.list.height.saturating_sub(1)));
@@ -113,7 +114,7 @@ impl Entities {
         self.detail = Detail { of: wanted, top: top.min(rows.len().saturating_sub(1)), rows };
     }
 
-    /// Reads on in what has the whole screen.
+    /// Scrolls the entity that fills the screen.
     fn scroll(&mut self, action: Action, shared: &Shared) -> bool {
         let height = usize::from(view::places(self, shared, shared.body()).detail.height).max(1);
         let Some(by) = browse::way(action, height) else { return false };
@@ -196,7 +197,7 @@ impl Pane for Entities {
     }
 
     fn live(&mut self, event: &LiveEvent, shared: &mut Shared) -> Vec<Effect> {
-        // A grant is a change, too, but of nothing here.
+        // A grant is a change too, but not of anything here.
         if event.topic == Topic::Change && event.data.contains("\"revision\"") {
             self.due.get_or_insert(shared.now.at + SETTLES);
         }
@@ -206,7 +207,7 @@ impl Pane for Entities {
     fn answer(&mut self, answer: &Answer, shared: &mut Shared) -> Vec<Effect> {
         match answer {
             Answer::Entities(kind, found) if *kind == self.kind => match found {
-                // What is frozen is read again when it goes on.
+                // A frozen list is read again when it is unfrozen.
                 Ok(_) if shared.frozen && self.all.is_some() => self.due = Some(shared.now.at),
                 Ok(views) => {
                     let fact = |view: &crate::control::noun::entity::EntityView| {

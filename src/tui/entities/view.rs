@@ -1,4 +1,4 @@
-//! How connections and policies look.
+//! Draws connections and policies.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -23,32 +23,32 @@ use crate::tui::table;
 use crate::tui::table::Cell;
 use crate::tui::text;
 
-/// The most issuers that have a row of their own.
+/// Maximum number of issuer rows.
 const ISSUERS: u16 = 4;
 
-/// Below so many rows the list and what is selected have them all.
+/// Below this height, all rows go to the list and the selected entity.
 const ROWS_FOR_ISSUERS: u16 = 14;
 
-/// Where everything stands: insides, without frames.
+/// The layout: inner areas, without frames.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Places {
-    /// The frame on the left, or the only one.
+    /// The left frame, or the only one.
     left: Rect,
-    /// The frame on the right, where there is one.
+    /// The right frame, if there is one.
     right: Option<Rect>,
-    /// The heights of the parts on the left.
+    /// Heights of the parts on the left.
     heights: [u16; 3],
-    /// The list with its head.
+    /// The list with its header.
     pub(super) list: Rect,
     /// The issuers' keys.
     issuers: Rect,
-    /// The text of the selected one, with what matters of it.
+    /// The selected entity: summary and text.
     whole: Rect,
     /// The text alone.
     pub(super) detail: Rect,
 }
 
-/// How an entity's facts look above its text.
+/// Height of the summary above the text, in rows.
 const FACTS: u16 = 2;
 
 pub(super) fn places(of: &Entities, shared: &Shared, area: Rect) -> Places {
@@ -218,7 +218,7 @@ fn effect_word(effect: Option<Effect>, look: &Look) -> (String, Role) {
     (format!("{sign} {}", effect.map_or("", Effect::as_str)), role)
 }
 
-/// How a target is met: `✓ answered 3s ago`. `whole`: also what was before the last thing.
+/// Formats the state of a target: `✓ answered 3s ago`. With `whole`, also its state before that.
 fn health(target: Option<&TargetReport>, shared: &Shared, whole: bool) -> (String, Role) {
     let signs = shared.look.signs;
     let since = |ms: i64| age(shared.now.wall_ms.saturating_sub(ms));
@@ -227,7 +227,7 @@ fn health(target: Option<&TargetReport>, shared: &Shared, whole: bool) -> (Strin
     };
     let answered = target.answered_ms.map(|ms| format!("answered {} ago", since(ms)));
     let error = target.error.as_deref().unwrap_or("failed");
-    // The word for the target's side of it stands in the head of the column.
+    // The column header already says that it is the target's error.
     let brief = if whole { error } else { error.strip_prefix("upstream_").unwrap_or(error) };
     let failed = target.failed_ms.map(|ms| format!("{brief} {} ago", since(ms)));
     let (sign, role, first, second) = if target.fails() {
@@ -245,7 +245,7 @@ fn age(ms: i64) -> String {
 
 fn draw_issuers(shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
     let Some(status) = shared.status.as_ref().filter(|_| area.height > 0) else { return };
-    // One that is not usable shuts everybody out whose tokens it made: it is seen, however many there are.
+    // An unusable issuer locks out everybody with its tokens, so it is visible however many there are.
     let mut issuers: Vec<&IssuerReport> = status.issuers.iter().collect();
     issuers.sort_by_key(|issuer| issuer.usable);
     let line = |issuer: &&IssuerReport| issuer_line(issuer, shared, area.width);
@@ -270,7 +270,7 @@ fn issuer_line(issuer: &IssuerReport, shared: &Shared, width: u16) -> Line<'stat
     };
     let [mark, name, state, last] = table::widths(width, [1, 15, 35, 0], 3);
     let known = format!("{keys}, {fetched}");
-    // Where it is well the address matters; where it is not, why.
+    // A healthy issuer shows its address, an unhealthy one the reason.
     let (state, last) = if issuer.error.is_some() || !issuer.usable {
         let [.., brief, rest] = table::widths(width, [1, 15, 25, 0], 3);
         (Cell::new(known, brief, Role::Dim), Cell::new(format!("{sign} {word}"), rest, role))

@@ -1,30 +1,31 @@
-//! What keys do, and where they hold.
+//! Actions and the contexts in which their keys apply.
 
 use crate::tui::pane::Screen;
 
-/// Where a key holds. A key that has no meaning where one is may have one [`Context::beyond`].
+/// Where a key applies. A key without a meaning in one context may have one in the outer context,
+/// [`Context::beyond`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Context {
-    /// On every screen.
+    /// All screens.
     Everywhere,
-    /// Where there is a list.
+    /// Lists.
     List,
-    /// On approvals.
+    /// The approvals screen.
     Approvals,
-    /// On sessions.
+    /// The sessions screen.
     Sessions,
-    /// In the player.
+    /// The player.
     Replay,
-    /// On the log.
+    /// The log screen.
     Log,
 }
 
 impl Context {
-    /// All of them, in the order of the help.
+    /// All contexts, in the order of the help.
     pub const ALL: [Self; 6] =
         [Self::Everywhere, Self::List, Self::Approvals, Self::Sessions, Self::Replay, Self::Log];
 
-    /// Its word in `keys.toml`.
+    /// Returns the context's name in `keys.toml`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Everywhere => "everywhere",
@@ -36,7 +37,7 @@ impl Context {
         }
     }
 
-    /// Where a key that has no meaning here may have one.
+    /// Returns the outer context, for keys without a meaning here.
     pub const fn beyond(self) -> Option<Self> {
         match self {
             Self::Everywhere => None,
@@ -48,27 +49,27 @@ impl Context {
 
 macro_rules! actions {
     ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal, $short:literal;)*) => {
-        /// What a key does.
+        /// An action of a key.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Action {
             $($(#[doc = $doc])+ $variant,)*
         }
 
         impl Action {
-            /// All of them.
+            /// All actions.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// Its word in `keys.toml`.
+            /// Returns the action's name in `keys.toml`.
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }
             }
 
-            /// What the last line says.
+            /// Returns the label in the status line.
             pub const fn short(self) -> &'static str {
                 match self { $(Self::$variant => $short,)* }
             }
 
-            /// What the help says.
+            /// Returns the description in the help.
             pub const fn help(self) -> &'static str {
                 match self { $(Self::$variant => concat!($($doc),+).trim_ascii(),)* }
             }
@@ -188,12 +189,12 @@ actions! {
 }
 
 impl Action {
-    /// The action that a word of `keys.toml` names.
+    /// Parses the name of an action in `keys.toml`.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|action| action.word() == word)
     }
 
-    /// The screen that the action goes to.
+    /// Returns the screen that the action opens.
     pub const fn screen(self) -> Option<Screen> {
         match self {
             Self::ToSessions => Some(Screen::Sessions),

@@ -1,4 +1,4 @@
-//! A key, and its name in `keys.toml`.
+//! A key press and its name in `keys.toml`.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crossterm::event::KeyCode;
 use crossterm::event::KeyEvent;
 use crossterm::event::KeyModifiers;
 
-/// A key with what is held down beside it.
+/// A key with its modifiers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Press {
     pub(super) code: KeyCode,
@@ -14,7 +14,7 @@ pub struct Press {
     alt: bool,
 }
 
-/// Names of keys that are no character.
+/// Names of keys that are not characters.
 const NAMED: [(&str, KeyCode); 15] = [
     ("enter", KeyCode::Enter),
     ("esc", KeyCode::Esc),
@@ -34,13 +34,13 @@ const NAMED: [(&str, KeyCode); 15] = [
 ];
 
 impl Press {
-    /// What was pressed. Of a character, shift is in the character itself.
+    /// Converts a key event. For a character, shift is part of the character itself.
     pub fn of(key: KeyEvent) -> Self {
         let held = |modifier| key.modifiers.contains(modifier);
         Self { code: key.code, ctrl: held(KeyModifiers::CONTROL), alt: held(KeyModifiers::ALT) }
     }
 
-    /// Reads `a`, `A`, `ctrl-d`, `alt-x`, `f2`, `enter`.
+    /// Parses `a`, `A`, `ctrl-d`, `alt-x`, `f2`, `enter`.
     pub fn parse(text: &str) -> Option<Self> {
         let (mut rest, mut ctrl, mut alt) = (text, false, false);
         loop {

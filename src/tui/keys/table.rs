@@ -1,9 +1,9 @@
-//! The keys as they are without a file.
+//! The default key bindings.
 
 use crate::tui::keys::Action;
 use crate::tui::keys::Context;
 
-/// The table as it is without a file: context, action, keys.
+/// The default table: context, action, keys.
 pub(super) const TABLE: &[(Context, Action, &str)] = {
     use Action as A;
     use Context as C;

@@ -1,4 +1,4 @@
-//! Who changed what: the end of the audit trail.
+//! Administrative changes: the end of the audit trail.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,22 +8,22 @@ use crate::control::noun::List;
 use crate::control::noun::audit::AuditEntry;
 use crate::tui::message::Request;
 
-/// The most entries that are kept.
+/// Maximum number of entries kept.
 pub(super) const MOST: usize = 1000;
-/// So long after a change the trail is read on: changes come in groups.
+/// Delay between a change and reading on in the trail: changes come in groups.
 const SETTLES: Duration = Duration::from_millis(300);
 
 /// The end of the audit trail.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    /// The newest first.
+    /// The entries, newest first.
     entries: VecDeque<AuditEntry>,
-    /// The number up to which it was read.
+    /// The last entry number read.
     reached: u64,
     asked: bool,
     /// Whether it was read to its end once.
     pub(super) known: bool,
-    /// Whether somebody looked at it, so that it is to be kept up to date.
+    /// Whether the list was opened, so that it is kept up to date.
     wanted: bool,
     due: Option<Instant>,
 }
@@ -44,7 +44,7 @@ impl Changes {
         here.or_else(|| self.entries.iter().find(|entry| entry.seq == seq))
     }
 
-    /// Somebody looks at it, or it may be old: what is to be asked.
+    /// Returns the request to read on, when the list is opened or may be stale.
     pub(super) fn read_on(&mut self, now_wanted: bool) -> Option<Request> {
         self.wanted |= now_wanted;
         if !self.wanted || self.asked {
@@ -54,22 +54,22 @@ impl Changes {
         Some(Request::Audit(Some(self.reached)))
     }
 
-    /// Something changed.
+    /// Notes that something changed.
     pub(super) fn changed(&mut self, now: Instant) {
         self.due.get_or_insert(now + SETTLES);
     }
 
-    /// After how long it is to be read on.
+    /// Returns the time until the trail must be read again.
     pub(super) fn wake(&self, now: Instant) -> Option<Duration> {
         self.due.filter(|_| self.wanted).map(|due| due.saturating_duration_since(now))
     }
 
-    /// What is to be asked as time went on.
+    /// Returns the request that is due.
     pub(super) fn tick(&mut self, now: Instant) -> Option<Request> {
         if self.due.is_some_and(|due| due <= now) { self.read_on(false) } else { None }
     }
 
-    /// A page of it: what is to be asked next.
+    /// Takes a page. Returns the next request.
     pub(super) fn answer(&mut self, page: &List<AuditEntry>) -> Option<Request> {
         self.asked = false;
         let before = self.reached;
@@ -87,12 +87,12 @@ impl Changes {
         None
     }
 
-    /// It could not be read.
+    /// Notes that the request failed.
     pub(super) fn failed(&mut self) {
         self.asked = false;
     }
 
-    /// The link broke: what was on its way may never come.
+    /// Notes that the connection broke: a reply in flight may never come.
     pub(super) fn lost(&mut self) {
         self.asked = false;
     }

@@ -1,4 +1,4 @@
-//! The command that did not pass, as the recording has it, and who sent it.
+//! A denied command as recorded, with its caller.
 
 use std::net::IpAddr;
 
@@ -13,22 +13,22 @@ use crate::domain::principal::Kind;
 use crate::recording::StoredEvent;
 use crate::tui::text::Syntax;
 
-/// The longest text of a command that is kept, in bytes.
+/// Maximum length of a command text kept, in bytes.
 const LONGEST: usize = 256 << 10;
 
-/// What the events around a denial tell. All texts are raw.
+/// The recorded events around a denial. All texts are not escaped.
 #[derive(Debug, Clone)]
 pub(super) struct Told {
-    /// The session's start.
+    /// The session's start event.
     start: Value,
     /// The decision.
     pub(super) decision: Value,
-    /// The command; `None`: it is not among the events just before the decision, or not recorded.
+    /// The command; `None` if it is not among the events just before the decision, or not recorded.
     pub(super) command: Option<Command>,
     when_ms: i64,
 }
 
-/// What was asked for.
+/// The requested command.
 #[derive(Debug, Clone)]
 pub(super) struct Command {
     kind: EventKind,
@@ -46,7 +46,7 @@ fn some(text: &str) -> Option<String> {
 }
 
 impl Told {
-    /// Reads the events: the first one of the session, and those up to number `seq`.
+    /// Reads the first event of the session and the events up to number `seq`.
     pub(super) fn read(page: &EventPage, seq: u64) -> Option<Self> {
         let read =
             |line: &str| StoredEvent::read(crate::recording::chain::Hash::default(), line.as_bytes()).ok();
@@ -77,21 +77,21 @@ impl Told {
         })
     }
 
-    /// The groups of who asked, as the session's start has them.
+    /// Returns the caller's groups at the start of the session.
     pub(super) fn groups(&self) -> Vec<String> {
         let groups = self.start.get("groups").and_then(Value::as_array).into_iter().flatten();
         groups.filter_map(Value::as_str).map(str::to_owned).collect()
     }
 
-    /// Where the command came from.
+    /// Returns the source address of the command.
     pub(super) fn source(&self) -> &str {
         text(&self.start, "source")
     }
 
-    /// The question why it is judged so.
+    /// Returns the request to explain the verdict.
     ///
     /// # Errors
-    /// What is missing for it.
+    /// A message with what is missing.
     pub(super) fn question(&self) -> Result<Explain, &'static str> {
         let start = &self.start;
         let command = self
@@ -127,7 +127,7 @@ impl Command {
         self.data.get("body")?.get("text")?.as_str()
     }
 
-    /// Whether not all of it is recorded.
+    /// Returns whether the recorded command is incomplete.
     pub(super) fn is_cut(&self) -> bool {
         let is = |value: &Value, name: &str| value.get(name) == Some(&Value::Bool(true));
         is(&self.data, "cut")
@@ -139,7 +139,7 @@ impl Command {
         if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
     }
 
-    /// It on one line.
+    /// Formats the command on one line.
     pub(super) fn line(&self) -> String {
         let line = match self.kind {
             EventKind::SqlQuery => text(&self.data, "sql").split_whitespace().collect::<Vec<_>>().join(" "),
@@ -149,7 +149,7 @@ impl Command {
         line.trim().chars().take(300).collect()
     }
 
-    /// All of it that is recorded, up to a bound, and its language.
+    /// Returns the recorded text, up to a limit, and its syntax.
     pub(super) fn whole(&self) -> (String, Syntax) {
         let (mut out, syntax) = match self.kind {
             EventKind::SqlQuery => (text(&self.data, "sql").to_owned(), Syntax::Sql),
@@ -211,7 +211,7 @@ impl Command {
     }
 }
 
-/// JSON laid out, anything else as it is.
+/// Pretty-prints JSON; returns any other text unchanged.
 pub(super) fn laid_out(body: &str) -> String {
     if body.len() > LONGEST || !body.trim_start().starts_with(['{', '[']) {
         return body.to_owned();

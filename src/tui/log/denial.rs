@@ -1,4 +1,4 @@
-//! What did not pass: each once, the newest first, and no more than can be looked through.
+//! Denied commands: each once, newest first, bounded.
 
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
@@ -10,25 +10,25 @@ use crate::domain::event::EventKind;
 use crate::domain::id::SessionId;
 use crate::recording::StoredEvent;
 
-/// The most denials that are kept.
+/// Maximum number of denials kept.
 pub(super) const MOST: usize = 1000;
-/// The longest text of one that is kept, in characters.
+/// Maximum length of a text kept, in characters.
 const LONGEST: usize = 300;
 
-/// Which denial: its session, and its number in it.
+/// Identifies a denial: its session and its sequence number.
 pub(super) type Key = (SessionId, u64);
 
-/// One command that did not pass. All texts are raw.
+/// One denied command. All texts are not escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Denial {
     pub(super) key: Key,
-    /// When, in milliseconds since 1970.
+    /// Time, in milliseconds since the Unix epoch.
     pub(super) ts_ms: i64,
-    /// The stable reason.
+    /// The stable code.
     pub(super) code: String,
-    /// The policy that decided, where one did.
+    /// The deciding policy, if any.
     pub(super) rule: Option<String>,
-    /// The finer reason; empty for none.
+    /// The detailed reason; may be empty.
     pub(super) reason: String,
 }
 
@@ -37,7 +37,8 @@ fn cut(text: &str) -> String {
 }
 
 impl Denial {
-    /// Reads the line of a transcript: `+00:00.119 ✗ CODE by RULE "REASON"`, or `no policy matched` in place of the rule.
+    /// Parses a line of a transcript: `+00:00.119 ✗ CODE by RULE "REASON"`, with `no policy matched` if there
+    /// is no policy.
     pub(super) fn found(found: &GrepMatch) -> Option<Self> {
         if found.kind != EventKind::Decision.as_str() {
             return None;
@@ -61,7 +62,7 @@ impl Denial {
         })
     }
 
-    /// Reads the event of the live stream.
+    /// Parses an event of the live stream.
     pub(super) fn told(line: &str) -> Option<Self> {
         let stored = StoredEvent::read(crate::recording::chain::Hash::default(), line.as_bytes()).ok()?;
         let data: Value = serde_json::from_str(&stored.event.data).ok()?;
@@ -76,13 +77,13 @@ impl Denial {
     }
 }
 
-/// The denials that are known.
+/// The known denials.
 #[derive(Debug, Default)]
 pub(super) struct Denials {
-    /// The newest first.
+    /// The denials, newest first.
     rows: VecDeque<Denial>,
     known: BTreeSet<Key>,
-    /// Told while the list is held still.
+    /// Denials that arrived while the list is frozen.
     held: VecDeque<Denial>,
 }
 
@@ -91,7 +92,7 @@ impl Denials {
         self.rows.len()
     }
 
-    /// How many wait for the list to go on.
+    /// Returns the number of denials that wait for the list to be unfrozen.
     pub(super) fn held(&self) -> usize {
         self.held.len()
     }
@@ -104,7 +105,7 @@ impl Denials {
         self.rows.iter().find(|denial| denial.key == *key)
     }
 
-    /// Takes one until [`Denials::merge`]. Whether it is a new one.
+    /// Keeps a denial until [`Denials::merge`]. Returns whether it is new.
     pub(super) fn hold(&mut self, denial: Denial) -> bool {
         if !self.known.insert(denial.key) {
             return false;
@@ -118,7 +119,7 @@ impl Denials {
         true
     }
 
-    /// Puts what was held into its place. Whether there was any.
+    /// Merges the waiting denials into the list. Returns whether there were any.
     pub(super) fn merge(&mut self) -> bool {
         let any = !self.held.is_empty();
         for denial in std::mem::take(&mut self.held) {

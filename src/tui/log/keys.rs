@@ -1,4 +1,4 @@
-//! What keys and answers do on the log.
+//! Handles keys and replies on the log screen.
 
 use crate::control::ApiError;
 use crate::control::noun::gateway::ExplainReport;
@@ -21,7 +21,7 @@ use crate::tui::model::Jump;
 use crate::tui::shared::Tone;
 
 impl Log {
-    /// An action; `None`: it has no meaning here.
+    /// Handles an action; `None` if it has no meaning here.
     pub(super) fn take(&mut self, action: Action, shared: &mut Shared) -> Option<Vec<Effect>> {
         let denials = self.which == Which::Denials;
         match action {
@@ -94,7 +94,7 @@ impl Log {
     fn open(&mut self, shared: &Shared) -> Option<Vec<Effect>> {
         let whole = self.whole != Whole::Nothing;
         match self.which {
-            // Where there is room for the list only, a look at the denial comes first.
+            // If there is only room for the list, the details of the denial come first.
             Which::Denials if whole || !shared.is_narrow() => return self.replay(),
             Which::Denials => {
                 self.selected()?;
@@ -128,7 +128,7 @@ impl Log {
         Some(self.explain_wanted(shared))
     }
 
-    /// Asks why what is wanted is judged so, once its command is known.
+    /// Requests the pending explanation once its command is known.
     fn explain_wanted(&mut self, shared: &mut Shared) -> Vec<Effect> {
         let Some(key) = self.wanted else { return Vec::new() };
         let told = match self.commands.get(&key) {
@@ -159,12 +159,13 @@ impl Log {
     }
 
     fn explained(&mut self, found: &Result<Box<ExplainReport>, ApiError>, shared: &mut Shared) {
-        // Others may ask for explanations, too: without a question of this screen it is not for it.
+        // Other screens may request explanations too: without a request by this screen, the reply is not for
+        // it.
         let Some((key, asked)) = self.asked.take() else { return };
         match found {
             Err(error) => shared.say_error(error),
             Ok(report) => {
-                // Whoever went on meanwhile is not taken back.
+                // A user who has moved on meanwhile is not taken back.
                 if !self.shown
                     || self.which != Which::Denials
                     || self.by_denial.cursor.selected() != Some(&key)
@@ -178,7 +179,7 @@ impl Log {
         }
     }
 
-    /// Makes the rows of the explanation that is shown.
+    /// Lays out the visible explanation.
     pub(super) fn lay_out_why(&mut self, shared: &Shared) {
         let (Whole::Explanation(key), Some((report, asked))) = (&self.whole, &self.why) else { return };
         let width = view::places(self, shared, shared.body()).detail.width;
@@ -188,7 +189,7 @@ impl Log {
     }
 
     fn heard(&mut self, key: Key, told: Result<Told, String>) {
-        // Only what is asked for is kept.
+        // Only requested replies are kept.
         if let Some(heard) = self.commands.get_mut(&key) {
             *heard = Heard::Told(Box::new(told));
         }
@@ -198,7 +199,7 @@ impl Log {
         self.again();
     }
 
-    /// An answer, if it is for this screen.
+    /// Handles a reply if it is for this screen.
     pub(super) fn take_answer(&mut self, answer: &Answer, shared: &mut Shared) -> Vec<Effect> {
         match answer {
             Answer::Denials(Ok(found)) => {

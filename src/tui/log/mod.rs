@@ -1,4 +1,4 @@
-//! The last denials, and who changed what.
+//! The log screen: recent denials and administrative changes.
 
 mod changes;
 mod command;
@@ -36,12 +36,12 @@ use crate::tui::message::Answer;
 use crate::tui::message::Request;
 use crate::tui::text::long_time;
 
-/// The most commands that are read from recordings at once.
+/// Maximum number of commands read from recordings at once.
 const AT_ONCE: usize = 4;
-/// The most commands that are kept beside those that are seen.
+/// Maximum number of commands kept besides the visible ones.
 const COMMANDS: usize = 100;
 
-/// Which list is shown.
+/// The visible list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Which {
     #[default]
@@ -49,48 +49,48 @@ enum Which {
     Changes,
 }
 
-/// What has the whole screen.
+/// What fills the screen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 enum Whole {
-    /// Nothing: the list, and what is selected.
+    /// Nothing: the list and the selected entry are shown.
     #[default]
     Nothing,
-    /// What is selected.
+    /// The selected entry.
     Detail,
-    /// Why this one is denied.
+    /// The explanation of this denial.
     Explanation(Key),
 }
 
-/// What is known of a command.
+/// The state of a command.
 #[derive(Debug)]
 enum Heard {
     Asked,
     Told(Box<Result<Told, String>>),
 }
 
-/// The last denials, and who changed what.
+/// The log screen.
 #[derive(Debug)]
 pub struct Log {
     which: Which,
     whole: Whole,
     denials: Denials,
-    /// Whether the gateway told them.
+    /// Whether the gateway has sent the denials.
     known: bool,
     by_denial: Browse<Key>,
     people: People,
     commands: BTreeMap<Key, Heard>,
     changes: Changes,
     by_change: Browse<u64>,
-    /// What is selected, as rows.
+    /// The selected entry as rows.
     detail: Page,
-    /// What `detail` is of.
+    /// What `detail` was made from.
     of: Option<(Which, u64, Option<Key>, u16)>,
     explanation: Page,
-    /// The explanation that is shown, and the command it is of.
+    /// The visible explanation and its command.
     why: Option<(Box<ExplainReport>, String)>,
-    /// The one that is to be explained as soon as its command is known.
+    /// The denial to explain as soon as its command is known.
     wanted: Option<Key>,
-    /// The one whose explanation was asked for, and the line of its command.
+    /// The denial whose explanation was requested, and the line of its command.
     asked: Option<(Key, String)>,
     shown: bool,
     unseen: usize,
@@ -128,7 +128,7 @@ impl Log {
         }
     }
 
-    /// The line of a denial's command, as far as it is known.
+    /// Returns the command line of a denial, if known.
     fn line(&self, key: &Key) -> Option<String> {
         self.told(key)?.as_ref().ok()?.command.as_ref().map(command::Command::line)
     }
@@ -174,7 +174,7 @@ impl Log {
         }
     }
 
-    /// Fits all to the size, makes the rows of what is selected, and asks for what is seen.
+    /// Adjusts to the size, lays out the selected entry, and requests what the visible rows need.
     fn settle(&mut self, shared: &Shared) -> Vec<Effect> {
         let places = view::places(self, shared, shared.body());
         let seen = usize::from(places.list.height.saturating_sub(1));
@@ -215,14 +215,15 @@ impl Log {
         self.of = of;
     }
 
-    /// What is selected is to be laid out anew: more of it is known, or it looks otherwise.
+    /// Forces the selected entry to be laid out again, after new data or a new style.
     fn again(&mut self) {
         if let Some((.., width)) = &mut self.of {
             *width = 0;
         }
     }
 
-    /// Asks whose the sessions are that are seen (all, where a filter looks into that), and for commands that are seen.
+    /// Requests the owners of the visible sessions (of all sessions if there is a filter), and the visible
+    /// commands.
     fn ask(&mut self) -> Vec<Effect> {
         let mut sessions: Vec<_> = self.by_denial.seen().map(|key| key.0).collect();
         if !self.by_denial.filter.is_empty() {
@@ -254,7 +255,7 @@ impl Log {
         effects
     }
 
-    /// Puts new denials into the list.
+    /// Merges new denials into the list.
     fn merge(&mut self) -> bool {
         let merged = self.denials.merge();
         if merged {
@@ -338,7 +339,7 @@ impl Pane for Log {
         self.commands.retain(|_, heard| matches!(heard, Heard::Told(told) if told.is_ok()));
         self.changes.lost();
         self.again();
-        // Looking through recordings is work for the gateway: for those who look at it.
+        // Searching recordings is work for the gateway, so it is done only if the screen was opened.
         let mut effects = Vec::new();
         if self.shown || self.known {
             effects.push(Effect::Ask(Request::Denials));
@@ -371,7 +372,7 @@ impl Pane for Log {
 
     fn resized(&mut self, shared: &mut Shared) {
         self.lay_out_why(shared);
-        // What is to be asked for more rows is asked at the next tick.
+        // The needs of additional rows are requested at the next tick.
         let places = view::places(self, shared, shared.body());
         self.lay_out(shared, places.detail);
     }

@@ -1,4 +1,4 @@
-//! Whose sessions the denials were in: asked for as they are needed, and kept within bounds.
+//! The owners of the denials' sessions: requested on demand, and bounded.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -8,12 +8,12 @@ use crate::control::noun::session::SessionView;
 use crate::domain::id::SessionId;
 use crate::domain::principal::Kind;
 
-/// The most sessions that are kept.
+/// Maximum number of sessions kept.
 pub(super) const MOST: usize = 500;
-/// The most questions on their way at once.
+/// Maximum number of requests in flight.
 const AT_ONCE: usize = 16;
 
-/// Whose a session is. All texts are raw.
+/// The owner of a session. All texts are not escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Person {
     pub(super) principal: String,
@@ -29,14 +29,14 @@ enum Known {
     Nobody,
 }
 
-/// What is known of sessions.
+/// The known owners by session.
 #[derive(Debug, Default)]
 pub(super) struct People {
     known: BTreeMap<SessionId, Known>,
 }
 
 impl People {
-    /// Whose this session is, if that is known.
+    /// Returns the owner of a session, if known.
     pub(super) fn of(&self, session: SessionId) -> Option<&Person> {
         match self.known.get(&session)? {
             Known::Person(person) => Some(person),
@@ -44,7 +44,8 @@ impl People {
         }
     }
 
-    /// Which of the `wanted`, the first first, are to be asked for now. What nobody wants gives way.
+    /// Returns which of the `wanted` sessions to request now, in their order. Sessions that are not wanted
+    /// may be evicted.
     pub(super) fn ask(&mut self, wanted: impl IntoIterator<Item = SessionId>) -> Vec<SessionId> {
         let (mut order, mut wanted_set) = (Vec::new(), BTreeSet::new());
         for session in wanted {
@@ -63,7 +64,7 @@ impl People {
         new
     }
 
-    /// What came of a question, whoever asked it. Whether it was one of these.
+    /// Takes a reply to any request for a session. Returns whether it was one of these.
     pub(super) fn answer(&mut self, name: &str, found: &Result<Box<SessionView>, ApiError>) -> bool {
         let Ok(session) = name.parse::<SessionId>() else { return false };
         let Some(known) = self.known.get_mut(&session) else { return false };
@@ -79,7 +80,7 @@ impl People {
         true
     }
 
-    /// Asks again for what could not be had, and for what was on its way when the link broke.
+    /// Requests failed and lost replies again, after the connection broke.
     pub(super) fn forget_failures(&mut self) {
         self.known.retain(|_, known| matches!(known, Known::Person(_)));
     }
@@ -98,7 +99,7 @@ mod tests {
         for _ in 0..200 {
             let asked = people.ask(sessions.iter().copied());
             assert!(asked.len() <= AT_ONCE);
-            // All are on their way: no more are asked for.
+            // All are in flight: no more are requested.
             assert!(asked.len() < AT_ONCE || people.ask(sessions.iter().copied()).is_empty());
             for session in asked {
                 assert!(people.answer(&session.to_string(), &gone));

@@ -1,4 +1,4 @@
-//! A denial, a change and an explanation, as rows of the screen.
+//! Lays out a denial, a change or an explanation as rows.
 
 use ratatui::layout::Rect;
 
@@ -19,10 +19,10 @@ use crate::tui::text;
 use crate::tui::text::Row;
 use crate::tui::text::Syntax;
 
-/// How wide the words are that say what a value is.
+/// Width of the labels, in columns.
 const LABEL: u16 = 8;
 
-/// Rows that are gathered.
+/// Rows under construction.
 struct Rows {
     width: u16,
     out: Vec<Row>,
@@ -33,7 +33,7 @@ impl Rows {
         Self { width, out: Vec::new() }
     }
 
-    /// A value of a role, in as many rows as it needs, behind `before`.
+    /// Appends a value with a role after `before`, in as many rows as it needs.
     fn put(&mut self, before: &[(Role, String)], value: &str, role: Role) {
         let used: usize =
             before.iter().map(|(_, text)| unicode_width::UnicodeWidthStr::width(text.as_str())).sum();
@@ -66,7 +66,7 @@ impl Rows {
     }
 }
 
-/// What is known of a denial.
+/// Lays out a denial.
 pub(super) fn denial(
     denial: &Denial,
     person: Option<&Person>,
@@ -124,7 +124,7 @@ pub(super) fn denial(
     rows.out
 }
 
-/// All of a change.
+/// Lays out a change.
 pub(super) fn change(entry: &AuditEntry, time: &str, width: u16) -> Vec<Row> {
     let mut rows = Rows::new(width);
     rows.fact("when", time, Role::Text);
@@ -139,12 +139,12 @@ pub(super) fn change(entry: &AuditEntry, time: &str, width: u16) -> Vec<Row> {
     rows.out
 }
 
-/// Whether there is nothing more to say of a change.
+/// Returns whether a change has no further detail.
 pub(super) fn is_empty(entry: &AuditEntry) -> bool {
     entry.detail.is_null() || entry.detail.as_object().is_some_and(serde_json::Map::is_empty)
 }
 
-/// Why a command is judged as it is.
+/// Lays out the explanation of a verdict.
 pub(super) fn explanation(
     report: &ExplainReport,
     asked: &str,
@@ -230,7 +230,7 @@ fn put_rule(rows: &mut Rows, rule: &RuleReport, decides: bool, longest: usize, l
     rows.put(&before, &said, if rule.matched { Role::Text } else { Role::Dim });
 }
 
-/// The sign and role of an effect.
+/// Returns the symbol and role of an effect.
 fn effect(effect: Effect, look: &Look) -> (&'static str, Role) {
     match effect {
         Effect::Allow => (look.signs.yes, Role::Good),
@@ -239,7 +239,7 @@ fn effect(effect: Effect, look: &Look) -> (&'static str, Role) {
     }
 }
 
-/// Rows with the first one that is seen.
+/// Rows with a scroll position.
 #[derive(Debug, Default)]
 pub(super) struct Page {
     pub(super) rows: Vec<Row>,
@@ -247,7 +247,7 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// Scrolls in a place of this size. Whether the action is to scroll.
+    /// Scrolls in an area of this size. Returns whether the action was a scroll action.
     pub(super) fn scroll(&mut self, action: crate::tui::keys::Action, area: Rect) -> bool {
         let height = usize::from(area.height).max(1);
         let Some(by) = browse::way(action, height) else { return false };

@@ -1,4 +1,4 @@
-//! How the log looks.
+//! Draws the log screen.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -24,14 +24,14 @@ use crate::tui::table::Cell;
 use crate::tui::text;
 use crate::tui::text::long_time;
 
-/// Where everything stands: insides, without frames.
+/// The layout: inner areas, without frames.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Places {
     left: Rect,
     right: Option<Rect>,
-    /// The list with its head; without height where something has the whole screen.
+    /// The list with its header; zero height if another part fills the screen.
     pub(super) list: Rect,
-    /// What is selected, or has the whole screen.
+    /// The selected entry, or what fills the screen.
     pub(super) detail: Rect,
 }
 
@@ -55,7 +55,7 @@ pub(super) fn places(of: &Log, shared: &Shared, area: Rect) -> Places {
     out
 }
 
-/// A time of day, in UTC: `09:14:03`; with the day where that is another one.
+/// Formats a time of day in UTC: `09:14:03`; with the date if it is another day.
 fn short_time(ts_ms: i64, now_ms: i64) -> String {
     const DAY: i64 = 86_400_000;
     if ts_ms.div_euclid(DAY) == now_ms.div_euclid(DAY) {

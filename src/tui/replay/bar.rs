@@ -1,4 +1,4 @@
-//! The timeline: where the replay is, and what stands out in it.
+//! The timeline: the position of the replay, and its marks.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use crate::tui::replay::recording::Recording;
 use crate::tui::replay::tape;
 use crate::tui::text;
 
-/// Below so many columns there is no bar.
+/// Below this width, in columns, there is no bar.
 const SHORTEST: usize = 8;
-/// From so many columns on the state is a word, too.
+/// From this width on, in columns, the state is shown as a word too.
 const WORDY: u16 = 100;
 
-/// The letter of a mark, and what it means.
+/// Returns the letter of a mark and its role.
 const fn letter(mark: Mark) -> Option<(&'static str, Role)> {
     match mark {
         Mark::Denied => Some(("X", Role::Bad)),
@@ -29,7 +29,7 @@ const fn letter(mark: Mark) -> Option<(&'static str, Role)> {
     }
 }
 
-/// `00:41.9`, with hours where there are any.
+/// Formats a time as `00:41.9`, with hours if there are any.
 pub(super) fn time(at: Duration) -> String {
     let (tenths, seconds) = (at.subsec_millis() / 100, at.as_secs());
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
@@ -40,7 +40,7 @@ pub(super) fn time(at: Duration) -> String {
     }
 }
 
-/// The row.
+/// Draws the timeline.
 pub(super) fn line(open: &Recording, shared: &Shared) -> Line<'static> {
     let look = &shared.look;
     let (deck, signs) = (&open.deck, look.signs);

@@ -1,28 +1,28 @@
-//! Whether a recording is as it was written, in a few words.
+//! The integrity of a recording's hash chain, in a few words.
 
 use crate::control::noun::session::VerifyReport;
 use crate::tui::look::Look;
 use crate::tui::look::Role;
 
-/// What is known of the chain.
+/// The result of verifying the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Chain {
-    /// It is being checked.
+    /// The verification is running.
     Checking,
-    /// It could not be checked: why. Raw.
+    /// The chain could not be verified, with the reason. Not escaped.
     Unknown(String),
-    /// Every event is as it was written, and so is the end.
+    /// Every event, and the end, is unmodified.
     Holds,
-    /// So far; the session goes on.
+    /// Intact so far; the session is live.
     GoesOn,
     /// The events were removed by retention.
     Removed,
-    /// It was changed: where, and what is wrong. Raw.
+    /// The recording was changed, with the place and the problem. Not escaped.
     Broken(String),
 }
 
 impl Chain {
-    /// What a check found.
+    /// Converts the report of a verification.
     pub(super) fn of(report: &VerifyReport) -> Self {
         if !report.intact {
             let problem = report.problem.clone();
@@ -39,7 +39,7 @@ impl Chain {
         }
     }
 
-    /// What stands in the title. Raw.
+    /// Returns the text for the title. Not escaped.
     pub(super) fn told(&self, look: &Look) -> (Role, String) {
         let signs = look.signs;
         match self {
@@ -52,7 +52,7 @@ impl Chain {
         }
     }
 
-    /// Whether it needs a row of its own: what is wrong must be read whole.
+    /// Returns whether it needs its own row: a problem must be readable in full.
     pub(super) const fn is_long(&self) -> bool {
         matches!(self, Self::Broken(_) | Self::Unknown(_))
     }

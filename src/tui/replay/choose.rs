@@ -1,4 +1,4 @@
-//! What keys do in the list of sessions.
+//! Handles keys in the list of sessions.
 
 use crossterm::event::KeyEvent;
 
@@ -10,7 +10,7 @@ use crate::tui::replay::chooser::Chooser;
 use crate::tui::shared::Tone;
 
 impl Replay {
-    /// An action, while no recording is open.
+    /// Handles an action while no recording is open.
     pub(super) fn choose(&mut self, action: Action, shared: &mut Shared) -> Option<Vec<Effect>> {
         match action {
             Action::Back if self.chooser.list.clear() => self.chooser.settle(shared),
@@ -30,14 +30,14 @@ impl Replay {
 }
 
 impl Chooser {
-    /// A key of the filter's line.
+    /// Handles a key in the filter input.
     pub(super) fn text(&mut self, key: KeyEvent, shared: &mut Shared) {
         if self.list.text(key, shared) {
             self.settle(shared);
         }
     }
 
-    /// A text pasted into the filter's line.
+    /// Handles pasted text in the filter input.
     pub(super) fn paste(&mut self, text: &str, shared: &Shared) {
         if self.list.paste(text) {
             self.settle(shared);

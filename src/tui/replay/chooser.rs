@@ -1,4 +1,4 @@
-//! The newest sessions, to choose one to play.
+//! The list of the newest sessions, to choose one to play.
 
 use crate::control::noun::List;
 use crate::control::noun::session::SessionView;
@@ -9,21 +9,21 @@ use crate::tui::browse::Browse;
 use crate::tui::message::Request;
 use crate::tui::shared::Moment;
 
-/// What filters ask for.
+/// Field names for filters.
 const KEYS: [&str; 3] = ["who", "conn", "proto"];
-/// Rows of the screen that are no sessions: the frame and the heads of columns.
+/// Rows of the screen that are not sessions: the frame and the column headers.
 const AROUND: u16 = 3;
 
-/// The sessions.
+/// The list of sessions.
 #[derive(Debug)]
 pub(super) struct Chooser {
-    /// As they came; `None`: not yet.
+    /// All received sessions; `None` before the first reply.
     all: Option<List<SessionView>>,
-    /// Which are shown, and which is selected.
+    /// The visible sessions and the selection.
     pub(super) list: Browse<SessionId>,
-    /// Why they could not be listed. Raw.
+    /// Why they could not be listed. Not escaped.
     pub(super) problem: Option<String>,
-    /// When they were last asked for.
+    /// When the list was last requested.
     pub(super) asked: Option<Moment>,
 }
 
@@ -34,52 +34,52 @@ impl Default for Chooser {
 }
 
 impl Chooser {
-    /// Asks for them.
+    /// Requests the list.
     pub(super) fn ask(&mut self, shared: &Shared) -> Effect {
         self.asked = Some(shared.now);
         Effect::Ask(Request::Sessions { live: false })
     }
 
-    /// They came.
+    /// Takes the list.
     pub(super) fn put(&mut self, found: List<SessionView>, shared: &Shared) {
         self.problem = None;
-        // The first ones are wanted even where lists stand still.
+        // The first list is wanted even while lists are frozen.
         if self.all.is_none() || !shared.frozen {
             self.all = Some(found);
             self.settle(shared);
         }
     }
 
-    /// Whether they came.
+    /// Returns whether the list was received.
     pub(super) const fn is_there(&self) -> bool {
         self.all.is_some()
     }
 
-    /// Whether there are older ones that are not listed.
+    /// Returns whether older sessions are not listed.
     pub(super) fn has_more(&self) -> bool {
         self.all.as_ref().is_some_and(|list| list.more)
     }
 
-    /// How many there are, and how many pass the filter.
+    /// Returns the number of sessions, and of those that pass the filter.
     pub(super) fn counts(&self) -> (usize, usize) {
         (self.all.as_ref().map_or(0, |list| list.items.len()), self.list.keys.len())
     }
 
-    /// The rows that are seen.
+    /// Returns the rows in view.
     pub(super) fn seen(&self) -> Vec<&SessionView> {
         let wanted: Vec<SessionId> = self.list.seen().copied().collect();
         let all = self.all.as_ref().map(|list| list.items.as_slice()).unwrap_or_default();
-        // Both are in the same order: one pass.
+        // Both are in the same order, so one pass is enough.
         let mut left = wanted.iter().peekable();
         all.iter().filter(|view| left.next_if(|id| **id == view.id).is_some()).collect()
     }
 
-    /// How many rows there are for sessions.
+    /// Returns the number of rows for sessions.
     fn rows(shared: &Shared) -> usize {
         usize::from(shared.body().height.saturating_sub(AROUND))
     }
 
-    /// The list, the filter or the size is another one.
+    /// Adjusts to a new list, filter or size.
     pub(super) fn settle(&mut self, shared: &Shared) {
         let passes = |view: &&SessionView| {
             self.list.filter.passes(&[

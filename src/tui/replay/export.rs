@@ -1,4 +1,4 @@
-//! The export that is being prepared: in which form, to which file.
+//! The export dialog: format and file.
 
 use std::path::PathBuf;
 
@@ -6,22 +6,22 @@ use crate::control::noun::session::SessionView;
 use crate::recording::export::Form;
 use crate::tui::input::Input;
 
-/// The longest path, in characters.
+/// Maximum length of the path, in characters.
 const LONGEST: usize = 400;
 
-/// An export that is being prepared.
+/// The state of the export dialog.
 #[derive(Debug)]
 pub(super) struct Export {
     session: SessionView,
-    /// The forms, those that fit the session first.
+    /// The formats, those that fit the session first.
     pub(super) forms: Vec<Form>,
-    /// Which of them is chosen.
+    /// The index of the chosen format.
     pub(super) chosen: usize,
-    /// The path, while it is typed.
+    /// The path input, once it is open.
     pub(super) path: Option<Input>,
 }
 
-/// Whether a form has a place for what a session speaks.
+/// Returns whether a format can hold sessions of a protocol.
 pub(super) fn fits(form: Form, protocol: &str) -> bool {
     match form {
         Form::Har => protocol == "http",
@@ -31,7 +31,7 @@ pub(super) fn fits(form: Form, protocol: &str) -> bool {
     }
 }
 
-/// What a form is for.
+/// Describes the purpose of a format.
 pub(super) const fn purpose(form: Form) -> &'static str {
     match form {
         Form::Har => "HTTP archive, for the tools of a browser",
@@ -53,39 +53,39 @@ const fn extension(form: Form) -> &'static str {
 }
 
 impl Export {
-    /// Of this session.
+    /// Opens the dialog for a session.
     pub(super) fn new(session: SessionView) -> Self {
         let (mut forms, others): (Vec<Form>, Vec<Form>) =
             Form::ALL.into_iter().partition(|form| fits(*form, &session.protocol));
-        // What holds only this protocol first: it tells the most.
+        // Formats for this protocol only come first: they are the most specific.
         forms.sort_by_key(|form| matches!(form, Form::Jsonl | Form::Text));
         forms.extend(others);
         Self { session, forms, chosen: 0, path: None }
     }
 
-    /// What the session speaks. Raw.
+    /// Returns the session's protocol. Not escaped.
     pub(super) fn protocol(&self) -> &str {
         &self.session.protocol
     }
 
-    /// The form.
+    /// Returns the chosen format.
     pub(super) fn form(&self) -> Form {
         self.forms.get(self.chosen).copied().unwrap_or(Form::Jsonl)
     }
 
-    /// Another form, round the corner.
+    /// Chooses the next or previous format, wrapping around.
     pub(super) fn choose(&mut self, back: bool) {
         let count = self.forms.len().max(1);
         self.chosen = (self.chosen + if back { count - 1 } else { 1 }) % count;
     }
 
-    /// The form is chosen: where to.
+    /// Opens the path input.
     pub(super) fn ask_path(&mut self) {
         let path = format!("./{}.{}", self.session.id, extension(self.form()));
         self.path = Some(Input::with(&path, LONGEST));
     }
 
-    /// What is wanted, once there is a path.
+    /// Returns the export to perform, once there is a path.
     pub(super) fn wanted(&self) -> Option<(Box<SessionView>, Form, PathBuf)> {
         let path = self.path.as_ref()?.text();
         let path = path.trim();

@@ -5,23 +5,23 @@ use regex::RegexBuilder;
 
 use crate::tui::replay::tape::Kept;
 
-/// The largest program a pattern may become, in bytes.
+/// Maximum size of a compiled pattern, in bytes.
 const MOST_PROGRAM: usize = 1 << 20;
 
-/// What is searched for, and the events that have it.
+/// A search and the events that match.
 #[derive(Debug)]
 pub(super) struct Find {
-    /// As it was typed.
+    /// The pattern as typed.
     pub(super) text: String,
-    /// What is set off.
+    /// The compiled pattern, for highlighting.
     pub(super) regex: Regex,
-    /// The places of the events, in their order.
+    /// Indices of the matching events, ascending.
     hits: Vec<usize>,
     searched: usize,
 }
 
 impl Find {
-    /// Looks for a regular expression, or for the text itself where it is none. Case does not count.
+    /// Compiles a regular expression, or the literal text if it is not one. Matching ignores case.
     pub(super) fn new(text: &str) -> Option<Self> {
         let build = |pattern: &str| {
             RegexBuilder::new(pattern)
@@ -34,7 +34,7 @@ impl Find {
         Some(Self { text: text.to_owned(), regex, hits: Vec::new(), searched: 0 })
     }
 
-    /// Looks into the events that came since.
+    /// Searches the events added since the last call.
     pub(super) fn search(&mut self, events: &[Kept]) {
         for (place, event) in events.iter().enumerate().skip(self.searched) {
             if event.lines().any(|(line, _)| self.regex.is_match(line)) {
@@ -44,19 +44,20 @@ impl Find {
         self.searched = events.len();
     }
 
-    /// How many events have it.
+    /// Returns the number of matching events.
     pub(super) fn count(&self) -> usize {
         self.hits.len()
     }
 
-    /// The next event with it from this one on, or the first of all: its place, and the how many-th it is, from 1.
+    /// Returns the next match at or after `place`, or the first of all: its index, and its number among the
+    /// matches, from 1.
     pub(super) fn from(&self, place: usize) -> Option<(usize, usize)> {
         let next = self.hits.partition_point(|hit| *hit < place);
         let next = if next < self.hits.len() { next } else { 0 };
         self.hits.get(next).map(|hit| (*hit, next + 1))
     }
 
-    /// The last event with it before this one, or the last of all.
+    /// Returns the last match before `place`, or the last of all.
     pub(super) fn before(&self, place: usize) -> Option<(usize, usize)> {
         let before = self.hits.partition_point(|hit| *hit < place);
         let before = before.checked_sub(1).unwrap_or(self.hits.len().saturating_sub(1));

@@ -1,4 +1,4 @@
-//! One event as rows of the screen: what it means by colour, what is masked, what was found.
+//! Lays out one event as rows, with colours by meaning, masked values and search matches.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -15,25 +15,25 @@ use crate::tui::text::Piece;
 use crate::tui::text::Row;
 use crate::tui::text::Syntax;
 
-/// A gap of which less is left out is not told.
+/// Shorter omitted gaps are not mentioned.
 const TOLD_GAP: Duration = Duration::from_secs(1);
-/// Where lines go on that are broken: below the words after the time. On narrow screens they have more of the row.
+/// Indentation of continuation lines, in columns: below the words after the time, or less on narrow screens.
 const HANG: (u16, u16) = (13, 2);
-/// From so many columns on a screen is not narrow in this sense.
+/// From this width on, in columns, a screen is not narrow in this sense.
 const ROOMY: u16 = 50;
 
-/// How rows are made.
+/// How rows are laid out.
 #[derive(Clone, Copy)]
 pub(super) struct Form<'a> {
-    /// How many columns a row has.
+    /// Width of a row, in columns.
     pub(super) width: u16,
-    /// Colours and signs.
+    /// Colours and symbols.
     pub(super) look: &'a Look,
-    /// What is set off.
+    /// The pattern to highlight.
     pub(super) found: Option<&'a Regex>,
 }
 
-/// The rows of an event.
+/// Lays out the rows of an event.
 pub(super) fn rows(event: &Kept, form: Form<'_>) -> Vec<Row> {
     let mut out = Vec::new();
     if event.skipped >= TOLD_GAP {
@@ -57,7 +57,7 @@ pub(super) fn rows(event: &Kept, form: Form<'_>) -> Vec<Row> {
     out
 }
 
-/// `34 s`, `2 min 5 s`, `3 h 2 min`.
+/// Formats a duration: `34 s`, `2 min 5 s`, `3 h 2 min`.
 fn gap(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
@@ -67,13 +67,14 @@ fn gap(time: Duration) -> String {
     }
 }
 
-/// The first line: its time, what the sign before all words means, and at its end what was masked.
+/// Styles the first line: the time, the words by the meaning of their leading symbol, and the note on masked
+/// values at its end.
 fn head(event: &Kept, line: &str) -> Vec<Piece> {
     let (time, words) = match line.split_once(' ') {
         Some((time, words)) if time.starts_with('+') => (format!("{time} "), words),
         _ => (String::new(), line),
     };
-    // Only a masked event ends so by itself; whatever a client wrote stands before it.
+    // Only a masked event ends with this note; text by a client comes before it.
     let note = event.masked.then(|| words.rfind("  [masked ")).flatten().unwrap_or(words.len());
     let (words, note) = words.split_at_checked(note).unwrap_or((words, ""));
     let (sign, rest) = words.split_once(' ').unwrap_or((words, ""));
@@ -92,7 +93,7 @@ fn head(event: &Kept, line: &str) -> Vec<Piece> {
     ]
 }
 
-/// A line below the first one, in the colours of its language.
+/// Styles a later line in the colours of its syntax.
 fn body(event: &Kept, line: &str) -> Vec<Piece> {
     let syntax = match event.kind {
         Some(EventKind::SqlQuery) => Syntax::Sql,
@@ -104,7 +105,7 @@ fn body(event: &Kept, line: &str) -> Vec<Piece> {
     text::pieces(line, syntax)
 }
 
-/// Where masked values stand: words with two stars or more beside each other, and `[REDACTED]`.
+/// Finds masked values: words with at least two adjacent stars, and `[REDACTED]`.
 fn masked_values(line: &str) -> Vec<Range<usize>> {
     let mut out = Vec::new();
     let mut start = 0;
@@ -119,7 +120,7 @@ fn masked_values(line: &str) -> Vec<Range<usize>> {
     out
 }
 
-/// Pieces with a role over some places of their text.
+/// Overlays a role on some ranges of the text.
 fn laid_over(pieces: Vec<Piece>, places: &[Range<usize>], over: Role) -> Vec<Piece> {
     if places.is_empty() {
         return pieces;

@@ -1,4 +1,5 @@
-//! The player of recordings: a transcript that grows as it did, a timeline below it. Without a recording: a list to choose from.
+//! The player: a transcript that grows as it was recorded, with a timeline below it. Without a recording, a
+//! list to choose from.
 
 mod bar;
 mod chain;
@@ -40,23 +41,23 @@ use crate::tui::shared::Tone;
 
 pub use crate::tui::replay::tape::MOST_EVENTS;
 
-/// How long until the next picture while it plays.
+/// Time between two pictures while playing.
 const PICTURE: Duration = Duration::from_millis(33);
-/// After how long it is said that something is being loaded.
+/// Delay before a loading message appears.
 const SLOW: Duration = Duration::from_millis(150);
-/// How often the list of sessions is asked for while it is shown.
+/// Interval of the requests for the list of sessions while it is visible.
 const LIST_EVERY: Duration = Duration::from_secs(5);
 
-/// How a recording is played at first.
+/// How playback starts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Begin {
-    /// How many times as fast as it was, 0.01 to 1000. Default 1.
+    /// Speed factor, 0.01 to 1000. Default 1.
     pub speed: f64,
-    /// Where to begin. `None`, the default: at the start.
+    /// Where to begin; `None` (the default) for the start.
     pub from: Option<Position>,
-    /// The last event: the first one at or beyond it. `None`, the default: to the end.
+    /// The last event: the first one at or after this position; `None` (the default) for the end.
     pub to: Option<Position>,
-    /// To what longer gaps are shortened. `None`, the default: as recorded.
+    /// Maximum length of a gap; `None` (the default) keeps gaps as recorded.
     pub idle: Option<Duration>,
 }
 
@@ -66,22 +67,22 @@ impl Default for Begin {
     }
 }
 
-/// A recording that was read from a file.
+/// A recording read from a file.
 #[derive(Debug)]
 pub struct Recorded {
-    /// What it is called.
+    /// Its title.
     pub title: String,
-    /// Its session, where it is known.
+    /// Its session, if known.
     pub session: Option<SessionView>,
     /// Its events.
     pub events: Vec<StoredEvent>,
-    /// Whether its chain holds; why not otherwise.
+    /// Whether its hash chain is intact, or the problem.
     pub chain: Result<(), String>,
-    /// How it is played at first.
+    /// How playback starts.
     pub begin: Begin,
 }
 
-/// A recording that is asked for.
+/// A recording that was requested.
 #[derive(Debug)]
 struct Opening {
     name: String,
@@ -89,39 +90,39 @@ struct Opening {
     since: Instant,
 }
 
-/// The player of recordings.
+/// The player.
 #[derive(Debug, Default)]
 pub struct Replay {
     chooser: Chooser,
     opening: Option<Opening>,
     begin: Option<Begin>,
     open: Option<Box<Recording>>,
-    /// It was opened from elsewhere: back leads there, and not to the list.
+    /// Whether it was opened by a jump: back leads there, not to the list.
     jumped: bool,
-    /// Whether the screen is shown.
+    /// Whether the screen is visible.
     shown: bool,
 }
 
 impl Replay {
-    /// How the next recording that is opened is played at first.
+    /// Sets how playback of the next opened recording starts.
     pub fn begin_with(&mut self, begin: Begin) {
         self.begin = Some(begin);
     }
 
-    /// Opens the recording of a session, by its id, the beginning of one, or `last`, at an event.
+    /// Opens the recording of a session, by its id, a prefix of it, or `last`, at an event.
     pub fn open(&mut self, session: &str, at: Option<u64>, shared: &mut Shared) -> Vec<Effect> {
         self.jumped = true;
         self.ask(session, at, shared)
     }
 
-    /// Opens a recording that was read from a file.
+    /// Opens a recording read from a file.
     pub fn load(&mut self, recorded: Recorded, shared: &mut Shared) {
         self.jumped = true;
         self.opening = None;
         self.open = Some(Box::new(Recording::read(recorded, shared.now.at)));
     }
 
-    /// What is shown stays until the answer is here.
+    /// The current recording stays visible until the reply arrives.
     fn ask(&mut self, session: &str, at: Option<u64>, shared: &Shared) -> Vec<Effect> {
         self.opening = Some(Opening { name: session.to_owned(), at, since: shared.now.at });
         vec![Effect::Ask(Request::Session(session.to_owned()))]
@@ -137,7 +138,7 @@ impl Replay {
         };
         let mut effects = self.close();
         let begin = self.begin.take().unwrap_or_default();
-        // Unseen nothing is played: it stands at its first event until somebody comes back.
+        // While hidden, nothing plays: it pauses at its first event until the screen is visible again.
         let at = opening.at.or((!self.shown).then_some(1));
         let (open, wanted) = Recording::of(view.clone(), begin, at, shared.now.at);
         self.open = Some(Box::new(open));
@@ -158,7 +159,8 @@ impl Replay {
         vec![self.chooser.ask(shared)]
     }
 
-    /// Without those that are for the screen that is shown, where this is another one: what is watched is its own.
+    /// Drops effects that only the visible screen may request, if this one is hidden: another screen watches
+    /// its own session.
     fn own(&self, mut effects: Vec<Effect>) -> Vec<Effect> {
         effects.retain(|effect| self.shown || !matches!(effect, Effect::Watch(_)));
         effects
@@ -195,17 +197,17 @@ impl Replay {
         Vec::new()
     }
 
-    /// Back to the list.
+    /// Closes the recording and returns to the list.
     fn close(&mut self) -> Vec<Effect> {
         self.open.take().map(|mut open| open.follow(false)).unwrap_or_default()
     }
 
-    /// Whether something has been asked for so long that it is to be said.
+    /// Returns whether a request has taken so long that a loading message is due.
     fn is_slow(&self, shared: &Shared) -> bool {
         self.waits_since(shared).is_some_and(|since| shared.now.at.duration_since(since) >= SLOW)
     }
 
-    /// Since when there is nothing to show because of what was asked for.
+    /// Returns since when there is nothing to show because of a pending request.
     fn waits_since(&self, shared: &Shared) -> Option<Instant> {
         match (&self.open, &self.opening) {
             (Some(open), _) => {

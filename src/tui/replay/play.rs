@@ -1,4 +1,4 @@
-//! What keys do in an open recording.
+//! Handles keys in an open recording.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -18,13 +18,13 @@ use crate::tui::replay::lines;
 use crate::tui::replay::recording::Recording;
 use crate::tui::shared::Tone;
 
-/// How far one key goes.
+/// The distance of one skip.
 const SKIP: Duration = Duration::from_secs(5);
-/// The longest pattern, in characters.
+/// Maximum length of a search pattern, in characters.
 const LONGEST_PATTERN: usize = 200;
 
 impl Recording {
-    /// A key that has a meaning.
+    /// Handles an action.
     pub(super) fn act(&mut self, action: Action, shared: &mut Shared) -> Option<Vec<Effect>> {
         if self.export.is_some() {
             return self.prepare(action);
@@ -34,7 +34,7 @@ impl Recording {
             if moves {
                 self.bottom = None;
             }
-            // Who moves by hand looks at something: new events would take it away.
+            // A user who moves is looking at something: new events would move it out of view.
             return Some(self.follow(false));
         }
         if self.scroll(action, shared) {
@@ -69,7 +69,8 @@ impl Recording {
         Some(Vec::new())
     }
 
-    /// What moves the position. `None`: something else; whether the view is to go with it.
+    /// Handles actions that move the position. Returns whether the view moves along; `None` for other
+    /// actions.
     fn transport(&mut self, action: Action, shared: &mut Shared) -> Option<bool> {
         let now = shared.now.at;
         self.deck.advance(now, self.is_loading());
@@ -77,7 +78,7 @@ impl Recording {
             Action::Pause if self.follows => self.deck.pause(now),
             Action::Pause => {
                 self.deck.toggle(now);
-                // Standing still, what was scrolled to stays.
+                // While paused, the scroll position stays.
                 return Some(self.deck.is_playing());
             }
             Action::Step => {
@@ -112,7 +113,7 @@ impl Recording {
         }
     }
 
-    /// Moves the view. Whether the action is such a one.
+    /// Scrolls the view. Returns whether the action was a scroll action.
     fn scroll(&mut self, action: Action, shared: &Shared) -> bool {
         let window = self.window(shared);
         let page = (window.height / 2).max(1);
@@ -129,7 +130,7 @@ impl Recording {
         true
     }
 
-    /// Goes to the next event that has what is searched for, or the one before.
+    /// Goes to the next or previous search match.
     fn go_to_match(&mut self, on: bool, shared: &mut Shared) -> Vec<Effect> {
         let here = self.deck.shown();
         let Some(find) = &self.find else {
@@ -147,7 +148,7 @@ impl Recording {
         self.follow(false)
     }
 
-    /// Stands at an event so that what was found in it is seen.
+    /// Seeks to an event and scrolls its match into view.
     fn show(&mut self, place: usize, shared: &Shared) {
         self.deck.pause(shared.now.at);
         self.deck.stand(shared.now.at, place);
@@ -176,7 +177,7 @@ impl Recording {
         self.follow(true)
     }
 
-    /// A key while an export is prepared and no path is typed: only what belongs to it.
+    /// Handles an action in the export dialog before the path input is open.
     fn prepare(&mut self, action: Action) -> Option<Vec<Effect>> {
         let export = self.export.as_mut()?;
         match action {
@@ -190,7 +191,7 @@ impl Recording {
         Some(Vec::new())
     }
 
-    /// A key of an input line.
+    /// Handles a key in an input line.
     pub(super) fn text(&mut self, key: KeyEvent, shared: &mut Shared) -> Vec<Effect> {
         if let Some(input) = &mut self.prompt {
             let typed = input.key(key);
@@ -221,7 +222,7 @@ impl Recording {
         }
     }
 
-    /// The pattern is typed: to the first event from here on that has it.
+    /// Searches for the typed pattern and goes to the first match from the current position on.
     fn search(&mut self, shared: &mut Shared) -> Vec<Effect> {
         let text = self.prompt.take().map(|input| input.text()).unwrap_or_default();
         self.find = None;
@@ -245,7 +246,7 @@ impl Recording {
         self.follow(false)
     }
 
-    /// Keys to name in the last line.
+    /// Returns the actions to name in the status line.
     pub(super) fn hints(&self, _shared: &Shared) -> Vec<Action> {
         if self.export.is_some() {
             return vec![Action::Open, Action::Down, Action::Up];

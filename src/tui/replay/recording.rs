@@ -1,4 +1,4 @@
-//! The recording that is open: how it comes, page by page or live, and where the player is in it.
+//! The open recording: its loading, by pages or live, and its playback.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -29,67 +29,67 @@ use crate::tui::replay::window::Made;
 use crate::tui::replay::window::Window;
 use crate::tui::shared::Tone;
 
-/// To what gaps are shortened when nobody said otherwise.
+/// Default maximum length of a gap.
 const IDLE_CAP: Duration = Duration::from_secs(2);
-/// From so many rows on the transcript has a frame around it.
+/// From this height on, in rows, the transcript has a frame.
 const FRAMED: u16 = 8;
 
-/// How far the events are here.
+/// The loading state of the events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Load {
-    /// The page from this event on was asked for.
+    /// The page starting at this event was requested.
     Asked(u64),
-    /// All are here.
+    /// All events are loaded.
     Done,
-    /// As many as are kept; there are more.
+    /// The maximum number of events is loaded; there are more.
     Full,
-    /// It could not be read on: why. Raw.
+    /// Loading failed, with the reason. Not escaped.
     Failed(String),
 }
 
 /// The open recording.
 #[derive(Debug)]
 pub(super) struct Recording {
-    /// Its session; `None`: a file that does not say.
+    /// Its session; `None` for a file that does not name it.
     pub(super) view: Option<SessionView>,
-    /// What a file is called. Raw.
+    /// The name of the file. Not escaped.
     pub(super) file: Option<String>,
-    /// Whether it is as it was written.
+    /// The state of its hash chain.
     pub(super) chain: Chain,
-    /// How far it is here.
+    /// The loading state.
     pub(super) load: Load,
-    /// Where the player is.
+    /// The playback position.
     pub(super) deck: Deck,
-    /// The row at the bottom, when it is not the newest.
+    /// The row at the bottom; `None` for the newest.
     pub(super) bottom: Option<Bottom>,
-    /// What is searched for.
+    /// The current search.
     pub(super) find: Option<Find>,
-    /// What is being typed to be searched for.
+    /// The search input, while open.
     pub(super) prompt: Option<Input>,
-    /// The export that is being prepared.
+    /// The export dialog, while open.
     pub(super) export: Option<Export>,
-    /// Whether new events are shown as they come.
+    /// Whether new events are shown as they arrive.
     pub(super) follows: bool,
-    /// To what long gaps are shortened when they are.
+    /// The maximum length of a gap while gaps are shortened.
     idle: Duration,
-    /// The event to stand at once it is here.
+    /// The event to seek to once it is loaded.
     wanted: Option<u64>,
-    /// Events came before those between them and the last one.
+    /// Whether live events arrived that do not directly follow the last one.
     missed: bool,
     /// When it was opened.
     pub(super) since: Instant,
-    /// Rows that were drawn last.
+    /// The rows drawn last.
     made: RefCell<Made>,
 }
 
-/// How the screen is shared out.
+/// The layout of the screen.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout {
-    /// Rows of the title.
+    /// Height of the title, in rows.
     pub(super) title: u16,
-    /// Rows of the transcript, with its frame.
+    /// Height of the transcript with its frame, in rows.
     pub(super) middle: u16,
-    /// Whether it has one.
+    /// Whether the transcript has a frame.
     pub(super) framed: bool,
 }
 
@@ -119,7 +119,7 @@ impl Recording {
         }
     }
 
-    /// That of a session of the gateway, and what is wanted for it.
+    /// Opens the recording of a session. Also returns the requests it needs.
     pub(super) fn of(view: SessionView, begin: Begin, at: Option<u64>, now: Instant) -> (Self, Vec<Effect>) {
         let mut recording = Self::new(begin, at, now);
         let effects = vec![recording.ask(view.id, 1), Effect::Ask(Request::Verify(view.id))];
@@ -127,7 +127,7 @@ impl Recording {
         (recording, effects)
     }
 
-    /// One that was read from a file.
+    /// Opens a recording read from a file.
     pub(super) fn read(recorded: Recorded, now: Instant) -> Self {
         let mut recording = Self::new(recorded.begin, None, now);
         recording.view = recorded.session;
@@ -151,27 +151,27 @@ impl Recording {
         Effect::Ask(Request::Events(id, from))
     }
 
-    /// Its session at the gateway.
+    /// Returns its session at the gateway.
     pub(super) fn id(&self) -> Option<SessionId> {
         self.view.as_ref().filter(|_| self.file.is_none()).map(|view| view.id)
     }
 
-    /// What is copied: its id.
+    /// Returns the id to copy.
     pub(super) fn name(&self) -> Option<String> {
         self.view.as_ref().map(|view| view.id.to_string())
     }
 
-    /// Whether its session runs.
+    /// Returns whether its session is live.
     pub(super) fn is_live(&self) -> bool {
         self.id().is_some() && self.view.as_ref().is_some_and(|view| view.ended_ms.is_none())
     }
 
-    /// Whether events are still to come by themselves.
+    /// Returns whether more events are being loaded.
     pub(super) const fn is_loading(&self) -> bool {
         matches!(self.load, Load::Asked(_))
     }
 
-    /// A page came.
+    /// Takes a page.
     pub(super) fn page(
         &mut self,
         from: u64,
@@ -210,7 +210,7 @@ impl Recording {
         let missed = std::mem::take(&mut self.missed) && self.load == Load::Done;
         let next = next.or_else(|| missed.then(|| self.deck.tape.last_seq() + 1));
         let effects = match next {
-            // A page that brings nothing and wants another would go on for ever.
+            // A page that is empty and asks for another one would go on forever.
             Some(next) if next > from || missed => vec![self.ask(id, next)],
             _ => Vec::new(),
         };
@@ -218,7 +218,7 @@ impl Recording {
         effects
     }
 
-    /// Events came.
+    /// Updates the state after new events.
     fn settle(&mut self, now: Instant) {
         self.deck.tape.settle();
         if let Some(find) = &mut self.find {
@@ -238,12 +238,12 @@ impl Recording {
         }
     }
 
-    /// Whether the place where it is to begin is not here yet.
+    /// Returns whether the event to start at is not loaded yet.
     pub(super) const fn is_wanted(&self) -> bool {
         self.wanted.is_some()
     }
 
-    /// An event of a session that runs.
+    /// Takes an event of a live session.
     pub(super) fn live(&mut self, event: &LiveEvent, shared: &mut Shared) -> Vec<Effect> {
         let Some(id) = self.id().filter(|_| self.follows) else { return Vec::new() };
         let Ok(stored) = StoredEvent::read([0; 32], event.data.as_bytes()) else { return Vec::new() };
@@ -251,7 +251,7 @@ impl Recording {
             return Vec::new();
         }
         match self.deck.tape.add(&stored) {
-            // What the page that was asked for brings comes first.
+            // The events of the requested page come first.
             Added::Early if self.is_loading() => self.missed = true,
             Added::Early => {
                 let next = self.deck.tape.last_seq() + 1;
@@ -271,7 +271,7 @@ impl Recording {
         Vec::new()
     }
 
-    /// Shows new events as they come, or no more.
+    /// Starts or stops following new events.
     pub(super) fn follow(&mut self, on: bool) -> Vec<Effect> {
         let Some(id) = self.id().filter(|_| self.follows != on) else { return Vec::new() };
         self.follows = on;
@@ -284,7 +284,7 @@ impl Recording {
         effects
     }
 
-    /// Asks for what came since, where that is of use.
+    /// Returns the request for missed events, if it is useful.
     pub(super) fn catch_up(&mut self) -> Option<Effect> {
         let id = self.id()?;
         let wanted = match self.load {
@@ -298,16 +298,16 @@ impl Recording {
         })
     }
 
-    /// Long gaps are shortened, or not.
+    /// Toggles the shortening of gaps.
     pub(super) fn toggle_cap(&mut self, now: Instant) {
         let cap = if self.deck.tape.cap().is_some() { None } else { Some(self.idle) };
         self.deck.set_cap(now, cap);
         self.bottom = None;
     }
 
-    /// Time went on.
+    /// Advances to `now`.
     pub(super) fn advance(&mut self, now: Instant) {
-        // Where it is to begin is not here yet, or it begins with what comes first.
+        // The event to start at is not loaded yet, or nothing is.
         let open = self.is_loading() || self.wanted.is_some();
         self.deck.advance(now, open);
         if self.bottom.is_some_and(|bottom| bottom.event >= self.deck.shown()) {
@@ -315,7 +315,7 @@ impl Recording {
         }
     }
 
-    /// How the screen is shared out.
+    /// Lays out the screen.
     pub(super) fn layout(&self, shared: &Shared) -> Layout {
         let height = shared.body().height;
         let title = 1 + u16::from(self.chain.is_long());
@@ -324,7 +324,7 @@ impl Recording {
         Layout { title, middle, framed: middle >= FRAMED }
     }
 
-    /// What a person must know of what is not here.
+    /// Describes what is not loaded, if the user must know it.
     pub(super) fn note(&self) -> Option<String> {
         let tape = &self.deck.tape;
         let here = tape.events().len();
@@ -351,7 +351,7 @@ impl Recording {
         }
     }
 
-    /// The rows of the transcript.
+    /// Returns the window on the transcript.
     pub(super) fn window<'a>(&'a self, shared: &'a Shared) -> Window<'a> {
         let layout = self.layout(shared);
         let frame = if layout.framed { 2 } else { 0 };

@@ -1,4 +1,4 @@
-//! The events of a recording as the player keeps them: when each is due, what a person sees of it, what it is marked by.
+//! The events of a recording as kept by the player: when each is due, its visible lines and its mark.
 
 use std::time::Duration;
 
@@ -10,29 +10,29 @@ use crate::recording::replay::Position;
 use crate::recording::replay::Told;
 use crate::recording::replay::transcript_told;
 
-/// The most events that the player keeps.
+/// Maximum number of events kept.
 pub const MOST_EVENTS: usize = 20_000;
-/// The most bytes of lines that are kept.
+/// Maximum size of all lines kept, in bytes.
 pub(super) const MOST_BYTES: usize = 64 << 20;
-/// In so many parts the timeline knows what is marked.
+/// The number of parts in which the timeline aggregates marks.
 pub(super) const PARTS: usize = 1000;
-/// The marks, the gravest first.
+/// The marks, most severe first.
 const GRAVEST: [Mark; 5] = [Mark::Denied, Mark::Error, Mark::Approval, Mark::Mask, Mark::Marker];
 
 /// One event.
 #[derive(Debug)]
 pub(super) struct Kept {
-    /// Its number in the session.
+    /// Its sequence number in the session.
     pub(super) seq: u64,
-    /// How long after the session's start it was.
+    /// Time since the session's start.
     t: Duration,
-    /// The point of the replay where it is due.
+    /// Position in the replay at which it is due.
     pub(super) at: Duration,
-    /// How much of the gap before it is left out.
+    /// The omitted part of the gap before it.
     pub(super) skipped: Duration,
-    /// What it is; `None`: it cannot be read.
+    /// Its kind; `None` if it cannot be parsed.
     pub(super) kind: Option<EventKind>,
-    /// The gravest of its marks.
+    /// Its most severe mark.
     pub(super) mark: Option<Mark>,
     /// Whether values in it are masked.
     pub(super) masked: bool,
@@ -40,7 +40,7 @@ pub(super) struct Kept {
     text: Text,
 }
 
-/// Lines with line feeds between them, and where signs of hoopctl's own stand, in bytes.
+/// Lines separated by line feeds, and the byte offsets of hoopctl's own symbols.
 #[derive(Debug, Default)]
 struct Text {
     lines: Box<str>,
@@ -66,7 +66,7 @@ impl Text {
 }
 
 impl Kept {
-    /// The lines of its transcript, each with where signs of hoopctl's own stand in it, in bytes.
+    /// Returns the lines of its transcript, each with the byte offsets of hoopctl's own symbols.
     pub(super) fn lines(&self) -> impl Iterator<Item = (&str, Vec<usize>)> {
         let (mut begin, mut own) = (0, self.text.own.iter().peekable());
         self.text.lines.split('\n').map(move |line| {
@@ -78,20 +78,20 @@ impl Kept {
     }
 }
 
-/// What became of an event.
+/// The result of adding an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Added {
-    /// It is kept, or stands before or behind the part that is played.
+    /// It was kept, or lies outside the part to play.
     Taken,
-    /// It was here.
+    /// It was known already.
     Known,
-    /// Others before it are not here.
+    /// Events before it are missing.
     Early,
-    /// No more are kept.
+    /// The maximum is reached.
     Full,
 }
 
-/// All that is kept of a recording.
+/// The kept events of a recording.
 #[derive(Debug, Default)]
 pub(super) struct Tape {
     events: Vec<Kept>,
@@ -106,52 +106,52 @@ pub(super) struct Tape {
 }
 
 impl Tape {
-    /// Nothing yet; of what comes, the part between two places will be kept.
+    /// Creates an empty tape that keeps the events between two positions.
     pub(super) fn new(cap: Option<Duration>, from: Option<Position>, to: Option<Position>) -> Self {
         Self { cap, pacing: Pacing::new(cap), from, to, ..Self::default() }
     }
 
-    /// The events, the first of them first.
+    /// Returns the events in order.
     pub(super) fn events(&self) -> &[Kept] {
         &self.events
     }
 
-    /// One of them.
+    /// Returns an event by index.
     pub(super) fn get(&self, place: usize) -> Option<&Kept> {
         self.events.get(place)
     }
 
-    /// The number of the last event that came, kept or not.
+    /// Returns the number of the last event added, kept or not.
     pub(super) const fn last_seq(&self) -> u64 {
         self.last_seq
     }
 
-    /// Whether the part that is to be played is here whole, so that nothing further is wanted.
+    /// Returns whether the part to play is complete, so that no more events are needed.
     pub(super) const fn is_over(&self) -> bool {
         self.over
     }
 
-    /// The point of the last event.
+    /// Returns the position of the last event.
     pub(super) fn end(&self) -> Duration {
         self.events.last().map(|event| event.at).unwrap_or_default()
     }
 
-    /// How many events are due at a point.
+    /// Returns the number of events due at a position.
     pub(super) fn due(&self, at: Duration) -> usize {
         self.events.partition_point(|event| event.at <= at)
     }
 
-    /// The gravest mark in each of [`PARTS`] parts of the time.
+    /// Returns the most severe mark in each of the [`PARTS`] parts of the time.
     pub(super) fn parts(&self) -> &[Option<Mark>] {
         &self.parts
     }
 
-    /// Whether no more can be kept.
+    /// Returns whether no more events can be kept.
     pub(super) const fn is_full(&self) -> bool {
         self.events.len() >= MOST_EVENTS || self.bytes >= MOST_BYTES
     }
 
-    /// Takes the next event. [`Tape::settle`] is due after the last of several.
+    /// Adds the next event. Call [`Tape::settle`] after the last of several.
     pub(super) fn add(&mut self, stored: &StoredEvent) -> Added {
         let begins =
             !self.events.is_empty() || self.from.as_ref().is_none_or(|from| from.is_reached_by(stored));
@@ -173,7 +173,7 @@ impl Tape {
         added
     }
 
-    /// Takes an event that cannot be read.
+    /// Adds an event that cannot be parsed.
     pub(super) fn add_unreadable(&mut self, seq: u64, problem: &str) -> Added {
         let t = self.events.last().map(|event| event.t).unwrap_or_default();
         let kept = Kept {
@@ -196,7 +196,8 @@ impl Tape {
         if kept.seq <= self.last_seq {
             return Added::Known;
         }
-        // The first page may begin later: older events were removed. After it none may be missing.
+        // The first page may start later, since older events may have been removed. After it, no event may be
+        // missing.
         if self.last_seq > 0 && kept.seq > self.last_seq + 1 {
             return Added::Early;
         }
@@ -215,7 +216,7 @@ impl Tape {
         Added::Taken
     }
 
-    /// Shortens longer gaps to `cap`, or none.
+    /// Shortens longer gaps to `cap`, or restores them.
     pub(super) fn set_cap(&mut self, cap: Option<Duration>) {
         self.cap = cap;
         self.pacing = Pacing::new(cap);
@@ -226,12 +227,12 @@ impl Tape {
         self.settle();
     }
 
-    /// To what longer gaps are shortened.
+    /// Returns the maximum length of a gap.
     pub(super) const fn cap(&self) -> Option<Duration> {
         self.cap
     }
 
-    /// Counts anew what the timeline shows.
+    /// Recomputes the marks of the timeline.
     pub(super) fn settle(&mut self) {
         let end = self.end();
         self.parts.clear();
@@ -245,13 +246,13 @@ impl Tape {
     }
 }
 
-/// Whether a mark is to be seen where another one is.
+/// Returns whether a mark is more severe than another.
 pub(super) fn graver(mark: Mark, other: Option<Mark>) -> bool {
     let rank = |mark: Mark| GRAVEST.iter().position(|known| *known == mark);
     other.is_none_or(|other| rank(mark) < rank(other))
 }
 
-/// In which of `parts` parts of the time up to `end` a point is.
+/// Returns in which of `parts` parts of the time up to `end` a position lies.
 pub(super) fn part(at: Duration, end: Duration, parts: usize) -> usize {
     let last = parts.saturating_sub(1);
     let steps = u128::try_from(last).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! How the player and the list of sessions look.
+//! Draws the player and the list of sessions.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -25,19 +25,19 @@ use crate::tui::text;
 use crate::tui::view::framed;
 use crate::tui::view::typed;
 
-/// The shortest an id is cut to.
+/// Minimum length of a truncated id.
 const SHORTEST_ID: usize = 14;
-/// The least room in which it is said who holds a recording, and why.
+/// Minimum width for the legal hold's actor and reason, in columns.
 const LEAST_OF_HOLD: usize = 24;
-/// The size of the box of an export.
+/// The size of the export dialog.
 const BOX: (u16, u16) = (72, 10);
 
-/// The moment as people in all places write it.
+/// Formats a time in UTC.
 fn moment(ms: i64, format: &str) -> String {
     jiff::Timestamp::from_millisecond(ms).map(|time| time.strftime(format).to_string()).unwrap_or_default()
 }
 
-/// The rows of an area, one after the other.
+/// Splits an area into consecutive rows.
 struct Rows(Rect);
 
 impl Rows {
@@ -49,7 +49,7 @@ impl Rows {
     }
 }
 
-/// An open recording.
+/// Draws an open recording.
 pub(super) fn recording(open: &Recording, slow: bool, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
     let (look, layout) = (&shared.look, open.layout(shared));
     let width = usize::from(area.width);
@@ -90,11 +90,11 @@ pub(super) fn recording(open: &Recording, slow: bool, shared: &Shared, frame: &m
     }
 }
 
-/// Which recording it is, whose, and whether it is as it was written.
+/// Draws the title: the recording, its owner and the state of its chain.
 fn title(open: &Recording, shared: &Shared, width: usize) -> Line<'static> {
     let look = &shared.look;
     let (role, told) = open.chain.told(look);
-    // What is wrong stands in a row of its own.
+    // The problem has its own row.
     let told = match open.chain {
         Chain::Broken(_) => format!("{} BROKEN", look.signs.no),
         Chain::Unknown(_) => format!("{} not checked", look.signs.high),
@@ -108,7 +108,8 @@ fn title(open: &Recording, shared: &Shared, width: usize) -> Line<'static> {
     Line::from(spans)
 }
 
-/// The id, who, where and when, as far as there is room: the time goes first, then the id is cut.
+/// Formats id, owner, connection and time as far as there is room: the time is dropped first, then the id is
+/// cut.
 fn named(open: &Recording, shared: &Shared, room: usize) -> Vec<Span<'static>> {
     let look = &shared.look;
     let name = open.file.clone().or_else(|| open.name()).unwrap_or_default();
@@ -124,7 +125,7 @@ fn named(open: &Recording, shared: &Shared, room: usize) -> Vec<Span<'static>> {
     );
     let when = moment(view.started_ms, "%Y-%m-%d %H:%M:%SZ");
     let least = name.width().min(SHORTEST_ID);
-    // Why a recording is kept goes before when it began.
+    // The reason of a legal hold takes precedence over the start time.
     let with_time = view.hold.is_none() && least + who.width() + when.width() + 4 <= room;
     let rest = who.width() + 2 + if with_time { when.width() + 2 } else { 0 };
     let mut spans = Vec::new();
@@ -144,7 +145,7 @@ fn named(open: &Recording, shared: &Shared, room: usize) -> Vec<Span<'static>> {
     spans
 }
 
-/// What stands in the frame of the transcript.
+/// Formats the title of the transcript's frame.
 fn about(open: &Recording, shared: &Shared) -> String {
     let look = &shared.look;
     let dot = look.signs.dot;
@@ -160,7 +161,7 @@ fn about(open: &Recording, shared: &Shared) -> String {
     out
 }
 
-/// What is said where there is no event.
+/// Returns the message for an empty transcript.
 fn nothing(open: &Recording, slow: bool) -> Vec<String> {
     if open.is_loading() {
         return if slow { vec!["loading".to_owned()] } else { Vec::new() };
@@ -194,7 +195,7 @@ fn nothing(open: &Recording, slow: bool) -> Vec<String> {
     ]
 }
 
-/// Words in the middle of nothing.
+/// Draws centred text.
 fn empty(words: &[String], shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
     let look = &shared.look;
     let above = usize::from(area.height).saturating_sub(words.len()) / 2;
@@ -207,7 +208,7 @@ fn empty(words: &[String], shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()), area);
 }
 
-/// The box in which an export is prepared.
+/// Draws the export dialog.
 fn exporting(export: &Export, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
     let look = &shared.look;
     let forms = u16::try_from(export.forms.len()).unwrap_or(u16::MAX);
@@ -253,7 +254,7 @@ fn exporting(export: &Export, shared: &Shared, frame: &mut Frame<'_>, area: Rect
     }
 }
 
-/// The path that is typed: its end, where it is longer than there is room.
+/// Draws the path input; only its end if it is too long.
 fn path_line((before, behind): (&str, &str), shared: &Shared, width: u16) -> Line<'static> {
     let look = &shared.look;
     let room = usize::from(width).saturating_sub(9).max(1);
@@ -269,7 +270,7 @@ fn path_line((before, behind): (&str, &str), shared: &Shared, width: u16) -> Lin
     ])
 }
 
-/// The list of sessions.
+/// Draws the list of sessions.
 pub(super) fn choices(
     chooser: &Chooser,
     opening: bool,
@@ -328,7 +329,7 @@ pub(super) fn choices(
     chooser.list.draw_input(shared, frame, inner);
 }
 
-/// Cells that have a column.
+/// Keeps the cells with a non-zero width.
 fn shown(cells: Vec<Cell>) -> Vec<Cell> {
     cells.into_iter().filter(|cell| cell.width > 0).collect()
 }

@@ -1,4 +1,4 @@
-//! Which rows of a transcript are seen: the newest at the bottom, or a place further up that stays where it is.
+//! The visible rows of a transcript: the newest at the bottom, or a fixed place further up.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -10,29 +10,29 @@ use crate::tui::replay::lines::Form;
 use crate::tui::replay::tape::Kept;
 use crate::tui::text::Row;
 
-/// The row at the bottom: of which event, and which of its rows.
+/// The row at the bottom: an event and one of its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bottom {
     pub(super) event: usize,
     pub(super) row: usize,
 }
 
-/// The most rows that are kept made, unless those of a single event are more.
+/// Maximum number of rows cached, unless a single event has more.
 const MOST_ROWS: usize = 4000;
 
-/// The rows of events that were drawn last, so that they are not made for each picture.
+/// A cache of the rows drawn last, so that they are not laid out for each picture.
 #[derive(Debug, Default)]
 pub(super) struct Made {
-    /// For which width, signs and pattern.
+    /// The width, symbols and pattern they were laid out for.
     form: Option<(u16, &'static str, Option<String>)>,
-    /// Of which events, each with the gap that is told above it; the oldest first.
+    /// The events, each with the gap shown above it; oldest first.
     kept: VecDeque<(u64, Duration, Arc<[Row]>)>,
-    /// How many they are.
+    /// The total number of rows.
     rows: usize,
 }
 
 impl Made {
-    /// The rows of an event.
+    /// Returns the rows of an event.
     fn rows(&mut self, event: &Kept, form: Form<'_>) -> Arc<[Row]> {
         let found = form.found.map(regex::Regex::as_str);
         let same = self.form.as_ref().is_some_and(|(width, cut, pattern)| {
@@ -57,15 +57,15 @@ impl Made {
     }
 }
 
-/// The events that are shown, and how.
+/// The visible events and their layout.
 pub(super) struct Window<'a> {
     /// The events up to the position.
     pub(super) events: &'a [Kept],
-    /// How rows are made.
+    /// How rows are laid out.
     pub(super) form: Form<'a>,
-    /// How many rows are seen.
+    /// Height, in rows.
     pub(super) height: usize,
-    /// Rows that were made before.
+    /// The cache of rows.
     pub(super) made: &'a RefCell<Made>,
 }
 
@@ -78,13 +78,13 @@ impl Window<'_> {
         self.events.get(event).map_or(0, |event| self.made(event).len())
     }
 
-    /// The last row there is.
+    /// Returns the last row.
     fn last(&self) -> Option<Bottom> {
         let event = self.events.len().checked_sub(1)?;
         Some(Bottom { event, row: self.count(event).saturating_sub(1) })
     }
 
-    /// The rows that are seen, the upper ones first. Only events with a row among them are looked at.
+    /// Returns the rows in view, top to bottom. Only events with a visible row are laid out.
     pub(super) fn rows(&self, bottom: Option<Bottom>) -> Vec<Row> {
         let mut out = VecDeque::new();
         let Some(bottom) = bottom.or_else(|| self.last()) else { return Vec::new() };
@@ -102,12 +102,12 @@ impl Window<'_> {
         out.into()
     }
 
-    /// The bottom when the first row is at the top; `None` where all fits.
+    /// Returns the bottom row when the first row is at the top; `None` if everything fits.
     pub(super) fn top(&self) -> Option<Bottom> {
         self.down(Bottom { event: 0, row: 0 }, self.height.saturating_sub(1))
     }
 
-    /// The bottom so many rows further up, not beyond the first row at the top.
+    /// Returns the bottom after scrolling up by `by` rows, at most to the top.
     pub(super) fn up(&self, bottom: Option<Bottom>, mut by: usize) -> Option<Bottom> {
         let mut here = bottom.or_else(|| self.last())?;
         let top = self.top()?;
@@ -125,7 +125,7 @@ impl Window<'_> {
         Some(if above { top } else { here })
     }
 
-    /// The bottom so many rows further down; `None` at the newest.
+    /// Returns the bottom after scrolling down by `by` rows; `None` at the newest.
     pub(super) fn down(&self, mut here: Bottom, mut by: usize) -> Option<Bottom> {
         loop {
             let below = self.count(here.event).saturating_sub(here.row + 1);
@@ -141,7 +141,7 @@ impl Window<'_> {
         }
     }
 
-    /// The bottom at which a row of the last event stands in the middle; `None`: it is seen at the newest.
+    /// Returns the bottom that centres a row of the last event; `None` if it is in view at the newest.
     pub(super) fn around(&self, row: usize) -> Option<Bottom> {
         let last = self.last()?;
         let seen = last.row.saturating_sub(row) < self.height;
@@ -161,7 +161,7 @@ mod tests {
     use crate::tui::look::Look;
     use crate::tui::replay::tape::Tape;
 
-    /// Requests, ten seconds apart, each of several rows.
+    /// Returns requests ten seconds apart, each with several rows.
     fn tape(count: u64) -> Tape {
         let mut tape = Tape::new(None, None, None);
         for seq in 1..=count {
@@ -191,7 +191,7 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &made.rows(&tape.events()[0], form)), "they are kept");
         assert!(!Arc::ptr_eq(&first, &made.rows(&tape.events()[1], form)));
         assert!(Arc::ptr_eq(&first, &made.rows(&tape.events()[0], form)), "another one does not push it out");
-        // Whatever makes rows others: nothing of the form before is shown.
+        // Anything that changes the rows invalidates the cache.
         let others = [
             Form { width: 12, ..form },
             Form { look: &ascii, ..form },

@@ -1,4 +1,4 @@
-//! What keys do here.
+//! Handles keys on the sessions screen.
 
 use crossterm::event::KeyEvent;
 
@@ -16,7 +16,7 @@ use crate::tui::sessions::prompt::Prompt;
 use crate::tui::shared::Tone;
 
 impl Sessions {
-    /// A key that has a meaning.
+    /// Handles an action.
     pub(super) fn acted(&mut self, action: Action, shared: &mut Shared) -> Option<Vec<Effect>> {
         let tail = self.places(shared).tail_rows();
         let effects = match action {
@@ -54,7 +54,7 @@ impl Sessions {
         Some(effects)
     }
 
-    /// Moves in the list, or begins a filter of it.
+    /// Moves in the list or starts a filter.
     fn walk(&mut self, action: Action, shared: &Shared) -> Option<Vec<Effect>> {
         let moved = self.roster.list.act(action)?;
         if action == Action::Filter {
@@ -108,14 +108,14 @@ impl Sessions {
         Vec::new()
     }
 
-    /// A key while something is typed.
+    /// Handles a key in an input line.
     pub(super) fn typed(&mut self, key: KeyEvent, shared: &mut Shared) -> Vec<Effect> {
         let Some(prompt) = &mut self.prompt else {
             if self.roster.list.text(key, shared) {
                 self.roster.arrange();
             }
             if !self.roster.list.is_typing() {
-                // The next key was maybe meant for the line, too.
+                // The next key may have been meant for the input line too.
                 shared.guard();
             }
             return Vec::new();
@@ -125,7 +125,7 @@ impl Sessions {
             Outcome::Closed(effects) => effects,
         };
         self.prompt = None;
-        // The next key was maybe meant for the line, too.
+        // The next key may have been meant for the input line too.
         shared.guard();
         for effect in &effects {
             match effect {
@@ -137,7 +137,7 @@ impl Sessions {
         effects
     }
 
-    /// Selects a session that a jump went to.
+    /// Selects the session that a jump led to.
     pub(super) fn found(&mut self, id: SessionId, shared: &mut Shared) {
         if !self.roster.list.keys.contains(&id) {
             self.roster.list.clear();
@@ -147,7 +147,7 @@ impl Sessions {
         self.roster.list.cursor.select(id);
         self.selected_since = Some(shared.now);
         self.settle(shared);
-        // Elsewhere it is seen beside the list.
+        // On wider screens it is visible beside the list.
         self.open = shared.is_narrow();
     }
 }

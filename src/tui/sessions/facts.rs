@@ -1,4 +1,4 @@
-//! All that is known of one session, in rows: each fact in its own where there is room, else the most useful together.
+//! Lays out one session's facts: each in its own row if there is room, else the most useful ones combined.
 
 use crate::control::noun::session::SessionView;
 use crate::domain::principal::Kind;
@@ -12,25 +12,25 @@ use crate::tui::table;
 use crate::tui::text::Piece;
 use crate::tui::text::long_time;
 
-/// How wide the names of facts are.
+/// Width of the fact names, in columns.
 const LABEL: usize = 11;
 
-/// A row: raw pieces, to be fitted.
+/// A row of unescaped pieces, to be fitted.
 pub(super) type Fact = Vec<Piece>;
 
-/// At most so many rows of what is known.
+/// Returns at most `rows` rows of facts.
 pub(super) fn facts(known: &Known, shared: &Shared, rows: u16) -> Vec<Fact> {
     let about = About { known, now_ms: shared.now.wall_ms, look: &shared.look };
     let all = if rows > SHORT { about.apart() } else { about.together() };
     all.into_iter().take(usize::from(rows)).collect()
 }
 
-/// The name of a session, with a sign where its recording is held.
+/// Returns the session's name, with a symbol if its recording is on legal hold.
 pub(super) fn name(view: &SessionView, look: &Look) -> String {
     if view.hold.is_some() { format!("{} {}", look.signs.kept, view.label) } else { view.label.clone() }
 }
 
-/// The sign of a caller that is no person.
+/// Returns the symbol of a caller that is not a human.
 pub(super) fn kind_sign(kind: Kind, look: &Look) -> &'static str {
     match kind {
         Kind::Agent | Kind::App => look.signs.machine,
@@ -85,7 +85,7 @@ impl About<'_> {
         }
         let mut from = row("from", Role::Text, &view.source);
         if let Some(kept) = self.kept_apart() {
-            // There is no row more.
+            // There is no further row.
             out.insert(2, kept);
             from.push((Role::Dim, format!("  issuer {}", view.issuer)));
             from.extend(view.client.as_ref().map(|client| (Role::Dim, format!("  client {client}"))));
@@ -154,7 +154,7 @@ impl About<'_> {
         format!("{}, {}", count(self.known.view.events, "event"), size(self.known.view.bytes))
     }
 
-    /// That its recording is held, by whom and why.
+    /// Formats the legal hold of the recording: actor and reason.
     fn kept(&self) -> Option<Piece> {
         let hold = self.known.view.hold.as_ref()?;
         let sign = self.look.signs.kept;
@@ -177,7 +177,7 @@ impl About<'_> {
     }
 }
 
-/// How a session ended.
+/// Formats how a session ended.
 pub(super) fn ended(why: Option<SessionEnd>) -> String {
     why.map_or_else(|| "ended".to_owned(), |why| format!("ended: {}", why.as_str().replace('_', " ")))
 }

@@ -1,4 +1,5 @@
-//! Sessions that run: the list, all that is known of the selected one, and its events as they come.
+//! The sessions screen: the list of live sessions, the facts of the selected one, and its events as they
+//! arrive.
 
 mod acts;
 mod facts;
@@ -31,48 +32,48 @@ use crate::tui::sessions::roster::Roster;
 use crate::tui::sessions::tail::Tail;
 use crate::tui::shared::Moment;
 
-/// How often the sessions are asked for while they are shown.
+/// Interval of the requests for the list while the screen is visible.
 const POLL: Duration = Duration::from_secs(2);
-/// How long a session is selected before its events are asked for.
+/// How long a session must be selected before its events are requested.
 const SETTLED: Duration = Duration::from_millis(300);
-/// How often ages and the like are drawn anew.
+/// Interval at which ages and the like are redrawn.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Sessions that run.
+/// The sessions screen.
 #[derive(Debug, Default)]
 pub struct Sessions {
     roster: Roster,
-    /// Since when the selected one is.
+    /// When the selection last changed.
     selected_since: Option<Moment>,
     tail: Option<Tail>,
     prompt: Option<Prompt>,
-    /// Whether the selected one has the whole screen.
+    /// Whether the selected session fills the screen.
     open: bool,
     shown: bool,
-    /// When the list was last asked for.
+    /// When the list was last requested.
     asked: Option<Moment>,
-    /// Whether that is to be answered still.
+    /// Whether a reply is outstanding.
     waits: bool,
-    /// Why the last answer was none. Raw.
+    /// Why the last request failed. Not escaped.
     problem: Option<String>,
-    /// A session that a jump goes to and that is not known yet.
+    /// The target of a jump that is not known yet.
     sought: Option<SessionId>,
-    /// A session that a jump went to and that does not run.
+    /// The target of a jump that is not live.
     missing: Option<SessionId>,
-    /// Sessions that are being ended from here.
+    /// Sessions being ended from this screen.
     ending: Vec<SessionId>,
-    /// How many locks are being set from here.
+    /// Number of locks being added from this screen.
     locking: usize,
 }
 
 impl Sessions {
-    /// Selects a session and opens it. One that does not run is said so, and `r` plays it.
+    /// Selects a session and opens it. If it is not live, the screen says so and `r` plays it.
     pub fn show(&mut self, id: SessionId, shared: &mut Shared) -> Vec<Effect> {
         self.prompt = None;
         self.roster.list.close();
         self.missing = None;
         self.sought = Some(id);
-        // It may be newer than what is known.
+        // The session may be newer than the list.
         self.asked = None;
         if self.roster.get(id).is_some() {
             self.found(id, shared);
@@ -84,16 +85,18 @@ impl Sessions {
         self.roster.list.cursor.selected().and_then(|id| self.roster.get(*id))
     }
 
-    /// The selection finds its row after the list or the rows for it changed. Keys meant for what stood there act on nothing.
+    /// Restores the selection after the list or its height changed. Keys meant for the previous row do
+    /// nothing.
     fn settle(&mut self, shared: &mut Shared) {
         let rows = self.places(shared).rows();
         if self.roster.list.fit(rows) {
             self.selected_since = Some(shared.now);
-            // Another screen has its own keys to guard.
+            // A hidden screen must not block the keys of the visible one.
             if self.shown {
                 shared.guard();
             }
-            // Another one has the screen than the one that was opened; and there is less room beside it.
+            // Another session than the opened one would fill the screen; and the list is shorter beside the
+            // details.
             self.open = false;
             let rows = self.places(shared).rows();
             self.roster.list.fit(rows);
@@ -104,12 +107,12 @@ impl Sessions {
         Places::new(shared, shared.body(), self.state())
     }
 
-    /// Whether one is selected, whether it has the whole screen, whether something is typed.
+    /// Returns whether a session is selected, whether it fills the screen, and whether an input line is open.
     fn state(&self) -> (bool, bool, bool) {
         (self.roster.list.cursor.selected().is_some(), self.open, self.takes_text())
     }
 
-    /// Asks for the list, unless that is under way or cannot be.
+    /// Requests the list, unless a request is in flight or impossible.
     fn ask(&mut self, shared: &Shared) -> Vec<Effect> {
         let held = shared.frozen && self.roster.is_loaded();
         if self.waits || held || !shared.link.is_live() {
@@ -166,7 +169,7 @@ impl Pane for Sessions {
         self.roster.list.close();
         self.sought = None;
         self.missing = None;
-        // What is missed meanwhile would be a hole in it.
+        // Events missed meanwhile would leave a gap.
         self.tail = None;
         vec![Effect::Watch(None)]
     }
@@ -228,7 +231,7 @@ impl Pane for Sessions {
 
 #[cfg(test)]
 impl Sessions {
-    /// How many events of the followed session are kept.
+    /// Returns the number of events kept of the followed session.
     pub(super) fn tail_events(&self) -> usize {
         self.tail.as_ref().map_or(0, Tail::events)
     }

@@ -1,4 +1,4 @@
-//! What the gateway tells: answers, the live stream, and what is to be asked as time goes on.
+//! Handles replies, the live stream and the passing of time on the sessions screen.
 
 use crate::control::noun::event::LiveEvent;
 use crate::control::noun::event::Topic;
@@ -19,11 +19,11 @@ use crate::tui::sessions::Sessions;
 use crate::tui::sessions::tail::Tail;
 use crate::tui::shared::Tone;
 
-/// Of so many sessions that ended at once the reason is asked for.
+/// Maximum number of sessions that ended together whose reason is requested.
 const ASKED_WHY: usize = 8;
 
 impl Sessions {
-    /// Time went on while the screen is shown.
+    /// Called as time passes while the screen is visible.
     pub(super) fn ticked(&mut self, shared: &mut Shared) -> Vec<Effect> {
         if !shared.frozen {
             if let Some(tail) = &mut self.tail {
@@ -48,7 +48,7 @@ impl Sessions {
         let settled =
             self.selected_since.is_none_or(|since| shared.now.at.duration_since(since.at) >= SETTLED);
         match selected {
-            // Nothing of another session is shown for this one.
+            // Events of another session are not shown for this one.
             Some(_) if !settled => self.tail.take().map(|_| Effect::Watch(None)).into_iter().collect(),
             Some(id) => {
                 self.tail = Some(Tail::new(id));
@@ -61,7 +61,7 @@ impl Sessions {
         }
     }
 
-    /// Asks for the events of the selected session that are not here.
+    /// Requests the missing events of the selected session.
     fn catch_up(&mut self) -> Vec<Effect> {
         let Some(tail) = &mut self.tail else { return Vec::new() };
         let id = tail.session;
@@ -69,7 +69,7 @@ impl Sessions {
         tail.wants(events).map(|from| Effect::Ask(Request::Events(id, from))).into_iter().collect()
     }
 
-    /// A message of the live stream.
+    /// Handles a message of the live stream.
     pub(super) fn heard(&mut self, event: &LiveEvent, shared: &mut Shared) -> Vec<Effect> {
         let Some(tail) = self.tail.as_mut().filter(|_| event.topic == Topic::Session) else {
             return Vec::new();
@@ -86,7 +86,7 @@ impl Sessions {
         Vec::new()
     }
 
-    /// What came of a request.
+    /// Handles the reply to a request.
     pub(super) fn answered(&mut self, answer: &Answer, shared: &mut Shared) -> Vec<Effect> {
         match answer {
             Answer::Sessions { live: true, found: Ok(list) } => {
@@ -99,7 +99,7 @@ impl Sessions {
             }
             Answer::Sessions { live: true, found: Err(error) } => {
                 self.waits = false;
-                // Said once, not with every answer.
+                // Shown once, not with every reply.
                 if self.shown && self.problem.as_ref() != Some(&error.message) {
                     shared.say_error(error);
                 }
@@ -113,7 +113,7 @@ impl Sessions {
                 Vec::new()
             }
             Answer::Events(id, from, found) => {
-                // The player may have asked for others.
+                // The reply may be for the player.
                 let mine = |tail: &&mut Tail| tail.session == *id && tail.asked == Some(*from);
                 let Some(tail) = self.tail.as_mut().filter(mine) else { return Vec::new() };
                 match found {
@@ -167,7 +167,7 @@ impl Sessions {
         Vec::new()
     }
 
-    /// Takes what runs now.
+    /// Takes the list of live sessions.
     fn take(&mut self, views: &[SessionView], shared: &mut Shared) -> Vec<Effect> {
         let ended = self.roster.take(shared.now, views);
         for id in &ended {
@@ -188,13 +188,13 @@ impl Sessions {
         effects
     }
 
-    /// A session ended, maybe for a known reason.
+    /// Handles the end of a session, with the reason if known.
     fn over(&mut self, id: SessionId, why: Option<SessionEnd>, shared: &mut Shared) {
         self.roster.end(shared.now, id, why);
         self.told_over(id, why, shared);
     }
 
-    /// Says so to who is about to end it.
+    /// Tells a user who is about to end the session that it has ended.
     fn told_over(&mut self, id: SessionId, why: Option<SessionEnd>, shared: &mut Shared) {
         if self.prompt.as_mut().is_some_and(|prompt| prompt.ended(id, why)) {
             let why = why.map(|why| format!(": {why}")).unwrap_or_default();
@@ -203,7 +203,7 @@ impl Sessions {
     }
 }
 
-/// Why a session ended, as its last event says.
+/// Returns the reason for a session's end, from its last event.
 fn end_of(event: &StoredEvent) -> Option<SessionEnd> {
     let data: serde_json::Value = serde_json::from_str(&event.event.data).ok()?;
     let word = data.get("reason")?.as_str()?;

@@ -1,25 +1,25 @@
-//! Where the parts of the screen are: the list, the selected session beside or below it, the line that is typed.
+//! The layout of the sessions screen: the list, the selected session beside or below it, and the input line.
 
 use ratatui::layout::Rect;
 
 use crate::tui::Shared;
 
-/// What part of a wide screen the list has, in hundredths.
+/// The list's share of a wide screen, in percent.
 const LIST: u16 = 58;
-/// Rows of the frame of the list, with the heads of its columns.
+/// Height of the list's frame and column headers, in rows.
 const LIST_FRAME: u16 = 3;
-/// Rows of any other frame.
+/// Height of any other frame, in rows.
 const FRAME: u16 = 2;
-/// From so many rows on every fact has a row of its own; and how many that are.
+/// The screen height from which every fact has its own row, and the number of rows then.
 pub(super) const TALL: (u16, u16) = (20, 12);
-/// How many rows the facts have otherwise.
+/// The number of fact rows on lower screens.
 pub(super) const SHORT: u16 = 4;
 
-/// Where the parts are; `None` for what is not seen. Neighbours share the line between them.
+/// The areas of the parts; `None` for hidden ones. Neighbours share their border line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Places {
     pub(super) list: Option<Rect>,
-    /// What is known of the selected session.
+    /// The facts of the selected session.
     pub(super) facts: Option<Rect>,
     /// Its events.
     pub(super) tail: Option<Rect>,
@@ -27,7 +27,8 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// In this area. `any`: a session is selected. `open`: it has all of it. `typed`: something is typed.
+    /// Lays out an area. `any`: a session is selected. `open`: it fills the area. `typed`: an input line is
+    /// open.
     pub(super) fn new(shared: &Shared, area: Rect, (any, open, typed): (bool, bool, bool)) -> Self {
         let foot = u16::from(typed).min(area.height);
         let body = Rect { height: area.height - foot, ..area };
@@ -60,18 +61,18 @@ impl Places {
         Self { list, facts, tail, prompt }
     }
 
-    /// How many sessions of the list are seen.
+    /// Returns the number of visible sessions in the list.
     pub(super) fn rows(&self) -> usize {
         self.list.map_or(0, |list| usize::from(list.height.saturating_sub(LIST_FRAME)))
     }
 
-    /// How many lines of the events are seen.
+    /// Returns the number of visible event lines.
     pub(super) fn tail_rows(&self) -> usize {
         self.tail.map_or(0, |tail| usize::from(tail.height.saturating_sub(FRAME)))
     }
 }
 
-/// An upper part so high, and a lower part that shares its last row.
+/// Splits an area into an upper part of this height and a lower part that shares its last row.
 fn cut(area: Rect, height: u16) -> (Rect, Rect) {
     let upper = Rect { height, ..area };
     let lower = Rect { y: upper.bottom().saturating_sub(1), height: area.height - height + 1, ..area };

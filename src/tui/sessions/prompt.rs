@@ -1,4 +1,4 @@
-//! The line at the foot of the screen in which a reason is typed. What is ended or shut out is bound when it opens.
+//! The input line at the bottom, for a reason. Its target is bound when it opens.
 
 use crossterm::event::KeyCode;
 use crossterm::event::KeyEvent;
@@ -17,23 +17,23 @@ use crate::tui::message::Request;
 use crate::tui::shared::Tone;
 use crate::tui::text;
 
-/// The longest reason, in characters.
+/// Maximum length of a reason, in characters.
 const LONGEST: usize = 250;
-/// How much of a name is in the question.
+/// Maximum length of a name in the question, in columns.
 const NAME: usize = 24;
-/// How many columns are left for what is typed.
+/// Columns reserved for the input.
 const ROOM: usize = 14;
-/// How much of a principal is worth to be shown among more words.
+/// Minimum length of a principal worth showing in the question, in columns.
 const LEAST: usize = 12;
 
-/// What is typed for.
+/// The purpose of the input.
 #[derive(Debug)]
 pub(super) enum Prompt {
-    /// Why this session is ended.
+    /// The reason for ending a session.
     Kill(Kill),
-    /// Why this principal is shut out.
+    /// The reason for locking out a principal.
     Lock {
-        /// Its id.
+        /// The principal's id.
         principal: String,
         reason: Input,
     },
@@ -46,32 +46,32 @@ pub(super) struct Kill {
     who: String,
     connection: String,
     reason: Input,
-    /// Set once it has ended by itself: what is still typed for it goes nowhere.
+    /// Set once the session has ended by itself: the input is then discarded.
     over: Option<Ended>,
 }
 
-/// The end of a session, and why, when that is known.
+/// The end of a session, with its reason if known.
 #[derive(Debug)]
 struct Ended(Option<SessionEnd>);
 
 impl Ended {
-    /// `: REASON`, when it is known.
+    /// Returns `: REASON` if the reason is known.
     fn words(&self) -> String {
         self.0.map(|why| format!(": {why}")).unwrap_or_default()
     }
 }
 
-/// What came of a key.
+/// The result of a key.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// It is open still.
+    /// The line stays open.
     Open,
-    /// It is closed; this is to be done.
+    /// The line is closed; perform these effects.
     Closed(Vec<Effect>),
 }
 
 impl Prompt {
-    /// For the end of a session.
+    /// Opens the line for ending a session.
     pub(super) fn kill(view: &SessionView) -> Self {
         Self::Kill(Kill {
             id: view.id,
@@ -82,7 +82,7 @@ impl Prompt {
         })
     }
 
-    /// For a lock on whose session this is.
+    /// Opens the line for locking the principal of a session.
     pub(super) fn lock(view: &SessionView) -> Self {
         Self::Lock { principal: view.principal.clone(), reason: Input::new(LONGEST) }
     }
@@ -93,14 +93,15 @@ impl Prompt {
         }
     }
 
-    /// Takes a pasted text.
+    /// Handles pasted text.
     pub(super) fn paste(&mut self, text: &str) {
         self.input().insert(text);
     }
 
-    /// A session ended. Gives whether it is the one that was about to be.
+    /// Notes that a session ended. Returns whether it is the one about to be ended.
     ///
-    /// The line stays until `Enter` or `Esc`, so that the rest of a reason is not taken for keys that end something else.
+    /// The line stays open until `Enter` or `Esc`, so that the rest of a reason is not taken for keys that
+    /// end another session.
     pub(super) fn ended(&mut self, id: SessionId, why: Option<SessionEnd>) -> bool {
         match self {
             Self::Kill(kill) if kill.id == id => {
@@ -113,9 +114,9 @@ impl Prompt {
         }
     }
 
-    /// Takes a key.
+    /// Handles a key.
     pub(super) fn key(&mut self, key: KeyEvent, shared: &mut Shared) -> Outcome {
-        // The line has only just opened: this was meant for something else.
+        // The line has only just opened: the key was meant for something else.
         if key.code == KeyCode::Enter && shared.is_guarded() {
             return Outcome::Open;
         }
@@ -151,7 +152,7 @@ impl Prompt {
         }
     }
 
-    /// What is asked, escaped, with room for an answer behind it. Names are cut before the words are.
+    /// Returns the escaped question, with room for the input after it. Names are shortened before words.
     pub(super) fn question(&self, shared: &Shared) -> String {
         let look = &shared.look;
         let room = usize::from(shared.size.width).saturating_sub(ROOM);
@@ -187,7 +188,7 @@ impl Prompt {
         text::fitted(fits.map(String::as_str).unwrap_or_default(), room, look)
     }
 
-    /// What was typed, before and behind its cursor.
+    /// Returns the input before and after the cursor.
     pub(super) fn parts(&self) -> (&str, &str) {
         match self {
             Self::Kill(Kill { over: Some(_), .. }) => ("", ""),
@@ -196,7 +197,7 @@ impl Prompt {
     }
 }
 
-/// Whether something can be changed now; said when not.
+/// Returns whether changes are possible now; shows a notice if not.
 pub(super) fn is_reached(shared: &mut Shared) -> bool {
     let live = shared.link.is_live();
     if !live {

@@ -1,4 +1,4 @@
-//! The sessions that are known: those that run as the last answer told, those that ended a moment ago, what of them is shown.
+//! The known sessions: those live in the last reply, those that ended recently, and the visible ones.
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
@@ -12,33 +12,33 @@ use crate::tui::browse::Browse;
 use crate::tui::filter::Filter;
 use crate::tui::shared::Moment;
 
-/// How many numbers the rate of a session has.
+/// Number of samples in a session's command rate.
 pub(super) const RATES: usize = 8;
-/// How long a session that ended is still shown.
+/// How long an ended session stays visible.
 pub(super) const LINGERS: Duration = Duration::from_secs(10);
-/// After a longer pause between two answers the commands between them are no rate.
+/// After a longer pause between two replies, the commands in between are not a rate.
 const STALE: Duration = Duration::from_secs(6);
-/// The words that a filter knows.
+/// Field names for filters.
 const KEYS: [&str; 7] = ["who", "conn", "kind", "proto", "client", "from", "verdict"];
 
-/// What a list of sessions is sorted by.
+/// The sort order of the list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum By {
-    /// The newest first.
+    /// Newest first.
     #[default]
     Started,
     Who,
     Connection,
-    /// The most first, here and below.
+    /// Highest first, as for the next ones.
     Commands,
     Denied,
     Masked,
-    /// What was used last first.
+    /// Most recently used first.
     Activity,
 }
 
 impl By {
-    /// The next one, round the corner.
+    /// Returns the next order, wrapping around.
     pub(super) const fn next(self) -> Self {
         match self {
             Self::Started => Self::Who,
@@ -51,7 +51,7 @@ impl By {
         }
     }
 
-    /// Its word in the title.
+    /// Returns the word in the title.
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Started => "started",
@@ -70,23 +70,23 @@ impl By {
 pub(super) struct Over {
     /// When it was noticed.
     pub(super) since: Moment,
-    /// Why, when that is known.
+    /// The reason, if known.
     pub(super) why: Option<SessionEnd>,
 }
 
-/// A session, and what was seen of it.
+/// A session and its history.
 #[derive(Debug)]
 pub(super) struct Known {
-    /// As last told.
+    /// The last received state.
     pub(super) view: SessionView,
-    /// Commands between two answers, the newest last.
+    /// Commands between two replies, newest last.
     pub(super) rates: VecDeque<u64>,
     /// Set once it has ended.
     pub(super) over: Option<Over>,
 }
 
 impl Known {
-    /// What only the running gateway knows.
+    /// Returns the state that only a running gateway knows.
     pub(super) const fn live(&self) -> Option<&LiveSession> {
         self.view.live.as_ref()
     }
@@ -113,13 +113,13 @@ impl Known {
     }
 }
 
-/// All of them.
+/// The known sessions.
 #[derive(Debug)]
 pub(super) struct Roster {
     known: HashMap<SessionId, Known>,
-    /// What is shown, in its order, and which of it is selected.
+    /// The visible sessions in order, and the selection.
     pub(super) list: Browse<SessionId>,
-    /// How many run, and how many of these are shown.
+    /// The number of live sessions, and of the visible ones among them.
     counts: (usize, usize),
     told: Option<Moment>,
     by: By,
@@ -138,40 +138,40 @@ impl Default for Roster {
 }
 
 impl Roster {
-    /// Whether there was an answer yet.
+    /// Returns whether a reply was received.
     pub(super) const fn is_loaded(&self) -> bool {
         self.told.is_some()
     }
 
-    /// How many run, and how many of these are shown.
+    /// Returns the number of live sessions, and of the visible ones among them.
     pub(super) const fn counts(&self) -> (usize, usize) {
         self.counts
     }
 
-    /// One of them.
+    /// Returns a session by id.
     pub(super) fn get(&self, id: SessionId) -> Option<&Known> {
         self.known.get(&id)
     }
 
-    /// What it is sorted by.
+    /// Returns the sort order.
     pub(super) const fn by(&self) -> By {
         self.by
     }
 
-    /// Sorts by something else.
+    /// Sets the sort order.
     pub(super) fn sort(&mut self, by: By) {
         self.by = by;
         self.arrange();
     }
 
-    /// Takes what runs now. Gives those that ran before and do not any more, and why is not known.
+    /// Takes the list of live sessions. Returns those that are no longer live, whose reason is unknown.
     pub(super) fn take(&mut self, now: Moment, views: &[SessionView]) -> Vec<SessionId> {
         let regular = self.told.is_some_and(|told| now.at.duration_since(told.at) < STALE);
         self.told = Some(now);
         let mut before = std::mem::take(&mut self.known);
         for view in views {
             let known = match before.remove(&view.id) {
-                // An answer that was on its way when the end was told: the end holds.
+                // This reply was in flight when the end was reported: the end counts.
                 Some(known) if known.over.is_some() => known,
                 Some(known) => seen_again(known, view, regular),
                 None => Known { view: view.clone(), rates: VecDeque::new(), over: None },
@@ -191,7 +191,7 @@ impl Roster {
         ended
     }
 
-    /// A session ended, maybe for a known reason.
+    /// Notes the end of a session, with the reason if known.
     pub(super) fn end(&mut self, now: Moment, id: SessionId, why: Option<SessionEnd>) {
         let Some(known) = self.known.get_mut(&id) else { return };
         let over = known.over.get_or_insert(Over { since: now, why });
@@ -205,7 +205,7 @@ impl Roster {
         self.counts = (self.known.values().filter(runs).count(), shown);
     }
 
-    /// Lets go of what ended long enough ago. Gives whether the list is another one now.
+    /// Removes sessions that ended long enough ago. Returns whether the list changed.
     pub(super) fn forget(&mut self, now: Moment) -> bool {
         let before = self.known.len();
         let lingers = |over: &Over| now.at.duration_since(over.since.at) < LINGERS;
@@ -217,11 +217,11 @@ impl Roster {
         changed
     }
 
-    /// Filters and sorts all anew.
+    /// Filters and sorts the whole list again.
     pub(super) fn arrange(&mut self) {
         let filter = &self.list.filter;
         let mut shown: Vec<&Known> = self.known.values().filter(|known| known.passes(filter)).collect();
-        // The newest first, and so among equals.
+        // Newest first, also among equals.
         shown.sort_unstable_by_key(|known| std::cmp::Reverse((known.view.started_ms, known.view.id)));
         let most = |count: u64| std::cmp::Reverse(count);
         match self.by {
@@ -240,7 +240,7 @@ impl Roster {
     }
 }
 
-/// The same session in a later answer. `regular`: the one before is not long ago.
+/// Updates a session from a later reply. `regular`: the previous reply is recent.
 fn seen_again(mut known: Known, view: &SessionView, regular: bool) -> Known {
     if let (true, Some(before), Some(now)) = (regular, known.live(), view.live.as_ref()) {
         let count = now.commands.saturating_sub(before.commands);

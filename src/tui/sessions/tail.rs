@@ -1,4 +1,5 @@
-//! The last events of one session, as they come: bounded, each once, in their order whatever the order they come in.
+//! The last events of one session: bounded, without duplicates, and in order of number whatever order they
+//! arrive in.
 
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
@@ -13,21 +14,21 @@ use crate::tui::look::Role;
 use crate::tui::text::Piece;
 use crate::tui::text::own_signs_at;
 
-/// The most events that are kept.
+/// Maximum number of events kept.
 pub(super) const MOST: usize = 500;
-/// The most lines that are kept.
+/// Maximum number of lines kept.
 const MOST_LINES: usize = 5000;
-/// The most lines of one event; below them it is said how many more it has.
+/// Maximum number of lines per event; a note below them tells how many were left out.
 const MOST_OF_ONE: usize = 500;
-/// How many events from before are asked for.
+/// Number of earlier events to request.
 const BEFORE: u64 = 50;
 /// One line.
 #[derive(Debug)]
 struct TailLine {
     seq: u64,
-    /// Whether it is the first of its event, which has the time and a sign.
+    /// Whether it is the first line of its event, with the time and a symbol.
     first: bool,
-    /// Where the note on masked values begins, in bytes.
+    /// The byte offset of the note on masked values.
     masked: Option<usize>,
     told: Told,
 }
@@ -35,24 +36,24 @@ struct TailLine {
 /// The events of one session.
 #[derive(Debug)]
 pub(super) struct Tail {
-    /// Of which session.
+    /// The session.
     pub(super) session: SessionId,
-    /// From which event on it was asked for some, while that is not answered.
+    /// The first event of the request in flight.
     pub(super) asked: Option<u64>,
-    /// Whether that was answered once.
+    /// Whether a request was answered.
     pub(super) loaded: bool,
-    /// The first number that is missing between others.
+    /// The first missing number between known ones.
     hole: Option<u64>,
     seqs: BTreeSet<u64>,
     lines: VecDeque<TailLine>,
-    /// How many lines below the last one that is seen.
+    /// The number of lines below the last visible one.
     below: usize,
-    /// Whether what comes is shown at once.
+    /// Whether new events are shown at once.
     follows: bool,
 }
 
 impl Tail {
-    /// Nothing yet.
+    /// Creates an empty tail.
     pub(super) fn new(session: SessionId) -> Self {
         Self {
             session,
@@ -66,21 +67,22 @@ impl Tail {
         }
     }
 
-    /// From which event on to ask, when the session has so many; `None` when all of them are here or on their way.
+    /// Returns the first event to request, for a session with this many events; `None` if all are known or in
+    /// flight.
     pub(super) fn wants(&mut self, events: u64) -> Option<u64> {
         if self.asked.is_some() {
             return None;
         }
         let newest = self.seqs.last().copied().unwrap_or(0);
         let most = u64::try_from(MOST).unwrap_or(u64::MAX);
-        // What would be let go of at once is not asked for.
+        // Events that would be dropped at once are not requested.
         let hole = self.hole.take().filter(|hole| hole.saturating_add(most) > newest);
         let from = match hole {
             Some(hole) => hole,
             None if self.loaded && events <= newest => return None,
             None if newest > 0 && events.saturating_sub(newest) <= most => newest + 1,
             None => {
-                // What is here would not join what comes.
+                // The known events would not connect to the new ones.
                 self.clear();
                 events.saturating_sub(BEFORE).max(1)
             }
@@ -89,7 +91,7 @@ impl Tail {
         Some(from)
     }
 
-    /// Takes an answer. `still`: what is seen stays where it is.
+    /// Takes a page. With `still`, the visible lines stay in place.
     pub(super) fn page(&mut self, page: &EventPage, still: bool) {
         self.asked = None;
         self.loaded = true;
@@ -109,7 +111,7 @@ impl Tail {
         }
     }
 
-    /// Takes an event. `still`: what is seen stays where it is.
+    /// Takes an event. With `still`, the visible lines stay in place.
     pub(super) fn take(&mut self, event: &StoredEvent, still: bool) {
         let newest = self.seqs.last().copied();
         self.put(event.seq, !event.event.mask.is_empty(), transcript_told(event), still);
@@ -118,9 +120,9 @@ impl Tail {
         }
     }
 
-    /// `noted`: values in it are masked, and it says so.
+    /// Inserts the lines of an event. `noted`: values in it are masked, and the text has a note.
     fn put(&mut self, seq: u64, noted: bool, mut lines: Vec<Told>, still: bool) {
-        // What was let go of before does not come back.
+        // Dropped events do not come back.
         let too_old = self.seqs.len() >= MOST && self.seqs.first().is_some_and(|first| seq < *first);
         if too_old || !self.seqs.insert(seq) {
             return;
@@ -137,7 +139,7 @@ impl Tail {
         }
         for (offset, told) in lines.into_iter().enumerate() {
             let first = offset == 0;
-            // The note is the last thing on the first line: what a client wrote stands before it.
+            // The note is at the end of the first line: text by a client comes before it.
             let masked = if first && noted { told.text.rfind("  [masked ") } else { None };
             self.lines.insert(place + offset, TailLine { seq, first, masked, told });
         }
@@ -156,56 +158,56 @@ impl Tail {
         self.below = 0;
     }
 
-    /// How many lines there are.
+    /// Returns the number of lines.
     pub(super) fn len(&self) -> usize {
         self.lines.len()
     }
 
-    /// How many events there are.
+    /// Returns the number of events.
     #[cfg(test)]
     pub(super) fn events(&self) -> usize {
         self.seqs.len()
     }
 
-    /// How many lines below the last one that is seen, with `rows` seen.
+    /// Returns the number of lines below the last visible one, in a window of `rows` rows.
     pub(super) fn below(&self, rows: usize) -> usize {
         self.below.min(self.lines.len().saturating_sub(rows))
     }
 
-    /// Whether what comes is shown at once.
+    /// Returns whether new events are shown at once.
     pub(super) const fn follows(&self) -> bool {
         self.follows
     }
 
-    /// Goes `by` lines down, up when negative, with `rows` seen. At the end it follows again.
+    /// Scrolls by `by` lines, up if negative, in a window of `rows` rows. At the end, it follows again.
     pub(super) fn scroll(&mut self, by: isize, rows: usize) {
         self.below = self.below(rows).saturating_add_signed(by.saturating_neg());
         self.below = self.below(rows);
         self.follows = self.below == 0;
     }
 
-    /// What was held still goes on.
+    /// Resumes after a freeze.
     pub(super) fn go_on(&mut self) {
         if self.follows {
             self.below = 0;
         }
     }
 
-    /// The lines that are seen in `rows` rows.
+    /// Returns the visible lines in a window of `rows` rows.
     pub(super) fn seen<'a>(&'a self, rows: usize, look: &'a Look) -> impl Iterator<Item = Vec<Piece>> + 'a {
         let start = self.lines.len().saturating_sub(rows + self.below(rows));
         self.lines.range(start..).take(rows).map(|line| pieces(line, look))
     }
 }
 
-/// A line in its colours. Each piece is still to be fitted.
+/// Styles a line. The pieces must still be fitted.
 fn pieces(line: &TailLine, look: &Look) -> Vec<Piece> {
     let mut out = if line.first { first_line(line) } else { vec![(Role::Text, line.told.text.clone())] };
     own_signs_at(&mut out, &line.told.own, look);
     out
 }
 
-/// The first line of an event: its time, its sign, its words, the note on masked values.
+/// Styles the first line of an event: time, symbol, words, note on masked values.
 fn first_line(line: &TailLine) -> Vec<Piece> {
     let text = line.told.text.as_str();
     let (head, masked) = line.masked.and_then(|place| text.split_at_checked(place)).unwrap_or((text, ""));
@@ -221,7 +223,7 @@ fn first_line(line: &TailLine) -> Vec<Piece> {
         _ => Role::Dim,
     };
     let (first, rest) = rest.split_at_checked(sign.len_utf8()).unwrap_or((rest, ""));
-    // A denial is red in all of its line; a request only has its arrow in colour.
+    // A denial is red in the whole line; a request has only a coloured arrow.
     let rest_role = if matches!(sign, '✗' | '!' | '◷' | '✓') { role } else { Role::Text };
     [(Role::Dim, time), (role, first), (rest_role, rest), (Role::Masked, masked)]
         .map(|(role, piece)| (role, piece.to_owned()))

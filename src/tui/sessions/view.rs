@@ -1,4 +1,4 @@
-//! How the screen looks. Only what is seen is made.
+//! Draws the sessions screen. Only visible rows are laid out.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -29,11 +29,11 @@ use crate::tui::text;
 use crate::tui::text::Piece;
 use crate::tui::view;
 
-/// After how long it is said that an answer is awaited, in milliseconds.
+/// Delay before a message about a pending reply appears, in milliseconds.
 const PATIENCE_MS: u128 = 150;
 
 impl Sessions {
-    /// Draws all of it.
+    /// Draws the screen.
     pub(super) fn draw(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let places = super::Places::new(shared, area, self.state());
         if let Some(list) = places.list {
@@ -91,7 +91,7 @@ impl Sessions {
         frame.render_widget(Paragraph::new(lines), inner);
     }
 
-    /// Why there is nothing, and what would fill it.
+    /// Explains why the list is empty, and what would fill it.
     fn nothing(&self, shared: &Shared) -> String {
         let waited =
             self.asked.is_none_or(|asked| shared.now.at.duration_since(asked.at).as_millis() >= PATIENCE_MS);
@@ -162,7 +162,7 @@ impl Sessions {
     }
 }
 
-/// A frame whose lines join those of its neighbours. Gives what is within.
+/// Draws a frame whose borders join those of its neighbours. Returns the inner area.
 fn framed(shared: &Shared, frame: &mut Frame<'_>, title: &str, area: Rect) -> Rect {
     let block: Block<'_> = view::framed(shared, title, area.width).merge_borders(MergeStrategy::Exact);
     let inner = block.inner(area);
@@ -170,7 +170,7 @@ fn framed(shared: &Shared, frame: &mut Frame<'_>, title: &str, area: Rect) -> Re
     inner
 }
 
-/// Pieces on one line, escaped, cut where there is no more room.
+/// Fits pieces on one line, escaped, and truncated at the width.
 fn fit(pieces: &[Piece], width: usize, look: &Look) -> Line<'static> {
     let mut left = width;
     let mut spans = Vec::with_capacity(pieces.len());
@@ -185,7 +185,7 @@ fn fit(pieces: &[Piece], width: usize, look: &Look) -> Line<'static> {
     Line::from(spans)
 }
 
-/// The widths of the columns; none for those that are not shown.
+/// The column widths; zero for hidden columns.
 struct Columns {
     mark: u16,
     who: u16,
@@ -202,10 +202,10 @@ struct Columns {
 
 impl Columns {
     fn new(total: u16) -> Self {
-        // Names have more of a wide screen than other columns, before these have any.
+        // On wide screens, names get the extra width first.
         let more = total.saturating_sub(60) / 2;
         let spark = u16::try_from(RATES).unwrap_or(8);
-        // In the order in which they go, the last first.
+        // In the order of priority: the last ones are hidden first.
         let wanted = [2, 0, 12 + more / 3, 7, 5, 6, 6, spark, 7, 8];
         let [mark, who, connection, idle, commands, denied, masked, rate, age, protocol] =
             table::widths(total - (more - more / 3), wanted, 1);
@@ -290,7 +290,7 @@ impl Columns {
         table::row(&cells, if selected { Role::Selected } else { Role::Text }, look)
     }
 
-    /// A session that ended: who and where struck through, and why.
+    /// Formats a session that has ended: owner and connection struck through, with the reason.
     fn line_over(
         &self,
         known: &Known,

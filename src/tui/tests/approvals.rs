@@ -1,4 +1,4 @@
-//! The approver's screen: what it looks like, and every way past its guards.
+//! The approvals screen: its appearance, and every way around its guards.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,7 +94,7 @@ fn entity(kind: EntityKind, name: &str, origin: &str, value: serde_json::Value) 
     }
 }
 
-/// As the list of what waits has them.
+/// Returns approvals as the list of pending ones contains them.
 fn listed(approvals: &[Approval]) -> Vec<Arc<Approval>> {
     approvals.iter().map(|one| Arc::new(Approval { detail: String::new(), ..one.clone() })).collect()
 }
@@ -117,7 +117,7 @@ fn told(stage: &mut Stage, approvals: &[Approval]) {
     stage.answer(Answer::Pending(0, Ok(listed(approvals))));
 }
 
-/// Answers what the screen asks for of the selected approval.
+/// Answers the requests for details of the selected approval.
 fn read(stage: &mut Stage, approvals: &[Approval]) {
     stage.pass(Duration::from_millis(200));
     for request in stage.requests() {
@@ -139,7 +139,7 @@ fn read(stage: &mut Stage, approvals: &[Approval]) {
     }
 }
 
-/// A screen with these, the first of them read whole.
+/// Returns a screen with these approvals, the first one read in full.
 fn with(approvals: &[Approval]) -> Stage {
     let mut stage = Stage::usual(Screen::Approvals);
     told(&mut stage, approvals);
@@ -161,7 +161,7 @@ fn decision(stage: &mut Stage) -> Option<(ApprovalId, Decide)> {
     })
 }
 
-/// A busy screen, for people to look at.
+/// A busy screen, for the pictures.
 pub(super) fn picture() -> Stage {
     let mut stage = Stage::new(Screen::Approvals, (112, 26), super::LOOKS[1].1);
     told(&mut stage, &three());

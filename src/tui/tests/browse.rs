@@ -1,4 +1,4 @@
-//! One way through all lists: the same keys, the same filter line, on every screen that has one.
+//! All lists behave alike: the same keys and the same filter line on every screen with a list.
 
 use super::Stage;
 use crate::tui::Screen;
@@ -43,13 +43,13 @@ fn every_list_is_filtered_letter_by_letter_and_escape_gives_it_up() {
         stage.write(&"x".repeat(300));
         stage.strike("enter");
         stage.press("/");
-        // What holds is what is changed; the end of it is seen.
+        // The current filter is edited; its end is visible.
         stage.write("y");
         assert!(stage.screen().contains(" / xxx"), "{screen:?}:\n{}", stage.screen());
         stage.strike("esc");
         let shown = stage.screen();
         assert!(!shown.contains("xxx") && !shown.contains(" / x"), "{screen:?}:\n{shown}");
-        // A name that no filter knows is said, and the line stays.
+        // An unknown field name is reported, and the line stays open.
         stage.press("/");
         stage.write("nosuch:x");
         stage.strike("enter");

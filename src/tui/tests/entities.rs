@@ -144,7 +144,7 @@ fn how_a_target_is_met_is_sign_word_and_colour() {
     assert_eq!(stage.style_of("✗ unavailable 12s ago").fg, look.style(Role::Bad).fg);
     assert_eq!(stage.style_of("· not used yet").fg, look.style(Role::Dim).fg);
     assert_eq!(stage.style_of("✗ not usable: connection refused").fg, look.style(Role::Bad).fg);
-    // What answered last is well, whatever was before.
+    // The last reply was good, whatever came before.
     stage.press("j");
     assert_eq!(stage.style_of("✓ answered 4s ago").fg, look.style(Role::Good).fg);
     assert!(
@@ -152,7 +152,7 @@ fn how_a_target_is_met_is_sign_word_and_colour() {
         "{}",
         stage.screen()
     );
-    // A gateway that tells nothing of targets.
+    // A gateway that does not report targets.
     stage.answer(Answer::Status(Ok(status())));
     assert!(!stage.screen().contains("answered"));
 }
@@ -228,7 +228,7 @@ fn the_selection_follows_a_name_and_what_is_shown_stays_when_the_gateway_fails()
     ));
     let screen = stage.screen();
     assert!(screen.contains("the store is gone") && screen.contains("no-deletes"));
-    // Held still: what comes is shown when it goes on.
+    // While frozen, changes are shown only after unfreezing.
     stage.press("p");
     stage.answer(Answer::Entities(EntityKind::Policy, Ok(Vec::new())));
     assert!(stage.screen().contains("no-deletes"));

@@ -1,4 +1,4 @@
-//! The frame around all screens: tabs, help, commands, the link, sizes.
+//! The frame around all screens: tabs, help, commands, the connection, sizes.
 
 use super::Stage;
 use super::snapshots;

@@ -246,7 +246,7 @@ fn a_denial_comes_live_once_and_is_counted_until_it_is_looked_at() {
     stage.press("6");
     let screen = stage.screen();
     assert!(screen.contains("Denials · 3") && !screen.contains("LOG·"), "{screen}");
-    // Held still, the list says what waits.
+    // While frozen, the list shows how many denials wait.
     stage.press("p");
     stage.send(told(10));
     stage.pass(Duration::from_secs(1));
@@ -348,7 +348,7 @@ fn why_is_asked_with_what_was_recorded() {
     stage.press("j e");
     let sql = explained(&mut stage);
     assert!(sql.sql.unwrap().starts_with("UPDATE customers\n") && sql.path.is_empty() && sql.body.is_none());
-    // Not known yet: it is asked as soon as the command is told.
+    // The command is not known yet: the explanation is requested as soon as it arrives.
     stage.press("j e");
     assert!(!stage.requests().iter().any(|request| matches!(request, Request::Explain(_))));
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "refund", "arguments": {"amount": 120}}});
@@ -387,7 +387,7 @@ fn an_explanation_marks_what_decides_and_one_of_others_is_not_taken() {
     assert_eq!(stage.style_of("✗ DENY").fg, LOOKS[1].1.style(Role::Bad).fg);
     stage.press("q");
     assert!(stage.screen().contains("Denials · 3"));
-    // Whoever went on is not taken back to it.
+    // A user who moved on is not taken back.
     stage.press("e j");
     stage.answer(Answer::Explained(Ok(Box::new(report()))));
     assert!(!stage.screen().contains("Why it is denied"));
@@ -419,7 +419,7 @@ fn the_trail_is_read_to_its_end_and_then_on() {
     assert_eq!(audits(&mut stage), [Some(2000)]);
     stage.answer(Answer::Audit(Err(ApiError::new(ErrorCode::Internal, "the store is gone"))));
     assert!(stage.screen().contains("the store is gone") && stage.screen().contains("p2000"));
-    // A gateway that repeats itself is not asked for ever.
+    // A gateway that repeats itself is not asked forever.
     stage.press("v v");
     audits(&mut stage);
     stage.answer(page(1001, true));

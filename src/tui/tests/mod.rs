@@ -1,4 +1,4 @@
-//! Tests of whole screens: a model, a clock that a test turns, a terminal that is a buffer.
+//! Tests of whole screens: a model, a simulated clock, and a buffer as terminal.
 
 use std::path::Path;
 use std::time::Duration;
@@ -41,11 +41,11 @@ mod picture;
 mod replay;
 mod sessions;
 
-/// The time of all tests at their beginning: 2026-11-20T09:14:03Z.
+/// The start time of all tests: 2026-11-20T09:14:03Z.
 pub(super) const START_MS: i64 = 1_795_166_043_000;
-/// The sizes that every screen is looked at in.
+/// The sizes in which every screen is tested.
 pub(super) const SIZES: [(u16, u16); 4] = [(80, 24), (118, 30), (60, 12), (34, 6)];
-/// The looks that every screen is looked at in: the word for it in the names of snapshots.
+/// The looks in which every screen is tested, with their names in snapshots.
 pub(super) const LOOKS: [(&str, Look); 2] = [
     ("mono", Look::new(Depth::Mono, Ground::Dark, true)),
     ("colour", Look::new(Depth::True, Ground::Dark, false)),
@@ -56,12 +56,12 @@ pub(super) struct Stage {
     pub(super) model: Model,
     pub(super) now: Moment,
     terminal: Terminal<TestBackend>,
-    /// What the model wanted since it was last asked.
+    /// The effects requested since the last call of `effects`.
     effects: Vec<Effect>,
 }
 
 impl Stage {
-    /// A screen of this size, the gateway reached and its state known.
+    /// Creates a screen of this size, with a connected gateway whose state is known.
     pub(super) fn new(screen: Screen, (width, height): (u16, u16), look: Look) -> Self {
         let now = Moment { at: Instant::now(), wall_ms: START_MS };
         let (model, effects) = Model::new(now, Size { width, height }, look, KeyMap::default(), screen);
@@ -72,23 +72,24 @@ impl Stage {
         stage
     }
 
-    /// 80x24, in colour.
+    /// Creates a screen of 80x24 in colour.
     pub(super) fn usual(screen: Screen) -> Self {
         Self::new(screen, (80, 24), LOOKS[1].1)
     }
 
-    /// Something happens.
+    /// Sends a message.
     pub(super) fn send(&mut self, msg: Msg) {
         let effects = self.model.update(self.now, msg);
         self.effects.extend(effects);
     }
 
-    /// The gateway answers.
+    /// Sends a reply of the gateway.
     pub(super) fn answer(&mut self, answer: Answer) {
         self.send(Msg::Answer(Box::new(answer)));
     }
 
-    /// Keys are pressed, named as in `keys.toml`, with a picture and a second before each, so that no guard holds.
+    /// Presses keys, named as in `keys.toml`, with a picture and a second before each, so that no guard
+    /// applies.
     pub(super) fn press(&mut self, keys: &str) {
         for key in keys.split(' ') {
             self.draw();
@@ -98,26 +99,26 @@ impl Stage {
         }
     }
 
-    /// One key, at once.
+    /// Presses one key at once.
     pub(super) fn strike(&mut self, key: &str) {
         self.send(Msg::Key { key: event(key), at: self.now.at });
     }
 
-    /// A text is typed into an input line, at once.
+    /// Types a text into an input line at once.
     pub(super) fn write(&mut self, text: &str) {
         for c in text.chars() {
             self.send(Msg::Key { key: KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE), at: self.now.at });
         }
     }
 
-    /// Time goes on.
+    /// Advances the clock.
     pub(super) fn pass(&mut self, time: Duration) {
         self.now.at += time;
         self.now.wall_ms += i64::try_from(time.as_millis()).unwrap();
         self.send(Msg::Tick);
     }
 
-    /// Draws, as the loop does.
+    /// Draws as the loop does.
     pub(super) fn draw(&mut self) -> &Buffer {
         self.terminal.draw(|frame| view::view(&self.model, frame)).unwrap();
         let Size { width, height } = self.terminal.size().unwrap();
@@ -125,13 +126,13 @@ impl Stage {
         self.terminal.backend().buffer()
     }
 
-    /// The terminal itself has another size.
+    /// Resizes the terminal itself.
     pub(super) fn resize(&mut self, width: u16, height: u16) {
         self.terminal.backend_mut().resize(width, height);
         self.send(Msg::Resize(Size { width, height }));
     }
 
-    /// What is on the screen: one line for each row, without blanks at its end.
+    /// Returns the screen's text, one line per row, without trailing spaces.
     pub(super) fn screen(&mut self) -> String {
         let buffer = self.draw();
         let width = usize::from(buffer.area.width);
@@ -153,7 +154,7 @@ impl Stage {
         out
     }
 
-    /// The style of the first cell of a text on the screen.
+    /// Returns the style of the first cell of a text on screen.
     pub(super) fn style_of(&mut self, text: &str) -> Style {
         let screen = self.screen();
         let (row, line) = screen
@@ -167,21 +168,21 @@ impl Stage {
         self.terminal.backend().buffer().cell(position).unwrap().style()
     }
 
-    /// What the model wanted since this was last asked.
+    /// Returns the effects requested since the last call.
     pub(super) fn effects(&mut self) -> Vec<Effect> {
-        // Whoever takes questions here answers them when it likes, or not at all: the next ones are not to wait for that.
+        // Tests answer requests when they like, or never: the next requests must not wait.
         self.model.turns = Turns::default();
         std::mem::take(&mut self.effects)
     }
 
-    /// The questions among them.
+    /// Returns the requests among them.
     pub(super) fn requests(&mut self) -> Vec<Request> {
         let ask = |effect| if let Effect::Ask(request) = effect { Some(request) } else { None };
         self.effects().into_iter().filter_map(ask).collect()
     }
 }
 
-/// A key by its name in `keys.toml`.
+/// Returns a key by its name in `keys.toml`.
 pub(super) fn event(key: &str) -> KeyEvent {
     let (held, name) =
         key.strip_prefix("ctrl-").map_or((KeyModifiers::NONE, key), |name| (KeyModifiers::CONTROL, name));
@@ -202,7 +203,7 @@ pub(super) fn event(key: &str) -> KeyEvent {
     KeyEvent::new(code, held)
 }
 
-/// The gateway's state: somebody who may decide asks.
+/// Returns the gateway's state for an approver.
 pub(super) fn status() -> StatusReport {
     StatusReport {
         version: "0.1.0".to_owned(),
@@ -237,7 +238,7 @@ pub(super) fn status() -> StatusReport {
     }
 }
 
-/// Holds a screen against the file of that name in `snapshots`, or writes the file where `UPDATE_GOLDEN` is set.
+/// Compares a screen with the file of this name in `snapshots`, or writes the file if `UPDATE_GOLDEN` is set.
 pub(super) fn snapshot(name: &str, screen: &str) {
     let path = Path::new(file!()).parent().unwrap().join("snapshots").join(format!("{name}.txt"));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
@@ -254,7 +255,7 @@ pub(super) fn snapshot(name: &str, screen: &str) {
     );
 }
 
-/// Looks at a screen in all sizes and looks. `set` makes it what it is to be.
+/// Compares a screen in all sizes and looks. `set` prepares it.
 pub(super) fn snapshots(name: &str, screen: Screen, set: impl Fn(&mut Stage)) {
     for (word, look) in LOOKS {
         for size in SIZES {

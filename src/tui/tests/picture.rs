@@ -1,4 +1,4 @@
-//! Pictures of screens for people who have not run them yet: SVG, drawn from the same buffer that the tests look at.
+//! Pictures of the screens for the documentation: SVG, drawn from the same buffer that the tests check.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,9 +13,9 @@ use super::approvals;
 use super::replay;
 use super::sessions;
 
-/// A cell, in units of the picture.
+/// The size of a cell, in units of the picture.
 const CELL: (f64, f64) = (8.4, 18.0);
-/// Around the screen.
+/// The margin around the screen.
 const EDGE: f64 = 12.0;
 const GROUND: &str = "#16181d";
 const PLAIN: &str = "#d7dae0";
@@ -31,7 +31,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// How a cell is painted: letters, ground, and what else.
+/// Returns the foreground, background and modifiers of a cell.
 fn paint(cell: &Cell) -> (String, Option<String>, Modifier) {
     let letters = colour(cell.fg).unwrap_or_else(|| PLAIN.to_owned());
     let modifier = cell.modifier;
@@ -41,7 +41,7 @@ fn paint(cell: &Cell) -> (String, Option<String>, Modifier) {
     (letters, colour(cell.bg), modifier)
 }
 
-/// A screen as SVG.
+/// Draws a screen as SVG.
 pub(super) fn svg(buffer: &Buffer) -> String {
     let (columns, rows) = (f64::from(buffer.area.width), f64::from(buffer.area.height));
     let (width, height) = (columns * CELL.0 + 2.0 * EDGE, rows * CELL.1 + 2.0 * EDGE);
@@ -105,7 +105,7 @@ fn run(
     .unwrap();
 }
 
-/// Holds a picture against the one in `tests/pictures`, or writes it where `UPDATE_GOLDEN` is set.
+/// Compares a picture with the one in `tests/pictures`, or writes it if `UPDATE_GOLDEN` is set.
 pub(super) fn picture(name: &str, stage: &mut Stage) {
     let drawn = svg(stage.draw());
     let sources = Path::new(file!()).parent().unwrap().join("../../..");

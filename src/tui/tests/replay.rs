@@ -1,4 +1,4 @@
-//! The player: where it is at which time, what it shows, what comes page by page and live, what a hostile recording does to it.
+//! The player: its position over time, its display, loading by pages and live, and hostile recordings.
 
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ fn session() -> SessionView {
     }
 }
 
-/// An event as it is stored.
+/// Returns an event as stored.
 fn line(seq: u64, t_ms: u64, kind: &str, data: &Value, mask: &Value) -> String {
     let dir = if data["dir"].is_null() { json!("s2c") } else { data["dir"].clone() };
     json!({"v": 1, "sid": ID, "seq": seq, "t": t_ms * 1000, "ts": "2026-11-20T09:14:03.000Z", "kind": kind, "dir": dir,
@@ -76,7 +76,7 @@ fn recorded(seq: u64, line: String) -> RecordedEvent {
     RecordedEvent { seq, line, hash: "00".repeat(32) }
 }
 
-/// Everything that stands out: an approval, a denial, an error, masked values, a marker.
+/// One event of each notable kind: an approval, a denial, an error, masked values, a marker.
 fn events() -> Vec<RecordedEvent> {
     let none = json!([]);
     let masked = json!([{"entity": "US_SSN", "at": "ssn", "n": 2}]);
@@ -146,7 +146,7 @@ fn report(live: bool) -> VerifyReport {
     }
 }
 
-/// A recording is opened from elsewhere, and everything about it comes.
+/// Opens a recording by a jump and answers all its requests.
 fn open(stage: &mut Stage, view: SessionView, events: Vec<RecordedEvent>, at: Option<u64>) {
     let live = view.ended_ms.is_none();
     ask(stage, view, at);
@@ -178,21 +178,21 @@ fn wait(stage: &mut Stage, ms: u64) {
     stage.pass(Duration::from_millis(ms));
 }
 
-/// The timeline, the last row of the body.
+/// Returns the timeline, the last row of the body.
 fn bar(stage: &mut Stage) -> String {
     let screen = stage.screen();
     let rows: Vec<&str> = screen.lines().collect();
     rows[rows.len() - 3].to_owned()
 }
 
-/// How many events are shown.
+/// Returns the number of visible events.
 fn shown(stage: &mut Stage) -> usize {
     let screen = stage.screen();
     let words = screen.split("transcript · ").nth(1).unwrap_or_else(|| panic!("no transcript:\n{screen}"));
     words.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// A recording while it plays, for people to look at.
+/// A recording while it plays, for the pictures.
 pub(super) fn picture() -> Stage {
     let mut stage = Stage::new(Screen::Replay, (100, 24), LOOKS[1].1);
     open(&mut stage, session(), events(), Some(7));

@@ -1,4 +1,4 @@
-//! The screen of sessions that run.
+//! The sessions screen.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ mod acts;
 mod list;
 mod tail;
 
-/// The session with this number; a greater number began later.
+/// Returns a session id with this number; a greater number started later.
 fn id(number: u128) -> SessionId {
     SessionId::from_bits((0x0656_3abc_1f00_u128 << 76) + number)
 }
@@ -65,7 +65,7 @@ fn session(number: u128, who: &str, connection: &str) -> SessionView {
     }
 }
 
-/// Some that differ in everything that is shown.
+/// Returns sessions that differ in everything shown.
 fn some() -> Vec<SessionView> {
     let mut all = vec![
         session(1, "etl-agent", "appdb"),
@@ -88,7 +88,7 @@ fn told(stage: &mut Stage, views: &[SessionView]) {
     stage.answer(Answer::Sessions { live: true, found });
 }
 
-/// A stored line.
+/// Returns a stored line.
 fn line(
     number: u128,
     seq: u64,
@@ -143,7 +143,7 @@ fn live(line: String) -> Msg {
     Msg::Live(LiveEvent { id: "1-1".to_owned(), topic: Topic::Session, data: line })
 }
 
-/// The list is there, the selected session's events are.
+/// Answers the requests for the list and for the selected session's events.
 fn filled(stage: &mut Stage) {
     let mut views = some();
     for round in 0..7 {
@@ -173,7 +173,7 @@ fn selected(stage: &mut Stage) -> String {
     row.trim_start_matches(['│', '▶', '⚙', ' ']).to_owned()
 }
 
-/// Sessions that run, for people to look at.
+/// Live sessions, for the pictures.
 pub(super) fn picture() -> Stage {
     let mut stage = Stage::new(Screen::Sessions, (118, 24), LOOKS[1].1);
     filled(&mut stage);

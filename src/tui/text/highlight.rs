@@ -1,17 +1,17 @@
-//! The colours of payloads: HTTP, SQL and JSON. They help the eye and prove nothing: what a command does, the gateway
-//! found out by real parsers.
+//! Syntax highlighting of payloads: HTTP, SQL and JSON. It is a reading aid only: the gateway judges commands
+//! with real parsers.
 
 use crate::tui::look::Role;
 
-/// A part of a line, and what it is.
+/// A part of a line with its role.
 pub(super) type Span<'a> = (Role, &'a str);
 
-/// The language of a text.
+/// The syntax of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Syntax {
-    /// None.
+    /// Plain text.
     Plain,
-    /// A request: its line, headers, an empty line, a body that may be JSON.
+    /// A request: request line, headers, an empty line, and a body that may be JSON.
     Http,
     /// SQL.
     Sql,
@@ -22,7 +22,7 @@ pub enum Syntax {
 }
 
 impl Syntax {
-    /// The language of what goes to a target with an address of this scheme.
+    /// Returns the syntax of a text for a target with this URL scheme.
     pub fn of(scheme: &str, text: &str) -> Self {
         match scheme {
             "postgres" | "postgresql" => Self::Sql,
@@ -34,7 +34,7 @@ impl Syntax {
     }
 }
 
-/// Words of SQL that are set off: what changes something, and what says how far.
+/// Highlighted SQL keywords: those of statements that change something, and those that limit their extent.
 const SQL_WORDS: &[&str] = &[
     "ADD",
     "ALL",
@@ -130,21 +130,21 @@ const SQL_WORDS: &[&str] = &[
     "WITH",
 ];
 
-/// What goes on over the end of a line.
+/// A token that continues on the next line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 enum Open {
-    /// Nothing.
+    /// None.
     #[default]
     Nothing,
-    /// A text in this sign.
+    /// A string in this quote character.
     Quoted(char),
-    /// A text in dollars: its end.
+    /// A dollar-quoted string, with its closing tag.
     Dollar(String),
-    /// A comment, so deep.
+    /// A comment, with its nesting depth.
     Comment(usize),
 }
 
-/// The lines of a text in pieces. Every character but the line ends is in one of them.
+/// Splits a text into lines of pieces. Every character except line ends is in a piece.
 pub(super) fn lines(text: &str, syntax: Syntax) -> impl Iterator<Item = Vec<Span<'_>>> {
     let mut open = Open::Nothing;
     let mut at = Http::Line;
@@ -161,7 +161,7 @@ fn whole(role: Role, line: &str) -> Vec<Span<'_>> {
     if line.is_empty() { Vec::new() } else { vec![(role, line)] }
 }
 
-/// Where in a request a line is.
+/// The position of a line in a request.
 #[derive(Clone, Copy)]
 enum Http {
     Line,
@@ -194,11 +194,11 @@ fn http<'a>(line: &'a str, at: &mut Http) -> Vec<Span<'a>> {
     }
 }
 
-/// The parts of one line, gathered as they are read.
+/// The pieces of one line, collected while scanning.
 struct Pieces<'a> {
     line: &'a str,
     rest: &'a str,
-    /// Where the last of `out` begins.
+    /// The byte offset at which the last piece of `out` starts.
     begin: usize,
     out: Vec<Span<'a>>,
 }
@@ -208,7 +208,7 @@ impl<'a> Pieces<'a> {
         Self { line, rest: line, begin: 0, out: Vec::new() }
     }
 
-    /// The next so many bytes, or all there are, have this role.
+    /// Assigns a role to the next bytes, or to all that are left.
     fn take(&mut self, role: Role, bytes: usize) {
         let begin = self.line.len() - self.rest.len();
         let (piece, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, ""));
@@ -230,13 +230,13 @@ impl<'a> Pieces<'a> {
         self.take(role, bytes);
     }
 
-    /// How many bytes the word here has.
+    /// Returns the length of the word at the current position, in bytes.
     fn word(&self) -> usize {
         let inside = |c: char| c.is_alphanumeric() || c == '_';
         self.rest.find(|c| !inside(c)).unwrap_or(self.rest.len())
     }
 
-    /// How many bytes the number here has.
+    /// Returns the length of the number at the current position, in bytes.
     fn number(&self) -> usize {
         let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-');
         self.rest.find(|c| !inside(c)).unwrap_or(self.rest.len())
@@ -303,7 +303,7 @@ fn toml(line: &str) -> Vec<Span<'_>> {
     pieces.out
 }
 
-/// How many bytes the JSON text has that begins here; all there is when it does not end.
+/// Returns the length of the JSON string at the start, in bytes; the rest of the line if it is unterminated.
 fn text_length(rest: &str) -> usize {
     let mut escaped = false;
     for (at, c) in rest.char_indices().skip(1) {
@@ -331,7 +331,8 @@ fn sql<'a>(line: &'a str, open: &mut Open) -> Vec<Span<'a>> {
                 }
             }
             Open::Dollar(tag) => {
-                // A search costs as much as its tag is long: not for each of many short lines.
+                // A search costs time in proportion to the tag, so it is skipped for lines shorter than the
+                // tag.
                 let end = if tag.len() <= pieces.rest.len() { pieces.rest.find(&tag) } else { None };
                 if let Some(end) = end {
                     pieces.take(Role::Quoted, end + tag.len());
@@ -355,7 +356,8 @@ fn sql<'a>(line: &'a str, open: &mut Open) -> Vec<Span<'a>> {
     pieces.out
 }
 
-/// Where the next comment begins or the open one ends, and whether it is the former. Nothing behind it is looked at.
+/// Finds the next start or end of a comment. Returns its offset and whether it is a start. Nothing after it
+/// is read.
 fn comment_sign(rest: &str) -> Option<(usize, bool)> {
     let mut signs = rest.as_bytes().windows(2).enumerate();
     signs.find_map(|(at, sign)| match sign {
@@ -396,13 +398,13 @@ fn sql_token(pieces: &mut Pieces<'_>, c: char, open: &mut Open) {
     }
 }
 
-/// Whether a word is one of [`SQL_WORDS`], whatever its case.
+/// Returns whether a word is one of [`SQL_WORDS`], ignoring case.
 fn is_sql_word(word: &str) -> bool {
     let upper = || word.bytes().map(|byte| byte.to_ascii_uppercase());
     SQL_WORDS.binary_search_by(|known| known.bytes().cmp(upper())).is_ok()
 }
 
-/// `$tag$` at the beginning of a text.
+/// Returns the `$tag$` at the start of a text.
 fn dollar_tag(rest: &str) -> Option<String> {
     let end = rest.get(1..)?.find('$')? + 1;
     let tag = rest.get(..=end)?;

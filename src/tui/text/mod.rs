@@ -1,5 +1,5 @@
-//! Text of clients and targets on the screen: coloured by its language, nothing in it that moves a cursor or hides, and
-//! wrapped so that a line that goes on looks like no other.
+//! Text of clients and targets on screen: highlighted by syntax, free of cursor movement and hidden
+//! characters, and wrapped so that continuation lines are recognizable.
 
 mod highlight;
 mod wrap;
@@ -20,18 +20,18 @@ pub use wrap::rows;
 pub use wrap::wrapped;
 pub use wrap::wrapped_words;
 
-/// The most characters that a column may have. More of them are a pile, which is shown by numbers.
+/// Maximum number of characters in one column. More combining characters are shown as code points.
 const MOST_BESIDE: usize = 16;
 
-/// A piece of a line, and what it is.
+/// A piece of a line with its role.
 pub type Piece = (Role, String);
 
-/// One line in the colours of a language. Not escaped: [`wrapped`] does that.
+/// Highlights one line. Not escaped: [`wrapped`] does that.
 pub fn pieces(line: &str, syntax: Syntax) -> Vec<Piece> {
     highlight::lines(line, syntax).flatten().map(|(role, text)| (role, text.to_owned())).collect()
 }
 
-/// The signs that hoopctl itself writes into transcripts, each with the one of ASCII that is as wide.
+/// The symbols that hoopctl writes into transcripts, each with an ASCII equivalent of the same width.
 const OWN_SIGNS: [(char, char); 17] = [
     ('→', '>'),
     ('←', '<'),
@@ -52,7 +52,7 @@ const OWN_SIGNS: [(char, char); 17] = [
     ('⟫', '}'),
 ];
 
-/// A text of hoopctl's with signs of ASCII, where no others are to be shown.
+/// Replaces the symbols in hoopctl's own text by ASCII, if only ASCII is to be shown.
 pub fn own_signs(text: &str, look: &Look) -> String {
     if !look.signs.cut.is_ascii() || text.is_ascii() {
         return text.to_owned();
@@ -64,8 +64,8 @@ fn plain(c: char) -> char {
     OWN_SIGNS.iter().find(|(sign, _)| *sign == c).map_or(c, |(_, plain)| *plain)
 }
 
-/// The signs at these places of a line, in bytes and in their order, with signs of ASCII where no others are to be shown. The pieces
-/// are the line. The same signs elsewhere were written by a client or a target, and stay.
+/// Replaces the symbols at these byte offsets of a line, ascending, by ASCII, if only ASCII is to be shown.
+/// The pieces together are the line. The same symbols elsewhere were written by a client or target and stay.
 pub fn own_signs_at(pieces: &mut [Piece], own: &[usize], look: &Look) {
     if !look.signs.cut.is_ascii() {
         return;
@@ -83,14 +83,14 @@ pub fn own_signs_at(pieces: &mut [Piece], own: &[usize], look: &Look) {
     }
 }
 
-/// A text on one line, escaped, cut at `width` columns with a sign that says so.
+/// Escapes a text and truncates it to `width` columns on one line, with a mark if it was cut.
 pub fn fitted(text: &str, width: usize, look: &Look) -> String {
     let start = bounded(text, width);
     let mut cut = Cut { width, used: 0, kept: 0, out: String::new() };
     for part in wrap::shown(start) {
         let fits = match part {
             Part::AsItIs(text) => cut.put(text),
-            // A number is cut anywhere.
+            // An escaped code point can be cut anywhere.
             Part::Number(c) => c.escape_unicode().all(|digit| cut.put(digit.encode_utf8(&mut [0; 4]))),
         };
         if !fits {
@@ -100,17 +100,17 @@ pub fn fitted(text: &str, width: usize, look: &Look) -> String {
     if start.len() < text.len() { cut.told(look) } else { cut.out }
 }
 
-/// A text that is filled as far as there is room.
+/// A text that is filled up to a width.
 struct Cut {
     width: usize,
     used: usize,
-    /// How many bytes of it leave room for the sign of a cut.
+    /// The number of bytes that leave room for the truncation mark.
     kept: usize,
     out: String,
 }
 
 impl Cut {
-    /// Whether there is room for it.
+    /// Appends a piece if it fits. Returns whether it did.
     fn put(&mut self, piece: &str) -> bool {
         let wide = piece.width();
         if self.used + wide > self.width {
@@ -124,7 +124,7 @@ impl Cut {
         true
     }
 
-    /// With a sign that says that there is more.
+    /// Returns the text with a truncation mark.
     fn told(mut self, look: &Look) -> String {
         self.out.truncate(self.kept);
         if self.width > 0 {
@@ -134,13 +134,13 @@ impl Cut {
     }
 }
 
-/// More of a text than can be seen in so many columns, and not much more: what is longer is not even looked at.
+/// Returns a prefix that is longer than fits in `width` columns, but bounded: the rest is not read.
 fn bounded(text: &str, width: usize) -> &str {
     let most = width.saturating_add(2).saturating_mul(MOST_BESIDE);
     text.char_indices().nth(most).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
-/// [`fitted`], with blanks up to `width`.
+/// Fits a text like [`fitted`] and pads it with spaces to `width`.
 pub fn padded(text: &str, width: usize, look: &Look) -> String {
     let mut out = fitted(text, width, look);
     let used = out.width();
@@ -148,7 +148,7 @@ pub fn padded(text: &str, width: usize, look: &Look) -> String {
     out
 }
 
-/// A row as a line of the screen, `base` below all its colours.
+/// Converts a row to a line of the screen, with `base` as the style below all roles.
 pub fn line(row: &Row, look: &Look, base: Style) -> Line<'static> {
     let mut spans = Vec::with_capacity(row.pieces.len() + 1);
     let gutter = if row.goes_on { look.signs.goes_on } else { " " };
@@ -159,14 +159,15 @@ pub fn line(row: &Row, look: &Look, base: Style) -> Line<'static> {
     Line::from(spans)
 }
 
-/// [`line()`], of a text that others wrote: with an edge that nothing in the text can have, since it begins beside it.
+/// Converts a row of foreign text like [`line()`], with an edge beside it that the text itself cannot
+/// imitate.
 pub fn line_of_others(row: &Row, look: &Look) -> Line<'static> {
     let mut line = line(row, look, Style::new());
     line.spans.insert(0, Span::styled(look.signs.edge, look.style(Role::Edge)));
     line
 }
 
-/// A point in time, in UTC, in full.
+/// Formats a full time in UTC.
 pub fn long_time(ts_ms: i64) -> String {
     let time = jiff::Timestamp::from_millisecond(ts_ms);
     time.map_or_else(|_beyond| "-".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
@@ -235,7 +236,7 @@ mod tests {
             assert!(!shown.contains('\u{301}'), "{shown}");
             assert!(shown.starts_with("\\u{61}\\u{301}"), "{shown}");
         }
-        // Some languages put two or three on a letter.
+        // Some languages put two or three marks on a letter.
         assert_eq!(fitted("e\u{301}\u{323}x", 4, &look), "e\u{301}\u{323}x");
         let endless = "\u{301}".repeat(10 << 20);
         let begun = std::time::Instant::now();

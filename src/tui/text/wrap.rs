@@ -1,4 +1,4 @@
-//! Lines broken at the edge of the screen, by what they are wide and not by how many characters they have.
+//! Wraps lines by display width, not by the number of characters.
 
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
@@ -9,27 +9,28 @@ use crate::tui::text::Piece;
 use crate::tui::text::Syntax;
 use crate::tui::text::highlight;
 
-/// More characters than this on top of each other are shown as their numbers: they would run into other lines.
+/// More stacked characters than this are shown as code points: they would run into other lines.
 const STACKED: usize = 4;
-/// How wide a tab is.
+/// The display of a tab.
 const TAB: &str = "    ";
 
 /// One row of the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Whether it goes on with the line above it.
+    /// Whether it continues the line above.
     pub goes_on: bool,
-    /// What stands in it.
+    /// Its pieces.
     pub pieces: Vec<Piece>,
 }
 
-/// What a person takes for one character each.
+/// Splits a text into grapheme clusters.
 fn graphemes(text: &str) -> impl Iterator<Item = &str> {
     text.graphemes(true)
 }
 
-/// Splits the next stretch off a text, and says whether it is of printable ASCII only, each character of which is one for a person,
-/// too, and one column wide. What may belong together with anything else (`e` before an accent) is in no such stretch.
+/// Splits off the next stretch of a text. Returns whether it is only printable ASCII, with each character a
+/// grapheme of its own and one column wide. Characters that may combine with others (`e` before an accent)
+/// are never in such a stretch.
 fn stretch(text: &str) -> (bool, &str, &str) {
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'~');
     let bytes = text.as_bytes();
@@ -41,27 +42,28 @@ fn stretch(text: &str) -> (bool, &str, &str) {
     if plain == bytes.len() {
         return split(true, plain);
     }
-    // The last one may be what the next character changes.
+    // The next character may combine with the last one.
     if plain > 1 {
         return split(true, plain - 1);
     }
-    // Up to two plain ones beside each other: the first may belong to what is before it, nothing joins the two.
+    // Ends before two adjacent plain characters: the first may combine with what is before it, but nothing
+    // joins the two.
     let pair = |pair: &[u8]| pair.iter().all(is_plain);
     let other = bytes.windows(2).skip(plain).position(pair);
     split(false, other.map_or(bytes.len(), |at| plain + at + 1))
 }
 
-/// Something of a text, in the way it may be on a screen.
+/// A part of a text, as it may be shown on screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part<'a> {
-    /// It harms nothing.
+    /// Harmless text.
     AsItIs(&'a str),
-    /// It could deceive, or stands in a pile that would run into other lines: only its number is shown.
+    /// A deceptive character, or one in a stack that would run into other lines: shown as its code point.
     Number(char),
 }
 
 impl Part<'_> {
-    /// How many columns it has.
+    /// Returns the width, in columns.
     pub(super) fn width(self) -> usize {
         match self {
             Self::AsItIs(text) => text.width(),
@@ -70,12 +72,12 @@ impl Part<'_> {
     }
 }
 
-/// A text, part by part: all that is drawn of it goes through here. It is read as far as parts are taken.
+/// Splits a text into displayable parts, lazily. Everything drawn goes through this function.
 pub(super) fn shown(text: &str) -> impl Iterator<Item = Part<'_>> {
     graphemes(text).flat_map(parts)
 }
 
-/// One character of a person, part by part.
+/// Splits one grapheme cluster into parts.
 fn parts(cluster: &str) -> impl Iterator<Item = Part<'_>> {
     let piled = cluster.chars().nth(STACKED).is_some();
     let escaped = piled || cluster.chars().any(is_deceptive);
@@ -87,8 +89,8 @@ fn parts(cluster: &str) -> impl Iterator<Item = Part<'_>> {
     }))
 }
 
-/// A text as rows of at most `width` columns, beside one for the sign of a row that goes on. Every character is in it, none that
-/// could deceive is in it as itself.
+/// Wraps a text into rows of at most `width` columns, besides one for the continuation mark. Every character
+/// is included; deceptive ones are escaped.
 pub fn rows(text: &str, syntax: Syntax, width: u16) -> Vec<Row> {
     let mut out = Vec::new();
     for line in highlight::lines(text, syntax) {
@@ -101,7 +103,8 @@ pub fn rows(text: &str, syntax: Syntax, width: u16) -> Vec<Row> {
     out
 }
 
-/// The pieces of one line as rows, as in [`rows`]. Rows that go on begin at column `hang`, as far as half of the width.
+/// Wraps the pieces of one line into rows as in [`rows`]. Continuation rows start at column `hang`, at most
+/// half the width.
 pub fn wrapped(pieces: &[Piece], width: u16, hang: u16) -> Vec<Row> {
     let mut out = Vec::new();
     let mut row = Filling::new(width, hang);
@@ -112,13 +115,13 @@ pub fn wrapped(pieces: &[Piece], width: u16, hang: u16) -> Vec<Row> {
     out
 }
 
-/// The same, where rows break between words as far as they can. For words of our own around texts of others.
+/// Wraps like [`wrapped`], but between words where possible. For hoopctl's own words around foreign text.
 pub fn wrapped_words(pieces: &[Piece], width: u16, hang: u16) -> Vec<Row> {
     let mut out = Vec::new();
     let mut row = Filling::new(width, hang);
     for (role, text) in pieces {
         for word in text.split_word_bounds() {
-            // As it will be shown, so that it is known how wide it is.
+            // The width as displayed.
             let wide: usize = shown(word).map(Part::width).sum();
             if row.used > row.hang && row.used + wide > row.width && wide + row.hang <= row.width {
                 row.turn(&mut out);
@@ -135,7 +138,7 @@ pub fn wrapped_words(pieces: &[Piece], width: u16, hang: u16) -> Vec<Row> {
 
 struct Filling {
     width: usize,
-    /// Where rows begin that go on.
+    /// The start column of continuation rows.
     hang: usize,
     used: usize,
     row: Row,
@@ -161,7 +164,7 @@ impl Filling {
         }
     }
 
-    /// What a person takes for one character.
+    /// Appends one grapheme cluster.
     fn add_one(&mut self, role: Role, cluster: &str, out: &mut Vec<Row>) {
         if cluster == "\t" {
             self.put(role, TAB, out);
@@ -171,7 +174,7 @@ impl Filling {
             match part {
                 Part::AsItIs(text) => self.put(role, text, out),
                 Part::Number(c) => {
-                    // One character of it after the other, so that it can be broken anywhere.
+                    // Character by character, so that it can be broken anywhere.
                     for digit in c.escape_unicode() {
                         self.put_plain(Role::Escape, digit.encode_utf8(&mut [0; 4]), out);
                     }
@@ -180,12 +183,12 @@ impl Filling {
         }
     }
 
-    /// Where the row that is filled begins.
+    /// Returns the start column of the current row.
     const fn begin(&self) -> usize {
         if self.row.goes_on { self.hang } else { 0 }
     }
 
-    /// The row is full: the next one goes on with it.
+    /// Finishes the full row and starts a continuation row.
     fn turn(&mut self, out: &mut Vec<Row>) {
         let mut next = Row { goes_on: true, pieces: Vec::new() };
         if self.hang > 0 {
@@ -204,7 +207,7 @@ impl Filling {
         self.push(role, text);
     }
 
-    /// Printable ASCII, broken wherever a row is full.
+    /// Appends printable ASCII, broken wherever a row is full.
     fn put_plain(&mut self, role: Role, text: &str, out: &mut Vec<Row>) {
         let mut rest = text;
         while !rest.is_empty() {
@@ -251,7 +254,7 @@ mod tests {
         let shown = |row: Row| row.pieces.into_iter().map(|(_, text)| text).collect::<String>();
         let found: Vec<String> = wrapped(&line, 9, 4).into_iter().map(shown).collect();
         assert_eq!(found, ["+00 abcd", "    ef"]);
-        // Never so far that there is no room for words, wide ones too.
+        // At most so far that words, wide ones too, have room.
         let found: Vec<String> =
             wrapped(&[(Role::Text, "日本".to_owned())], 4, 40).into_iter().map(shown).collect();
         assert_eq!(found, ["日", " 本"]);
@@ -269,7 +272,8 @@ mod tests {
 
     #[test]
     fn no_text_takes_much_longer_than_a_plain_one() {
-        // A search that begins anew at each sign would take minutes; the bound leaves room for a busy machine.
+        // A search from the start at each character would take minutes; the limit leaves room for a busy
+        // machine.
         const MANY: usize = 1 << 17;
         let times = |part: &str| part.repeat(MANY / part.len());
         let took = |text: &str, syntax| {
@@ -304,7 +308,7 @@ mod tests {
         }
     }
 
-    /// Each character of a person alone.
+    /// Adds each grapheme cluster alone.
     fn one_by_one(text: &str, width: u16) -> Vec<Row> {
         let mut out = Vec::new();
         for line in text.split('\n') {
@@ -340,7 +344,7 @@ mod tests {
                     text.chars().filter(|c| matches!(c, 'a'..='c' | '日' | '\'' | '*' | '$')).collect::<String>()
                 };
                 let plain = |text: &str| kept(&text.replace("\\u{202e}", "").replace("\\u{301}", ""));
-                // Stacked characters are shown by number, their base too.
+                // Stacked characters are shown as code points, including their base.
                 if !text.contains('\u{301}') {
                     prop_assert_eq!(plain(&shown), plain(&text));
                 }

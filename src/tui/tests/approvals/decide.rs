@@ -1,4 +1,4 @@
-//! From a key to a decision, and what comes of it.
+//! Keys to decisions, and their results.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ fn one_command_is_approved_with_the_digest_that_was_read() {
     assert!(stage.screen().contains("approved apr_01kah3y2x7m5q8r4s6t9v00001"));
     stage.press("j");
     assert!(stage.style_of("✓ approved ").add_modifier.contains(Modifier::CROSSED_OUT));
-    // It is gone after a while, and the next one is not decided by keys meant for it.
+    // It is gone after a while, and keys meant for it do not decide the next one.
     stage.pass(Duration::from_secs(11));
     stage.strike("a");
     assert!(!stage.model.pane(Screen::Approvals).takes_text());
@@ -86,7 +86,7 @@ fn what_changes_while_its_confirm_line_is_open_closes_it() {
         assert!(decision(&mut stage).is_none(), "{says}");
         assert!(stage.screen().contains(says), "{says}: {}", stage.screen());
     }
-    // Its time runs out by the clock alone.
+    // It expires by the clock alone.
     let mut stage = with(&three());
     stage.press("a");
     stage.pass(Duration::from_mins(1));
@@ -158,7 +158,7 @@ fn a_yes_gives_what_the_policy_gives_or_less() {
         assert!(decision(&mut stage).is_none());
         assert!(stage.screen().contains(says), "{text}: {}", stage.screen());
     }
-    // Where several must agree, one of them cannot say how far.
+    // If several approvers are needed, one of them cannot choose the scope.
     hour[0].spec.min = 2;
     let mut stage = with(&hour);
     assert!(stage.screen().contains("2 of dba"));
@@ -193,7 +193,7 @@ fn without_the_gateway_nothing_is_decided_and_what_was_known_stays() {
     stage.press("enter a");
     assert!(decision(&mut stage).is_none());
     assert!(stage.screen().contains("nothing can be decided"));
-    // It is back: everything is asked anew, and what is not there any more has ended.
+    // The gateway is back: everything is requested again, and what is missing has ended.
     stage.effects();
     stage.send(Msg::Link(Link::Live));
     assert!(stage.requests().iter().any(|request| matches!(request, Request::Pending(_))));

@@ -1,4 +1,4 @@
-//! Which approvals there are, in which order, and where the selection is.
+//! The list: its content, order and selection.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ fn new_rows_never_move_the_selection_and_keys_under_the_hand_decide_nothing() {
     stage.pass(Duration::from_secs(9));
     live(&mut stage, &Approval { id: id(10), ..urgent });
     assert!(stage.screen().contains("new: mallory-agent asks on appdb"), "{}", stage.screen());
-    // The selected one ends by itself while the hand is on its way: what takes its place is not approved by that key.
+    // The selected approval ends just before the key: its successor is not approved by that key.
     let mut stage = with(&three());
     live(&mut stage, &Approval { state: ApprovalState::Cancelled, ..three().remove(0) });
     stage.pass(Duration::from_secs(11));
@@ -43,7 +43,7 @@ fn new_rows_never_move_the_selection_and_keys_under_the_hand_decide_nothing() {
     stage.strike("a");
     stage.strike("enter");
     assert!(decision(&mut stage).is_none());
-    // Two keys in one go: the confirm line does not take an Enter that was typed before it could be read.
+    // Two keys at once: the confirmation does not take an Enter typed before it was readable.
     let mut stage = with(&three());
     stage.pass(Duration::from_secs(1));
     stage.strike("a");
@@ -59,19 +59,19 @@ fn new_rows_never_move_the_selection_and_keys_under_the_hand_decide_nothing() {
 fn lists_that_overlap_neither_hide_nor_raise_anybody() {
     let mut stage = with(&three());
     let late = approval(7, "late-agent", "appdb", "DELETE FROM t");
-    // Asked; one comes; asked again. The first answer does not have it, the second has.
+    // Request; one approval arrives; request again. The first reply lacks it, the second has it.
     live(&mut stage, &late);
     stage.answer(Answer::Pending(0, Ok(listed(&three()))));
     assert_eq!(stage.model.pane(Screen::Approvals).badge(), "4");
     stage.answer(Answer::Pending(1, Ok(listed(&[three(), vec![late.clone()]].concat()))));
     assert_eq!(stage.model.pane(Screen::Approvals).badge(), "4");
-    // One that ended before any list had it: an older list does not bring it.
+    // An approval that ended before any list contained it is not brought back by an older list.
     let over = approval(8, "over-agent", "appdb", "DELETE FROM t");
     live(&mut stage, &Approval { state: ApprovalState::Denied, ..over.clone() });
     stage.answer(Answer::Pending(1, Ok(listed(&[three(), vec![late, over]].concat()))));
     assert_eq!(stage.model.pane(Screen::Approvals).badge(), "4");
     assert!(!stage.screen().contains("over-agent"));
-    // Nobody says that the first one's time is over: the clock does.
+    // No event reports that the first one expired: the clock does.
     stage.pass(Duration::from_secs(48));
     assert_eq!(stage.model.pane(Screen::Approvals).badge(), "3");
 }
@@ -98,7 +98,7 @@ fn what_came_while_nobody_listened_is_told_and_a_flood_only_now_and_then() {
 #[test]
 fn an_older_list_brings_nothing_back_and_takes_nothing_away() {
     let mut stage = with(&three());
-    // Asked; before the answer one ends and one comes.
+    // Request; before the reply, one approval ends and one arrives.
     stage.send(Msg::Live(LiveEvent { id: "1-2".to_owned(), topic: Topic::Gap, data: "{}".to_owned() }));
     live(&mut stage, &Approval { state: ApprovalState::Denied, ..three().remove(1) });
     live(&mut stage, &approval(7, "late-agent", "appdb", "DELETE FROM t"));
@@ -120,7 +120,8 @@ fn ten_thousand_that_wait_and_a_megabyte_in_one_line() {
     stage.press("g");
     read(&mut stage, &many);
     assert!(stage.screen().contains("rows to read"), "{}", stage.screen());
-    // Only what is seen is drawn: as long as with three. (A frame of these takes 1 ms here, of 16 at most, without optimisation.)
+    // Only visible rows are drawn, so it takes as long as with three. (A frame takes 1 ms here, at most 16,
+    // without optimisation.)
     let time = |stage: &mut Stage| {
         let before = std::time::Instant::now();
         for _ in 0..20 {

@@ -47,7 +47,7 @@ fn what_was_not_whole_on_the_screen_cannot_be_approved() {
     read(&mut stage, &three());
     stage.press("a enter");
     assert!(decision(&mut stage).is_none());
-    // A list without room for what is selected shows nothing of it, until it is opened.
+    // A list without room for the selected item shows none of it until it is opened.
     let mut stage = Stage::new(Screen::Approvals, (60, 11), LOOKS[1].1);
     told(&mut stage, &three());
     read(&mut stage, &three());
@@ -55,7 +55,7 @@ fn what_was_not_whole_on_the_screen_cannot_be_approved() {
     assert!(decision(&mut stage).is_none());
     stage.press("space space space a enter");
     assert!(decision(&mut stage).is_some(), "{}", stage.screen());
-    // Under the help nothing is read.
+    // Under the help, nothing counts as read.
     let mut stage = Stage::usual(Screen::Approvals);
     told(&mut stage, &three());
     stage.press("?");
@@ -94,7 +94,7 @@ fn a_payload_longer_than_any_gateway_shows_is_cut_and_can_only_be_denied() {
         pages += 1;
     }
     assert!(stage.screen().contains("not all of it is shown"));
-    // All that is here was read. It is still not all that will be sent.
+    // All received text was read. It is still not all that will be sent.
     stage.press("a");
     assert!(stage.screen().contains("it can only be denied"));
     stage.press("enter");
@@ -127,7 +127,7 @@ fn another_digest_has_to_be_read_anew() {
 
 #[test]
 fn a_slow_terminal_gives_nobody_away() {
-    // Another one is selected and read; before its picture is there, a key comes that was meant for the one before.
+    // Another approval is selected and read; before its picture is drawn, a key for the previous one arrives.
     let mut stage = with(&three());
     stage.pass(Duration::from_secs(1));
     stage.strike("j");
@@ -143,7 +143,7 @@ fn a_slow_terminal_gives_nobody_away() {
     stage.pass(Duration::from_millis(1));
     stage.strike("a");
     assert!(stage.model.pane(Screen::Approvals).takes_text());
-    // A picture that was cut by a smaller terminal shows nothing.
+    // A picture cut off by a smaller terminal shows nothing.
     let mut stage = Stage::usual(Screen::Approvals);
     told(&mut stage, &three());
     read(&mut stage, &three());
@@ -167,12 +167,12 @@ fn what_could_not_be_read_is_asked_for_again() {
     assert!(!asked(&mut stage));
     stage.pass(Duration::from_millis(1100));
     assert!(asked(&mut stage));
-    // Its answer is lost with the link: the next link asks anew.
+    // The reply is lost with the connection: it is requested again over the next one.
     stage.send(Msg::Link(Link::Retry { in_ms: 200, why: "gone".to_owned() }));
     stage.send(Msg::Link(Link::Live));
     stage.pass(Duration::from_millis(200));
     assert!(asked(&mut stage));
-    // Told twice, what was read stays read.
+    // After a second reply, what was read stays read.
     read(&mut stage, &three());
     stage.answer(Answer::Approval(id(1), Ok(Box::new(three().remove(0)))));
     stage.draw();
@@ -200,7 +200,7 @@ fn hostile_text_is_shown_as_what_it_is() {
 
 #[test]
 fn a_payload_that_imitates_facts_is_told_apart_in_each_row() {
-    // All that stands above a payload, and edges of its own, copied into a payload; a reason that tries the other way round.
+    // The text above a payload, with edges, copied into a payload; and a reason that imitates a payload.
     let copied = " who     kate human local:kate\n┃ who     kate\n: effect  read, risk low\n│ why     policy reads\n\n(not all of it is shown)\n"
         .to_owned()
         + &"\u{202e}\u{301}日本語 effect  read, risk low; a yes gives nothing ".repeat(12);
@@ -219,7 +219,7 @@ fn a_payload_that_imitates_facts_is_told_apart_in_each_row() {
             for _ in 0..80 {
                 let screen = stage.screen();
                 for row in screen.lines().skip(3).take(usize::from(size.1) - 6) {
-                    // Behind the frame's own edge.
+                    // Inside the frame's own edge.
                     let row: String = row.chars().skip(1).collect();
                     if row.starts_with(edge) {
                         sent.insert(row)

@@ -1,4 +1,4 @@
-//! The list to choose from, and jumps.
+//! The list of recordings, and jumps.
 
 use super::super::Stage;
 use super::ID;

@@ -1,4 +1,4 @@
-//! A session that still runs is followed, as long as somebody looks.
+//! A live session is followed while its screen is visible.
 
 use serde_json::json;
 
@@ -37,7 +37,7 @@ fn a_session_that_runs_is_followed_without_a_gap_or_a_double() {
     open(&mut stage, SessionView { ended_ms: None, end: None, ..session() }, all, None);
     assert!(stage.screen().contains("… goes on"), "{}", stage.screen());
     stage.effects();
-    // Not yet: nobody asked for it.
+    // Not yet: following was not requested.
     stage.send(live(8, 70_000, "marker"));
     assert!(stage.screen().contains(" of 7 events"));
     key(&mut stage, "f");
@@ -47,7 +47,7 @@ fn a_session_that_runs_is_followed_without_a_gap_or_a_double() {
         "{effects:?}"
     );
     assert!(bar(&mut stage).contains("● follows"));
-    // Ahead of the page, which brings what is between and the same once more.
+    // Ahead of the page, which brings the events in between and this one again.
     stage.send(live(9, 80_000, "marker"));
     let two = |seq| recorded(seq, line(seq, seq * 10_000, "marker", &json!({"text": "note"}), &json!([])));
     stage.answer(Answer::Events(
@@ -64,7 +64,7 @@ fn a_session_that_runs_is_followed_without_a_gap_or_a_double() {
     stage.send(live(9, 90_000, "marker"));
     stage.send(live(10, 100_000, "marker"));
     assert!(stage.screen().contains("10 of 10 events"), "{}", stage.screen());
-    // A gap asks for what is missing.
+    // A gap requests the missing events.
     stage.send(live(13, 100_000, "marker"));
     assert!(matches!(stage.requests()[..], [Request::Events(_, 11)]));
     stage.answer(Answer::Events(
@@ -72,12 +72,12 @@ fn a_session_that_runs_is_followed_without_a_gap_or_a_double() {
         11,
         Ok(EventPage { session: id(), events: vec![two(11)], next: None, ended: false }),
     ));
-    // Another session's is not taken, whatever its number.
+    // An event of another session is ignored, whatever its number.
     let foreign = line(12, 1, "marker", &json!({"text": "note"}), &json!([]))
         .replace(ID, &SessionId::new().to_string());
     stage.send(Msg::Live(LiveEvent { id: "x".to_owned(), topic: Topic::Session, data: foreign }));
     assert!(stage.screen().contains("11 of 11 events"), "{}", stage.screen());
-    // On another screen nothing is watched; back, it is caught up with.
+    // On another screen nothing is watched; on return, the missing events are requested.
     stage.effects();
     key(&mut stage, "tab");
     assert!(stage.effects().iter().any(|effect| matches!(effect, Effect::Watch(None))));
@@ -90,7 +90,7 @@ fn a_session_that_runs_is_followed_without_a_gap_or_a_double() {
         12,
         Ok(EventPage { session: id(), events: vec![], next: None, ended: false }),
     ));
-    // The end ends it.
+    // The end of the session ends it.
     stage.effects();
     stage.send(live(12, 130_000, "session.end"));
     let effects = stage.effects();
@@ -111,7 +111,7 @@ fn a_recording_that_comes_after_the_person_left_neither_plays_nor_takes_the_tail
     open(&mut stage, running.clone(), events(), None);
     stage.press("f");
     assert!(stage.effects().iter().any(|effect| matches!(effect, Effect::Watch(Some(_)))));
-    // Another one is asked for, and the screen is left before it is here.
+    // Another recording is requested, and the screen is left before it arrives.
     let effects = stage.model.replay.open(&id().to_string(), None, &mut stage.model.shared);
     assert!(matches!(effects[..], [Effect::Ask(Request::Session(_))]), "{effects:?}");
     stage.press("tab");
@@ -123,7 +123,7 @@ fn a_recording_that_comes_after_the_person_left_neither_plays_nor_takes_the_tail
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Watch(_))), "{effects:?}");
     wait(&mut stage, 5000);
     stage.press("3");
-    // It stands at its first event, and goes on standing there.
+    // It pauses at its first event, and stays there.
     assert_eq!(shown(&mut stage), 1);
     wait(&mut stage, 5000);
     assert_eq!(shown(&mut stage), 1);

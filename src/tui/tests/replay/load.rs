@@ -1,4 +1,4 @@
-//! Pages that come, do not come, or are too many; a file; an export.
+//! Pages that arrive, fail or are too many; files; exports.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ fn pages_are_asked_for_one_after_the_other_and_it_waits_for_them() {
     assert_eq!(shown(&mut stage), 5);
     assert!(stage.screen().contains("loading: 5 of 11 events"), "{}", stage.screen());
     assert!(stage.model.wake() <= Duration::from_millis(33), "it plays on as soon as there is more");
-    // What was not asked for, or of another session, changes nothing.
+    // Pages that were not requested, or of another session, change nothing.
     stage.answer(page(rest.clone().split_off(2), None));
     let other = Answer::Events(
         SessionId::new(),
@@ -59,7 +59,7 @@ fn pages_are_asked_for_one_after_the_other_and_it_waits_for_them() {
     assert!(stage.screen().contains("5 of 5 events"));
     stage.answer(page(rest, None));
     assert!(stage.screen().contains("5 of 11 events"), "{}", stage.screen());
-    // From where it waited, not from where it would be by now.
+    // From the place where it waited, not from where it would be by now.
     wait(&mut stage, 35_783);
     assert_eq!(shown(&mut stage), 6);
 }
@@ -107,7 +107,7 @@ fn it_can_begin_at_an_event_of_a_later_page_and_stands_there() {
     wait(&mut stage, 90_000);
     assert_eq!(shown(&mut stage), 9);
     assert!(bar(&mut stage).starts_with(" ‖ "));
-    // An event that is not there: the last one before it.
+    // A missing event: the last one before it.
     let stage = &mut opened(Some(400));
     assert_eq!(shown(stage), 11);
 }
@@ -125,7 +125,7 @@ fn more_than_is_kept_is_said_honestly() {
     assert!(stage.requests().is_empty());
     let said = "only the first 20000 of 53210 events are here, no more are kept; all: hoopctl replay --print ses_01kah3";
     assert!(stage.screen().contains(said), "{}", stage.screen());
-    // The same by what it weighs: 200 lines of 400 characters for each event.
+    // The same by size: 200 lines of 400 characters per event.
     let text = format!("{}\n", "w".repeat(400)).repeat(200);
     let heavy: Vec<RecordedEvent> = (1..=1_000)
         .map(|seq| {
@@ -158,7 +158,7 @@ fn an_export_needs_a_form_and_a_path() {
         place("▶ sql") < place("jsonl") && place("text  ") < place("mcp-fixture"),
         "what fits comes first"
     );
-    // Keys of the player do nothing below the box.
+    // Keys of the player do nothing while the dialog is open.
     key(&mut stage, "space 0 f");
     assert!(stage.effects().is_empty());
     key(&mut stage, "j enter");

@@ -1,4 +1,4 @@
-//! How a recording is played: keys, speed, gaps.
+//! Playback: keys, speed, gaps.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ fn it_plays_at_once_at_its_own_pace_and_ends_by_itself() {
 
 #[test]
 fn keys_lead_to_where_they_say() {
-    // From the event, the keys, the event and the time then.
+    // The start event, the keys, and the resulting event and time.
     for (from, keys, event, time) in [
         (1, "right", 3, "00:05.0"),
         (4, "left", 3, "00:01.1"),
@@ -72,7 +72,7 @@ fn keys_lead_to_where_they_say() {
             (event, true),
             "{from} {keys}: {bar}"
         );
-        // It stood, and stands.
+        // It was paused, and stays paused.
         wait(&mut stage, 60_000);
         assert_eq!(shown(&mut stage), event, "{from} {keys}");
     }
@@ -101,7 +101,7 @@ fn back_while_it_plays_passes_over_events_that_are_due_at_once() {
     wait(&mut stage, 2_500);
     key(&mut stage, "[");
     assert_eq!(shown(&mut stage), 2);
-    // Standing still, each can be stood at.
+    // While paused, each event can be reached.
     let mut stage = Stage::usual(Screen::Replay);
     open(&mut stage, session(), events, Some(5));
     for count in [4, 3, 2] {
@@ -161,7 +161,7 @@ fn what_the_command_line_wants_is_so() {
     assert!(bar(&mut stage).starts_with(" ▶ 4×  00:00.0"), "{}", bar(&mut stage));
     wait(&mut stage, 1_000);
     assert!(bar(&mut stage).contains("00:04.0"));
-    // 28 ms and 5.878 s, then 10 s for 35, 18 and 60 s each, and what is between.
+    // 28 ms and 5.878 s, then 10 s each for 35, 18 and 60 s, and the time in between.
     assert!(bar(&mut stage).contains(" 00:35.9 "), "{}", bar(&mut stage));
     assert!(stage.screen().contains("SELECT") && !stage.screen().contains("session  agent"));
 }

@@ -1,4 +1,4 @@
-//! What events look like: colours, signs, hostile text, long bodies, what is searched for.
+//! The display of events: colours, symbols, hostile text, long bodies, search matches.
 
 use ratatui::style::Modifier;
 use serde_json::json;
@@ -36,7 +36,7 @@ fn what_is_searched_for_is_found_in_what_is_not_shown_yet() {
         key(&mut stage, keys);
         assert_eq!(shown(&mut stage), event, "{keys}");
     }
-    // What is no regular expression is plain text; what is not there is said.
+    // An invalid regular expression is searched as plain text; no match is reported.
     key(&mut stage, "/ ctrl-u");
     stage.write("IN (7");
     key(&mut stage, "enter");
@@ -80,7 +80,7 @@ fn colours_say_what_words_say() {
     let broken = VerifyReport { intact: false, ..report(false) };
     stage.answer(Answer::Verified(id(), Ok(broken)));
     assert_eq!(stage.style_of("✗ BROKEN").fg, colour.style(Role::Bad).fg);
-    // Without colour they stand out, too.
+    // Without colours they stand out too.
     let mut stage = Stage::new(Screen::Replay, (118, 40), mono);
     open(&mut stage, session(), events(), Some(11));
     assert!(stage.style_of("x denied").add_modifier.contains(Modifier::BOLD));
@@ -125,7 +125,7 @@ fn a_hostile_recording_neither_moves_the_cursor_nor_feigns_an_event() {
         let broken = VerifyReport { intact: false, problem: Some(bad.to_owned()), ..report(false) };
         stage.answer(Answer::Verified(id(), Ok(broken)));
         assert!(stage.screen().contains("\\u{1b}"), "{}", stage.screen());
-        // Neither green nor masked, and further in than any event.
+        // Neither green nor masked, and indented further than any event.
         let feigned = "✓ approved by kate";
         let screen = stage.screen();
         let line = screen.lines().find(|line| line.contains(feigned)).unwrap();
@@ -161,7 +161,7 @@ fn a_long_body_can_be_read_to_its_last_row() {
     }
     assert_eq!(seen.len(), 60);
     assert!(!stage.screen().contains("scrolled"), "the end is the newest");
-    // Up by one and down by one is the same place.
+    // One up and one down is the same place.
     key(&mut stage, "k k");
     let before = stage.screen();
     key(&mut stage, "k j");
@@ -173,7 +173,8 @@ fn a_long_body_can_be_read_to_its_last_row() {
 #[test]
 fn in_ascii_only_signs_of_our_own_are_others() {
     let none = json!([]);
-    // What a client writes with our signs in it: in the first line, in a body, as a cell that looks cut, as no value.
+    // hoopctl's symbols written by a client: in the first line, in a body, as a cell that looks truncated, as
+    // a missing value.
     let request = json!({"method": "GET", "path": "/→✓▲…∅", "decision": {"rule": "reads"}, "dir": "c2s"});
     let query = json!({"how": "query", "sql": "SELECT '∅ … →'", "params": [null, "∅", "a…"], "dir": "c2s"});
     let long = "y".repeat(500);

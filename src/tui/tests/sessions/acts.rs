@@ -1,4 +1,4 @@
-//! What is ended, shut out, played, or jumped to.
+//! Ending, locking out, playing and jumping.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ use crate::tui::model::Jump;
 fn a_kill_is_bound_to_what_was_selected_when_its_line_opened() {
     let mut stage = stage();
     stage.press("x");
-    // Enter that was meant for something else.
+    // An Enter that was meant for something else.
     stage.strike("enter");
     assert!(stage.requests().iter().all(|request| !matches!(request, Request::Kill(..))));
     stage.write("runs wild");
@@ -51,7 +51,7 @@ fn a_kill_is_bound_to_what_was_selected_when_its_line_opened() {
     assert!(screen.contains(&format!("✓ ended {}", id(1))) && screen.contains("■ ended: killed"), "{screen}");
     let crossed = stage.style_of("etl-agent").add_modifier;
     assert!(crossed.contains(ratatui::style::Modifier::CROSSED_OUT));
-    // Ten seconds later it is gone, whatever an old answer says.
+    // Ten seconds later it is gone, whatever an old reply contains.
     told(&mut stage, &some());
     assert!(stage.screen().contains("ended: killed"));
     told(&mut stage, &some()[1..]);
@@ -72,7 +72,7 @@ fn a_reason_for_a_session_that_ended_meanwhile_ends_no_other() {
     );
     told(&mut stage, &some()[1..]);
     stage.pass(Duration::from_secs(11));
-    // The rest of "fix it", with the key that would end what stands there now.
+    // The rest of "fix it", with the key that would end the session now in that place.
     stage.write("x it");
     stage.strike("enter");
     stage.strike("enter");
@@ -127,7 +127,7 @@ fn a_lock_wants_a_reason_and_shuts_out_who_was_selected() {
     assert!(stage.screen().contains("lock principal:corp/etl-agent for everything; reason:"));
     stage.press("enter");
     assert!(stage.screen().contains("a lock wants a reason"));
-    // The session's end changes nothing about whom it shuts out.
+    // The session's end does not change whom the lock applies to.
     told(&mut stage, &some()[1..]);
     stage.write(" leaked token ");
     stage.press("enter");
@@ -169,7 +169,7 @@ fn a_jump_finds_its_session_or_says_that_it_is_over() {
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Ask(Request::Sessions { live: true }))));
     told(&mut stage, &some());
     assert!(selected(&mut stage).starts_with("deploy-agent"));
-    // A filter that would hide it goes.
+    // A filter that would hide it is cleared.
     stage.press("/");
     stage.write("who:kim");
     stage.strike("enter");

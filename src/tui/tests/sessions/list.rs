@@ -1,4 +1,4 @@
-//! The list: when it is asked for, its order, its filter, what is selected.
+//! The list: its requests, order, filter and selection.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -92,7 +92,7 @@ fn the_selection_follows_a_session_and_never_a_row() {
     stage.press("o");
     assert!(stage.screen().contains("sort: who"));
     assert!(selected(&mut stage).starts_with("Lea Brandt"));
-    // It ends: what stands there is another one now, and a key that was meant for it is dropped.
+    // It ends: another session is in its place now, and a key meant for it is dropped.
     let rest: Vec<_> = more.into_iter().filter(|view| view.label != "Lea Brandt").collect();
     told(&mut stage, &rest);
     stage.pass(Duration::from_secs(11));
@@ -180,7 +180,7 @@ fn a_filter_that_is_typed_guards_what_it_selects() {
     assert!(selected(&mut stage).starts_with("kim "), "{}", stage.screen());
     stage.strike("enter");
     stage.effects();
-    // The rest of what was typed for the line ends nobody.
+    // The rest of the text typed for the line ends no session.
     stage.strike("x");
     assert!(!stage.screen().contains("reason:"));
     stage.press("/ esc");
@@ -210,7 +210,7 @@ fn thousands_of_sessions_are_no_burden() {
         stage.screen();
     }
     let each = begin.elapsed() / 50;
-    // Without optimisation; a release build takes a small part of it.
+    // Without optimisation; a release build takes a small fraction of it.
     assert!(each < Duration::from_millis(100), "{each:?} a key and a picture");
 }
 

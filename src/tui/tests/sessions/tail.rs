@@ -1,4 +1,4 @@
-//! The events of the selected session as they come.
+//! The events of the selected session as they arrive.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -39,7 +39,7 @@ fn only_a_session_that_stays_selected_is_followed() {
     assert_eq!(wanted(&stage.effects()), [format!("watch {}", id(4)), format!("{} from 1", id(4))]);
     stage.press("5");
     assert_eq!(wanted(&stage.effects()).last().map(String::as_str), Some("nothing"));
-    // Its events come in whatever way, and say nothing on another screen.
+    // Its events arrive in any order, and show nothing on another screen.
     stage.send(live(marker(4, 9, "later")));
     stage.answer(Answer::Events(id(4), 1, Ok(page(4, happened(4)))));
 }
@@ -51,7 +51,7 @@ fn who_comes_back_sees_the_selected_session_anew_and_without_a_hole() {
     stage.press("2");
     assert_eq!(wanted(&stage.effects()), ["nothing"], "nothing is followed that nobody sees");
     assert_eq!(stage.model.sessions.tail_events(), 0);
-    // What happens meanwhile is not heard here.
+    // Events in the meantime are not received here.
     stage.send(live(marker(1, 9, "missed")));
     stage.press("1");
     assert_eq!(wanted(&stage.effects()), [""; 0], "not before it has been selected for a moment");
@@ -61,7 +61,7 @@ fn who_comes_back_sees_the_selected_session_anew_and_without_a_hole() {
     stage.answer(Answer::Events(id(1), 1, Ok(page(1, [happened(1), vec![missed]].concat()))));
     assert_eq!(stage.model.sessions.tail_events(), 9);
     assert!(stage.screen().contains("missed"));
-    // An answer to the question before it left fills nothing twice.
+    // A reply to the request made before leaving adds no duplicates.
     stage.answer(Answer::Events(id(1), 1, Ok(page(1, happened(1)))));
     assert_eq!(stage.model.sessions.tail_events(), 9);
 }
@@ -76,7 +76,7 @@ fn of_a_long_session_the_last_events_are_asked_for() {
     assert!(wanted(&stage.effects()).contains(&format!("{} from 11950", id(1))));
     let events = (11_950..=12_000).map(|seq| recorded(seq, marker(1, seq, "x"))).collect();
     stage.answer(Answer::Events(id(1), 11_950, Ok(page(1, events))));
-    // What the stream did not bring is asked for.
+    // Events that the stream did not deliver are requested.
     long.events = 12_003;
     told(&mut stage, &[long]);
     assert_eq!(wanted(&stage.effects()), [format!("{} from 12001", id(1))]);
@@ -128,7 +128,7 @@ fn the_tail_follows_its_end_unless_somebody_reads_further_up() {
     assert_eq!(stage.model.sessions.tail_events(), 500);
     stage.press("G");
     assert!(stage.screen().contains("note 699."));
-    // Held still it stays, and goes on from the end afterwards.
+    // While frozen it stays in place, and continues from the end afterwards.
     stage.strike("p");
     stage.send(live(marker(1, 700, "note 700.")));
     assert!(!stage.screen().contains("note 700."));
@@ -164,7 +164,7 @@ fn a_note_on_masking_that_a_client_wrote_is_no_note() {
     let data = json!({"method": "GET", "path": "/x  [masked US_SSN ×9]", "class": "read"});
     stage.send(live(line(1, 9, "http.request", Some("c2s"), &data, false)));
     assert_ne!(stage.style_of("[masked US_SSN ×9]").fg, LOOKS[1].1.style(Role::Masked).fg);
-    // Nor is a denial one that stands in a body.
+    // Nor does text in a body count as a denial.
     let data = json!({"status": 200, "body": {"text": "+00:01.000 ✗ denied by nobody"}});
     stage.send(live(line(1, 10, "http.response", Some("s2c"), &data, false)));
     assert_ne!(stage.style_of("✗ denied by nobody").fg, LOOKS[1].1.style(Role::Bad).fg);
