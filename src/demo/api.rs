@@ -1,7 +1,8 @@
-//! The sample target of the demo: a small HTTP API with invented customers, which asks for a credential.
+//! The sample target of the demo: a small HTTP API with invented customers that requires a credential.
 //!
-//! `GET /customers`, `GET|PATCH|DELETE /customers/{id}`, `POST /customers`, `GET /customers.csv`, `GET /events` (a stream
-//! that does not end) and `GET /whoami`, which repeats the credential it was sent, as careless targets do.
+//! `GET /customers`, `GET|PATCH|DELETE /customers/{id}`, `POST /customers`, `GET /customers.csv`, `GET
+//! /events` (an endless stream) and `GET /whoami`, which echoes the credential it received, as careless
+//! targets do.
 
 use std::fmt::Write as _;
 use std::net::TcpListener;
@@ -38,24 +39,25 @@ use crate::demo::tick::Ticks;
 /// The pause between two events of `/events`.
 const TICK: Duration = Duration::from_secs(1);
 
-/// What the requests share.
+/// The state shared by all requests.
 struct State {
-    /// The whole `Authorization` header that it accepts.
+    /// The complete `Authorization` header that is accepted.
     authorization: String,
     customers: Mutex<Vec<Map<String, Value>>>,
 }
 
 impl State {
-    /// The customers. A request that panicked leaves whole ones behind: each change is one assignment.
+    /// Locks the customers. A request that panicked leaves consistent data behind: each change is one
+    /// assignment.
     fn customers(&self) -> MutexGuard<'_, Vec<Map<String, Value>>> {
         self.customers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Serves the sample API on `listener`, on a thread of its own. Requests need `Authorization: Bearer {key}`.
+/// Serves the sample API on `listener`, on its own thread. Requests need `Authorization: Bearer {key}`.
 ///
 /// # Errors
-/// The listener or the thread cannot be used.
+/// [`DemoError`] if the listener or the thread cannot be used.
 pub fn start(listener: TcpListener, key: &str) -> Result<SampleTarget, DemoError> {
     let state = Arc::new(State {
         authorization: format!("Bearer {key}"),
@@ -100,7 +102,7 @@ async fn answer(request: Request<Incoming>, state: &State) -> Response<Body> {
     }
 }
 
-/// One customer: shown, changed or deleted.
+/// Shows, changes or deletes one customer.
 async fn one(request: Request<Incoming>, state: &State, id: i64) -> Response<Body> {
     let is = |customer: &Map<String, Value>| customer.get("id").and_then(Value::as_i64) == Some(id);
     let missing = || problem(StatusCode::NOT_FOUND, "there is no such customer");
@@ -144,7 +146,7 @@ async fn object(request: Request<Incoming>) -> Option<Map<String, Value>> {
     serde_json::from_slice(&target::read(request, target::BODY_MAX).await?).ok()
 }
 
-/// A visit every second, for as long as the client listens.
+/// Streams one visit per second while the client listens.
 fn events(state: &State) -> Response<Body> {
     let customers = state.customers().clone();
     let mut count = 0_usize;

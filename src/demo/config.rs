@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::demo::mcp::PATH;
 
-/// What the demo lets people try.
+/// What the demo shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Scenario {
     /// An HTTP API
@@ -14,35 +14,35 @@ pub enum Scenario {
     Mcp,
 }
 
-/// What the sample configuration depends on.
+/// The parameters of the sample configuration.
 #[derive(Debug, Clone)]
 pub struct DemoConfig {
-    /// Where the gateway listens.
+    /// Address of the gateway.
     pub gateway: SocketAddr,
-    /// Where the token issuer listens.
+    /// Address of the token issuer.
     pub issuer: SocketAddr,
-    /// Where the sample target listens.
+    /// Address of the sample target.
     pub target: SocketAddr,
-    /// What that is.
+    /// The kind of sample target.
     pub scenario: Scenario,
-    /// The MCP server is a recorded one: nobody knows beforehand which tools it has.
+    /// Whether the MCP server is a recorded one, whose tools are not known in advance.
     pub recorded: bool,
     /// The OS user who decides approvals.
     pub user: String,
 }
 
-/// The name of the issuer, as principals show it.
+/// Name of the issuer, as shown in principals.
 pub const ISSUER: &str = "dev";
-/// The audience that tokens must have.
+/// The required audience of tokens.
 pub const AUDIENCE: &str = "api://hoopctl";
-/// The name of the one connection.
+/// Name of the only connection.
 pub const CONNECTION: &str = "crm";
 /// The file with the credential of the sample target, beside the configuration.
 pub const KEY_FILE: &str = "crm.key";
-/// The name of the configuration file.
+/// Name of the configuration file.
 pub const FILE: &str = "hoopctl.toml";
 
-/// Who may call what of the sample MCP server.
+/// Policies for the sample MCP server.
 const SAMPLE: &str = r#"# Deny beats approve beats allow. What no policy allows is denied, and a tool that a caller may never use is not in the list it gets.
 [[policy]]
 id = "support-reads"
@@ -71,7 +71,7 @@ id = "no-deletes"
 effect = "deny"
 match = { connections = ["CONNECTION"], tools = ["delete_*"] }
 "#;
-/// What is hidden of personal data.
+/// Masks of personal data.
 const MASK: &str = r#"
 [[mask]]
 id = "pii"
@@ -80,12 +80,12 @@ fields = ["ssn", "credit_card", "iban", "*_token"]
 entities = ["US_SSN", "CREDIT_CARD", "IBAN", "EMAIL_ADDRESS"]
 op = { kind = "keep_last", n = 4 }
 "#;
-/// Its tags.
+/// Tags of the connection.
 const SAMPLE_TAGS: &str = r#"tags = { env = "demo", data = "pii" }"#;
-/// What a recorded server asked its client, it may ask again.
+/// Allows a recorded server to repeat the requests it sent to its client.
 const RECORDED_MAY: &str = r#"tags = { env = "demo" }
 allow_server_requests = ["elicitation", "roots", "sampling"]"#;
-/// Whatever was recorded may be asked again.
+/// Allows all recorded requests.
 const RECORDED: &str = r#"[[policy]]
 id = "recorded"
 effect = "allow"
@@ -93,11 +93,11 @@ match = { groups = ["support"], connections = ["CONNECTION"], operations = ["rea
 "#;
 
 impl DemoConfig {
-    /// The configuration file as text. Paths in it are relative to its folder.
+    /// Returns the configuration file as text. Paths in it are relative to its folder.
     pub fn toml(&self) -> String {
         let Self { gateway, issuer, user, .. } = self;
         let mut user_key = String::new();
-        // Writing into a text does not fail.
+        // Writing to a string cannot fail.
         crate::domain::json::write_string(user, &mut user_key).ok();
         format!(
             r#"# A configuration to try hoopctl with, written by `hoopctl demo` or `hoopctl init --demo`.
@@ -127,12 +127,12 @@ data_dir = "data"
                 Scenario::Http => self.http(),
                 Scenario::Mcp => self.mcp(),
             },
-            // What was recorded is masked already.
+            // Recorded values are masked already.
             if self.recorded { "" } else { MASK }
         )
     }
 
-    /// The sample API, and who may do what there.
+    /// Returns the sample API's connection and its policies.
     fn http(&self) -> String {
         let api = self.target;
         format!(
@@ -166,7 +166,7 @@ message = "Customers are never deleted from here. Ask #dba."
         )
     }
 
-    /// The sample MCP server or a recorded one, and who may call what there.
+    /// Returns the connection of the sample or recorded MCP server and its policies.
     fn mcp(&self) -> String {
         let Self { target, recorded, .. } = self;
         let (what, more, policies) = if *recorded {

@@ -1,9 +1,10 @@
-//! A recorded MCP server: it answers as the target of a recording did, from what `session export --format mcp-fixture` wrote.
+//! A recorded MCP server: it repeats the replies of a recorded target, from a file written by `session export
+//! --format mcp-fixture`.
 //!
-//! A request is known by its method, its era and its parameters, whatever order their members have and whatever their `_meta` says;
-//! `initialize` by its method alone. The same request again gets what came of it the next time in the recording, and the last answer from
-//! then on. What is not in the recording is answered with an error that says so. The stream that a client opened by itself is not
-//! served.
+//! Requests are matched by method, era and parameters, regardless of the order of members and of `_meta`;
+//! `initialize` is matched by its method alone. A repeated request gets the next recorded reply, and the last
+//! one from then on. A request that is not in the recording gets an error that says so. The stream that a
+//! client opens with GET is not supported.
 
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -34,18 +35,18 @@ use crate::demo::target::typed;
 use crate::domain::json::Json;
 use crate::domain::json::push_string;
 
-/// The longest message that is read, in bytes: as much as a connection passes on by default.
+/// Maximum size of a message, in bytes: the default limit of a connection.
 const BODY_MAX: usize = 10 << 20;
-/// How deep a document may be nested; messages in it may be 64 deep.
+/// Maximum nesting depth of a document; messages in it may have a depth of 64.
 const DEPTH: usize = 72;
 
-/// What a recording has of a target.
+/// The recorded replies of a target.
 #[derive(Debug, Default)]
 pub struct Fixture {
     answers: HashMap<String, Vec<Answer>>,
-    /// The methods of each era: `true` for the modern one.
+    /// The recorded methods by era: `true` for the modern one.
     methods: HashSet<(bool, Box<str>)>,
-    /// How often each request came.
+    /// How often each request was received.
     asked: Mutex<HashMap<String, usize>>,
 }
 
@@ -56,10 +57,10 @@ struct Answer {
 }
 
 impl Fixture {
-    /// Reads what an export wrote.
+    /// Parses an exported recording.
     ///
     /// # Errors
-    /// It is no such document.
+    /// [`DemoError::Fixture`] if the document is not such an export.
     pub fn read(document: &[u8]) -> Result<Self, DemoError> {
         let wrong = |why: String| DemoError::Fixture { why };
         let document = Json::parse(document, DEPTH).map_err(|error| wrong(error.to_string()))?;
@@ -92,12 +93,12 @@ impl Fixture {
         Some(())
     }
 
-    /// What answers a message; `None`: there is no answer to it.
+    /// Returns the reply to a message; `None` if it has no reply.
     fn said(&self, body: &[u8]) -> Option<Said> {
         let Ok(message) = Json::parse(body, DEPTH) else {
             return Some(Said::error(StatusCode::BAD_REQUEST, &Json::Null, NO_JSON, "this is no JSON"));
         };
-        // What the client answers, and what it tells.
+        // A response or notification by the client.
         let is_answer = ["result", "error"].into_iter().any(|member| message.member(member).is_some());
         let Some(method) = message.member("method").and_then(Json::as_str) else {
             let fault =
@@ -117,7 +118,7 @@ impl Fixture {
         Some(Said { status: answer.status, messages, opens: method == "initialize" })
     }
 
-    /// What answers a request that is not in the recording.
+    /// Returns the reply to a request that is not in the recording.
     fn unknown(&self, id: &Json, method: &str, params: Option<&Json>) -> Said {
         let modern = version(params).is_some();
         if modern && !self.methods.iter().any(|(modern, _)| *modern) {
@@ -144,11 +145,11 @@ impl Fixture {
     }
 }
 
-/// What is said to one message.
+/// The reply to one message.
 struct Said {
     status: StatusCode,
     messages: Vec<Json>,
-    /// A session of the legacy era begins.
+    /// Whether it opens a session of the legacy era.
     opens: bool,
 }
 
@@ -177,14 +178,15 @@ impl Said {
             }
         };
         if self.opens {
-            // With a session a target may ask the client what it asked in the recording.
+            // With a session, the target may repeat the requests it sent to its client in the recording.
             response.headers_mut().insert("mcp-session-id", HeaderValue::from_static("recorded"));
         }
         response
     }
 }
 
-/// A message of the recording for a client whose request has this id and this token; `None`: it is progress that was not asked for.
+/// Adapts a recorded message to a client's request id and progress token; `None` for progress that was not
+/// requested.
 fn own(message: &Json, id: &Json, token: Option<&Json>) -> Option<Json> {
     let Json::Object(members) = message else { return Some(message.clone()) };
     let mut members = members.clone();
@@ -205,12 +207,12 @@ fn replace(members: &mut [(Box<str>, Json)], wanted: &str, value: &Json) {
     }
 }
 
-/// The version that a request of the modern era says.
+/// Returns the protocol version of a request of the modern era.
 fn version(params: Option<&Json>) -> Option<&str> {
     params?.member("_meta")?.member("io.modelcontextprotocol/protocolVersion")?.as_str()
 }
 
-/// What a request is known by.
+/// Returns the key by which a request is matched.
 fn key(method: &str, params: Option<&Json>) -> String {
     let mut key = String::new();
     push_string(method, &mut key);
@@ -227,7 +229,7 @@ fn key(method: &str, params: Option<&Json>) -> String {
     key
 }
 
-/// The same value, whose members are in the order of their names.
+/// Returns the same value with sorted members.
 fn sorted(value: Json) -> Json {
     match value {
         Json::Object(members) => {
@@ -241,10 +243,10 @@ fn sorted(value: Json) -> Json {
     }
 }
 
-/// Serves the recorded target on `listener`, on a thread of its own. Requests need `Authorization: Bearer {key}`.
+/// Serves the recorded target on `listener`, on its own thread. Requests need `Authorization: Bearer {key}`.
 ///
 /// # Errors
-/// The listener or the thread cannot be used.
+/// [`DemoError`] if the listener or the thread cannot be used.
 pub fn start(listener: TcpListener, key: &str, fixture: Fixture) -> Result<SampleTarget, DemoError> {
     let state = Arc::new((Authorization::bearer(key), fixture));
     target::start(listener, "recorded MCP server", move |request| {

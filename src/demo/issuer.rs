@@ -1,8 +1,9 @@
-//! A token issuer for trying things out: loopback only, marked in every reply, and able to make bad tokens on purpose.
+//! A token issuer for evaluation: loopback only, marked in every reply, and able to issue invalid tokens on
+//! purpose.
 //!
-//! It serves `/.well-known/openid-configuration`, `/jwks` and `POST /mint` ([`MintRequest`] as JSON, answered by
-//! `{"token":"…","expires_in":3600}`). Whoever reaches it gets any identity: never name it in a gateway that guards
-//! anything real.
+//! It serves `/.well-known/openid-configuration`, `/jwks` and `POST /mint` ([`MintRequest`] as JSON, answered
+//! by `{"token":"…","expires_in":3600}`). Anyone who can reach it gets any identity: never configure it in a
+//! gateway that protects real data.
 
 mod key;
 mod mint;
@@ -50,46 +51,46 @@ const KEY_FILE: &str = "dev-issuer.key";
 const MAX_REQUEST: usize = 64 << 10;
 const MAX_STREAMS: usize = 64;
 
-/// What it needs.
+/// Settings of the issuer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DevIssuerSettings {
-    /// A loopback address; port 0 takes any.
+    /// A loopback address; with port 0 a free port is chosen.
     pub listen: SocketAddr,
-    /// Where its key is kept, in a file of mode 0600, so that a restart keeps tokens valid. Must exist.
+    /// The folder of its key file (mode 0600), which keeps tokens valid across restarts. Must exist.
     pub key_dir: PathBuf,
     /// The audience of its tokens.
     pub audience: String,
 }
 
-/// Why it does not run, or gave no token.
+/// Why the issuer does not run, or issued no token.
 #[derive(Debug, thiserror::Error)]
 pub enum DevIssuerError {
-    /// The address is not a loopback one.
+    /// The address is not a loopback address.
     #[error("the development issuer listens on loopback only, not on {0}")]
     NotLoopback(SocketAddr),
-    /// It cannot listen there.
+    /// The listener cannot be opened.
     #[error("cannot listen on {address}")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// Its key file cannot be read or written.
+    /// The key file cannot be read or written.
     #[error("cannot use the key file {path}")]
     KeyFile {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// Others may read its key.
+    /// Other users can read the key file.
     #[error("{path} may be read by others: it must have mode 0600")]
     KeyMode {
         /// The file.
         path: PathBuf,
     },
-    /// The key is no key, or cannot be made.
+    /// The key is invalid, or cannot be generated.
     #[error("{path} holds no usable key: remove it to get a new one")]
     Key {
         /// The file.
@@ -98,10 +99,10 @@ pub enum DevIssuerError {
     /// A token could not be signed.
     #[error("the token could not be signed")]
     Sign,
-    /// A mint request asks for what is not given.
+    /// A mint request is invalid.
     #[error("the request {0}")]
     Request(&'static str),
-    /// The issuer at this URL cannot be asked.
+    /// The issuer at this URL cannot be reached, or refused.
     #[error("cannot ask the development issuer at {url}")]
     Ask {
         /// Its URL.
@@ -121,19 +122,20 @@ struct Inner {
     key: SigningKey,
 }
 
-/// The running issuer; it stops when this is dropped.
+/// The running issuer; it stops when dropped.
 pub struct DevIssuer {
-    /// Its `iss`, below which everything is.
+    /// Its `iss`, the prefix of all its URLs.
     #[cfg(test)]
     url: String,
     task: AbortHandle,
 }
 
 impl DevIssuer {
-    /// Listens on the runtime of the caller.
+    /// Starts the issuer on the caller's runtime.
     ///
     /// # Errors
-    /// An address that is not loopback or is taken, and a key file that cannot be used or that others may read.
+    /// [`DevIssuerError`] if the address is not a loopback address or is in use, or if the key file cannot be
+    /// used or is readable by others.
     pub async fn start(settings: DevIssuerSettings) -> Result<Self, DevIssuerError> {
         let DevIssuerSettings { listen, key_dir, audience } = settings;
         if !listen.ip().is_loopback() {
@@ -158,11 +160,11 @@ impl Drop for DevIssuer {
     }
 }
 
-/// Asks the development issuer at `url` for a token.
+/// Requests a token from the development issuer at `url`.
 ///
 /// # Errors
-/// A request that asks for what is not given, a URL that is not plain http on loopback, and an issuer that does not
-/// answer, refuses or is not one of ours.
+/// [`DevIssuerError`] if the request is invalid, the URL is not plain http on loopback, or the issuer does
+/// not answer, refuses or is not a development issuer.
 pub async fn mint_at(url: &str, request: &MintRequest) -> Result<String, DevIssuerError> {
     request.check()?;
     let failed = || DevIssuerError::Ask { url: url.to_owned() };
@@ -193,7 +195,7 @@ pub async fn mint_at(url: &str, request: &MintRequest) -> Result<String, DevIssu
 
 async fn accept(listener: TcpListener, inner: Arc<Inner>) {
     let slots = Arc::new(Semaphore::new(MAX_STREAMS));
-    // Dropped with this task: no stream outlives the issuer.
+    // Dropped with this task: no connection outlives the issuer.
     let mut streams = JoinSet::new();
     loop {
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
@@ -213,7 +215,7 @@ async fn accept(listener: TcpListener, inner: Arc<Inner>) {
                 .timer(TokioTimer::new())
                 .header_read_timeout(Duration::from_secs(10))
                 .max_buf_size(MAX_REQUEST);
-            // A client that breaks off is no concern of ours.
+            // A client that disconnects early is not an error.
             drop(server.serve_connection(TokioIo::new(stream), serve).await);
             drop(slot);
         });
@@ -241,8 +243,8 @@ impl Inner {
     }
 
     async fn route(&self, request: Request<Incoming>) -> (StatusCode, Value) {
-        // A web page must not get tokens through the browser: neither by a name that leads here (DNS rebinding) nor
-        // across origins.
+        // A web page must not get tokens through the browser: neither by a name that resolves to this address
+        // (DNS rebinding) nor across origins.
         if !is_local_host(&request) || request.headers().contains_key(header::ORIGIN) {
             return refused(
                 StatusCode::FORBIDDEN,
@@ -271,7 +273,7 @@ impl Inner {
     }
 
     async fn mint_over_http(&self, request: Request<Incoming>) -> (StatusCode, Value) {
-        // A form or plain text would be sent by a browser without asking first.
+        // A browser sends a form or plain text without a preflight request.
         if !is_media_type(request.headers(), "application/json") {
             return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wanted application/json");
         }

@@ -1,7 +1,8 @@
 //! The sample MCP server of the demo: tools on invented customers, behind a credential.
 //!
-//! Streamable HTTP at [`PATH`], each answer one JSON message, no sessions and no streams. Both eras of the protocol: `initialize` and
-//! `ping` of 2025-11-25, `server/discover` of 2026-07-28, `tools/list` and `tools/call` of both.
+//! Streamable HTTP at [`PATH`]. Each reply is one JSON message; there are no sessions and no streams. It
+//! speaks both eras of the protocol: `initialize` and `ping` of 2025-11-25, `server/discover` of 2026-07-28,
+//! `tools/list` and `tools/call` of both.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -35,33 +36,34 @@ use crate::demo::target::full;
 use crate::demo::target::reply;
 use crate::demo::target::typed;
 
-/// Where it is, below its address.
+/// The path of the endpoint.
 pub const PATH: &str = "/mcp";
 
-/// The version of the modern era.
+/// The protocol version of the modern era.
 const MODERN: &str = "2026-07-28";
-/// The versions of the legacy era that Streamable HTTP has, the newest first.
+/// The legacy protocol versions with Streamable HTTP, newest first.
 const LEGACY: [&str; 3] = ["2025-11-25", "2025-06-18", "2025-03-26"];
-/// What a customer's row has; the rest is not told.
+/// The returned columns of a customer; the others are not returned.
 const COLUMNS: [&str; 6] = ["id", "name", "email", "ssn", "tier", "balance"];
-/// MCP: a version that is not spoken here.
+/// MCP error code: unsupported protocol version.
 const NO_VERSION: i32 = -32022;
 
 type Customers = Mutex<Vec<Map<String, Value>>>;
 
-/// What the requests share.
+/// The state shared by all requests.
 struct State {
     authorization: Authorization,
     customers: Customers,
 }
 
-/// The whole `Authorization` header that a server accepts.
+/// The complete `Authorization` header that a server accepts.
 pub(super) struct Authorization(String);
 
-/// Serves the sample MCP server on `listener`, on a thread of its own. Requests need `Authorization: Bearer {key}`.
+/// Serves the sample MCP server on `listener`, on its own thread. Requests need `Authorization: Bearer
+/// {key}`.
 ///
 /// # Errors
-/// The listener or the thread cannot be used.
+/// [`DemoError`] if the listener or the thread cannot be used.
 pub fn start(listener: TcpListener, key: &str) -> Result<SampleTarget, DemoError> {
     let state = Arc::new(State {
         authorization: Authorization::bearer(key),
@@ -85,12 +87,12 @@ async fn answer(request: Request<Incoming>, state: &State) -> Response<Body> {
 }
 
 impl Authorization {
-    /// With this key.
+    /// Accepts this bearer token.
     pub(super) fn bearer(key: &str) -> Self {
         Self(format!("Bearer {key}"))
     }
 
-    /// How a request is refused that has another, or is for another place than [`PATH`].
+    /// Returns the refusal of a request with another header, or for another path than [`PATH`].
     pub(super) fn refuses(&self, request: &Request<Incoming>) -> Option<Response<Body>> {
         let problem = |status, detail: &str| Some(reply(status, &json!({ "error": detail })));
         let sent = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
@@ -106,7 +108,7 @@ impl Authorization {
         None
     }
 
-    /// The message of a request, of at most so many bytes; an error is the response that refuses it.
+    /// Reads the message of a request, at most `most` bytes. An error is the refusing response.
     pub(super) async fn posted(
         &self,
         request: Request<Incoming>,
@@ -116,7 +118,7 @@ impl Authorization {
             return Err(refusal);
         }
         if *request.method() != Method::POST {
-            // No stream to listen to, and no session to end.
+            // There is no stream to listen to, and no session to end.
             let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
             return Err(response);
@@ -128,7 +130,7 @@ impl Authorization {
     }
 }
 
-/// What makes a request fail.
+/// A failure of a request.
 struct Fault {
     status: StatusCode,
     error: Value,
@@ -140,7 +142,7 @@ impl Fault {
     }
 }
 
-/// What answers a message; `None`: a notification, which has no answer.
+/// Returns the reply to a message; `None` for a notification.
 fn said(body: &[u8], customers: &Customers) -> Option<(StatusCode, Value)> {
     let failed = |id: &Value, Fault { status, error }| {
         Some((status, json!({ "jsonrpc": "2.0", "id": id, "error": error })))
@@ -159,7 +161,7 @@ fn said(body: &[u8], customers: &Customers) -> Option<(StatusCode, Value)> {
     }
 }
 
-/// The result of a request.
+/// Returns the result of a request.
 fn result(method: &str, params: &Value, customers: &Customers) -> Result<Value, Fault> {
     let version = params.pointer("/_meta/io.modelcontextprotocol~1protocolVersion").and_then(Value::as_str);
     let info = json!({ "name": "hoopctl-demo", "version": env!("CARGO_PKG_VERSION") });
@@ -204,7 +206,7 @@ fn result(method: &str, params: &Value, customers: &Customers) -> Result<Value, 
     Ok(result)
 }
 
-/// What there is, as a client is told.
+/// Returns the tool definitions.
 fn tools() -> Value {
     let customer = json!({ "type": "integer", "description": "Its id" });
     json!([
@@ -245,12 +247,12 @@ fn tools() -> Value {
     ])
 }
 
-/// A call of a tool.
+/// Calls a tool.
 fn call(params: &Value, customers: &Customers) -> Result<Value, Fault> {
     let name = params.get("name").and_then(Value::as_str).unwrap_or_default();
     let argument = |name: &str| params.get("arguments").and_then(|arguments| arguments.get(name));
     let integer = |name: &str| argument(name).and_then(Value::as_i64);
-    // A request that panicked leaves whole customers behind: each change is one assignment.
+    // A request that panicked leaves consistent data behind: each change is one assignment.
     let mut customers = customers.lock().unwrap_or_else(PoisonError::into_inner);
     let is = |customer: &Map<String, Value>, id| customer.get("id").and_then(Value::as_i64) == Some(id);
     Ok(match name {
@@ -297,7 +299,7 @@ fn row(customer: &Map<String, Value>) -> Value {
     Value::Object(COLUMNS.iter().filter_map(column).collect())
 }
 
-/// A result that is a text.
+/// Returns a text result.
 fn words(text: &str, failed: bool) -> Value {
     json!({ "content": [{ "type": "text", "text": text }], "isError": failed })
 }
@@ -316,7 +318,7 @@ mod tests {
         (status.as_u16(), message)
     }
 
-    /// Of the legacy era, and with a version in `_meta` of the modern one.
+    /// Sends a request of the legacy era, or with a version in `_meta`, of the modern one.
     fn asked(customers: &Customers, version: Option<&str>, method: &str, mut params: Value) -> (u16, Value) {
         if let Some(version) = version {
             params["_meta"] = json!({

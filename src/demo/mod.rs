@@ -1,4 +1,5 @@
-//! What trying hoopctl needs and has no place in production: a token issuer, sample targets, sample configuration.
+//! Parts for evaluating hoopctl that have no place in production: a token issuer, sample targets, a sample
+//! configuration.
 
 pub mod api;
 pub mod config;
@@ -18,7 +19,7 @@ pub enum DemoError {
     /// A listener cannot be used.
     #[error("the {what} cannot listen")]
     Listen {
-        /// Which part.
+        /// The part.
         what: &'static str,
         /// The cause.
         source: io::Error,
@@ -26,7 +27,7 @@ pub enum DemoError {
     /// A thread cannot be started.
     #[error("the {what} cannot start its thread")]
     Thread {
-        /// Which part.
+        /// The part.
         what: &'static str,
         /// The cause.
         source: io::Error,
@@ -34,7 +35,7 @@ pub enum DemoError {
     /// A recording cannot be served.
     #[error("the recorded exchanges cannot be served: {why}")]
     Fixture {
-        /// What is wrong with them.
+        /// The problem.
         why: String,
     },
 }

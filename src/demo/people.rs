@@ -1,10 +1,11 @@
-//! The invented customers that the sample targets of the demo know.
+//! The invented customers of the sample targets.
 
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
-/// Name, e-mail address, social security number, card, bank account, tier: all invented or published for tests.
+/// Name, e-mail address, social security number, card, bank account, tier: all invented or published for
+/// tests.
 const PEOPLE: [[&str; 6]; 9] = [
     ["Ada Nunes", "ada@example.com", "512-34-4391", "4111111111111111", "GB82WEST12345698765432", "silver"],
     ["Bo Lindqvist", "bo@example.com", "527-81-6042", "5555555555554444", "DE89370400440532013000", "gold"],
@@ -31,7 +32,7 @@ const PEOPLE: [[&str; 6]; 9] = [
     ["Ines Weber", "ines@example.com", "409-53-2268", "371449635398431", "AT611904300234573201", "bronze"],
 ];
 
-/// All of them, with ids from 1.
+/// Returns all customers, with ids from 1.
 pub fn customers() -> Vec<Map<String, Value>> {
     let one = |(place, [name, email, ssn, card, iban, tier]): (usize, [&str; 6])| {
         let mut customer = Map::new();

@@ -1,10 +1,10 @@
-//! What JSON-RPC 2.0 calls its errors.
+//! Error codes of JSON-RPC 2.0.
 
-/// The body is no JSON.
+/// The body is not JSON.
 pub(super) const NO_JSON: i32 = -32700;
-/// The body is no message.
+/// The body is not a valid message.
 pub(super) const NO_MESSAGE: i32 = -32600;
-/// There is no such method.
+/// Unknown method.
 pub(super) const NO_METHOD: i32 = -32601;
-/// The parameters are wrong.
+/// Invalid parameters.
 pub(super) const NO_PARAMS: i32 = -32602;

@@ -1,4 +1,4 @@
-//! The small HTTP server under the sample targets of the demo: a listener on a thread of its own, and replies.
+//! The small HTTP server of the sample targets: a listener on its own thread, and helpers for replies.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -24,13 +24,13 @@ use tokio::sync::oneshot;
 
 use crate::demo::DemoError;
 
-/// The longest body that a sample reads, in bytes.
+/// Maximum size of a request body, in bytes.
 pub const BODY_MAX: usize = 64 << 10;
 
 /// The body of a reply.
 pub type Body = BoxBody<Bytes, Infallible>;
 
-/// A running sample target. It stops when this is dropped.
+/// A running sample target. It stops when dropped.
 #[derive(Debug)]
 pub struct SampleTarget {
     address: SocketAddr,
@@ -38,16 +38,17 @@ pub struct SampleTarget {
 }
 
 impl SampleTarget {
-    /// Where it listens.
+    /// Returns the address it listens on.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 }
 
-/// Serves a target on `listener`, on a thread of its own: `answer` is asked for each request. `what` names it in errors.
+/// Serves a target on `listener`, on its own thread, with `answer` as the request handler. `what` names the
+/// target in errors.
 ///
 /// # Errors
-/// The listener or the thread cannot be used.
+/// [`DemoError`] if the listener or the thread cannot be used.
 pub fn start<F, R>(listener: TcpListener, what: &'static str, answer: F) -> Result<SampleTarget, DemoError>
 where
     F: Fn(Request<Incoming>) -> R + Clone + Send + 'static,
@@ -58,7 +59,7 @@ where
     let (stop, stopped) = oneshot::channel();
     let run = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        // Without a runtime nothing listens, and the caller's wait for readiness says so.
+        // Without a runtime nothing listens, and the caller's readiness check reports it.
         if let Ok(runtime) = runtime {
             runtime.block_on(async {
                 tokio::select! {
@@ -83,7 +84,7 @@ where
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, most likely: some will come back.
+            // Most likely out of file descriptors: some will be released.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
@@ -96,23 +97,23 @@ where
             .timer(TokioTimer::new())
             .serve_connection(TokioIo::new(stream), service);
         tokio::spawn(async move {
-            // A client that goes away is no event for a sample.
+            // A client that disconnects is not an error for a sample.
             connection.await.ok();
         });
     }
 }
 
-/// The body of a request; `None` when it is cut or longer than `most` bytes.
+/// Reads the body of a request; `None` if it is incomplete or longer than `most` bytes.
 pub async fn read(request: Request<Incoming>, most: usize) -> Option<Bytes> {
     Limited::new(request.into_body(), most).collect().await.ok().map(http_body_util::Collected::to_bytes)
 }
 
-/// A body that is there already.
+/// Returns a body with known content.
 pub fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).boxed()
 }
 
-/// A reply of a media type.
+/// Returns a reply with a media type.
 pub fn typed(status: StatusCode, kind: &'static str, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -120,12 +121,12 @@ pub fn typed(status: StatusCode, kind: &'static str, body: Body) -> Response<Bod
     response
 }
 
-/// A reply in JSON.
+/// Returns a JSON reply.
 pub fn reply(status: StatusCode, value: &Value) -> Response<Body> {
     typed(status, "application/json", full(value.to_string() + "\n"))
 }
 
-/// A reply without a body.
+/// Returns a reply without a body.
 pub fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(full(Bytes::new()));
     *response.status_mut() = status;

@@ -1,4 +1,4 @@
-//! A body that makes one piece at a time, one after each pause, without an end.
+//! An endless body that produces one piece per interval.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ pub struct Ticks<F> {
 }
 
 impl<F: FnMut() -> Bytes> Ticks<F> {
-    /// The first piece comes at once, the next after each `pause`.
+    /// Creates a body whose first piece comes at once, and each next one after `pause`.
     pub fn new(pause: Duration, piece: F) -> Self {
         Self { interval: tokio::time::interval(pause), piece }
     }

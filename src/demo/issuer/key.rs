@@ -1,4 +1,4 @@
-//! The key of the development issuer: ES256, kept in a file that only its owner may read.
+//! The key of the development issuer: ES256, in a file that only its owner may read.
 
 use std::io;
 use std::io::Write;
@@ -18,14 +18,14 @@ use serde_json::json;
 
 use crate::demo::issuer::DevIssuerError;
 
-/// A private key with its id: its RFC 7638 thumbprint.
+/// A private key with its id, the RFC 7638 thumbprint.
 pub(super) struct SigningKey {
     pair: EcdsaKeyPair,
     pub(super) kid: String,
 }
 
 impl SigningKey {
-    /// Reads the key in this file, or makes it with a new one.
+    /// Reads the key from this file, or creates the file with a new key.
     pub(super) fn open(path: &Path) -> Result<Self, DevIssuerError> {
         let failed = |source| DevIssuerError::KeyFile { path: path.to_owned(), source };
         match std::fs::symlink_metadata(path) {
@@ -50,7 +50,7 @@ impl SigningKey {
         }
     }
 
-    /// A key that is kept nowhere.
+    /// Generates a key without storing it.
     pub(super) fn new() -> Result<Self, DevIssuerError> {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING);
         pair.map(Self::of).map_err(|_unspecified| DevIssuerError::Sign)
@@ -63,9 +63,9 @@ impl SigningKey {
         key
     }
 
-    /// The members that RFC 7638 hashes, in its order.
+    /// Returns the members that RFC 7638 hashes, in its order.
     fn coordinates(&self) -> Value {
-        // One byte that says "uncompressed", then both coordinates.
+        // One byte for "uncompressed", then both coordinates.
         let (x, y) = self
             .pair
             .public_key()
@@ -77,7 +77,7 @@ impl SigningKey {
         json!({ "crv": "P-256", "kty": "EC", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y) })
     }
 
-    /// The public key as a JWK.
+    /// Returns the public key as a JWK.
     pub(super) fn jwk(&self) -> Value {
         let mut jwk = self.coordinates();
         if let Some(members) = jwk.as_object_mut() {
@@ -88,7 +88,7 @@ impl SigningKey {
         jwk
     }
 
-    /// The signature of a message, as JWS wants it: base64url.
+    /// Signs a message. Returns the signature in base64url, as in JWS.
     pub(super) fn sign(&self, message: &str) -> Result<String, DevIssuerError> {
         let signature = self.pair.sign(&SystemRandom::new(), message.as_bytes());
         signature.map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).map_err(|_unspecified| DevIssuerError::Sign)

@@ -1,4 +1,4 @@
-//! Tokens of the development issuer, good ones and bad ones.
+//! Tokens of the development issuer, valid and invalid.
 
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
@@ -16,7 +16,7 @@ use crate::demo::issuer::key::SigningKey;
 use crate::domain::Kind;
 
 pub const MAX_LIFETIME_S: u64 = 86_400;
-/// The tenant that the tokens name; no real one has it.
+/// The tenant in all tokens; no real tenant has this id.
 const TENANT: &str = "00000000-0000-4000-8000-000000000000";
 
 /// A way in which a token is to be bad.
@@ -35,34 +35,34 @@ pub enum Fault {
     WrongKey,
 }
 
-/// The token that is wanted.
+/// A request for a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MintRequest {
-    /// Who it is for: `sub`.
+    /// The subject: `sub`.
     pub subject: String,
-    /// Its groups.
+    /// The groups.
     #[serde(default)]
     pub groups: Vec<String>,
-    /// Its roles.
+    /// The roles.
     #[serde(default)]
     pub roles: Vec<String>,
-    /// What it is; default human.
+    /// The kind of principal; default human.
     #[serde(default = "human")]
     pub kind: Kind,
-    /// The client; default the subject itself for apps and agents, `hoopctl-dev` for people.
+    /// The client; default the subject itself for apps and agents, `hoopctl-dev` for humans.
     #[serde(default)]
     pub client: Option<String>,
-    /// A name for people.
+    /// A display name.
     #[serde(default)]
     pub name: Option<String>,
-    /// For how long, in seconds, at most a day; default an hour.
+    /// Lifetime in seconds, at most a day; default an hour.
     #[serde(default = "one_hour")]
     pub lifetime_s: u64,
-    /// For whom; default the issuer's audience.
+    /// The audience; default the issuer's.
     #[serde(default)]
     pub audience: Option<String>,
-    /// What is to be wrong with it.
+    /// The fault of the token.
     #[serde(default)]
     pub fault: Option<Fault>,
 }
@@ -76,7 +76,7 @@ const fn one_hour() -> u64 {
 }
 
 impl MintRequest {
-    /// An hour for a person without groups.
+    /// Creates a request for a human without groups, with a lifetime of one hour.
     pub fn new(subject: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
@@ -91,8 +91,10 @@ impl MintRequest {
         }
     }
 
+    /// Checks the request.
+    ///
     /// # Errors
-    /// An empty subject or a lifetime out of bounds.
+    /// [`DevIssuerError::Request`] if the subject is empty or the lifetime is out of bounds.
     pub(super) fn check(&self) -> Result<(), DevIssuerError> {
         if self.subject.is_empty() {
             return Err(DevIssuerError::Request("names no subject"));
@@ -104,7 +106,7 @@ impl MintRequest {
     }
 }
 
-/// What a token is made with.
+/// The issuer's parameters for tokens.
 pub(super) struct Minter<'a> {
     pub(super) url: &'a str,
     pub(super) audience: &'a str,
@@ -112,7 +114,7 @@ pub(super) struct Minter<'a> {
 }
 
 impl Minter<'_> {
-    /// Makes the token.
+    /// Issues a token.
     pub(super) fn mint(&self, request: &MintRequest) -> Result<String, DevIssuerError> {
         request.check()?;
         let unsigned = request.fault == Some(Fault::Unsigned);
@@ -129,7 +131,7 @@ impl Minter<'_> {
     }
 }
 
-/// The claims, in the shape of an Entra v2 token.
+/// Returns the claims, in the form of an Entra v2 token.
 fn claims(minter: &Minter<'_>, request: &MintRequest) -> Value {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let (start, end) = match request.fault {
@@ -176,7 +178,7 @@ fn claims(minter: &Minter<'_>, request: &MintRequest) -> Value {
     claims
 }
 
-/// A stable GUID for a subject.
+/// Derives a stable GUID from a subject.
 fn guid(subject: &str) -> String {
     let hash = digest::digest(&digest::SHA256, subject.as_bytes());
     let hex = crate::domain::hex::encode(hash.as_ref());

@@ -91,7 +91,7 @@ async fn it_does_not_listen_to_the_world() {
     assert!(matches!(far, Err(DevIssuerError::Ask { .. })));
 }
 
-/// Sends raw bytes and gives the status line and headers back.
+/// Sends raw bytes and returns the status line and headers.
 async fn raw(dev: &DevIssuer, request: &str) -> String {
     use tokio::io::AsyncReadExt;
     use tokio::io::AsyncWriteExt;

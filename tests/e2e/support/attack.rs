@@ -1,4 +1,4 @@
-//! A gateway before an MCP server that behaves as badly as a test wants it to.
+//! A gateway in front of an MCP server that misbehaves as each test wants.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -36,7 +36,7 @@ match = { groups = ["support"], connections = ["tools"], tools = ["pay"] }
 approval = { from = ["dba"], timeout = "1m" }
 "#;
 
-/// What a target has read of each request: its head, in lower case, and its body.
+/// The requests read by a target: head in lower case, and body.
 pub type Seen = Arc<Mutex<Vec<(String, String)>>>;
 
 pub struct Attack {
@@ -45,7 +45,7 @@ pub struct Attack {
 }
 
 impl Attack {
-    /// A gateway before a target that answers each request, one to a stream, with what `serve` gives.
+    /// Starts a gateway in front of a target that answers each request, one per connection, with `serve`.
     pub fn new(options: &str, serve: impl Fn(&str, &Value, &mut TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -90,12 +90,12 @@ impl Attack {
         answer(&self.send("POST", headers, Some(&body)))
     }
 
-    /// A session, which the target calls `theirs`.
+    /// Opens a session, which the target calls `theirs`.
     pub fn session(&self) -> String {
         self.session_of("reader")
     }
 
-    /// One of another principal.
+    /// Opens a session as another principal.
     pub fn session_of(&self, principal: &str) -> String {
         let hello = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}"#;
         self.send_as(principal, "POST", &[], Some(hello)).header("mcp-session-id").unwrap().to_owned()
@@ -107,14 +107,14 @@ impl Attack {
         assert_eq!(code, 0, "{err}");
     }
 
-    /// The requests of a method that have arrived.
+    /// Returns the received requests of a method.
     pub fn arrived(&self, method: &str) -> Vec<(String, String)> {
         let seen = self.seen.lock().unwrap();
         seen.iter().filter(|(_, body)| body.contains(&format!("\"{method}\""))).cloned().collect()
     }
 }
 
-/// The next data on a stream of events.
+/// Returns the next data on an event stream.
 pub fn data(client: &mut Client) -> String {
     loop {
         let line = client.line().expect("the stream has ended, or nothing comes on it");
@@ -124,7 +124,7 @@ pub fn data(client: &mut Client) -> String {
     }
 }
 
-/// Answers with a body of this type.
+/// Answers with a body of this media type.
 pub fn say(stream: &mut TcpStream, status: &str, headers: &str, kind: &str, body: &str) {
     let text = format!(
         "HTTP/1.1 {status}\r\n{headers}content-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
@@ -139,7 +139,7 @@ pub fn result(stream: &mut TcpStream, message: &Value, result: &Value) {
     say(stream, "200 OK", session, "application/json", &body);
 }
 
-/// Greets, and says that a call went well.
+/// Answers `initialize`, and reports success for a call.
 pub fn polite(_head: &str, message: &Value, stream: &mut TcpStream) {
     result(stream, message, &json!({ "content": [{ "type": "text", "text": "done" }] }));
 }

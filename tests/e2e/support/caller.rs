@@ -1,4 +1,4 @@
-//! A client of one MCP connection that sends what it is told by hand, in either era.
+//! A client of one MCP connection that sends handwritten messages, in either era.
 
 use serde_json::Value;
 use serde_json::json;
@@ -8,22 +8,22 @@ use crate::support::Reply;
 use crate::support::World;
 use crate::support::client::request;
 
-/// One client of one connection.
+/// A client of one connection.
 pub struct Caller<'w> {
     pub world: &'w World,
     pub token: String,
     pub connection: &'static str,
-    /// The id of its session, in the older era.
+    /// The id of its session, in the legacy era.
     pub session: Option<String>,
 }
 
 impl<'w> Caller<'w> {
-    /// One that has no session.
+    /// Creates a client without a session.
     pub fn new(world: &'w World, who: &str, connection: &'static str) -> Self {
         Self { world, token: world.token(who), connection, session: None }
     }
 
-    /// A client of the older era with its session.
+    /// Creates a client of the legacy era with a session.
     pub fn begun(world: &'w World, who: &str, connection: &'static str, capabilities: &Value) -> Self {
         let mut client = Self::new(world, who, connection);
         let reply = client.hello(capabilities);
@@ -35,13 +35,13 @@ impl<'w> Caller<'w> {
         client
     }
 
-    /// The first message of a session.
+    /// Sends the first message of a session.
     pub fn hello(&self, capabilities: &Value) -> Reply {
         let params = json!({ "protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": { "name": "t", "version": "1" } });
         self.post(&json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params }))
     }
 
-    /// Sends a request, whose response is still to be read.
+    /// Sends a request without reading the response.
     pub fn open(&self, method: &str, headers: &[(&str, &str)], body: Option<&str>) -> Client {
         let path = format!("/c/{}", self.connection);
         let mut all =
@@ -66,12 +66,12 @@ impl<'w> Caller<'w> {
         self.post(&json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params }))
     }
 
-    /// A request of the newer era.
+    /// Sends a request of the modern era.
     pub fn modern(&self, id: &Value, method: &str, params: Value) -> Client {
         self.modern_with(&[], id, method, params)
     }
 
-    /// A request of the newer era with headers beside those that all have.
+    /// Sends a request of the modern era with additional headers.
     pub fn modern_with(&self, more: &[(&str, &str)], id: &Value, method: &str, mut params: Value) -> Client {
         params["_meta"]["io.modelcontextprotocol/protocolVersion"] = "2026-07-28".into();
         params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
@@ -86,7 +86,7 @@ impl<'w> Caller<'w> {
     }
 }
 
-/// The messages of a response, be it one or a stream.
+/// Returns the messages of a response, whether it is a single message or a stream.
 pub fn messages(reply: &Reply) -> Vec<Value> {
     match reply.header("content-type") {
         Some("text/event-stream") => {

@@ -1,4 +1,4 @@
-//! An HTTP/1.1 client that sends exactly what it is told, byte by byte if need be.
+//! An HTTP/1.1 client that sends exactly the given bytes, one by one if need be.
 
 use std::io::BufRead;
 use std::io::BufReader;
@@ -9,18 +9,18 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// One stream to a gateway.
+/// A connection to a gateway.
 pub struct Client {
     stream: BufReader<TcpStream>,
 }
 
-/// One response.
+/// A response.
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
-    /// Whether the body came to its proper end.
+    /// Whether the body ended properly.
     pub whole: bool,
 }
 
@@ -41,7 +41,7 @@ impl Reply {
             .unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.text()))
     }
 
-    /// The stable code of a refusal.
+    /// Returns the stable code of a refusal.
     pub fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_else(|| panic!("no code in {}", self.text())).to_owned()
     }
@@ -55,7 +55,7 @@ impl Client {
         Self { stream: BufReader::new(stream) }
     }
 
-    /// From another address of this machine.
+    /// Connects from another address of this machine.
     pub fn connect_from(source: std::net::Ipv4Addr, port: u16) -> Self {
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
         socket.bind(&std::net::SocketAddr::from((source, 0)).into()).unwrap();
@@ -74,7 +74,7 @@ impl Client {
         self.stream.get_mut().write_all(bytes.as_ref()).unwrap();
     }
 
-    /// Sends; the other side may have closed already.
+    /// Sends bytes. Returns whether it worked: the peer may have closed already.
     pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.stream.get_mut().write_all(bytes.as_ref()).is_ok()
     }
@@ -124,7 +124,7 @@ impl Client {
         Some(reply)
     }
 
-    /// Reads the body that a head announces.
+    /// Reads the body announced by a head.
     pub fn read_body(&mut self, reply: &mut Reply) {
         if matches!(reply.status, 204 | 304) {
             return;
@@ -146,7 +146,7 @@ impl Client {
         }
     }
 
-    /// Reads one chunk; an empty one is the proper end, `None` an improper one.
+    /// Reads one chunk; empty at the proper end, `None` at an improper one.
     pub fn chunk(&mut self) -> Option<Vec<u8>> {
         let size = usize::from_str_radix(&self.line()?, 16).ok()?;
         let mut chunk = vec![0; size];
@@ -159,8 +159,7 @@ impl Client {
         Some(chunk)
     }
 
-    /// Reads one byte.
-    /// Fills all of this with what comes.
+    /// Fills a buffer from the stream.
     pub fn exact(&mut self, into: &mut [u8]) {
         self.stream.read_exact(into).unwrap();
     }
@@ -171,14 +170,14 @@ impl Client {
         Some(byte[0])
     }
 
-    /// Whether the other side has closed.
+    /// Returns whether the peer has closed the connection.
     pub fn is_closed(&mut self) -> bool {
         let mut byte = [0];
         matches!(self.stream.read(&mut byte), Ok(0) | Err(_))
     }
 }
 
-/// Writes a request. `body` gets a Content-Length.
+/// Formats a request. A `body` gets a Content-Length header.
 #[expect(clippy::format_push_string, reason = "a test reads better so")]
 pub fn request(
     method: &str,

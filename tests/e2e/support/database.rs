@@ -7,10 +7,10 @@ use crate::support::postgres::Postgres;
 use crate::support::process::free_port;
 use crate::support::process::run;
 
-/// What the gateway logs in with at the database; no client may ever see it.
+/// The gateway's database password; no client may ever see it.
 pub const DATABASE_PASSWORD: &str = "db-s3cret-of-the-gateway";
 
-/// The rules of most tests.
+/// The policies of most tests.
 pub const SQL_RULES: &str = r#"
 [[policy]]
 id = "reads"
@@ -30,7 +30,7 @@ match = { connections = ["db"], tables = ["payroll"] }
 message = "Payroll is not for this gateway."
 "#;
 
-/// Who may read everything and change orders at once.
+/// Policies to read everything and to change orders without approval.
 pub const WRITE_RULES: &str = r#"
 [[policy]]
 id = "all"
@@ -38,7 +38,7 @@ effect = "allow"
 match = { groups = ["support"], connections = ["db"], operations = ["read", "write", "ddl"] }
 "#;
 
-/// The columns of `customers` that only some may see.
+/// Masks of the columns of `customers` that only some may see.
 pub const MASKS: &str = r#"
 [[mask]]
 id = "pii"
@@ -47,7 +47,7 @@ fields = ["ssn", "credit_card"]
 op = { kind = "keep_last", n = 4 }
 "#;
 
-/// What is in the database.
+/// The content of the database.
 const TABLES: &str = "\
 CREATE ROLE gateway LOGIN PASSWORD 'db-s3cret-of-the-gateway';
 CREATE TABLE customers (id int PRIMARY KEY, name text, ssn text, credit_card varchar(19), balance numeric, born date);
@@ -63,24 +63,25 @@ GRANT ALL ON SCHEMA public TO gateway;
 /// The database of one test.
 pub struct Database {
     pub server: Postgres,
-    /// Where the gateway serves it.
+    /// The gateway's port for it.
     pub gateway_port: u16,
-    /// Lines of the connection in the configuration.
+    /// Configuration lines of its connection.
     options: String,
 }
 
 impl Database {
-    /// A database with [`TABLES`] and more statements, one a line.
+    /// Creates a database with [`TABLES`] and additional statements, one per line.
     pub fn new(more: &str) -> Self {
         Self::with_options(more, "")
     }
 
-    /// The same, with lines for its `[[connection]]`.
+    /// Creates a database like [`Self::new`], with lines for its `[[connection]]`.
     pub fn with_options(more: &str, options: &str) -> Self {
         Self::with_access("", more, options, |_server| {})
     }
 
-    /// The same, with lines for `pg_hba.conf`, and what is done with the server before it starts.
+    /// Creates a database like [`Self::with_options`], with lines for `pg_hba.conf`; `before` runs before the
+    /// server starts.
     pub fn with_access(hba: &str, more: &str, options: &str, before: impl FnOnce(&Postgres)) -> Self {
         let usual = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
         let mut server = Postgres::new(&format!("{hba}{usual}"), &format!("{TABLES}{more}"));
@@ -91,7 +92,7 @@ impl Database {
         Self { server, gateway_port: free_port(), options: options.to_owned() }
     }
 
-    /// Its `[[connection]]`.
+    /// Returns its `[[connection]]`.
     pub fn connection(&self) -> String {
         let (port, ca) = (self.server.port, self.server.folder().join("ca.pem"));
         format!(
@@ -104,13 +105,13 @@ impl Database {
 }
 
 impl World {
-    /// The database.
+    /// Returns the database.
     pub fn db(&self) -> &Database {
         self.database.as_ref().unwrap()
     }
 
-    /// A `psql` that goes through the gateway with this token; it reads its statements from `sql`, stops at no error, and tells the
-    /// SQLSTATE of each.
+    /// Returns a `psql` command that connects through the gateway with this token, reads statements from
+    /// `sql`, continues after errors and prints the SQLSTATE of each.
     pub fn psql_command(&self, token: &str) -> Command {
         let mut psql = Command::new("psql");
         psql.current_dir(self.folder.path());
@@ -125,7 +126,7 @@ impl World {
         psql
     }
 
-    /// Runs statements through the gateway; gives exit code, standard output, standard error.
+    /// Runs statements through the gateway. Returns exit code, standard output and standard error.
     pub fn psql(&self, token: &str, statements: &[&str]) -> (i32, String, String) {
         let mut psql = self.psql_command(token);
         for statement in statements {
@@ -134,7 +135,7 @@ impl World {
         run(&mut psql)
     }
 
-    /// Runs a statement at the database itself, as its superuser.
+    /// Runs a statement directly on the database, as superuser.
     pub fn direct(&self, statement: &str) -> String {
         let mut psql = Command::new("psql");
         psql.current_dir(self.folder.path());
@@ -145,7 +146,7 @@ impl World {
         out.trim().to_owned()
     }
 
-    /// The session that was begun last on the database.
+    /// Returns the id of the newest session on the database.
     pub fn last_session(&self) -> String {
         let sessions = self.list(&["session", "list"]);
         let mut ids: Vec<String> = sessions

@@ -1,4 +1,4 @@
-//! The MCP server of tests/peers behind a gateway, and clients of it.
+//! The MCP server of tests/peers behind a gateway, and its clients.
 
 use std::io::BufRead;
 use std::io::BufReader;
@@ -20,11 +20,11 @@ use crate::support::database::Database;
 use crate::support::process::free_port;
 use crate::support::process::run;
 
-/// What the gateway logs in with at the server.
+/// The gateway's token for the server.
 pub const MCP_TOKEN: &str = "mcp-s3cret/token";
-/// Both headers that every message has.
+/// The `Accept` header of every message.
 pub const ACCEPT: (&str, &str) = ("Accept", "application/json, text/event-stream");
-/// Everything passes, and the server may ask the client everything.
+/// Policies that allow everything.
 pub const ALL: &str = r#"
 [[policy]]
 id = "all"
@@ -32,10 +32,10 @@ effect = "allow"
 match = { groups = ["support"], connections = ["tools"], operations = ["read", "write", "admin", "unknown"] }
 "#;
 
-/// A gateway before the server.
+/// A gateway in front of the server.
 pub struct Mcp {
     pub world: World,
-    /// Where the server is without the gateway.
+    /// The server's own address.
     pub direct: String,
     _server: Server,
 }
@@ -49,18 +49,18 @@ impl Drop for Server {
     }
 }
 
-/// The folder of the peers.
+/// Returns the folder of the peers.
 pub fn peers() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers")
 }
 
 impl Mcp {
-    /// A gateway with these rules; `options` are lines of the connection.
+    /// Starts a gateway with these policies; `options` are lines of the connection.
     pub fn new(options: &str, rules: &str) -> Self {
         Self::with_server(&[], options, rules)
     }
 
-    /// The same with arguments of the server.
+    /// Starts a gateway like [`Self::new`], with arguments for the server.
     pub fn with_server(args: &[&str], options: &str, rules: &str) -> Self {
         let (server, direct) = Self::serve(args);
         let connection = Self::connection(&direct, options);
@@ -68,7 +68,7 @@ impl Mcp {
         Self { world, direct, _server: server }
     }
 
-    /// A gateway before the server, the API and a database.
+    /// Starts a gateway in front of the server, the API and a database.
     pub fn with_all(database: Database, rules: &str) -> Self {
         let (server, direct) = Self::serve(&[]);
         let connection = Self::connection(&direct, "");
@@ -76,7 +76,7 @@ impl Mcp {
         Self { world, direct, _server: server }
     }
 
-    /// Starts the server; gives its address.
+    /// Starts the server. Returns its address.
     fn serve(args: &[&str]) -> (Server, String) {
         let server = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/mcp-fixture/debug/mcp-fixture");
         assert!(server.is_file(), "the MCP server is not built; run tests/setup");
@@ -95,12 +95,12 @@ impl Mcp {
         )
     }
 
-    /// The address of the connection.
+    /// Returns the URL of the connection.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/c/tools", self.world.port)
     }
 
-    /// Sends one message by hand.
+    /// Sends one handwritten message.
     pub fn post(&self, token: &str, headers: &[(&str, &str)], body: &str) -> Reply {
         let mut client = Client::connect(self.world.port);
         let all = [&[ACCEPT, ("Content-Type", "application/json")], headers].concat();
@@ -108,13 +108,13 @@ impl Mcp {
         client.reply()
     }
 
-    /// Sends a request of the modern era; gives the answer, be it alone or on a stream.
+    /// Sends a request of the modern era. Returns the answer, whether single or on a stream.
     pub fn ask(&self, token: &str, method: &str, params: Value) -> Value {
         let (_, answer) = self.asked(token, method, params);
         answer
     }
 
-    /// The same, with the response's status.
+    /// Sends a request like [`Self::ask`]. Also returns the response's status.
     pub fn asked(&self, token: &str, method: &str, mut params: Value) -> (u16, Value) {
         params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -136,7 +136,7 @@ impl Mcp {
         self.ask(token, "tools/call", json!({ "name": tool, "arguments": arguments }))
     }
 
-    /// How often a tool was called at the server.
+    /// Returns how often a tool was called on the server.
     pub fn tally(&self, tool: &str) -> u64 {
         let token = MCP_TOKEN;
         let port: u16 = self.direct.split(':').nth(2).unwrap().split('/').next().unwrap().parse().unwrap();
@@ -152,7 +152,7 @@ impl Mcp {
             ("Mcp-Name", "tally"),
         ];
         let mut client = Client::connect(port);
-        // The server takes requests for its own address only.
+        // The server only accepts requests for its own address.
         let request = request("POST", "/mcp", Some(token), &headers, Some(&body));
         client.send(request.replace("Host: gateway", &format!("Host: 127.0.0.1:{port}")));
         let told = answer(&client.reply());
@@ -162,7 +162,7 @@ impl Mcp {
     }
 }
 
-/// The message that answers, in a response of either form.
+/// Returns the answering message of a response of either form.
 pub fn answer(reply: &Reply) -> Value {
     let text = reply.text();
     if !reply.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream")) {
@@ -177,7 +177,7 @@ pub fn answer(reply: &Reply) -> Value {
         .unwrap_or(Value::Null)
 }
 
-/// What a target reads of one request: its head, in lower case, and its body.
+/// Reads one request: head in lower case, and body.
 pub fn read_request(stream: &mut TcpStream) -> Option<(String, String)> {
     let mut bytes = Vec::new();
     let mut byte = [0];
@@ -192,7 +192,7 @@ pub fn read_request(stream: &mut TcpStream) -> Option<(String, String)> {
     Some((head, String::from_utf8(body).unwrap()))
 }
 
-/// Runs a program of tests/peers/mcp; gives its exit code and what it printed.
+/// Runs a program of tests/peers/mcp. Returns its exit code and output.
 pub fn peer(program: &str, args: &[&str], env: &[(&str, &str)]) -> (i32, String, String) {
     let folder = peers().join("mcp");
     let program = match program {

@@ -1,4 +1,4 @@
-//! A gateway in a folder of its own, with its peers.
+//! A gateway in its own folder, with its peers.
 
 pub mod attack;
 pub mod caller;

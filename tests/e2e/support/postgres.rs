@@ -1,4 +1,4 @@
-//! A PostgreSQL server of its own: real, empty, on a free port, and gone with its test.
+//! A real, empty PostgreSQL server on a free port that lives as long as its test.
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
@@ -20,19 +20,20 @@ use nix::unistd::User;
 use crate::support::process::Process;
 use crate::support::process::free_port;
 
-/// One server in a folder of its own.
+/// A server in its own folder.
 pub struct Postgres {
     folder: tempfile::TempDir,
-    /// Where it listens, on 127.0.0.1.
+    /// Its port on 127.0.0.1.
     pub port: u16,
     process: Option<Process>,
 }
 
 impl Postgres {
-    /// Makes a cluster with these lines in `pg_hba.conf`, and runs `statements` in it, one a line. It is not started yet.
+    /// Creates a cluster with these lines in `pg_hba.conf`, and runs `statements` in it, one per line. It is
+    /// not started yet.
     pub fn new(hba: &str, statements: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // The server runs as somebody else, who has to get through.
+        // The server runs as another user, who needs access.
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
         let this = Self { folder, port: free_port(), process: None };
         this.fill();
@@ -52,7 +53,7 @@ impl Postgres {
         this
     }
 
-    /// Makes its data as `initdb` does: a copy of what that made once, for it takes longer than many a test.
+    /// Creates its data by copying a cached run of `initdb`, which takes longer than many a test.
     fn fill(&self) {
         let version = String::from_utf8(finish(self.program("postgres").arg("--version")).stdout).unwrap();
         let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join(version.trim().replace(' ', "-"));
@@ -73,7 +74,7 @@ impl Postgres {
         copy(&made, &self.data());
     }
 
-    /// Starts it, or starts it again, with this certificate and key, in PEM.
+    /// Starts or restarts the server with this certificate and key, in PEM.
     pub fn start(&mut self, certificate: &str, key: &str) {
         self.stop();
         self.write("server.crt", certificate.as_bytes());
@@ -82,7 +83,7 @@ impl Postgres {
         let mut process = self.program("postgres");
         let mut process = Process::start("postgres", process.arg("-D").arg(self.data()), self.folder.path());
         process.wait_port(self.port);
-        // It listens before it takes anybody in.
+        // It listens before it accepts connections.
         let begin = Instant::now();
         let is_ready =
             |process: &Process| process.log().matches("ready to accept connections").count() > ready;
@@ -93,7 +94,7 @@ impl Postgres {
         self.process = Some(process);
     }
 
-    /// Puts a file beside its data, and a line into its settings; both hold from the next start.
+    /// Adds a file beside its data and a line to its settings; both apply from the next start.
     pub fn configure(&self, name: &str, content: &str, line: &str) {
         self.write(name, content.as_bytes());
         let path = self.data().join("postgresql.auto.conf");
@@ -101,17 +102,17 @@ impl Postgres {
         self.write("postgresql.auto.conf", format!("{settings}{line}\n").as_bytes());
     }
 
-    /// All that it has logged.
+    /// Returns its log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("postgres.log")).unwrap_or_default()
     }
 
-    /// The folder of the test, for files of its own.
+    /// Returns the folder of the test, for additional files.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Runs a script in psql, on after what fails; gives what it answered.
+    /// Runs a script in psql, continuing after errors. Returns the output.
     pub fn psql(&self, user: &str, script: &str) -> String {
         let path = self.folder.path().join("script.sql");
         std::fs::write(&path, script).unwrap();
@@ -137,7 +138,7 @@ impl Postgres {
         self.folder.path().join("data")
     }
 
-    /// Ends it in order, so that it takes its shared memory along.
+    /// Shuts the server down cleanly, so that it releases its shared memory.
     pub fn stop(&mut self) {
         let Some(mut process) = self.process.take() else { return };
         let number = Pid::from_raw(process.pid().try_into().unwrap());
@@ -146,7 +147,7 @@ impl Postgres {
         }
     }
 
-    /// A program of the server, run by a user it accepts: root is none.
+    /// Returns a command of the server, run as a user that the server accepts (not root).
     fn program(&self, name: &str) -> Command {
         let mut command = Command::new(binaries().join(name));
         command.current_dir(self.folder.path());
@@ -170,33 +171,33 @@ impl Drop for Postgres {
     }
 }
 
-/// Runs a command that has to succeed.
+/// Runs a command that must succeed.
 fn finish(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     output
 }
 
-/// Copies a folder with all that is in it, owners and rights too.
+/// Copies a folder recursively, with owners and modes.
 fn copy(from: &Path, to: &Path) {
     finish(Command::new("cp").arg("-a").arg("--").args([from, to]));
 }
 
-/// Gives a file to the user that the server runs as.
+/// Changes the owner of a file to the server's user.
 fn give(path: &Path) {
     if let Some(user) = server_user() {
         chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
     }
 }
 
-/// Whom the server runs as when the tests run as root; `None` for everybody else: as they are.
+/// Returns the user to run the server as if the tests run as root, `None` otherwise.
 fn server_user() -> Option<User> {
     Uid::effective()
         .is_root()
         .then(|| User::from_name("postgres").unwrap().expect("there is no user postgres; run tests/setup"))
 }
 
-/// The programs of the newest server where Debian puts them, or else those on the path.
+/// Returns the folder of the newest server's programs in Debian's location, or else the first one on `PATH`.
 fn binaries() -> PathBuf {
     let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let debian = installed

@@ -1,4 +1,4 @@
-//! Processes that a test starts and ends by their own number.
+//! Processes that a test starts and stops by pid.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -20,12 +20,12 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a command; what it prints goes into `folder/name.log`.
+    /// Starts a command with its output in `folder/name.log`.
     pub fn start(name: &str, command: &mut Command, folder: &Path) -> Self {
         Self::with_input(name, command.stdin(Stdio::null()), folder)
     }
 
-    /// Starts one that reads to the end of its input and ends then: with these tests, though nobody ends it.
+    /// Starts a command that exits at the end of its input, so that it ends with the tests in any case.
     pub fn tied(name: &str, command: &mut Command, folder: &Path) -> Self {
         Self::with_input(name, command.stdin(Stdio::piped()), folder)
     }
@@ -38,12 +38,12 @@ impl Process {
         Self { child, name: name.to_owned(), log }
     }
 
-    /// What it has printed.
+    /// Returns its output.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Waits until something listens on a port.
+    /// Waits until a port accepts connections.
     pub fn wait_port(&mut self, port: u16) {
         let begin = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
@@ -60,18 +60,18 @@ impl Process {
         }
     }
 
-    /// Its number.
+    /// Returns its pid.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends a signal by its name, as kill(1) takes it.
+    /// Sends a signal by its name, as in kill(1).
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().unwrap();
         assert!(sent.success(), "kill -{name} {}", self.name);
     }
 
-    /// Waits for its end, and gives its exit code; a signal gives `None`.
+    /// Waits for its exit. Returns the exit code; `None` after a signal.
     pub fn wait(&mut self, limit: Duration) -> Option<i32> {
         let begin = Instant::now();
         loop {
@@ -83,7 +83,7 @@ impl Process {
         }
     }
 
-    /// Ends it at once.
+    /// Kills the process.
     pub fn kill(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
@@ -96,9 +96,9 @@ impl Drop for Process {
     }
 }
 
-/// A port that was free a moment ago.
+/// Returns a port that was free a moment ago.
 pub fn free_port() -> u16 {
-    // Below the ports that the system gives to whoever calls out: between two looks no client can take it.
+    // Below the ephemeral port range, so that no client can take the port in between.
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 10_000 + u16::try_from(std::process::id() % 2000).unwrap() * 10;
     (0..20_000)
@@ -107,7 +107,7 @@ pub fn free_port() -> u16 {
         .expect("no port is free")
 }
 
-/// Runs a command to its end; gives its exit code, standard output and standard error.
+/// Runs a command to its end. Returns exit code, standard output and standard error.
 pub fn run(command: &mut Command) -> (i32, String, String) {
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -1,4 +1,4 @@
-//! A real terminal: tmux, on a server of the test's own.
+//! A real terminal: tmux with its own server.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,16 +10,16 @@ use std::time::Instant;
 use crate::support::process::run;
 use crate::support::world::World;
 
-/// How long something may take to appear.
+/// How long a text may take to appear.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// One screen; its terminal and what runs in it end with it.
+/// A screen; its terminal and the program in it end with it.
 pub struct Screen {
     server: String,
 }
 
 impl Screen {
-    /// Runs `hoopctl` with these arguments in a terminal of this size. What it ends with is shown when it has ended.
+    /// Runs `hoopctl` with these arguments in a terminal of this size. Its exit code is shown at the end.
     pub fn new(world: &World, size: (u16, u16), args: &[&str]) -> Self {
         Self::of(&world.hoopctl(args), world.folder.path(), size)
     }
@@ -71,10 +71,10 @@ impl Screen {
         out
     }
 
-    /// Presses keys, by tmux's names for them.
+    /// Presses keys, by their names in tmux.
     pub fn press(&self, keys: &[&str]) {
         for key in keys {
-            // Longer than keys that decide are dropped for after the screen changed.
+            // Longer than deciding keys are dropped after the screen changed.
             std::thread::sleep(Duration::from_millis(350));
             self.ask(&["send-keys", key]);
         }
@@ -85,23 +85,23 @@ impl Screen {
         self.ask(&["send-keys", "-l", text]);
     }
 
-    /// Another program writes this on the terminal.
+    /// Writes to the terminal as another program would.
     pub fn write_over(&self, text: &str) {
         let terminal = self.ask(&["list-panes", "-F", "#{pane_tty}"]);
         std::fs::write(terminal.trim(), text).unwrap();
     }
 
-    /// What is on the screen now.
+    /// Returns the text on screen.
     pub fn shown(&self) -> String {
         self.ask(&["capture-pane", "-p"])
     }
 
-    /// What is on the screen now, with the sequences that colour it.
+    /// Returns the text on screen with colour escape sequences.
     pub fn coloured(&self) -> String {
         self.ask(&["capture-pane", "-p", "-e"])
     }
 
-    /// Waits until this is on the screen; gives all of it.
+    /// Waits for a text to appear. Returns the whole screen.
     pub fn wait(&self, wanted: &str) -> String {
         let begin = Instant::now();
         loop {
@@ -114,12 +114,12 @@ impl Screen {
         }
     }
 
-    /// Gives the terminal another size.
+    /// Resizes the terminal.
     pub fn resize(&self, width: u16, height: u16) {
         self.ask(&["resize-window", "-x", &width.to_string(), "-y", &height.to_string()]);
     }
 
-    /// The process of the program on the screen.
+    /// Returns the pid of the program on the screen.
     pub fn process(&self, name: &str) -> String {
         let shell = self.ask(&["list-panes", "-F", "#{pane_pid}"]);
         let (_, out, _) = run(Command::new("pgrep").args(["-P", shell.trim(), name]));
@@ -128,7 +128,7 @@ impl Screen {
         process
     }
 
-    /// Whether the program left the terminal as it was: no alternate screen, a visible cursor.
+    /// Returns whether the program restored the terminal: no alternate screen, a visible cursor.
     pub fn is_restored(&self) -> bool {
         self.ask(&["display-message", "-p", "#{alternate_on} #{cursor_flag}"]).trim() == "0 1"
     }

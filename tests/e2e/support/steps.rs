@@ -1,4 +1,4 @@
-//! What many tests do: open a connection, have a request held, wait for something.
+//! Common steps: open a connection, send a request that is held, wait for a condition.
 
 use std::thread;
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub fn open(world: &World, name: &str, address: &str, more: &[&str]) {
     assert_eq!(code, 0, "{err}");
 }
 
-/// Sends a PATCH of a customer, which is held, from a thread of its own.
+/// Sends a PATCH of a customer, which is held, on its own thread.
 pub fn held(world: &World, token: &str, body: &'static str) -> thread::JoinHandle<Reply> {
     let (port, token) = (world.port, token.to_owned());
     thread::spawn(move || {
@@ -32,7 +32,7 @@ pub fn held(world: &World, token: &str, body: &'static str) -> thread::JoinHandl
     })
 }
 
-/// Waits until something is so.
+/// Waits for a condition.
 pub fn wait_until(what: &str, limit: Duration, is: impl Fn() -> bool) {
     let begin = Instant::now();
     while !is() {
@@ -41,24 +41,24 @@ pub fn wait_until(what: &str, limit: Duration, is: impl Fn() -> bool) {
     }
 }
 
-/// [`wait_until`] within five seconds.
+/// Waits like [`wait_until`], for at most five seconds.
 pub fn wait_for(what: &str, is: impl Fn() -> bool) {
     wait_until(what, Duration::from_secs(5), is);
 }
 
-/// The newest session on a connection; `gateway` has the refusals without one.
+/// Returns the newest session on a connection; `gateway` has refusals without a session.
 pub fn session(world: &World, connection: &str) -> String {
     let sessions = world.list(&["session", "list"]);
     let found = sessions.iter().find(|session| session["connection"] == connection);
     found.unwrap_or_else(|| panic!("no session on {connection}"))["id"].as_str().unwrap().to_owned()
 }
 
-/// Whether an event of a session says `value` under `key`.
+/// Returns whether an event of a session has `value` under `key`.
 pub fn says(world: &World, session: &str, key: &str, value: &str) -> bool {
     world.events(session).iter().any(|event| event["data"][key] == value)
 }
 
-/// The audit trail: who did what, to what. Not what the gateway notes of its journal from time to time.
+/// Returns the audit trail as actor, action and subject, without the gateway's periodic journal entries.
 pub fn audited(world: &World) -> Vec<[String; 3]> {
     let store = rusqlite::Connection::open(world.path("data/hoopctl.db")).unwrap();
     let mut entries = store

@@ -1,4 +1,5 @@
-//! A client of PostgreSQL that sends exactly the messages it is told to, each script with one write, and trusts no reply.
+//! A PostgreSQL client that sends exactly the given messages, each script in a single write, and trusts no
+//! reply.
 
 use std::io::ErrorKind;
 use std::io::Read;
@@ -26,14 +27,14 @@ use hoopctl::protocol::postgres::wire::values::Format;
 
 use crate::support::World;
 
-/// The beginning of each masked value in the database.
+/// The prefix of each masked value in the database.
 pub const SECRET: &str = "078-05-";
 /// How long a reply may take.
 const PATIENT: Duration = Duration::from_secs(30);
-/// How long nothing comes before it is looked whether something waits for approval.
+/// How long the connection must be silent before pending approvals are checked.
 const QUIET: Duration = Duration::from_millis(300);
 
-/// Messages of a client, in their order.
+/// Client messages in order.
 #[derive(Default, Clone)]
 pub struct Script(pub BytesMut);
 
@@ -73,7 +74,7 @@ impl Script {
         self
     }
 
-    /// A `Bind` of the unnamed statement to the unnamed portal with values.
+    /// Appends a `Bind` of the unnamed statement to the unnamed portal with values.
     pub fn bind_values(mut self, values: &[&str]) -> Self {
         let values: Vec<Option<&[u8]>> = values.iter().map(|value| Some(value.as_bytes())).collect();
         let binding = Binding { portal: b"", statement: b"", formats: &[], values: &values, results: &[] };
@@ -90,7 +91,7 @@ impl Script {
         self
     }
 
-    /// `Parse`, `Bind` and `Execute` of the unnamed statement.
+    /// Appends `Parse`, `Bind` and `Execute` of the unnamed statement.
     pub fn run(self, sql: &str) -> Self {
         self.parse("", sql).bind("", "").execute("")
     }
@@ -120,7 +121,7 @@ impl Script {
         self
     }
 
-    /// A message of any type, body and length as they are.
+    /// Appends a message with any type, body and length, unchecked.
     pub fn raw(mut self, tag: u8, length: i32, body: &[u8]) -> Self {
         self.0.extend_from_slice(&[tag]);
         self.0.extend_from_slice(&length.to_be_bytes());
@@ -128,23 +129,23 @@ impl Script {
         self
     }
 
-    /// A message of any type, with its right length.
+    /// Appends a message with any type and the correct length.
     pub fn message(self, tag: u8, body: &[u8]) -> Self {
         self.raw(tag, i32::try_from(body.len() + 4).unwrap(), body)
     }
 }
 
-/// What came back, one word a message: its letter as in the manual, and what matters of it, such as `D a|b`, `E 42501 …`, `C DELETE 1`,
-/// `Z I`; `EOF` where the stream ended.
+/// The replies, one word per message: its letter in the manual and its essential content, such as `D a|b`, `E
+/// 42501 …`, `C DELETE 1`, `Z I`; `EOF` at the end of the stream.
 #[derive(Debug, Clone, Default)]
 pub struct Replies {
     pub said: Vec<String>,
-    /// The details of what waited for approval meanwhile. Each was denied.
+    /// The details of the commands held for approval meanwhile. Each was denied.
     pub held: Vec<String>,
 }
 
 impl Replies {
-    /// The replies that begin with this letter, without it.
+    /// Returns the replies with this letter, without the letter.
     pub fn of(&self, letter: char) -> Vec<&str> {
         self.said.iter().filter_map(|word| word.strip_prefix(letter)).map(str::trim_start).collect()
     }
@@ -153,7 +154,7 @@ impl Replies {
         self.of('D')
     }
 
-    /// The SQLSTATEs of the errors.
+    /// Returns the SQLSTATEs of the errors.
     pub fn errors(&self) -> Vec<&str> {
         self.said
             .iter()
@@ -162,7 +163,7 @@ impl Replies {
             .collect()
     }
 
-    /// All of it but for what is in no fixed place.
+    /// Returns the letters of all replies.
     pub fn letters(&self) -> String {
         self.said.iter().map(|word| word.chars().next().unwrap()).collect()
     }
@@ -172,17 +173,17 @@ impl Replies {
     }
 }
 
-/// One session, or the beginning of one.
+/// A session, or the beginning of one.
 pub struct Raw {
     pub stream: TcpStream,
     input: BytesMut,
     scanner: Scanner<BackTag>,
-    /// The process and the key that a cancel request needs.
+    /// The process id and secret key for a cancel request.
     pub key: (i32, Vec<u8>),
 }
 
 impl Raw {
-    /// A connection that has said nothing yet.
+    /// Connects without sending anything.
     pub fn connect(world: &World) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", world.db().gateway_port)).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -195,7 +196,7 @@ impl Raw {
         }
     }
 
-    /// A session.
+    /// Opens a session.
     pub fn login(world: &World, token: &str) -> Self {
         let mut raw = Self::connect(world);
         raw.send(&Self::opening(token));
@@ -203,12 +204,12 @@ impl Raw {
         raw
     }
 
-    /// What [`Raw::login`] says.
+    /// Returns the messages of [`Raw::login`].
     pub fn opening(token: &str) -> Script {
         Script::new().startup(&[("user", "whoever"), ("database", "db")]).password(token)
     }
 
-    /// Reads on until the session has begun.
+    /// Reads until the session is established.
     pub fn finish_login(&mut self, world: &World) {
         let replies = self.replies(world, 1);
         assert!(!replies.ended(), "no session: {replies:?} {}", world.log());
@@ -219,13 +220,14 @@ impl Raw {
         self.stream.write_all(&script.0).unwrap();
     }
 
-    /// Sends, and reads up to so many `ReadyForQuery`.
+    /// Sends a script and reads up to `ready` messages of type `ReadyForQuery`.
     pub fn ask(&mut self, world: &World, script: &Script, ready: usize) -> Replies {
         self.send(script);
         self.replies(world, ready)
     }
 
-    /// Reads up to so many `ReadyForQuery`, or the end of the stream. Denies what waits for approval, and remembers what it was.
+    /// Reads up to `ready` messages of type `ReadyForQuery`, or the end of the stream. Denies and collects
+    /// pending approvals.
     pub fn replies(&mut self, world: &World, ready: usize) -> Replies {
         let mut replies = Replies::default();
         let begin = Instant::now();
@@ -258,7 +260,7 @@ impl Raw {
         }
     }
 
-    /// Reads what has come; `None` where nothing has.
+    /// Reads the available bytes; `None` if there are none.
     fn fill(&mut self) -> Option<usize> {
         let mut bytes = vec![0; 64 << 10];
         match self.stream.read(&mut bytes) {
@@ -300,7 +302,7 @@ fn text_of(report: &Report<'_>, field: Field) -> String {
     String::from_utf8_lossy(report.field(field).unwrap_or_default()).into_owned()
 }
 
-/// Denies all that waits for approval; gives what each was.
+/// Denies all pending approvals. Returns their details.
 fn deny_all(world: &World) -> Vec<String> {
     let deny = |approval: &serde_json::Value| {
         let id = approval["id"].as_str().unwrap();

@@ -1,4 +1,4 @@
-//! The folder, the provider, the API and the gateway of one test.
+//! The folder, the issuer, the API and the gateway of one test.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -19,10 +19,10 @@ use crate::support::process::Process;
 use crate::support::process::free_port;
 use crate::support::process::run;
 
-/// What the gateway logs in with at the API; no client may ever see it.
+/// The gateway's token for the API; no client may ever see it.
 pub const API_TOKEN: &str = "api-s3cret/+token";
 
-/// The rules of most tests.
+/// The policies of most tests.
 pub const RULES: &str = r#"
 [[policy]]
 id = "support-reads"
@@ -59,7 +59,7 @@ entities = ["US_SSN", "CREDIT_CARD", "EMAIL_ADDRESS"]
 op = { kind = "keep_last", n = 4 }
 "#;
 
-/// A script of the peers.
+/// Returns a command that runs a script of the peers.
 fn node(script: &str) -> Command {
     let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
     assert!(peers.join("node_modules").is_dir(), "the peers are not installed; run tests/setup");
@@ -68,7 +68,7 @@ fn node(script: &str) -> Command {
     command
 }
 
-/// The port of the provider that the tests share: it keeps nothing of them.
+/// Returns the port of the issuer shared by all tests: it keeps no state of them.
 fn issuer() -> u16 {
     static ISSUER: OnceLock<(u16, Process)> = OnceLock::new();
     let start = || {
@@ -84,36 +84,36 @@ fn issuer() -> u16 {
     ISSUER.get_or_init(start).0
 }
 
-/// One test's world.
+/// The environment of one test.
 pub struct World {
     pub folder: tempfile::TempDir,
     pub port: u16,
     pub api_port: u16,
     pub issuer_port: u16,
     pub gateway: Option<Process>,
-    /// The provider, in a world that has its own.
+    /// The issuer, if the test has its own.
     pub issuer: Option<Process>,
     api: Option<Process>,
-    /// The database and the port where the gateway serves it, in a world that has one.
+    /// The database and the gateway's port for it, if the test has one.
     pub database: Option<Database>,
-    /// One more variable of the gateway's environment.
+    /// An additional environment variable of the gateway.
     variable: Option<(&'static str, &'static str)>,
 }
 
 impl World {
-    /// Provider, API and gateway with [`RULES`].
+    /// Starts issuer, API and gateway with [`RULES`].
     pub fn new() -> Self {
         Self::with(RULES)
     }
 
-    /// The same with other rules.
+    /// Starts issuer, API and gateway with other policies.
     pub fn with(rules: &str) -> Self {
         let mut world = Self::without_gateway(rules);
         world.start();
         world
     }
 
-    /// Provider, API and a configuration, but no gateway yet.
+    /// Starts issuer and API and writes a configuration, without a gateway.
     pub fn without_gateway(rules: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (port, api_port) = (free_port(), free_port());
@@ -141,7 +141,7 @@ impl World {
         }
     }
 
-    /// Provider, a database and the gateway before it; no API.
+    /// Starts issuer, database and gateway, without the API.
     pub fn with_database(database: Database, rules: &str) -> Self {
         let mut world = Self::bare(tempfile::tempdir().unwrap(), free_port(), free_port());
         world.database = Some(database);
@@ -150,7 +150,8 @@ impl World {
         world
     }
 
-    /// Provider, API, a database and the gateway before them and a target that the rules name, with a variable of its own.
+    /// Starts issuer, API, database and gateway, with a target in the policies and an additional environment
+    /// variable.
     pub fn with_all(database: Database, rules: &str, variable: (&'static str, &'static str)) -> Self {
         let mut world = Self::without_gateway("");
         world.database = Some(database);
@@ -160,7 +161,8 @@ impl World {
         world
     }
 
-    /// Provider and gateway before a target that the rules name, with a variable of its own; no API.
+    /// Starts issuer and gateway, with a target in the policies and an additional environment variable,
+    /// without the API.
     pub fn with_server(rules: &str, variable: (&'static str, &'static str)) -> Self {
         let mut world = Self::bare(tempfile::tempdir().unwrap(), free_port(), free_port());
         world.variable = Some(variable);
@@ -169,45 +171,45 @@ impl World {
         world
     }
 
-    /// A peer in JavaScript, which is still to be started.
+    /// Returns a command that runs a JavaScript peer.
     pub fn script(&self, script: &str, args: &[&str]) -> Command {
         let mut command = node(script);
         command.args(args).current_dir(self.folder.path());
         command
     }
 
-    /// Gives this world a provider of its own, which it may stop or change; its tokens live for so many seconds. The configuration is
-    /// to be written, and the gateway to be started, after this.
+    /// Starts an issuer of its own for this test, which may stop or change it; `lifetime` of its tokens is in
+    /// seconds. Write the configuration and start the gateway after this.
     pub fn own_issuer(&mut self, lifetime: u32) {
         self.issuer_port = free_port();
         self.start_issuer(lifetime);
     }
 
-    /// Starts the world's own provider, with the keys it had before if it ran before.
+    /// Starts the test's own issuer, with its previous keys if it ran before.
     pub fn start_issuer(&mut self, lifetime: u32) {
         self.start_issuer_with(&[("TOKEN_TTL", &lifetime.to_string())]);
     }
 
-    /// Gives this world a provider of its own at which people log in, and which has the ways of Microsoft Entra.
+    /// Starts an issuer of its own for this test, with user login and the behaviour of Microsoft Entra.
     pub fn peoples_issuer(&mut self) {
         self.issuer_port = free_port();
         self.start_issuer_with(&[("PEOPLE", "1")]);
     }
 
-    /// Gives this world a provider of its own at which people sign in with `hoopctl login`; access tokens live for so many seconds. The
-    /// configuration is to be written, and the gateway to be started, after this.
+    /// Starts an issuer of its own for this test, for `hoopctl login`; `lifetime` of access tokens is in
+    /// seconds. Write the configuration and start the gateway after this.
     pub fn sign_in_issuer(&mut self, lifetime: u32) {
         self.issuer_port = free_port();
         self.start_issuer_with(&[("SIGN_IN", "1"), ("TOKEN_TTL", &lifetime.to_string())]);
     }
 
-    /// Gives this world a provider of its own at which people log in for the approval page at that address.
+    /// Starts an issuer of its own for this test, with user login for the approval page at `page`.
     pub fn page_issuer(&mut self, page: &str) {
         self.issuer_port = free_port();
         self.start_issuer_with(&[("PAGE", page)]);
     }
 
-    /// Runs a peer in JavaScript to its end; gives exit code, standard output, standard error.
+    /// Runs a JavaScript peer to its end. Returns exit code, standard output and standard error.
     pub fn peer(&self, script: &str, args: &[&str], env: &[(&str, &str)]) -> (i32, String, String) {
         run(self.script(script, args).envs(env.iter().copied()))
     }
@@ -226,12 +228,12 @@ impl World {
                     "mail": format!("c{id}@example.com"), "tier": "silver", "big": 1 })
         };
         let db = json!({ "customers": (1..=20).map(customer).collect::<Vec<_>>() });
-        // A number that no double holds must come through as it is.
+        // A number that does not fit a double must pass unchanged.
         let text = db.to_string().replace("\"big\":1", "\"big\":12345678901234567890123");
         std::fs::write(self.path("db.json"), text).unwrap();
     }
 
-    /// The configuration's part that is not rules.
+    /// Returns the part of the configuration before the policies.
     pub fn head(&self) -> String {
         let Self { port, api_port, issuer_port, .. } = self;
         let user = run(Command::new("id").arg("-un")).1;
@@ -277,7 +279,7 @@ inject = "bearer:env:CRM_TOKEN"
         self.folder.path().join(name)
     }
 
-    /// A command of the built hoopctl in this world.
+    /// Returns a command that runs the built hoopctl in this environment.
     pub fn hoopctl(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hoopctl"));
         command.args(args).arg("--config").arg(self.path("hoopctl.toml")).current_dir(self.folder.path());
@@ -290,12 +292,12 @@ inject = "bearer:env:CRM_TOKEN"
         command
     }
 
-    /// Runs a command line; gives exit code, standard output, standard error.
+    /// Runs a command line. Returns exit code, standard output and standard error.
     pub fn cli(&self, args: &[&str]) -> (i32, String, String) {
         run(&mut self.hoopctl(args))
     }
 
-    /// Runs a command line that must work, and reads its JSON.
+    /// Runs a command line that must succeed, and parses its JSON.
     pub fn json(&self, args: &[&str]) -> Value {
         let args = [args, &["-o", "json"]].concat();
         let (code, out, err) = self.cli(&args);
@@ -304,7 +306,7 @@ inject = "bearer:env:CRM_TOKEN"
             .unwrap_or_else(|error| panic!("hoopctl {args:?} gave no JSON ({error}): {out}"))
     }
 
-    /// The rows of a list.
+    /// Returns the rows of a list.
     pub fn list(&self, args: &[&str]) -> Vec<Value> {
         let value = self.json(args);
         let rows = value.as_array().or_else(|| value["items"].as_array());
@@ -323,24 +325,24 @@ inject = "bearer:env:CRM_TOKEN"
         }
     }
 
-    /// Stops the gateway in order; gives its exit code.
+    /// Shuts the gateway down cleanly. Returns its exit code.
     pub fn stop(&mut self) -> Option<i32> {
         let mut gateway = self.gateway.take().unwrap();
         gateway.signal("TERM");
         gateway.wait(Duration::from_secs(10))
     }
 
-    /// The gateway's log.
+    /// Returns the gateway's log.
     pub fn log(&self) -> String {
         self.gateway.as_ref().map(Process::log).unwrap_or_default()
     }
 
-    /// A token of the provider for one of its clients.
+    /// Requests a token for one of the issuer's clients.
     pub fn token(&self, client: &str) -> String {
         self.token_for(client, None)
     }
 
-    /// A token for another audience.
+    /// Requests a token for another audience.
     pub fn token_for(&self, client: &str, resource: Option<&str>) -> String {
         let mut curl = Command::new("curl");
         let form = "grant_type=client_credentials&scope=use";
@@ -383,14 +385,14 @@ inject = "bearer:env:CRM_TOKEN"
         self.send(method, path, Some(token), &[("Content-Type", "application/json")], Some(body))
     }
 
-    /// What has reached the API, but for the question itself.
+    /// Returns the requests that reached the API, except this query.
     pub fn hits(&self) -> Vec<String> {
         let mut client = Client::connect(self.api_port);
         client.send("GET /__hits HTTP/1.1\r\nHost: api\r\nConnection: close\r\n\r\n");
         client.reply().json().as_array().unwrap().iter().map(|hit| hit.as_str().unwrap().to_owned()).collect()
     }
 
-    /// Waits until exactly one command is held; gives its approval.
+    /// Waits until exactly one command is held. Returns its approval.
     pub fn wait_pending(&self) -> Value {
         let begin = Instant::now();
         loop {
@@ -403,7 +405,7 @@ inject = "bearer:env:CRM_TOKEN"
         }
     }
 
-    /// The events of a session's recording.
+    /// Returns the events of a session's recording.
     pub fn events(&self, session: &str) -> Vec<Value> {
         let (code, out, err) = self.cli(&["session", "export", session, "--format", "jsonl"]);
         assert_eq!(code, 0, "{err}");
@@ -411,7 +413,7 @@ inject = "bearer:env:CRM_TOKEN"
     }
 }
 
-/// The event in one line of an export; `None` for the header.
+/// Returns the event in a line of an export; `None` for the header.
 fn event_of(line: &Value) -> Option<Value> {
     match &line["e"] {
         Value::String(text) => Some(serde_json::from_str(text).unwrap()),
