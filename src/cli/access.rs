@@ -29,7 +29,7 @@ pub enum Use {
 }
 
 impl Use {
-    /// `Look` if `looks`, otherwise `Change`.
+    /// Returns `Look` if `looks`, otherwise `Change`.
     pub const fn looking(looks: bool) -> Self {
         if looks { Self::Look } else { Self::Change }
     }
@@ -49,12 +49,12 @@ impl Access {
         Self::for_use(terminal, place, Use::Change)
     }
 
-    /// Like [`Access::open`], for reading only: does not create a store.
+    /// Opens access like [`Access::open`], for reading only: does not create a store.
     pub fn to_look(terminal: Terminal, place: &Place) -> Result<Self, Failure> {
         Self::for_use(terminal, place, Use::Look)
     }
 
-    /// Like [`Access::open`], for either use.
+    /// Opens access like [`Access::open`], for either use.
     pub fn for_use(terminal: Terminal, place: &Place, how: Use) -> Result<Self, Failure> {
         if let Some(remote) = place.remote()? {
             return Self::elsewhere(remote);
@@ -122,17 +122,17 @@ impl Access {
         Ok(Self { backend: Arc::new(Client::new(place.socket()?)), runtime: runtime()?, remote: false })
     }
 
-    /// Whether the gateway is remote: its files, users and targets are not those of this machine.
+    /// Returns whether the gateway is remote: its files, users and targets are not those of this machine.
     pub const fn is_remote(&self) -> bool {
         self.remote
     }
 
-    /// The admin API.
+    /// Returns the admin API.
     pub fn backend(&self) -> &dyn Backend {
         &*self.backend
     }
 
-    /// The admin API as a shared handle, for tasks of [`Access::block_on`].
+    /// Returns the admin API as a shared handle, for tasks of [`Access::block_on`].
     pub fn shared(&self) -> Arc<dyn Backend> {
         Arc::clone(&self.backend)
     }

@@ -55,7 +55,7 @@ pub fn read_text(path: &Path, most: u64) -> Result<Option<String>, Failure> {
     Ok((length <= most).then_some(text))
 }
 
-/// The failure for an input file that does not exist.
+/// Returns the failure for an input file that does not exist.
 pub fn no_file(path: &Path) -> Failure {
     Failure::not_found(format!("there is no file {}", path.display()))
         .hint("correct its path; - means standard input where text is read")
@@ -158,8 +158,8 @@ impl Unseen {
         Self
     }
 
-    /// Terminal modes need system calls that this crate does not make (`unsafe` is forbidden); `stty` is part
-    /// of every POSIX system.
+    /// Runs `stty`. Terminal modes need system calls that this crate does not make (`unsafe` is forbidden);
+    /// `stty` is part of every POSIX system.
     fn stty(mode: &str) {
         let mut stty = Command::new("stty");
         stty.arg(mode).stdin(Stdio::inherit()).stdout(Stdio::null()).stderr(Stdio::null()).status().ok();

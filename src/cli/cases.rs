@@ -135,7 +135,7 @@ fn row(format: Format, case: &CaseReport) -> Row {
     Row { cells: vec![sign.to_owned(), case.name.clone(), expected, found], json }
 }
 
-/// Why a case failed, line by line, escaped.
+/// Returns why a case failed, line by line, escaped.
 fn why(case: &CaseReport) -> Vec<String> {
     let expected = verdict(case.expected.effect, case.expected.rule.as_deref());
     let title = format!("{}: expected {}", Shown(&case.name), Shown(&expected));

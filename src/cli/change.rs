@@ -98,7 +98,7 @@ fn as_kept(toml: &str) -> String {
     toml.lines().flat_map(|line| [crate::domain::text::Shown(line).to_string(), "\n".to_owned()]).collect()
 }
 
-/// The keys of an entity that are shown in a list, without its name.
+/// Returns the keys of an entity that are shown in a list, without its name.
 const fn keys(kind: EntityKind) -> &'static [&'static str] {
     match kind {
         EntityKind::Connection => &["upstream", "inject", "tags", "limits"],
@@ -119,8 +119,8 @@ pub fn add(
     put(terminal, access, Put { kind, name, table, mode: PutMode::Create, expected: None, dry_run })
 }
 
-/// The table of a new entity: from a file, or empty. A name in the file must match the one on the command
-/// line.
+/// Returns the table of a new entity: from a file, or empty. A name in the file must match the one on the
+/// command line.
 pub fn new_table(
     access: &Access,
     kind: EntityKind,
@@ -138,7 +138,7 @@ pub fn new_table(
     Ok(table)
 }
 
-/// The table of one entity: as it is, or below the `[[header]]` that `show` and `export` print.
+/// Returns the table of one entity: as it is, or below the `[[header]]` that `show` and `export` print.
 fn bare(kind: EntityKind, mut table: Table) -> Result<Table, Failure> {
     let header = kind.as_str();
     let Some(toml::Value::Array(mut own)) = table.get(header).cloned() else { return Ok(table) };

@@ -91,7 +91,7 @@ impl Checks {
         });
     }
 
-    /// Whether there is any problem.
+    /// Returns whether there is any problem.
     pub fn any_wrong(&self) -> bool {
         self.0.iter().any(|check| check.state == State::Wrong)
     }

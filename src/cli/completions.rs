@@ -37,7 +37,7 @@ pub fn script(shell: Shell) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// The supported shells, each with the name of its file in `completions/`.
+/// Returns the supported shells, each with the name of its file in `completions/`.
 pub fn shells() -> impl Iterator<Item = (Shell, String)> {
     use clap_complete::Generator;
     Shell::value_variants().iter().map(|&shell| (shell, shell.file_name("hoopctl")))

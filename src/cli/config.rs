@@ -165,7 +165,7 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
     fields
 }
 
-/// The same in every output format, since it is a file.
+/// Prints the same in every output format, since it is a file.
 fn schema(terminal: Terminal) -> Outcome {
     terminal.data(&output::json_document(&config::schema()))?;
     Ok(Exit::Done)

@@ -145,14 +145,14 @@ pub enum ClientKind {
 }
 
 impl ClientKind {
-    /// Its name on the command line.
+    /// Returns its name on the command line.
     fn word(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 }
 
 impl ConnectVerb {
-    /// Whether it changes nothing.
+    /// Returns whether it changes nothing.
     fn looks(&self) -> bool {
         match self {
             Self::List | Self::Show { .. } | Self::Test { .. } | Self::Env { .. } => true,
@@ -300,13 +300,13 @@ pub fn dial(terminal: Terminal, connection: &Connection) -> Result<Duration, Fai
     Ok(took)
 }
 
-/// A text in which `TOKEN` is a placeholder for the token.
+/// Returns a text in which `TOKEN` is a placeholder for the token.
 fn with_token(text: String) -> Setup {
     let told = "TOKEN is an access token of your identity provider for this gateway's audience";
     Setup { text, told: told.to_owned() }
 }
 
-/// The configuration of an HTTP client.
+/// Returns the configuration of an HTTP client.
 fn env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> Result<Setup, Failure> {
     let base = format!("{}/c/{name}", place.public_url()?);
     Ok(with_token(match client.unwrap_or(ClientKind::Curl) {
@@ -339,7 +339,7 @@ fn dotenv(name: &ConnectionName, base: &str) -> String {
     format!("{variable}_URL={base}\n{variable}_TOKEN=\n")
 }
 
-/// The configuration of an MCP client.
+/// Returns the configuration of an MCP client.
 fn mcp_env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> Result<Setup, Failure> {
     let base = format!("{}/c/{name}", place.public_url()?);
     Ok(match client.unwrap_or(ClientKind::Curl) {
@@ -357,7 +357,7 @@ fn mcp_env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> 
     })
 }
 
-/// The configuration of a database client: the variables of libpq (PostgreSQL manual, section 32.15).
+/// Returns the configuration of a database client: the variables of libpq (PostgreSQL manual, section 32.15).
 fn database_env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> Result<Setup, Failure> {
     let door = place.database_door()?;
     let (export, token) = match client.unwrap_or(ClientKind::Psql) {

@@ -12,13 +12,13 @@ use crate::domain::entity::EntityKind;
 /// All kinds.
 const KINDS: [EntityKind; 3] = [EntityKind::Connection, EntityKind::Mask, EntityKind::Policy];
 
-/// All entities of one kind, from file and store. A text that this version refuses is a failure with all its
-/// problems.
+/// Returns all entities of one kind, from file and store. A text that this version refuses is a failure with
+/// all its problems.
 pub fn entities(access: &Access, kind: EntityKind) -> Result<Vec<Entity>, Failure> {
     read(&access.wait(access.backend().entities(kind))?.items)
 }
 
-/// All entities of the store, of every kind.
+/// Returns all entities of the store, of every kind.
 pub fn of_store(access: &Access) -> Result<Vec<Entity>, Failure> {
     let mut views = Vec::new();
     for kind in KINDS {

@@ -101,7 +101,7 @@ pub fn run(terminal: Terminal, args: &DemoArgs) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// The requested scenario, and the answers of a recorded server.
+/// Returns the requested scenario, and the answers of a recorded server.
 fn recorded(args: &DemoArgs) -> Result<(Option<Scenario>, Option<Fixture>), Failure> {
     let Some(file) = &args.fixture else { return Ok((args.scenario, None)) };
     if args.scenario.is_some_and(|scenario| scenario != Scenario::Mcp) {
@@ -179,7 +179,7 @@ fn sample_target(
     Ok((scenario, target))
 }
 
-/// The default address for each part, or a free one if it is taken.
+/// Returns the default address for each part, or a free one if it is taken.
 fn free_addresses() -> Result<[SocketAddr; 3], Failure> {
     // All three are held until all are known, so that none is found twice.
     let bind = |port| {

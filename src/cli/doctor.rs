@@ -308,7 +308,7 @@ fn issuers(checks: &mut Checks, (config, known): (&Config, &Known), running: boo
     }
 }
 
-/// Whether an issuer is the gateway's built-in development issuer.
+/// Returns whether an issuer is the gateway's built-in development issuer.
 fn is_own(issuer: &str, config: &Config) -> bool {
     let own = config.dev_issuer.as_ref().map(|own| format!("http://{}", own.listen));
     own.is_some_and(|own| issuer.trim_end_matches('/') == own)
@@ -370,7 +370,7 @@ fn targets(checks: &mut Checks, place: &Place, (config, known): (&Config, &Known
     }
 }
 
-/// The connections of the store, as far as they can be read.
+/// Returns the connections of the store, as far as they can be read.
 fn stored(place: &Place, running: bool) -> Vec<Connection> {
     use crate::domain::entity::EntityKind;
     if !running {

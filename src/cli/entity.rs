@@ -194,7 +194,7 @@ pub fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 impl ConnectionOptions {
-    /// Whether no option is given.
+    /// Returns whether no option is given.
     pub fn is_empty(&self) -> bool {
         self.upstream.is_none()
             && self.inject.is_none()
@@ -264,7 +264,7 @@ impl DatabaseOptions {
 }
 
 impl PolicyOptions {
-    /// Whether no option is given.
+    /// Returns whether no option is given.
     pub fn is_empty(&self) -> bool {
         let mut table = Table::new();
         self.apply(&mut table).is_ok() && table.is_empty()

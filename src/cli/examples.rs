@@ -75,7 +75,7 @@ pub const VERBS: &[(&str, &[&str])] = &[
     ("version", &["version", "version -o json"]),
 ];
 
-/// The examples as text for the end of a help.
+/// Returns the examples as text for the end of a help.
 pub fn of(path: &str) -> Option<String> {
     let (_path, lines) = VERBS.iter().find(|(verb, _lines)| *verb == path)?;
     let lines: Vec<String> = lines.iter().map(|line| format!("  hoopctl {line}")).collect();

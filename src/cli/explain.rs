@@ -103,7 +103,7 @@ pub struct McpMessage {
 }
 
 impl McpMessage {
-    /// The arguments as JSON text, if any.
+    /// Returns the arguments as JSON text, if any.
     fn json(&self) -> Option<String> {
         let value = |text: &str| match Json::parse(text.as_bytes(), DEPTH) {
             Ok(value) => value,
@@ -116,14 +116,14 @@ impl McpMessage {
         }
     }
 
-    /// Whether one of its options is given.
+    /// Returns whether one of its options is given.
     fn is_given(&self) -> bool {
         let names = [&self.tool, &self.prompt, &self.resource, &self.arguments];
         names.iter().any(|name| name.is_some()) || !self.args.is_empty() || self.read_only.is_some()
     }
 }
 
-/// The MCP message, if the command is one: an MCP option is given, or a method that only MCP has.
+/// Returns the MCP message, if the command is one: an MCP option is given, or a method that only MCP has.
 fn message(args: &ExplainArgs) -> Result<Option<ExplainMcp>, Failure> {
     let of_mcp = |method: &str| method.contains('/') || McpCommand::class_of(method) != Class::Unknown;
     let named = args.path.is_none() && args.method.as_deref().is_some_and(of_mcp);
@@ -156,7 +156,7 @@ fn connection(name: &str) -> Result<ConnectionName, Failure> {
     name.parse().map_err(|error| Failure::usage(format!("{error}")))
 }
 
-/// The principal id: as given, or prefixed with the first issuer's name.
+/// Returns the principal id: as given, or prefixed with the first issuer's name.
 fn principal(access: &Access, given: &str) -> Result<String, Failure> {
     if given.contains('/') || given.starts_with("local:") {
         return Ok(given.to_owned());

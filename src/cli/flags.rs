@@ -5,7 +5,8 @@ use crate::cli::help;
 use crate::cli::report::Failure;
 use crate::domain::entity::EntityKind;
 
-/// The failure with the option of the key in front of each line that begins with `KIND:LINE:COLUMN: KEY`.
+/// Returns the failure with the option of the key in front of each line that begins with `KIND:LINE:COLUMN:
+/// KEY`.
 pub fn told(failure: Failure, kind: EntityKind) -> Failure {
     let message = failure.message.lines().map(|line| by_option(line, kind)).collect::<Vec<_>>().join("\n");
     let mut failure = failure.message(message);
@@ -42,7 +43,7 @@ fn by_option(line: &str, kind: EntityKind) -> String {
     }
 }
 
-/// The option that sets a key, and the member if one option sets several: ` idle` for `limits.idle`.
+/// Returns the option that sets a key, and the member if one option sets several: ` idle` for `limits.idle`.
 fn option(kind: EntityKind, key: &str) -> Option<(String, String)> {
     let noun = match kind {
         EntityKind::Connection => "connect",

@@ -20,7 +20,7 @@ pub fn settled(arguments: Vec<OsString>) -> Vec<OsString> {
     }
 }
 
-/// A suggestion, if there is an obvious one.
+/// Returns a suggestion, if there is an obvious one.
 pub fn hint(arguments: &[OsString], error: &clap::Error) -> Option<String> {
     let words: Vec<&str> = arguments.iter().skip(1).filter_map(|word| word.to_str()).collect();
     let nouns: Vec<&str> = words.iter().copied().filter(|word| !word.starts_with('-')).collect();
@@ -53,7 +53,7 @@ fn unknown(words: &[&str], nouns: &[&str], odd: &str) -> Option<String> {
     Some(hint)
 }
 
-/// Whether a word comes two or more after an option with a text value: quotes are missing.
+/// Returns whether a word comes two or more after an option with a text value: quotes are missing.
 fn follows_a_text(words: &[&str], odd: &str) -> bool {
     let before: Vec<&str> = words.iter().copied().take_while(|word| *word != odd).collect();
     let option = before.iter().rposition(|word| word.starts_with('-'));

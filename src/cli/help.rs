@@ -428,7 +428,7 @@ Examples:
   hoopctl man | man -l -
   hoopctl man --dir ~/.local/share/man/man1";
 
-/// The whole command line, with the commands of the first page in groups.
+/// Returns the whole command line, with the commands of the first page in groups.
 pub fn command() -> Command {
     let command = Cli::command();
     let template = template(&command);
@@ -448,7 +448,8 @@ fn with_examples(command: Command, path: &str) -> Command {
     }
 }
 
-/// clap has no groups of subcommands, so the first page is a template with the groups written out.
+/// Returns the template of the first page. clap has no groups of subcommands, so the first page is a template
+/// with the groups written out.
 fn template(command: &Command) -> String {
     let heading = GROUPS.iter().map(|(heading, _)| heading.len()).max().unwrap_or(0);
     let name = GROUPS.iter().flat_map(|(_, names)| *names).map(|name| name.len()).max().unwrap_or(0);

@@ -78,7 +78,7 @@ pub fn run(terminal: Terminal, args: &InitArgs) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// The template with the current user as approver.
+/// Returns the template with the current user as approver.
 fn own(template: &str, user: &str) -> String {
     // A user without a name, or with an unusual one, fills it in.
     let plain =
@@ -90,7 +90,7 @@ fn own(template: &str, user: &str) -> String {
     template.replace("local_groups = { root = [\"approvers\"] } # put your own user name here", &line)
 }
 
-/// The name of the OS user, as in `admin.local_groups`.
+/// Returns the name of the OS user, as in `admin.local_groups`.
 pub fn os_user() -> String {
     Peer::this_process().user.unwrap_or_default()
 }

@@ -66,7 +66,7 @@ fn row(report: &IssuerReport) -> Row {
     }
 }
 
-/// The state of an issuer's keys, as text.
+/// Returns the state of an issuer's keys, as text.
 pub fn state(report: &IssuerReport) -> String {
     match (&report.error, report.usable) {
         (Some(error), true) if report.stale => format!("usable, but old; the last fetch failed: {error}"),

@@ -84,7 +84,7 @@ fn add(terminal: Terminal, access: &Access, lock: NewLock) -> Result<Lock, Failu
     access.wait(access.backend().add_lock(NewLock { unseen: true, ..lock }))
 }
 
-/// The lock with this id, or the newest one for `last`.
+/// Returns the lock with this id, or the newest one for `last`.
 fn find(access: &Access, id: &str) -> Result<Lock, Failure> {
     let wanted: Option<LockId> = match id {
         "last" => None,

@@ -100,7 +100,8 @@ const fn masked_word(finding: &detect::Finding) -> &'static str {
     if finding.score >= detect::THRESHOLD { "yes" } else { "no" }
 }
 
-/// The shape of a value, with at most its last two characters: a terminal's history keeps what is printed.
+/// Returns the shape of a value, with at most its last two characters: a terminal's history keeps what is
+/// printed.
 fn hidden(value: &str) -> String {
     let count = value.chars().count();
     let stay = if count > 6 { 2 } else { 0 };

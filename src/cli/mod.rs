@@ -93,7 +93,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     .into()
 }
 
-/// Whether its output can be TOML.
+/// Returns whether its output can be TOML.
 fn writes_toml(noun: &Noun) -> bool {
     match noun {
         Noun::Export(_) => true,
@@ -102,7 +102,7 @@ fn writes_toml(noun: &Noun) -> bool {
     }
 }
 
-/// The name of a command whose output has a format of its own.
+/// Returns the name of a command whose output has a format of its own.
 fn has_own_form(noun: &Noun) -> Option<&'static str> {
     match noun {
         Noun::Connect(verb) => match **verb {
@@ -183,7 +183,7 @@ fn dispatch(terminal: Terminal, place: &Place, noun: Noun) -> Outcome {
     }
 }
 
-/// `HOOPCTL_OUTPUT`, otherwise a table.
+/// Returns `HOOPCTL_OUTPUT`, otherwise a table.
 fn env_format() -> Result<Format, Failure> {
     match std::env::var("HOOPCTL_OUTPUT") {
         Ok(word) if !word.is_empty() => Format::from_str(&word, false).map_err(|_unknown| {
@@ -193,8 +193,8 @@ fn env_format() -> Result<Format, Failure> {
     }
 }
 
-/// The error format for a command line that cannot be parsed: that of its output options, as far as they can
-/// be recognized.
+/// Returns the error format for a command line that cannot be parsed: that of its output options, as far as
+/// they can be recognized.
 fn wanted_format(arguments: &[OsString]) -> Format {
     let words: Vec<&str> =
         arguments.iter().filter_map(|word| word.to_str()).take_while(|word| *word != "--").collect();

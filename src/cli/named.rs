@@ -12,8 +12,8 @@ use crate::domain::with_causes;
 use crate::secret;
 use crate::transport::tls;
 
-/// What is unavailable here, one sentence each. The gateway may run as another user, so these are not certain
-/// errors.
+/// Returns what is unavailable here, one sentence each. The gateway may run as another user, so these are not
+/// certain errors.
 pub fn missing<'a>(config: &'a Config, stored: impl IntoIterator<Item = &'a Connection>) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(tls) = &config.gateway.tls {

@@ -254,7 +254,7 @@ impl Way {
         })
     }
 
-    /// The address as libpq takes it (PostgreSQL 18 manual, 32.1.1.2).
+    /// Returns the address as libpq takes it (PostgreSQL 18 manual, 32.1.1.2).
     fn url(&self, connection: &ConnectionName) -> Result<String, Failure> {
         match self {
             Self::Port(listener) => {

@@ -35,7 +35,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Whether the format is JSON.
+    /// Returns whether the format is JSON.
     pub const fn is_json(self) -> bool {
         matches!(self, Self::Json | Self::Jsonl)
     }
@@ -207,14 +207,15 @@ fn table(columns: &[&str], rows: &[Row]) -> String {
     })
 }
 
-/// One CSV line of data; the `-` for a missing value becomes an empty cell.
+/// Returns one CSV line of data; the `-` for a missing value becomes an empty cell.
 fn csv_row(cells: &[String]) -> String {
     csv_line(
         &cells.iter().map(|cell| if cell == "-" { String::new() } else { cell.clone() }).collect::<Vec<_>>(),
     )
 }
 
-/// One CSV line (RFC 4180). A cell that a spreadsheet would run as a formula is prefixed with an apostrophe.
+/// Returns one CSV line (RFC 4180). A cell that a spreadsheet would run as a formula is prefixed with an
+/// apostrophe.
 fn csv_line(cells: &[String]) -> String {
     let cells: Vec<String> = cells
         .iter()
@@ -261,12 +262,12 @@ fn with_times(mut value: Value) -> Value {
     value
 }
 
-/// Compact JSON and a line feed.
+/// Returns compact JSON and a line feed.
 pub fn json_line(value: &Value) -> String {
     json_escape(&value.to_string()) + "\n"
 }
 
-/// Indented JSON and a line feed.
+/// Returns indented JSON and a line feed.
 pub fn json_document(value: &Value) -> String {
     // A `Value` has string keys only, so this cannot fail; the compact form would do as well.
     json_escape(&serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())) + "\n"
@@ -309,22 +310,22 @@ pub fn time(ms: i64) -> String {
         .map_or_else(|_| "-".to_owned(), |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
-/// The distance between `ms` and `now_ms`, short: `42s`, `10m`, `3h`, `5d`.
+/// Returns the distance between `ms` and `now_ms`, short: `42s`, `10m`, `3h`, `5d`.
 pub fn distance(ms: i64, now_ms: i64) -> String {
     units::rough(ms.abs_diff(now_ms))
 }
 
-/// A future time: its distance for people, the time for programs.
+/// Returns a future time: its distance for people, the time for programs.
 pub fn until(format: Format, ms: i64, now_ms: i64) -> String {
     if format == Format::Csv { time(ms) } else { distance(ms, now_ms) }
 }
 
-/// A principal: the label, the kind, and the id if it differs from the label.
+/// Returns a principal: the label, the kind, and the id if it differs from the label.
 pub fn who(label: &str, kind: Kind, principal: &str) -> String {
     if label == principal { format!("{label} ({kind})") } else { format!("{label} ({kind} {principal})") }
 }
 
-/// A number with its singular or plural noun.
+/// Returns a number with its singular or plural noun.
 pub fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }

@@ -53,7 +53,7 @@ pub struct PinArgs {
 }
 
 impl PinArgs {
-    /// Whether it changes nothing.
+    /// Returns whether it changes nothing.
     pub const fn looks(&self) -> bool {
         self.accept.is_none() && self.forget.is_empty()
     }
@@ -273,7 +273,7 @@ fn show(terminal: Terminal, pins: &[PinView]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Which members changed or are flagged.
+/// Returns which members changed or are flagged.
 fn what(pin: &PinView) -> String {
     let members = pin.changes.iter().map(|change| change.member.as_str());
     let flagged = pin.flags.iter().map(|flag| flag.member.as_str());

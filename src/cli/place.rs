@@ -42,7 +42,7 @@ impl Place {
         }
     }
 
-    /// A place with this configuration file and nothing else.
+    /// Returns a place with this configuration file and nothing else.
     pub fn of(config: PathBuf) -> Self {
         Self { config: Some(config), ..Self::default() }
     }
@@ -52,12 +52,12 @@ impl Place {
         Self { url: None, ..self }
     }
 
-    /// The same place with this admin socket.
+    /// Returns the same place with this admin socket.
     pub fn at(&self, socket: PathBuf) -> Self {
         Self { socket: Some(socket), ..self.clone() }
     }
 
-    /// The remote gateway, if one was named. It takes precedence over the socket and the store.
+    /// Returns the remote gateway, if one was named. It takes precedence over the socket and the store.
     pub fn remote(&self) -> Result<Option<Remote>, Failure> {
         self.url.as_deref().map(|url| Remote::new(url, self.ca_file.clone())).transpose()
     }
@@ -93,8 +93,8 @@ impl Place {
         Ok(self.over(config::parse(&table.to_string(), Path::new("(no file)"))?))
     }
 
-    /// The option that a suggested command needs for the same file: ` -c FILE` if one was named, otherwise
-    /// empty.
+    /// Returns the option that a suggested command needs for the same file: ` -c FILE` if one was named,
+    /// otherwise empty.
     pub fn option(&self) -> String {
         let shown = |file: &PathBuf| format!(" -c {}", output::shell_word(&file.display().to_string()));
         self.config.as_ref().map(shown).unwrap_or_default()
@@ -120,7 +120,7 @@ impl Place {
         config
     }
 
-    /// The path of the admin socket.
+    /// Returns the path of the admin socket.
     pub fn socket(&self) -> Result<PathBuf, Failure> {
         if let Some(socket) = &self.socket {
             return Ok(socket.clone());
@@ -131,7 +131,7 @@ impl Place {
         Ok(self.data_dir_without_file()?.join("admin.sock"))
     }
 
-    /// The data directory if there is no configuration file.
+    /// Returns the data directory if there is no configuration file.
     pub fn data_dir_without_file(&self) -> Result<PathBuf, Failure> {
         self.data_dir.clone().or_else(config::default_data_dir).ok_or_else(|| {
             Failure::new(Exit::Config, "there is no data directory: HOME is not set")
@@ -139,14 +139,14 @@ impl Place {
         })
     }
 
-    /// The URL that clients use, without a trailing `/`.
+    /// Returns the URL that clients use, without a trailing `/`.
     pub fn public_url(&self) -> Result<String, Failure> {
         let gateway = self.config_if_any()?.map(|config| config.gateway).unwrap_or_default();
         let scheme = if gateway.tls.is_some() { "https" } else { "http" };
         Ok(gateway.public_url.unwrap_or_else(|| format!("{scheme}://{}", gateway.listen)))
     }
 
-    /// The address at which PostgreSQL clients connect.
+    /// Returns the address at which PostgreSQL clients connect.
     pub fn database_door(&self) -> Result<DatabaseDoor, Failure> {
         let gateway = self.config_if_any()?.map(|config| config.gateway).unwrap_or_default();
         let Some(listen) = gateway.postgres_listen else {

@@ -103,7 +103,7 @@ pub struct EditPolicy {
 }
 
 impl PolicyVerb {
-    /// Whether it changes nothing.
+    /// Returns whether it changes nothing.
     const fn looks(&self) -> bool {
         !matches!(self, Self::Add(_) | Self::Edit(_) | Self::Remove { .. })
     }

@@ -54,7 +54,7 @@ pub fn find(program: &Program) -> Result<PathBuf, String> {
     find_named(&program.name)
 }
 
-/// Like [`find`], by name.
+/// Finds a program like [`find`], by name.
 ///
 /// # Errors
 /// As [`find`].
@@ -77,7 +77,7 @@ pub fn find_named(name: &str) -> Result<PathBuf, String> {
 }
 
 impl<'a> Target<'a> {
-    /// The target of a connection that has an address; each step is limited by `timeout`.
+    /// Returns the target of a connection that has an address; each step is limited by `timeout`.
     pub fn of(connection: &'a Connection, timeout: Duration) -> Self {
         let upstream = &connection.upstream;
         Self {
@@ -140,8 +140,8 @@ impl Target<'_> {
         Ok(Stream::Tls(Box::new(rustls::StreamOwned::new(session, tcp))))
     }
 
-    /// The server's time according to its responses (RFC 9110, 6.6.1), in milliseconds since 1970; `None` if
-    /// it sends none.
+    /// Returns the server's time according to its responses (RFC 9110, 6.6.1), in milliseconds since 1970;
+    /// `None` if it sends none.
     ///
     /// # Errors
     /// It does not answer.
@@ -264,7 +264,7 @@ mod tests {
         assert!(Target { tls: true, ..target(port) }.open(&[]).is_err());
     }
 
-    /// The client's result if a PostgreSQL server gives this answer to a request for TLS.
+    /// Returns the client's result if a PostgreSQL server gives this answer to a request for TLS.
     fn answered(answer: &'static [u8]) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();

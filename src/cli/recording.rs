@@ -44,7 +44,7 @@ use crate::store::HoldFault;
 /// Columns of the verification results.
 pub const VERDICT_COLUMNS: [&str; 5] = ["result", "session", "events", "hash", "note"];
 
-/// Whether this names a file: not an id, not `last`, and something that exists or looks like a path.
+/// Returns whether this names a file: not an id, not `last`, and something that exists or looks like a path.
 pub fn is_file(text: &str) -> bool {
     text != "last"
         && text.parse::<SessionId>().is_err()
@@ -68,7 +68,7 @@ enum Page {
 }
 
 impl<'a> Events<'a> {
-    /// The events of one session.
+    /// Returns the events of one session.
     pub fn of(access: &'a Access, session: SessionId) -> Self {
         Self { access, session, page: Vec::new().into_iter(), next: Page::First }
     }
@@ -107,7 +107,7 @@ fn stored(hash: &str, line: &str) -> Result<StoredEvent, Failure> {
         .map_err(|error| Failure::new(Exit::Broken, error.to_string()).hint("run: hoopctl session verify"))
 }
 
-/// One verification result as a row.
+/// Returns one verification result as a row.
 pub fn verdict(report: &VerifyReport) -> Row {
     let problem = match (&report.problem, report.broken_at) {
         (Some(problem), Some(seq)) => format!("event {seq}: {problem}"),
@@ -138,7 +138,7 @@ pub fn verdict(report: &VerifyReport) -> Row {
     }
 }
 
-/// The problem of the audit trail, if any.
+/// Returns the problem of the audit trail, if any.
 pub fn audit_problem(found: &AuditVerification) -> Option<String> {
     let seq = found.broken?;
     if found.unreadable {
@@ -147,7 +147,7 @@ pub fn audit_problem(found: &AuditVerification) -> Option<String> {
     Some(format!("the audit trail is not as it was written, from entry {seq} on"))
 }
 
-/// A problem of the recordings as a whole, as a row without a session.
+/// Returns a problem of the recordings as a whole, as a row without a session.
 pub fn found_besides(problem: &str) -> Row {
     let mut cells = vec![String::new(); VERDICT_COLUMNS.len()];
     for (cell, text) in cells.iter_mut().zip(["BROKEN", "", "", "", problem]) {
@@ -156,7 +156,7 @@ pub fn found_besides(problem: &str) -> Row {
     Row { cells, json: json!({ "session": null, "intact": false, "problem": problem }) }
 }
 
-/// An acknowledged fault of a legal hold, as a row.
+/// Returns an acknowledged fault of a legal hold, as a row.
 pub fn acknowledged(noted: &AcknowledgedHold) -> Row {
     let now = match (noted.held, noted.faults.contains(&HoldFault::Unknown)) {
         (false, _) => "the hold is over",
@@ -175,7 +175,7 @@ pub fn acknowledged(noted: &AcknowledgedHold) -> Row {
     Row { cells, json: json!({ "session": noted.session, "acknowledged": noted }) }
 }
 
-/// One verification result as a line of output.
+/// Returns one verification result as a line of output.
 pub fn verdict_line(terminal: Terminal, row: &Row) -> String {
     let [result, session, events, hash, note] = std::array::from_fn(|place| {
         row.cells.get(place).map(|cell| Shown(cell).to_string()).unwrap_or_default()

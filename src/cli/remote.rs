@@ -41,7 +41,7 @@ impl Remote {
         Ok(Self { location, ca_file })
     }
 
-    /// A client of its admin API, as the person who signed in there or with `HOOPCTL_TOKEN`.
+    /// Returns a client of its admin API, as the person who signed in there or with `HOOPCTL_TOKEN`.
     ///
     /// # Errors
     /// Authorities that cannot be read, tokens that are not kept safely, an invalid `HOOPCTL_TOKEN`.
@@ -50,13 +50,14 @@ impl Remote {
         self.client_as(bearer, ca_file.as_deref())
     }
 
-    /// A client of its admin API with the given credentials.
+    /// Returns a client of its admin API with the given credentials.
     pub fn client_as(self, bearer: Arc<dyn Bearer>, ca_file: Option<&Path>) -> Result<Client, Failure> {
         Client::network(self.location, ca_file, bearer).map_err(|error| Failure::from(ApiError::from(error)))
     }
 }
 
-/// Whether a command only concerns this machine. Such a command refuses `--url` and ignores `HOOPCTL_URL`.
+/// Returns whether a command only concerns this machine. Such a command refuses `--url` and ignores
+/// `HOOPCTL_URL`.
 ///
 /// # Errors
 /// Options that exclude each other.
@@ -72,7 +73,7 @@ pub fn checked(global: &Global, noun: &Noun) -> Result<bool, Failure> {
     }
 }
 
-/// Why a command only concerns this machine; `None` for one that works with a remote gateway.
+/// Returns why a command only concerns this machine; `None` for one that works with a remote gateway.
 const fn local(noun: &Noun) -> Option<&'static str> {
     Some(match noun {
         Noun::Serve(_) => "`serve` runs a gateway here",
@@ -101,8 +102,8 @@ const fn local_connect(verb: &ConnectVerb) -> Option<&'static str> {
     }
 }
 
-/// Whether `--ca-file` is about the target of a connection. `HOOPCTL_CA_FILE` and the login concern the
-/// gateway all the same.
+/// Returns whether `--ca-file` is about the target of a connection. `HOOPCTL_CA_FILE` and the login concern
+/// the gateway all the same.
 pub const fn has_own_ca_file(noun: &Noun) -> bool {
     let Noun::Connect(verb) = noun else { return false };
     matches!(**verb, ConnectVerb::Add(_) | ConnectVerb::Edit(_) | ConnectVerb::Open(_))

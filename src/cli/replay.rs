@@ -90,7 +90,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &ReplayArgs) -> Outcome {
     play(terminal, Events::of(&access, view.id), options, speed)
 }
 
-/// Whether to use the player, on a terminal that can show it.
+/// Returns whether to use the player, on a terminal that can show it.
 fn is_played(terminal: Terminal, args: &ReplayArgs) -> bool {
     let printed = args.print || args.realtime || terminal.format != Format::Table;
     !printed
@@ -99,7 +99,7 @@ fn is_played(terminal: Terminal, args: &ReplayArgs) -> bool {
         && io::IsTerminal::is_terminal(&io::stdin())
 }
 
-/// Whether a terminal with this value of `TERM` can move its cursor.
+/// Returns whether a terminal with this value of `TERM` can move its cursor.
 fn draws(term: Option<&OsStr>) -> bool {
     term.is_some_and(|term| !term.is_empty() && term != "dumb")
 }
@@ -124,7 +124,7 @@ fn show(terminal: Terminal, place: &Place, args: &ReplayArgs) -> Outcome {
     screens::show(&access, settings(Start::Session(view.id.to_string(), Box::new(begin))))
 }
 
-/// Printed again after the player, with the exit code for scripts.
+/// Returns the failure for a broken file. Printed again after the player, with the exit code for scripts.
 fn is_broken(file: &str, why: &str) -> Failure {
     Failure::new(Exit::Broken, format!("{file}: the recording is not as it was written: {why}"))
 }

@@ -72,7 +72,7 @@ impl Exit {
         Self::Broken,
     ];
 
-    /// The exit code of the process.
+    /// Returns the exit code of the process.
     pub const fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -93,7 +93,7 @@ impl Exit {
         }
     }
 
-    /// Its stable name: `error.code` of a JSON error that has no more specific one.
+    /// Returns its stable name: `error.code` of a JSON error that has no more specific one.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -141,7 +141,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure with the code of its exit code.
+    /// Returns a failure with the code of its exit code.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self {
             exit,
@@ -170,29 +170,29 @@ impl Failure {
         self
     }
 
-    /// A failure to write to standard output. Not a failure if the reader has closed it.
+    /// Returns a failure to write to standard output. Not a failure if the reader has closed it.
     pub fn output(error: &io::Error) -> Self {
         let closed = error.kind() == io::ErrorKind::BrokenPipe;
         let exit = if closed { Exit::Done } else { Exit::Failed };
         Self { silent: closed, ..Self::new(exit, format!("cannot write to standard output: {error}")) }
     }
 
-    /// A failure with exit code 2: invalid command line.
+    /// Returns a failure with exit code 2: invalid command line.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, message)
     }
 
-    /// A failure with exit code 1.
+    /// Returns a failure with exit code 1.
     pub fn failed(message: impl Into<String>) -> Self {
         Self::new(Exit::Failed, message)
     }
 
-    /// A failure with exit code 5: not found.
+    /// Returns a failure with exit code 5: not found.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(Exit::NotFound, message)
     }
 
-    /// The text for standard error; empty if nothing is to be printed.
+    /// Returns the text for standard error; empty if nothing is to be printed.
     pub fn render(&self, format: Format) -> String {
         if self.silent {
             return String::new();
@@ -295,7 +295,7 @@ impl From<GatewayError> for Failure {
     }
 }
 
-/// A failure to listen on an address.
+/// Returns a failure to listen on an address.
 fn taken(error: &ListenError) -> Failure {
     let failure = Failure::failed(with_causes(error));
     match error.source.kind() {

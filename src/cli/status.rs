@@ -57,7 +57,7 @@ fn look(place: &Place) -> Result<StatusReport, Failure> {
     access.wait(access.backend().status())
 }
 
-/// The last result of reaching a target; `None` if nothing was sent to it yet.
+/// Returns the last result of reaching a target; `None` if nothing was sent to it yet.
 fn health(target: &TargetReport, now: i64) -> Option<String> {
     let ago = |ms: i64| output::distance(ms, now);
     if target.fails() {
@@ -67,7 +67,7 @@ fn health(target: &TargetReport, now: i64) -> Option<String> {
     target.answered_ms.map(|ms| format!("answered {}", ago(ms)))
 }
 
-/// The caller's permissions as text.
+/// Returns the caller's permissions as text.
 pub const fn may(you: &CallerReport) -> &'static str {
     match (you.manages, you.decides) {
         (true, true) => "manage and decide",

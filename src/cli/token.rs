@@ -237,7 +237,7 @@ fn inspection_fields(found: &Inspection) -> Vec<(&'static str, String)> {
     fields
 }
 
-/// A claim, with its time if it is one.
+/// Returns a claim, with its time if it is one.
 fn readable(name: &str, value: &Json) -> String {
     match (name, value.as_i64()) {
         ("exp" | "iat" | "nbf" | "auth_time", Some(seconds)) => {
@@ -262,7 +262,7 @@ fn inspection_json(found: &Inspection) -> Value {
         "kid_known": found.kid_known, "failures": failures, "hints": found.hints})
 }
 
-/// The issuers of a configuration, without keys yet.
+/// Returns the issuers of a configuration, without keys yet.
 pub fn issuers(settings: Vec<identity::IssuerSettings>) -> Result<Issuers, Failure> {
     Issuers::new(settings, Arc::new(NoKeeper))
         .map_err(|error| Failure::new(Exit::Config, with_causes(&error)))
@@ -317,7 +317,8 @@ fn verify(terminal: Terminal, place: &Place, source: &TokenSource) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// The lock targets for this token. It has one name from its issuer and one from its bytes; either locks it.
+/// Returns the lock targets for this token. It has one name from its issuer and one from its bytes; either
+/// locks it.
 fn lock_as(ids: &[Box<str>]) -> String {
     match ids {
         [first, _another, ..] => format!("token:{first} (each of its names locks it: {} in JSON)", ids.len()),

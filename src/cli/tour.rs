@@ -42,7 +42,7 @@ pub struct Tour {
 type Step = (&'static str, Vec<String>);
 
 impl Tour {
-    /// The whole tour. Exactly the lines to paste are indented by four blanks.
+    /// Returns the whole tour. Exactly the lines to paste are indented by four blanks.
     pub fn text(&self, took: Duration) -> String {
         let Self { gateway, issuer, target, .. } = self;
         let policies = output::count(self.policies as u64, "policy", "policies");
@@ -74,7 +74,7 @@ impl Tour {
         text + "\nStop with Ctrl-C.\n"
     }
 
-    /// The steps of the scenario.
+    /// Returns the steps of the scenario.
     pub fn steps(&self) -> Vec<Step> {
         match self.scenario {
             Scenario::Http => http::steps(self),
@@ -121,7 +121,7 @@ mod tests {
         }
     }
 
-    /// The hoopctl command lines in a line of shell.
+    /// Returns the hoopctl command lines in a line of shell.
     fn commands(line: &str) -> Vec<Vec<String>> {
         line.split(['$', ';', '('])
             .map(str::trim)

@@ -135,7 +135,7 @@ pub fn must_be_terminal(terminal: Terminal, hint: &str) -> Result<(), Failure> {
     Err(Failure::usage("the screen needs a terminal, for input and output").hint(hint))
 }
 
-/// The appearance, and whether to query the terminal's background.
+/// Returns the appearance, and whether to query the terminal's background.
 pub fn look(args: &LookArgs) -> (Look, bool) {
     let found = Look::detect(|name| std::env::var(name).ok(), args.ascii);
     let look = match args.theme {
@@ -146,7 +146,7 @@ pub fn look(args: &LookArgs) -> (Look, bool) {
     (look, args.theme == ThemeWord::Auto && look.is_coloured())
 }
 
-/// The key map: the default, with the changes of a file.
+/// Returns the key map: the default, with the changes of a file.
 pub fn keys(args: &LookArgs) -> Result<KeyMap, Failure> {
     let (path, must) = match &args.keys {
         Some(path) => (path.clone(), true),

@@ -81,7 +81,8 @@ impl Findings {
         self.tell(problems.iter().map(|problem| recording::found_besides(problem)).collect())
     }
 
-    /// All results as one document, with the totals and the end of the audit trail, as far as the check got.
+    /// Returns all results as one document, with the totals and the end of the audit trail, as far as the
+    /// check got.
     fn document(
         &self,
         recordings: &Result<WholeReport, Failure>,

@@ -184,19 +184,19 @@ pub fn sessions(terminal: Terminal, access: &Access) -> Outcome {
     }
 }
 
-/// Whether a message may be relevant: most are not, and need not be parsed.
+/// Returns whether a message may be relevant: most are not, and need not be parsed.
 fn may_matter(data: &str) -> bool {
     data.contains("\"kind\":\"session.") || data.contains("\"kind\":\"decision\"")
 }
 
-/// The owner of a session according to its first event.
+/// Returns the owner of a session according to its first event.
 fn owner_of(event: &StoredEvent) -> Owner {
     let data: Value = serde_json::from_str(&event.event.data).unwrap_or_default();
     let text = |name: &str| data.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     Owner { principal: text("principal"), label: text("label"), connection: text("connection") }
 }
 
-/// The owner of a session that began before; empty if the gateway does not know it either.
+/// Returns the owner of a session that began before; empty if the gateway does not know it either.
 fn asked(access: &Access, id: SessionId) -> Owner {
     access.wait(access.backend().session(id.to_string())).map_or_else(
         |_gone| Owner::default(),
@@ -204,7 +204,7 @@ fn asked(access: &Access, id: SessionId) -> Owner {
     )
 }
 
-/// The command that was denied: the one with the same id a few events before.
+/// Returns the command that was denied: the one with the same id a few events before.
 fn command_of(access: &Access, denial: &StoredEvent) -> Option<String> {
     let from = denial.seq.saturating_sub(BEFORE).max(1);
     let wanted = EventsFrom { from: Some(from), limit: u32::try_from(BEFORE).ok() };
@@ -222,7 +222,7 @@ fn is_command_of(event: &StoredEvent, denial: &StoredEvent) -> bool {
             || (kind == EventKind::McpMessage && event.event.dir == Some(Direction::C2s)))
 }
 
-/// The transcript of an event without its time and symbol; for a statement with its first line.
+/// Returns the transcript of an event without its time and symbol; for a statement with its first line.
 fn told(event: &StoredEvent) -> String {
     let lines = transcript(event);
     let mut lines = lines.iter();
@@ -275,7 +275,7 @@ type Told = (ApprovalState, usize);
 struct Known(HashMap<ApprovalId, Told>);
 
 impl Known {
-    /// The row for an approval as it is now; `None` if it was printed already.
+    /// Returns the row for an approval as it is now; `None` if it was printed already.
     fn take(&mut self, approval: &Approval, now_ms: i64) -> Option<Row> {
         let now = (approval.state, approval.decisions.len());
         if self.0.get(&approval.id) == Some(&now) {
@@ -316,7 +316,7 @@ pub fn approvals(terminal: Terminal, access: &Access) -> Outcome {
     }
 }
 
-/// All pending approvals, oldest first.
+/// Returns all pending approvals, oldest first.
 fn pending(access: &Access) -> Result<Vec<Approval>, Failure> {
     let filter = ApprovalFilter { state: Some(ApprovalState::Pending), ..ApprovalFilter::default() };
     let mut all = access.block_on(paging::approvals(access.backend(), &filter))?;

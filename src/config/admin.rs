@@ -147,7 +147,8 @@ fn remote(table: &mut Table<'_>, gateway: &GatewaySettings, issuers: &[&str]) ->
     Some(RemoteSettings { listen: listen?, public_url, roles, clients, login, page })
 }
 
-/// A client prefixed with the name of its issuer's entry, since client ids are unique within one issuer only.
+/// Returns a client prefixed with the name of its issuer's entry, since client ids are unique within one
+/// issuer only.
 fn of_issuer(value: &Value<'_>, issuers: &[&str]) -> Option<String> {
     let text = value.text()?;
     let names = |issuer: &&str| {
@@ -189,7 +190,7 @@ fn login(table: &mut Table<'_>, issuers: &[&str]) -> Option<LoginSettings> {
     Some(LoginSettings { issuer, client })
 }
 
-/// The client of the page, and its secret.
+/// Returns the client of the page, and its secret.
 fn page(table: &mut Table<'_>, issuers: &[&str]) -> Option<(String, SignInClient, Option<SecretRef>)> {
     let secret = table.take("secret").and_then(|value| value.secret());
     let wanted = "accepted: the id of a client at the issuer, for the approval page alone";
@@ -197,7 +198,7 @@ fn page(table: &mut Table<'_>, issuers: &[&str]) -> Option<(String, SignInClient
     Some((issuer, client, secret))
 }
 
-/// The origin of the page. A URL that cannot be parsed is reported already.
+/// Returns the origin of the page. A URL that cannot be parsed is reported already.
 fn site(page: &Value<'_>, value: Option<&Value<'_>>, url: Option<&str>) -> Option<Site> {
     let Some(value) = value else {
         let hint =
@@ -218,7 +219,7 @@ fn site(page: &Value<'_>, value: Option<&Value<'_>>, url: Option<&str>) -> Optio
     }
 }
 
-/// A client at an issuer: the issuer, its id, its scopes.
+/// Returns a client at an issuer: the issuer, its id, its scopes.
 fn client(table: &mut Table<'_>, issuers: &[&str], wanted: &str) -> Option<(String, SignInClient)> {
     let client_id = table.required("client_id", wanted).and_then(|value| value.text().map(str::to_owned));
     let scopes = table

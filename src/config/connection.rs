@@ -103,7 +103,7 @@ fn read_table(table: &mut Table<'_>) -> Option<Connection> {
     })
 }
 
-/// The name of a connection or an issuer.
+/// Returns the name of a connection or an issuer.
 pub(super) fn name(value: &Value<'_>) -> Option<ConnectionName> {
     let name = value.text()?.parse().ok();
     if name.is_none() {
@@ -112,7 +112,7 @@ pub(super) fn name(value: &Value<'_>) -> Option<ConnectionName> {
     name
 }
 
-/// Whether no network is between the gateway and the target.
+/// Returns whether no network is between the gateway and the target.
 fn is_loopback(upstream: &Upstream) -> bool {
     let literal = upstream.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     upstream.program.is_some() || literal || &*upstream.host == "localhost"
@@ -143,8 +143,8 @@ fn spoken(value: &Value<'_>) -> Option<Spoken> {
     Some(Spoken { protocol, program })
 }
 
-/// The value of a key that only applies to targets of one protocol. On another target it would have no
-/// effect, so it is refused.
+/// Returns the value of a key that only applies to targets of one protocol. On another target it would have
+/// no effect, so it is refused.
 fn key_of<'d>(
     table: &mut Table<'d>,
     key: &'static str,

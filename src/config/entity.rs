@@ -32,7 +32,7 @@ pub enum Entity {
 }
 
 impl Entity {
-    /// The kind of entity.
+    /// Returns the kind of entity.
     pub fn kind(&self) -> EntityKind {
         match self {
             Self::Connection(_) => EntityKind::Connection,
@@ -41,7 +41,7 @@ impl Entity {
         }
     }
 
-    /// Its name or id.
+    /// Returns its name or id.
     pub fn name(&self) -> &str {
         match self {
             Self::Connection(connection) => connection.name.as_str(),
@@ -50,7 +50,7 @@ impl Entity {
         }
     }
 
-    /// Where it was defined.
+    /// Returns where it was defined.
     pub fn origin(&self) -> &Origin {
         match self {
             Self::Connection(connection) => &connection.origin,

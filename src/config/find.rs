@@ -47,7 +47,7 @@ fn find_with(
     looked.iter().find(|path| exists(path)).cloned().ok_or(NoConfigFile { looked })
 }
 
-/// The default data directory: `$HOOPCTL_DATA_DIR`, else `/var/lib/hoopctl` for root, else
+/// Returns the default data directory: `$HOOPCTL_DATA_DIR`, else `/var/lib/hoopctl` for root, else
 /// `$XDG_DATA_HOME/hoopctl` (default `~/.local/share`). `None` if there is no home directory either.
 pub fn default_data_dir() -> Option<PathBuf> {
     data_dir_with(nix::unistd::geteuid().is_root(), &|name| std::env::var_os(name))
@@ -64,17 +64,17 @@ fn data_dir_with(root: bool, env: &dyn Fn(&str) -> Option<OsString>) -> Option<P
     Some(shared?.join("hoopctl"))
 }
 
-/// A variable that is set and not empty.
+/// Returns a variable that is set and not empty.
 fn variable(env: &dyn Fn(&str) -> Option<OsString>, name: &str) -> Option<PathBuf> {
     env(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// The XDG base directory specification ignores relative paths.
+/// Returns the XDG base directory specification ignores relative paths.
 fn absolute(env: &dyn Fn(&str) -> Option<OsString>, name: &str) -> Option<PathBuf> {
     variable(env, name).filter(|path| path.is_absolute())
 }
 
-/// The absolute path, without `.` and `..` as far as its directory exists.
+/// Returns the absolute path, without `.` and `..` as far as its directory exists.
 pub fn whole(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_error| path.to_owned());
     let folder = absolute.parent().and_then(|folder| folder.canonicalize().ok());

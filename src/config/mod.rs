@@ -98,7 +98,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// The sources of its own secrets, without those of connections.
+    /// Returns the sources of its own secrets, without those of connections.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
         let key = self.gateway.tls.as_ref().map(|tls| &tls.key);
         let page = self.admin.remote.as_ref().and_then(|remote| remote.page.as_ref());

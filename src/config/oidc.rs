@@ -33,7 +33,8 @@ pub(super) fn read(value: &Value<'_>) -> Option<IssuerSettings> {
     usable.then_some(settings)
 }
 
-/// The entry, and whether all of it could be read; if not, it has harmless values for the missing parts.
+/// Returns the entry, and whether all of it could be read; if not, it has harmless values for the missing
+/// parts.
 fn read_table(table: &mut Table<'_>) -> (IssuerSettings, bool) {
     let name = table.required("name", "accepted: 1 to 63 of a-z, 0-9 and -").and_then(|value| name(&value));
     let issuer_value = table.required("issuer", "accepted: the exact issuer URL of the tokens, https://…");

@@ -182,7 +182,7 @@ fn read(root: &mut Table<'_>, path: &Path, text: &str) -> Option<Config> {
     })
 }
 
-/// `version = 1`.
+/// Reads `version = 1`.
 pub(super) fn version(root: &mut Table<'_>) {
     let Some(value) = root.required("version", "write version = 1 at the top of the file") else { return };
     if value.node.as_integer().map(ToString::to_string).as_deref() != Some("1") {
@@ -190,7 +190,7 @@ pub(super) fn version(root: &mut Table<'_>) {
     }
 }
 
-/// The tables of `[[name]]`, with unique names or ids.
+/// Returns the tables of `[[name]]`, with unique names or ids.
 pub(super) fn tables<'d>(root: &mut Table<'d>, name: &'static str, label: &'static str) -> Vec<Value<'d>> {
     let values = root.tables(name, label);
     refuse_twice(&values, label);

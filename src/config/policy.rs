@@ -42,7 +42,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<PolicyRule> {
     whole.then_some(rule)
 }
 
-/// The policy, and whether all of it could be read; if not, it has substitute values.
+/// Returns the policy, and whether all of it could be read; if not, it has substitute values.
 fn read_table(table: &mut Table<'_>) -> (PolicyRule, bool) {
     let id = table.required("id", ID_HINT).and_then(|value| id(&value));
     let effects = [Effect::Allow, Effect::Approve, Effect::Deny].map(|effect| (effect.as_str(), effect));
@@ -162,7 +162,7 @@ fn session_limit(table: &mut Table<'_>) -> Option<Duration> {
     table.take("session")?.duration(Duration::from_millis(100)..=DAY * 30)
 }
 
-/// The message for the client: one line of a problem document.
+/// Returns the message for the client: one line of a problem document.
 fn message(value: &Value<'_>) -> Option<String> {
     let text = value.text()?;
     if text.chars().count() > 500 {

@@ -47,7 +47,7 @@ fn as_text<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S:
 }
 
 impl Problem {
-    /// A problem of a file as a whole.
+    /// Returns a problem of a file as a whole.
     pub fn of_file(path: &Path, problem: impl Into<String>, hint: Option<String>) -> Self {
         Self {
             path: path.to_owned(),
@@ -61,7 +61,7 @@ impl Problem {
         }
     }
 
-    /// The lines of this problem in a report.
+    /// Returns the lines of this problem in a report.
     fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("{}: {}", self.place(), self.statement())];
         if let Some(excerpt) = &self.excerpt {
@@ -75,7 +75,7 @@ impl Problem {
         lines
     }
 
-    /// `file:line:column`, or only the file.
+    /// Returns `file:line:column`, or only the file.
     fn place(&self) -> String {
         let path = Shown(&self.path.display().to_string()).to_string();
         if self.line > 0 { format!("{path}:{}:{}", self.line, self.column) } else { path }
@@ -92,7 +92,7 @@ impl Problem {
 }
 
 impl fmt::Display for Problem {
-    /// `file:line:column: key = value: problem; hint`, on one line.
+    /// Writes `file:line:column: key = value: problem; hint`, on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place(), self.statement())?;
         match &self.hint {
@@ -115,12 +115,12 @@ impl Problems {
         self.list.iter()
     }
 
-    /// The number of problems.
+    /// Returns the number of problems.
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -164,7 +164,7 @@ impl<'a> IntoIterator for &'a Problems {
 }
 
 impl fmt::Display for Problems {
-    /// One line per problem.
+    /// Writes one line per problem.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, problem) in self.list.iter().enumerate() {
             if place > 0 {

@@ -41,13 +41,13 @@ pub(super) struct Table<'d> {
 }
 
 impl<'d> Value<'d> {
-    /// The root of a parsed text.
+    /// Returns the root of a parsed text.
     pub(super) fn root(source: &'d Source<'d>, document: &'d DeValue<'d>) -> Self {
         hide_leaky_urls(source, document, &(0..0));
         Self { source, key: String::new(), node: document, span: 0..0 }
     }
 
-    /// The value for a problem, but never the content of a list or a table.
+    /// Returns the value for a problem, but never the content of a list or a table.
     fn found(&self) -> String {
         match self.node {
             DeValue::String(text) => quoted(text),
@@ -84,7 +84,7 @@ impl<'d> Value<'d> {
         self.note(Level::Warning, self.repeated(), problem.into(), hint.into());
     }
 
-    /// The value, unless it may hold a secret.
+    /// Returns the value, unless it may hold a secret.
     fn repeated(&self) -> String {
         if self.source.is_hidden(&self.span) { String::new() } else { self.found() }
     }
@@ -94,7 +94,7 @@ impl<'d> Value<'d> {
         self.source.note(Note { level, span, key, found, problem, hint, absence: false, shown: true });
     }
 
-    /// Whether a problem of this value, or of one in it, was reported.
+    /// Returns whether a problem of this value, or of one in it, was reported.
     pub(super) fn is_noted(&self) -> bool {
         self.source.noted(&self.key, &self.span)
     }
@@ -124,7 +124,7 @@ impl<'d> Value<'d> {
         Some(value)
     }
 
-    /// The elements of a list, each under the key of the list.
+    /// Returns the elements of a list, each under the key of the list.
     pub(super) fn elements(&self) -> Option<Vec<Self>> {
         let DeValue::Array(values) = self.node else {
             self.mismatch("not a list", "write it in square brackets: [\"a\", \"b\"]".to_owned());
@@ -139,7 +139,7 @@ impl<'d> Value<'d> {
         Some(values.iter().map(element).collect())
     }
 
-    /// The members of a table with arbitrary keys; `None` if it is not a table.
+    /// Returns the members of a table with arbitrary keys; `None` if it is not a table.
     pub(super) fn members(&self) -> Option<Vec<(&'d str, Self)>> {
         let DeValue::Table(entries) = self.node else { return None };
         let member = |(name, value): (&'d Spanned<Cow<'d, str>>, &'d Spanned<DeValue<'d>>)| {
@@ -150,7 +150,7 @@ impl<'d> Value<'d> {
         Some(entries.iter().map(member).collect())
     }
 
-    /// The value at a dotted path of keys from here.
+    /// Returns the value at a dotted path of keys from here.
     pub(super) fn at(&self, path: &str) -> Option<Self> {
         let mut value = self.clone();
         let mut rest = path;
@@ -179,7 +179,7 @@ impl<'d> Value<'d> {
 }
 
 impl Value<'_> {
-    /// The element of this list that equals the text `found`.
+    /// Returns the element of this list that equals the text `found`.
     pub(super) fn listed(&self, found: &str) -> Option<Self> {
         if !self.node.is_array() {
             return None;
@@ -187,8 +187,8 @@ impl Value<'_> {
         self.elements()?.into_iter().find(|element| element.node.as_str() == Some(found))
     }
 
-    /// The position of a finding at a path of keys below this value: the element of the list, the member of
-    /// the table, the value of the key, or the nearest value that exists.
+    /// Returns the position of a finding at a path of keys below this value: the element of the list, the
+    /// member of the table, the value of the key, or the nearest value that exists.
     pub(super) fn nearest_place(&self, path: &str, found: &str) -> Self {
         let mut path = path;
         loop {
@@ -221,14 +221,14 @@ impl<'d> Table<'d> {
         }
     }
 
-    /// The value of a key, if present. The key counts as known from then on.
+    /// Returns the value of a key, if present. The key counts as known from then on.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Value<'d>> {
         self.known.push(name);
         self.source.ask(name);
         self.peek(name)
     }
 
-    /// The value of a required key; `wanted` describes it.
+    /// Returns the value of a required key; `wanted` describes it.
     pub(super) fn required(&mut self, name: &'static str, wanted: &str) -> Option<Value<'d>> {
         let value = self.take(name);
         if value.is_none() {
@@ -246,7 +246,7 @@ impl<'d> Table<'d> {
         value
     }
 
-    /// The value of a key, without counting the key as known.
+    /// Returns the value of a key, without counting the key as known.
     pub(super) fn peek(&self, name: &str) -> Option<Value<'d>> {
         let value = self.entries?.get(name)?;
         Some(Value {
@@ -273,7 +273,7 @@ impl<'d> Table<'d> {
         }
     }
 
-    /// The tables of `[[name]]`, each with its `label` (its own name or id) in its key.
+    /// Returns the tables of `[[name]]`, each with its `label` (its own name or id) in its key.
     pub(super) fn tables(&mut self, name: &'static str, label: &str) -> Vec<Value<'d>> {
         let Some(list) = self.take(name) else { return Vec::new() };
         let DeValue::Array(values) = list.node else {
@@ -370,7 +370,8 @@ fn hide_leaky_urls(source: &Source<'_>, node: &DeValue<'_>, span: &Span) {
     }
 }
 
-/// Dotted keys have no span of their own, so each value inside is hidden too.
+/// Hides a secret value in reports. Dotted keys have no span of their own, so each value inside is hidden
+/// too.
 fn hide(source: &Source<'_>, node: &DeValue<'_>, span: &Span) {
     match node {
         DeValue::Table(entries) => {

@@ -164,7 +164,7 @@ fn tags<'a>(
     }
 }
 
-/// Group names that the file assigns to somebody.
+/// Returns group names that the file assigns to somebody.
 fn known_groups(config: &Config) -> BTreeSet<&str> {
     let named = config.oidc.iter().flat_map(|entry| {
         let apps = entry.clients.values().flat_map(|client| client.groups.iter());

@@ -68,7 +68,7 @@ pub struct GatewayLimits {
 }
 
 impl GatewaySettings {
-    /// The addresses on which clients connect, of any protocol.
+    /// Returns the addresses on which clients connect, of any protocol.
     pub(super) fn listeners(&self) -> impl Iterator<Item = SocketAddr> {
         std::iter::once(self.listen).chain(self.postgres_listen)
     }
@@ -114,7 +114,7 @@ pub struct StorageSettings {
 }
 
 impl StorageSettings {
-    /// The source of the sealing key: as configured, or the file `store.key` in the data directory.
+    /// Returns the source of the sealing key: as configured, or the file `store.key` in the data directory.
     pub fn key_source(&self) -> SecretRef {
         self.key.clone().unwrap_or_else(|| SecretRef::File(self.data_dir.join("store.key")))
     }
@@ -178,7 +178,7 @@ pub(super) fn public_url(value: &Value<'_>) -> Option<String> {
     Some(value.text()?.trim_end_matches('/').to_owned())
 }
 
-/// Whether two listeners conflict. Port 0 is any free port, and `0.0.0.0` every address.
+/// Returns whether two listeners conflict. Port 0 is any free port, and `0.0.0.0` every address.
 pub(super) fn collide(one: SocketAddr, other: SocketAddr) -> bool {
     let any = one.ip().is_unspecified() || other.ip().is_unspecified();
     one.port() == other.port() && one.port() != 0 && (any || one.ip() == other.ip())

@@ -52,7 +52,7 @@ pub(super) struct Source<'d> {
 }
 
 impl<'d> Source<'d> {
-    /// `origin` is the file, or says that there is no base for relative paths.
+    /// Creates a source. `origin` is the file, or says that there is no base for relative paths.
     pub(super) fn new(text: &'d str, origin: Origin) -> Self {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self {
@@ -65,7 +65,7 @@ impl<'d> Source<'d> {
         }
     }
 
-    /// The base directory of relative paths; `None` for an entity of the store.
+    /// Returns the base directory of relative paths; `None` for an entity of the store.
     pub(super) fn folder(&self) -> Option<&Path> {
         match &self.origin {
             Origin::File { path, .. } => Some(path.parent().unwrap_or(Path::new(""))),
@@ -73,7 +73,7 @@ impl<'d> Source<'d> {
         }
     }
 
-    /// The origin of an entity whose table starts at `span`.
+    /// Returns the origin of an entity whose table starts at `span`.
     pub(super) fn origin(&self, span: &Span) -> Origin {
         match &self.origin {
             // The body of a single table has a line of its own only inside its file.
@@ -97,7 +97,7 @@ impl<'d> Source<'d> {
         self.notes.borrow_mut().push(note);
     }
 
-    /// Whether a problem was reported at this position, for this key or one inside it.
+    /// Returns whether a problem was reported at this position, for this key or one inside it.
     pub(super) fn noted(&self, key: &str, span: &Span) -> bool {
         let inside =
             |own: &str| own.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
@@ -116,8 +116,8 @@ impl<'d> Source<'d> {
         self.asked.borrow_mut().insert(name);
     }
 
-    /// The key or header at the start of the line at `offset`, if it was requested: the line may then be
-    /// shown up to there, and its rest is hidden. Anything else on a broken line may be part of a secret.
+    /// Returns the key or header at the start of the line at `offset`, if it was requested: the line may then
+    /// be shown up to there, and its rest is hidden. Anything else on a broken line may be part of a secret.
     pub(super) fn key_of_line(&self, offset: usize) -> String {
         let (line, _) = self.place(offset);
         let (start, end) = self.line_bounds(line);
@@ -141,7 +141,7 @@ impl<'d> Source<'d> {
         word.to_owned()
     }
 
-    /// Whether a part of the text is entirely hidden.
+    /// Returns whether a part of the text is entirely hidden.
     pub(super) fn is_hidden(&self, span: &Span) -> bool {
         self.hidden.borrow().iter().any(|own| own.start <= span.start && span.end <= own.end)
     }
@@ -212,13 +212,14 @@ impl<'d> Source<'d> {
         })
     }
 
-    /// Start and end of a line, counted from 1.
+    /// Returns start and end of a line, counted from 1.
     fn line_bounds(&self, line: usize) -> (usize, usize) {
         let start = self.starts.get(line - 1).copied().unwrap_or(self.text.len());
         (start, self.starts.get(line).map_or(self.text.len(), |next| next - 1))
     }
 
-    /// The text between two offsets, with `***` in place of hidden parts, and without deceptive characters.
+    /// Returns the text between two offsets, with `***` in place of hidden parts, and without deceptive
+    /// characters.
     fn shown(&self, from: usize, to: usize, hidden: &[Span]) -> String {
         let mut out = String::new();
         let mut at = from;
@@ -243,8 +244,8 @@ impl<'d> Source<'d> {
     }
 }
 
-/// The offset of a line's comment, or the length of the line. Inside a multi-line string it may hide too
-/// much, never too little.
+/// Returns the offset of a line's comment, or the length of the line. Inside a multi-line string it may hide
+/// too much, never too little.
 fn comment_start(line: &str) -> usize {
     let mut quote = None;
     let mut escaped = false;

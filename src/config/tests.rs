@@ -17,7 +17,7 @@ use crate::config::parse;
 
 const MINIMAL: &str = "version = 1\n[storage]\ndata_dir = \"/tmp/h\"\n";
 
-/// A minimal valid configuration, and `more`.
+/// Returns a minimal valid configuration, and `more`.
 pub(super) fn with(more: &str) -> Result<Config, Problems> {
     parse(&format!("{MINIMAL}{more}"), Path::new("h.toml"))
 }

@@ -10,7 +10,7 @@ pub enum Template {
     Generic,
 }
 
-/// The text of the file.
+/// Returns the text of the file.
 pub fn template(kind: Template) -> String {
     let issuer = match kind {
         Template::Entra => ENTRA_ISSUER,

@@ -55,7 +55,7 @@ pub(super) enum UrlFault {
 }
 
 impl UrlFault {
-    /// What to do about it.
+    /// Returns what to do about it.
     pub(super) fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Later { .. } | Self::Scheme => "accepted: http://HOST, https://HOST, with :PORT and /PATH",
@@ -93,14 +93,14 @@ impl UrlFault {
 const LATER: [&str; 3] = ["k8s+https://", "graph+https://", "tcp://"];
 
 impl HttpUrl {
-    /// Whether the host is a literal loopback address; a name such as `localhost` is not.
+    /// Returns whether the host is a literal loopback address; a name such as `localhost` is not.
     pub(super) fn is_loopback_literal(&self) -> bool {
         self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 }
 
-/// Whether a text in place of a URL may hold a secret: a user name, a query, a fragment, or something other
-/// than a port after the host. Applies to invalid URLs too, so only the text is examined.
+/// Returns whether a text in place of a URL may hold a secret: a user name, a query, a fragment, or something
+/// other than a port after the host. Applies to invalid URLs too, so only the text is examined.
 pub(super) fn may_hold_a_secret(text: &str) -> bool {
     let text = postgres::without_query(text);
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest).trim_start_matches('/');
@@ -113,19 +113,19 @@ pub(super) fn may_hold_a_secret(text: &str) -> bool {
     !text.chars().all(plain) || port.is_some_and(|port| !port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// The part after `mcp+` in the URL of an MCP server that is reached by HTTP.
+/// Returns the part after `mcp+` in the URL of an MCP server that is reached by HTTP.
 pub(super) fn mcp_rest(text: &str) -> Option<&str> {
     let rest = after(text, "mcp+")?;
     (after(rest, "http://").is_some() || after(rest, "https://").is_some()).then_some(rest)
 }
 
-/// The part after a scheme, which is matched in any case.
+/// Returns the part after a scheme, which is matched in any case.
 fn after<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
     let (start, rest) = text.split_at_checked(scheme.len())?;
     start.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
-/// Whether a lower-case text is a host name or an address, as in a URL.
+/// Returns whether a lower-case text is a host name or an address, as in a URL.
 pub(super) fn is_host_name(text: &str) -> bool {
     is_host(text) || text.parse::<Ipv6Addr>().is_ok()
 }
@@ -187,8 +187,8 @@ fn authority_parts(authority: &str) -> Result<(String, Option<&str>), UrlFault> 
     if is_host(&host) { Ok((host, port)) } else { Err(UrlFault::Host) }
 }
 
-/// Whether it is a DNS name (RFC 1123, and `_`, which container networks use) or an IPv4 address in dotted
-/// decimal. Some resolvers accept `127.1` and `0x7f.0.0.1` as addresses, so they are refused.
+/// Returns whether it is a DNS name (RFC 1123, and `_`, which container networks use) or an IPv4 address in
+/// dotted decimal. Some resolvers accept `127.1` and `0x7f.0.0.1` as addresses, so they are refused.
 fn is_host(host: &str) -> bool {
     let labels = || host.strip_suffix('.').unwrap_or(host).split('.');
     let label = |label: &str| {
@@ -213,8 +213,8 @@ fn port_number(digits: &str) -> Option<u16> {
     digits.parse().ok().filter(|port| plain && *port > 0)
 }
 
-/// Whether all servers interpret the path alike: no empty or dot segments, plain or encoded, and nothing that
-/// some decode.
+/// Returns whether all servers interpret the path alike: no empty or dot segments, plain or encoded, and
+/// nothing that some decode.
 fn is_one_reading(path: &str) -> bool {
     let mut bytes = path.bytes();
     while let Some(byte) = bytes.next() {
@@ -239,7 +239,7 @@ fn is_one_reading(path: &str) -> bool {
         || !rest.is_empty() && rest.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
 }
 
-/// `pchar` and `/` of RFC 3986, section 3.3.
+/// Returns whether the byte is a `pchar` and `/` of RFC 3986, section 3.3.
 fn is_path(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/%".contains(&byte)
 }

@@ -21,7 +21,7 @@ use crate::domain::units;
 pub(super) const DAY: Duration = Duration::from_hours(24);
 
 impl<'d> Value<'d> {
-    /// A string that is not empty.
+    /// Returns a string that is not empty.
     pub(super) fn text(&self) -> Option<&'d str> {
         match self.node {
             DeValue::String(text) if text.is_empty() => {
@@ -36,7 +36,7 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// `true` or `false`.
+    /// Returns `true` or `false`.
     pub(super) fn flag(&self) -> Option<bool> {
         let flag = self.node.as_bool();
         if flag.is_none() {
@@ -45,7 +45,7 @@ impl<'d> Value<'d> {
         flag
     }
 
-    /// An integer within bounds.
+    /// Returns an integer within bounds.
     pub(super) fn whole<T: TryFrom<i64>>(&self, bounds: RangeInclusive<i64>) -> Option<T> {
         let wanted = format!("accepted: a whole number from {} to {}", bounds.start(), bounds.end());
         let DeValue::Integer(number) = self.node else {
@@ -61,7 +61,7 @@ impl<'d> Value<'d> {
         value
     }
 
-    /// A duration such as `90s`, within bounds.
+    /// Returns a duration such as `90s`, within bounds.
     pub(super) fn duration(&self, bounds: RangeInclusive<Duration>) -> Option<Duration> {
         let example = "accepted: a duration such as 90s, 10m, 1h or 30d".to_owned();
         let DeValue::String(text) = self.node else {
@@ -80,7 +80,7 @@ impl<'d> Value<'d> {
         Some(duration)
     }
 
-    /// A number of bytes such as `10MiB`, within bounds. A bare integer is in bytes.
+    /// Returns a number of bytes such as `10MiB`, within bounds. A bare integer is in bytes.
     pub(super) fn size(&self, bounds: RangeInclusive<u64>) -> Option<u64> {
         let size = match self.node {
             DeValue::String(text) => units::parse_size(text).ok(),
@@ -99,7 +99,7 @@ impl<'d> Value<'d> {
         Some(size)
     }
 
-    /// One of a fixed set of words.
+    /// Returns one of a fixed set of words.
     pub(super) fn word<T: Clone>(&self, words: &[(&str, T)]) -> Option<T> {
         let accepted: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
         let DeValue::String(text) = self.node else {
@@ -113,18 +113,18 @@ impl<'d> Value<'d> {
         known
     }
 
-    /// A list of one or more strings. An empty list is refused: it reads like "nobody" and would mean
+    /// Returns a list of one or more strings. An empty list is refused: it reads like "nobody" and would mean
     /// "everybody".
     pub(super) fn texts(&self) -> Vec<String> {
         self.list(|element| element.text().map(str::to_owned))
     }
 
-    /// A list of one or more of a fixed set of words.
+    /// Returns a list of one or more of a fixed set of words.
     pub(super) fn words<T: Clone>(&self, words: &[(&str, T)]) -> Vec<T> {
         self.list(|element| element.word(words))
     }
 
-    /// A list of one or more values.
+    /// Returns a list of one or more values.
     pub(super) fn list<T>(&self, read: impl Fn(&Value<'d>) -> Option<T>) -> Vec<T> {
         let elements = self.elements().unwrap_or_default();
         if elements.is_empty() && self.node.is_array() {
@@ -133,12 +133,12 @@ impl<'d> Value<'d> {
         elements.iter().filter_map(read).collect()
     }
 
-    /// A table of one or more strings under arbitrary keys.
+    /// Returns a table of one or more strings under arbitrary keys.
     pub(super) fn text_map(&self) -> BTreeMap<String, String> {
         self.map(|value| value.text().map(str::to_owned))
     }
 
-    /// A table of one or more values under arbitrary keys.
+    /// Returns a table of one or more values under arbitrary keys.
     pub(super) fn map<T>(&self, read: impl Fn(&Value<'d>) -> Option<T>) -> BTreeMap<String, T> {
         let Some(members) = self.members() else {
             self.mismatch("not a table", "write it as a table: { name = \"value\" }".to_owned());
@@ -156,7 +156,7 @@ impl<'d> Value<'d> {
         members.into_iter().filter_map(read).collect()
     }
 
-    /// An address and port, `127.0.0.1:8440` or `[::1]:8440`.
+    /// Returns an address and port, `127.0.0.1:8440` or `[::1]:8440`.
     pub(super) fn listener(&self) -> Option<SocketAddr> {
         let text = self.text()?;
         let address = text.parse().ok();
@@ -167,7 +167,7 @@ impl<'d> Value<'d> {
         address
     }
 
-    /// The source of a secret. Anything else is neither repeated nor shown: it may be the secret.
+    /// Returns the source of a secret. Anything else is neither repeated nor shown: it may be the secret.
     pub(super) fn secret(&self) -> Option<SecretRef> {
         let DeValue::String(text) = self.node else {
             self.secret_problem("not the source of a secret", SECRET_HINT.to_owned());
@@ -176,7 +176,7 @@ impl<'d> Value<'d> {
         self.secret_in(text)
     }
 
-    /// The source of a secret in a part of this value.
+    /// Returns the source of a secret in a part of this value.
     pub(super) fn secret_in(&self, text: &str) -> Option<SecretRef> {
         let Ok(source) = text.parse() else {
             if text.starts_with("vault:") {
@@ -214,12 +214,12 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// A file; a relative path is resolved against the directory of the configuration file.
+    /// Returns a file; a relative path is resolved against the directory of the configuration file.
     pub(super) fn file(&self) -> Option<PathBuf> {
         self.resolve(Path::new(self.text()?))
     }
 
-    /// A file that is named in a part of this value.
+    /// Returns a file that is named in a part of this value.
     pub(super) fn file_in(&self, text: &str) -> Option<PathBuf> {
         self.resolve(Path::new(text))
     }
@@ -238,7 +238,7 @@ impl<'d> Value<'d> {
         resolved
     }
 
-    /// The text of a URL, which is hidden if it may hold a secret.
+    /// Returns the text of a URL, which is hidden if it may hold a secret.
     pub(super) fn url_text(&self) -> Option<&'d str> {
         let text = self.text()?;
         if url::may_hold_a_secret(text) {
@@ -247,7 +247,7 @@ impl<'d> Value<'d> {
         Some(text)
     }
 
-    /// An `http://` or `https://` URL. One with a user name, a password or a query is not repeated.
+    /// Returns an `http://` or `https://` URL. One with a user name, a password or a query is not repeated.
     pub(super) fn http_url(&self) -> Option<url::HttpUrl> {
         let text = self.url_text()?;
         match url::parse(text) {
@@ -263,7 +263,7 @@ impl<'d> Value<'d> {
 const SECRET_HINT: &str = "accepted: env:NAME, file:PATH, store:KEY, exec:COMMAND";
 const SECRET_MOVE: &str = "put it into a file of mode 0600 and write file:PATH, or run: hoopctl secret set KEY, and write store:KEY";
 
-/// Whether a text is a valid name of an environment variable (POSIX, section 8.1, and lower case).
+/// Returns whether a text is a valid name of an environment variable (POSIX, section 8.1, and lower case).
 pub(super) fn is_variable_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())

@@ -3,14 +3,14 @@
 /// Maximum number of characters of a found value that are repeated.
 const FOUND_MAX: usize = 80;
 
-/// Whether a name needs no quotes in a dotted key.
+/// Returns whether a name needs no quotes in a dotted key.
 pub(super) fn is_plain(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 63
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
-/// The dotted key of a member of a table.
+/// Returns the dotted key of a member of a table.
 pub(super) fn joined(table: &str, name: &str) -> String {
     let name = if is_plain(name) { name.to_owned() } else { quoted(name) };
     if table.is_empty() { name } else { format!("{table}.{name}") }
@@ -27,7 +27,7 @@ pub(super) fn quoted(text: &str) -> String {
     format!("\"{cut}\"")
 }
 
-/// `did you mean "x"?` if an accepted word is near, otherwise lists all of them.
+/// Returns `did you mean "x"?` if an accepted word is near, otherwise lists all of them.
 pub(super) fn suggestion(found: &str, accepted: &[&str]) -> String {
     if let Some(word) = nearest(found, accepted.iter().copied()) {
         return format!("did you mean \"{word}\"?");
@@ -38,7 +38,7 @@ pub(super) fn suggestion(found: &str, accepted: &[&str]) -> String {
     format!("accepted: {}", words.join(", "))
 }
 
-/// The nearest accepted word, if one is near enough.
+/// Returns the nearest accepted word, if one is near enough.
 pub fn nearest<'a>(found: &str, accepted: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let folded = found.to_lowercase().replace('-', "_");
     let allowed = (folded.chars().count() / 3).clamp(1, 3);

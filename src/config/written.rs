@@ -85,8 +85,8 @@ fn read(root: &mut Table<'_>) -> Vec<Written> {
     entities
 }
 
-/// Line and column, from 1, of a finding at a path of keys below an entity of such a file, or of the nearest
-/// position. `None`: there is no such entity.
+/// Returns line and column, from 1, of a finding at a path of keys below an entity of such a file, or of the
+/// nearest position. `None`: there is no such entity.
 pub fn place_in(text: &str, entity: (EntityKind, &str), at: &str, found: &str) -> Option<(usize, usize)> {
     let (kind, name) = entity;
     let source = Source::new(text, Origin::Store);

@@ -75,7 +75,7 @@ impl Call {
         }
     }
 
-    /// The path segments, for matching.
+    /// Returns the path segments, for matching.
     pub fn path(&self) -> Vec<&str> {
         self.segments.iter().map(String::as_str).collect()
     }
@@ -131,8 +131,8 @@ impl Call {
         text.parse().map_err(|error: T::Err| ApiError::new(ErrorCode::BadRequest, error.to_string()))
     }
 
-    /// The error for a call that matches none of these routes. Each is a path, with `*` for any segment, and
-    /// its methods, as in `Allow`; the first match decides between 404 and 405.
+    /// Returns the error for a call that matches none of these routes. Each is a path, with `*` for any
+    /// segment, and its methods, as in `Allow`; the first match decides between 404 and 405.
     pub fn unknown_among(&self, routes: &[(&str, &'static str)]) -> ApiError {
         let fits = |route: &str| {
             let mut words = route.split('/');
@@ -145,7 +145,7 @@ impl Call {
         ApiError { takes: Some(takes), ..error }.hint(VERSIONS)
     }
 
-    /// The error for a call that matches no route.
+    /// Returns the error for a call that matches no route.
     pub fn unknown(&self) -> ApiError {
         let path: String = self.segments.join("/").chars().take(200).collect();
         ApiError::new(ErrorCode::NotFound, format!("no such route: {} /{VERSION}/{path:?}", self.method))
@@ -154,7 +154,7 @@ impl Call {
 }
 
 impl Reply {
-    /// A success with `value` as its body.
+    /// Returns a success with `value` as its body.
     ///
     /// # Errors
     /// `internal` if it cannot be serialized.

@@ -28,13 +28,13 @@ impl Peer {
         Self { uid, user: user.map(|user| user.name) }
     }
 
-    /// The user of this process. Queries the system's user database, which may block.
+    /// Returns the user of this process. Queries the system's user database, which may block.
     pub fn this_process() -> Self {
         Self::look_up(nix::unistd::geteuid().as_raw())
     }
 
-    /// The principal id: `local:{os user}`. A user without a name is `local:uid/{number}`, which no name can
-    /// equal.
+    /// Returns the principal id: `local:{os user}`. A user without a name is `local:uid/{number}`, which no
+    /// name can equal.
     pub fn principal_id(&self) -> String {
         match &self.user {
             Some(user) => format!("local:{user}"),
@@ -56,12 +56,12 @@ pub struct Roles {
 }
 
 impl Roles {
-    /// All named groups.
+    /// Returns all named groups.
     pub fn groups(&self) -> impl Iterator<Item = &String> {
         self.operator.iter().chain(&self.approver).chain(&self.viewer)
     }
 
-    /// Whether this principal may decide approvals at all: only a person, never an agent.
+    /// Returns whether this principal may decide approvals at all: only a person, never an agent.
     pub fn let_decide(&self, principal: &Principal) -> bool {
         principal.kind == Kind::Human && self.approver.iter().any(|group| principal.groups.contains(group))
     }
@@ -94,8 +94,8 @@ enum Place {
 }
 
 impl Caller {
-    /// The caller behind `peer`. It has the groups that `local_groups` gives its name, and owns the gateway
-    /// if it is root or `gateway_uid`.
+    /// Returns the caller behind `peer`. It has the groups that `local_groups` gives its name, and owns the
+    /// gateway if it is root or `gateway_uid`.
     pub fn new(peer: &Peer, local_groups: &BTreeMap<String, Vec<String>>, gateway_uid: u32) -> Self {
         let groups = peer.user.as_ref().and_then(|user| local_groups.get(user));
         let principal = Principal {
@@ -116,8 +116,8 @@ impl Caller {
         }
     }
 
-    /// The caller whose token identifies it as `principal`. Agents are never admitted, and only a person
-    /// decides.
+    /// Returns the caller whose token identifies it as `principal`. Agents are never admitted, and only a
+    /// person decides.
     ///
     /// # Errors
     /// `forbidden` for a principal without a role.
@@ -139,22 +139,22 @@ impl Caller {
         }
     }
 
-    /// The principal.
+    /// Returns the principal.
     pub fn principal(&self) -> &Arc<Principal> {
         &self.principal
     }
 
-    /// The name in the audit trail: the principal id.
+    /// Returns the name in the audit trail: the principal id.
     pub fn actor(&self) -> &str {
         &self.principal.id
     }
 
-    /// Whether it may manage the gateway.
+    /// Returns whether it may manage the gateway.
     pub const fn manages(&self) -> bool {
         self.manages
     }
 
-    /// Whether it may decide approvals at all; which ones depends on its groups.
+    /// Returns whether it may decide approvals at all; which ones depends on its groups.
     pub const fn decides(&self) -> bool {
         self.decides
     }

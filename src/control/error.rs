@@ -68,7 +68,7 @@ impl ErrorCode {
         Self::Unknown,
     ];
 
-    /// The name of the code: the `code` member of an error.
+    /// Returns the name of the code: the `code` member of an error.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::BadRequest => "bad_request",
@@ -89,7 +89,7 @@ impl ErrorCode {
         }
     }
 
-    /// The HTTP status that is sent with it.
+    /// Returns the HTTP status that is sent with it.
     pub const fn status(self) -> StatusCode {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
@@ -108,7 +108,7 @@ impl ErrorCode {
         }
     }
 
-    /// The exit code of the command line for it, as documented.
+    /// Returns the exit code of the command line for it, as documented.
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Failed | Self::Internal | Self::TooLarge | Self::Timeout | Self::Unknown => 1,
@@ -166,7 +166,7 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// An error with its message; the exit code follows from the code.
+    /// Returns an error with its message; the exit code follows from the code.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         let (message, exit_code) = (message.into(), code.exit_code());
         Self { code, message, hint: None, exit_code, problems: Vec::new(), takes: None }
@@ -294,7 +294,7 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// Whether no gateway is running, so that the command line may open the store itself.
+    /// Returns whether no gateway is running, so that the command line may open the store itself.
     pub const fn is_not_running(&self) -> bool {
         matches!(self, Self::NotRunning { .. })
     }

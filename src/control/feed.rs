@@ -65,7 +65,7 @@ impl Ring {
         *self = Self { kept_from: next, ..Self::default() };
     }
 
-    /// The first message from `from` on that matches `filter`.
+    /// Returns the first message from `from` on that matches `filter`.
     fn first(&self, from: u64, filter: &EventFilter) -> Option<&Message> {
         let start = self.messages.partition_point(|message| message.number < from);
         self.messages.range(start..).find(|message| {
@@ -87,7 +87,7 @@ struct State {
 }
 
 impl State {
-    /// The lowest number from which no message that matches `filter` was lost.
+    /// Returns the lowest number from which no message that matches `filter` was lost.
     fn kept_from(&self, filter: &EventFilter) -> u64 {
         let of = |topic, ring: &Ring| if filter.wants(topic) { ring.kept_from } else { 0 };
         let only = matches!(filter.topic, Some(Topic::Session | Topic::Denied));
@@ -112,7 +112,7 @@ impl Default for Feed {
 }
 
 impl Feed {
-    /// A feed without messages.
+    /// Returns a feed without messages.
     pub fn new() -> Self {
         let life = format!("{:08x}", rand::rng().next_u32());
         Self { life, state: Mutex::default(), grown: watch::Sender::new(0) }
@@ -154,7 +154,7 @@ impl Feed {
         state.rest.clear(next);
     }
 
-    /// Number of followers.
+    /// Returns number of followers.
     pub fn followers(&self) -> usize {
         self.grown.receiver_count()
     }
@@ -204,7 +204,7 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// The next available message, or `None` if it must wait.
+    /// Returns the next available message, or `None` if it must wait.
     fn take(&mut self) -> Option<LiveEvent> {
         let state = self.feed.state();
         if std::mem::take(&mut self.gap) {

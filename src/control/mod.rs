@@ -83,21 +83,24 @@ impl<T> Backend for T where
 
 /// What the server serves: a backend for each caller.
 pub trait Service: Send + Sync + 'static {
-    /// The admin API with the current permissions of `peer`. Called for each call, so that a reload takes
-    /// effect at once.
+    /// Returns the admin API with the current permissions of `peer`. Called for each call, so that a reload
+    /// takes effect at once.
     fn acting_as(&self, peer: &Peer) -> Arc<dyn Backend>;
 
-    /// The admin API with the current permissions of the holder of `token`, over the network. Called for each
-    /// call. `unauthenticated`: the token is invalid; `forbidden`: its holder may not use the admin API.
+    /// Returns the admin API with the current permissions of the holder of `token`, over the network. Called
+    /// for each call. `unauthenticated`: the token is invalid; `forbidden`: its holder may not use the admin
+    /// API.
     fn admit<'a>(&'a self, token: &'a str, from: IpAddr) -> Answer<'a, Arc<dyn Backend>>;
 
-    /// Where callers over the network sign in. `called` is the address they called: scheme and `Host`.
+    /// Returns where callers over the network sign in. `called` is the address they called: scheme and
+    /// `Host`.
     fn sign_in(&self, called: &str) -> SignIn;
 
-    /// The origin of the approval page; `None`: there is none.
+    /// Returns the origin of the approval page; `None`: there is none.
     fn page(&self) -> Option<page::site::Site>;
 
-    /// The address at which a browser signs in for the page. `unavailable`: the issuer's metadata is missing.
+    /// Returns the address at which a browser signs in for the page. `unavailable`: the issuer's metadata is
+    /// missing.
     fn begin_sign_in<'a>(&'a self, begin: &'a page::issuer::Begin) -> Answer<'a, page::issuer::Onward>;
 
     /// Exchanges the code that a browser brought back for a token, once. `unauthenticated`: the issuer

@@ -11,7 +11,7 @@ use crate::control::noun::session::SessionFilter;
 use crate::control::noun::session::SessionView;
 use crate::domain::approval::Approval;
 
-/// All approvals that match a filter, newest first. Its `before` and `limit` are ignored.
+/// Returns all approvals that match a filter, newest first. Its `before` and `limit` are ignored.
 ///
 /// # Errors
 /// The gateway's error for the first page that fails.
@@ -21,7 +21,7 @@ pub async fn approvals(backend: &dyn Backend, filter: &ApprovalFilter) -> Result
     all(page, |approval| approval.id).await
 }
 
-/// All sessions that match a filter, newest first. Its `before` and `limit` are ignored.
+/// Returns all sessions that match a filter, newest first. Its `before` and `limit` are ignored.
 ///
 /// # Errors
 /// The gateway's error for the first page that fails.
@@ -30,7 +30,7 @@ pub async fn sessions(backend: &dyn Backend, filter: &SessionFilter) -> Result<V
     all(page, |session| session.id).await
 }
 
-/// All items of a list whose pages begin below a key. Also stops if a page does not advance.
+/// Returns all items of a list whose pages begin below a key. Also stops if a page does not advance.
 async fn all<T, K, F>(mut page: impl FnMut(Option<K>) -> F, key: impl Fn(&T) -> K) -> Result<Vec<T>, ApiError>
 where
     K: Ord + Copy,

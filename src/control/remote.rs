@@ -96,7 +96,7 @@ pub async fn serve(remote: Remote, service: Arc<dyn Service>, stop: watch::Recei
     finish(streams).await;
 }
 
-/// The stream, with TLS if there is a certificate.
+/// Returns the stream, with TLS if there is a certificate.
 async fn secured(stream: TcpStream, tls: Option<Arc<rustls::ServerConfig>>) -> Option<Stream> {
     if let Err(error) = keep_alive(&stream) {
         tracing::debug!(%error, "an admin stream was gone at once");
@@ -142,8 +142,8 @@ impl Network {
         Self { from, secure, stranger: Mutex::new(Some(stranger)), page }
     }
 
-    /// The answer of the approval page, if the request is for it. Nothing else accepts a browser's session,
-    /// and the page accepts no token.
+    /// Returns the answer of the approval page, if the request is for it. Nothing else accepts a browser's
+    /// session, and the page accepts no token.
     pub(super) async fn browse(
         &self,
         request: Request<Incoming>,
@@ -166,12 +166,12 @@ impl Network {
         Ok(answer)
     }
 
-    /// The client's address.
+    /// Returns the client's address.
     pub(super) const fn from(&self) -> IpAddr {
         self.from
     }
 
-    /// The backend for a call's token, or the refusal.
+    /// Returns the backend for a call's token, or the refusal.
     pub(super) async fn let_in(
         &self,
         path: &str,
@@ -226,7 +226,7 @@ impl Network {
         self.stranger.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.0.shut
     }
 
-    /// The address that was called.
+    /// Returns the address that was called.
     fn called(&self, headers: &HeaderMap) -> String {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         format!("{}://{host}", if self.secure { "https" } else { "http" })
@@ -239,7 +239,7 @@ fn last(mut answer: Refusal) -> Refusal {
     answer
 }
 
-/// The single bearer token of a call (RFC 6750, section 2.1).
+/// Returns the single bearer token of a call (RFC 6750, section 2.1).
 fn token(headers: &HeaderMap) -> Result<&str, ApiError> {
     let refused = |what: &str| {
         let hint = "run: hoopctl login --url URL";
@@ -258,7 +258,7 @@ fn token(headers: &HeaderMap) -> Result<&str, ApiError> {
     }
 }
 
-/// The `WWW-Authenticate` header of a 401 (RFC 6750 section 3, RFC 9728 section 5.1).
+/// Returns the `WWW-Authenticate` header of a 401 (RFC 6750 section 3, RFC 9728 section 5.1).
 fn challenge(called: &str, with_token: bool) -> Option<HeaderValue> {
     let error = if with_token { r#", error="invalid_token""# } else { "" };
     let plain = called.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/.-[]".contains(&byte));
@@ -270,7 +270,7 @@ fn challenge(called: &str, with_token: bool) -> Option<HeaderValue> {
     HeaderValue::try_from(format!("Bearer{metadata}{error}")).ok()
 }
 
-/// The metadata about signing in.
+/// Returns the metadata about signing in.
 fn told(method: &Method, service: &dyn Service, called: &str) -> Refusal {
     if *method != Method::GET {
         let error = ApiError::new(ErrorCode::BadRequest, "this document is read with GET");

@@ -161,7 +161,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
 }
 
-/// The peer of the socket, according to the kernel.
+/// Returns the peer of the socket, according to the kernel.
 async fn peer(stream: &UnixStream) -> Option<Peer> {
     let uid = match stream.peer_cred() {
         Ok(credentials) => credentials.uid(),
@@ -281,7 +281,7 @@ async fn answer(request: Request<Incoming>, service: &dyn Service, way: &Way) ->
     }
 }
 
-/// The response for an error.
+/// Returns the response for an error.
 pub(super) fn failed(error: ApiError) -> Response<Bytes> {
     let takes = error.takes;
     let status = if takes.is_some() { StatusCode::METHOD_NOT_ALLOWED } else { error.code.status() };
@@ -292,7 +292,7 @@ pub(super) fn failed(error: ApiError) -> Response<Bytes> {
     response
 }
 
-/// A JSON response that must not be cached.
+/// Returns a JSON response that must not be cached.
 pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
@@ -388,7 +388,7 @@ impl EventBody {
         }
     }
 
-    /// The next piece, and the source if there may be more.
+    /// Returns the next piece, and the source if there may be more.
     async fn advance(mut source: Box<dyn EventSource>) -> (Option<Box<dyn EventSource>>, Option<Bytes>) {
         match tokio::time::timeout(HEARTBEAT, source.next()).await {
             Ok(Ok(Some(event))) => (Some(source), Some(sse::write(&event).into())),

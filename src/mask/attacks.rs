@@ -273,7 +273,7 @@ fn what_begins_a_value_may_be_far_from_it_and_what_never_ends_is_withheld() {
     }
 }
 
-/// Everything except custom patterns, for which long lines must wait.
+/// Returns everything except custom patterns, for which long lines must wait.
 pub(super) fn plan_of_shapes() -> crate::mask::Plan {
     plan(&[rule(&["ssn", "*token"], &crate::domain::Entity::BUILT_IN, MaskOp::Redact)])
 }

@@ -52,13 +52,13 @@ impl Classes {
         Self { words, any }
     }
 
-    /// Whether no byte is of the class.
+    /// Returns whether no byte is of the class.
     #[inline]
     pub(super) fn none(&self, class: Class) -> bool {
         self.any & (ONES << class as u32) == 0
     }
 
-    /// Bit `n` is set if byte `n` is of the class.
+    /// Returns a mask in which bit `n` is set if byte `n` is of the class.
     #[inline]
     pub(super) fn mask(&self, class: Class) -> u64 {
         if self.none(class) {
@@ -70,8 +70,8 @@ impl Classes {
     }
 }
 
-/// The position from `from` on at which a JSON string stops being plain text: at its quote, a backslash or a
-/// control character.
+/// Returns the position from `from` on at which a JSON string stops being plain text: at its quote, a
+/// backslash or a control character.
 #[inline]
 pub(super) fn string_stop(input: &[u8], from: usize) -> Option<usize> {
     // Most strings end in the first sixteen bytes, and finding out in which half of them costs no branch.
@@ -81,7 +81,7 @@ pub(super) fn string_stop(input: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-/// The same beyond the first sixteen bytes, or near the end of the input.
+/// Returns the same beyond the first sixteen bytes, or near the end of the input.
 #[inline(never)]
 fn far_stop(input: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
@@ -121,14 +121,14 @@ fn no_stop_in(block: &Block) -> bool {
     block.iter().fold(0, |found, &byte| found | is_stop(byte)) == 0
 }
 
-/// 1 if a string stops at the byte.
+/// Returns 1 if a string stops at the byte.
 #[inline]
 fn is_stop(byte: u8) -> u8 {
     u8::from(byte == b'"') | u8::from(byte == b'\\') | u8::from(byte < 0x20)
 }
 
-/// The highest bit of each byte at which a string stops. Only the lowest set bit is exact: a borrow can set
-/// higher ones.
+/// Returns the highest bit of each byte at which a string stops. Only the lowest set bit is exact: a borrow
+/// can set higher ones.
 #[inline]
 fn stops(word: u64) -> u64 {
     const QUOTES: u64 = ONES * b'"' as u64;
@@ -140,8 +140,8 @@ fn stops(word: u64) -> u64 {
     (quote | slash | control) & !word & HIGHS
 }
 
-/// Whether all bytes of a text of at most sixteen are letters, blanks, controls or one of ``[\]^_`{|}~``: no
-/// digit, no `@`, `:`, `%` or quote.
+/// Returns whether all bytes of a text of at most sixteen are letters, blanks, controls or one of
+/// ``[\]^_`{|}~``: no digit, no `@`, `:`, `%` or quote.
 #[inline]
 pub(super) fn is_dull(text: &[u8]) -> bool {
     if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
@@ -162,7 +162,8 @@ fn dull_word(word: u64) -> bool {
     (word | (above_blank & !above_at)) & HIGHS == 0
 }
 
-/// Whether a text has one of `%&:;<=>`: without one, and without a backslash, it has no name with a value.
+/// Returns whether a text has one of `%&:;<=>`: without one, and without a backslash, it has no name with a
+/// value.
 #[inline]
 pub(super) fn may_pair(text: &[u8]) -> bool {
     let Some(last) = text.last_chunk::<8>() else {

@@ -32,7 +32,7 @@ pub(super) struct Charset {
 }
 
 impl Charset {
-    /// For bodies that only have to be UTF-8.
+    /// Creates one for bodies that only have to be UTF-8.
     pub(super) fn silent() -> Self {
         Self { silent: true, ..Self::default() }
     }
@@ -72,9 +72,9 @@ impl Charset {
     }
 }
 
-/// Whether a text declares an encoding in which ASCII bytes have another meaning: in the declaration of XML
-/// or a style sheet, or in a `<meta>` of HTML. The same words elsewhere are not a declaration. An incomplete
-/// name is waited for.
+/// Returns whether a text declares an encoding in which ASCII bytes have another meaning: in the declaration
+/// of XML or a style sheet, or in a `<meta>` of HTML. The same words elsewhere are not a declaration. An
+/// incomplete name is waited for.
 fn says_otherwise(text: &[u8]) -> bool {
     let lower = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).to_ascii_lowercase();
     let start = lower.trim_ascii_start();
@@ -94,13 +94,13 @@ fn says_otherwise(text: &[u8]) -> bool {
     })
 }
 
-/// The texts after each `word =`.
+/// Returns the texts after each `word =`.
 fn assigned<'a>(text: &'a [u8], word: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
     memchr::memmem::find_iter(text, word)
         .filter_map(move |at| text.get(at + word.len()..)?.trim_ascii_start().strip_prefix(b"="))
 }
 
-/// Whether a text begins with the name of another encoding, quoted or not.
+/// Returns whether a text begins with the name of another encoding, quoted or not.
 fn names_another(text: &[u8]) -> bool {
     let text = text.trim_ascii_start();
     let (named, end): (_, &dyn Fn(&u8) -> bool) = match text.split_first() {

@@ -12,22 +12,22 @@ use crate::mask::plan::Plan;
 pub struct FieldRule(u16);
 
 impl Plan {
-    /// Whether values are masked by the name of their field.
+    /// Returns whether values are masked by the name of their field.
     pub fn has_fields(&self) -> bool {
         !self.fields.is_empty()
     }
 
-    /// Whether values are masked by their shape.
+    /// Returns whether values are masked by their shape.
     pub fn has_detectors(&self) -> bool {
         !self.scanner.is_empty()
     }
 
-    /// The rule that masks a field of this name.
+    /// Returns the rule that masks a field of this name.
     pub fn field(&self, name: &[u8]) -> Option<FieldRule> {
         self.fields.find(name).map(FieldRule)
     }
 
-    /// The rule that masks a column of a table: by its name, or by a pattern with a dot that matches
+    /// Returns the rule that masks a column of a table: by its name, or by a pattern with a dot that matches
     /// `table.column` or `schema.table.column`. The first rule that names it applies.
     pub fn column(&self, schema: &str, table: &str, column: &str) -> Option<FieldRule> {
         let name = self.fields.find(column.as_bytes());
@@ -41,7 +41,7 @@ impl Plan {
         name.into_iter().chain(path.into_iter().flatten()).min().map(FieldRule)
     }
 
-    /// The operator of a rule.
+    /// Returns the operator of a rule.
     pub fn field_op(&self, rule: FieldRule) -> &MaskOp {
         self.op(rule.0)
     }
@@ -93,7 +93,7 @@ impl Plan {
     }
 }
 
-/// The text of a JSON number, or of a string without escapes.
+/// Returns the text of a JSON number, or of a string without escapes.
 fn plain_scalar(json: &[u8]) -> Option<&[u8]> {
     if json.first().is_some_and(|first| first.is_ascii_digit() || *first == b'-') {
         return Some(json);

@@ -169,7 +169,8 @@ impl Table {
         Ok(first)
     }
 
-    /// Whether a row has the names of at least two columns: the header repeated, possibly in another order.
+    /// Returns whether a row has the names of at least two columns: the header repeated, possibly in another
+    /// order.
     fn names_columns(&self, fields: &[&[u8]]) -> bool {
         let is_name = |field: &&&[u8]| {
             let bare = inside(field).unwrap_or(field).trim_ascii();
@@ -209,7 +210,7 @@ impl Table {
         Ok(columns)
     }
 
-    /// The text of a field, unquoted.
+    /// Returns the text of a field, unquoted.
     fn plain(&mut self, field: &[u8]) -> &[u8] {
         if let Some(quoted) = inside(field) {
             self.view.of_quotes(quoted);
@@ -271,7 +272,7 @@ fn write_field(text: &[u8], was: &[u8], op: &MaskOp, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// The text between the quotes of a quoted field.
+/// Returns the text between the quotes of a quoted field.
 fn inside(field: &[u8]) -> Option<&[u8]> {
     field.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""))
 }
@@ -279,8 +280,8 @@ fn inside(field: &[u8]) -> Option<&[u8]> {
 /// Possible separators of fields.
 const SEPARATORS: [u8; 5] = [b',', b';', b'\t', b'|', b':'];
 
-/// The most frequent separator in a row; among equals the first. The colon comes last, since it also occurs
-/// in times and addresses.
+/// Returns the most frequent separator in a row; among equals the first. The colon comes last, since it also
+/// occurs in times and addresses.
 fn separator_of(row: &[u8]) -> u8 {
     let (mut counts, mut quoted) = ([0usize; SEPARATORS.len()], false);
     for byte in row {

@@ -95,7 +95,7 @@ impl Echoes {
         Self { needles, heads, places, neighbours }
     }
 
-    /// The number of byte strings.
+    /// Returns the number of byte strings.
     pub(super) fn len(&self) -> usize {
         self.needles.len()
     }
@@ -186,7 +186,7 @@ impl Echoes {
         }
     }
 
-    /// The start of a match of whose head only a part precedes `at`; `at` if there is none.
+    /// Returns the start of a match of whose head only a part precedes `at`; `at` if there is none.
     fn begun(&self, text: &[u8], at: usize) -> usize {
         // Usually the last byte shows that there is none: it would be in a head too.
         let last = at.checked_sub(1).and_then(|last| text.get(last)).map_or(0, |last| usize::from(*last));
@@ -315,7 +315,7 @@ impl Needle {
     }
 }
 
-/// The position of a pair of bytes in the set of neighbours.
+/// Returns the position of a pair of bytes in the set of neighbours.
 fn neighbour_bit([one, other]: [u8; 2]) -> (usize, u64) {
     let hash = usize::from(one) * 67 + usize::from(other);
     (hash / 64 % 64, 1 << (hash % 64))

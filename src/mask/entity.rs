@@ -301,7 +301,7 @@ const NAMES: [(&str, char); 291] = [
     ("zwnj", '\u{200c}'),
 ];
 
-/// The character that a name stands for.
+/// Returns the character that a name stands for.
 pub(super) fn named(name: &[u8]) -> Option<char> {
     // Most other texts are the beginning of another field of a query.
     if name.len() < SHORTEST {

@@ -37,7 +37,7 @@ impl Read {
     }
 }
 
-/// Whether an escape may begin with the byte.
+/// Returns whether an escape may begin with the byte.
 pub(super) fn begins(byte: u8) -> bool {
     matches!(byte, b'%' | b'\\' | b'&' | b'=')
 }
@@ -50,7 +50,7 @@ pub(super) struct Readings {
 }
 
 impl Readings {
-    /// With `css` also the escapes of CSS, which have another meaning elsewhere.
+    /// Iterates over the escapes. With `css` also the escapes of CSS, which have another meaning elsewhere.
     pub(super) fn of(text: &[u8], at: usize, css: bool) -> impl Iterator<Item = Read> {
         let mut readings = Self::default();
         let is_css = readings.add(text, at, false);
@@ -86,9 +86,9 @@ impl Readings {
     }
 }
 
-/// Whether one more level may give another reading than this one and the last: if the reading is an escape
-/// character that no escape has followed yet, unless one is escaped in there, or if the next character is
-/// one, which may belong to a number or name.
+/// Returns whether one more level may give another reading than this one and the last: if the reading is an
+/// escape character that no escape has followed yet, unless one is escaped in there, or if the next character
+/// is one, which may belong to a number or name.
 fn goes_on(text: &[u8], at: usize, last: Read, read: Read) -> bool {
     let begins_at = |place: usize| text.get(place).is_some_and(|byte| begins(*byte));
     match read {
@@ -142,7 +142,7 @@ impl Escape<'_> {
         if at >= self.limit { Read::Byte(0, at) } else { read(self.text, at, self.level, self.css) }
     }
 
-    /// The meaning of an escape that begins with `sign` and continues at `at`.
+    /// Returns the meaning of an escape that begins with `sign` and continues at `at`.
     fn behind(&self, sign: u8, at: usize) -> Option<Read> {
         let first = self.next(at);
         let (byte, next) = match first {
@@ -189,7 +189,7 @@ impl Escape<'_> {
         Ok(Some((value, at)))
     }
 
-    /// Two digits that are a byte.
+    /// Returns two digits that are a byte.
     fn byte(&self, at: usize) -> Option<Read> {
         match self.digits(at, 2) {
             Ok(digits) => digits.and_then(|(value, next)| Some(Read::Byte(u8::try_from(value).ok()?, next))),
@@ -205,7 +205,7 @@ impl Escape<'_> {
         }
     }
 
-    /// Four digits that are a UTF-16 unit, with the other half of a pair after `sign` and a `u`.
+    /// Returns four digits that are a UTF-16 unit, with the other half of a pair after `sign` and a `u`.
     fn unit(&self, at: usize, sign: u8) -> Option<Read> {
         let (high, at) = match self.digits(at, 4) {
             Ok(digits) => digits?,
@@ -231,7 +231,7 @@ impl Escape<'_> {
         }
     }
 
-    /// `\2b` in CSS: up to six digits, and a blank that belongs to them.
+    /// Returns `\2b` in CSS: up to six digits, and a blank that belongs to them.
     fn css(&self, at: usize) -> Option<Read> {
         let (mut value, mut at, mut count) = (0, at, 0);
         loop {
@@ -250,7 +250,7 @@ impl Escape<'_> {
         }
     }
 
-    /// `\u002B`, `\u{2B}`, `\U0000002B`, `\x2B`, `\053`, `\n` and the like, and any character after a
+    /// Returns `\u002B`, `\u{2B}`, `\U0000002B`, `\x2B`, `\053`, `\n` and the like, and any character after a
     /// backslash.
     fn backslash(&self, byte: u8, next: usize) -> Option<Read> {
         let plain = |byte| Some(Read::Byte(byte, next));
@@ -272,7 +272,7 @@ impl Escape<'_> {
         }
     }
 
-    /// One or two more octal digits, as long as the value is a byte.
+    /// Returns one or two more octal digits, as long as the value is a byte.
     fn octal(&self, first: u32, at: usize) -> Option<Read> {
         let (mut value, mut end) = (first, at);
         for _ in 0..if first > 3 { 1 } else { 2 } {
@@ -287,8 +287,8 @@ impl Escape<'_> {
         Read::of_number(value, end).filter(|_| end > at)
     }
 
-    /// `43;`, `2b;` or `2B}`: a number of up to eight digits after leading zeros, and its terminator, which
-    /// may be missing.
+    /// Returns `43;`, `2b;` or `2B}`: a number of up to eight digits after leading zeros, and its terminator,
+    /// which may be missing.
     fn number(&self, at: usize, base: u32, end: u8) -> Option<Read> {
         let (mut value, mut at, mut count, mut any) = (0u32, at, 0, false);
         loop {
@@ -306,7 +306,7 @@ impl Escape<'_> {
         }
     }
 
-    /// `plus;`; the semicolon may be missing, as HTML allows.
+    /// Returns `plus;`; the semicolon may be missing, as HTML allows.
     fn named(&self, at: usize) -> Option<Read> {
         let (mut name, mut size, mut at) = ([0u8; entity::LONGEST], 0, at);
         // A digit ends a name of letters, unless it belongs to a longer one.

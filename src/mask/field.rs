@@ -66,19 +66,19 @@ impl FieldNames {
         self.exact.is_empty() && self.globs.is_empty()
     }
 
-    /// The rule that masks a field of this name, which must be unescaped.
+    /// Returns the rule that masks a field of this name, which must be unescaped.
     #[inline]
     pub(super) fn find(&self, name: &[u8]) -> Option<u16> {
         if self.may_name(name) { self.find_folded(name) } else { None }
     }
 
-    /// Whether a pattern has a dot: only such a pattern can name a column with its table.
+    /// Returns whether a pattern has a dot: only such a pattern can name a column with its table.
     pub(super) fn has_paths(&self) -> bool {
         self.paths
     }
 
-    /// The rule that masks a dotted name. Patterns without a dot do not apply, so that `cust*` does not match
-    /// all columns of `customers`.
+    /// Returns the rule that masks a dotted name. Patterns without a dot do not apply, so that `cust*` does
+    /// not match all columns of `customers`.
     pub(super) fn find_path(&self, path: &str) -> Option<u16> {
         let folded = fold(path);
         let exact = self.exact.get(folded.as_bytes()).copied();
@@ -87,13 +87,13 @@ impl FieldNames {
         exact.into_iter().chain(glob).min()
     }
 
-    /// Whether a name that ends with the byte may match a pattern.
+    /// Returns whether a name that ends with the byte may match a pattern.
     #[inline]
     pub(super) fn may_end(&self, last: u8) -> bool {
         self.last.has(last)
     }
 
-    /// Whether a name with its first and last byte may match a pattern.
+    /// Returns whether a name with its first and last byte may match a pattern.
     #[inline]
     pub(super) fn may_name(&self, name: &[u8]) -> bool {
         match (name.first(), name.last()) {
@@ -140,8 +140,8 @@ fn fold_ascii<'a>(name: &[u8], room: &'a mut [u8; 64]) -> Option<&'a [u8]> {
     room.get(..used)
 }
 
-/// Upper case first: `ſ` and the Kelvin sign are letters to parsers that ignore case. Invisible characters
-/// are ignored.
+/// Folds a name. Upper case first: `ſ` and the Kelvin sign are letters to parsers that ignore case. Invisible
+/// characters are ignored.
 fn fold(name: &str) -> String {
     name.chars()
         .filter(|c| !matches!(c, '_' | '-' | ' ') && !is_ignorable(*c))
@@ -150,7 +150,7 @@ fn fold(name: &str) -> String {
         .collect()
 }
 
-/// `Default_Ignorable_Code_Point` of Unicode.
+/// Returns whether the character is a `Default_Ignorable_Code_Point` of Unicode.
 fn is_ignorable(sign: char) -> bool {
     matches!(sign,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
@@ -159,8 +159,8 @@ fn is_ignorable(sign: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Glob match of a whole name: `*` any characters, `?` one. Linear steps per star, no backtracking beyond the
-/// last one.
+/// Matches a glob against a whole name: `*` any characters, `?` one. Linear steps per star, no backtracking
+/// beyond the last one.
 pub(super) fn matches(pattern: &str, name: &str) -> bool {
     let (mut pattern, mut name) = (pattern.chars(), name.chars());
     let mut retry: Option<(std::str::Chars<'_>, std::str::Chars<'_>)> = None;

@@ -146,8 +146,8 @@ impl FormMasker {
     }
 }
 
-/// The rule for a name: for the whole, or for any part of `a[b]` and `a.b`, since everything in a masked
-/// field is masked.
+/// Returns the rule for a name: for the whole, or for any part of `a[b]` and `a.b`, since everything in a
+/// masked field is masked.
 fn named(plan: &Plan, name: &[u8]) -> Option<u16> {
     let mut parts = name.split(|byte| matches!(byte, b'[' | b']' | b'.'));
     plan.fields.find(name).or_else(|| parts.find_map(|part| plan.fields.find(part)))

@@ -60,8 +60,8 @@ const TEXTS: [&str; 13] = [
 ];
 
 impl Format {
-    /// The format for a `Content-Type` value with parameters. `None`: unsupported; a reply of that type is
-    /// withheld on a connection with masks. The character set must be UTF-8 or, for text and tables,
+    /// Returns the format for a `Content-Type` value with parameters. `None`: unsupported; a reply of that
+    /// type is withheld on a connection with masks. The character set must be UTF-8 or, for text and tables,
     /// Windows-1252; absent counts as UTF-8.
     pub fn of(content_type: &str) -> Option<Self> {
         let mut parts = content_type.split(';');

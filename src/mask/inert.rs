@@ -76,7 +76,7 @@ pub(super) fn glance(text: &[u8]) -> Glance {
     }
 }
 
-/// Whether a text has the form of an HTTP date, such as `Sat, 21 Nov 2026 09:45:12 GMT`.
+/// Returns whether a text has the form of an HTTP date, such as `Sat, 21 Nov 2026 09:45:12 GMT`.
 fn is_date(text: &[u8]) -> bool {
     const FORM: &[u8; 29] = b"Aaa, 00 Aaa 0000 00:00:00 GMT";
     text.len() == FORM.len()

@@ -51,8 +51,8 @@ impl Latin {
         Ok(&self.text)
     }
 
-    /// Whether the first run of non-ASCII bytes is valid UTF-8: Windows-1252 text hardly ever is, and names
-    /// would be different.
+    /// Returns whether the first run of non-ASCII bytes is valid UTF-8: Windows-1252 text hardly ever is, and
+    /// names would be different.
     fn is_utf8(&mut self, input: &[u8]) -> bool {
         let skipped =
             if self.high.is_empty() { input.iter().take_while(|byte| byte.is_ascii()).count() } else { 0 };

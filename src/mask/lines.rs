@@ -111,21 +111,22 @@ impl LineView {
         }
     }
 
-    /// A place at which the text may be cut, or the beginning of the line whose finding it would split.
+    /// Returns a place at which the text may be cut, or the beginning of the line whose finding it would
+    /// split.
     pub(super) fn before_spans(&self, cut: usize) -> usize {
         let is_in = |cut: usize, (start, end): &(usize, usize)| *start < cut && cut < *end;
         self.spans.iter().rev().fold(cut, |cut, span| if is_in(cut, span) { span.0 } else { cut })
     }
 }
 
-/// A finding that has begun and not ended.
+/// Returns a finding that has begun and not ended.
 fn open(start: usize, end: usize) -> Hit {
     Hit { start, end, score: 100, by: By::Field(0), reason: OPEN }
 }
 
-/// The end of the lines with escapes that are examined at once, starting with the one at `start`, whose first
-/// escape is at `sign`; and the line from which on more input is needed. Joined lines are not separated,
-/// unless they alone are too many.
+/// Returns the end of the lines with escapes that are examined at once, starting with the one at `start`,
+/// whose first escape is at `sign`; and the line from which on more input is needed. Joined lines are not
+/// separated, unless they alone are too many.
 fn part(text: &[u8], start: usize, sign: usize, whole: bool) -> (Option<usize>, Option<usize>) {
     let (mut end, mut parted) = (line_end(text, sign), None);
     loop {
@@ -156,7 +157,7 @@ fn part(text: &[u8], start: usize, sign: usize, whole: bool) -> (Option<usize>, 
     }
 }
 
-/// The start of the lines joined to a place, which are examined with it.
+/// Returns the start of the lines joined to a place, which are examined with it.
 fn joined_before(text: &[u8], start: usize) -> usize {
     let least = start.saturating_sub(BEHIND);
     let mut from = start;
@@ -167,13 +168,13 @@ fn joined_before(text: &[u8], start: usize) -> usize {
     from
 }
 
-/// Whether the line before a place is joined to it.
+/// Returns whether the line before a place is joined to it.
 fn goes_on(text: &[u8], at: usize) -> bool {
     let before = text.get(..at).unwrap_or_default();
     before.ends_with(b"=\n") || before.ends_with(b"=\r\n")
 }
 
-/// The end of the line that contains a place.
+/// Returns the end of the line that contains a place.
 fn line_end(text: &[u8], at: usize) -> usize {
     let rest = text.get(at..).unwrap_or_default();
     memchr::memchr(b'\n', rest).map_or(text.len(), |size| at + size)

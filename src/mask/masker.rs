@@ -173,7 +173,7 @@ impl Masker {
         self.settle(done, mark, out)
     }
 
-    /// What was masked so far.
+    /// Returns what was masked so far.
     pub fn notes(&self) -> &Notes {
         &self.notes
     }

@@ -17,22 +17,22 @@ pub struct Notes {
 }
 
 impl Notes {
-    /// No notes.
+    /// Returns no notes.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether nothing was masked.
+    /// Returns whether nothing was masked.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Total number of masked values.
+    /// Returns total number of masked values.
     pub fn total(&self) -> u64 {
         self.entries.iter().map(|note| note.n).sum()
     }
 
-    /// The notes so far.
+    /// Returns the notes so far.
     pub fn as_slice(&self) -> &[MaskNote] {
         &self.entries
     }

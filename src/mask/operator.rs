@@ -58,7 +58,7 @@ fn write_kept_chars(value: &[u8], first: usize, last: usize, out: &mut Vec<u8>) 
     }
 }
 
-/// The same for ASCII text: all are hidden, eight at a time, and then the kept ones are restored.
+/// Does the same for ASCII text: all are hidden, eight at a time, and then the kept ones are restored.
 fn write_kept_bytes(value: &[u8], first: usize, last: usize, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(value);
@@ -84,12 +84,12 @@ fn write_kept_bytes(value: &[u8], first: usize, last: usize, out: &mut Vec<u8>) 
     written.iter_mut().zip(value).rev().filter(counted).take(last).for_each(|(to, byte)| *to = *byte);
 }
 
-/// A word with this value in each byte.
+/// Returns a word with this value in each byte.
 const fn each(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; 8])
 }
 
-/// The lowest bit of each ASCII byte that is a letter or digit.
+/// Returns the lowest bit of each ASCII byte that is a letter or digit.
 #[inline]
 fn marks(word: u64) -> u64 {
     // The highest bit of each byte that is `byte` or above. None is above 0x7f, so no sum carries into the

@@ -49,7 +49,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// For a complete text.
+    /// Creates one for a complete text.
     pub(super) fn whole(text: &[u8]) -> Self {
         Self { whole: true, markup: is_markup(text) == Some(true) }
     }
@@ -86,7 +86,7 @@ pub(super) fn find(fields: &FieldNames, text: &[u8], names: usize, seen: Seen, h
     }
 }
 
-/// Whether [`find`] may find anything in a text: checks the characters before each separator.
+/// Returns whether [`find`] may find anything in a text: checks the characters before each separator.
 pub(super) fn may_find(fields: &FieldNames, text: &[u8]) -> bool {
     let before = |at: usize| at.checked_sub(1).and_then(|before| text.get(before)).copied();
     let loose = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'\\' | b']');
@@ -102,7 +102,7 @@ fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') || byte >= 0x80
 }
 
-/// The value after a `=` or `:`, if a masked name precedes it.
+/// Returns the value after a `=` or `:`, if a masked name precedes it.
 fn named(fields: &FieldNames, text: &[u8], at: usize, whole: bool) -> Option<Value> {
     let before = text.get(at.saturating_sub(NAME + 8)..at)?;
     let before = before.trim_ascii_end();
@@ -124,8 +124,8 @@ fn named(fields: &FieldNames, text: &[u8], at: usize, whole: bool) -> Option<Val
     Some(Value { rule, from, start, end, done, open })
 }
 
-/// Start of the key that a name ends, including an anchor or tag before it, if only white space and list and
-/// key markers precede it in its line.
+/// Returns the start of the key that a name ends, including an anchor or tag before it, if only white space
+/// and list and key markers precede it in its line.
 fn key_start(text: &[u8], name: usize) -> Option<usize> {
     let line = text.get(name.saturating_sub(NAME)..name)?;
     let line = line.get(memchr::memrchr(b'\n', line).map_or(0, |end| end + 1)..)?;
@@ -150,9 +150,9 @@ fn key_start(text: &[u8], name: usize) -> Option<usize> {
     }
 }
 
-/// Start and end of the value after a separator, the end of the range in which nothing else is searched for,
-/// and whether more text may extend it. `key` is the start of its key if that begins its line; `flows`: it is
-/// in an inline object.
+/// Returns start and end of the value after a separator, the end of the range in which nothing else is
+/// searched for, and whether more text may extend it. `key` is the start of its key if that begins its line;
+/// `flows`: it is in an inline object.
 fn value(
     text: &[u8],
     (at, key): (usize, Option<usize>),
@@ -191,8 +191,8 @@ fn value(
     Some((start, start + size, start + size, false))
 }
 
-/// A value in the lines below its separator, as for [`value`]. Under a `bare` name and a colon it must be in
-/// quotes or brackets.
+/// Returns a value in the lines below its separator, as for [`value`]. Under a `bare` name and a colon it
+/// must be in quotes or brackets.
 fn below(
     text: &[u8],
     (at, line_end): (usize, usize),

@@ -135,7 +135,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Whether nothing can be masked, so that bodies pass unchanged.
+    /// Returns whether nothing can be masked, so that bodies pass unchanged.
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty() && self.scanner.is_empty()
     }
@@ -190,7 +190,7 @@ impl Plan {
         }
     }
 
-    /// Whether the quick check shows that nothing is masked in a text outside a body.
+    /// Returns whether the quick check shows that nothing is masked in a text outside a body.
     fn is_inert(&self, text: &[u8]) -> bool {
         if self.scanner.has_patterns() {
             return false;
@@ -225,7 +225,7 @@ impl Plan {
         self.rule(by)
     }
 
-    /// The rule that owns a hit.
+    /// Returns the rule that owns a hit.
     pub(super) fn rule(&self, by: By) -> u16 {
         match by {
             By::Field(rule) => rule,
@@ -233,37 +233,37 @@ impl Plan {
         }
     }
 
-    /// The replacement of any JSON string by a rule whose operator ignores the value.
+    /// Returns the replacement of any JSON string by a rule whose operator ignores the value.
     #[inline]
     pub(super) fn constant(&self, rule: u16) -> Option<&[u8]> {
         self.constants.get(usize::from(rule))?.as_deref()
     }
 
-    /// The operator of a rule.
+    /// Returns the operator of a rule.
     pub(super) fn op(&self, rule: u16) -> &MaskOp {
         self.ops.get(usize::from(rule)).unwrap_or(&MaskOp::Redact)
     }
 
-    /// The entity tag of the masked body at an address, for the target's own tag, both without quotes;
-    /// `None`: there is none to show.
+    /// Returns the entity tag of the masked body at an address, for the target's own tag, both without
+    /// quotes; `None`: there is none to show.
     pub fn seal_tag(&self, path: &str, query: &str, tag: &[u8]) -> Option<String> {
         self.tags.seal(path, query, tag)
     }
 
-    /// The target's own entity tag for one that [`Plan::seal_tag`] returned for this path and query, or any
-    /// query, under this connection's key and these rules.
+    /// Returns the target's own entity tag for one that [`Plan::seal_tag`] returned for this path and query,
+    /// or any query, under this connection's key and these rules.
     pub fn open_tag(&self, path: &str, query: Option<&str>, sealed: &str) -> Option<Vec<u8>> {
         self.tags.open(path, query, sealed)
     }
 
-    /// A keyed digest (HMAC) of bytes that are not shown, under a key of the connection: the digest alone
-    /// does not allow testing guesses of the bytes.
+    /// Returns a keyed digest (HMAC) of bytes that are not shown, under a key of the connection: the digest
+    /// alone does not allow testing guesses of the bytes.
     pub fn keyed_digest(&self, bytes: &[u8]) -> String {
         let key = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&self.key, b"withheld bytes\0").as_ref());
         hex::encode(hmac::sign(&key, bytes).as_ref())
     }
 
-    /// The record of a body that is not shown, as JSON: its length and keyed digest.
+    /// Returns the record of a body that is not shown, as JSON: its length and keyed digest.
     pub fn withheld(&self, body: &[u8]) -> String {
         let digest = self.keyed_digest(body);
         format!("{{\"length\":{},\"hmac\":\"{digest}\",\"withheld\":true}}", body.len())
@@ -274,8 +274,8 @@ impl Plan {
         operator::write_masked(self.op(rule), &self.key, value, out);
     }
 
-    /// Whether a closer look at a text may find the value of a masked field in it: a name may end before a
-    /// separator, or a separator is escaped.
+    /// Returns whether a closer look at a text may find the value of a masked field in it: a name may end
+    /// before a separator, or a separator is escaped.
     #[inline]
     pub(super) fn may_pair(&self, text: &[u8]) -> bool {
         bits::may_pair(text) && pairs::may_find(&self.fields, text)
@@ -288,7 +288,7 @@ impl Plan {
         }
     }
 
-    /// [`Self::pairs`] in a part of a text, for names that begin before a place.
+    /// Searches like [`Self::pairs`] in a part of a text, for names that begin before a place.
     pub(super) fn pairs_before(&self, text: &[u8], end: usize, seen: Seen, hits: &mut Vec<Hit>) {
         if !self.fields.is_empty() {
             pairs::find(&self.fields, text, end, seen, hits);
@@ -321,8 +321,8 @@ fn check_op(rule: &MaskRule) -> Result<(), PlanError> {
     if n > most { Err(PlanError::KeepsTooMuch { rule: rule.id.clone(), n, most }) } else { Ok(()) }
 }
 
-/// Whether a rule applies to a connection: its name matches one of the globs, if there are any, and all tags
-/// match.
+/// Returns whether a rule applies to a connection: its name matches one of the globs, if there are any, and
+/// all tags match.
 pub fn applies(rule: &MaskRule, connection: &Connection) -> bool {
     let name = connection.name.as_str();
     let named = rule.connections.is_empty() || rule.connections.iter().any(|glob| field::matches(glob, name));

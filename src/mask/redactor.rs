@@ -38,9 +38,9 @@ impl Needles {
         Arc::new(Self { echoes: Echoes::new(&kept), shortest })
     }
 
-    /// The forms in which a target may echo a secret, apart from escapes: verbatim, in hexadecimal, and in
-    /// base64 of both alphabets at each of the three offsets it can have in a longer text, and that base64
-    /// encoded once more.
+    /// Returns the forms in which a target may echo a secret, apart from escapes: verbatim, in hexadecimal,
+    /// and in base64 of both alphabets at each of the three offsets it can have in a longer text, and that
+    /// base64 encoded once more.
     pub fn shapes(secret: &[u8]) -> Vec<Vec<u8>> {
         let hex = hex::encode(secret).into_bytes();
         let mut shapes = vec![secret.to_vec(), hex.to_ascii_uppercase(), hex];
@@ -58,7 +58,7 @@ impl Needles {
         shapes
     }
 
-    /// Whether there is nothing to search for.
+    /// Returns whether there is nothing to search for.
     pub fn is_empty(&self) -> bool {
         self.echoes.len() == 0
     }
@@ -80,7 +80,7 @@ impl Needles {
     }
 }
 
-/// The part of base64 that is determined by a secret in it, whatever surrounds it.
+/// Returns the part of base64 that is determined by a secret in it, whatever surrounds it.
 fn base64_shapes(secret: &[u8]) -> Vec<Vec<u8>> {
     let mut shapes = Vec::new();
     for skipped in 0..3 {
@@ -123,13 +123,13 @@ impl Redactor {
         Self { needles, held: Vec::new(), starred: 0, stars: Vec::new(), hits: 0 }
     }
 
-    /// Number of replaced needles.
+    /// Returns number of replaced needles.
     pub fn hits(&self) -> u64 {
         self.hits
     }
 
-    /// Whether a piece can be sent unchanged: nothing is held, no needle is in it, and none may begin in it.
-    /// If so it counts as taken, otherwise it must be passed to [`Redactor::push`].
+    /// Returns whether a piece can be sent unchanged: nothing is held, no needle is in it, and none may begin
+    /// in it. If so it counts as taken, otherwise it must be passed to [`Redactor::push`].
     pub fn passes(&mut self, input: &[u8]) -> bool {
         self.held.is_empty() && self.search(input) == input.len() && self.stars.is_empty()
     }
@@ -229,7 +229,8 @@ mod tests {
         const SLASHED: &str = "s3cret/+tok<en";
         let all = |write: &dyn Fn(u8) -> String| SLASHED.bytes().map(write).collect::<String>();
         for (secret, echo) in [
-            // PHP's urlencode, Java's URLEncoder; Python's quote and quote_plus, Go's PathEscape, JavaScript's encodeURI.
+            // PHP's urlencode, Java's URLEncoder; Python's quote and quote_plus, Go's PathEscape, JavaScript's
+            // encodeURI.
             ("Xk8Q~abcDEF.123_x-y", "Xk8Q%7EabcDEF.123_x-y"),
             ("two words+more", "two+words%2Bmore"),
             ("two words+more", "two+words+more"),

@@ -158,7 +158,7 @@ impl SseMasker {
     }
 }
 
-/// The end of the line from `from` on: where its text ends, and where the next one begins.
+/// Returns the end of the line from `from` on: where its text ends, and where the next one begins.
 fn line_end(held: &[u8], from: usize, last: bool) -> Option<(usize, usize)> {
     let end = from + memchr::memchr2(b'\n', b'\r', held.get(from..)?)?;
     match (held.get(end), held.get(end + 1)) {
@@ -180,7 +180,7 @@ fn split(event: &[u8]) -> Vec<Line<'_>> {
     lines
 }
 
-/// The content of a `data` line.
+/// Returns the content of a `data` line.
 fn data_of(line: &[u8]) -> Option<&[u8]> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     if line == b"data" {

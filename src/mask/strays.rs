@@ -54,7 +54,7 @@ fn a_stray_sign_in_a_long_text_masks_little_of_it_and_costs_little() {
     }
 }
 
-/// A named value, with `secret` anywhere in it and characters that could be taken for its end.
+/// Returns a named value, with `secret` anywhere in it and characters that could be taken for its end.
 fn value() -> impl Strategy<Value = String> {
     let of = |parts: &'static [&'static str]| vec(select(parts), 1..10).prop_map(|parts| parts.concat());
     let element = of(&[
@@ -114,7 +114,7 @@ fn value() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Other text, of complete lines.
+/// Generates other text, of complete lines.
 fn other() -> impl Strategy<Value = String> {
     let parts = select(vec![
         "a ", "b: ", "=", "\n", "\n", "\"", "'", "[", "}", "<b>", "</b>", "<!--", "=\n", "%41", "&lt;",

@@ -29,7 +29,7 @@ pub(super) struct TagSeal {
 }
 
 impl TagSeal {
-    /// The seal under a connection's key for tags of bodies masked by `rules`, given in any form that
+    /// Returns the seal under a connection's key for tags of bodies masked by `rules`, given in any form that
     /// distinguishes them.
     pub(super) fn new(key: &hmac::Key, rules: &str) -> Self {
         let queries = hmac::sign(key, b"queries of entity tags\0");
@@ -43,7 +43,7 @@ impl TagSeal {
         hmac::sign(&self.queries, query.as_bytes()).as_ref().first_chunk().copied()
     }
 
-    /// The tag of an address as clients see it; `None`: it must not be shown.
+    /// Returns the tag of an address as clients see it; `None`: it must not be shown.
     pub(super) fn seal(&self, path: &str, query: &str, tag: &[u8]) -> Option<String> {
         let key = self.key.as_ref().filter(|_| tag.len() <= LONGEST)?;
         let (mut sealed, nonce) = (tag.to_vec(), self.nonce(query)?);
@@ -52,7 +52,8 @@ impl TagSeal {
         Some(BASE64_URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat()))
     }
 
-    /// The target's own tag; `None` if it was not sealed here for the path and this query, or any query.
+    /// Returns the target's own tag; `None` if it was not sealed here for the path and this query, or any
+    /// query.
     pub(super) fn open(&self, path: &str, query: Option<&str>, sealed: &str) -> Option<Vec<u8>> {
         let sealed = BASE64_URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (nonce, tag) = sealed.split_first_chunk::<NONCE_LEN>()?;

@@ -42,7 +42,7 @@ pub(super) fn run(plan: &Arc<Plan>, format: Format, pieces: &[&[u8]]) -> Result<
 
 const PEM: &str = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\nMIIEvQIBADAN\n-----END PRIVATE KEY-----";
 
-/// One body of each format, with secrets in it.
+/// Returns one body of each format, with secrets in it.
 fn bodies() -> Vec<(Format, String)> {
     let json = format!(
         "\u{feff}{{\"a\":[1, \"to alice@example.com \\u0062ob\\u0040example.com\"], \"ssn\" : {{\"x\":[\"}}\",2]}},\"n\":4111111111111111,\

@@ -125,7 +125,7 @@ impl TextMasker {
         self.held.get(self.sent..).unwrap_or_default()
     }
 
-    /// The part that can be examined next; `None`: more input is needed.
+    /// Returns the part that can be examined next; `None`: more input is needed.
     fn part(&mut self, plan: &Plan) -> Result<Option<Part>, Unmaskable> {
         let unsent = self.held.get(self.sent..).unwrap_or_default();
         let Some(fresh) = unsent.get(self.searched..) else { return Ok(None) };
@@ -146,8 +146,8 @@ impl TextMasker {
         Ok(Some(Part::Lines(last)))
     }
 
-    /// A window; with custom patterns, whose length is unbounded, a long line would have to wait for its end,
-    /// so it is refused.
+    /// Returns a window; with custom patterns, whose length is unbounded, a long line would have to wait for
+    /// its end, so it is refused.
     fn window(plan: &Plan, line: usize) -> Result<Part, Unmaskable> {
         if plan.scanner.has_patterns() && line >= WINDOW {
             return Err(Unmaskable::TooLong { limit: WINDOW });
@@ -226,7 +226,7 @@ impl TextMasker {
     }
 }
 
-/// A position at which a window may be cut: `cut`, or the start of the tag that contains it.
+/// Returns a position at which a window may be cut: `cut`, or the start of the tag that contains it.
 fn before_tag(text: &[u8], sent: usize, cut: usize) -> usize {
     let from = sent.max(cut.saturating_sub(LONGEST_TAG));
     let before = text.get(from..cut).unwrap_or_default();
@@ -237,13 +237,13 @@ fn before_tag(text: &[u8], sent: usize, cut: usize) -> usize {
 /// Prefixes before JSON that prevent scripts from executing it.
 const GUARDS: [&[u8]; 4] = [b")]}',", b")]}'", b"while(1);", b"for(;;);"];
 
-/// The start of the JSON after such a prefix, if there is one.
+/// Returns the start of the JSON after such a prefix, if there is one.
 fn behind_guard(text: &[u8]) -> usize {
     GUARDS.iter().find(|guard| text.starts_with(guard)).map_or(0, |guard| guard.len())
 }
 
-/// Whether a text begins like an object with a name in it, or a list of objects. `None`: too little text to
-/// tell.
+/// Returns whether a text begins like an object with a name in it, or a list of objects. `None`: too little
+/// text to tell.
 fn is_json(text: &[u8]) -> Option<bool> {
     const MARK: &[u8] = b"\xef\xbb\xbf";
     if MARK.starts_with(text) {

@@ -56,17 +56,17 @@ pub(super) struct Finder {
 }
 
 impl Finder {
-    /// For text whose JSON is masked by the caller.
+    /// Creates one for text whose JSON is masked by the caller.
     pub(super) fn of_text() -> Self {
         Self { no_json: true, ..Self::default() }
     }
 
-    /// The last findings, sorted and disjoint.
+    /// Returns the last findings, sorted and disjoint.
     pub(super) fn hits(&self) -> &[Hit] {
         &self.hits
     }
 
-    /// Whether the last examined text is JSON.
+    /// Returns whether the last examined text is JSON.
     pub(super) fn read_as_json(&self) -> bool {
         self.was_json
     }
@@ -121,7 +121,7 @@ impl Finder {
     }
 }
 
-/// Whether a text may be a JSON value with content.
+/// Returns whether a text may be a JSON value with content.
 #[inline]
 pub(super) fn looks_like_json(text: &[u8]) -> bool {
     let text = without_mark(text).trim_ascii();
@@ -131,7 +131,7 @@ pub(super) fn looks_like_json(text: &[u8]) -> bool {
     )
 }
 
-/// A text without its UTF-8 byte order mark.
+/// Returns a text without its UTF-8 byte order mark.
 fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }

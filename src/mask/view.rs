@@ -21,12 +21,12 @@ struct Escape {
 }
 
 impl View {
-    /// The text with its escapes resolved.
+    /// Returns the text with its escapes resolved.
     pub(super) fn text(&self) -> &[u8] {
         &self.text
     }
 
-    /// Whether there was no escape.
+    /// Returns whether there was no escape.
     pub(super) fn is_plain(&self) -> bool {
         self.escapes.is_empty()
     }
@@ -45,13 +45,13 @@ impl View {
         self.text.extend_from_slice(means);
     }
 
-    /// The range of original bytes for a range of the text. An escape that is only partly covered is included
-    /// entirely.
+    /// Returns the range of original bytes for a range of the text. An escape that is only partly covered is
+    /// included entirely.
     pub(super) fn raw_range(&self, start: usize, end: usize) -> (usize, usize) {
         (self.raw_of(start, false), self.raw_of(end, true))
     }
 
-    /// The position in the text for a position in the original bytes.
+    /// Returns the position in the text for a position in the original bytes.
     pub(super) fn place_of(&self, raw: usize) -> usize {
         let after = self.escapes.partition_point(|escape| escape.raw < raw);
         let Some(escape) = after.checked_sub(1).and_then(|place| self.escapes.get(place)) else { return raw };
@@ -169,8 +169,8 @@ impl<'a> Signs<'a> {
         signs
     }
 
-    /// The first position from `from` on, which must not decrease between calls; the end of the text if there
-    /// is none.
+    /// Returns the first position from `from` on, which must not decrease between calls; the end of the text
+    /// if there is none.
     pub(super) fn next(&mut self, from: usize) -> usize {
         if self.sign < from {
             self.sign = self.sign_from(from);
@@ -186,8 +186,8 @@ impl<'a> Signs<'a> {
         from + memchr::memchr3(b'%', b'\\', b'&', rest).unwrap_or(rest.len())
     }
 
-    /// Quoted-printable escapes of characters that a tag or the shape of a value needs, and those that join
-    /// two lines: any other is usually a number after its name.
+    /// Finds quoted-printable escapes of characters that a tag or the shape of a value needs, and those that
+    /// join two lines: any other is usually a number after its name.
     fn equals_from(&self, from: usize) -> usize {
         let rest = self.text.get(from..).unwrap_or_default();
         let is_escape = |at: &usize| {

@@ -26,7 +26,7 @@ pub(super) fn fold_path(path: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
-/// Whether a segment is what ASP.NET writes in place of cookies: `(S(x))`, `(X(1)S(x))`.
+/// Returns whether a segment is what ASP.NET writes in place of cookies: `(S(x))`, `(X(1)S(x))`.
 fn is_ticket(segment: &[u8]) -> bool {
     matches!(segment, [b'(', kind, b'(', .., b')', b')'] if kind.is_ascii_alphabetic())
 }
@@ -50,7 +50,7 @@ pub(super) fn fold_case(text: &[u8]) -> Vec<u8> {
     text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect::<String>().into_bytes()
 }
 
-/// Whether the path is certainly folded already, as most are. May return `false` for a folded path.
+/// Returns whether the path is certainly folded already, as most are. May return `false` for a folded path.
 fn is_folded(path: &[u8]) -> bool {
     let mut before = b'/';
     path.iter().all(|&byte| {

@@ -27,7 +27,7 @@ impl Answer {
         }
     }
 
-    /// AND of the answers. Stops at the first `No`.
+    /// Returns the AND of the answers. Stops at the first `No`.
     pub(super) fn all(answers: impl IntoIterator<Item = Self>) -> Self {
         let mut least = Self::Yes;
         for answer in answers {
@@ -39,7 +39,7 @@ impl Answer {
         least
     }
 
-    /// OR of the answers. Stops at the first `Yes`.
+    /// Returns the OR of the answers. Stops at the first `Yes`.
     pub(super) fn any(answers: impl IntoIterator<Item = Self>) -> Self {
         let mut greatest = Self::No;
         for answer in answers {

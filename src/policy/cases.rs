@@ -220,7 +220,7 @@ pub fn run(
 }
 
 impl Report {
-    /// Whether every case passed.
+    /// Returns whether every case passed.
     pub fn passed(&self) -> bool {
         self.cases.iter().all(|case| case.passed)
     }
@@ -390,7 +390,7 @@ fn to_json(value: &toml::Value) -> Json {
 }
 
 impl fmt::Display for Report {
-    /// One line per case, the reasons below those that failed, and the policies that no case reached.
+    /// Writes one line per case, the reasons below those that failed, and the policies that no case reached.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for case in &self.cases {
             writeln!(f, "{} {}", if case.passed { '✓' } else { '✗' }, Shown(&case.name))?;

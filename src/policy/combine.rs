@@ -84,7 +84,7 @@ mod tests {
         specs.iter().fold(Need::Nothing, |need, spec| need.and(&Arc::new(spec.clone())))
     }
 
-    /// Whether approvals from members of these groups are sufficient.
+    /// Returns whether approvals from members of these groups are sufficient.
     fn satisfied(spec: &ApprovalSpec, approvers: &[&str]) -> bool {
         approvers.iter().filter(|group| spec.from.iter().any(|from| from == *group)).count()
             >= spec.min as usize

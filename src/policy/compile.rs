@@ -94,7 +94,7 @@ impl Rule {
     }
 }
 
-/// The position of a condition in evaluation order.
+/// Returns the position of a condition in evaluation order.
 fn place(condition: &Condition) -> usize {
     let order = [
         "connections",
@@ -234,14 +234,14 @@ fn check_limits(written: &PolicyRule, findings: &mut Findings<'_>) {
     }
 }
 
-/// All classes except `unknown`, which passes only by name.
+/// Returns all classes except `unknown`, which passes only by name.
 fn known_classes(beside: &[Condition]) -> Condition {
     let classes = vec![Class::Read, Class::Write, Class::Ddl, Class::Admin];
     let (functions, named) = (functions_of(beside), Some(named_by(beside)));
     Condition::Operations(Operations { classes, usage: Use::All, functions, named })
 }
 
-/// The conditions on the command alone under which an allow with the same `match` would let it pass.
+/// Returns the conditions on the command alone under which an allow with the same `match` would let it pass.
 fn covers(matcher: &Matcher) -> Vec<Condition> {
     let mut said = Vec::new();
     let mut findings = Findings { rule: "", problems: &mut said };
@@ -266,7 +266,7 @@ fn covers(matcher: &Matcher) -> Vec<Condition> {
     covers
 }
 
-/// The `functions` among conditions that let a command pass.
+/// Returns the `functions` among conditions that let a command pass.
 fn functions_of(conditions: &[Condition]) -> Option<Arc<[NameGlob]>> {
     conditions.iter().find_map(|condition| match condition {
         Condition::Sql(SqlTest { usage: Use::All, asked: Asked::Functions(globs) }) => {
@@ -276,7 +276,7 @@ fn functions_of(conditions: &[Condition]) -> Option<Arc<[NameGlob]>> {
     })
 }
 
-/// The `tools` and `methods` among conditions.
+/// Returns the `tools` and `methods` among conditions.
 fn named_by(conditions: &[Condition]) -> Named {
     let mut named = Named::default();
     for condition in conditions {

@@ -64,7 +64,7 @@ pub(super) enum About {
 }
 
 impl Condition {
-    /// The key in the configuration.
+    /// Returns the key in the configuration.
     pub(super) fn key(&self) -> &'static str {
         match self {
             Self::Args(_) => "args",
@@ -87,7 +87,7 @@ impl Condition {
         }
     }
 
-    /// What the condition tests.
+    /// Returns what the condition tests.
     pub(super) fn about(&self) -> About {
         match self {
             Self::Args(_) => About::Body,
@@ -98,7 +98,7 @@ impl Condition {
         }
     }
 
-    /// Whether it never holds on a connection of this protocol.
+    /// Returns whether it never holds on a connection of this protocol.
     pub(super) fn is_foreign_to(&self, protocol: Protocol) -> bool {
         match self {
             Self::Mcp(_) => protocol != Protocol::Mcp,
@@ -158,7 +158,7 @@ impl Condition {
         }
     }
 
-    /// The expected values, for display.
+    /// Returns the expected values, for display.
     pub(super) fn wanted(&self, facts: &Facts<'_>) -> String {
         match self {
             Self::Connections(globs)
@@ -183,7 +183,7 @@ impl Condition {
         }
     }
 
-    /// The actual value, for display.
+    /// Returns the actual value, for display.
     pub(super) fn found(&self, facts: &Facts<'_>) -> String {
         let principal = facts.principal;
         let command = facts.command.as_ref().map(|facts| facts.command);
@@ -229,7 +229,7 @@ impl Condition {
         }
     }
 
-    /// Of several entries, the one that answers no most clearly.
+    /// Returns the entry that answers no most clearly.
     fn weakest(&self, facts: &Facts<'_>) -> Option<Weakest<'_>> {
         let claims = |test: &&ValueTest| test.of_claims(&facts.principal.claims);
         let args = |test: &&ValueTest| match &facts.command {
@@ -263,7 +263,7 @@ fn one_of(globs: &[Glob], name: &str) -> Answer {
     Answer::of(globs.iter().any(|glob| glob.matches(name.as_bytes())))
 }
 
-/// The values of a command's arguments, for display.
+/// Returns the values of a command's arguments, for display.
 fn found_in_args(test: &ValueTest, facts: &CommandFacts<'_>) -> String {
     let of_mcp = facts.command.mcp().is_some();
     let called = facts.called();

@@ -54,7 +54,7 @@ impl<'a> Decimal<'a> {
         self.digits().skip_while(|digit| *digit == b'0')
     }
 
-    /// -1, 0 or 1.
+    /// Returns -1, 0 or 1.
     fn sign(self) -> i8 {
         match (self.magnitude, self.negative) {
             (None, _) => 0,

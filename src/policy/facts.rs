@@ -37,7 +37,7 @@ pub(super) struct CommandFacts<'a> {
 }
 
 impl<'a> CommandFacts<'a> {
-    /// Its arguments and the parameters of its query.
+    /// Returns its arguments and the parameters of its query.
     pub(super) fn called(&self) -> &Called<'a> {
         self.called.get_or_init(|| {
             let query = self.command.http().map(|http| Form::of_query(&http.query)).unwrap_or_default();
@@ -85,13 +85,13 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Whether the command's resource is a URI template.
+    /// Returns whether the command's resource is a URI template.
     pub(super) fn is_template(&self) -> bool {
         let resource = self.command.as_ref().and_then(|facts| facts.resource.as_ref());
         resource.is_some_and(ResourceView::is_template)
     }
 
-    /// Whether the principal is in one of the groups.
+    /// Returns whether the principal is in one of the groups.
     pub(super) fn in_groups(&self, tests: &[GroupTest]) -> Answer {
         groups::answer(tests, &self.principal.groups, |groups| {
             self.member.get_or_init(|| self.names.membership(groups))

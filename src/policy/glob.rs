@@ -26,7 +26,7 @@ enum Shape {
     Pieces { prefix: Box<[u8]>, middle: Box<[Box<[u8]>]>, suffix: Box<[u8]> },
 }
 
-/// Whether a pattern with `*` matches a name. An invalid pattern matches nothing.
+/// Returns whether a pattern with `*` matches a name. An invalid pattern matches nothing.
 pub fn fits(pattern: &str, name: &str) -> bool {
     Glob::parse(pattern).is_ok_and(|glob| glob.matches(name.as_bytes()))
 }
@@ -57,7 +57,7 @@ impl Glob {
         Self { text: text.into(), shape }
     }
 
-    /// Whether the pattern matches `name`.
+    /// Returns whether the pattern matches `name`.
     pub(super) fn matches(&self, name: &[u8]) -> bool {
         match &self.shape {
             Shape::Any => true,
@@ -81,12 +81,12 @@ impl Glob {
         }
     }
 
-    /// The text, if it contains no star.
+    /// Returns the text, if it contains no star.
     pub(super) fn exact(&self) -> Option<&str> {
         matches!(self.shape, Shape::Exact(_)).then_some(&*self.text)
     }
 
-    /// A prefix of every name that it matches.
+    /// Returns a prefix of every name that it matches.
     pub(super) fn prefix(&self) -> &[u8] {
         match &self.shape {
             Shape::Any => &[],
@@ -95,14 +95,14 @@ impl Glob {
         }
     }
 
-    /// Whether it matches everything.
+    /// Returns whether it matches everything.
     pub(super) fn is_any(&self) -> bool {
         self.shape == Shape::Any
     }
 }
 
-/// Whether `name` begins with `prefix`. Most names differ from a pattern at its end, so that is compared
-/// first; for texts this short a loop is faster than a call.
+/// Returns whether `name` begins with `prefix`. Most names differ from a pattern at its end, so that is
+/// compared first; for texts this short a loop is faster than a call.
 pub(super) fn begins_with(name: &[u8], prefix: &[u8]) -> bool {
     name.get(..prefix.len()).is_some_and(|start| start.iter().rev().eq(prefix.iter().rev()))
 }
@@ -180,7 +180,7 @@ mod tests {
         assert!(start.elapsed().as_millis() < 500);
     }
 
-    /// The textbook definition.
+    /// Returns the textbook definition.
     fn slow(pattern: &[u8], name: &[u8]) -> bool {
         match pattern.split_first() {
             None => name.is_empty(),

@@ -42,7 +42,7 @@ impl GroupTest {
         Self { glob, place: None }
     }
 
-    /// The pattern.
+    /// Returns the pattern.
     pub(super) fn glob(&self) -> &Glob {
         &self.glob
     }
@@ -104,7 +104,7 @@ impl Membership {
     }
 }
 
-/// Whether one of the tests matches a group. `member` computes the membership on demand.
+/// Returns whether one of the tests matches a group. `member` computes the membership on demand.
 pub(super) fn answer<'a>(
     tests: &[GroupTest],
     groups: &Groups,

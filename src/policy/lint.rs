@@ -162,7 +162,7 @@ fn stands_beside(rule: &PolicyRule, rules: &[&PolicyRule]) -> Option<Finding> {
     Some(Finding { weight: Weight::Note, ..Finding::of(rule, "held-back-only", found, fix) })
 }
 
-/// Whether `wide` certainly holds wherever `narrow` does.
+/// Returns whether `wide` certainly holds wherever `narrow` does.
 fn covers(wide: &PolicyRule, narrow: &PolicyRule) -> bool {
     if wide.when.is_some() && wide.when != narrow.when {
         return false;
@@ -186,8 +186,8 @@ fn covers(wide: &PolicyRule, narrow: &PolicyRule) -> bool {
     conditions && covers_classes(wide, narrow)
 }
 
-/// Whether the classes of `narrow` are among those that `wide` covers implicitly, beyond the values that both
-/// list, which are compared like all others.
+/// Returns whether the classes of `narrow` are among those that `wide` covers implicitly, beyond the values
+/// that both list, which are compared like all others.
 fn covers_classes(wide: &PolicyRule, narrow: &PolicyRule) -> bool {
     let (wide, narrow, denies) = (&wide.matches, &narrow.matches, wide.effect == Effect::Deny);
     if denies || wide.operations.contains(&Class::Unknown) {
@@ -204,7 +204,7 @@ fn covers_classes(wide: &PolicyRule, narrow: &PolicyRule) -> bool {
             && names(narrow).iter().zip(names(wide)).all(|(narrow, wide)| !narrow || wide))
 }
 
-/// Whether a value, which may be a glob, is certainly covered by one of `globs`.
+/// Returns whether a value, which may be a glob, is certainly covered by one of `globs`.
 fn among(value: &str, globs: &[String]) -> bool {
     globs.iter().any(|glob| {
         let literal = || !value.contains(['*', '|', '/', '<', '>', '=', '!']);

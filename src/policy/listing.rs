@@ -14,16 +14,16 @@ use crate::policy::set::Winners;
 use crate::policy::view::View;
 
 impl PolicySet {
-    /// Whether some resource of a URI template (RFC 6570) may be read, at once or after approval. If not, the
-    /// caller does not see the template.
+    /// Returns whether some resource of a URI template (RFC 6570) may be read, at once or after approval. If
+    /// not, the caller does not see the template.
     pub fn may_read_template(&self, subject: &Subject<'_>, template: &str) -> bool {
         let command = McpCommand::read_resource(template).into_command(Class::Read);
         self.could_pass(&Facts::template(subject, &command, self.names()))
     }
 
-    /// Whether a command may pass with some arguments, at once or after approval. If not, [`Self::decide`]
-    /// denies it with any arguments. A tool, prompt or resource for which no call could pass is hidden from
-    /// the caller.
+    /// Returns whether a command may pass with some arguments, at once or after approval. If not,
+    /// [`Self::decide`] denies it with any arguments. A tool, prompt or resource for which no call could pass
+    /// is hidden from the caller.
     pub fn may_pass(&self, subject: &Subject<'_>, command: &Command) -> bool {
         self.could_pass(&Facts::command(subject, command, self.names()))
     }

@@ -55,7 +55,7 @@ impl WordGlob {
         }
     }
 
-    /// Whether it matches an HTTP method, in any case.
+    /// Returns whether it matches an HTTP method, in any case.
     pub(super) fn is_method(&self, method: &str) -> bool {
         match self.exact.exact() {
             Some(exact) => exact.eq_ignore_ascii_case(method),
@@ -76,7 +76,7 @@ fn fold(name: &str) -> String {
     name.chars().filter(seen).flat_map(char::to_lowercase).collect()
 }
 
-/// OR of the globs for a name.
+/// Returns OR of the globs for a name.
 pub(super) fn of_name(globs: &[WordGlob], name: &str) -> Answer {
     Answer::any(globs.iter().map(|glob| glob.answer(name)))
 }
@@ -91,7 +91,7 @@ pub(super) fn of_method(globs: &[WordGlob], command: &Command) -> Answer {
 }
 
 impl McpTest {
-    /// The key in the configuration.
+    /// Returns the key in the configuration.
     pub(super) fn key(&self) -> &'static str {
         match self {
             Self::Prompts(_) => "prompts",
@@ -119,7 +119,7 @@ impl McpTest {
         }
     }
 
-    /// The expected values, for display.
+    /// Returns the expected values, for display.
     pub(super) fn wanted(&self) -> String {
         fn join<T: ToString>(globs: &[T]) -> String {
             globs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
@@ -131,7 +131,7 @@ impl McpTest {
         }
     }
 
-    /// The actual value, for display. Not escaped.
+    /// Returns the actual value, for display. Not escaped.
     pub(super) fn found(&self, command: &Command) -> String {
         let Some(mcp) = command.mcp() else { return "no MCP message".to_owned() };
         let (named, nothing) = match self {
@@ -153,7 +153,8 @@ fn of<T>(mcp: &McpCommand, method: &str, named: Option<T>, test: impl FnOnce(T) 
 }
 
 impl Named {
-    /// Whether the policy certainly names the message: a call by its tool, anything else by its method.
+    /// Returns whether the policy certainly names the message: a call by its tool, anything else by its
+    /// method.
     pub(super) fn names(&self, mcp: &McpCommand) -> bool {
         let (globs, name) = if *mcp.method == *mcp::CALL {
             (&self.tools, mcp.tool.as_deref())

@@ -15,7 +15,7 @@ pub struct Network {
     bits: u8,
 }
 
-/// The address as a number, and its width in bits.
+/// Returns the address as a number, and its width in bits.
 fn number(address: IpAddr) -> (u128, u8) {
     match address {
         IpAddr::V4(v4) => (u128::from(v4.to_bits()), 32),
@@ -23,7 +23,7 @@ fn number(address: IpAddr) -> (u128, u8) {
     }
 }
 
-/// A mask of the host bits of an address of `width` bits with a prefix of `bits`.
+/// Returns a mask of the host bits of an address of `width` bits with a prefix of `bits`.
 fn host_mask(width: u8, bits: u8) -> u128 {
     match u32::from(width - bits) {
         128 => u128::MAX,
@@ -85,7 +85,7 @@ impl Network {
         Self::parse(text).map_err(|refusal| (refusal.problem, refusal.accepted))
     }
 
-    /// Whether `address` is in the block. IPv4 inside IPv6 counts as IPv4.
+    /// Returns whether `address` is in the block. IPv4 inside IPv6 counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         let (own, width) = number(self.first);
         let (other, other_width) = number(address.to_canonical());

@@ -25,7 +25,7 @@ pub(super) struct Operations {
 }
 
 impl Operations {
-    /// Whether the command's classes are among these.
+    /// Returns whether the command's classes are among these.
     pub(super) fn answer(&self, command: &Command) -> Answer {
         let listed = |class| self.classes.contains(&class);
         let class = command.class;
@@ -53,7 +53,7 @@ impl Operations {
         command.mcp().zip(self.named.as_ref()).is_some_and(|(mcp, named)| named.names(mcp))
     }
 
-    /// The command's class, for display. Not escaped.
+    /// Returns the command's class, for display. Not escaped.
     pub(super) fn found(command: &Command) -> String {
         let class = command.class;
         match command.sql() {
@@ -71,7 +71,7 @@ impl Operations {
     }
 }
 
-/// The classes of all effects of a text except reads.
+/// Returns the classes of all effects of a text except reads.
 fn changes(sql: &SqlCommand) -> impl Iterator<Item = Class> {
     let classes = sql.effects.iter().flat_map(|effects| &effects.classes);
     classes.copied().filter(|class| *class > Class::Read)

@@ -104,12 +104,12 @@ impl PathGlob {
         })
     }
 
-    /// Whether it covers every path.
+    /// Returns whether it covers every path.
     pub(super) fn is_any(&self) -> bool {
         self.exact.has_open_end() && self.exact.runs.iter().all(|run| run.is_empty())
     }
 
-    /// Whether the pattern covers the path.
+    /// Returns whether the pattern covers the path.
     pub(super) fn answer(&self, path: &PathView<'_>) -> Answer {
         if self.is_any() {
             return Answer::Yes;
@@ -151,7 +151,7 @@ impl Runs {
         Ok(Self { runs: runs.into_iter().map(Vec::into_boxed_slice).collect(), prefix })
     }
 
-    /// Whether the pattern ends with `**`.
+    /// Returns whether the pattern ends with `**`.
     fn has_open_end(&self) -> bool {
         self.runs.len() > 1 && self.runs.last().is_some_and(|run| run.is_empty())
     }
@@ -220,7 +220,7 @@ impl<'a> Segments<'a> {
     }
 }
 
-/// The exact segments at the start of a run, and the prefix of the next one.
+/// Returns the exact segments at the start of a run, and the prefix of the next one.
 fn common_prefix(run: &[Glob]) -> Vec<u8> {
     let mut prefix = Vec::new();
     for (place, glob) in run.iter().enumerate() {
@@ -263,7 +263,7 @@ fn check_segment(segment: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A segment without the dots and blanks at its end, which `alike` drops too.
+/// Returns a segment without the dots and blanks at its end, which `alike` drops too.
 fn without_end(segment: &str) -> &str {
     let mut left = segment;
     while let Some(rest) = [".", " ", "%20", "%2e", "%2E"].iter().find_map(|end| left.strip_suffix(end)) {
@@ -272,7 +272,7 @@ fn without_end(segment: &str) -> &str {
     if left.is_empty() { segment } else { left }
 }
 
-/// Whether a path and its decoded form have only one reading.
+/// Returns whether a path and its decoded form have only one reading.
 fn is_canonical(path: &str, decoded: &[u8]) -> bool {
     let Some(rest) = decoded.strip_prefix(b"/") else { return false };
     let slashes = |bytes: &[u8]| memchr::memchr_iter(b'/', bytes).count();
@@ -451,7 +451,7 @@ mod tests {
         assert!(start.elapsed().as_millis() < 500);
     }
 
-    /// The textbook definition.
+    /// Returns the textbook definition.
     fn slow(pattern: &[&str], path: &[&str]) -> bool {
         match pattern.split_first() {
             None => path.is_empty(),

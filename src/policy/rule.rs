@@ -37,7 +37,7 @@ pub struct PolicyRule {
 
 #[cfg(test)]
 impl PolicyRule {
-    /// A policy from the store with these parts only.
+    /// Returns a policy from the store with these parts only.
     pub(crate) fn bare(id: &str, effect: Effect, matches: Matcher) -> Self {
         Self {
             id: id.to_owned(),
@@ -123,12 +123,12 @@ pub struct When {
 }
 
 impl Matcher {
-    /// Whether there is no condition at all.
+    /// Returns whether there is no condition at all.
     pub fn is_empty(&self) -> bool {
         self.written().is_empty()
     }
 
-    /// Whether it says who.
+    /// Returns whether it says who.
     pub fn says_who(&self) -> bool {
         !(self.groups.is_empty()
             && self.subjects.is_empty()
@@ -138,13 +138,13 @@ impl Matcher {
             && self.claims.is_empty())
     }
 
-    /// Whether it has conditions that only apply to SQL.
+    /// Returns whether it has conditions that only apply to SQL.
     fn asks_sql(&self) -> bool {
         let lists = [&self.tables, &self.columns, &self.columns_not, &self.functions, &self.settings];
         lists.iter().any(|list| !list.is_empty()) || !self.verbs.is_empty() || self.all_rows.is_some()
     }
 
-    /// Every key that is set with its values, in the order of the documentation.
+    /// Returns every key that is set with its values, in the order of the documentation.
     pub(super) fn written(&self) -> Vec<(String, Vec<String>)> {
         fn texts<T: fmt::Display>(values: &[T]) -> Vec<String> {
             values.iter().map(ToString::to_string).collect()
@@ -182,8 +182,8 @@ impl Matcher {
         all
     }
 
-    /// Whether a command that meets `self`, of a `match`, certainly meets `other`, of its `unless`, as far as
-    /// the written conditions show.
+    /// Returns whether a command that meets `self`, of a `match`, certainly meets `other`, of its `unless`,
+    /// as far as the written conditions show.
     pub(super) fn implies(&self, other: &Self) -> bool {
         // One of them tests some of the names in a SQL text and the other all.
         if other.asks_sql() {
@@ -199,7 +199,7 @@ impl Matcher {
 }
 
 impl fmt::Display for Matcher {
-    /// `groups = dba, sre; connections = crm`, for display.
+    /// Writes `groups = dba, sre; connections = crm`, for display.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, (key, values)) in self.written().iter().enumerate() {
             let join = if place > 0 { "; " } else { "" };

@@ -104,40 +104,41 @@ impl PolicySet {
         Ok(Self { revision, written, denies, approves, allows, reads_body, names })
     }
 
-    /// The number of this revision, which increases with each change.
+    /// Returns the number of this revision, which increases with each change.
     pub fn revision(&self) -> u64 {
         self.revision
     }
 
-    /// The policies as written, sorted by id.
+    /// Returns the policies as written, sorted by id.
     pub fn rules(&self) -> &[PolicyRule] {
         &self.written
     }
 
-    /// The policy with this id, as written.
+    /// Returns the policy with this id, as written.
     pub fn rule(&self, id: &str) -> Option<&PolicyRule> {
         self.written.iter().find(|rule| rule.id == id)
     }
 
-    /// The compiled policies: denies, approves, allows, each by id.
+    /// Returns the compiled policies: denies, approves, allows, each by id.
     pub(super) fn compiled(&self) -> impl Iterator<Item = &Rule> {
         self.denies.iter().chain(&self.approves).chain(&self.allows)
     }
 
-    /// The groups that the policies name.
+    /// Returns the groups that the policies name.
     pub(super) fn names(&self) -> &GroupNames {
         &self.names
     }
 
-    /// Whether the connection is open to the subject: some allow or approve could hold for some command at
-    /// this time. A deny does not close a connection: it refuses single commands with its own message.
+    /// Returns whether the connection is open to the subject: some allow or approve could hold for some
+    /// command at this time. A deny does not close a connection: it refuses single commands with its own
+    /// message.
     pub fn opens(&self, subject: &Subject<'_>) -> bool {
         let facts = Facts::opening(subject, &self.names);
         self.approves.iter().chain(&self.allows).any(|rule| rule.holds(&facts, View::Opening))
     }
 
-    /// Whether some policy that could hold for the subject here has conditions on the columns that a SQL text
-    /// names. The server's messages about whole rows would then reveal columns that were not tested.
+    /// Returns whether some policy that could hold for the subject here has conditions on the columns that a
+    /// SQL text names. The server's messages about whole rows would then reveal columns that were not tested.
     pub fn asks_columns(&self, subject: &Subject<'_>) -> bool {
         let facts = Facts::opening(subject, &self.names);
         let asks = |matcher: &Matcher| !matcher.columns.is_empty() || !matcher.columns_not.is_empty();
@@ -148,7 +149,7 @@ impl PolicySet {
         self.compiled().any(|rule| by_columns(rule) && rule.holds(&facts, View::Opening))
     }
 
-    /// The policies that open the connection to the subject.
+    /// Returns the policies that open the connection to the subject.
     pub(super) fn opening(&self, subject: &Subject<'_>) -> Winners {
         let facts = Facts::opening(subject, &self.names);
         let mut winners = Winners::default();
@@ -157,8 +158,8 @@ impl PolicySet {
         winners
     }
 
-    /// Whether the verdict may depend on the body, whatever the command's `args` are now. If so, the body
-    /// must be read before [`Self::decide`].
+    /// Returns whether the verdict may depend on the body, whatever the command's `args` are now. If so, the
+    /// body must be read before [`Self::decide`].
     pub fn wants_args(&self, subject: &Subject<'_>, command: &Command) -> bool {
         if !self.reads_body {
             return false;
@@ -193,7 +194,7 @@ impl PolicySet {
         self.denied(&facts, |_rule| true).unwrap_or_else(|| self.granted(&facts))
     }
 
-    /// The deny verdict by those policies for which `counts` is true, if one holds.
+    /// Returns the deny verdict by those policies for which `counts` is true, if one holds.
     pub(super) fn denied(&self, facts: &Facts<'_>, counts: fn(&Rule) -> bool) -> Option<Verdict> {
         let mut winners = Winners::default();
         let mut unsure = false;
@@ -213,7 +214,7 @@ impl PolicySet {
         (!winners.rules.is_empty()).then(|| self.verdict(Effect::Deny, winners))
     }
 
-    /// The verdict of the allows and approves.
+    /// Returns the verdict of the allows and approves.
     pub(super) fn granted(&self, facts: &Facts<'_>) -> Verdict {
         let mut winners = Winners::default();
         let mut need = Need::Nothing;

@@ -123,7 +123,7 @@ impl PolicySet {
         }
     }
 
-    /// The policies that hold for a command, by id within each effect: denies, approves, allows. Like
+    /// Returns the policies that hold for a command, by id within each effect: denies, approves, allows. Like
     /// [`PolicySet::explain`], without reasons.
     pub fn holding(&self, subject: &Subject<'_>, command: &Command) -> Vec<String> {
         let facts = Facts::command(subject, command, self.names());

@@ -57,7 +57,7 @@ pub(super) enum Asked {
 }
 
 impl Use {
-    /// The opposite use.
+    /// Returns the opposite use.
     pub(super) fn other(self) -> Self {
         match self {
             Self::Any => Self::All,
@@ -76,7 +76,7 @@ impl Use {
 }
 
 impl SqlTest {
-    /// The key in the configuration.
+    /// Returns the key in the configuration.
     pub(super) fn key(&self) -> &'static str {
         match &self.asked {
             Asked::Tables(_) => "tables",
@@ -131,7 +131,7 @@ impl SqlTest {
         }
     }
 
-    /// The expected values, for display.
+    /// Returns the expected values, for display.
     pub(super) fn wanted(&self) -> String {
         let texts = match &self.asked {
             Asked::Tables(globs) => shown(globs.iter()),
@@ -153,7 +153,7 @@ impl SqlTest {
         }
     }
 
-    /// The actual values, for display. Not escaped.
+    /// Returns the actual values, for display. Not escaped.
     pub(super) fn found(&self, command: &Command) -> String {
         let Some(sql) = command.sql() else { return "no SQL".to_owned() };
         let Some(effects) = sql.effects.as_deref() else {
@@ -183,7 +183,7 @@ impl SqlTest {
     }
 }
 
-/// Whether the patterns certainly match every function with unknown effects.
+/// Returns whether the patterns certainly match every function with unknown effects.
 pub(super) fn vouches(globs: &[NameGlob], sql: &SqlCommand) -> Answer {
     Use::All.join(sql.opaque.iter().map(|function| of_names(globs, &function.object)), false)
 }
@@ -192,7 +192,7 @@ fn of_names(globs: &[NameGlob], object: &Object) -> Answer {
     Answer::any(globs.iter().map(|glob| glob.answer(object)))
 }
 
-/// A reset of all settings, and a setting with a computed name, may be any setting.
+/// Returns a reset of all settings, and a setting with a computed name, may be any setting.
 fn of_setting(globs: &[Glob], setting: &Setting) -> Answer {
     match setting.name.as_deref().filter(|name| *name != ALL) {
         Some(name) => Answer::of(globs.iter().any(|glob| glob.matches(name.as_bytes()))),
@@ -268,7 +268,7 @@ impl SqlSummary {
         })
     }
 
-    /// Lines for display, each a label and its text. Not escaped.
+    /// Returns lines for display, each a label and its text. Not escaped.
     pub fn lines(&self) -> Vec<(&'static str, String)> {
         if !self.understood {
             return vec![("why", "unknown: the SQL could not be understood".to_owned())];
@@ -308,7 +308,7 @@ fn settings(effects: &Effects) -> Vec<String> {
     distinct(effects.changed_settings().map(name))
 }
 
-/// The names of functions, for display. Not escaped.
+/// Returns the names of functions, for display. Not escaped.
 pub(super) fn functions<'a>(functions: impl IntoIterator<Item = &'a Function>) -> Vec<String> {
     distinct(functions.into_iter().map(|function| function.object.to_string()))
 }

@@ -124,7 +124,7 @@ fn set(rules: Vec<PolicyRule>) -> PolicySet {
     PolicySet::compile(rules, 7).expect("rules compile")
 }
 
-/// The policies that a small shop might have.
+/// Returns the policies that a small shop might have.
 pub(super) fn rules() -> PolicySet {
     set(vec![
         rule(

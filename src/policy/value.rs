@@ -72,12 +72,12 @@ impl<'a> Called<'a> {
         Self { args, form, query, texts }
     }
 
-    /// The arguments.
+    /// Returns the arguments.
     pub(super) fn args(&self) -> &'a Args {
         self.args
     }
 
-    /// Whether there is a query with parameters.
+    /// Returns whether there is a query with parameters.
     pub(super) fn has_query(&self) -> bool {
         !self.query.is_empty()
     }
@@ -154,13 +154,13 @@ impl ValueTest {
         if matches!(self.pattern, Pattern::IsNot(_)) { is.not() } else { is }
     }
 
-    /// The value at the path in the claims, for display, limited to 80 characters.
+    /// Returns the value at the path in the claims, for display, limited to 80 characters.
     pub(super) fn found_in_claims(&self, claims: &Json) -> String {
         found(|note| self.walk_claims(claims, note))
     }
 
-    /// The value at the path in the arguments, for display, limited to 80 characters; likewise the value in
-    /// the query, if any.
+    /// Returns the value at the path in the arguments, for display, limited to 80 characters; likewise the
+    /// value in the query, if any.
     pub(super) fn found_in_args(&self, called: &Called<'_>) -> String {
         let reading = Reading::Lenient(&called.texts);
         let body = found(|note| self.walk_body(called, &mut Walk::new(reading, note)));
@@ -248,7 +248,7 @@ impl Tally {
         }
     }
 
-    /// Whether the path led nowhere.
+    /// Returns whether the path led nowhere.
     fn only_missing(&self) -> bool {
         self.missing && !self.yes && !self.no && !self.unsure
     }

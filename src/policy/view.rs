@@ -61,7 +61,7 @@ impl Rule {
         holds.min(excused.not())
     }
 
-    /// Whether the policy holds with this answer: an allow needs a certain yes.
+    /// Returns whether the policy holds with this answer: an allow needs a certain yes.
     pub(super) fn suffices(&self, answer: Answer) -> bool {
         match self.effect {
             Effect::Allow => answer == Answer::Yes,
@@ -69,19 +69,19 @@ impl Rule {
         }
     }
 
-    /// Whether it holds in this view.
+    /// Returns whether it holds in this view.
     pub(super) fn holds(&self, facts: &Facts<'_>, view: View) -> bool {
         self.suffices(self.seen(facts, view))
     }
 
-    /// Whether the policy, if it holds, lets the command pass rather than only holding it.
+    /// Returns whether the policy, if it holds, lets the command pass rather than only holding it.
     pub(super) fn grants(&self, facts: &Facts<'_>) -> bool {
         self.effect != Effect::Deny
             && self.covers.iter().all(|condition| condition.answer(facts) >= Answer::Unsure)
     }
 
-    /// Whether it also stops messages that need no policy of their own: it has `methods`, or is a deny
-    /// without conditions on the command.
+    /// Returns whether it also stops messages that need no policy of their own: it has `methods`, or is a
+    /// deny without conditions on the command.
     pub(super) fn concerns_handshakes(&self) -> bool {
         let mut own = self.conditions.iter().chain(&self.unless);
         own.clone().any(|condition| matches!(condition, Condition::Methods(_)))

@@ -67,7 +67,7 @@ impl Window {
         Some(Self { text: format!("{all_days} {all_hours} {name}").into(), days, from, to, zone })
     }
 
-    /// Whether the time, in milliseconds since 1970, is inside.
+    /// Returns whether the time, in milliseconds since 1970, is inside.
     pub(super) fn answer(&self, now_ms: i64) -> Answer {
         let Ok(now) = Timestamp::from_millisecond(now_ms) else { return Answer::Unsure };
         let local = self.zone.to_datetime(now);
@@ -84,7 +84,7 @@ impl Window {
         self.days.get(usize::from(day.to_monday_zero_offset().unsigned_abs())).copied().unwrap_or(false)
     }
 
-    /// The time in the window's zone, for display.
+    /// Returns the time in the window's zone, for display.
     pub(super) fn found(&self, now_ms: i64) -> String {
         match Timestamp::from_millisecond(now_ms) {
             Ok(now) => now.to_zoned(self.zone.clone()).strftime("%a %H:%M %Z").to_string(),

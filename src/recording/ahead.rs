@@ -212,17 +212,17 @@ impl Ahead {
         self.tainted = true;
     }
 
-    /// Whether a new segment must be started before anything is written.
+    /// Returns whether a new segment must be started before anything is written.
     pub(crate) fn is_tainted(&self) -> bool {
         self.tainted
     }
 
-    /// The current end of the log.
+    /// Returns the current end of the log.
     pub(crate) fn position(&self) -> Position {
         Position { segment: self.current.number, at: self.length }
     }
 
-    /// Whether the segment should be sealed.
+    /// Returns whether the segment should be sealed.
     pub(crate) fn is_full(&self) -> bool {
         self.length >= FULL
     }
@@ -237,7 +237,7 @@ impl Ahead {
         self.pending.clear();
     }
 
-    /// The files that a sync must cover, oldest first, and how many of them are sealed.
+    /// Returns the files that a sync must cover, oldest first, and how many of them are sealed.
     pub(crate) fn unsynced(&self) -> (Vec<Arc<File>>, usize) {
         let sealed = self.sealed.iter().filter(|sealed| !sealed.synced);
         let mut files: Vec<_> = sealed.map(|sealed| Arc::clone(&sealed.segment.file)).collect();

@@ -110,7 +110,7 @@ impl RecordingFile {
         Ok(Self { path: path.to_owned(), session: first.session })
     }
 
-    /// The recorded session.
+    /// Returns the recorded session.
     pub const fn session(&self) -> &SessionRow {
         &self.session
     }

@@ -164,7 +164,8 @@ impl Journal {
         paths.filter(|path| path.extension().is_some_and(|ending| ending == replay::DAMAGED)).collect()
     }
 
-    /// [`Journal::open`] with fault injection for tests, between the writer and the disk.
+    /// Opens a journal like [`Journal::open`], with fault injection for tests, between the writer and the
+    /// disk.
     #[cfg(test)]
     pub(crate) fn open_hooked(
         data_dir: &Path,
@@ -227,8 +228,8 @@ impl Journal {
         })
     }
 
-    /// Whether events can be recorded now. The journal recovers by itself when space is freed or the disk
-    /// responds again.
+    /// Returns whether events can be recorded now. The journal recovers by itself when space is freed or the
+    /// disk responds again.
     ///
     /// # Errors
     /// Why events cannot be recorded.
@@ -254,12 +255,12 @@ impl Journal {
         lock(&self.owner.shared.held).remove(&session);
     }
 
-    /// The number of sessions under legal hold.
+    /// Returns the number of sessions under legal hold.
     pub fn held(&self) -> usize {
         lock(&self.owner.shared.held).len()
     }
 
-    /// Whether a session is under legal hold.
+    /// Returns whether a session is under legal hold.
     #[cfg(test)]
     pub(crate) fn holds(&self, session: SessionId) -> bool {
         lock(&self.owner.shared.held).contains(&session)
@@ -288,7 +289,8 @@ impl Journal {
         report.await.map_err(|_dropped| self.why_stopped())
     }
 
-    /// [`Journal::prune`] for callers without a runtime. Must not be called on a runtime's thread.
+    /// Prunes like [`Journal::prune`], for callers without a runtime. Must not be called on a runtime's
+    /// thread.
     ///
     /// # Errors
     /// As [`Journal::prune`].
@@ -302,7 +304,7 @@ impl Journal {
         self.healthy().err().unwrap_or(RecordError::Stopped)
     }
 
-    /// The settings in force.
+    /// Returns the settings in force.
     pub fn settings(&self) -> Arc<Settings> {
         self.owner.shared.settings.load_full()
     }
@@ -312,7 +314,7 @@ impl Journal {
         self.owner.shared.settings.store(Arc::new(settings));
     }
 
-    /// What was found when the journal was opened.
+    /// Returns what was found when the journal was opened.
     pub fn report(&self) -> &OpenReport {
         &self.owner.report
     }

@@ -12,7 +12,8 @@ const STATEMENT: [&str; 2] = ["sql", "params"];
 /// Members of a notice that are not content: its kind and severity, and how many were not recorded.
 const NOTICE: [&str; 7] = ["what", "severity", "sqlstate", "process", "name", "cut", "not_recorded_before"];
 
-/// Whether `data` may hold content. A cheap check that avoids parsing data whose caller left the content out.
+/// Returns whether `data` may hold content. A cheap check that avoids parsing data whose caller left the
+/// content out.
 pub(crate) fn may_hold_content(kind: EventKind, data: &str) -> bool {
     let data = data.as_bytes();
     let has = |name: &[u8]| memchr::memmem::find(data, name).is_some();

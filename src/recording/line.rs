@@ -109,7 +109,7 @@ impl Serialize for StoredEvent {
     }
 }
 
-/// The prefix of every line of a session, up to the number.
+/// Returns the prefix of every line of a session, up to the number.
 pub(crate) fn prefix_of(session: SessionId) -> Vec<u8> {
     format!("{{\"v\":{VERSION},\"sid\":\"{session}\",\"seq\":").into_bytes()
 }

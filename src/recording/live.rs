@@ -98,7 +98,7 @@ impl Live {
         }
     }
 
-    /// Whether its row should be written with this group.
+    /// Returns whether its row should be written with this group.
     pub(crate) fn wants_save(&self, now: Instant) -> bool {
         self.now.ended.is_some()
             || self.now.seq - self.saved_seq >= SAVE_EVENTS
@@ -223,7 +223,7 @@ impl Sessions {
         self.by_id.retain(|_, live| live.rooted);
     }
 
-    /// Whether a session of this number is open.
+    /// Returns whether a session of this number is open.
     pub(crate) fn is_open(&self, no: i64) -> bool {
         self.by_id.values().any(|live| live.no == no)
     }

@@ -58,7 +58,7 @@ impl Packer {
     }
 }
 
-/// Whether a block of this length benefits from compression and may be decompressed again.
+/// Returns whether a block of this length benefits from compression and may be decompressed again.
 fn may_be_packed(length: usize) -> bool {
     (LEAST..=MOST).contains(&length)
 }
@@ -88,7 +88,7 @@ mod tests {
         block
     }
 
-    /// A block of one frame.
+    /// Returns a block of one frame.
     fn frame(line: &str) -> Vec<u8> {
         let mut block = Vec::new();
         let written = crate::recording::chain::push_frame(&mut block, &[7; 32], |out| {

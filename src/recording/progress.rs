@@ -37,7 +37,7 @@ struct Waiter {
     waker: Waker,
 }
 
-/// A number that identifies the calling thread.
+/// Returns a number that identifies the calling thread.
 fn this_thread() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     thread_local! {
@@ -47,7 +47,7 @@ fn this_thread() -> u32 {
 }
 
 impl Progress {
-    /// The last completed ticket.
+    /// Returns the last completed ticket.
     pub(crate) fn done(&self) -> u64 {
         self.done.load(Ordering::Acquire)
     }
@@ -58,7 +58,7 @@ impl Progress {
         self.wake_all(ticket, wakers);
     }
 
-    /// As [`Progress::advance`], but wakes only one waiter per thread, which wakes the others with
+    /// Advances like [`Progress::advance`], but wakes only one waiter per thread, which wakes the others with
     /// [`Progress::relay`].
     pub(crate) fn advance_sparingly(&self, ticket: u64, wakers: &mut Vec<Waker>) {
         let before = self.done.fetch_max(ticket, Ordering::AcqRel);
@@ -98,7 +98,7 @@ impl Progress {
         wakers.drain(..).for_each(Waker::wake);
     }
 
-    /// Whether there are waiters that were left for others to wake.
+    /// Returns whether there are waiters that were left for others to wake.
     pub(crate) fn has_left(&self) -> bool {
         self.left.load(Ordering::Acquire)
     }

@@ -257,7 +257,7 @@ impl Reader {
     }
 }
 
-/// The result for a session whose row cannot be read.
+/// Returns the result for a session whose row cannot be read.
 fn unreadable(session: SessionId) -> Verification {
     Verification {
         session,
@@ -269,7 +269,8 @@ fn unreadable(session: SessionId) -> Verification {
     }
 }
 
-/// Whether the error means that the file is damaged or returns no data. All other errors may be transient.
+/// Returns whether the error means that the file is damaged or returns no data. All other errors may be
+/// transient.
 pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error_code();
     matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::SystemIoFailure))
@@ -345,7 +346,7 @@ impl Told {
     }
 }
 
-/// Whether the row of a session agrees with its first event.
+/// Returns whether the row of a session agrees with its first event.
 fn agrees_with(row: &SessionRow, first: &Event) -> bool {
     session::from_start(first).is_ok_and(|start| {
         let who = |row: &SessionRow| {

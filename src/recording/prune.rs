@@ -72,13 +72,13 @@ pub(crate) struct Spared<'a> {
 }
 
 impl Spared<'_> {
-    /// Whether the session of a row is under legal hold.
+    /// Returns whether the session of a row is under legal hold.
     fn holds(&self, row: &Row<'_>) -> rusqlite::Result<bool> {
         is_held(row, self.held)
     }
 }
 
-/// Whether the session of a row, by its column `id`, is in `held`.
+/// Returns whether the session of a row, by its column `id`, is in `held`.
 pub(crate) fn is_held(row: &Row<'_>, held: &HashSet<SessionId>) -> rusqlite::Result<bool> {
     let id = row.get_ref("id")?.as_str()?;
     Ok(!held.is_empty() && id.parse().is_ok_and(|id: SessionId| held.contains(&id)))
@@ -120,8 +120,8 @@ fn emptying(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     connection.prepare_cached("SELECT no FROM emptying LIMIT 1")?.query_row([], |row| row.get(0)).optional()
 }
 
-/// Whether the session has ended, its events exist, and it is not under legal hold. A hold may have been
-/// placed since it was selected.
+/// Returns whether the session has ended, its events exist, and it is not under legal hold. A hold may have
+/// been placed since it was selected.
 fn may_go(connection: &Connection, no: i64, spared: &Spared<'_>) -> rusqlite::Result<bool> {
     let held = connection
         .prepare_cached("SELECT id FROM session WHERE no = ? AND ended_ms IS NOT NULL AND pruned_ms IS NULL")?

@@ -140,7 +140,7 @@ impl Queue {
         self.fault = Some(Fault { error: error.clone(), unsure });
     }
 
-    /// Whether something is queued that the writer should handle at once.
+    /// Returns whether something is queued that the writer should handle at once.
     pub(crate) fn presses(&self) -> bool {
         self.urgent
             || self.bytes > GATHER_BYTES

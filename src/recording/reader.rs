@@ -264,7 +264,8 @@ impl Reader {
     }
 }
 
-/// The range of ids that blocks of a session can have, starting with the one whose first event is `first`.
+/// Returns the range of ids that blocks of a session can have, starting with the one whose first event is
+/// `first`.
 fn ids_of(no: i64, first: u64) -> (i64, i64) {
     (block_id(no, first), block_id(no, u64::from(u32::MAX)))
 }

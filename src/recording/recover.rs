@@ -102,7 +102,7 @@ fn close(connection: &Connection, row: &NumberedRow, now_ms: i64) -> rusqlite::R
     Ok(true)
 }
 
-/// The position of a session according to its row.
+/// Returns the position of a session according to its row.
 pub(crate) fn reached_of(row: &NumberedRow) -> Reached {
     let SessionRow { events, denied, masked, bytes, .. } = row.row;
     Reached {
@@ -115,7 +115,7 @@ pub(crate) fn reached_of(row: &NumberedRow) -> Reached {
     }
 }
 
-/// The last session number that was assigned.
+/// Returns the last session number that was assigned.
 pub(crate) fn last_no(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row(
         "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'session'",

@@ -33,7 +33,7 @@ pub enum PruneReason {
 }
 
 impl PruneReason {
-    /// The name in output.
+    /// Returns the name in output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Age => "age",
@@ -54,7 +54,7 @@ pub struct Removal {
 }
 
 impl Removal {
-    /// Whether nothing is to be removed.
+    /// Returns whether nothing is to be removed.
     pub fn is_empty(&self) -> bool {
         self.numbers.is_empty() && self.forgotten.is_empty()
     }
@@ -135,8 +135,8 @@ fn numbers(
     Ok(numbers)
 }
 
-/// The oldest recordings of refused requests, until those left take at most `most` bytes or `bytes` are
-/// freed. Anybody can cause refusals, and must not be able to displace the recordings of others.
+/// Returns the oldest recordings of refused requests, until those left take at most `most` bytes or `bytes`
+/// are freed. Anybody can cause refusals, and must not be able to displace the recordings of others.
 fn refusals(
     connection: &Connection,
     most: u64,
@@ -168,7 +168,7 @@ fn refusals(
     Ok(chosen)
 }
 
-/// Approximate size in the file of the sessions under legal hold.
+/// Returns approximate size in the file of the sessions under legal hold.
 fn held_size(connection: &Connection, held: &HashSet<SessionId>) -> rusqlite::Result<u64> {
     let mut find = connection.prepare_cached("SELECT no FROM session WHERE id = ?")?;
     let mut lengths =
@@ -185,9 +185,9 @@ fn held_size(connection: &Connection, held: &HashSet<SessionId>) -> rusqlite::Re
     Ok(bytes)
 }
 
-/// Approximate space that a block of this length takes in the file. A page holds no part of a block that does
-/// not fit into it whole, unless the block is larger than a page: then all but its remainder has pages of its
-/// own. (SQLite's database file format, section 1.6.)
+/// Returns approximate space that a block of this length takes in the file. A page holds no part of a block
+/// that does not fit into it whole, unless the block is larger than a page: then all but its remainder has
+/// pages of its own. (SQLite's database file format, section 1.6.)
 fn room_of(length: u64) -> u64 {
     /// Overhead of a page and of a row in it.
     const PER_ROW: u64 = 16;

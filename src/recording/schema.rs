@@ -215,7 +215,7 @@ fn checkpoint_mode(connection: &Connection, mode: &str) -> rusqlite::Result<bool
     })
 }
 
-/// [`checkpoint_mode`] with the journal's error type.
+/// Runs [`checkpoint_mode`] with the journal's error type.
 pub(crate) fn checkpoint(connection: &Connection, mode: &str) -> Result<bool, RecordError> {
     checkpoint_mode(connection, mode).map_err(|error| RecordError::broken(&error))
 }

@@ -79,15 +79,15 @@ impl Counts {
     }
 }
 
-/// Whether the data of a decision say that the command was not allowed: by a code, or by the effect. In JSON
-/// text a quote inside a string follows a backslash, so these bytes are always members, never part of a
-/// value.
+/// Returns whether the data of a decision say that the command was not allowed: by a code, or by the effect.
+/// In JSON text a quote inside a string follows a backslash, so these bytes are always members, never part of
+/// a value.
 pub(crate) fn is_denial(data: &[u8]) -> bool {
     memchr::memmem::find(data, br#""code":""#).is_some()
         || memchr::memmem::find(data, br#""effect":"deny""#).is_some()
 }
 
-/// Whether the data of a SQL statement's end say that it failed; matched like [`is_denial`].
+/// Returns whether the data of a SQL statement's end say that it failed; matched like [`is_denial`].
 pub(crate) fn is_failure(data: &[u8]) -> bool {
     memchr::memmem::find(data, br#""end":"error""#).is_some()
 }

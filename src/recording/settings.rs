@@ -21,7 +21,7 @@ impl Level {
     /// All levels, from most to least.
     pub const ALL: [Self; 3] = [Self::Full, Self::Metadata, Self::Off];
 
-    /// The name in the configuration.
+    /// Returns the name in the configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Full => "full",
@@ -35,8 +35,8 @@ impl Level {
         Self::ALL.into_iter().find(|level| level.as_str() == word)
     }
 
-    /// Whether events of this kind are recorded at all. Chunks and rows are pure content, so only `full`
-    /// keeps them.
+    /// Returns whether events of this kind are recorded at all. Chunks and rows are pure content, so only
+    /// `full` keeps them.
     pub const fn keeps(self, kind: EventKind) -> bool {
         match self {
             Self::Full => true,
@@ -71,7 +71,7 @@ impl SyncMode {
     /// Both.
     pub const ALL_WORDS: [Self; 2] = [Self::Writes, Self::All];
 
-    /// The name in the configuration.
+    /// Returns the name in the configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Writes => "writes",
@@ -119,12 +119,12 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Whether bodies are recorded. If not, the caller need not prepare them.
+    /// Returns whether bodies are recorded. If not, the caller need not prepare them.
     pub const fn keeps_bodies(&self) -> bool {
         matches!(self.level, Level::Full)
     }
 
-    /// Whether events of this kind are recorded. If not, the caller need not prepare them.
+    /// Returns whether events of this kind are recorded. If not, the caller need not prepare them.
     pub const fn keeps(&self, kind: EventKind) -> bool {
         self.level.keeps(kind)
     }

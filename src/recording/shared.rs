@@ -118,7 +118,7 @@ impl Shared {
         FRAMES.with_borrow_mut(|frames| self.put(kept, durability, frames))
     }
 
-    /// [`Self::enqueue`] for events that were checked one by one. `frames` is a buffer.
+    /// Queues like [`Self::enqueue`], for events that were checked one by one. `frames` is a buffer.
     fn put(
         &self,
         events: Vec<Event>,
@@ -264,7 +264,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Whether the write-ahead log must continue in a new segment.
+    /// Returns whether the write-ahead log must continue in a new segment.
     pub(crate) fn is_tainted(&self) -> bool {
         lock(&self.queue).ahead.is_tainted()
     }
@@ -322,7 +322,7 @@ impl Shared {
         lock(&self.queue).roster.lose(session);
     }
 
-    /// Whether the journal is stopping.
+    /// Returns whether the journal is stopping.
     pub(crate) fn stopping(&self) -> bool {
         lock(&self.queue).stop
     }
@@ -390,7 +390,7 @@ impl Shared {
         Ok(())
     }
 
-    /// The outcome of a ticket; `None` while it is pending.
+    /// Returns the outcome of a ticket; `None` while it is pending.
     pub(crate) fn outcome(&self, ticket: u64, stage: Stage) -> Option<Result<(), RecordError>> {
         let done = self.progress(stage).done() >= ticket;
         // After reading the counter: a failure is recorded before the counter passes its tickets.
@@ -400,7 +400,7 @@ impl Shared {
         done.then_some(Ok(()))
     }
 
-    /// The counter of one stage.
+    /// Returns the counter of one stage.
     pub(crate) fn progress(&self, stage: Stage) -> &Progress {
         match stage {
             Stage::Synced => &self.synced,
@@ -408,7 +408,7 @@ impl Shared {
         }
     }
 
-    /// Whether an event could be recorded now.
+    /// Returns whether an event could be recorded now.
     pub(crate) fn healthy(&self) -> Result<(), RecordError> {
         let queue = lock(&self.queue);
         if let Some(fault) = queue.closed() {

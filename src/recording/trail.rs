@@ -60,13 +60,13 @@ impl AgainstTrail {
         }
     }
 
-    /// The first noted session that neither exists nor was removed by retention.
+    /// Returns the first noted session that neither exists nor was removed by retention.
     pub fn unlike(&self, notes: &JournalNotes) -> Option<i64> {
         let dropped = notes.forgotten.as_ref().unwrap_or(&self.dropped);
         self.absent.iter().copied().find(|no| !dropped.contains(*no))
     }
 
-    /// The id range of the first batch in which a session row differs from the audit trail's digest.
+    /// Returns the id range of the first batch in which a session row differs from the audit trail's digest.
     pub fn altered(&self, notes: &JournalNotes) -> Option<[i64; 2]> {
         let gone = |numbers: &Ranges| notes.forgotten.as_ref().is_some_and(|gone| gone.meets(numbers));
         let found = self.altered.iter().find(|numbers| !gone(numbers))?.as_slice();
@@ -74,8 +74,8 @@ impl AgainstTrail {
         Some([*first, *last])
     }
 
-    /// The sessions under legal hold whose recording is gone although it existed when the hold was placed.
-    /// `held`: the current holds.
+    /// Returns the sessions under legal hold whose recording is gone although it existed when the hold was
+    /// placed. `held`: the current holds.
     pub fn lost(&self, held: &BTreeMap<SessionId, i64>) -> Vec<SessionId> {
         let still = |(session, since): &(&SessionId, &i64)| held.get(*session) == Some(*since);
         self.lost.iter().filter(still).map(|(session, _)| *session).collect()
@@ -117,7 +117,7 @@ impl Reader {
         Ok(self.rows_over(over_ms, &all.without(numbers))?)
     }
 
-    /// The rows of all sessions that ended before this time, except `but`.
+    /// Returns the rows of all sessions that ended before this time, except `but`.
     fn rows_over(&self, over_ms: i64, but: &Ranges) -> rusqlite::Result<SeenRows> {
         let mut select = self
             .connection
@@ -208,8 +208,8 @@ impl Reader {
             .query_row(params![seen.number, seen.session, seen.hash], |row| row.get(0))
     }
 
-    /// Whether the recording of a session under legal hold was removed after the hold was placed: its events,
-    /// or its row, if this database had one.
+    /// Returns whether the recording of a session under legal hold was removed after the hold was placed: its
+    /// events, or its row, if this database had one.
     fn is_lost(&self, session: SessionId, since_ms: i64, begun_ms: Option<i64>) -> rusqlite::Result<bool> {
         let pruned_ms: Option<Option<i64>> = self
             .connection

@@ -31,7 +31,7 @@ pub enum Damage {
 }
 
 impl Damage {
-    /// The name in output.
+    /// Returns the name in output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Cut => "cut",
@@ -131,17 +131,17 @@ impl Verifier {
         }
     }
 
-    /// Number of events that are intact.
+    /// Returns number of events that are intact.
     pub(crate) fn events(&self) -> u64 {
         self.seq
     }
 
-    /// The hash of the last intact event.
+    /// Returns the hash of the last intact event.
     pub(crate) fn hash(&self) -> &Hash {
         &self.hash
     }
 
-    /// Whether later frames can no longer change the result.
+    /// Returns whether later frames can no longer change the result.
     pub(crate) fn is_decided(&self) -> bool {
         self.suspect.as_ref().is_some_and(|suspect| suspect.decided)
     }

@@ -188,7 +188,7 @@ impl Writer {
         }
     }
 
-    /// When the writer must act even if nothing is queued.
+    /// Returns when the writer must act even if nothing is queued.
     fn deadline(&self) -> Option<Instant> {
         if !self.prunings.is_empty() {
             return Some(Instant::now());
@@ -386,7 +386,7 @@ fn commit(
     Ok(true)
 }
 
-/// [`commit`] for a journal that is being opened.
+/// Commits like [`commit`], for a journal that is being opened.
 pub(crate) fn commit_all(
     connection: &Connection,
     sessions: &mut Sessions,
@@ -399,7 +399,7 @@ pub(crate) fn commit_all(
     Ok(())
 }
 
-/// The id of a block: the session's number and that of the first event.
+/// Returns the id of a block: the session's number and that of the first event.
 pub(crate) fn block_id(no: i64, first: u64) -> i64 {
     no << 32 | session::column(first)
 }

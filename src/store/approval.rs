@@ -108,8 +108,8 @@ impl View {
         self.same_with(same, states, "")
     }
 
-    /// Like [`Self::same_approval`], for one that ended after `ended_after_ms` and whose requester has not
-    /// been told.
+    /// Returns an approval like [`Self::same_approval`], for one that ended after `ended_after_ms` and whose
+    /// requester has not been told.
     pub fn untold_approval(
         &self,
         same: &Same<'_>,
@@ -173,7 +173,7 @@ impl View {
             .map(i64::cast_unsigned)
     }
 
-    /// When the session of an approval ends at the latest, in milliseconds since 1970.
+    /// Returns when the session of an approval ends at the latest, in milliseconds since 1970.
     pub fn session_end_of(&self, id: ApprovalId) -> Result<i64, StoreError> {
         self.connection
             .prepare_cached("SELECT session_end_ms FROM approval WHERE id = ?1")

@@ -85,7 +85,7 @@ impl AuditCheck {
         Some(Self { last: (i64::try_from(entries).ok()?, hash) })
     }
 
-    /// The result so far: the trail is intact up to here.
+    /// Returns the result so far: the trail is intact up to here.
     pub fn part(&self) -> AuditVerification {
         AuditVerification { more: true, ..self.found(true) }
     }
@@ -101,7 +101,7 @@ impl AuditCheck {
         }
     }
 
-    /// The trail is intact up to here, and the next entry cannot be read.
+    /// Reports that the trail is intact up to here, and the next entry cannot be read.
     fn unreadable(&self) -> AuditVerification {
         AuditVerification { unreadable: true, ..self.found(false) }
     }
@@ -119,7 +119,7 @@ struct Kept {
 }
 
 impl Kept {
-    /// The text that is hashed: one JSON object with its members in a fixed order.
+    /// Returns the text that is hashed: one JSON object with its members in a fixed order.
     fn line(&self) -> String {
         let mut line = format!("{{\"v\":1,\"seq\":{},\"ts\":{}", self.seq, self.ts_ms);
         for (name, text) in [("actor", &self.actor), ("action", &self.action), ("subject", &self.subject)] {
@@ -200,12 +200,12 @@ impl View {
         Ok(Some(check.found(!emptied && self.fact_left(HEAD)? == Some(head(&check.last)))))
     }
 
-    /// Whether there was ever an entry. If somebody removed this fact, the answer is yes.
+    /// Returns whether there was ever an entry. If somebody removed this fact, the answer is yes.
     fn was_audited(&self) -> Result<bool, StoreError> {
         Ok(self.fact_left(AUDITED)?.is_none_or(|fact| !fact.is_empty()))
     }
 
-    /// Whether the store holds anything that is never written without an entry.
+    /// Returns whether the store holds anything that is never written without an entry.
     fn has_changes(&self) -> Result<bool, StoreError> {
         self.connection
             .prepare_cached(
@@ -217,7 +217,7 @@ impl View {
             .during("look for what the audit trail should tell of")
     }
 
-    /// The number and hash of the last entry; zero and zeros if there is none.
+    /// Returns the number and hash of the last entry; zero and zeros if there is none.
     fn last_audit(&self) -> Result<(i64, Vec<u8>), StoreError> {
         self.connection
             .prepare_cached("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
@@ -276,7 +276,7 @@ impl Change<'_> {
     }
 }
 
-/// The last entry's number and hash as stored in `meta`; empty before the first.
+/// Returns the last entry's number and hash as stored in `meta`; empty before the first.
 fn head(last: &(i64, Vec<u8>)) -> String {
     if last.0 == 0 { String::new() } else { format!("{}:{}", last.0, hex::encode(&last.1)) }
 }

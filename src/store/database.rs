@@ -38,7 +38,7 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// The newest version.
+    /// Returns the newest version.
     fn version(&self) -> i64 {
         i64::try_from(self.migrations.len()).unwrap_or(i64::MAX)
     }
@@ -106,7 +106,7 @@ pub fn in_memory(schema: &Schema) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// `path` with `suffix` appended to its name.
+/// Returns `path` with `suffix` appended to its name.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
@@ -215,8 +215,8 @@ fn check_head(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The page size and number of pages in a file's header. See "The Database Header" in SQLite's "Database File
-/// Format".
+/// Returns the page size and number of pages in a file's header. See "The Database Header" in SQLite's
+/// "Database File Format".
 fn pages(head: &[u8]) -> Option<(u64, u64)> {
     let size = u16::from_be_bytes(head.get(16..18)?.try_into().ok()?);
     let count = u32::from_be_bytes(head.get(28..32)?.try_into().ok()?);

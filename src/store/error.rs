@@ -140,8 +140,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the disk or the file failed beneath the database, so that the connection must not be trusted
-    /// any more.
+    /// Returns whether the disk or the file failed beneath the database, so that the connection must not be
+    /// trusted any more.
     pub(super) fn is_fault_of_disk(&self) -> bool {
         use rusqlite::ErrorCode::CannotOpen;
         use rusqlite::ErrorCode::DatabaseCorrupt;
@@ -159,7 +159,7 @@ impl StoreError {
 
 /// Adds the failed operation to an error of SQLite.
 pub(super) trait During<T> {
-    /// The same result, with the operation in its error: `cannot {operation}`.
+    /// Returns the same result, with the operation in its error: `cannot {operation}`.
     fn during(self, operation: &'static str) -> Result<T, StoreError>;
 }
 

@@ -54,7 +54,7 @@ pub enum HoldFault {
 }
 
 impl HoldFault {
-    /// The fault of a hold, given its entries in trail and table; ignores its recording.
+    /// Returns the fault of a hold, given its entries in trail and table; ignores its recording.
     pub fn between(trail: Option<&Hold>, table: Option<&Hold>) -> Option<Self> {
         match (trail, table) {
             (Some(_), None) => Some(Self::Missing),
@@ -64,12 +64,12 @@ impl HoldFault {
         }
     }
 
-    /// All faults of a hold, as text.
+    /// Returns all faults of a hold, as text.
     pub fn all_in_words(faults: &[Self]) -> String {
         faults.iter().map(|fault| fault.as_str()).collect::<Vec<_>>().join("; ")
     }
 
-    /// The fault as text.
+    /// Returns the fault as text.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Missing => "its hold was taken away, and not by a release",
@@ -177,8 +177,8 @@ impl View {
             .during("list the held sessions")
     }
 
-    /// The sessions that retention must not remove: those on hold in the table or in the trail. Deleting a
-    /// hold from the table alone therefore removes nothing.
+    /// Returns the sessions that retention must not remove: those on hold in the table or in the trail.
+    /// Deleting a hold from the table alone therefore removes nothing.
     pub fn held(&self) -> Result<BTreeSet<SessionId>, StoreError> {
         let mut held: BTreeSet<_> = self.hold_notes()?.held.into_keys().collect();
         held.extend(self.holds()?.into_iter().map(|hold| hold.session));

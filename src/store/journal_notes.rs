@@ -115,7 +115,7 @@ impl JournalNotes {
         }
     }
 
-    /// The sessions whose rows are covered by a note all of whose sessions still exist.
+    /// Returns the sessions whose rows are covered by a note all of whose sessions still exist.
     pub fn proved(&self) -> Ranges {
         let forgotten = self.forgotten.clone().unwrap_or_default();
         let kept = self.rows.iter().filter(|rows| !forgotten.meets(&rows.numbers));

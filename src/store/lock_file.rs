@@ -55,7 +55,7 @@ pub fn lock_data_dir(data_dir: &Path) -> Result<DataDirLock, StoreError> {
     Ok(DataDirLock { _file: file })
 }
 
-/// The process id in the lock file; `None` if there is none.
+/// Returns the process id in the lock file; `None` if there is none.
 fn read_pid(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.take(32).read_to_string(&mut text).ok()?;

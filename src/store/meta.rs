@@ -12,20 +12,20 @@ use crate::store::error::During;
 use crate::store::error::StoreError;
 
 impl View {
-    /// The policy revision: how often an entity, or the entities of the configuration file, changed.
+    /// Returns the policy revision: how often an entity, or the entities of the configuration file, changed.
     pub fn revision(&self) -> Result<u64, StoreError> {
         self.number("revision")
     }
 
-    /// The revision that [`Change::revision_with`] would return for `file`. Writes nothing: a number that is
-    /// only shown is not used up.
+    /// Returns the revision that [`Change::revision_with`] would return for `file`. Writes nothing: a number
+    /// that is only shown is not used up.
     pub fn revision_as(&self, file: &str) -> Result<u64, StoreError> {
         let revision = self.revision()?;
         Ok(if self.fact("file")? == file { revision } else { revision.saturating_add(1) })
     }
 
-    /// The latest time by which approvals were judged, in milliseconds since 1970: time never goes back
-    /// before it.
+    /// Returns the latest time by which approvals were judged, in milliseconds since 1970: time never goes
+    /// back before it.
     pub fn clock(&self) -> Result<i64, StoreError> {
         self.number("clock")
     }
@@ -41,7 +41,7 @@ impl View {
             .during("read a counter of the store")
     }
 
-    /// The text stored under `key`; empty if there is none.
+    /// Returns the text stored under `key`; empty if there is none.
     pub(super) fn fact(&self, key: &str) -> Result<String, StoreError> {
         self.connection
             .prepare_cached("SELECT value FROM meta WHERE key = ?1")
@@ -49,7 +49,7 @@ impl View {
             .during("read a fact of the store")
     }
 
-    /// Like [`View::fact`]; `None` if the row is missing, which an attacker may have deleted.
+    /// Returns a fact like [`View::fact`]; `None` if the row is missing, which an attacker may have deleted.
     pub(super) fn fact_left(&self, key: &str) -> Result<Option<String>, StoreError> {
         self.connection
             .prepare_cached("SELECT value FROM meta WHERE key = ?1")
@@ -59,7 +59,7 @@ impl View {
 }
 
 impl Change<'_> {
-    /// The revision of the store's and the file's entities together. `file` is a digest of the file's
+    /// Returns the revision of the store's and the file's entities together. `file` is a digest of the file's
     /// entities; if it differs from that of the last call, in this process or an earlier one, the revision
     /// increases. A number therefore never stands for two contents.
     pub fn revision_with(&self, file: &str) -> Result<u64, StoreError> {

@@ -34,7 +34,7 @@ impl Place {
         Store::open(&self.dir)
     }
 
-    /// A closed store with content in every table.
+    /// Returns a closed store with content in every table.
     fn filled() -> Self {
         let place = Self::new();
         let store = place.open().unwrap();
@@ -51,7 +51,7 @@ impl Place {
         Connection::open(self.db()).unwrap()
     }
 
-    /// All files on disk, by name.
+    /// Returns all files on disk, by name.
     fn bytes(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut files: Vec<_> = fs::read_dir(&self.dir).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
@@ -435,7 +435,7 @@ fn sealed_bytes_that_were_replaced_or_removed_are_gone_from_the_disk() {
     ));
 }
 
-/// A closed store with nine audit entries.
+/// Returns a closed store with nine audit entries.
 fn audited() -> Place {
     let place = Place::new();
     let store = place.open().unwrap();
@@ -548,7 +548,7 @@ fn audit_entries_come_back_as_they_were_written() {
     assert_eq!(read(&store, View::verify_audit).head, entries[1].hash);
 }
 
-/// The files as kill -9 leaves them: copied at this moment.
+/// Returns the files as kill -9 leaves them: copied at this moment.
 fn as_after_a_kill(place: &Place) -> Place {
     let copy = Place::new();
     private_folder(&copy.dir).unwrap();

@@ -93,7 +93,7 @@ impl Store {
         answered.await.map_err(|_thread_gone| StoreError::Stopped)?
     }
 
-    /// [`Self::call`] with one transaction that may write.
+    /// Runs [`Self::call`] with one transaction that may write.
     pub async fn change<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Change<'_>) -> Result<T, StoreError> + Send + 'static,
@@ -101,7 +101,7 @@ impl Store {
         self.call(move |db| db.change(job)).await
     }
 
-    /// [`Self::call`] with one transaction that only reads.
+    /// Runs [`Self::call`] with one transaction that only reads.
     pub async fn read<T: Send + 'static>(
         &self,
         job: impl FnOnce(&View) -> Result<T, StoreError> + Send + 'static,
@@ -109,7 +109,8 @@ impl Store {
         self.call(move |db| db.read(job)).await
     }
 
-    /// [`Self::call`] for code that is not async; blocks the thread. Must not be called from within a job.
+    /// Runs [`Self::call`] for code that is not async; blocks the thread. Must not be called from within a
+    /// job.
     pub fn call_blocking<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Db) -> Result<T, StoreError> + Send + 'static,

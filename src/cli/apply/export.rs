@@ -96,7 +96,7 @@ fn row(view: &EntityView) -> Row {
     }
 }
 
-/// Whether its text has values that may be secrets: variables or arguments of a program.
+/// Returns whether its text has values that may be secrets: variables or arguments of a program.
 fn tells_values(view: &EntityView) -> bool {
     let table: Table = view.toml.parse().unwrap_or_default();
     table.iter().any(|(key, value)| match value {
@@ -165,7 +165,7 @@ pub fn whole(kind: EntityKind, toml: &str) -> Result<String, toml::de::Error> {
     Ok(text)
 }
 
-/// The line number of a key.
+/// Returns the line number of a key.
 fn position(body: &str, key: &str) -> usize {
     let own = |line: &str| {
         line.trim_start_matches('[')
@@ -175,7 +175,7 @@ fn position(body: &str, key: &str) -> usize {
     body.lines().position(own).unwrap_or(usize::MAX)
 }
 
-/// The names of the store's secrets that a connection needs.
+/// Returns the names of the store's secrets that a connection needs.
 fn kept_secrets(view: &EntityView) -> Vec<String> {
     match parse_entity(view.kind, &view.toml, Origin::Store) {
         Ok(Entity::Connection(connection)) => connection

@@ -95,12 +95,12 @@ impl Sources {
         }
     }
 
-    /// The entities.
+    /// Returns the entities.
     pub fn entities(&self) -> impl Iterator<Item = &Written> {
         self.entities.iter().map(|(_place, written)| written)
     }
 
-    /// Number of texts that were read.
+    /// Returns number of texts that were read.
     pub fn count(&self) -> usize {
         self.sources.len()
     }
@@ -133,7 +133,7 @@ impl Sources {
     }
 }
 
-/// A failure for problems of files that are not the configuration.
+/// Returns a failure for problems of files that are not the configuration.
 fn failure(problems: Vec<Problem>) -> Failure {
     let problems = Problems::from(problems);
     let words = match problems.len() {
@@ -148,7 +148,7 @@ fn failure(problems: Vec<Problem>) -> Failure {
     failure
 }
 
-/// The directory against which relative paths in a file are resolved.
+/// Returns the directory against which relative paths in a file are resolved.
 fn folder_of(file: &Path) -> Option<PathBuf> {
     if is_stdin(file) {
         return std::env::current_dir().ok();
@@ -167,8 +167,8 @@ fn text_of(file: &Path) -> Result<Result<String, Problems>, Failure> {
     Ok(config::read_file(file, None))
 }
 
-/// The file itself, or the `.toml` files of a directory, sorted by name; without subdirectories and hidden
-/// files. `passed_over` receives entries that are named so but are not files of that directory.
+/// Returns the file itself, or the `.toml` files of a directory, sorted by name; without subdirectories and
+/// hidden files. `passed_over` receives entries that are named so but are not files of that directory.
 fn files_of(
     path: &Path,
     problems: &mut Vec<Problem>,
@@ -208,8 +208,8 @@ fn files_of(
     Ok(files)
 }
 
-/// Whether it is a file, or a link to one in the same directory. Reading a pipe would block, and the target
-/// of a link elsewhere was not reviewed with the directory.
+/// Returns whether it is a file, or a link to one in the same directory. Reading a pipe would block, and the
+/// target of a link elsewhere was not reviewed with the directory.
 fn is_file_within(file: &Path, folder: &Path) -> bool {
     let real = file.canonicalize().ok().filter(|real| real.starts_with(folder));
     real.and_then(|real| std::fs::symlink_metadata(real).ok()).is_some_and(|found| found.is_file())

@@ -164,7 +164,7 @@ fn told(terminal: Terminal, report: &ApplyReport, sources: &Sources) -> Outcome 
     Ok(Exit::Done)
 }
 
-/// One change as a line of output.
+/// Returns one change as a line of output.
 fn shown(terminal: Terminal, change: &Changed) -> String {
     let colour = match change.outcome {
         Made::Created => Colour::Good,

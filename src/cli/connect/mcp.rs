@@ -21,7 +21,7 @@ pub struct Setup {
     pub told: String,
 }
 
-/// The configuration of a client for the MCP server at `url`; `None` if it is not an MCP client.
+/// Returns the configuration of a client for the MCP server at `url`; `None` if it is not an MCP client.
 pub fn setup(client: ClientKind, name: &ConnectionName, url: &str) -> Option<Setup> {
     let reads = |client: &str| {
         format!("{client} reads the access token from HOOPCTL_TOKEN in its environment when it starts")

@@ -56,7 +56,7 @@ impl Kept {
         )
     }
 
-    /// Whether the store has sealed secrets.
+    /// Returns whether the store has sealed secrets.
     const fn may_be_sealed(&self) -> bool {
         match self {
             Self::Names(names) => !names.is_empty(),
@@ -92,7 +92,7 @@ pub fn store_key(checks: &mut Checks, config: &Config, known: &Known) {
     }
 }
 
-/// The directory of a file, if it does not exist and the first start does not create it.
+/// Returns the directory of a file, if it does not exist and the first start does not create it.
 fn missing_folder<'a>(file: &'a Path, data_dir: &Path) -> Option<&'a Path> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty())?;
     (folder != data_dir && !folder.exists()).then_some(folder)

@@ -54,7 +54,7 @@ impl McpOptions {
         ]
     }
 
-    /// Whether no option is given.
+    /// Returns whether no option is given.
     pub(super) fn is_empty(&self) -> bool {
         self.trust_annotations.is_none()
             && self.pin.is_none()

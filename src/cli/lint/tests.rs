@@ -26,7 +26,7 @@ match = { tags = { data = "pii" } }
 fields = ["ssn"]
 "#;
 
-/// The codes of the findings in a configuration, with what they are about.
+/// Returns the codes of the findings in a configuration, with what they are about.
 fn found(text: &str) -> Vec<(String, String, String)> {
     let all = combine(&parse(text, Path::new("h.toml")).unwrap(), Vec::new()).unwrap();
     let mut findings: Vec<Finding> = all.warnings.iter().filter_map(named).collect();

@@ -49,7 +49,7 @@ const _: () = assert!(LAST_WAIT[1].as_secs() > issuer::LIMITS.timeout.as_secs(),
 /// The environment variable with a token, for unattended programs.
 const VARIABLE: &str = "HOOPCTL_TOKEN";
 
-/// The credentials for a gateway, and the authorities for its certificate.
+/// Returns the credentials for a gateway, and the authorities for its certificate.
 ///
 /// # Errors
 /// The variable holds an invalid token, or stored tokens are not kept safely.
@@ -63,12 +63,12 @@ pub fn of(remote: &Remote) -> Result<(Arc<dyn Bearer>, Option<PathBuf>), Failure
     Ok((Arc::new(Person::new(kept)), ca_file))
 }
 
-/// Whether `HOOPCTL_TOKEN` is used instead of the stored tokens.
+/// Returns whether `HOOPCTL_TOKEN` is used instead of the stored tokens.
 pub fn is_overridden() -> bool {
     std::env::var_os(VARIABLE).is_some_and(|token| !token.is_empty())
 }
 
-/// The credentials of the person who signed in at a gateway.
+/// Returns the credentials of the person who signed in at a gateway.
 ///
 /// # Errors
 /// Stored tokens are not kept safely.
@@ -208,7 +208,7 @@ impl Person {
         }
     }
 
-    /// The renewal in progress, or a new one, and whether it is new.
+    /// Returns the renewal in progress, or a new one, and whether it is new.
     fn joined(&self, refused: Option<&Arc<Secret>>) -> Result<(watch::Receiver<Stage>, bool), Failure> {
         let mut renewal = self.renewal.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(renewal) = &*renewal {
@@ -234,7 +234,7 @@ impl Person {
     }
 }
 
-/// The result of a renewal; `None` if it was abandoned.
+/// Returns the result of a renewal; `None` if it was abandoned.
 async fn outcome(mut stage: watch::Receiver<Stage>) -> Option<Outcome> {
     match stage.wait_for(|stage| !matches!(stage, Stage::Runs)).await.as_deref() {
         Ok(Stage::Done(outcome)) => Some(outcome.clone()),
@@ -348,7 +348,8 @@ impl KeptTokens {
         })
     }
 
-    /// One process at a time: a refresh token that is used twice is treated as stolen.
+    /// Waits for the turn to renew. One process at a time: a refresh token that is used twice is treated as
+    /// stolen.
     async fn ready(&self, refused: Option<&Secret>) -> Result<Ready<'_>, Failure> {
         let origin = self.remote.location.origin();
         let held = self.file.hold().await?;
@@ -379,7 +380,8 @@ impl KeptTokens {
 }
 
 impl Due<'_> {
-    /// From here on the refresh token may be used up: only the limits of the exchange end this.
+    /// Sends the renewal. From here on the refresh token may be used up: only the limits of the exchange end
+    /// this.
     async fn ask(self) -> Outcome {
         let waits = interrupts::hold_off()?;
         let asked_ms = now_ms();
@@ -452,7 +454,7 @@ impl Due<'_> {
     }
 }
 
-/// Whether a token should be renewed now; for one that cannot be renewed, whether it has expired.
+/// Returns whether a token should be renewed now; for one that cannot be renewed, whether it has expired.
 fn runs_out(tokens: &Tokens, now_ms: i64) -> bool {
     let early = if tokens.refresh.is_some() { EARLY_MS } else { 0 };
     is_over(tokens, now_ms.saturating_add(early))
@@ -462,7 +464,7 @@ fn is_over(tokens: &Tokens, now_ms: i64) -> bool {
     tokens.expires_ms.is_some_and(|end| end <= now_ms)
 }
 
-/// The command that helps.
+/// Returns the command that helps.
 fn login(origin: &str) -> String {
     format!("hoopctl login --url {origin}")
 }

@@ -105,7 +105,7 @@ pub(super) struct Wait {
     taker: Mutex<Option<oneshot::Sender<Callback>>>,
 }
 
-/// 256 random bits of the system, as text.
+/// Returns 256 random bits of the system, as text.
 pub(super) fn random() -> Result<String, Failure> {
     let mut bytes = [0; 32];
     aws_lc_rs::rand::fill(&mut bytes)
@@ -325,7 +325,7 @@ async fn redeem(
     }
 }
 
-/// The single value of a parameter; `None` if it is missing, an error if it occurs twice.
+/// Returns the single value of a parameter; `None` if it is missing, an error if it occurs twice.
 fn single<'a>(parameters: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, ()> {
     let mut found = parameters.iter().filter(|(own, _)| own == name);
     match (found.next(), found.next()) {
@@ -346,7 +346,7 @@ fn parameters(query: &str) -> Option<Parameters> {
         .collect()
 }
 
-/// A page without scripts, external resources and links.
+/// Returns a page without scripts, external resources and links.
 fn page(status: StatusCode, title: &str, text: &str) -> Response<Full<Bytes>> {
     let html = format!(
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>hoopctl</title>\n<h1>{}</h1>\n<p>{}</p>\n</html>\n",

@@ -66,7 +66,7 @@ pub(super) enum Next {
     Other,
 }
 
-/// The meaning of the issuer's error: RFC 8628, section 3.5, and Microsoft Entra's own codes.
+/// Returns the meaning of the issuer's error: RFC 8628, section 3.5, and Microsoft Entra's own codes.
 pub(super) fn next(error: &str) -> Next {
     match error {
         "authorization_pending" => Next::Again,

@@ -28,7 +28,7 @@ pub struct Revocation<'a> {
 }
 
 impl<'a> Revocation<'a> {
-    /// For the stored login of a gateway.
+    /// Creates one for the stored login of a gateway.
     pub fn of(entry: &'a Entry) -> Self {
         Self {
             endpoint: entry.revocation_endpoint.as_deref(),
@@ -37,7 +37,7 @@ impl<'a> Revocation<'a> {
         }
     }
 
-    /// For a login that is not stored yet.
+    /// Creates one for a login that is not stored yet.
     fn at(issuer: &'a Issuer) -> Self {
         Self {
             endpoint: issuer.endpoints.revocation.as_deref(),
@@ -126,9 +126,9 @@ fn said(failure: Failure, waits: HeldOff) -> Failure {
     failure
 }
 
-/// The result of `kept`; `None`: a signal has arrived, and it is still not done after a grace period. A
-/// signal that arrived while the issuer was asked counts from the beginning; without the grace period, a file
-/// that another process holds for a moment would cost a valid login.
+/// Returns the result of `kept`; `None`: a signal has arrived, and it is still not done after a grace period.
+/// A signal that arrived while the issuer was asked counts from the beginning; without the grace period, a
+/// file that another process holds for a moment would cost a valid login.
 pub(super) async fn in_time<T>(
     kept: impl Future<Output = T>,
     interrupted: impl Future<Output = ()>,
@@ -173,9 +173,9 @@ pub(super) fn put_back(held: &Held<'_>, origin: &str, entry: &Entry, old: Option
     back.ok();
 }
 
-/// Whether the replaced login can be revoked without harming the new one. With a token an issuer may revoke
-/// everything that it gave the same client for the same person (RFC 7009, section 2.1), or their session. If
-/// both logins are of one client, that could include the new one.
+/// Returns whether the replaced login can be revoked without harming the new one. With a token an issuer may
+/// revoke everything that it gave the same client for the same person (RFC 7009, section 2.1), or their
+/// session. If both logins are of one client, that could include the new one.
 fn is_another(old: &Entry, new: &Entry) -> bool {
     (&old.revocation_endpoint, &old.terms.client_id) != (&new.revocation_endpoint, &new.terms.client_id)
 }

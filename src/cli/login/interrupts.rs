@@ -135,7 +135,7 @@ impl HeldOff {
         }
     }
 
-    /// Whether one of the deferred signals has arrived: the program then ends when this is dropped.
+    /// Returns whether one of the deferred signals has arrived: the program then ends when this is dropped.
     pub(super) fn has_come(&self) -> bool {
         // Only the holder of the deferral may ask.
         let Self(()) = self;
@@ -163,8 +163,8 @@ const fn bit(signal: Signal) -> u64 {
     1 << (signal as u32 - 1)
 }
 
-/// The signals that are currently ignored: by `nohup` or a shell's `&`, before anything listens. Empty if the
-/// system does not tell.
+/// Returns the signals that are currently ignored: by `nohup` or a shell's `&`, before anything listens.
+/// Empty if the system does not tell.
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -77,7 +77,7 @@ impl Endpoints {
     }
 }
 
-/// The TLS settings for a URL; `None` for one without TLS.
+/// Returns the TLS settings for a URL; `None` for one without TLS.
 fn tls_for(
     location: &Location,
     ca_file: Option<&Path>,
@@ -142,7 +142,8 @@ pub async fn discover(issuer: &str, ca_file: Option<&Path>) -> Result<Endpoints,
     })
 }
 
-/// The failure for an issuer that could not be reached. Its certificate is subject to --issuer-ca-file.
+/// Returns the failure for an issuer that could not be reached. Its certificate is subject to
+/// --issuer-ca-file.
 fn unreachable(issuer: &str, error: FetchError) -> Failure {
     match refined(issuer.to_owned(), error) {
         ClientError::NotTrusted { origin, why, .. } => {
@@ -322,7 +323,7 @@ impl Given {
         self.id_token.as_ref().map_or(Ok(()), |token| check_id_token(token.expose(), terms, nonce))
     }
 
-    /// Whether it has a new refresh token, so that `old` is used up.
+    /// Returns whether it has a new refresh token, so that `old` is used up.
     pub fn replaces(&self, old: &Hidden) -> bool {
         self.refresh_token.as_ref().is_some_and(|new| new != old && !new.expose().is_empty())
     }
@@ -335,7 +336,7 @@ impl Given {
     }
 }
 
-/// Whether a text can be sent as a token: printable ASCII, not too long for an issuer.
+/// Returns whether a text can be sent as a token: printable ASCII, not too long for an issuer.
 pub fn is_token(text: &str) -> bool {
     !text.is_empty() && text.len() <= LONGEST && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -198,9 +198,9 @@ fn confirm(
     ask::confirm(terminal, yes, "Sign in there, as that client and with these scopes?")
 }
 
-/// The resource to request a token for. A gateway that the issuer does not list may be an impostor that wants
-/// tokens for another one, or may be genuine: the person decides, each time. That is independent of
-/// confirming the terms.
+/// Returns the resource to request a token for. A gateway that the issuer does not list may be an impostor
+/// that wants tokens for another one, or may be genuine: the person decides, each time. That is independent
+/// of confirming the terms.
 fn resource(
     terminal: Terminal,
     unlisted: bool,

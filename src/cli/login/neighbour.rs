@@ -51,7 +51,7 @@ impl Whose {
         }
     }
 
-    /// Whether the owner may get what is for the current user. Root could take it anyway.
+    /// Returns whether the owner may get what is for the current user. Root could take it anyway.
     pub(super) fn is_ours(self) -> bool {
         match self {
             Self::User(user) => user == 0 || user == geteuid().as_raw(),

@@ -54,12 +54,12 @@ impl Hidden {
         Self(Arc::new(Zeroizing::new(text)))
     }
 
-    /// The text itself. Only code that sends or stores it calls this.
+    /// Returns the text itself. Only code that sends or stores it calls this.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// The token for the client of the admin API.
+    /// Returns the token for the client of the admin API.
     pub fn secret(&self) -> Arc<Secret> {
         Arc::new(Secret::new(self.expose().as_bytes().to_vec()))
     }
@@ -211,7 +211,7 @@ pub struct Held<'a> {
 }
 
 impl TokenFile {
-    /// `hoopctl/tokens.json` in `$XDG_CONFIG_HOME` or `~/.config`.
+    /// Returns `hoopctl/tokens.json` in `$XDG_CONFIG_HOME` or `~/.config`.
     ///
     /// # Errors
     /// [`KeepError::NoPlace`].
@@ -223,12 +223,12 @@ impl TokenFile {
         Ok(Self::at(base.join("hoopctl")))
     }
 
-    /// The file in this directory.
+    /// Returns the file in this directory.
     pub const fn at(folder: PathBuf) -> Self {
         Self { folder }
     }
 
-    /// The file's path.
+    /// Returns the file's path.
     pub fn path(&self) -> PathBuf {
         self.folder.join(FILE)
     }

@@ -3,7 +3,7 @@
 use crate::cli::tour::Step;
 use crate::cli::tour::Tour;
 
-/// The steps.
+/// Returns the steps.
 pub(super) fn steps(tour: &Tour) -> Vec<Step> {
     let bearer = r#"-H "Authorization: Bearer $T""#;
     let bad = |fault| {

@@ -10,7 +10,7 @@ const MCP: &str = r#"mcp() { curl -s $CRM -H "Authorization: Bearer $T" -H "Cont
 /// Calls a tool: its name, and its arguments.
 const CALL: &str = r#"call() { mcp tools/call "$1" "\"name\":\"$1\",\"arguments\":$2,"; }"#;
 
-/// The steps.
+/// Returns the steps.
 pub(super) fn steps(tour: &Tour) -> Vec<Step> {
     let owned = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
     let explain = format!("hoopctl policy explain --as agent-7 --group support --connection {CONNECTION}");
@@ -60,7 +60,7 @@ pub(super) fn steps(tour: &Tour) -> Vec<Step> {
     ]
 }
 
-/// The steps for a recorded server, which only has what the recording has.
+/// Returns the steps for a recorded server, which only has what the recording has.
 pub(super) fn recorded(tour: &Tour) -> Vec<Step> {
     let own = "export HOOPCTL_TOKEN=$T".to_owned();
     vec![

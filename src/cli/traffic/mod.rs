@@ -83,18 +83,18 @@ impl Tally {
         }
     }
 
-    /// How many could not be judged again.
+    /// Returns how many could not be judged again.
     pub fn unknown(&self) -> u64 {
         self.doubts.values().sum()
     }
 
-    /// As JSON: reason and count.
+    /// Returns it as JSON: reason and count.
     pub fn json(&self) -> Value {
         let each = |(doubt, count): (&Doubt, &u64)| json!({"why": doubt.0, "count": count});
         self.doubts.iter().map(each).collect()
     }
 
-    /// One line per reason.
+    /// Returns one line per reason.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if self.unknown() > 0 {
@@ -109,12 +109,12 @@ impl Tally {
     }
 }
 
-/// A number of commands as text, with thousands separators.
+/// Returns a number of commands as text, with thousands separators.
 pub fn commands(count: u64) -> String {
     format!("{} {}", grouped(count), if count == 1 { "command" } else { "commands" })
 }
 
-/// A number with thousands separators.
+/// Returns a number with thousands separators.
 pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -190,7 +190,7 @@ fn read_one(
     Ok(())
 }
 
-/// Whether the tape is of the selected group; `None`: unknown.
+/// Returns whether the tape is of the selected group; `None`: unknown.
 fn concerns(group: Option<&str>, tape: &Tape) -> Option<bool> {
     group.map_or(Some(true), |group| tape.is_of(group))
 }
@@ -200,7 +200,7 @@ pub fn connection<'a>(connections: &'a [Connection], name: &str) -> Option<&'a C
     connections.iter().find(|connection| connection.name.as_str() == name)
 }
 
-/// The shape of a command, for display: commands of one shape differ only in ids and values.
+/// Returns the shape of a command, for display: commands of one shape differ only in ids and values.
 pub fn shape(command: &Command) -> String {
     match &command.words {
         Words::Http(http) => {

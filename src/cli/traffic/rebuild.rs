@@ -87,12 +87,12 @@ impl Recorded {
         self.mask.iter().any(|note| places.contains(&note.at.as_str()))
     }
 
-    /// Whether anything other than headers and query may be masked.
+    /// Returns whether anything other than headers and query may be masked.
     fn has_masked_body(&self) -> bool {
         self.mask.iter().any(|note| !note.at.starts_with("header:") && note.at != "query")
     }
 
-    /// The body, if it is recorded in full and unchanged. Empty for none.
+    /// Returns the body, if it is recorded in full and unchanged. Empty for none.
     fn body(&self) -> Option<Vec<u8>> {
         let body = self.data.get("body")?;
         if body.is_null() {
@@ -108,7 +108,7 @@ impl Recorded {
         }
     }
 
-    /// The recorded headers that describe the body.
+    /// Returns the recorded headers that describe the body.
     fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for pair in self.data.get("headers").and_then(Value::as_array).into_iter().flatten() {
@@ -259,7 +259,7 @@ fn statement(recorded: &Recorded, sql: &Sql<'_>) -> Result<Rebuilt, Doubt> {
     Ok(Rebuilt { commands: vec![command], unknown: Unknown { args: false, claims: true } })
 }
 
-/// The functions with unknown effects.
+/// Returns the functions with unknown effects.
 fn opaque(data: &Value) -> Result<Vec<Function>, Doubt> {
     let one = |entry: &Value| {
         let schema = entry.get(0)?.as_str().map(Into::into);

@@ -101,12 +101,12 @@ impl Tape {
         }
     }
 
-    /// Number of commands without a recorded decision.
+    /// Returns number of commands without a recorded decision.
     pub fn undecided(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Whether the session's principal is in a group; `None`: unknown.
+    /// Returns whether the session's principal is in a group; `None`: unknown.
     pub fn is_of(&self, group: &str) -> Option<bool> {
         let known = self.tells_callers && self.principal.groups != Groups::Unknown;
         known.then(|| self.principal.groups.contains(group))
@@ -145,7 +145,7 @@ impl Tape {
         }
     }
 
-    /// The first decision about a command is that of the policies; later ones are outcomes.
+    /// Takes a decision. The first one about a command is that of the policies; later ones are outcomes.
     fn decide(&mut self, corr: RequestId, decision: &Value, ts_ms: i64) -> Option<Seen> {
         if !self.settled.insert(corr) {
             return None;
@@ -183,7 +183,7 @@ fn read(data: &str) -> Value {
     serde_json::from_str(data).unwrap_or(Value::Null)
 }
 
-/// The groups, if it is recorded whether they are complete.
+/// Returns the groups, if it is recorded whether they are complete.
 fn groups(data: &Value) -> Option<Groups> {
     if !data.get("groups_known")?.as_bool()? {
         return Some(Groups::Unknown);
@@ -191,7 +191,7 @@ fn groups(data: &Value) -> Option<Groups> {
     Some(data.get("groups")?.as_array()?.iter().filter_map(Value::as_str).collect())
 }
 
-/// The decision of the policies; `None` if none was evaluated.
+/// Returns the decision of the policies; `None` if none was evaluated.
 fn decided(decision: &Value) -> Option<Decided> {
     let text = |name: &str| decision.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let effect = Effect::parse(text("effect")?)?;

@@ -74,7 +74,7 @@ impl<'a> Parser<'a> {
 }
 
 impl Side {
-    /// The current side: of the gateway, or of its file and store.
+    /// Returns the current side: of the gateway, or of its file and store.
     pub fn current(access: &Access) -> Result<Self, Failure> {
         let found = current::entities(access, EntityKind::Connection)?.into_iter();
         let connections = found.filter_map(|entity| match entity {
@@ -86,7 +86,7 @@ impl Side {
         Ok(Self { connections: connections.collect(), policies: compile(rules, revision)? })
     }
 
-    /// The side of a file: a complete configuration, to which the store's entities are added, or only
+    /// Returns the side of a file: a complete configuration, to which the store's entities are added, or only
     /// `[[policy]]` tables, which replace all policies.
     pub fn of_file(access: &Access, text: &str, path: &Path, now: &Self) -> Result<Self, Failure> {
         if let Some(rules) = bare_policies(text, path)? {
@@ -97,7 +97,7 @@ impl Side {
         Ok(Self { connections: all.connections, policies: compile(all.policies, 0)? })
     }
 
-    /// The verdict on a recorded command, with the rebuilt command if the connection exists.
+    /// Returns the verdict on a recorded command, with the rebuilt command if the connection exists.
     ///
     /// # Errors
     /// Too little is recorded to be certain.
@@ -143,7 +143,7 @@ impl Side {
         rebuild::rebuild(recorded, connection, trusted, &sql)
     }
 
-    /// Caller, address and time of a recorded command.
+    /// Returns caller, address and time of a recorded command.
     pub fn subject<'a>(&self, recorded: &'a Recorded, connection: &'a Connection) -> Subject<'a> {
         Subject {
             principal: &recorded.principal,
@@ -153,7 +153,7 @@ impl Side {
         }
     }
 
-    /// Whether the connection that a command was recorded on trusts tool annotations.
+    /// Returns whether the connection that a command was recorded on trusts tool annotations.
     pub fn trusts(&self, recorded: &Recorded) -> bool {
         connection(&self.connections, &recorded.connection)
             .is_some_and(|connection| connection.mcp.trust_annotations)
@@ -198,7 +198,7 @@ fn compile(rules: Vec<PolicyRule>, revision: u64) -> Result<PolicySet, Failure> 
     })
 }
 
-/// The policies of a text that holds nothing else; `None`: it is a complete configuration.
+/// Returns the policies of a text that holds nothing else; `None`: it is a complete configuration.
 pub fn bare_policies(text: &str, path: &Path) -> Result<Option<Vec<PolicyRule>>, Failure> {
     let bare = |table: &toml::Table| table.keys().all(|key| key == "policy");
     if !text.parse::<toml::Table>().is_ok_and(|table| bare(&table)) {

@@ -167,7 +167,7 @@ impl Found {
         self.changes.values().sum()
     }
 
-    /// The number of commands per kind of change: widening ones first.
+    /// Returns the number of commands per kind of change: widening ones first.
     fn ways(&self) -> Vec<(String, u64)> {
         let mut ways: BTreeMap<(bool, String), u64> = BTreeMap::new();
         for (change, count) in &self.changes {
@@ -217,8 +217,8 @@ fn judge(
     Ok(Change::with(&recorded.principal.id, &recorded.connection, shape, &before, &after))
 }
 
-/// The recorded decision. Approvers and limits are not recorded: they are known only if the policies are the
-/// same.
+/// Returns the recorded decision. Approvers and limits are not recorded: they are known only if the policies
+/// are the same.
 fn as_decided(decided: &Decided, (revision, before): (u64, &Ruled), after: &Ruled) -> Result<Ruled, Doubt> {
     let same = decided.revision == revision;
     if !same && decided.effect == Effect::Approve && after.effect == Effect::Approve {

@@ -31,7 +31,7 @@ pub(super) fn read(table: &mut Table<'_>, spoken: Option<Spoken>, tls: bool) -> 
     }
 }
 
-/// The value of a key that only applies to databases.
+/// Returns the value of a key that only applies to databases.
 pub(super) fn database_key<'d>(
     table: &mut Table<'d>,
     key: &'static str,

@@ -42,7 +42,7 @@ fn not_for(kind: &str, spoken: Spoken) -> Option<String> {
     Some(format!("{kind} is for {only} only"))
 }
 
-/// The accepted forms for such a target; `None`: the kind of target is unknown.
+/// Returns the accepted forms for such a target; `None`: the kind of target is unknown.
 pub(super) fn hint(spoken: Option<Spoken>) -> &'static str {
     match spoken {
         Some(Spoken { protocol: Protocol::Postgres, .. }) => LOGIN_HINT,
@@ -116,7 +116,7 @@ pub(super) fn read(value: &Value<'_>, spoken: Option<Spoken>) -> Option<Injectio
     }
 }
 
-/// Whether it can be a user name, for a database or another target.
+/// Returns whether it can be a user name, for a database or another target.
 fn is_user(name: &str, of_database: bool) -> bool {
     let too_long = of_database && name.len() > USER_MAX;
     !name.is_empty() && !too_long && !name.chars().any(char::is_control)

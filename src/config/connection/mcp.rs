@@ -59,7 +59,7 @@ pub(super) fn read(table: &mut Table<'_>, spoken: Option<Spoken>, inject: Option
     }
 }
 
-/// `transport`. Refused for a program, which always uses its standard streams.
+/// Reads `transport`. Refused for a program, which always uses its standard streams.
 fn transport(value: &Value<'_>, spoken: Option<Spoken>) -> Transport {
     if spoken.is_some_and(|spoken| spoken.program) {
         value.problem("only for mcp+http:// and mcp+https://", "leave it out".to_owned());
@@ -68,7 +68,7 @@ fn transport(value: &Value<'_>, spoken: Option<Spoken>) -> Transport {
     value.word(&Transport::ALL.map(|transport| (transport.as_str(), transport))).unwrap_or_default()
 }
 
-/// A host name or address, or `*.` and a name.
+/// Returns a host name or address, or `*.` and a name.
 fn host(value: &Value<'_>) -> Option<String> {
     let host = value.text()?.to_ascii_lowercase();
     let name = host.strip_prefix("*.").unwrap_or(&host);
@@ -83,7 +83,7 @@ fn host(value: &Value<'_>) -> Option<String> {
     None
 }
 
-/// The value of an `Origin` header (RFC 6454, section 6.2).
+/// Returns the value of an `Origin` header (RFC 6454, section 6.2).
 fn origin(value: &Value<'_>) -> Option<String> {
     match url::parse(value.url_text()?) {
         Ok(url) if url.path.is_empty() => {
@@ -102,7 +102,7 @@ fn origin(value: &Value<'_>) -> Option<String> {
     }
 }
 
-/// `env`: variables of a program, each taken literally.
+/// Reads `env`: variables of a program, each taken literally.
 fn variables(
     value: &Value<'_>,
     spoken: Option<Spoken>,

@@ -33,7 +33,7 @@ use crate::domain::principal::Kind;
 use crate::domain::sql::Verb;
 use crate::domain::verdict::Effect;
 
-/// `[[connection]]`
+/// Returns `[[connection]]`
 pub(super) fn connection() -> Value {
     let inject = format!("none|bearer:{SOURCE}|certificate:[^:]+|(basic|env|header|password):[^:]+:{SOURCE}");
     let modes = [ApprovalMode::Wait, ApprovalMode::Retry].map(ApprovalMode::as_str);
@@ -144,7 +144,7 @@ fn limits() -> Value {
     )
 }
 
-/// `[[policy]]`
+/// Returns `[[policy]]`
 pub(super) fn policy() -> Value {
     table(
         "A rule: a match and an effect. Deny beats approve beats allow, and what no policy allows is denied",
@@ -269,7 +269,7 @@ fn matcher(about: &str) -> Value {
     )
 }
 
-/// `[[mask]]`
+/// Returns `[[mask]]`
 pub(super) fn mask() -> Value {
     let detected = json!({"anyOf": [
         {"enum": Entity::BUILT_IN.iter().map(Entity::as_str).collect::<Vec<_>>()},

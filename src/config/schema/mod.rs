@@ -44,7 +44,7 @@ pub fn schema() -> Value {
     schema
 }
 
-/// A table with these keys and no others.
+/// Returns a table with these keys and no others.
 fn table(about: &str, required: &[&str], members: Vec<(&str, Value)>) -> Value {
     let members: Map<String, Value> =
         members.into_iter().map(|(name, shape)| (name.to_owned(), shape)).collect();
@@ -122,7 +122,7 @@ fn words<'a>(about: &str, words: impl IntoIterator<Item = &'a str>) -> Value {
     described(about, json!({"type": "string", "enum": words}))
 }
 
-/// A list of one or more elements.
+/// Returns a list of one or more elements.
 fn list(about: &str, one: Value) -> Value {
     with(described(about, json!({"type": "array", "minItems": 1})), "items", one)
 }
@@ -131,7 +131,7 @@ fn texts(about: &str) -> Value {
     list(about, any_text())
 }
 
-/// A table of one or more values under arbitrary keys.
+/// Returns a table of one or more values under arbitrary keys.
 fn map(about: &str, one: Value) -> Value {
     with(described(about, json!({"type": "object", "minProperties": 1})), "additionalProperties", one)
 }

@@ -23,7 +23,7 @@ use crate::identity::Profile;
 use crate::recording::Level;
 use crate::recording::SyncMode;
 
-/// `[gateway]`
+/// Returns `[gateway]`
 pub(super) fn gateway() -> Value {
     let limits = table(
         "What one client can use up",
@@ -71,7 +71,7 @@ pub(super) fn gateway() -> Value {
     )
 }
 
-/// `[admin]`
+/// Returns `[admin]`
 pub(super) fn admin() -> Value {
     let client = |about: &str, more: Vec<(&'static str, Value)>| {
         let members = vec![
@@ -111,7 +111,7 @@ pub(super) fn admin() -> Value {
     )
 }
 
-/// `[[oidc]]`
+/// Returns `[[oidc]]`
 pub(super) fn oidc() -> Value {
     let client = table(
         "An app whose tokens carry no groups",
@@ -174,7 +174,7 @@ pub(super) fn oidc() -> Value {
     )
 }
 
-/// `[storage]`
+/// Returns `[storage]`
 pub(super) fn storage() -> Value {
     table(
         "Where things are kept",
@@ -186,7 +186,7 @@ pub(super) fn storage() -> Value {
     )
 }
 
-/// `[recording]`
+/// Returns `[recording]`
 pub(super) fn recording() -> Value {
     table(
         "What is recorded, and for how long",
@@ -220,7 +220,7 @@ pub(super) fn recording() -> Value {
     )
 }
 
-/// `[dev_issuer]`
+/// Returns `[dev_issuer]`
 pub(super) fn dev_issuer() -> Value {
     table(
         "An issuer of tokens for development: it gives one to anybody who asks",

@@ -46,7 +46,7 @@ use crate::policy::Matcher;
 use crate::policy::PolicyRule;
 use crate::policy::When;
 
-/// Any text that is not empty, including quotes, line feeds and control characters.
+/// Generates any text that is not empty, including quotes, line feeds and control characters.
 fn free_text() -> impl Strategy<Value = String> {
     vec(any::<char>(), 1..12).prop_map(|chars| chars.into_iter().collect())
 }
@@ -100,7 +100,7 @@ fn upstream() -> impl Strategy<Value = Upstream> {
     )
 }
 
-/// Names of databases: slashes, quotes, percent signs, dots, but no control characters.
+/// Returns names of databases: slashes, quotes, percent signs, dots, but no control characters.
 fn database_name() -> impl Strategy<Value = String> {
     let odd =
         select(vec!["..", ".", "a/b", "%41", "?sslmode=disable", "#", "@", "caf\u{e9}", " ", "\u{202e}"]);
@@ -172,7 +172,7 @@ fn mcp_options() -> impl Strategy<Value = McpOptions> {
     )
 }
 
-/// An MCP server with an address, or a program with its words and variables.
+/// Returns an MCP server with an address, or a program with its words and variables.
 fn mcp() -> impl Strategy<Value = Connection> {
     let word = || vec(any::<char>().prop_filter("a null character", |c| *c != '\0'), 0..8);
     let text = |chars: Vec<char>| chars.into_iter().collect::<String>();

@@ -13,7 +13,8 @@ use crate::config::schema;
 /// A key that is not near any other.
 const UNKNOWN: &str = "qqqqqqqqqqqqqqqq";
 
-/// The problems of a value according to the keywords that the schema uses. Any other keyword fails the test.
+/// Collects the problems of a value according to the keywords that the schema uses. Any other keyword fails
+/// the test.
 fn faults(schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
     for (keyword, wanted) in schema.as_object().unwrap() {
         let number = || wanted.as_i64().unwrap();
@@ -94,7 +95,7 @@ enum Step {
     Member,
 }
 
-/// Every shape of the schema, with the path to it.
+/// Collects every shape of the schema, with the path to it.
 fn shapes(schema: &Value, way: &[Step], found: &mut Vec<(Vec<Step>, Value)>) {
     found.push((way.to_vec(), schema.clone()));
     let next = |step| [way, &[step]].concat();
@@ -109,7 +110,7 @@ fn shapes(schema: &Value, way: &[Step], found: &mut Vec<(Vec<Step>, Value)>) {
     }
 }
 
-/// A file with a value at the end of a path.
+/// Returns a file with a value at the end of a path.
 fn file(way: &[Step], value: Value) -> String {
     let whole = way.iter().rev().fold(value, |inner, step| match step {
         Step::Key(key) => json!({ key: inner }),
@@ -119,7 +120,7 @@ fn file(way: &[Step], value: Value) -> String {
     toml::to_string(&toml::Value::try_from(whole).unwrap()).unwrap()
 }
 
-/// The reader's problems for the value at the end of a path.
+/// Returns the reader's problems for the value at the end of a path.
 fn problems(way: &[Step], value: &Value) -> Vec<Problem> {
     let last = way.iter().rev().find_map(|step| match step {
         Step::Key(key) => Some(key.as_str()),
@@ -289,7 +290,7 @@ fn the_bounds_of_numbers_are_those_of_the_reader() {
     assert!(count > 8, "{count}");
 }
 
-/// A valid value of a required key.
+/// Returns a valid value of a required key.
 fn needed(key: &str) -> Value {
     match key {
         "version" => json!(1),

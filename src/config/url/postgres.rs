@@ -34,7 +34,7 @@ struct Options {
     certificate: Option<(String, String)>,
 }
 
-/// The part after the scheme, if it is that of a database.
+/// Returns the part after the scheme, if it is that of a database.
 pub(in crate::config) fn rest(text: &str) -> Option<&str> {
     SCHEMES.into_iter().find_map(|scheme| {
         let (start, rest) = text.split_at_checked(scheme.len())?;
@@ -42,8 +42,8 @@ pub(in crate::config) fn rest(text: &str) -> Option<&str> {
     })
 }
 
-/// The URL without its query, if the query is valid and names its key by a path or the store, so that it
-/// holds no secret.
+/// Returns the URL without its query, if the query is valid and names its key by a path or the store, so that
+/// it holds no secret.
 pub(in crate::config) fn without_query(text: &str) -> &str {
     let harmless = |query: &str| match options(query) {
         Ok(Options { certificate: Some((_, key)), .. }) => {

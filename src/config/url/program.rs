@@ -23,7 +23,7 @@ pub(in crate::config) enum WordsFault {
 }
 
 impl WordsFault {
-    /// What to do about it.
+    /// Returns what to do about it.
     pub(in crate::config) fn hint(self) -> &'static str {
         match self {
             Self::Empty => "accepted: mcp+stdio:PROGRAM ARGUMENTS, such as mcp+stdio:npx -y @scope/server",
@@ -36,7 +36,7 @@ impl WordsFault {
     }
 }
 
-/// The part after `mcp+stdio:`, if the text begins with it.
+/// Returns the part after `mcp+stdio:`, if the text begins with it.
 pub(in crate::config) fn rest(text: &str) -> Option<&str> {
     after(text, "mcp+stdio:")
 }

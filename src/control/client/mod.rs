@@ -114,12 +114,12 @@ struct Draft {
 }
 
 impl Client {
-    /// A client for the gateway behind `socket`, whether it is running or not.
+    /// Returns a client for the gateway behind `socket`, whether it is running or not.
     pub fn new(socket: impl Into<PathBuf>) -> Self {
         Self { way: Way::Socket(socket.into()) }
     }
 
-    /// A client for the gateway behind `socket`, after checking that it is listening.
+    /// Returns a client for the gateway behind `socket`, after checking that it is listening.
     ///
     /// # Errors
     /// [`ClientError::NotRunning`] if it is not, and the other errors of connecting to the socket.
@@ -129,8 +129,9 @@ impl Client {
         Ok(Self::new(socket))
     }
 
-    /// A client for the gateway whose admin listener is at `location`, with the tokens of `bearer`. Its
-    /// certificate is verified against the authorities in `ca_file`, or the platform's without such a file.
+    /// Returns a client for the gateway whose admin listener is at `location`, with the tokens of `bearer`.
+    /// Its certificate is verified against the authorities in `ca_file`, or the platform's without such a
+    /// file.
     ///
     /// # Errors
     /// [`ClientError::Authorities`].
@@ -229,7 +230,7 @@ impl Client {
         self.timed(method, path, None, Duration::ZERO)
     }
 
-    /// Like [`Self::call`], for a call that takes up to `longer` more than others.
+    /// Sends a call like [`Self::call`], for a call that takes up to `longer` more than others.
     pub(super) fn call_for<T: DeserializeOwned + Send + 'static>(
         &self,
         method: Method,
@@ -275,7 +276,7 @@ impl Client {
 }
 
 impl Draft {
-    /// The call as named in errors, without its query.
+    /// Returns the call as named in errors, without its query.
     fn what(&self) -> String {
         let path = self.path.split_once('?').map_or(&*self.path, |(path, _)| path);
         format!("{} /{VERSION}/{path}", self.method)

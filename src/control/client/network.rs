@@ -26,7 +26,7 @@ pub trait Bearer: fmt::Debug + Send + Sync {
     /// Returns the token to send after the gateway refused `refused`; `None` if there is no other one.
     fn another(&self, refused: Arc<Secret>) -> Answer<'_, Option<Arc<Secret>>>;
 
-    /// What the user can do if the gateway accepts no token.
+    /// Returns what the user can do if the gateway accepts no token.
     fn advice(&self) -> String;
 }
 
@@ -75,13 +75,13 @@ pub fn refined(origin: String, error: FetchError) -> ClientError {
     }
 }
 
-/// The names in a certificate, without rustls's decoration, `DnsName("gw.example")`.
+/// Returns the names in a certificate, without rustls's decoration, `DnsName("gw.example")`.
 fn names(presented: &[String]) -> String {
     let bare = presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name));
     bare.collect::<Vec<_>>().join(", ")
 }
 
-/// What is wrong with a certificate, and what to do. `None` for other errors.
+/// Returns what is wrong with a certificate, and what to do. `None` for other errors.
 fn words(error: &rustls::Error) -> Option<(String, &'static str)> {
     let rustls::Error::InvalidCertificate(problem) = error else {
         return matches!(error, rustls::Error::InvalidMessage(_)).then(|| {

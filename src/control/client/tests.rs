@@ -82,7 +82,7 @@ fn error(status: &str, code: ErrorCode) -> Vec<u8> {
     reply(status, "", &serde_json::to_string(&ErrorBody { error }).unwrap())
 }
 
-/// The bearer tokens that were sent.
+/// Returns the bearer tokens that were sent.
 fn sent(asks: &mut mpsc::UnboundedReceiver<String>) -> Vec<String> {
     let mut tokens = Vec::new();
     while let Ok(ask) = asks.try_recv() {
@@ -153,7 +153,7 @@ async fn a_gateway_that_is_not_there_is_unreachable_and_not_merely_stopped() {
     assert_eq!((error.code, error.exit_code), (ErrorCode::Unavailable, 7));
 }
 
-/// A TLS server on a port of 127.0.0.1 with this certificate; its URL has `host`.
+/// Returns a TLS server on a port of 127.0.0.1 with this certificate; its URL has `host`.
 async fn tls_gateway(made: (&str, &str), host: &str) -> Location {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

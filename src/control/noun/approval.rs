@@ -100,7 +100,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("approvals/*/decide", "POST"),
 ];
 
-/// The routes below `/v1/approvals`.
+/// Returns the routes below `/v1/approvals`.
 ///
 /// # Errors
 /// Those of the backend, `not_found` for other paths, and 405 for other methods.

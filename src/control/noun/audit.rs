@@ -64,7 +64,7 @@ impl Audit for Client {
 /// The paths and their methods.
 const ROUTES: &[(&str, &str)] = &[("audit", "GET"), ("audit/verify", "GET")];
 
-/// The routes below `/v1/audit`.
+/// Returns the routes below `/v1/audit`.
 ///
 /// # Errors
 /// Those of the backend, `not_found` for other paths, and 405 for other methods.

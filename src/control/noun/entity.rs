@@ -15,7 +15,7 @@ use crate::domain::percent;
 
 use crate::domain::entity::EntityKind;
 
-/// The plural of a kind: its path in the API.
+/// Returns the plural of a kind: its path in the API.
 pub const fn plural(kind: EntityKind) -> &'static str {
     match kind {
         EntityKind::Connection => "connections",
@@ -91,14 +91,14 @@ pub enum EntityChange {
 }
 
 impl EntityChange {
-    /// The kind of the entity that changes.
+    /// Returns the kind of the entity that changes.
     pub const fn kind(&self) -> EntityKind {
         match self {
             Self::Put { kind, .. } | Self::Remove { kind, .. } => *kind,
         }
     }
 
-    /// The name of the entity that changes.
+    /// Returns the name of the entity that changes.
     pub fn name(&self) -> &str {
         match self {
             Self::Put { name, .. } | Self::Remove { name, .. } => name,
@@ -130,7 +130,7 @@ pub struct Apply {
 }
 
 impl Apply {
-    /// One change, by the command line.
+    /// Returns one change, by the command line.
     pub fn one(change: EntityChange, dry_run: bool) -> Self {
         Self { changes: vec![change], dry_run, ..Self::default() }
     }
@@ -153,7 +153,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The name in output.
+    /// Returns the name in output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Adopted => "adopted",
@@ -255,7 +255,7 @@ impl Entities for Client {
 /// The paths and their methods.
 const ROUTES: &[(&str, &str)] = &[("apply", "POST"), ("*", "GET"), ("*/*", "DELETE, GET, PUT")];
 
-/// The routes below `/v1/connections`, `/v1/policies`, `/v1/masks`, and `/v1/apply`.
+/// Returns the routes below `/v1/connections`, `/v1/policies`, `/v1/masks`, and `/v1/apply`.
 ///
 /// # Errors
 /// Those of the backend, `not_found` for other paths, and 405 for other methods.

@@ -43,7 +43,7 @@ impl Topic {
     pub const ALL: [Self; 6] =
         [Self::Approval, Self::Denied, Self::Session, Self::Change, Self::Gap, Self::End];
 
-    /// The name of the topic: the `event` field of the stream.
+    /// Returns the name of the topic: the `event` field of the stream.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Approval => "approval",
@@ -85,7 +85,7 @@ pub struct EventFilter {
 }
 
 impl EventFilter {
-    /// Whether messages of a topic are selected at all.
+    /// Returns whether messages of a topic are selected at all.
     pub fn wants(&self, topic: Topic) -> bool {
         match self.topic {
             Some(only) => only == topic,
@@ -119,7 +119,7 @@ impl Events for Client {
 /// The paths and their methods.
 const ROUTES: &[(&str, &str)] = &[("events", "GET")];
 
-/// The route `/v1/events`.
+/// Returns the route `/v1/events`.
 ///
 /// # Errors
 /// Those of the backend, `not_found` for other paths, and 405 for other methods.

@@ -115,7 +115,7 @@ pub struct TargetReport {
 }
 
 impl TargetReport {
-    /// Whether the last failure was after the last answer.
+    /// Returns whether the last failure was after the last answer.
     pub fn fails(&self) -> bool {
         self.failed_ms.is_some_and(|failed| self.answered_ms.is_none_or(|answered| failed > answered))
     }
@@ -243,7 +243,7 @@ pub struct ExplainMcp {
 }
 
 impl ExplainMcp {
-    /// Whether its class depends on the server's annotation of the tool.
+    /// Returns whether its class depends on the server's annotation of the tool.
     pub fn hangs_on_annotations(&self, connection: &Connection) -> bool {
         let calls = self.method.as_deref().is_none_or(|method| method == CALL);
         connection.mcp.trust_annotations && calls
@@ -372,7 +372,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("explain", "POST"),
 ];
 
-/// The routes `/v1/status`, `/v1/reload`, `/v1/explain` and those below `/v1/issuers`.
+/// Returns the routes `/v1/status`, `/v1/reload`, `/v1/explain` and those below `/v1/issuers`.
 ///
 /// # Errors
 /// Those of the backend, `not_found` for other paths, and 405 for other methods.

@@ -50,7 +50,7 @@ impl Grants for Client {
 /// The paths and their methods.
 const ROUTES: &[(&str, &str)] = &[("grants", "GET"), ("grants/*", "DELETE")];
 
-/// The routes below `/v1/grants`.
+/// Returns the routes below `/v1/grants`.
 ///
 /// # Errors
 /// Those of the backend, `not_found` for other paths, and 405 for other methods.

@@ -59,7 +59,7 @@ impl Locks for Client {
 /// The paths and their methods.
 const ROUTES: &[(&str, &str)] = &[("locks", "GET, POST"), ("locks/*", "DELETE")];
 
-/// The routes below `/v1/locks`.
+/// Returns the routes below `/v1/locks`.
 ///
 /// # Errors
 /// Those of the backend, `not_found` for other paths, and 405 for other methods.

@@ -24,7 +24,7 @@ pub const DEFAULT_LIMIT: u32 = 100;
 /// Maximum number of items in a list.
 pub const MAX_LIMIT: u32 = 1000;
 
-/// The number of items that a list may have: the requested one, clamped to 1..=[`MAX_LIMIT`], or
+/// Returns the number of items that a list may have: the requested one, clamped to 1..=[`MAX_LIMIT`], or
 /// [`DEFAULT_LIMIT`].
 pub fn bounded(limit: Option<u32>) -> u32 {
     limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT)
@@ -40,13 +40,13 @@ pub struct List<T> {
 }
 
 impl<T> List<T> {
-    /// A complete list.
+    /// Returns a complete list.
     pub const fn all(items: Vec<T>) -> Self {
         Self { items, more: false }
     }
 
-    /// The first `limit` of `items`; `more` if there were others. Query the source for one more than the
-    /// limit.
+    /// Returns the first `limit` of `items`; `more` if there were others. Query the source for one more than
+    /// the limit.
     pub fn cut(mut items: Vec<T>, limit: u32) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = items.len() > limit;

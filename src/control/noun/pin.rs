@@ -80,7 +80,7 @@ impl PinView {
         changes.chain(self.members.iter().map(|member| &member.text)).map(String::len).sum()
     }
 
-    /// The view of a pin; `named`: it was requested by name.
+    /// Returns the view of a pin; `named`: it was requested by name.
     pub fn new(pin: &Pin, named: bool) -> Self {
         let members = pin.seen().members.iter().map(|member| PinText {
             member: member.name.clone(),
@@ -136,7 +136,7 @@ pub struct PinFilter {
 }
 
 impl PinFilter {
-    /// Whether a pin is selected.
+    /// Returns whether a pin is selected.
     pub fn shows(&self, pin: &Pin) -> bool {
         self.name.as_ref().is_none_or(|wanted| {
             *wanted == pin.name
@@ -195,7 +195,7 @@ impl Pins for Client {
 /// The paths and their methods.
 const ROUTES: &[(&str, &str)] = &[("pins/*", "GET"), ("pins/*/accept", "POST"), ("pins/*/forget", "POST")];
 
-/// The routes below `/v1/pins`.
+/// Returns the routes below `/v1/pins`.
 ///
 /// # Errors
 /// Those of the backend, `not_found` for other paths, and 405 for other methods.

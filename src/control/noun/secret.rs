@@ -51,7 +51,7 @@ impl SecretValue {
         Self { value }
     }
 
-    /// The bytes themselves. Only code that seals or sends them calls this.
+    /// Returns the bytes themselves. Only code that seals or sends them calls this.
     pub fn expose(&self) -> &[u8] {
         self.value.as_bytes()
     }
@@ -90,7 +90,7 @@ impl Secrets for Client {
 /// The paths and their methods.
 const ROUTES: &[(&str, &str)] = &[("secrets", "GET"), ("secrets/*", "DELETE, PUT")];
 
-/// The routes below `/v1/secrets`.
+/// Returns the routes below `/v1/secrets`.
 ///
 /// # Errors
 /// Those of the backend, `not_found` for other paths, and 405 for other methods.

@@ -90,7 +90,7 @@ pub struct SessionView {
 }
 
 impl SessionView {
-    /// The recorded part, without what only the running gateway knows.
+    /// Returns the recorded part, without what only the running gateway knows.
     pub fn of(row: SessionRow) -> Self {
         Self {
             id: row.id,
@@ -115,7 +115,7 @@ impl SessionView {
         }
     }
 
-    /// The row for exports.
+    /// Returns the row for exports.
     pub fn row(&self) -> SessionRow {
         SessionRow {
             id: self.id,
@@ -306,7 +306,7 @@ pub struct FaultyHold {
 }
 
 impl WholeReport {
-    /// The problems, as text.
+    /// Returns the problems, as text.
     pub fn problems(&self) -> Vec<String> {
         let count = |number: u64, one: &str, more: &str| match number {
             0 => None,
@@ -475,7 +475,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("sessions/*/release", "POST"),
 ];
 
-/// The routes below `/v1/sessions`.
+/// Returns the routes below `/v1/sessions`.
 ///
 /// # Errors
 /// Those of the backend, `not_found` for other paths, and 405 for other methods.

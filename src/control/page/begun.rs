@@ -66,7 +66,7 @@ pub(super) enum Missed {
 pub(super) struct SignIns(Mutex<HashMap<Kept, Begun>>);
 
 impl SignIns {
-    /// Those still valid. Expired verifiers are dropped here, as long as anybody looks.
+    /// Locks those still valid. Expired verifiers are dropped here, as long as anybody looks.
     fn all(&self) -> MutexGuard<'_, HashMap<Kept, Begun>> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -129,7 +129,7 @@ impl SignIns {
     }
 }
 
-/// Whether this browser has any of these.
+/// Returns whether this browser has any of these.
 fn has_any(all: &HashMap<Kept, Begun>, browser: &str) -> bool {
     let browser = random::kept(browser);
     all.values().any(|begun| begun.browser == browser)

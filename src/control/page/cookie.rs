@@ -12,26 +12,27 @@ use crate::control::page::site::Site;
 pub(super) struct Cookie(String);
 
 impl Cookie {
-    /// The cookie of a signed-in browser.
+    /// Returns the cookie of a signed-in browser.
     pub(super) fn session(site: &Site) -> Self {
         Self::named(site, "hoopctl-page")
     }
 
-    /// The cookie of a browser with sign-ins in progress: one for all of them, so that a browser that begins
-    /// many does not accumulate cookies until its header exceeds the gateway's limit.
+    /// Returns the cookie of a browser with sign-ins in progress: one for all of them, so that a browser that
+    /// begins many does not accumulate cookies until its header exceeds the gateway's limit.
     pub(super) fn begun(site: &Site) -> Self {
         Self::named(site, "hoopctl-begun")
     }
 
-    /// `__Host-`: only the host itself can set it, for all paths, over TLS (RFC 6265bis, section 4.1.3.2).
-    /// Without TLS, which is for loopback only, there is no prefix: cookies are not bound to ports (RFC 6265,
-    /// section 8.5), so a server on another port can read and set them. Choosing the id differently does not
-    /// help there: whoever plants one can immediately lead the browser to the end of that sign-in.
+    /// Returns the cookie named `__Host-…`: only the host itself can set it, for all paths, over TLS (RFC
+    /// 6265bis, section 4.1.3.2). Without TLS, which is for loopback only, there is no prefix: cookies are
+    /// not bound to ports (RFC 6265, section 8.5), so a server on another port can read and set them.
+    /// Choosing the id differently does not help there: whoever plants one can immediately lead the browser
+    /// to the end of that sign-in.
     fn named(site: &Site, name: &str) -> Self {
         Self(if site.is_secure() { format!("__Host-{name}") } else { name.to_owned() })
     }
 
-    /// Its value in a request. Two cookies of the same name count as none: they cannot be told apart.
+    /// Returns its value in a request. Two cookies of the same name count as none: they cannot be told apart.
     pub(super) fn read<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
         let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
         let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));

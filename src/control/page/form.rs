@@ -32,18 +32,18 @@ impl Fields {
         Some(Self(fields))
     }
 
-    /// A field; empty if it is missing.
+    /// Returns a field; empty if it is missing.
     pub(super) fn get(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)
     }
 
-    /// Whether there are no other fields than these.
+    /// Returns whether there are no other fields than these.
     pub(super) fn are_among(&self, names: &[&str]) -> bool {
         self.0.keys().all(|name| names.contains(&name.as_str()))
     }
 }
 
-/// The decision in a form about this approval.
+/// Returns the decision in a form about this approval.
 ///
 /// # Errors
 /// What is wrong with it, as a message for the person.

@@ -52,7 +52,7 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// A whole page. `inside`: its content, below the line that shows who is signed in.
+/// Returns a whole page. `inside`: its content, below the line that shows who is signed in.
 pub(super) fn page(who: Option<(&str, &str)>, inside: impl FnOnce(&mut Html)) -> String {
     let mut html = Html::default();
     html.element("html", &[Own("lang", "en")], |html| {
@@ -87,19 +87,19 @@ pub(super) fn page(who: Option<(&str, &str)>, inside: impl FnOnce(&mut Html)) ->
     html.document()
 }
 
-/// The hidden field whose value no other page knows.
+/// Writes the hidden field whose value no other page knows.
 pub(super) fn key(html: &mut Html, form_key: &str) {
     html.empty("input", &[Own("type", "hidden"), Own("name", "key"), Attribute::Value(form_key)]);
 }
 
-/// A button that submits its form.
+/// Writes a button that submits its form.
 pub(super) fn button(html: &mut Html, words: &'static str, attributes: &[Attribute<'_>]) {
     let attributes = [&[Own("type", "submit")], attributes].concat();
     html.element("button", &attributes, |html| html.text(words));
 }
 
-/// A page with one message, and optionally a link to an approval. `others`: signing in as somebody else may
-/// help.
+/// Returns a page with one message, and optionally a link to an approval. `others`: signing in as somebody
+/// else may help.
 pub(super) fn notice(title: &'static str, words: &str, next: Option<ApprovalId>, others: bool) -> String {
     page(None, |html| {
         html.element("h1", &[], |html| html.text(title));
@@ -118,7 +118,7 @@ pub(super) fn notice(title: &'static str, words: &str, next: Option<ApprovalId>,
     })
 }
 
-/// A response with a page.
+/// Returns a response with a page.
 pub(super) fn answer(status: StatusCode, page: String) -> Response<Bytes> {
     let mut response = headed(status, Bytes::from(page));
     let html = HeaderValue::from_static("text/html; charset=utf-8");
@@ -126,7 +126,7 @@ pub(super) fn answer(status: StatusCode, page: String) -> Response<Bytes> {
     response
 }
 
-/// A redirect; a target that cannot be written in a header gives an error page.
+/// Returns a redirect; a target that cannot be written in a header gives an error page.
 pub(super) fn onward(status: StatusCode, to: &str) -> Response<Bytes> {
     let Ok(to) = HeaderValue::try_from(to) else {
         return answer(

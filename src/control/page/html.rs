@@ -25,7 +25,7 @@ pub enum Attribute<'a> {
 }
 
 impl Html {
-    /// An element with its content.
+    /// Writes an element with its content.
     pub fn element(
         &mut self,
         name: &'static str,
@@ -39,7 +39,7 @@ impl Html {
         self.0.push('>');
     }
 
-    /// A void element, such as `input`.
+    /// Writes a void element, such as `input`.
     pub fn empty(&mut self, name: &'static str, attributes: &[Attribute<'_>]) {
         self.0.push('<');
         self.0.push_str(name);
@@ -63,12 +63,13 @@ impl Html {
         self.0.push('"');
     }
 
-    /// An external text. Characters that could hide or reorder others are spelled out, including line ends.
+    /// Writes an external text. Characters that could hide or reorder others are spelled out, including line
+    /// ends.
     pub fn text(&mut self, text: &str) {
         let _infallible = write!(Escaping(&mut self.0), "{}", Shown(text));
     }
 
-    /// A row of a payload: like [`Self::text`], but tabs are kept.
+    /// Writes a row of a payload: like [`Self::text`], but tabs are kept.
     pub fn row(&mut self, line: &str) {
         for (place, part) in line.split('\t').enumerate() {
             if place > 0 {
@@ -78,19 +79,19 @@ impl Html {
         }
     }
 
-    /// The style sheet, verbatim, since the policy has its hash.
+    /// Writes the style sheet, verbatim, since the policy has its hash.
     pub fn style(&mut self, sheet: &'static str) {
         self.0.push_str("<style>");
         self.0.push_str(sheet);
         self.0.push_str("</style>");
     }
 
-    /// The complete document with this content.
+    /// Returns the complete document with this content.
     pub fn document(self) -> String {
         format!("<!DOCTYPE html>\n{}\n", self.0)
     }
 
-    /// A line break between elements, for readers of the source.
+    /// Writes a line break between elements, for readers of the source.
     pub fn line(&mut self) {
         self.0.push('\n');
     }
@@ -143,7 +144,7 @@ mod tests {
         html.0
     }
 
-    /// The text that a browser reads from escaped text.
+    /// Returns the text that a browser reads from escaped text.
     fn read(html: &str) -> String {
         let pairs =
             [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&#96;", "`"), ("&amp;", "&")];

@@ -97,7 +97,7 @@ enum Route {
 }
 
 impl Route {
-    /// `None`: not a path of the page.
+    /// Parses a path. `None`: not a path of the page.
     fn of(path: &str) -> Option<Self> {
         match path {
             SIGNED_IN => Some(Self::SignedIn),
@@ -110,7 +110,7 @@ impl Route {
     }
 }
 
-/// Whether a path belongs to the page, where a browser's session is accepted and a token is not.
+/// Returns whether a path belongs to the page, where a browser's session is accepted and a token is not.
 pub(super) fn is_here(path: &str) -> bool {
     Route::of(path).is_some()
 }
@@ -156,7 +156,7 @@ fn set(response: &mut Response<Bytes>, cookie: Option<HeaderValue>) {
     }
 }
 
-/// The single header of that name, if there is exactly one and it is readable.
+/// Returns the single header of that name, if there is exactly one and it is readable.
 fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
@@ -420,7 +420,7 @@ fn ended() -> Stop {
     Stop::new(StatusCode::UNAUTHORIZED, "Your sign-in has ended", words)
 }
 
-/// A caller with a valid token requested something that does not exist or is not allowed.
+/// Returns a caller with a valid token requested something that does not exist or is not allowed.
 fn known(stop: Stop) -> Stop {
     Stop { standing: Standing::Known, ..stop }
 }

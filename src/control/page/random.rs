@@ -8,14 +8,14 @@ use rand::RngCore as _;
 /// The SHA-256 of an id, stored in its place, so that the time of a comparison reveals nothing.
 pub(super) type Kept = [u8; 32];
 
-/// 256 random bits, as 43 characters of the URL-safe alphabet.
+/// Returns 256 random bits, as 43 characters of the URL-safe alphabet.
 pub(super) fn secret() -> String {
     let mut random = [0_u8; 32];
     rand::rng().fill_bytes(&mut random);
     BASE64_URL_SAFE_NO_PAD.encode(random)
 }
 
-/// The SHA-256 of a text.
+/// Returns the SHA-256 of a text.
 pub(super) fn kept(text: &str) -> Kept {
     let mut out = [0; 32];
     // Both are 32 bytes long.
@@ -25,7 +25,7 @@ pub(super) fn kept(text: &str) -> Kept {
     out
 }
 
-/// The SHA-256 of a text, in the URL-safe alphabet: the challenge of RFC 7636, section 4.2.
+/// Returns the SHA-256 of a text, in the URL-safe alphabet: the challenge of RFC 7636, section 4.2.
 pub(super) fn challenge(text: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(kept(text))
 }

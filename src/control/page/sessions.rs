@@ -33,7 +33,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// A session whose principal is not known yet.
+    /// Returns a session whose principal is not known yet.
     pub(super) fn of(token: Zeroizing<String>) -> Self {
         let form_key = random::secret().into();
         Self { token: Arc::new(token), form_key, principal: "".into(), at: Instant::now() }

@@ -29,27 +29,27 @@ impl Site {
         Ok(Self { origin: format!("{scheme}://{host}{port}"), secure: location.secure })
     }
 
-    /// The `Origin` header that a browser sends on this page.
+    /// Returns the `Origin` header that a browser sends on this page.
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// Whether it uses TLS, so that its cookies can require it.
+    /// Returns whether it uses TLS, so that its cookies can require it.
     pub const fn is_secure(&self) -> bool {
         self.secure
     }
 
-    /// The URL of one approval, for people.
+    /// Returns the URL of one approval, for people.
     pub fn approval(&self, id: ApprovalId) -> String {
         format!("{}/approval/{id}", self.origin)
     }
 
-    /// The redirect URI, to be registered at the issuer for the page's client.
+    /// Returns the redirect URI, to be registered at the issuer for the page's client.
     pub fn redirect_uri(&self) -> String {
         format!("{}/signed-in", self.origin)
     }
 
-    /// Whether a `Host` header names this origin.
+    /// Returns whether a `Host` header names this origin.
     pub(super) fn is_called(&self, host: &str) -> bool {
         let scheme = if self.secure { "https" } else { "http" };
         Self::parse(&format!("{scheme}://{host}")).is_ok_and(|called| called == *self)

@@ -34,7 +34,8 @@ impl Stop {
         Self::new(StatusCode::FORBIDDEN, "Refused", words)
     }
 
-    /// RFC 9110, section 15.5.6: the accepted methods are also in `Allow`.
+    /// Returns the refusal of other methods. RFC 9110, section 15.5.6: the accepted methods are also in
+    /// `Allow`.
     pub(super) fn takes(methods: &'static str) -> Self {
         let words = format!("This address takes {methods}.");
         let stop = Self::new(StatusCode::METHOD_NOT_ALLOWED, "Not so", words);

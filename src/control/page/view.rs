@@ -108,7 +108,7 @@ impl View<'_> {
         fact("SHA-256", &approval.digest);
     }
 
-    /// Everything that will be sent, each row with a number that no text can forge.
+    /// Writes everything that will be sent, each row with a number that no text can forge.
     fn payload(&self, html: &mut Html) {
         let detail = &self.approval.detail;
         let whole = detail.strip_suffix('\n').unwrap_or(detail);
@@ -132,8 +132,8 @@ impl View<'_> {
         html.element("p", &[Own("class", "no")], |html| html.text(end));
     }
 
-    /// Why the signed-in caller cannot decide it, as far as is known here. The gateway enforces this in any
-    /// case.
+    /// Returns why the signed-in caller cannot decide it, as far as is known here. The gateway enforces this
+    /// in any case.
     fn why_not(&self) -> Option<String> {
         let (approval, you) = (self.approval, self.you);
         if !self.waits() {
@@ -206,7 +206,7 @@ impl View<'_> {
         html.line();
     }
 
-    /// `what`: a different label for each form, also for screen readers.
+    /// Writes the input for a reason. `what`: a different label for each form, also for screen readers.
     fn reason(&self, html: &mut Html, what: &'static str) {
         const _: () = assert!(LONGEST_REASON == 2000, "maxlength below says the same");
         html.element("label", &[], |html| {

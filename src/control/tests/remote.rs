@@ -36,7 +36,7 @@ fn rig_of(bounds: Bounds, tls: Option<Arc<rustls::ServerConfig>>, memory: Arc<Me
 
 const WIDE: Bounds = Bounds { open: 100, failed: 100 };
 
-/// The whole answer to raw bytes.
+/// Returns the whole answer to raw bytes.
 async fn send(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -251,7 +251,7 @@ async fn the_page_is_there_where_it_is_configured_and_its_session_opens_nothing_
     assert!(send(rig.address, posted).await.starts_with("HTTP/1.1 400 "));
 }
 
-/// The head of the next answer on a stream; empty if it was closed without one.
+/// Returns the head of the next answer on a stream; empty if it was closed without one.
 async fn head(stream: &mut TcpStream, call: &str) -> String {
     // A refused peer may find the stream closed before this is written.
     drop(stream.write_all(call.as_bytes()).await);

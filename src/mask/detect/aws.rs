@@ -6,7 +6,7 @@ use crate::mask::detect::byte_before;
 
 const LEN: usize = 20;
 
-/// The key whose four letters begin at `at`.
+/// Returns the key whose four letters begin at `at`.
 pub(super) fn at(text: &[u8], at: usize) -> Option<Span> {
     let key = text.get(at..at + LEN)?;
     let body = key.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());

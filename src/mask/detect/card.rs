@@ -8,7 +8,7 @@ use crate::mask::detect::byte_before;
 const MOST_GROUPS: usize = 8;
 const MOST_DIGITS: usize = 19;
 
-/// The card number around one of its digits.
+/// Returns the card number around one of its digits.
 pub(super) fn at(text: &[u8], at: usize) -> Option<Span> {
     let run = run_start(text, at);
     let mut start = run;
@@ -55,7 +55,7 @@ fn is_gap(byte: u8) -> bool {
     matches!(byte, b' ' | b'-')
 }
 
-/// The longest card number that begins at `start` and ends at the end of a group.
+/// Returns the longest card number that begins at `start` and ends at the end of a group.
 fn from(text: &[u8], start: usize) -> Option<Span> {
     if !begins_here(text, start) {
         return None;
@@ -101,7 +101,7 @@ fn begins_here(text: &[u8], start: usize) -> bool {
     }
 }
 
-/// Whether neither more of a number nor a letter follows. `.0` at the end is how some writers format
+/// Returns whether neither more of a number nor a letter follows. `.0` at the end is how some writers format
 /// integers.
 fn ends_here(text: &[u8], end: usize, gap: u8) -> bool {
     let next = byte_at(text, end);
@@ -113,7 +113,7 @@ fn ends_here(text: &[u8], end: usize, gap: u8) -> bool {
     !goes_on && !next.is_ascii_alphanumeric()
 }
 
-/// Whether the digits (0 to 9 each) are a card number.
+/// Returns whether the digits (0 to 9 each) are a card number.
 pub(super) fn is_card(digits: &[u8]) -> bool {
     brand_takes(digits, digits.len()) && luhn(digits)
 }
@@ -135,7 +135,7 @@ fn luhn(digits: &[u8]) -> bool {
     sum.is_multiple_of(10)
 }
 
-/// Whether an issuer assigns numbers with that prefix and length (ISO/IEC 7812 ranges).
+/// Returns whether an issuer assigns numbers with that prefix and length (ISO/IEC 7812 ranges).
 fn brand_takes(digits: &[u8], len: usize) -> bool {
     let prefix =
         |size: usize| digits.iter().take(size).fold(0u32, |value, &digit| value * 10 + u32::from(digit));

@@ -11,7 +11,7 @@ const DOMAIN: usize = 255;
 /// Endings that make `logo@2x.png` a file name.
 const FILES: [&[u8]; 6] = [b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp"];
 
-/// The address around its `@`, which is `len` bytes long: 1, or 3 if it is escaped as `%40`.
+/// Returns the address around its `@`, which is `len` bytes long: 1, or 3 if it is escaped as `%40`.
 pub(super) fn at(text: &[u8], at: usize, len: usize) -> Option<Span> {
     let local = local_part(text, at);
     let start = at - local;
@@ -30,7 +30,7 @@ pub(super) fn at(text: &[u8], at: usize, len: usize) -> Option<Span> {
     (!is_file).then_some(Span { start, end: from + size, score: 100, reason: "local part and domain hold" })
 }
 
-/// Number of bytes before the `@` that belong to the address.
+/// Returns number of bytes before the `@` that belong to the address.
 fn local_part(text: &[u8], at: usize) -> usize {
     let run = |fits: fn(u8) -> bool| {
         let before = text.get(at.saturating_sub(LOCAL + 1)..at).unwrap_or_default();
@@ -54,7 +54,8 @@ fn in_domain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-') || byte >= 0x80
 }
 
-/// The length of the longest prefix that is a domain: non-empty labels, the last one of at least two letters.
+/// Returns the length of the longest prefix that is a domain: non-empty labels, the last one of at least two
+/// letters.
 fn domain_len(run: &[u8]) -> Option<usize> {
     let (mut best, mut from, mut labels) = (None, 0, 0);
     for label in run.split(|byte| *byte == b'.') {

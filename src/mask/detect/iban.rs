@@ -118,8 +118,8 @@ pub(super) const LENGTHS: &[(&[u8; 2], usize)] = &[
     (b"YE", 30),
 ];
 
-/// The number around its second check digit. The candidate is cut at the country's length before it is
-/// checked, so following words do not matter.
+/// Returns the number around its second check digit. The candidate is cut at the country's length before it
+/// is checked, so following words do not matter.
 pub(super) fn at(text: &[u8], at: usize) -> Option<Span> {
     let start = at.checked_sub(3)?;
     let country = [byte_at(text, start).to_ascii_uppercase(), byte_at(text, start + 1).to_ascii_uppercase()];

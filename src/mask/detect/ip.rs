@@ -9,7 +9,7 @@ use crate::mask::detect::byte_before;
 /// Maximum length of IPv6 text, with an IPv4 tail.
 const LONGEST: usize = 45;
 
-/// The dotted quad around one of its dots: exactly four numbers up to 255.
+/// Returns the dotted quad around one of its dots: exactly four numbers up to 255.
 pub(super) fn v4_at(text: &[u8], at: usize) -> Option<Span> {
     let (start, mut end) = around(text, at, |byte| byte.is_ascii_digit() || byte == b'.')?;
     if byte_before(text, end) == b'.' {
@@ -27,7 +27,7 @@ pub(super) fn v4_at(text: &[u8], at: usize) -> Option<Span> {
     (parts == 4).then_some(Span { start, end, score: 90, reason: "four numbers up to 255" })
 }
 
-/// The IPv6 address around one of its colons.
+/// Returns the IPv6 address around one of its colons.
 pub(super) fn v6_at(text: &[u8], at: usize) -> Option<Span> {
     let (mut start, mut end) =
         around(text, at, |byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))?;
@@ -50,7 +50,7 @@ pub(super) fn v6_at(text: &[u8], at: usize) -> Option<Span> {
     Some(Span { start, end, score, reason })
 }
 
-/// The run of matching bytes around a place, unless a letter or digit is adjacent.
+/// Returns the run of matching bytes around a place, unless a letter or digit is adjacent.
 fn around(text: &[u8], at: usize, fits: impl Fn(u8) -> bool) -> Option<(usize, usize)> {
     let before =
         text.get(at.saturating_sub(LONGEST + 1)..at)?.iter().rev().take_while(|byte| fits(**byte)).count();

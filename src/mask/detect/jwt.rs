@@ -10,7 +10,7 @@ use crate::mask::detect::Span;
 /// Maximum length of a header that is decoded.
 const HEADER: usize = 16 << 10;
 
-/// The token whose header begins at `at`.
+/// Returns the token whose header begins at `at`.
 pub(super) fn at(text: &[u8], at: usize) -> Option<Span> {
     let rest = text.get(at..)?;
     let size = rest

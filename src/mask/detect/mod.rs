@@ -45,8 +45,8 @@ pub struct Finding {
     pub reason: String,
 }
 
-/// All findings in one text, in order, including candidates below the threshold. `patterns` are custom
-/// regular expressions by name; `field` is the name of the field that holds the text, or empty.
+/// Returns all findings in one text, in order, including candidates below the threshold. `patterns` are
+/// custom regular expressions by name; `field` is the name of the field that holds the text, or empty.
 ///
 /// # Errors
 /// The name of the first pattern that does not compile, and why.
@@ -98,12 +98,12 @@ struct Span {
     reason: &'static str,
 }
 
-/// The byte at a place, 0 beyond the ends.
+/// Returns the byte at a place, 0 beyond the ends.
 fn byte_at(text: &[u8], at: usize) -> u8 {
     text.get(at).copied().unwrap_or(0)
 }
 
-/// The byte before a place, 0 at the start.
+/// Returns the byte before a place, 0 at the start.
 fn byte_before(text: &[u8], at: usize) -> u8 {
     at.checked_sub(1).map_or(0, |before| byte_at(text, before))
 }

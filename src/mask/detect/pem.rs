@@ -11,13 +11,13 @@ const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 
 impl Span {
-    /// A PEM block that extends to the end of the current piece of text.
+    /// Returns a PEM block that extends to the end of the current piece of text.
     fn open(start: usize, end: usize) -> Self {
         Self { start, end, score: 100, reason: OPEN }
     }
 }
 
-/// The block that begins at `at`. `whole`: no more text follows.
+/// Returns the block that begins at `at`. `whole`: no more text follows.
 pub(super) fn at(text: &[u8], at: usize, whole: bool) -> Option<Span> {
     let rest = text.get(at..)?;
     let cut = if whole { None } else { Some(Span::open(at, text.len())) };
@@ -55,12 +55,12 @@ pub(super) fn at(text: &[u8], at: usize, whole: bool) -> Option<Span> {
     }
 }
 
-/// A block without its end: up to the last line that is long enough to be data.
+/// Returns a block without its end: up to the last line that is long enough to be data.
 fn broken(start: usize, last_line: Option<usize>) -> Option<Span> {
     last_line.map(|end| Span { start, end, score: 90, reason: "a begin line with data behind it" })
 }
 
-/// The length of a label and its closing dashes.
+/// Returns the length of a label and its closing dashes.
 fn label_len(rest: &[u8]) -> Option<usize> {
     let size = rest
         .iter()
@@ -75,7 +75,7 @@ fn in_block(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b':' | b',' | b'.' | b'-')
 }
 
-/// The length of white space, including line ends that are themselves escaped, once or more.
+/// Returns the length of white space, including line ends that are themselves escaped, once or more.
 fn gap_len(rest: &[u8]) -> usize {
     let mut size = 0;
     loop {

@@ -52,12 +52,12 @@ pub(in crate::mask) struct Hit {
 }
 
 impl Hit {
-    /// Whether its score is sufficient for masking.
+    /// Returns whether its score is sufficient for masking.
     pub(in crate::mask) fn counts(&self) -> bool {
         self.score >= 50
     }
 
-    /// Whether it may continue after the current text.
+    /// Returns whether it may continue after the current text.
     pub(in crate::mask) fn is_open(&self) -> bool {
         self.reason == OPEN
     }
@@ -169,7 +169,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Whether no detector is enabled.
+    /// Returns whether no detector is enabled.
     pub(in crate::mask) fn is_empty(&self) -> bool {
         self.owners.is_empty()
     }
@@ -178,7 +178,7 @@ impl Scanner {
         !self.patterns.is_empty()
     }
 
-    /// The detector of a hit, and the rule that enabled it.
+    /// Returns the detector of a hit, and the rule that enabled it.
     pub(in crate::mask) fn owner(&self, by: By) -> Option<(&Entity, u16)> {
         let By::Detector(place) = by else { return None };
         self.owners.get(usize::from(place)).map(|(entity, rule)| (entity, *rule))
@@ -255,8 +255,8 @@ fn hit(by: By, span: Span) -> Hit {
     Hit { start: span.start, end: span.end, score: span.score, by, reason: span.reason }
 }
 
-/// Whether a short text has what a value with an anchor needs: an `@`; two colons; three dots; nine digits;
-/// or, for an account number of at least fifteen characters, two digits.
+/// Returns whether a short text has what a value with an anchor needs: an `@`; two colons; three dots; nine
+/// digits; or, for an account number of at least fifteen characters, two digits.
 #[inline]
 fn worth_a_look(text: &[u8]) -> bool {
     if text.len() > 32 {

@@ -12,7 +12,7 @@ const CONTEXT: [&str; 7] =
 const WORDS: usize = 5;
 const REACH: usize = 80;
 
-/// `ddd-dd-dddd` around its second dash, or with blanks instead if the context indicates it.
+/// Returns `ddd-dd-dddd` around its second dash, or with blanks instead if the context indicates it.
 pub(super) fn grouped_at(text: &[u8], at: usize, field: &str) -> Option<Span> {
     let start = at.checked_sub(6)?;
     let end = at + 5;
@@ -32,7 +32,7 @@ pub(super) fn grouped_at(text: &[u8], at: usize, field: &str) -> Option<Span> {
     }
 }
 
-/// Nine consecutive digits that end before `end`: only with a word of context.
+/// Finds nine consecutive digits that end before `end`: only with a word of context.
 pub(super) fn bare_at(text: &[u8], end: usize, field: &str) -> Option<Span> {
     let start = end.checked_sub(9)?;
     let (area, rest) = text.get(start..end)?.split_first_chunk::<3>()?;
@@ -61,7 +61,7 @@ fn alone(text: &[u8], start: usize, end: usize, gap: u8) -> bool {
         && !joined(after, byte_at(text, end + 1))
 }
 
-/// Not 000, 666 or 9xx; not 00; not 0000.
+/// Returns whether the number can be assigned: not 000, 666 or 9xx; not 00; not 0000.
 fn given_out(area: [u8; 3], group: [u8; 2], serial: [u8; 4]) -> bool {
     area != *b"000" && area != *b"666" && area.first() != Some(&b'9') && group != *b"00" && serial != *b"0000"
 }

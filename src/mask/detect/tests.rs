@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The masked values in a text: entity and value.
+/// Returns the masked values in a text: entity and value.
 fn found(text: &str) -> Vec<(String, String)> {
     let findings = scan(text, &Entity::BUILT_IN, [], "").unwrap();
     let sure = findings.into_iter().filter(|finding| finding.score >= THRESHOLD);
@@ -320,7 +320,7 @@ fn nothing_is_on_by_default() {
     assert!(scan("4111111111111111 alice@example.com", &[], [], "").unwrap().is_empty());
 }
 
-/// A slow, simple implementation of the anchors.
+/// Returns a slow, simple implementation of the anchors.
 fn naive(text: &[u8]) -> Vec<(anchors::Anchor, usize)> {
     use anchors::Anchor;
     let digit = |at: Option<usize>| at.is_some_and(|at| byte_at(text, at).is_ascii_digit());

@@ -23,7 +23,7 @@ impl Edit<'_> {
     }
 }
 
-/// The length of a byte order mark; `None`: too little input to tell.
+/// Returns the length of a byte order mark; `None`: too little input to tell.
 pub(super) fn skip_mark(input: &[u8], last: bool) -> Option<usize> {
     const MARK: &[u8] = b"\xef\xbb\xbf";
     if input.starts_with(MARK) {
@@ -35,7 +35,7 @@ pub(super) fn skip_mark(input: &[u8], last: bool) -> Option<usize> {
     }
 }
 
-/// The position of the next byte that is not white space.
+/// Returns the position of the next byte that is not white space.
 #[inline]
 pub(super) fn skip_blanks(input: &[u8], at: usize) -> usize {
     let mut at = at;
@@ -48,7 +48,7 @@ pub(super) fn skip_blanks(input: &[u8], at: usize) -> usize {
     at
 }
 
-/// The end of the number or word at `at`. `None`: it is incomplete.
+/// Returns the end of the number or word at `at`. `None`: it is incomplete.
 pub(super) fn scalar_end(input: &[u8], at: usize, last: bool) -> Result<Option<usize>, Unmaskable> {
     let rest = input.get(at..).unwrap_or_default();
     let ends = |byte: &u8| {

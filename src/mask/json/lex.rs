@@ -10,12 +10,13 @@ pub(super) const LONGEST_NUMBER: usize = 4096;
 /// Maximum number of digits of an integer that is examined.
 const MOST_DIGITS: usize = 19;
 
-/// Whether the token is a number, `true`, `false` or `null`.
+/// Returns whether the token is a number, `true`, `false` or `null`.
 pub(in crate::mask) fn is_scalar(token: &[u8]) -> bool {
     matches!(token, b"true" | b"false" | b"null") || number(token) == Some(token.len())
 }
 
-/// The size of the number or word at the beginning of a text, if it is one and its terminator is present.
+/// Returns the size of the number or word at the beginning of a text, if it is one and its terminator is
+/// present.
 #[inline]
 pub(super) fn scalar(text: &[u8]) -> Option<usize> {
     let size = match text.first()? {
@@ -28,7 +29,7 @@ pub(super) fn scalar(text: &[u8]) -> Option<usize> {
     (ends && size <= LONGEST_NUMBER).then_some(size)
 }
 
-/// The size of the number at the beginning of a text.
+/// Returns the size of the number at the beginning of a text.
 #[inline]
 fn number(text: &[u8]) -> Option<usize> {
     let whole = usize::from(text.first() == Some(&b'-'));
@@ -46,7 +47,7 @@ fn number(text: &[u8]) -> Option<usize> {
     Some(end)
 }
 
-/// The end of the digits that begin at `at`, if there are any.
+/// Returns the end of the digits that begin at `at`, if there are any.
 #[inline]
 fn digits(text: &[u8], at: usize) -> Option<usize> {
     let mut end = at;
@@ -105,7 +106,7 @@ pub(in crate::mask) fn unescape(raw: &[u8], view: &mut View, lone: &mut bool) ->
     Some(())
 }
 
-/// The meaning of one escape (`None`: a lone surrogate), and its length.
+/// Returns the meaning of one escape (`None`: a lone surrogate), and its length.
 fn escape(rest: &[u8]) -> Option<(Option<char>, usize)> {
     let simple = match rest.get(1)? {
         b'"' => '"',

@@ -56,14 +56,14 @@ impl Seen {
     }
 }
 
-/// The bytes as two numbers, which are compared at once.
+/// Returns the bytes as two numbers, which are compared at once.
 #[inline]
 fn words(bytes: &[u8; Seen::ROOM]) -> (u128, u128) {
     let word = |half: Option<&[u8; 16]>| half.map_or(0, |half| u128::from_le_bytes(*half));
     (word(bytes.first_chunk()), word(bytes.last_chunk()))
 }
 
-/// The first of the four slots that a name may have.
+/// Returns the first of the four slots that a name may have.
 fn slot_of(name: &[u8]) -> usize {
     let word = match (name.first_chunk(), name.last_chunk()) {
         (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29),
@@ -94,7 +94,8 @@ impl SeenNames {
         Some((seen.size, seen.rule))
     }
 
-    /// Like [`FieldNames::find`], for the next name, which must be in the body without escapes.
+    /// Finds the rule like [`FieldNames::find`], for the next name, which must be in the body without
+    /// escapes.
     pub(super) fn find(&mut self, fields: &FieldNames, name: &[u8]) -> Option<u16> {
         self.last_is_kept = false;
         if name.is_empty() || name.len() + 3 > Seen::ROOM {
@@ -124,7 +125,7 @@ impl SeenNames {
         seen.rule
     }
 
-    /// The slot of a name, one of four; for an empty name, a free one.
+    /// Returns the slot of a name, one of four; for an empty name, a free one.
     fn find_slot(&self, one: usize, name: &[u8]) -> Option<usize> {
         [one, one ^ 1, one ^ 2, one ^ 3]
             .into_iter()

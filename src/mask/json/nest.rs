@@ -17,13 +17,14 @@ impl Nest {
         self.depth
     }
 
-    /// Whether the innermost one is an object.
+    /// Returns whether the innermost one is an object.
     #[inline]
     pub(super) fn in_object(self) -> bool {
         self.objects & 1 == 1
     }
 
-    /// Whether the innermost one is an array under a masked name, whose elements are masked one by one.
+    /// Returns whether the innermost one is an array under a masked name, whose elements are masked one by
+    /// one.
     #[inline]
     pub(super) fn in_masked(self) -> bool {
         self.masked & 1 == 1

@@ -131,7 +131,8 @@ impl Stretch<'_> {
     }
 }
 
-/// The size of the string at the beginning of a text, with its quotes, if it is complete and has no escapes.
+/// Returns the size of the string at the beginning of a text, with its quotes, if it is complete and has no
+/// escapes.
 #[inline]
 fn plain_string(text: &[u8]) -> Option<usize> {
     if text.first() != Some(&b'"') {

@@ -14,7 +14,7 @@ use crate::mask::value::Finder;
 use crate::mask::value::Found;
 use crate::mask::view::View;
 
-/// A name as the place in a note.
+/// Returns a name as the place in a note.
 fn place_of(name: &[u8]) -> &str {
     std::str::from_utf8(name).unwrap_or("name")
 }
@@ -119,7 +119,7 @@ impl Strings {
         Ok(rule)
     }
 
-    /// The replacement of a name in which a detector finds something. Names that become equal are
+    /// Returns the replacement of a name in which a detector finds something. Names that become equal are
     /// distinguished by a number.
     #[inline]
     pub(super) fn mask_name(
@@ -151,7 +151,7 @@ impl Strings {
         }
     }
 
-    /// The replacement of a string value, with its quotes.
+    /// Returns the replacement of a string value, with its quotes.
     #[inline]
     pub(super) fn mask_value<'a>(
         &'a mut self,
@@ -191,7 +191,7 @@ impl Strings {
         Ok(written.map(|()| &*self.written))
     }
 
-    /// The replacement of a string under a masked name, with its quotes.
+    /// Returns the replacement of a string under a masked name, with its quotes.
     #[inline]
     pub(super) fn mask_named<'a>(
         &'a mut self,
@@ -212,7 +212,7 @@ impl Strings {
         &self.written
     }
 
-    /// Like [`Self::mask_named`], for a string without escapes that was not read.
+    /// Masks a value like [`Self::mask_named`], for a string without escapes that was not read.
     #[inline]
     pub(super) fn mask_plain<'a>(
         &'a mut self,
@@ -225,7 +225,7 @@ impl Strings {
         self.mask_named(plan, raw, rule, notes)
     }
 
-    /// The replacement of an object under a masked name.
+    /// Returns the replacement of an object under a masked name.
     pub(super) fn mask_object(&mut self, plan: &Plan, rule: u16, notes: &mut Notes) -> &[u8] {
         self.note(plan, By::Field(rule), notes);
         self.text.clear();
@@ -244,7 +244,7 @@ impl Strings {
         &self.written
     }
 
-    /// The replacement of a number or word.
+    /// Returns the replacement of a number or word.
     pub(super) fn mask_scalar(
         &mut self,
         plan: &Plan,
@@ -274,7 +274,7 @@ impl Strings {
         Some(&self.written)
     }
 
-    /// What finds something in a number, as written or as the integer it equals.
+    /// Returns what finds something in a number, as written or as the integer it equals.
     fn detected(&mut self, plan: &Plan, token: &[u8]) -> Option<By> {
         let field = std::str::from_utf8(&self.place).unwrap_or_default();
         self.hits.clear();

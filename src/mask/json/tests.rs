@@ -263,7 +263,7 @@ fn lines_are_put_out_at_their_end() {
     assert!(out.ends_with(b"{\"ssn\":null}\r\n\n\"x\""));
 }
 
-/// Any JSON, as text with any white space and escapes.
+/// Generates any JSON, as text with any white space and escapes.
 fn json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),
@@ -294,7 +294,7 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
-/// A JSON string with each character escaped or not, according to the bits.
+/// Returns a JSON string with each character escaped or not, according to the bits.
 fn escaped(text: &str, bits: u64) -> String {
     let one = |(place, c): (usize, char)| match bits >> (place % 64) & 1 {
         1 => format!("\\u{:04x}", u32::from(c)),

@@ -36,7 +36,7 @@ pub(super) enum Next {
 }
 
 impl Next {
-    /// What may come after a comma.
+    /// Returns what may come after a comma.
     #[inline]
     pub(super) fn after_comma(nest: Nest) -> Self {
         if nest.in_object() { Self::Name } else { Self::Element }
@@ -63,7 +63,7 @@ pub(in crate::mask) struct JsonMasker {
 }
 
 impl JsonMasker {
-    /// For one JSON text, or for many in sequence.
+    /// Creates one for one JSON text, or for many in sequence.
     pub(in crate::mask) fn new(many: bool) -> Self {
         Self {
             next: Next::Value,
@@ -79,7 +79,7 @@ impl JsonMasker {
         }
     }
 
-    /// For a JSON text inside another text.
+    /// Creates one for a JSON text inside another text.
     pub(in crate::mask) fn nested(nesting: usize) -> Self {
         Self { strings: Strings::nested(nesting), begun: true, ..Self::new(false) }
     }
@@ -96,7 +96,7 @@ impl JsonMasker {
         self.many = many;
     }
 
-    /// What masked the first value.
+    /// Returns what masked the first value.
     pub(in crate::mask) fn owner(&self) -> Option<By> {
         self.strings.owner
     }
@@ -239,7 +239,7 @@ impl JsonMasker {
         if input.get(end + 1) == Some(&b' ') { end + 2 } else { end + 1 }
     }
 
-    /// Whether the fast path may be tried.
+    /// Returns whether the fast path may be tried.
     #[inline]
     fn may_pass(&self, plan: &Plan) -> bool {
         // Detectors must see each value.
@@ -262,8 +262,8 @@ impl JsonMasker {
         stretch.at
     }
 
-    /// The end of the string that begins at `at`, after its quote, and whether it contains escapes. `None`:
-    /// it is incomplete.
+    /// Returns the end of the string that begins at `at`, after its quote, and whether it contains escapes.
+    /// `None`: it is incomplete.
     #[inline]
     fn string_end(&mut self, input: &[u8], at: usize) -> Result<Option<(usize, bool)>, Unmaskable> {
         let resumed = std::mem::take(&mut self.searched);

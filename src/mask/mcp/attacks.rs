@@ -31,7 +31,7 @@ fn leaf() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Any value, with JSON, code fences and base64 in its strings.
+/// Generates any value, with JSON, code fences and base64 in its strings.
 fn value() -> impl Strategy<Value = Value> {
     leaf().prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
@@ -56,7 +56,7 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A message with the value in one of its places, and what it answers.
+/// Returns a message with the value in one of its places, and what it answers.
 fn message() -> impl Strategy<Value = (Side, &'static str, Value)> {
     (value(), 0usize..17).prop_map(|(value, surface)| {
         let t = text(&value);
@@ -90,7 +90,7 @@ fn message() -> impl Strategy<Value = (Side, &'static str, Value)> {
     })
 }
 
-/// Whether a secret is in a value, in a string in it, or in base64.
+/// Returns whether a secret is in a value, in a string in it, or in base64.
 fn leaks(value: &Value) -> bool {
     match value {
         Value::Array(values) => values.iter().any(leaks),
@@ -112,7 +112,7 @@ fn leaks(value: &Value) -> bool {
     }
 }
 
-/// Whether the skeleton of a message, which protocol libraries check, is unchanged.
+/// Returns whether the skeleton of a message, which protocol libraries check, is unchanged.
 fn same_kinds(before: &Value, after: &Value) -> bool {
     ["jsonrpc", "id", "method"].iter().all(|name| before.get(name) == after.get(name))
         && ["result", "error", "params"]
@@ -162,7 +162,7 @@ proptest! {
     }
 }
 
-/// The schema of a field, with a valid value.
+/// Returns the schema of a field, with a valid value.
 fn field() -> impl Strategy<Value = (Value, Value)> {
     prop_oneof![
         (1i64..50, 60i64..90).prop_map(|(least, most)| (

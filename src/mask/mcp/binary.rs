@@ -96,7 +96,7 @@ impl Walk<'_> {
     }
 }
 
-/// Whether a text has no control characters that texts never have.
+/// Returns whether a text has no control characters that texts never have.
 fn is_text(text: &str) -> bool {
     !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{c}' | '\u{feff}'))
 }

@@ -7,13 +7,13 @@ use crate::mask::json::is_scalar;
 use crate::mask::json::unescape;
 use crate::mask::view::View;
 
-/// The position of the next byte that is not white space.
+/// Returns the position of the next byte that is not white space.
 pub(super) fn skip_blanks(input: &[u8], at: usize) -> usize {
     let blank = |byte: &&u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
     at + input.get(at..).map_or(0, |rest| rest.iter().take_while(blank).count())
 }
 
-/// The end of the string that begins at `at`, after its quote.
+/// Returns the end of the string that begins at `at`, after its quote.
 pub(super) fn string_end(input: &[u8], at: usize) -> Result<usize, Unmaskable> {
     if input.get(at) != Some(&b'"') {
         return Err(Unmaskable::malformed("no string where one must be"));
@@ -35,7 +35,7 @@ pub(super) fn string_end(input: &[u8], at: usize) -> Result<usize, Unmaskable> {
     Err(Unmaskable::malformed("a string that does not end"))
 }
 
-/// The end of the number or word at `at`.
+/// Returns the end of the number or word at `at`.
 pub(super) fn scalar_end(input: &[u8], at: usize) -> Result<usize, Unmaskable> {
     let inside = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
     let rest = input.get(at..).unwrap_or_default();
@@ -56,14 +56,14 @@ pub(super) enum Step {
     End(usize),
 }
 
-/// The first step in the object or array that begins at `at`.
+/// Returns the first step in the object or array that begins at `at`.
 pub(super) fn first(input: &[u8], at: usize) -> Step {
     let close = if input.get(at) == Some(&b'{') { b'}' } else { b']' };
     let next = skip_blanks(input, at + 1);
     if input.get(next) == Some(&close) { Step::End(next + 1) } else { Step::Next(next) }
 }
 
-/// The step after a value of an object or array.
+/// Returns the step after a value of an object or array.
 pub(super) fn after(input: &[u8], end: usize, is_object: bool) -> Result<Step, Unmaskable> {
     let at = skip_blanks(input, end);
     match input.get(at) {
@@ -74,7 +74,7 @@ pub(super) fn after(input: &[u8], end: usize, is_object: bool) -> Result<Step, U
     }
 }
 
-/// The end of the name at `at`, and where its value begins.
+/// Returns the end of the name at `at`, and where its value begins.
 pub(super) fn name_end(input: &[u8], at: usize) -> Result<(usize, usize), Unmaskable> {
     let end = string_end(input, at)?;
     let colon = skip_blanks(input, end);
@@ -84,7 +84,7 @@ pub(super) fn name_end(input: &[u8], at: usize) -> Result<(usize, usize), Unmask
     Ok((end, skip_blanks(input, colon + 1)))
 }
 
-/// The end of the value at `at`, which may be nested `depth` deep.
+/// Returns the end of the value at `at`, which may be nested `depth` deep.
 pub(super) fn value_end(input: &[u8], at: usize, depth: usize) -> Result<usize, Unmaskable> {
     let is_object = match input.get(at) {
         Some(b'"') => return string_end(input, at),
@@ -105,7 +105,8 @@ pub(super) fn value_end(input: &[u8], at: usize, depth: usize) -> Result<usize, 
     }
 }
 
-/// The text of the string between two positions, including quotes, and whether it has a lone surrogate.
+/// Returns the text of the string between two positions, including quotes, and whether it has a lone
+/// surrogate.
 pub(super) fn string_text(
     input: &[u8],
     start: usize,
@@ -120,7 +121,7 @@ pub(super) fn string_text(
     Ok((Cow::Owned(view.text().to_vec()), lone))
 }
 
-/// The text of a name. Parsers disagree on one with a lone surrogate, so that is an error.
+/// Returns the text of a name. Parsers disagree on one with a lone surrogate, so that is an error.
 pub(super) fn name_text(input: &[u8], start: usize, end: usize) -> Result<Cow<'_, [u8]>, Unmaskable> {
     match string_text(input, start, end)? {
         (_, true) => Err(Unmaskable::malformed("a name with half a surrogate pair")),
@@ -128,7 +129,8 @@ pub(super) fn name_text(input: &[u8], start: usize, end: usize) -> Result<Cow<'_
     }
 }
 
-/// Where the value of a member begins, in the object at `at`. `None`: there is no such member, or no object.
+/// Returns where the value of a member begins, in the object at `at`. `None`: there is no such member, or no
+/// object.
 pub(super) fn find(input: &[u8], at: usize, wanted: &str) -> Result<Option<usize>, Unmaskable> {
     if input.get(at) != Some(&b'{') {
         return Ok(None);
@@ -144,7 +146,7 @@ pub(super) fn find(input: &[u8], at: usize, wanted: &str) -> Result<Option<usize
     Ok(None)
 }
 
-/// The text of a string member; empty if there is none.
+/// Returns the text of a string member; empty if there is none.
 pub(super) fn find_text<'a>(input: &'a [u8], at: usize, wanted: &str) -> Result<Cow<'a, [u8]>, Unmaskable> {
     match find(input, at, wanted)? {
         Some(value) if input.get(value) == Some(&b'"') => {

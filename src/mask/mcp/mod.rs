@@ -30,10 +30,6 @@
 //! of tools the client remembers. The `outputSchema`s in a list of tools are also loosened where fields are
 //! masked ([`rewrite_schema`]), so that a list does not promise values that never come. A loosened schema
 //! accepts everything that the original accepts, so a value that matches the original matches both.
-//! `000-00-0000`, the first choice of an `enum`. Where there is none the result is [`Unfit`](McpError::Unfit). This is what makes
-//! results fit: it holds whatever list of tools the client remembers. The `outputSchema`s in a list of tools are also loosened
-//! where fields are masked ([`rewrite_schema`]), so that a list does not promise what never comes; a loosened schema takes all that
-//! the first one takes, so a value that fits the one fits both.
 
 mod binary;
 mod cursor;

@@ -98,7 +98,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The place of a member, and the rule for its name.
+    /// Returns the place of a member, and the rule for its name.
     fn member(&self, spot: &Spot<'_>, siblings: &Siblings, name: &str) -> (Place, Option<u16>) {
         let named = self.plan.fields.find(name.as_bytes());
         let place = match (spot.place, name) {
@@ -143,7 +143,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The content of a document: text, or base64 of it.
+    /// Returns the content of a document: text, or base64 of it.
     fn document(&mut self, name: usize, value: usize, siblings: &Siblings) -> Result<usize, McpError> {
         let input = self.input;
         let end = cursor::string_end(input, value)?;
@@ -169,7 +169,7 @@ impl Walk<'_> {
         Ok(end)
     }
 
-    /// The output schema of a tool: loosened, then masked like any other.
+    /// Returns the output schema of a tool: loosened, then masked like any other.
     fn output_schema(&mut self, at: usize) -> Result<usize, McpError> {
         let end = cursor::value_end(self.input, at, super::DEEPEST)?;
         let before = self.input.get(at..end).unwrap_or_default();

@@ -111,12 +111,12 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// Whether a string must stay a string, and a number a number.
+    /// Returns whether a string must stay a string, and a number a number.
     pub(super) fn is_typed(self) -> bool {
         !matches!(self, Self::Data | Self::Structured | Self::Meta | Self::RequestMeta)
     }
 
-    /// The place of a member. `None`: it is data, and its name may be that of a field.
+    /// Returns the place of a member. `None`: it is data, and its name may be that of a field.
     pub(super) fn member(self, name: &str) -> Option<Self> {
         match self {
             Self::Message(..) => match name {
@@ -177,7 +177,7 @@ fn meta(name: &str) -> Option<Place> {
     (name == "_meta").then_some(Place::Meta)
 }
 
-/// The members of list elements.
+/// Returns the members of list elements.
 #[expect(clippy::match_same_arms, reason = "a table by who has the member, not by what it is")]
 fn item(place: Place, name: &str) -> Option<Place> {
     let known = match (place, name) {
@@ -281,7 +281,7 @@ fn params(side: Side, verb: Verb, name: &str) -> Option<Place> {
     Some(known)
 }
 
-/// The keywords of JSON Schema, all drafts.
+/// Returns the keywords of JSON Schema, all drafts.
 fn schema(name: &str, live: bool) -> Place {
     match name {
         "properties" => Place::Fields(live),

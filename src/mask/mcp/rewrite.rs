@@ -126,7 +126,7 @@ impl Rewriter<'_> {
         }
     }
 
-    /// A keyword that contains no schema.
+    /// Returns a keyword that contains no schema.
     fn other(&mut self, name: &str, at: usize, depth: usize) -> Result<usize, Unmaskable> {
         let input = self.input;
         let end = cursor::value_end(input, at, depth)?;
@@ -184,7 +184,7 @@ impl Rewriter<'_> {
     }
 }
 
-/// The schema of a masked field: only its annotations remain, and its type among others.
+/// Returns the schema of a masked field: only its annotations remain, and its type among others.
 fn loosened(input: &[u8], at: usize) -> Result<Vec<u8>, Unmaskable> {
     let mut out = vec![b'{'];
     let mut step = cursor::first(input, at);

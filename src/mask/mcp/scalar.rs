@@ -12,7 +12,7 @@ use crate::mask::mcp::schema::Checker;
 use crate::mask::mcp::schema::Typed;
 use crate::mask::operator::REDACTED;
 
-/// A text as a JSON string.
+/// Returns a text as a JSON string.
 pub(super) fn quoted(text: &[u8]) -> String {
     let mut out = vec![b'"'];
     write_escaped(text, &mut out);
@@ -20,7 +20,7 @@ pub(super) fn quoted(text: &[u8]) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// The replacement of a string under a masked name.
+/// Returns the replacement of a string under a masked name.
 pub(super) fn string(plan: &Plan, rule: u16, text: &[u8]) -> String {
     if matches!(plan.op(rule), MaskOp::Null) {
         return "null".to_owned();
@@ -30,7 +30,7 @@ pub(super) fn string(plan: &Plan, rule: u16, text: &[u8]) -> String {
     quoted(&masked)
 }
 
-/// The replacement of a number, `true` or `false`.
+/// Returns the replacement of a number, `true` or `false`.
 pub(super) fn number_or_word(plan: &Plan, rule: u16, token: &[u8]) -> String {
     match plan.op(rule) {
         MaskOp::Null | MaskOp::Redact => "null".to_owned(),
@@ -43,7 +43,7 @@ pub(super) fn number_or_word(plan: &Plan, rule: u16, token: &[u8]) -> String {
     }
 }
 
-/// The replacement of an object under a masked name.
+/// Returns the replacement of an object under a masked name.
 pub(super) fn object(plan: &Plan, rule: u16) -> String {
     match plan.op(rule) {
         MaskOp::Null => "null".to_owned(),
@@ -52,8 +52,8 @@ pub(super) fn object(plan: &Plan, rule: u16) -> String {
     }
 }
 
-/// The value itself if it has the type of the one that begins with `first`, otherwise the minimal value of
-/// that type.
+/// Returns the value itself if it has the type of the one that begins with `first`, otherwise the minimal
+/// value of that type.
 pub(super) fn of_kind(plain: String, first: Option<&u8>) -> String {
     let is_string = first == Some(&b'"');
     if is_string == plain.starts_with('"') && plain != "null" {
@@ -67,7 +67,7 @@ pub(super) fn of_kind(plain: String, first: Option<&u8>) -> String {
     least.to_owned()
 }
 
-/// The mask, or what the schemas of the value accept instead.
+/// Returns the mask, or what the schemas of the value accept instead.
 pub(super) fn fitting(checker: &Checker<'_>, typed: &Typed<'_>, plain: String) -> Result<String, McpError> {
     if typed.schemas.is_empty() {
         return Ok(plain);
@@ -116,7 +116,7 @@ pub(super) fn masked<'a>(
     fitting(checker, typed, plain)
 }
 
-/// What finds something in a number, as written or as the integer it equals.
+/// Returns what finds something in a number, as written or as the integer it equals.
 pub(super) fn detected(plan: &Plan, token: &[u8], field: &str) -> Option<By> {
     if plan.scanner.is_empty() || matches!(token, b"true" | b"false") {
         return None;

@@ -16,8 +16,8 @@ pub(super) enum Part {
     Json,
 }
 
-/// The embedded documents of a text, in order, disjoint. Unclosed brackets are read again from each bracket
-/// within them, at most as often as nesting is allowed, so the time stays linear.
+/// Returns the embedded documents of a text, in order, disjoint. Unclosed brackets are read again from each
+/// bracket within them, at most as often as nesting is allowed, so the time stays linear.
 pub(super) fn find(text: &[u8]) -> Result<Vec<(Part, Range<usize>)>, McpError> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -50,7 +50,7 @@ pub(super) fn find(text: &[u8]) -> Result<Vec<(Part, Range<usize>)>, McpError> {
     Ok(found)
 }
 
-/// The payload of a `data:` URI whose `;base64,` begins here.
+/// Returns the payload of a `data:` URI whose `;base64,` begins here.
 fn payload(text: &[u8], at: usize) -> Option<Range<usize>> {
     const MARK: &[u8] = b";base64,";
     let start = at + MARK.len();

@@ -258,7 +258,7 @@ fn without_masks_nothing_is_even_read() {
     assert_eq!(mask_message(&plan(&[]), b"{", Side::Target, Answer::default(), &mut notes), Ok(None));
 }
 
-/// `structuredContent`, and its copy as text, masked under a schema.
+/// Returns `structuredContent`, and its copy as text, masked under a schema.
 fn typed(op: MaskOp, schema: &str, content: &str) -> Result<String, McpError> {
     let plan = plan(&[rule(&["ssn"], &[Entity::CreditCard], op)]);
     let schema = Json::parse(schema.as_bytes(), 64).unwrap();

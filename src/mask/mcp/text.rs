@@ -36,8 +36,8 @@ enum Edit {
 }
 
 impl Walk<'_> {
-    /// The replacement of a text, as JSON. `None`: nothing is masked. `as_result`: JSON in it may be the
-    /// result of the tool.
+    /// Returns the replacement of a text, as JSON. `None`: nothing is masked. `as_result`: JSON in it may be
+    /// the result of the tool.
     pub(super) fn text(&mut self, text: &[u8], as_result: bool) -> Result<Option<String>, McpError> {
         Ok(match self.look(text, as_result)? {
             New::Null => Some("null".to_owned()),
@@ -46,7 +46,7 @@ impl Walk<'_> {
         })
     }
 
-    /// The replacement of a text that must stay one.
+    /// Returns the replacement of a text that must stay one.
     pub(super) fn text_of(&mut self, text: &[u8], as_result: bool) -> Result<Option<Vec<u8>>, McpError> {
         Ok(match self.look(text, as_result)? {
             New::Null => Some(Vec::new()),
@@ -140,7 +140,7 @@ impl Walk<'_> {
     }
 }
 
-/// The range of the JSON if the text as a whole is JSON.
+/// Returns the range of the JSON if the text as a whole is JSON.
 fn whole_json(text: &[u8]) -> Result<Option<Range<usize>>, McpError> {
     if !looks_like_json(text) {
         return Ok(None);

@@ -53,7 +53,7 @@ impl Spot<'_> {
         Self { place, rule: None, typed: None }
     }
 
-    /// The rule that masks the value whatever it is.
+    /// Returns the rule that masks the value whatever it is.
     fn named(&self) -> Option<u16> {
         let may = matches!(self.place, Place::Data | Place::Label | Place::Values(_) | Place::Completed);
         self.rule.filter(|_| may)
@@ -180,7 +180,7 @@ impl<'w> Walk<'w> {
         }
     }
 
-    /// The structured part of a result, which must match the schema of its tool.
+    /// Returns the structured part of a result, which must match the schema of its tool.
     fn structured(&mut self, at: usize) -> Result<usize, McpError> {
         let end = cursor::value_end(self.input, at, DEEPEST)?;
         let json = self.input.get(at..end).unwrap_or_default();
@@ -210,8 +210,8 @@ impl<'w> Walk<'w> {
         Ok(end)
     }
 
-    /// An object under a masked name: nothing of it is kept, except if a schema rejects that: then the
-    /// members that the schema names, each masked.
+    /// Returns an object under a masked name: nothing of it is kept, except if a schema rejects that: then
+    /// the members that the schema names, each masked.
     fn named_object(&mut self, at: usize, rule: u16, spot: &Spot<'_>) -> Result<usize, McpError> {
         let end = cursor::value_end(self.input, at, DEEPEST)?;
         self.note(By::Field(rule));
@@ -282,7 +282,7 @@ impl<'w> Walk<'w> {
         self.plan.count(by, &self.field, self.notes)
     }
 
-    /// Whether an operator replaces the whole text that it masks by `null`.
+    /// Returns whether an operator replaces the whole text that it masks by `null`.
     pub(super) fn is_null(&self, by: By) -> bool {
         matches!(self.plan.op(self.plan.rule(by)), MaskOp::Null)
     }

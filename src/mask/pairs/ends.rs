@@ -31,18 +31,18 @@ pub(super) enum End {
 }
 
 impl End {
-    /// The result of a search in a text; `complete`: no more of it follows.
+    /// Returns the result of a search in a text; `complete`: no more of it follows.
     pub(super) fn of(found: Option<usize>, complete: bool) -> Self {
         found.map_or(if complete { Self::Nowhere } else { Self::Later }, Self::At)
     }
 
-    /// The later one of the ends according to two readings.
+    /// Returns the later one of the ends according to two readings.
     pub(super) fn of_two(one: Option<usize>, two: Option<usize>, complete: bool) -> Self {
         Self::of(if complete { one.max(two) } else { one.zip(two).map(|(one, two)| one.max(two)) }, complete)
     }
 }
 
-/// The text in which a value that begins at `start` must end, and whether it is complete.
+/// Returns the text in which a value that begins at `start` must end, and whether it is complete.
 pub(super) fn reach(text: &[u8], start: usize, whole: bool) -> (&[u8], bool) {
     let rest = text.get(start..).unwrap_or_default();
     let near = rest.get(..FAR).unwrap_or(rest);
@@ -52,7 +52,7 @@ pub(super) fn reach(text: &[u8], start: usize, whole: bool) -> (&[u8], bool) {
     }
 }
 
-/// The value in quotes or brackets that begins at `start`, if any.
+/// Returns the value in quotes or brackets that begins at `start`, if any.
 pub(super) fn enclosed(text: &[u8], start: usize, whole: bool) -> Option<Enclosed> {
     let rest = text.get(start..)?;
     let line = rest.get(..memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len()))?;
@@ -106,8 +106,8 @@ pub(super) fn enclosed(text: &[u8], start: usize, whole: bool) -> Option<Enclose
     }
 }
 
-/// The closing quote, with as many backslashes before it as the opening one. A doubled quote is literal, as
-/// in YAML and SQL.
+/// Returns the closing quote, with as many backslashes before it as the opening one. A doubled quote is
+/// literal, as in YAML and SQL.
 fn closing(line: &[u8], from: usize, quote: u8, slashes: usize) -> Option<usize> {
     let mut at = from;
     while let Some(found) = line.get(at..).and_then(|rest| memchr::memchr(quote, rest)) {
@@ -127,8 +127,8 @@ fn closing(line: &[u8], from: usize, quote: u8, slashes: usize) -> Option<usize>
     None
 }
 
-/// The closing quote in one of the lines below. A quote that opens another value, or an apostrophe, does not
-/// close this one.
+/// Returns the closing quote in one of the lines below. A quote that opens another value, or an apostrophe,
+/// does not close this one.
 fn closing_below(near: &[u8], from: usize, quote: u8, complete: bool) -> End {
     let mut at = from;
     while let Some(end) = closing(near, at, quote, 0) {
@@ -149,7 +149,7 @@ fn closing_below(near: &[u8], from: usize, quote: u8, complete: bool) -> End {
     End::of(None, complete)
 }
 
-/// The end of an object or array. `quoted`: brackets in quotes are ignored.
+/// Returns the end of an object or array. `quoted`: brackets in quotes are ignored.
 fn bracket_end(text: &[u8], open: u8, quoted: bool) -> Option<usize> {
     let close = if open == b'{' { b'}' } else { b']' };
     let (mut depth, mut quote, mut last) = (0usize, None, 0);

@@ -18,7 +18,7 @@ const LONGEST_TAG: usize = 8 << 10;
 /// Sections without tags: their beginning and end.
 const SKIPPED: [(&str, &str); 3] = [("<![CDATA[", "]]>"), ("<!--", "-->"), ("<?", "?>")];
 
-/// Whether a text is markup, by its beginning; `None`: too little text to tell.
+/// Returns whether a text is markup, by its beginning; `None`: too little text to tell.
 pub(in crate::mask) fn is_markup(text: &[u8]) -> Option<bool> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
     let (first, rest) = text.split_first()?;
@@ -27,7 +27,7 @@ pub(in crate::mask) fn is_markup(text: &[u8]) -> Option<bool> {
     )
 }
 
-/// The content of an element whose start tag begins at `at`.
+/// Returns the content of an element whose start tag begins at `at`.
 pub(super) fn element(fields: &FieldNames, text: &[u8], at: usize, seen: Seen) -> Option<Value> {
     let tag = text.get(at + 1..)?;
     let size = tag.iter().position(|byte| !is_tag_name(*byte)).unwrap_or(tag.len());
@@ -69,8 +69,8 @@ pub(super) fn element(fields: &FieldNames, text: &[u8], at: usize, seen: Seen) -
     }
 }
 
-/// The end of the text after a tag that may belong to it: the next tag, or the end of the line, of the next
-/// one if the line is empty.
+/// Returns the end of the text after a tag that may belong to it: the next tag, or the end of the line, of
+/// the next one if the line is empty.
 fn rest_of_line(text: &[u8]) -> usize {
     let from = text.len() - text.strip_prefix(b"\r").unwrap_or(text).len();
     let from = from + usize::from(text.get(from) == Some(&b'\n'));
@@ -85,7 +85,7 @@ fn is_tag_name(byte: u8) -> bool {
     is_name(byte) || matches!(byte, b':' | b'.')
 }
 
-/// The end of a start tag, given the text after its name; nowhere if another tag begins first.
+/// Returns the end of a start tag, given the text after its name; nowhere if another tag begins first.
 fn tag_end(inside: &[u8]) -> End {
     // In an unquoted value every character but `>` belongs to it.
     let (mut quote, mut is_value, mut last) = (None, false, 0);
@@ -109,8 +109,8 @@ fn tag_end(inside: &[u8]) -> End {
     End::Later
 }
 
-/// The position of an element's end tag. `strict`: not within another element of its name, an attribute, a
-/// comment or a CDATA section. `complete`: no more text follows.
+/// Returns the position of an element's end tag. `strict`: not within another element of its name, an
+/// attribute, a comment or a CDATA section. `complete`: no more text follows.
 fn element_end(rest: &[u8], full: &[u8], complete: bool, strict: bool) -> Option<usize> {
     let is_named = |tag: &[u8]| {
         tag.get(..full.len()).is_some_and(|name| name.eq_ignore_ascii_case(full))

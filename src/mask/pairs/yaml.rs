@@ -1,6 +1,7 @@
 //! YAML values that continue in the lines below their key, as long as these are indented more.
 
-/// A value that begins in the line after its key: its start and end, and whether more text may extend it.
+/// Returns a value that begins in the line after its key: its start and end, and whether more text may extend
+/// it.
 pub(super) fn block(text: &[u8], key: usize, at: usize) -> Option<(usize, usize, bool)> {
     if text.get(at) != Some(&b':') {
         return None;
@@ -48,8 +49,8 @@ pub(super) fn block(text: &[u8], key: usize, at: usize) -> Option<(usize, usize,
     Some(start.map_or((line_end, line_end + 1, true), |start| (start, end, true)))
 }
 
-/// The end of a value that follows its key from `start` to `end` and continues in the lines below if these
-/// are indented more and contain no keys; and whether more text may extend it.
+/// Returns the end of a value that follows its key from `start` to `end` and continues in the lines below if
+/// these are indented more and contain no keys; and whether more text may extend it.
 pub(super) fn continued(text: &[u8], key: usize, start: usize, end: usize) -> (usize, bool) {
     let rest = text.get(start..).unwrap_or_default();
     let (Some(size), Some(column)) = (memchr::memchr(b'\n', rest), column(text, key)) else {
@@ -73,7 +74,7 @@ pub(super) fn continued(text: &[u8], key: usize, start: usize, end: usize) -> (u
     (end, true)
 }
 
-/// The column of a key in its line.
+/// Returns the column of a key in its line.
 fn column(text: &[u8], key: usize) -> Option<usize> {
     Some(key - memchr::memrchr(b'\n', text.get(..key)?).map_or(0, |end| end + 1))
 }

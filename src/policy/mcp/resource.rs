@@ -89,7 +89,8 @@ impl ResourceView {
         }
     }
 
-    /// Whether it is a template. An unsure answer may then be yes for one of its URIs and no for another.
+    /// Returns whether it is a template. An unsure answer may then be yes for one of its URIs and no for
+    /// another.
     pub(in crate::policy) fn is_template(&self) -> bool {
         matches!(self, Self::Template(_))
     }
@@ -298,8 +299,8 @@ fn without_port(host: &[u8]) -> &[u8] {
     if name.eq_ignore_ascii_case(b"localhost") { b"" } else { name }
 }
 
-/// Whether a byte means the same with and without an escape (RFC 3986, section 2): unreserved characters, and
-/// those that a URI must not contain unescaped.
+/// Returns whether a byte means the same with and without an escape (RFC 3986, section 2): unreserved
+/// characters, and those that a URI must not contain unescaped.
 fn needs_no_escape(byte: u8) -> bool {
     !b":/?#[]@!$&'()*+,;=%\\".contains(&byte)
 }
@@ -324,7 +325,7 @@ fn decode(text: &[u8], which: impl Fn(u8) -> bool) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Whether a URI and its decoded form have only these two readings.
+/// Returns whether a URI and its decoded form have only these two readings.
 fn is_plain(uri: &str, whole: &[u8]) -> bool {
     let scheme = uri.split_once(':').map_or("", |(scheme, _)| scheme);
     let mut bytes = scheme.bytes();
@@ -336,7 +337,7 @@ fn is_plain(uri: &str, whole: &[u8]) -> bool {
     named && rooted && is_plain_text(whole)
 }
 
-/// Whether a decoded text holds nothing that some servers ignore, resolve or decode again.
+/// Returns whether a decoded text holds nothing that some servers ignore, resolve or decode again.
 fn is_plain_text(whole: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(whole) else { return false };
     let odd = |c: char| c.is_control() || matches!(c, '\\' | '%') || text::is_deceptive(c);

@@ -16,7 +16,7 @@ use crate::policy::tests::spec;
 use crate::policy::tests::table;
 use crate::policy::tests::texts;
 
-/// The keys that are refused.
+/// Returns the keys that are refused.
 fn keys(rules: Vec<PolicyRule>) -> Vec<String> {
     match PolicySet::compile(rules, 0) {
         Ok(_) => Vec::new(),

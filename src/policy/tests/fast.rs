@@ -14,7 +14,7 @@ use crate::policy::tests::set;
 use crate::policy::tests::table;
 use crate::policy::tests::texts;
 
-/// Fifty policies on the same connection, so that none is skipped at its first condition.
+/// Returns fifty policies on the same connection, so that none is skipped at its first condition.
 fn fifty() -> PolicySet {
     let mut rules = Vec::new();
     for place in 0..20 {

@@ -79,13 +79,14 @@ fn methods(globs: &[&str]) -> Matcher {
     Matcher { methods: texts(globs), ..everybody() }
 }
 
-/// An allow of everything.
+/// Returns an allow of everything.
 fn all() -> PolicyRule {
     rule("all", Effect::Allow, Matcher { operations: Class::ALL.to_vec(), ..everybody() })
 }
 
-/// The results of policies with this `match`: `A`: an allow lets the command pass; `H`: an approve holds what
-/// another policy lets pass; `P`: the approve alone lets it pass after approval; `D`: a deny holds.
+/// Returns the results of policies with this `match`: `A`: an allow lets the command pass; `H`: an approve
+/// holds what another policy lets pass; `P`: the approve alone lets it pass after approval; `D`: a deny
+/// holds.
 fn says(matches: &Matcher, command: &Command) -> String {
     let approve = rule("tested", Effect::Approve, matches.clone());
     [

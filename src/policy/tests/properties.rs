@@ -68,7 +68,7 @@ fn policy() -> impl Strategy<Value = PolicyRule> {
     )
 }
 
-/// The generated policies that compile, each with an id of its own.
+/// Returns the generated policies that compile, each with an id of its own.
 fn policies() -> impl Strategy<Value = Vec<PolicyRule>> {
     prop::collection::vec(policy(), 0..7).prop_map(|policies| {
         let sound = policies.into_iter().filter(|policy| PolicySet::compile(vec![policy.clone()], 0).is_ok());

@@ -45,9 +45,9 @@ fn object(text: &str) -> Object {
     }
 }
 
-/// A text with the effects that the words describe: `t:` a table, `c:` a column, `f:` a function, `o:` one
-/// with unknown effects, `v:` a verb, `k:` a class beside the base, `path:` a search path, `s:` another
-/// setting, `all:` all rows, `some:` not all, `run:` and `fetch:` a name of an earlier text.
+/// Returns a text with the effects that the words describe: `t:` a table, `c:` a column, `f:` a function,
+/// `o:` one with unknown effects, `v:` a verb, `k:` a class beside the base, `path:` a search path, `s:`
+/// another setting, `all:` all rows, `some:` not all, `run:` and `fetch:` a name of an earlier text.
 pub(super) fn sql(base: Class, words: &str) -> Command {
     let mut effects = Effects { statements: 1, ..Effects::default() };
     effects.classes.insert(Class::Read);
@@ -101,7 +101,7 @@ pub(super) fn sql(base: Class, words: &str) -> Command {
     Command { protocol: Protocol::Postgres, class, words }
 }
 
-/// A text that was not understood.
+/// Returns a text that was not understood.
 pub(super) fn garbage() -> Command {
     let words = Words::Sql(SqlCommand {
         text: Arc::from("SELEC"),
@@ -136,13 +136,14 @@ fn operations(classes: &[Class]) -> Matcher {
     Matcher { operations: classes.to_vec(), ..Matcher::default() }
 }
 
-/// An allow of everything.
+/// Returns an allow of everything.
 fn all() -> PolicyRule {
     rule("all", Effect::Allow, Matcher { operations: Class::ALL.to_vec(), ..everybody() })
 }
 
-/// The results of policies with this `match`: `A`: an allow lets the command pass; `H`: an approve holds what
-/// another policy lets pass; `P`: the approve alone lets it pass after approval; `D`: a deny holds.
+/// Returns the results of policies with this `match`: `A`: an allow lets the command pass; `H`: an approve
+/// holds what another policy lets pass; `P`: the approve alone lets it pass after approval; `D`: a deny
+/// holds.
 pub(super) fn says(matches: &Matcher, command: &Command) -> String {
     let who = principal("dev/a", &[]);
     let known = Matcher { subjects: texts(&["*"]), ..matches.clone() };
@@ -159,7 +160,8 @@ pub(super) fn says(matches: &Matcher, command: &Command) -> String {
     .collect()
 }
 
-/// The effect of an `unless` on policies for everything: `A`: the allow still holds, `D`: the deny does.
+/// Returns the effect of an `unless` on policies for everything: `A`: the allow still holds, `D`: the deny
+/// does.
 pub(super) fn left(unless: &Matcher, command: &Command) -> String {
     let who = principal("dev/a", &[]);
     let with = |effect| PolicyRule { id: "tested".to_owned(), unless: Some(unless.clone()), effect, ..all() };

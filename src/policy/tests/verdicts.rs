@@ -32,7 +32,7 @@ use crate::policy::tests::texts;
 use crate::policy::tests::unknown_groups;
 use crate::policy::tests::with_body;
 
-/// One line per command, one column per principal.
+/// Returns one line per command, one column per principal.
 fn matrix(set: &PolicySet, principals: &[(&str, Principal)], commands: &[(&str, Command)]) -> String {
     let line = |name: &str, cells: Vec<&str>| {
         let cells: Vec<String> = cells.into_iter().map(|cell| format!("{cell:<13}")).collect();
@@ -176,7 +176,7 @@ fn unknown_passes_only_by_name() {
     }
 }
 
-/// Whether an allow, an approve and a deny with only this match hold for the command.
+/// Returns whether an allow, an approve and a deny with only this match hold for the command.
 fn holds(matches: &Matcher, unless: Option<&Matcher>, who: &Principal, command: &Command) -> [bool; 3] {
     [Effect::Allow, Effect::Approve, Effect::Deny].map(|effect| {
         let mut matches = matches.clone();

@@ -48,7 +48,7 @@ impl Parts {
         self.pairs.iter().for_each(|pair| texts.read(&pair.value));
     }
 
-    /// Whether there are no pairs.
+    /// Returns whether there are no pairs.
     pub(super) fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }
@@ -153,13 +153,13 @@ impl<'a> Wanted<'a> {
 /// Separators at which readers split a name: brackets and dots, or brackets only.
 const CUTS: [&[char]; 2] = [&['[', ']', '.'], &['[', ']']];
 
-/// Whether a part of a name is an array index, or the empty text between `]` and `[`.
+/// Returns whether a part of a name is an array index, or the empty text between `]` and `[`.
 fn is_place(segment: &str) -> bool {
     segment.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The rests of both if one is a prefix of the other: of the name if it continues below the path, of the path
-/// if its rest may be in the value.
+/// Returns the rests of both if one is a prefix of the other: of the name if it continues below the path, of
+/// the path if its rest may be in the value.
 fn below<'a>(segments: &'a [&'a str], names: &'a [Box<str>]) -> Option<(&'a [&'a str], &'a [Box<str>])> {
     let Some((name, names_left)) = names.split_first() else { return Some((segments, names)) };
     let Some((first, left)) = segments.split_first() else { return Some((segments, names)) };
@@ -167,8 +167,8 @@ fn below<'a>(segments: &'a [&'a str], names: &'a [Box<str>]) -> Option<(&'a [&'a
     met.or_else(|| is_place(first).then(|| below(left, names)).flatten())
 }
 
-/// [`folded`] as a string. The names of a command are folded in full, so ASCII, which most are, has a faster
-/// path.
+/// Returns [`folded`] as a string. The names of a command are folded in full, so ASCII, which most are, has a
+/// faster path.
 fn fold(name: &str) -> Box<str> {
     if !name.is_ascii() {
         return folded(name).collect::<String>().into();
@@ -178,8 +178,8 @@ fn fold(name: &str) -> Box<str> {
     name.bytes().filter(seen).map(|byte| char::from(byte.to_ascii_lowercase())).collect::<String>().into()
 }
 
-/// A name as read by those that fold case, and that drop or rewrite characters that a variable name cannot
-/// have.
+/// Returns a name as read by those that fold case, and that drop or rewrite characters that a variable name
+/// cannot have.
 fn folded(name: &str) -> impl Iterator<Item = char> {
     let seen = |c: &char| {
         !matches!(c, '_' | '-' | '.' | '[' | ']' | '!')

@@ -69,8 +69,8 @@ impl Pattern {
         Ok(Self::Is(Choices::parse(text)?))
     }
 
-    /// Whether the pattern tests more than the characters of a text. If so, an object that some readers see
-    /// in a text counts too.
+    /// Returns whether the pattern tests more than the characters of a text. If so, an object that some
+    /// readers see in a text counts too.
     pub(super) fn asks_for_words(&self) -> bool {
         match self {
             Self::Is(choices) | Self::IsNot(choices) => {
@@ -94,8 +94,8 @@ impl Pattern {
     }
 }
 
-/// A number gives a certain answer. A value that may be taken for one is unsure, unless it is spelled as a
-/// JSON number and the comparison fails.
+/// Returns a number gives a certain answer. A value that may be taken for one is unsure, unless it is spelled
+/// as a JSON number and the comparison fails.
 fn compare(value: &Json, holds: Holds, operand: &str) -> Answer {
     let number = |text: &str| Some(holds(Decimal::parse(text)?.compare(Decimal::parse(operand)?)));
     match value {
@@ -135,7 +135,7 @@ impl Choices {
         Ok(Self(text.split('|').map(choice).collect::<Result<_, _>>()?))
     }
 
-    /// Whether every value matches.
+    /// Returns whether every value matches.
     pub(super) fn any(&self) -> bool {
         self.0.iter().any(|choice| matches!(choice, Choice::Anything))
     }
@@ -180,7 +180,8 @@ fn equal(left: &str, right: &str) -> bool {
         .is_some_and(|left| Decimal::parse(right).is_some_and(|right| left.compare(right).is_eq()))
 }
 
-/// A text as a lenient target would read it as a number: without white space, plus sign and leading zeros.
+/// Returns a text as a lenient target would read it as a number: without white space, plus sign and leading
+/// zeros.
 fn loose(text: &str) -> &str {
     let text = text.trim_matches(|c: char| c.is_whitespace() || c.is_control());
     let text = text.strip_prefix('+').unwrap_or(text);

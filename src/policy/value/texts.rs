@@ -106,7 +106,7 @@ impl Texts {
         }
     }
 
-    /// The result for a string.
+    /// Returns the result for a string.
     pub(super) fn inside(&self, value: &Json) -> Inside<'_> {
         let Json::String(text) = value else { return Inside::Nothing };
         let text = trimmed(text);
@@ -129,8 +129,9 @@ fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
 }
 
-/// Whether a text that is not valid JSON may be so to lenient readers: Go's decoder, Gson, Newtonsoft, YAML.
-/// They accept other quotes, unquoted names, extra commas, comments, `NaN`, half a surrogate pair.
+/// Returns whether a text that is not valid JSON may be so to lenient readers: Go's decoder, Gson,
+/// Newtonsoft, YAML. They accept other quotes, unquoted names, extra commas, comments, `NaN`, half a
+/// surrogate pair.
 fn is_lenient(text: &str) -> bool {
     ["NaN", "Infinity", "\\ud", "\\uD"].iter().any(|odd| text.contains(odd)) || begins_leniently(text)
 }

@@ -157,7 +157,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether some targets treat the two member names as equal: they fold case, `_` and `-` (Go's
+/// Returns whether some targets treat the two member names as equal: they fold case, `_` and `-` (Go's
 /// `encoding/json`, ASP.NET, protobuf).
 fn looks_like(key: &str, name: &str) -> bool {
     fn folded(text: &str) -> impl Iterator<Item = char> {

@@ -30,7 +30,7 @@ impl Form {
     /// All formats.
     pub const ALL: [Self; 5] = [Self::Har, Self::Jsonl, Self::McpFixture, Self::Sql, Self::Text];
 
-    /// The name of the format on the command line.
+    /// Returns the name of the format on the command line.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Har => "har",

@@ -228,7 +228,7 @@ impl Exchange {
         self.responses.push_str(&message.to_string());
     }
 
-    /// Whether nothing more can come. A stream may carry the answers to other requests.
+    /// Returns whether nothing more can come. A stream may carry the answers to other requests.
     fn is_over(&self) -> bool {
         !self.is_stream && (self.is_answered || self.is_broken && self.has_come)
     }

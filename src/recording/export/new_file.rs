@@ -274,7 +274,7 @@ mod tests {
         names
     }
 
-    /// A file with a hidden name, as on file systems without unnamed files.
+    /// Returns a file with a hidden name, as on file systems without unnamed files.
     fn hidden(to: &Path) -> NewFile {
         NewFile::hidden(Folder::of(to).unwrap(), to.file_name().unwrap()).unwrap()
     }
@@ -287,7 +287,7 @@ mod tests {
 
     const UNKNOWN: Way = |_| Err(io::ErrorKind::PermissionDenied.into());
 
-    /// Each method in turn, as on a file system that does not support the ones before it.
+    /// Tries each method in turn, as on a file system that does not support the ones before it.
     fn each() -> impl Iterator<Item = Vec<Way>> {
         (0..WAYS.len()).map(|number| [vec![UNKNOWN; number], vec![WAYS[number]]].concat())
     }

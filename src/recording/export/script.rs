@@ -74,7 +74,7 @@ pub(super) fn closed(text: &str) -> Result<Closed, &'static str> {
     if depth > 0 { Err(OPEN) } else { Ok(found) }
 }
 
-/// Whether `byte` can be part of a name or a number, except `$`.
+/// Returns whether `byte` can be part of a name or a number, except `$`.
 const fn in_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }

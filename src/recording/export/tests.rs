@@ -69,7 +69,7 @@ impl Recorded {
         &mut self.0.last_mut().unwrap().event
     }
 
-    /// A statement that was allowed and done.
+    /// Returns a statement that was allowed and done.
     fn done(&mut self, sql: &str) -> RequestId {
         let corr = RequestId::new();
         self.add(SqlQuery, corr, &allowed(sql));
@@ -96,7 +96,7 @@ impl Recorded {
         String::from_utf8(out).unwrap()
     }
 
-    /// The script behind its head.
+    /// Returns the script behind its head.
     fn statements(&self) -> String {
         self.script().splitn(4, '\n').nth(3).unwrap().trim_start_matches('\n').to_owned()
     }
@@ -123,9 +123,9 @@ static TAG: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^\$(?:[A-Za-z_\x{80}-\x{10ffff}][A-Za-z0-9_\x{80}-\x{10ffff}]*)?\$").unwrap()
 });
 
-/// The text outside of comments as a SQL reader sees it, with and without `standard_conforming_strings`, and
-/// whether something is left open at the end. An implementation independent of [`script`]: by patterns, from
-/// the front.
+/// Returns the text outside of comments as a SQL reader sees it, with and without
+/// `standard_conforming_strings`, and whether something is left open at the end. An implementation
+/// independent of [`script`]: by patterns, from the front.
 fn outside_of_comments(text: &str, standard: bool) -> (String, bool) {
     let patterns = if standard { &*STANDARD } else { &*OLD };
     let (mut seen, mut rest) = (String::new(), text);

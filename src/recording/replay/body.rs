@@ -45,7 +45,7 @@ pub(super) fn lines(body: &Json, bounds: Bounds) -> Vec<String> {
     out
 }
 
-/// The number of bytes that a base64 text encodes.
+/// Returns the number of bytes that a base64 text encodes.
 pub(super) fn decoded(base64: &str) -> i64 {
     i64::try_from(base64.trim_end_matches('=').len() * 3 / 4).unwrap_or(i64::MAX)
 }

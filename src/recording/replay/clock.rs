@@ -24,13 +24,14 @@ impl Clock {
         Self { base: now, position: Duration::ZERO, speed: held(speed), paused: false }
     }
 
-    /// When the point `at` of the recording is due. `None` while paused. A point in the past is due at once.
+    /// Returns when the point `at` of the recording is due. `None` while paused. A point in the past is due
+    /// at once.
     pub fn deadline(&self, at: Duration) -> Option<Instant> {
         let ahead = at.saturating_sub(self.position).div_f64(self.speed);
         (!self.paused).then(|| self.base.checked_add(ahead)).flatten()
     }
 
-    /// The current position in the recording.
+    /// Returns the current position in the recording.
     pub fn position(&self, now: Instant) -> Duration {
         if self.paused {
             return self.position;
@@ -62,12 +63,12 @@ impl Clock {
         self.position = at;
     }
 
-    /// The speed.
+    /// Returns the speed.
     pub const fn speed(&self) -> f64 {
         self.speed
     }
 
-    /// Whether the clock is paused.
+    /// Returns whether the clock is paused.
     pub const fn is_paused(&self) -> bool {
         self.paused
     }

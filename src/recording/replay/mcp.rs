@@ -29,7 +29,7 @@ const LISTS: [(&str, &str, &str, &str); 4] = [
 /// Limit in characters for the names shown of a list; no further name is begun beyond it.
 const NAMES: usize = 120;
 
-/// The message in an event's data, if it is recorded in full and can be parsed.
+/// Returns the message in an event's data, if it is recorded in full and can be parsed.
 pub(crate) fn message(data: &Json) -> Option<Json> {
     let body = data.member("body")?;
     if body.member("cut").is_some_and(|cut| *cut != Json::Bool(false)) {
@@ -39,7 +39,7 @@ pub(crate) fn message(data: &Json) -> Option<Json> {
     Json::parse(text.as_bytes(), MAX_DEPTH).ok().filter(|message| matches!(message, Json::Object(_)))
 }
 
-/// Whether the data of an event say that the target failed to do what was requested.
+/// Returns whether the data of an event say that the target failed to do what was requested.
 pub(super) fn is_failure(data: &str) -> bool {
     let data = Json::parse(data.as_bytes(), transcript::MAX_DEPTH).ok();
     data.as_ref().and_then(message).is_some_and(|message| {
@@ -51,12 +51,12 @@ fn is_error(result: &Json) -> bool {
     result.member("isError") == Some(&Json::Bool(true))
 }
 
-/// The first line. hoopctl's own words come before free text of the client or target.
+/// Returns the first line. hoopctl's own words come before free text of the client or target.
 pub(super) fn head(dir: Option<Direction>, data: &Data<'_>) -> String {
     if dir == Some(Direction::C2s) { from_client(data) } else { from_target(data) }
 }
 
-/// `→ METHOD NAME [CLASS] ✓ RULE`; the HTTP method for a request that could not be parsed.
+/// Returns `→ METHOD NAME [CLASS] ✓ RULE`; the HTTP method for a request that could not be parsed.
 fn from_client(data: &Data<'_>) -> String {
     let told = |name| data.json.member(name).and_then(Json::scalar).filter(|text| !text.is_empty());
     let mut out = format!("{TO} {}", word(told("method").or(told("http")).unwrap_or("mcp"), data.bounds));
@@ -108,7 +108,8 @@ fn from_target(data: &Data<'_>) -> String {
     out
 }
 
-/// ` [status N] N.NNN ms [END]`; status and end only if they are unusual, the time only if it is known.
+/// Returns ` [status N] N.NNN ms [END]`; status and end only if they are unusual, the time only if it is
+/// known.
 fn ended(data: &Data<'_>, with_status: bool) -> String {
     let mut out = match data.text("status").as_str() {
         "" | "200" | "202" => String::new(),
@@ -154,7 +155,7 @@ fn notification(method: &str, params: &Json, data: &Data<'_>) -> String {
     }
 }
 
-/// `13 tools: echo, add, …`, if a result is a list and nothing else.
+/// Returns `13 tools: echo, add, …`, if a result is a list and nothing else.
 fn listed(result: &Json, bounds: Bounds) -> Option<String> {
     let (elements, one, many, key) = LISTS.iter().find_map(|(member, one, many, key)| {
         Some((result.member(member)?.as_array()?, one, many, key)).filter(|_| !holds_content(result))
@@ -179,12 +180,12 @@ fn listed(result: &Json, bounds: Bounds) -> Option<String> {
     Some(out)
 }
 
-/// Whether a result has members that no list has.
+/// Returns whether a result has members that no list has.
 fn holds_content(result: &Json) -> bool {
     ["content", "structuredContent", "contents", "messages"].iter().any(|name| result.member(name).is_some())
 }
 
-/// The lines below the first one.
+/// Returns the lines below the first one.
 pub(super) fn lines(dir: Option<Direction>, data: &Data<'_>) -> Vec<String> {
     let bounds = data.bounds;
     let Some(message) = data.message else {

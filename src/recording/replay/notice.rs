@@ -21,8 +21,8 @@ const TEXTS: [(&str, bool); 12] = [
     ("constraint", true),
 ];
 
-/// `← notice SEVERITY SQLSTATE`, `← notification of process N on CHANNEL` or `← setting NAME`, with the
-/// number of earlier ones that were only counted.
+/// Returns `← notice SEVERITY SQLSTATE`, `← notification of process N on CHANNEL` or `← setting NAME`, with
+/// the number of earlier ones that were only counted.
 pub(super) fn head(data: &Data<'_>) -> String {
     let what = match data.text("what").as_str() {
         "notice" => format!("notice {} {}", data.text("severity"), data.text("sqlstate")),

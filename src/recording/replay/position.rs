@@ -47,7 +47,7 @@ impl Mark {
         ("marker", Self::Marker),
     ];
 
-    /// Whether an event has the mark.
+    /// Returns whether an event has the mark.
     pub fn is_on(self, stored: &StoredEvent) -> bool {
         let event = &stored.event;
         match self {
@@ -79,7 +79,8 @@ pub struct InvalidPosition {
 }
 
 impl Position {
-    /// Whether an event is at or beyond this position. A mark is reached by the first event that has it.
+    /// Returns whether an event is at or beyond this position. A mark is reached by the first event that has
+    /// it.
     pub fn is_reached_by(&self, stored: &StoredEvent) -> bool {
         match self {
             Self::After(time) => Duration::from_micros(stored.event.t_us) >= *time,

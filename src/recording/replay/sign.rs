@@ -75,7 +75,7 @@ pub(super) fn told(line: &str) -> Told {
     told
 }
 
-/// [`told`], the text only.
+/// Returns [`told`], the text only.
 pub(super) fn shown(line: &str) -> String {
     told(line).text
 }

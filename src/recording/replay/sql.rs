@@ -21,8 +21,8 @@ pub(super) const UNREADABLE: &str = "(unreadable)";
 /// Shown for a tab at the start of a line of SQL.
 const TAB: &str = "    ";
 
-/// `→ HOW [CLASS] ✓ RULE`: hoopctl's own words come before the client's. The SQL text is below; if it is not
-/// recorded, its effects on tables are shown here.
+/// Returns `→ HOW [CLASS] ✓ RULE`: hoopctl's own words come before the client's. The SQL text is below; if it
+/// is not recorded, its effects on tables are shown here.
 pub(super) fn query(data: &Data<'_>) -> String {
     let how = match data.text("how").as_str() {
         "prepare" => "prepare",
@@ -72,7 +72,7 @@ fn indented(text: &str) -> String {
     out
 }
 
-/// [`parameter`] without limits, as it is shown.
+/// Returns [`parameter`] without limits, as it is shown.
 pub(crate) fn whole_parameter(value: &Json) -> String {
     sign::shown(&parameter(value, Bounds { lines: usize::MAX, width: usize::MAX }))
 }
@@ -105,7 +105,7 @@ pub(super) fn plain(value: &Json) -> String {
     }
 }
 
-/// `← N rows`, the number that is recorded.
+/// Returns `← N rows`, the number that is recorded.
 pub(super) fn rows(data: &Data<'_>) -> String {
     match data.values("rows").len() {
         0 if data.is_true("cut") => format!("{FROM} rows"),
@@ -123,7 +123,7 @@ pub(super) fn rows_lines(data: &Data<'_>) -> Vec<String> {
     out
 }
 
-/// `← TAG N.NNN ms ⟪ in transaction`, or `✗ SQLSTATE MESSAGE …`.
+/// Returns `← TAG N.NNN ms ⟪ in transaction`, or `✗ SQLSTATE MESSAGE …`.
 pub(super) fn done(data: &Data<'_>) -> String {
     let error = data.within("error").filter(|error| *error.json != Json::Null);
     let mut out = match &error {
@@ -155,7 +155,7 @@ pub(super) fn done(data: &Data<'_>) -> String {
     out
 }
 
-/// The state of the transaction, if the statement changed it.
+/// Returns the state of the transaction, if the statement changed it.
 fn transaction(tag: &str, state: &str) -> String {
     let turns = matches!(tag, "BEGIN" | "START TRANSACTION" | "COMMIT" | "ROLLBACK" | "PREPARE TRANSACTION");
     match state {

@@ -94,7 +94,7 @@ fn line(cells: &[String], widths: &[usize]) -> String {
     out
 }
 
-/// The text of a cell, not escaped. A text that equals the symbol for no value is quoted.
+/// Returns the text of a cell, not escaped. A text that equals the symbol for no value is quoted.
 fn text(cell: &Json) -> Cow<'_, str> {
     match cell {
         Json::String(text) if text.chars().eq([sign::NO_VALUE]) => Cow::Owned(format!("\"{text}\"")),
@@ -103,7 +103,7 @@ fn text(cell: &Json) -> Cow<'_, str> {
     }
 }
 
-/// Up to `most` characters of a cell, escaped.
+/// Returns up to `most` characters of a cell, escaped.
 fn short(cell: &Json, most: usize) -> String {
     if *cell == Json::Null {
         return sign::NULL.to_owned();

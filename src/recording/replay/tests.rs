@@ -46,7 +46,7 @@ fn recording(times: &[u64]) -> Vec<Result<StoredEvent, Infallible>> {
         .collect()
 }
 
-/// Sequence number and point in the replay, in milliseconds.
+/// Returns sequence number and point in the replay, in milliseconds.
 fn played(times: &[u64], options: PlayOptions) -> Vec<(u64, u128)> {
     Player::new(recording(times).into_iter(), options)
         .map(|cue| cue.unwrap())

@@ -42,17 +42,18 @@ pub fn transcript(stored: &StoredEvent) -> Vec<String> {
     lines(&stored.event, BOUNDS).iter().map(|line| sign::shown(line)).collect()
 }
 
-/// [`transcript`], with the positions of hoopctl's own symbols.
+/// Returns [`transcript`], with the positions of hoopctl's own symbols.
 pub fn transcript_told(stored: &StoredEvent) -> Vec<Told> {
     lines(&stored.event, BOUNDS).iter().map(|line| sign::told(line)).collect()
 }
 
-/// [`transcript`] without limits.
+/// Returns [`transcript`] without limits.
 pub(crate) fn transcript_whole(stored: &StoredEvent) -> Vec<String> {
     lines(&stored.event, WHOLE).iter().map(|line| sign::shown(line)).collect()
 }
 
-/// For searching: the lines of a message that [`transcript_whole`] paraphrases. Empty for other events.
+/// Returns, for searching, the lines of a message that [`transcript_whole`] paraphrases. Empty for other
+/// events.
 pub(crate) fn message_whole(stored: &StoredEvent) -> Vec<String> {
     let event = &stored.event;
     if event.kind != EventKind::McpMessage {
@@ -81,7 +82,7 @@ fn lines(event: &Event, bounds: Bounds) -> Vec<String> {
     out
 }
 
-/// The lines below the first one.
+/// Returns the lines below the first one.
 fn below(event: &Event, data: &Data<'_>) -> Vec<String> {
     match event.kind {
         EventKind::McpMessage => mcp::lines(event.dir, data),
@@ -92,7 +93,7 @@ fn below(event: &Event, data: &Data<'_>) -> Vec<String> {
     }
 }
 
-/// `+MM:SS.mmm`, with hours if there are any.
+/// Formats a time as `+MM:SS.mmm`, with hours if there are any.
 fn time(t_us: u64) -> String {
     let millis = t_us / 1000;
     let (seconds, minutes, hours) = (millis / 1000 % 60, millis / 60_000 % 60, millis / 3_600_000);
@@ -113,17 +114,17 @@ pub(super) struct Data<'a> {
 }
 
 impl<'a> Data<'a> {
-    /// The data in a member, if present.
+    /// Returns the data in a member, if present.
     pub(super) fn within(&self, name: &str) -> Option<Self> {
         self.json.member(name).map(|json| Self { json, message: None, bounds: self.bounds })
     }
 
-    /// The values of a list member; empty if it is not a list.
+    /// Returns the values of a list member; empty if it is not a list.
     pub(super) fn values(&self, name: &str) -> &'a [Json] {
         self.json.member(name).and_then(Json::as_array).unwrap_or_default()
     }
 
-    /// A text or number member, escaped and bounded; empty if absent.
+    /// Returns a text or number member, escaped and bounded; empty if absent.
     pub(super) fn text(&self, name: &str) -> String {
         match self.json.member(name) {
             None | Some(Json::Null) => String::new(),
@@ -133,13 +134,13 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// ` WORD TEXT` for a member that is present and not empty.
+    /// Returns ` WORD TEXT` for a member that is present and not empty.
     pub(super) fn noted(&self, word: &str, name: &str) -> String {
         let text = self.text(name);
         if text.is_empty() { text } else { format!("  {word} {text}") }
     }
 
-    /// The texts of a list member, joined by `,`.
+    /// Returns the texts of a list member, joined by `,`.
     pub(super) fn list(&self, name: &str) -> String {
         let texts: Vec<&str> = self.values(name).iter().filter_map(Json::scalar).collect();
         body::bounded(&texts.join(","), self.bounds.width)
@@ -149,8 +150,8 @@ impl<'a> Data<'a> {
         matches!(self.json.member(name), Some(Json::Bool(true)))
     }
 
-    /// ` [CLASS] ✓ RULE` of a command: the class unless it is `read`, the policy if the event itself records
-    /// a plain allow.
+    /// Returns ` [CLASS] ✓ RULE` of a command: the class unless it is `read`, the policy if the event itself
+    /// records a plain allow.
     pub(super) fn judged(&self) -> String {
         let class = self.text("class");
         let class = if class.is_empty() || class == "read" { String::new() } else { format!("  [{class}]") };
@@ -158,7 +159,7 @@ impl<'a> Data<'a> {
         format!("{class}{}", allowed.unwrap_or_default())
     }
 
-    /// ` N.NNN ms`, the total time, if known.
+    /// Returns ` N.NNN ms`, the total time, if known.
     pub(super) fn took(&self) -> String {
         let micros = self.json.member("total_us").and_then(Json::as_i64);
         micros
@@ -167,7 +168,7 @@ impl<'a> Data<'a> {
     }
 }
 
-/// The words after the time.
+/// Returns the words after the time.
 fn head(event: &Event, data: &Data<'_>) -> String {
     match event.kind {
         EventKind::SessionStart => start(data),
@@ -267,7 +268,7 @@ fn decision(data: &Data<'_>) -> String {
     }
 }
 
-/// `! CODE (REASON): DETAIL METHOD PATH from SOURCE as PRINCIPAL`, each part if present.
+/// Returns `! CODE (REASON): DETAIL METHOD PATH from SOURCE as PRINCIPAL`, each part if present.
 fn error(data: &Data<'_>) -> String {
     let mut out = format!("! {}", data.text("code"));
     for (before, name, after) in [
@@ -291,7 +292,7 @@ fn quoted(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(" \"{text}\"") }
 }
 
-/// `  [masked US_SSN ×2, EMAIL_ADDRESS ×1]`
+/// Returns `  [masked US_SSN ×2, EMAIL_ADDRESS ×1]`
 fn masked(notes: &[MaskNote], bounds: Bounds) -> String {
     let mut counts: Vec<(&str, u64)> = Vec::new();
     for note in notes {

@@ -15,8 +15,8 @@ fn segments(dir: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// A journal with ten events in its database and ten more only in the write-ahead log, as if it had died
-/// then.
+/// Returns a journal with ten events in its database and ten more only in the write-ahead log, as if it had
+/// died then.
 async fn died() -> (tempfile::TempDir, SessionId) {
     let dir = tempfile::tempdir().unwrap();
     let (journal, session) = (open(dir.path()), SessionId::new());
@@ -35,7 +35,7 @@ async fn died() -> (tempfile::TempDir, SessionId) {
     (copy, session)
 }
 
-/// Where the written frames end and the preallocated space begins.
+/// Returns where the written frames end and the preallocated space begins.
 fn end_of(bytes: &[u8]) -> usize {
     bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1
 }

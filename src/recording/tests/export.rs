@@ -7,7 +7,7 @@ use crate::recording::export::write_har;
 use crate::recording::export::write_text;
 use crate::recording::matching;
 
-/// A session with a denied request, one with a reply, a streamed one, and one without any.
+/// Returns a session with a denied request, one with a reply, a streamed one, and one without any.
 async fn sample(dir: &Path) -> SessionId {
     use Direction::*;
     use EventKind::*;

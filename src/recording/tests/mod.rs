@@ -97,7 +97,7 @@ pub(super) fn events_of(dir: &Path, session: SessionId) -> Vec<StoredEvent> {
     Reader::open(dir).unwrap().events(session, 1).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
-/// The database, opened for tampering.
+/// Returns the database, opened for tampering.
 pub(super) fn database(dir: &Path) -> Connection {
     let database = Connection::open(dir.join("events.db")).unwrap();
     database.pragma_update(None, "synchronous", "OFF").unwrap();
@@ -122,7 +122,7 @@ pub(super) fn assert_whole(dir: &Path) {
     assert_eq!(check, "ok");
 }
 
-/// The directory of a journal that died: copied while the journal is open.
+/// Returns the directory of a journal that died: copied while the journal is open.
 pub(super) fn copy(dir: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(dir).unwrap() {

@@ -24,7 +24,7 @@ fn put(bytes: &[u8]) -> tempfile::TempDir {
     dir
 }
 
-/// A journal with some pages of recordings, closed.
+/// Returns a journal with some pages of recordings, closed.
 async fn recorded() -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());
@@ -83,8 +83,8 @@ async fn a_journal_of_an_older_version_is_taken_over() {
     }
 }
 
-/// What a gateway of schema version 2 left when it was killed: an ended session, and one with events only in
-/// the write-ahead log.
+/// Returns what a gateway of schema version 2 left when it was killed: an ended session, and one with events
+/// only in the write-ahead log.
 fn of_version_2() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/recording-v2");

@@ -6,7 +6,7 @@ use super::*;
 use crate::recording::Damage;
 use crate::recording::prove::tests::meanwhile;
 
-/// The finding for each row, with the database as it is.
+/// Returns the finding for each row, with the database as it is.
 fn findings(dir: &Path) -> (Vec<Finding>, JournalVerification) {
     let reader = Reader::open(dir).unwrap();
     let mut found = Vec::new();

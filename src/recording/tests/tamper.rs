@@ -19,7 +19,7 @@ async fn one_block(dir: &Path, requests: u64) -> (SessionId, i64, Vec<u8>) {
     (session, id, unpack(stored))
 }
 
-/// [`one_block`] as it is stored.
+/// Returns [`one_block`] as it is stored.
 async fn one_stored(dir: &Path, requests: u64) -> (SessionId, i64, Vec<u8>) {
     let (journal, session) = (open(dir), SessionId::new());
     let events = std::iter::once(start(session))

@@ -122,7 +122,7 @@ impl Replay {
         self.open = Some(Box::new(Recording::read(recorded, shared.now.at)));
     }
 
-    /// The current recording stays visible until the reply arrives.
+    /// Requests a recording. The current one stays visible until the reply arrives.
     fn ask(&mut self, session: &str, at: Option<u64>, shared: &Shared) -> Vec<Effect> {
         self.opening = Some(Opening { name: session.to_owned(), at, since: shared.now.at });
         vec![Effect::Ask(Request::Session(session.to_owned()))]

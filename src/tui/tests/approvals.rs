@@ -161,7 +161,7 @@ fn decision(stage: &mut Stage) -> Option<(ApprovalId, Decide)> {
     })
 }
 
-/// A busy screen, for the pictures.
+/// Returns a busy screen, for the pictures.
 pub(super) fn picture() -> Stage {
     let mut stage = Stage::new(Screen::Approvals, (112, 26), super::LOOKS[1].1);
     told(&mut stage, &three());

@@ -76,7 +76,7 @@ fn recorded(seq: u64, line: String) -> RecordedEvent {
     RecordedEvent { seq, line, hash: "00".repeat(32) }
 }
 
-/// One event of each notable kind: an approval, a denial, an error, masked values, a marker.
+/// Returns one event of each notable kind: an approval, a denial, an error, masked values, a marker.
 fn events() -> Vec<RecordedEvent> {
     let none = json!([]);
     let masked = json!([{"entity": "US_SSN", "at": "ssn", "n": 2}]);
@@ -192,7 +192,7 @@ fn shown(stage: &mut Stage) -> usize {
     words.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// A recording while it plays, for the pictures.
+/// Returns a recording while it plays, for the pictures.
 pub(super) fn picture() -> Stage {
     let mut stage = Stage::new(Screen::Replay, (100, 24), LOOKS[1].1);
     open(&mut stage, session(), events(), Some(7));

@@ -173,7 +173,7 @@ fn selected(stage: &mut Stage) -> String {
     row.trim_start_matches(['│', '▶', '⚙', ' ']).to_owned()
 }
 
-/// Live sessions, for the pictures.
+/// Returns live sessions, for the pictures.
 pub(super) fn picture() -> Stage {
     let mut stage = Stage::new(Screen::Sessions, (118, 24), LOOKS[1].1);
     filled(&mut stage);

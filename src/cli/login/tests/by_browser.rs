@@ -244,7 +244,7 @@ async fn the_address_in_the_arguments_of_a_program_says_nothing_and_leads_on_onc
     assert!(signed_in);
 }
 
-/// A row of Linux's table of streams.
+/// Returns a row of Linux's table of streams.
 fn row(local: &str, remote: &str, state: &str, user: u32) -> String {
     format!(
         "   1: {local} {remote} {state} 00000000:00000000 00:00000000 00000000 {user:5}        0 42060 1 00 100 0 0 10 0\n"
@@ -314,7 +314,8 @@ fn another_user_does_not_get_the_address_and_leaves_it_to_the_person() {
     assert_eq!(led.headers()["location"], "https://idp.example/auth?state=state");
 }
 
-/// A stream to this address from a socket of the other address family: the server sees the same address.
+/// Returns a stream to this address from a socket of the other address family: the server sees the same
+/// address.
 #[cfg(target_os = "linux")]
 fn by_the_other_family(to: std::net::SocketAddr) -> socket2::Socket {
     let new = |domain| socket2::Socket::new(domain, socket2::Type::STREAM, None);

@@ -167,7 +167,7 @@ fn tokens(nonce: Option<&str>, iss: &str, aud: &Value) -> Value {
         "id_token": id_token})
 }
 
-/// What a browser receives.
+/// Returns what a browser receives.
 async fn get(url: &str, method: &str, host: Option<&str>) -> (u16, String) {
     let rest = url.strip_prefix("http://").unwrap();
     let (authority, path) = rest.split_once('/').unwrap();
@@ -180,7 +180,7 @@ async fn get(url: &str, method: &str, host: Option<&str>) -> (u16, String) {
     (reply[9..12].parse().unwrap(), reply)
 }
 
-/// A parameter of the printed address.
+/// Returns a parameter of the printed address.
 fn parameter(url: &str, name: &str) -> String {
     let query = url.split_once('?').unwrap().1;
     let value = query.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}="))).unwrap();
@@ -191,7 +191,7 @@ fn encoded(text: &str) -> String {
     crate::domain::percent::encoded(text)
 }
 
-/// A file of tokens with one entry.
+/// Returns a file of tokens with one entry.
 async fn kept(served: &Served, expires_ms: Option<i64>) -> (tempfile::TempDir, TokenFile) {
     let folder = tempfile::tempdir().unwrap();
     let file = TokenFile::at(folder.path().join("hoopctl"));

@@ -12,8 +12,8 @@ struct Node {
     next: BTreeMap<String, Self>,
 }
 
-/// Whether a segment is an id: a number, a UUID, a hash, a word followed by a number, an e-mail address, long
-/// random text.
+/// Returns whether a segment is an id: a number, a UUID, a hash, a word followed by a number, an e-mail
+/// address, long random text.
 pub fn is_id(segment: &str) -> bool {
     let is_mail = segment
         .split_once('@')
@@ -37,7 +37,7 @@ pub fn is_id(segment: &str) -> bool {
                 || numbered())
 }
 
-/// The patterns for paths, each beginning with `/`. Not wider than `within`, unless that is empty.
+/// Returns the patterns for paths, each beginning with `/`. Not wider than `within`, unless that is empty.
 pub fn paths<'a>(paths: impl Iterator<Item = &'a str>, within: &[String]) -> Vec<String> {
     let below = paths.map(|path| path.strip_prefix('/').unwrap_or(path));
     // A literal star is escaped.
@@ -45,7 +45,7 @@ pub fn paths<'a>(paths: impl Iterator<Item = &'a str>, within: &[String]) -> Vec
     fold(&escaped, ("/", 1), within)
 }
 
-/// The patterns for URIs. Not wider than `within`, unless that is empty.
+/// Returns the patterns for URIs. Not wider than `within`, unless that is empty.
 pub fn uris<'a>(uris: impl Iterator<Item = &'a str>, within: &[String]) -> Vec<String> {
     let uris: Vec<String> = uris.map(str::to_owned).collect();
     // `scheme:`, the empty segment, and the host.
@@ -70,7 +70,7 @@ fn fold(texts: &[String], (before, first): (&str, usize), within: &[String]) -> 
     if folded.iter().all(|pattern| is_within(pattern, within)) { folded } else { patterns(false) }
 }
 
-/// Whether `within` also matches the pattern for an id that did not occur.
+/// Returns whether `within` also matches the pattern for an id that did not occur.
 fn is_within(pattern: &str, within: &[String]) -> bool {
     let other = pattern.split('/').map(|part| if part == "*" { "0-nobody-0" } else { part });
     let other = other.collect::<Vec<_>>().join("/");

@@ -163,12 +163,13 @@ pub struct Passed<'a> {
     pub session_limit: Option<Duration>,
 }
 
-/// Whether a command is selected: with a group, only if a policy that names it let the command pass.
+/// Returns whether a command is selected: with a group, only if a policy that names it let the command pass.
 pub fn counts(recorded: &Recorded, group: Option<&str>, policies: &PolicySet) -> bool {
     group.is_none() || passed(&recorded.principal, &recorded.decided.rules, policies, group).is_some()
 }
 
-/// The policy by which a command passed. `None`: none of them exists any more, or names the selected group.
+/// Returns the policy by which a command passed. `None`: none of them exists any more, or names the selected
+/// group.
 fn passed<'a>(
     principal: &Principal,
     rules: &[String],

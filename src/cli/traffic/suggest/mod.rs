@@ -143,7 +143,7 @@ pub fn suggest(terminal: Terminal, access: &Access, args: &SuggestArgs) -> Outco
     Ok(Exit::Done)
 }
 
-/// All policies, with unique ids.
+/// Returns all policies, with unique ids.
 fn distinct(used: &BTreeMap<By, Used>) -> Vec<PolicyRule> {
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut rules: Vec<PolicyRule> = Vec::new();
@@ -162,7 +162,7 @@ fn distinct(used: &BTreeMap<By, Used>) -> Vec<PolicyRule> {
     rules
 }
 
-/// Allow policies that were not used, and parts of used ones that were not: the policy, and the part.
+/// Returns allow policies that were not used, and parts of used ones that were not: the policy, and the part.
 fn unused(policies: &PolicySet, used: &BTreeMap<String, Usage>) -> Vec<(String, String)> {
     let mut all = Vec::new();
     for rule in policies.rules().iter().filter(|rule| rule.effect == Effect::Allow) {

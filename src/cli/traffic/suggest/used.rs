@@ -38,7 +38,7 @@ pub enum Who {
 }
 
 impl Who {
-    /// Its name.
+    /// Returns its name.
     pub fn name(&self) -> &str {
         let (Self::Client(name) | Self::Group(name) | Self::Subject(name)) = self;
         name
@@ -55,7 +55,8 @@ pub struct Guards {
 }
 
 impl Guards {
-    /// The conditions of a policy; the session limit is the shortest of all policies that hold beside it.
+    /// Returns the conditions of a policy; the session limit is the shortest of all policies that hold beside
+    /// it.
     pub fn of(rule: &PolicyRule, session_limit: Option<Duration>) -> Self {
         Self {
             matches: rule.matches.clone(),
@@ -101,7 +102,7 @@ impl Used {
         Self { guards, ..Self::default() }
     }
 
-    /// Whether it includes everything of another one.
+    /// Returns whether it includes everything of another one.
     pub fn has(&self, other: &Self) -> bool {
         fn holds<K: Ord>(all: &BTreeMap<K, BTreeSet<String>>, some: &BTreeMap<K, BTreeSet<String>>) -> bool {
             some.iter().all(|(key, names)| all.get(key).is_some_and(|all| names.is_subset(all)))
@@ -184,7 +185,7 @@ impl Used {
         true
     }
 
-    /// The policies that allow it; their ids begin with `prefix`.
+    /// Returns the policies that allow it; their ids begin with `prefix`.
     pub fn policies(&self, who: &Who, connection: &str) -> Vec<PolicyRule> {
         let base = || {
             let mut matcher = Matcher {
@@ -225,7 +226,7 @@ impl Used {
         matchers.into_iter().enumerate().map(rule).collect()
     }
 
-    /// One policy for all methods that were used on the same paths.
+    /// Returns one policy for all methods that were used on the same paths.
     fn of_http(&self, base: &dyn Fn() -> Matcher) -> Vec<Matcher> {
         type Done = (Vec<String>, BTreeSet<Class>);
         let mut alike: BTreeMap<(Vec<String>, bool), Done> = BTreeMap::new();
@@ -299,8 +300,8 @@ impl Used {
     }
 }
 
-/// The part of a SQL text that no policy can express: changing this table and only reading that one, or one
-/// operation on one table and another on the other.
+/// Returns the part of a SQL text that no policy can express: changing this table and only reading that one,
+/// or one operation on one table and another on the other.
 pub fn mixed(command: &Command) -> Option<String> {
     command.sql().and_then(|sql| sql.effects.as_deref()).and_then(in_one)
 }
@@ -340,13 +341,13 @@ fn changes(verb: Verb) -> bool {
     )
 }
 
-/// Whether a name is a pattern for itself only. Any other must not be in a policy: it would allow more than
-/// was used.
+/// Returns whether a name is a pattern for itself only. Any other must not be in a policy: it would allow
+/// more than was used.
 pub fn is_plain(name: &str) -> bool {
     !name.contains('*')
 }
 
-/// A name as in a pattern. One without a schema gets the schema in which it is usually found.
+/// Returns a name as in a pattern. One without a schema gets the schema in which it is usually found.
 fn qualified(object: &Object) -> String {
     let schema = match &object.schema {
         Some(schema) => schema,

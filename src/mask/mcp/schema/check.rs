@@ -15,7 +15,7 @@ const OPAQUE: [&str; 3] = ["$dynamicRef", "$recursiveRef", "dependencies"];
 type Members = [(Box<str>, Json)];
 
 impl<'a> Checker<'a> {
-    /// Whether a schema accepts a value.
+    /// Returns whether a schema accepts a value.
     pub(super) fn check(&self, schema: &'a Json, value: &Json, depth: usize) -> Fit {
         if depth > DEEPEST || !self.step() {
             return Fit::Unsure;
@@ -180,7 +180,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// The schema of an element according to `items` and similar keywords.
+/// Returns the schema of an element according to `items` and similar keywords.
 pub(super) fn items_at<'a>(
     words: &'a Members,
     word: &str,
@@ -220,7 +220,7 @@ fn has_type(content: &Json, value: &Json) -> Fit {
     })
 }
 
-/// A count, for comparison with a limit.
+/// Converts a count, for comparison with a limit.
 fn amount(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
@@ -229,12 +229,12 @@ fn is_whole(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(|number| number.fract() == 0.0)
 }
 
-/// A numeric limit.
+/// Returns a numeric limit.
 fn limit(content: &Json, fits: impl Fn(f64) -> bool) -> Fit {
     number(content).map_or(Fit::Unsure, |limit| Fit::of(fits(limit)))
 }
 
-/// The number that a keyword has.
+/// Returns the number that a keyword has.
 pub(super) fn number(content: &Json) -> Option<f64> {
     match content {
         Json::Number(text) => text.parse().ok().filter(|number: &f64| number.is_finite()),
@@ -256,7 +256,7 @@ fn number_word(word: &str, content: &Json, text: &str) -> Fit {
     }
 }
 
-/// Whether two values are equal in JSON Schema.
+/// Returns whether two values are equal in JSON Schema.
 fn same(one: &Json, other: &Json) -> bool {
     match (one, other) {
         (Json::Number(one), Json::Number(other)) => {

@@ -39,7 +39,7 @@ static FORMS: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
     FORMATS.iter().filter_map(compile).collect()
 });
 
-/// Whether a text has a format. `None`: the format is unknown, and clients do not validate it.
+/// Returns whether a text has a format. `None`: the format is unknown, and clients do not validate it.
 pub(super) fn has(format: &str, text: &str) -> Option<bool> {
     match format {
         "ipv4" => Some(text.parse::<Ipv4Addr>().is_ok()),
@@ -48,7 +48,7 @@ pub(super) fn has(format: &str, text: &str) -> Option<bool> {
     }
 }
 
-/// A sample of a format, without information.
+/// Returns a sample of a format, without information.
 pub(super) fn sample(format: &str) -> Option<&'static str> {
     match format {
         "ipv4" => Some("0.0.0.0"),

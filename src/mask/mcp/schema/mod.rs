@@ -76,17 +76,17 @@ const MOST_PATTERNS: usize = 256;
 const LONGEST_PATTERN: usize = 1000;
 
 impl<'a> Checker<'a> {
-    /// For a message of this size in bytes.
+    /// Creates one for a message of this size in bytes.
     pub(super) fn new(root: &'a Json, size: usize) -> Self {
         Self { root, fuel: Cell::new(1_000_000 + 16 * size), patterns: RefCell::default() }
     }
 
-    /// Whether the whole schema accepts a value.
+    /// Returns whether the whole schema accepts a value.
     pub(super) fn accepts(&self, value: &Json) -> Fit {
         self.check(self.root, value, 0)
     }
 
-    /// The value of the whole result.
+    /// Returns the value of the whole result.
     pub(super) fn whole(&self, value: &'a Json, lenient: bool) -> Typed<'a> {
         Typed { schemas: vec![self.root], value, lenient }
     }

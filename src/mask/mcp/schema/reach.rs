@@ -11,7 +11,7 @@ const FARTHEST: usize = 16;
 const MOST: usize = 64;
 
 impl<'a> Checker<'a> {
-    /// The member of a value, with the schemas that apply to it.
+    /// Returns the member of a value, with the schemas that apply to it.
     pub(in crate::mask::mcp) fn member(&self, typed: &Typed<'a>, name: &str) -> Option<Typed<'a>> {
         let value = typed.value.member(name)?;
         let mut schemas = Vec::new();
@@ -21,7 +21,7 @@ impl<'a> Checker<'a> {
         Some(Typed { schemas, value, lenient: typed.lenient })
     }
 
-    /// The element of a value, with the schemas that apply to it.
+    /// Returns the element of a value, with the schemas that apply to it.
     pub(in crate::mask::mcp) fn element(&self, typed: &Typed<'a>, place: usize) -> Option<Typed<'a>> {
         let value = typed.value.as_array()?.get(place)?;
         let mut schemas = Vec::new();
@@ -35,7 +35,7 @@ impl<'a> Checker<'a> {
         Some(Typed { schemas, value, lenient: typed.lenient })
     }
 
-    /// Whether a schema of a value names a member, as optional or required.
+    /// Returns whether a schema of a value names a member, as optional or required.
     pub(in crate::mask::mcp) fn declares(&self, typed: &Typed<'a>, name: &str) -> bool {
         self.all(typed).into_iter().any(|schema| {
             let required = schema.member("required").and_then(Json::as_array).unwrap_or_default();
@@ -44,7 +44,8 @@ impl<'a> Checker<'a> {
         })
     }
 
-    /// All schemas that apply to a value: also behind references, and in branches that do not reject it.
+    /// Returns all schemas that apply to a value: also behind references, and in branches that do not reject
+    /// it.
     pub(super) fn all(&self, typed: &Typed<'a>) -> Vec<&'a Json> {
         let mut found = Vec::new();
         for schema in &typed.schemas {
@@ -84,7 +85,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The schema that a reference within the document names.
+    /// Returns the schema that a reference within the document names.
     pub(super) fn resolve(&self, reference: &str) -> Option<&'a Json> {
         let path = reference.strip_prefix('#')?;
         if path.is_empty() {
@@ -101,7 +102,7 @@ impl<'a> Checker<'a> {
         Some(schema)
     }
 
-    /// The schemas of a member in one object of a schema.
+    /// Returns the schemas of a member in one object of a schema.
     fn members_of(&self, schema: &'a Json, name: &str) -> Vec<&'a Json> {
         let Json::Object(words) = schema else { return Vec::new() };
         let mut found = Vec::new();
@@ -111,7 +112,7 @@ impl<'a> Checker<'a> {
         found
     }
 
-    /// The schemas of a member according to one keyword, and whether they are all.
+    /// Returns the schemas of a member according to one keyword, and whether they are all.
     pub(super) fn members_by(
         &self,
         words: &'a [(Box<str>, Json)],

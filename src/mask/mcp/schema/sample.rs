@@ -20,8 +20,8 @@ const LONGEST: usize = 4096;
 const MORE: [usize; 12] = [0, 1, 2, 3, 4, 5, 6, 8, 12, 16, 32, 64];
 
 impl<'a> Checker<'a> {
-    /// The mask itself if all schemas of a value certainly accept it; otherwise the first value that they
-    /// accept and that reveals nothing of the masked one. `None`: none is known. `plain` is JSON.
+    /// Returns the mask itself if all schemas of a value certainly accept it; otherwise the first value that
+    /// they accept and that reveals nothing of the masked one. `None`: none is known. `plain` is JSON.
     pub(in crate::mask::mcp) fn fit(&self, typed: &Typed<'a>, plain: &str) -> Option<String> {
         let fits = |text: &str| self.takes(typed, text);
         if fits(plain) {
@@ -49,8 +49,8 @@ impl<'a> Checker<'a> {
         candidates.into_iter().find(|candidate| fits(candidate))
     }
 
-    /// Whether all schemas of a value certainly accept another one in its place. `json` is an empty object or
-    /// array, or neither.
+    /// Returns whether all schemas of a value certainly accept another one in its place. `json` is an empty
+    /// object or array, or neither.
     pub(in crate::mask::mcp) fn takes(&self, typed: &Typed<'a>, json: &str) -> bool {
         Json::parse(json.as_bytes(), 2)
             .is_ok_and(|value| typed.schemas.iter().all(|schema| self.check(schema, &value, 0) == Fit::Yes))
@@ -144,7 +144,7 @@ fn write(hir: &Hir, more: usize, out: &mut String) -> Option<()> {
     Some(())
 }
 
-/// A character of a class: a zero, an X, or any other.
+/// Returns a character of a class: a zero, an X, or any other.
 fn pick(class: &Class) -> Option<char> {
     let Class::Unicode(class) = class else { return None };
     let has = |c: &char| class.iter().any(|range| range.start() <= *c && *c <= range.end());

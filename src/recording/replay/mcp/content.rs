@@ -43,7 +43,7 @@ pub(super) fn result_lines(result: &Json, bounds: Bounds) -> Vec<String> {
     out
 }
 
-/// Whether a text only repeats the structured content: servers send both.
+/// Returns whether a text only repeats the structured content: servers send both.
 fn repeats(block: &Json, structured: Option<&Json>) -> bool {
     let text = block.member("text").and_then(Json::as_str);
     let value = structured.and(text).and_then(|text| Json::parse(text.as_bytes(), MAX_DEPTH).ok());
@@ -87,7 +87,7 @@ fn resource_lines(resource: &Json, bounds: Bounds) -> Vec<String> {
     }
 }
 
-/// `ROLE: TEXT` of a prompt.
+/// Returns `ROLE: TEXT` of a prompt.
 fn message_lines(message: &Json, bounds: Bounds) -> Vec<String> {
     let (Some(role), Some(content)) =
         (message.member("role").and_then(Json::as_str), message.member("content"))

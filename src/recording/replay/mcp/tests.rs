@@ -29,7 +29,7 @@ fn told(lines: &[String]) -> Vec<String> {
     std::iter::once(first.strip_prefix("+00:00.212 ").unwrap().to_owned()).chain(below).collect()
 }
 
-/// The lines of a client's message, without the time and the indent.
+/// Returns the lines of a client's message, without the time and the indent.
 fn asked(method: &str, name: &str, message: &Value) -> Vec<String> {
     told(&transcript(&event(C2s, &request(method, name, message))))
 }
@@ -46,7 +46,7 @@ fn request(method: &str, name: &str, message: &Value) -> Value {
     data
 }
 
-/// The lines of a target's message.
+/// Returns the lines of a target's message.
 fn said(message: &Value) -> Vec<String> {
     told(&transcript(&event(S2c, &reply(message))))
 }

@@ -13,7 +13,7 @@ use crate::recording::replay::tests::stored;
 use crate::recording::replay::transcript;
 use crate::recording::replay::transcript_whole;
 
-/// The lines of an event, without the time and without the indent.
+/// Returns the lines of an event, without the time and without the indent.
 fn lines(kind: EventKind, data: &Value) -> Vec<String> {
     let lines = transcript(&stored(1, 212, kind, &data.to_string()));
     let (first, below) = lines.split_first().unwrap();

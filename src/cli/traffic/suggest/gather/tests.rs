@@ -49,7 +49,7 @@ fn of(rule: &PolicyRule) -> Passed<'_> {
     Passed { who: Who::Group("support".to_owned()), rule, session_limit: rule.session_limit }
 }
 
-/// The policies suggested for commands that one policy let pass.
+/// Returns the policies suggested for commands that one policy let pass.
 fn written(rule: &PolicyRule, commands: &[Command]) -> Vec<PolicyRule> {
     let mut gathered = Gathered::default();
     for command in commands {

@@ -32,7 +32,7 @@ fn sql(class: Class, verb: Verb, tables: &[&str]) -> Command {
     Command { protocol: Protocol::Postgres, class, words: Words::Sql(words) }
 }
 
-/// The `match` of each policy, as displayed.
+/// Returns the `match` of each policy, as displayed.
 fn matches(commands: &[Command]) -> Vec<String> {
     let mut used = Used::default();
     for command in commands {
