@@ -139,7 +139,7 @@ impl Access {
 
     /// Waits for an answer.
     pub fn wait<T>(&self, answer: Answer<'_, T>) -> Result<T, Failure> {
-        let mut told = Err(Failure::failed("the answer was given up"));
+        let mut told = Err(Failure::failed("the request was abandoned"));
         self.drive(Box::pin(async { told = answer.await.map_err(Failure::from) }));
         told
     }

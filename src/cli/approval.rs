@@ -128,7 +128,7 @@ fn list(terminal: Terminal, access: &Access, args: &ListApprovals) -> Outcome {
     };
     let all = filter.principal.is_none() && filter.connection.is_none();
     let empty = match state {
-        Some(ApprovalState::Pending) if all => "nothing waits for approval",
+        Some(ApprovalState::Pending) if all => "no approval is pending",
         _ => "no approval matches",
     };
     let begin = Instant::now();
@@ -208,7 +208,7 @@ fn find_to_decide(access: &Access, id: &str) -> Result<Approval, Failure> {
     let mut pending = access.wait(access.backend().approvals(filter))?.items.into_iter();
     match (pending.next(), pending.next()) {
         (Some(only), None) => Ok(only),
-        (None, _) => Err(Failure::not_found("nothing waits for approval")),
+        (None, _) => Err(Failure::not_found("no approval is pending")),
         (Some(_), Some(_)) => {
             Err(Failure::new(Exit::Conflict, "several commands wait: name the one you mean")
                 .hint("run: hoopctl approval list"))
@@ -277,7 +277,7 @@ fn decide(
     terminal.say(&format!("{verb} {}: {} by {} on {}", now.id, now.summary, now.label, now.connection));
     if now.state == ApprovalState::Pending {
         let yes = now.decisions.iter().filter(|decision| decision.approve).count();
-        terminal.say(&format!("it still waits: {yes} of {} people said yes", now.spec.min));
+        terminal.say(&format!("still pending: approved by {yes} of {}", now.spec.min));
     }
     if terminal.format.is_json() {
         terminal.item(&[], &output::json(&now))?;

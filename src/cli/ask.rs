@@ -23,7 +23,7 @@ pub fn confirm(terminal: Terminal, yes: bool, what: &str) -> Result<(), Failure>
         return Ok(());
     }
     if !terminal.dialog {
-        return Err(Failure::usage(format!("this needs a yes: {what}"))
+        return Err(Failure::usage(format!("confirmation required: {what}"))
             .code("confirmation_needed")
             .hint("add --yes"));
     }
@@ -119,7 +119,7 @@ impl Drop for ScratchFile {
 pub fn secret(terminal: Terminal, what: &str) -> Result<Secret, Failure> {
     let mut bytes = Vec::new();
     if io::stdin().is_terminal() {
-        terminal.say(&format!("type {what}, it is not shown; then Enter"));
+        terminal.say(&format!("type {what} (not echoed), then press Enter"));
         let _unseen = Unseen::start();
         let mut line = io::stdin().lock().take(SECRET_MAX + 1);
         line.read_until(b'\n', &mut bytes).map_err(|error| cannot_read(&error))?;

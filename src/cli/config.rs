@@ -59,7 +59,7 @@ pub fn check(terminal: Terminal, place: &Place) -> Outcome {
         }
         Err(failure) if failure.exit == Exit::Config => return Err(failure),
         Err(failure) => {
-            terminal.say(&format!("the store was not looked at: {}", failure.message));
+            terminal.say(&format!("the store was not checked: {}", failure.message));
             (false, named::missing(&config, &[]))
         }
     };

@@ -261,7 +261,7 @@ fn refuse_test(test: bool) -> Result<(), Failure> {
     if !test {
         return Ok(());
     }
-    Err(Failure::usage("--test dials the target from this machine, and the gateway is elsewhere")
+    Err(Failure::usage("--test connects to the target from this machine, but the gateway is remote")
         .hint("omit --test, or run it on the gateway's own machine"))
 }
 
@@ -269,14 +269,14 @@ fn refuse_test(test: bool) -> Result<(), Failure> {
 pub fn parsed(toml: &str) -> Result<Connection, Failure> {
     match crate::config::parse_entity(EntityKind::Connection, toml, Origin::Store)? {
         Entity::Connection(connection) => Ok(connection),
-        Entity::Mask(_) | Entity::Policy(_) => Err(Failure::failed("this is no connection")),
+        Entity::Mask(_) | Entity::Policy(_) => Err(Failure::failed("this is not a connection")),
     }
 }
 
 fn connection_of(view: &EntityView) -> Result<Connection, Failure> {
     match current::one(view)? {
         Entity::Connection(connection) => Ok(connection),
-        Entity::Mask(_) | Entity::Policy(_) => Err(Failure::failed("this is no connection")),
+        Entity::Mask(_) | Entity::Policy(_) => Err(Failure::failed("this is not a connection")),
     }
 }
 
@@ -351,7 +351,7 @@ fn mcp_env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> 
         )),
         ClientKind::Dotenv => with_token(dotenv(name, &base)),
         client => mcp::setup(client, name, &base).ok_or_else(|| {
-            Failure::usage(format!("{name} is an MCP server, which {} is no client of", client.word()))
+            Failure::usage(format!("{name} is an MCP server, and {} is not an MCP client", client.word()))
                 .hint("use --for claude, cursor, vscode, mcp-json, curl or dotenv")
         })?,
     })
@@ -365,7 +365,7 @@ fn database_env(place: &Place, name: &ConnectionName, client: Option<ClientKind>
         ClientKind::Dotenv => ("", ""),
         client => {
             return Err(Failure::usage(format!(
-                "{name} leads to a database, which {} is no client of",
+                "{name} is a database, and {} is not a database client",
                 client.word()
             ))
             .hint("use --for psql or dotenv"));

@@ -430,9 +430,7 @@ pub fn absolute_paths(table: &mut Table, file: Option<&Path>) -> Result<(), Fail
         let joined = folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path));
         let whole =
             std::path::absolute(joined).ok().and_then(|whole| whole.into_os_string().into_string().ok());
-        whole.ok_or_else(|| {
-            Failure::usage("a relative path that cannot be made absolute; write it from the root on")
-        })
+        whole.ok_or_else(|| Failure::usage("a relative path that cannot be resolved; write an absolute path"))
     })
 }
 

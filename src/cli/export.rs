@@ -45,7 +45,7 @@ pub fn export(terminal: Terminal, access: &Access, args: &ExportArgs) -> Outcome
     let left_out = written.map_err(failure)?;
     if left_out > 0 {
         let exchanges = output::count(left_out, "exchange is", "exchanges are");
-        terminal.say(&format!("{exchanges} left out: not recorded whole, or without an end"));
+        terminal.say(&format!("{exchanges} left out: recorded incompletely, or without an end"));
     }
     if let Some(path) = &args.to {
         terminal.say(&format!("wrote {} ({} events)", path.display(), view.events));

@@ -45,7 +45,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &JwksArgs) -> Outcome {
     let fetched = reports.first().is_some_and(|report| report.error.is_none() && report.fetched_ms > before);
     if args.refresh && !fetched {
         // A caller who wants a key removed must not believe that it was.
-        return Err(Failure::failed("the keys were not fetched: those from before still hold")
+        return Err(Failure::failed("the keys were not fetched: the previous ones stay in use")
             .hint("try again, or run: hoopctl lock add"));
     }
     Ok(Exit::Done)

@@ -58,8 +58,9 @@ pub enum LockVerb {
 fn warn_of_unseen(terminal: Terminal, access: &Access, id: &str) {
     let filter = SessionFilter { principal: Some(id.to_owned()), limit: Some(1), ..SessionFilter::default() };
     if access.wait(access.backend().sessions(filter)).is_ok_and(|found| found.items.is_empty()) {
-        terminal
-            .say(&format!("warning: no session of {id} was ever here: is that its id? hoopctl session list"));
+        terminal.say(&format!(
+            "warning: {id} has never had a session; to check the id, run: hoopctl session list"
+        ));
     }
 }
 
@@ -113,8 +114,10 @@ pub fn run(terminal: Terminal, place: &Place, verb: LockVerb) -> Outcome {
             }
             let for_s = duration.map(|duration| duration.as_secs());
             let lock = add(terminal, &access, NewLock { target, reason, for_s, unseen: yes })?;
-            terminal
-                .say(&format!("locked {}; lift it with: hoopctl lock remove {} --yes", lock.target, lock.id));
+            terminal.say(&format!(
+                "locked {}; to remove the lock, run: hoopctl lock remove {} --yes",
+                lock.target, lock.id
+            ));
             terminal.item(
                 &[("id", lock.id.to_string()), ("target", lock.target.to_string())],
                 &output::json(&lock),

@@ -187,7 +187,7 @@ fn dispatch(terminal: Terminal, place: &Place, noun: Noun) -> Outcome {
 fn env_format() -> Result<Format, Failure> {
     match std::env::var("HOOPCTL_OUTPUT") {
         Ok(word) if !word.is_empty() => Format::from_str(&word, false).map_err(|_unknown| {
-            Failure::usage(format!("HOOPCTL_OUTPUT={word:?} is none of table, json, jsonl, csv"))
+            Failure::usage(format!("HOOPCTL_OUTPUT={word:?} is not one of table, json, jsonl, csv"))
         }),
         _ => Ok(Format::Table),
     }

@@ -134,7 +134,8 @@ pub fn run(terminal: Terminal, place: &Place, args: &OpenArgs) -> Outcome {
             .collect::<Result<Vec<_>, _>>()?;
         let way = Way::open(args)?;
         announce(terminal, &way, &connection)?;
-        terminal.say(&format!("logins go to {}{known}; Ctrl-C ends it", gateway.authority()));
+        terminal
+            .say(&format!("connections are forwarded to {}{known}; stop with Ctrl-C", gateway.authority()));
         let tokens = async move || read(&source).await;
         let relay =
             Rc::new(Relay { gateway, ca_file: args.ca_file.clone().map(PathBuf::from), connection, tokens });
@@ -198,9 +199,9 @@ where
             Some(ended) = clients.join_next() => match ended {
                 Ok(Ended::Session) if once => return Ok(Exit::Done),
                 Ok(Ended::Refused(words)) if once => return Err(Failure::failed(words)),
-                Ok(Ended::Refused(words)) => terminal.say(&format!("a client was not let in: {words}")),
+                Ok(Ended::Refused(words)) => terminal.say(&format!("a client was refused: {words}")),
                 Ok(Ended::Session | Ended::Cancel | Ended::Nothing) => {}
-                Err(error) => terminal.say(&format!("a client was lost: {error}")),
+                Err(error) => terminal.say(&format!("a client connection failed: {error}")),
             },
             () = any(signals) => return Ok(Exit::Done),
         }
@@ -283,8 +284,9 @@ fn announce(terminal: Terminal, way: &Way, connection: &ConnectionName) -> Resul
         terminal.say(&format!("use it in another terminal, with no password: psql '{url}'"));
     }
     if matches!(way, Way::Port(_)) {
-        terminal
-            .say("everybody on this machine can use this port, and is you; --unix DIR is for your user only");
+        terminal.say(
+            "every local user can connect to this port and acts as you; --unix DIR is for your user only",
+        );
     }
     Ok(())
 }

@@ -78,7 +78,7 @@ pub fn run(terminal: Terminal, access: &Access, args: &PinArgs) -> Outcome {
     let found = list(access, args, None)?;
     show(terminal, &found.items)?;
     if found.more {
-        terminal.say("there are more; these are the ones to look at first");
+        terminal.say("there are more; these are the ones to review first");
     }
     Ok(Exit::Done)
 }

@@ -118,11 +118,11 @@ pub fn run(terminal: Terminal, place: &Place, verb: PolicyVerb) -> Outcome {
             let mut table = change::new_table(&access, kind, &args.id, args.file.as_deref())?;
             args.options.apply(&mut table)?;
             if !table.contains_key("effect") {
-                return Err(Failure::usage("say what it does: --allow, --approve or --deny"));
+                return Err(Failure::usage("name the effect: --allow, --approve or --deny"));
             }
             let held = table.get("effect").and_then(toml::Value::as_str) == Some("approve");
             if held && table.get("approval").and_then(|approval| approval.get("from")).is_none() {
-                return Err(Failure::usage("--approve needs a group whose members may decide")
+                return Err(Failure::usage("--approve needs a group of approvers")
                     .hint("name the group with --from GROUP"));
             }
             change::add(terminal, &access, kind, &args.id, table, args.dry_run)

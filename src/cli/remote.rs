@@ -67,7 +67,7 @@ pub fn checked(global: &Global, noun: &Noun) -> Result<bool, Failure> {
         return Err(Failure::usage("--url and --socket name different gateways").hint("use only one of them"));
     }
     match local(noun) {
-        Some(what) if given => Err(Failure::usage(format!("{what}, and --url names a gateway elsewhere"))
+        Some(what) if given => Err(Failure::usage(format!("{what}, but --url names a remote gateway"))
             .hint("omit --url, or run it on the gateway's own machine")),
         what => Ok(what.is_some()),
     }

@@ -47,7 +47,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &StatusArgs) -> Outcome {
     };
     terminal.item(&fields(&report), &output::json(&report))?;
     if let (Format::Table, Some(problem)) = (terminal.format, &report.recording_problem) {
-        terminal.say(&format!("cannot record, so nothing passes: {problem}"));
+        terminal.say(&format!("cannot record, so all requests are refused: {problem}"));
     }
     Ok(if report.ready { Exit::Done } else { Exit::Failed })
 }

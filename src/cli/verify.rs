@@ -27,7 +27,7 @@ pub fn verify(terminal: Terminal, access: &Access, id: Option<&str>, all: bool) 
     let report = access.wait(access.backend().verify_session(id))?;
     recording::told(terminal, &[recording::verdict(&report)])?;
     if let Some(why) = &report.unsettled {
-        terminal.say(&format!("not all is proved: {why}"));
+        terminal.say(&format!("not everything could be verified: {why}"));
     }
     Ok(match (report.intact, &report.unsettled) {
         (false, _) => Exit::Broken,
@@ -145,7 +145,7 @@ fn verify_all(terminal: Terminal, access: &Access) -> Outcome {
         _ => Exit::Broken,
     };
     if let Some(why) = unsettled {
-        terminal.say(&format!("not all is proved: {why}"));
+        terminal.say(&format!("not everything could be verified: {why}"));
     }
     let (whole, trail) = match (recordings, trail) {
         (Ok(whole), Ok(trail)) => (whole, trail),
@@ -163,7 +163,7 @@ fn verify_all(terminal: Terminal, access: &Access) -> Outcome {
     }
     if let Some(ms) = whole.remade_ms {
         let when = output::time(ms);
-        terminal.say(&format!("the recordings were begun anew at {when}: nothing from before is among them"));
+        terminal.say(&format!("the recordings were restarted at {when}: they contain nothing older"));
     }
     terminal.say(&format!(
         "{sessions} sessions, {broken} broken, {} missing; audit trail: {} entries hold, last hash {}",

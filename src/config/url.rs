@@ -22,7 +22,7 @@ pub(super) struct HttpUrl {
 /// Why a text is not a usable URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum UrlFault {
-    #[error("sslcert and sslkey in the URL, but sslmode=disable: only TLS shows a certificate")]
+    #[error("sslcert and sslkey in the URL, but sslmode=disable: a certificate needs TLS")]
     CertificateWithoutTls,
     #[error("not the name of a database in the URL")]
     Database,
@@ -30,7 +30,7 @@ pub(super) enum UrlFault {
     DatabaseQuery,
     #[error("a fragment (#…) in the URL")]
     Fragment,
-    #[error("one of sslcert and sslkey in the URL without the other")]
+    #[error("sslcert and sslkey in the URL must be used together")]
     HalfCertificate,
     #[error("not a host name or IP address in the URL")]
     Host,
@@ -46,7 +46,7 @@ pub(super) enum UrlFault {
     Query,
     #[error("not an http:// or https:// URL")]
     Scheme,
-    #[error("sslmode={mode} in the URL does not prove who answers: whoever sits in between could")]
+    #[error("sslmode={mode} in the URL does not authenticate the server: a man in the middle could answer")]
     Unproven { mode: &'static str },
     #[error("a user name or password in the URL")]
     UserInfo,

@@ -248,7 +248,7 @@ pub enum ClientError {
         source: TlsError,
     },
     /// The server is not an admin API.
-    #[error("{origin} answers with status {status}, and not as a hoopctl admin API")]
+    #[error("{origin} answered with status {status}; it is not a hoopctl admin API")]
     NotAdminApi {
         /// Origin of the gateway.
         origin: String,
@@ -276,7 +276,7 @@ pub enum ClientError {
         max: usize,
     },
     /// The answer is not what this version expects.
-    #[error("the gateway's answer to {what} cannot be read; is it another version?")]
+    #[error("the gateway's answer to {what} cannot be parsed (version mismatch?)")]
     Unreadable {
         /// The call: method and path without its query.
         what: String,

@@ -24,7 +24,7 @@ pub enum Unmaskable {
     #[error("an earlier part of the body could not be masked")]
     Earlier,
     /// It does not match its media type, or can be read in more than one way.
-    #[error("the body cannot be read in one way: {problem}")]
+    #[error("the body cannot be parsed unambiguously: {problem}")]
     Malformed {
         /// What is wrong.
         problem: &'static str,

@@ -35,7 +35,7 @@ const MOST_LAST: u8 = 4;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// A field pattern that consists of separators only.
-    #[error("mask {rule}: fields: {field:?} names no field")]
+    #[error("mask {rule}: fields: {field:?} does not name a field")]
     Field {
         /// The id of the rule.
         rule: String,
@@ -63,7 +63,7 @@ pub enum PlanError {
         problem: String,
     },
     /// The text of `replace` contains a control character.
-    #[error("mask {rule}: op: the text of replace holds a control character")]
+    #[error("mask {rule}: op: the text of replace contains a control character")]
     Replacement {
         /// The id of the rule.
         rule: String,

@@ -319,12 +319,12 @@ fn rules_that_cannot_hold_are_refused() {
     let compile =
         |rule: &MaskRule| Plan::compile(&[rule], [0; 32]).map(|_| ()).map_err(|error| error.to_string());
     let bad = [
-        (rule(&["_"], &[], MaskOp::Redact), "mask test: fields: \"_\" names no field"),
+        (rule(&["_"], &[], MaskOp::Redact), "mask test: fields: \"_\" does not name a field"),
         (rule(&[], &[], MaskOp::KeepLast { n: 5 }), "mask test: op: keeps 5 characters, at most 4 may stay"),
         (rule(&[], &[], MaskOp::KeepFirst { n: 7 }), "mask test: op: keeps 7 characters, at most 6 may stay"),
         (
             rule(&[], &[], MaskOp::Replace { with: "a\nb".into() }),
-            "mask test: op: the text of replace holds a control character",
+            "mask test: op: the text of replace contains a control character",
         ),
     ];
     for (rule, wanted) in bad {
@@ -332,7 +332,7 @@ fn rules_that_cannot_hold_are_refused() {
     }
     let mut own = rule(&[], &[], MaskOp::Redact);
     own.patterns.insert("X".into(), "a*".into());
-    assert_eq!(compile(&own), Err("mask test: patterns.X: it matches the empty text".to_owned()));
+    assert_eq!(compile(&own), Err("mask test: patterns.X: it matches the empty string".to_owned()));
 }
 
 #[test]

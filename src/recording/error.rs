@@ -18,7 +18,7 @@ pub enum RecordError {
     },
     /// Acknowledged events of a session are no longer in the database, so nothing may be added to that
     /// session.
-    #[error("recorded events of {session} are gone from the database")]
+    #[error("recorded events of {session} are missing from the database")]
     Lost {
         /// The affected session.
         session: SessionId,
@@ -30,7 +30,7 @@ pub enum RecordError {
         session: SessionId,
     },
     /// `data` is not one JSON object on one line, or the first event of a session lacks a member.
-    #[error("the event's data is not usable: {problem}")]
+    #[error("the event's data is invalid: {problem}")]
     Malformed {
         /// What is wrong; contains no part of the data.
         problem: &'static str,
@@ -56,7 +56,7 @@ pub enum RecordError {
         known: i64,
     },
     /// More events are queued than the journal may hold.
-    #[error("too many events wait to be recorded")]
+    #[error("too many events are waiting to be recorded")]
     Overloaded,
     /// The database could not be opened.
     #[error("cannot open {path}: {detail}")]

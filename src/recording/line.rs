@@ -30,7 +30,7 @@ pub struct StoredEvent {
 
 /// A stored line that cannot be read. Contains no part of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a recorded line that cannot be read: {problem}")]
+#[error("a recorded line cannot be parsed: {problem}")]
 pub struct LineError {
     /// What is wrong with the line.
     pub problem: String,

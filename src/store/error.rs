@@ -15,7 +15,7 @@ pub enum StoreError {
         seq: u64,
     },
     /// Somebody else changed it first.
-    #[error("{kind} {name:?} was changed by somebody else meanwhile; look at it again")]
+    #[error("{kind} {name:?} was changed by someone else meanwhile; read it again")]
     Changed {
         /// The kind of object.
         kind: &'static str,
@@ -73,7 +73,7 @@ pub enum StoreError {
         name: String,
     },
     /// A newer version of hoopctl wrote the file.
-    #[error("{} has schema version {found}, this hoopctl knows up to {known}: use the newer hoopctl, or a backup from before", path.display())]
+    #[error("{} has schema version {found}, this hoopctl supports up to {known}: use the newer hoopctl, or a backup from before", path.display())]
     Newer {
         /// The file.
         path: PathBuf,
@@ -107,7 +107,7 @@ pub enum StoreError {
     #[error("the store has stopped")]
     Stopped,
     /// Others can read or write it.
-    #[error("{} has mode {mode:03o}, which lets others in; run: chmod {wanted:o} {}", path.display(), path.display())]
+    #[error("{} has mode {mode:03o}, so other users can access it; run: chmod {wanted:o} {}", path.display(), path.display())]
     TooWide {
         /// The file or directory.
         path: PathBuf,

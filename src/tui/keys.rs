@@ -30,7 +30,7 @@ pub enum KeysError {
     #[error("{0}")]
     Unreadable(String),
     /// An unknown table.
-    #[error("[{found}] is no place where keys hold; known are {known}")]
+    #[error("[{found}] is not a table of keys; known are {known}")]
     NoContext {
         /// The name in the file.
         found: String,
@@ -270,7 +270,7 @@ mod tests {
         assert_eq!(map.key(Context::Approvals, Action::Deny).unwrap().to_string(), "D");
         for (text, says) in [
             ("[approvals]\napprove = \"d\"\n", "[approvals] the key d would do both approve and deny"),
-            ("[approval]\napprove = \"x\"\n", "[approval] is no place where keys hold"),
+            ("[approval]\napprove = \"x\"\n", "[approval] is not a table of keys"),
             ("[approvals]\naprove = \"x\"\n", "[approvals] \"aprove\" is no action there; known are approve"),
             ("[approvals]\napprove = \"hyper-x\"\n", "approve = \"hyper-x\": no such key"),
             ("[approvals]\napprove = \"ctrl-\"\n", "no such key"),

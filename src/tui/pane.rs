@@ -16,9 +16,9 @@ use crate::tui::shared::Shared;
 /// The screens, in the order of their tabs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Screen {
-    /// Sessions that run.
+    /// Live sessions.
     Sessions,
-    /// Approvals that wait.
+    /// Pending approvals.
     Approvals,
     /// A recording, played.
     Replay,
@@ -26,7 +26,7 @@ pub enum Screen {
     Connections,
     /// Policies, from file and store.
     Policies,
-    /// The last denials, and who changed what.
+    /// Recent denials and changes.
     Log,
 }
 
@@ -39,12 +39,12 @@ impl Screen {
     /// texts.
     const fn named(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Sessions => ("Sessions", "sessions", "Sessions that run"),
-            Self::Approvals => ("Approvals", "approvals", "Approvals that wait"),
+            Self::Sessions => ("Sessions", "sessions", "Live sessions"),
+            Self::Approvals => ("Approvals", "approvals", "Pending approvals"),
             Self::Replay => ("Replay", "replay", "The player"),
             Self::Connections => ("Connections", "connections", "Connections, from file and store"),
             Self::Policies => ("Policies", "policies", "Policies, from file and store"),
-            Self::Log => ("Log", "log", "The last denials, and who changed what"),
+            Self::Log => ("Log", "log", "Recent denials and changes"),
         }
     }
 

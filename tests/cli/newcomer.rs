@@ -36,7 +36,7 @@ fn a_lock_that_can_lock_nobody_is_refused_and_one_of_somebody_unknown_is_told() 
     let (found, said) = add(&["client:nosuch"]);
     assert!(found == 0 && !said.contains("warning"), "{said}");
     let (exit, said) = add(&["principal:dev/agent-7"]);
-    assert!(exit == 0 && said.contains("no session of dev/agent-7 was ever here"), "{said}");
+    assert!(exit == 0 && said.contains("dev/agent-7 has never had a session"), "{said}");
     let list = text(&run(folder.path(), &["lock", "list"]).stdout);
     assert_eq!(list.lines().count(), 7, "{list}");
     assert!(text(&run(folder.path(), &["lock", "add", "--help"]).stdout).contains("principal:corp/agent-7"));

@@ -242,7 +242,7 @@ fn a_connection_to_an_mcp_server_is_told_to_each_client_without_a_token() {
     for client in ["claude", "cursor", "vscode", "mcp-json"] {
         for (name, exit, word) in [
             ("crm", 2, "crm is an HTTP connection, and CLIENT is for MCP servers"),
-            ("db", 2, "db leads to a database, which CLIENT is no client of"),
+            ("db", 2, "db is a database, and CLIENT is not a database client"),
             ("nope", 5, "nope"),
         ] {
             let output = all(&["connect", "env", name, "--for", client]);

@@ -170,7 +170,7 @@ fn what_is_wrong_is_told_in_one_run_and_nothing_is_written() {
         (&["-f", "nothing.toml", "--prune"], 3, "--prune would remove all that is managed by apply"),
         (&["-f", "entities", "--managed-by", "cli"], 2, "take another name"),
         (&["-f", "entities", "-o", "toml"], 2, "-o toml is for"),
-        (&["-f", "-", "-f", "-"], 2, "standard input is read once"),
+        (&["-f", "-", "-f", "-"], 2, "standard input can only be read once"),
         (&[], 2, "--file"),
     ] {
         let (code, out, err) = world.cli(&[&["apply"], arguments].concat());

@@ -126,7 +126,7 @@ fn only_files_of_a_folder_are_read_and_nothing_is_pruned_for_what_is_passed_over
         assert!(err.contains(&format!("passed over: entities/{passed}")), "{err}");
     }
     let (code, _, err) = names(&["--prune"]);
-    assert!(code == 3 && err.contains("--prune wants all of a folder"), "{err}");
+    assert!(code == 3 && err.contains("--prune needs a whole folder"), "{err}");
 }
 
 #[test]

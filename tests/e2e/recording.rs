@@ -153,10 +153,10 @@ fn what_is_not_in_the_database_yet_is_not_proved_and_that_is_said() {
     for what in ["--all", &session] {
         std::fs::create_dir(&ahead).unwrap();
         let (code, out, err) = world.cli(&["session", "verify", what]);
-        assert!(code == 1 && err.contains("not all is proved"), "{what}: {code} {out} {err}");
+        assert!(code == 1 && err.contains("not everything could be verified"), "{what}: {code} {out} {err}");
         std::fs::remove_dir(&ahead).unwrap();
         let (code, out, err) = world.cli(&["session", "verify", what]);
-        assert!(code == 0 && !err.contains("not all is proved"), "{what}: {code} {out} {err}");
+        assert!(code == 0 && !err.contains("not everything could be verified"), "{what}: {code} {out} {err}");
     }
 }
 
@@ -174,7 +174,7 @@ fn recordings_that_were_removed_altogether_are_missed() {
     // A new start makes new ones, which is noted and said.
     world.start();
     let (code, out, err) = verify(&world);
-    assert!(code == 0 && err.contains("the recordings were begun anew at"), "{code} {out} {err}");
+    assert!(code == 0 && err.contains("the recordings were restarted at"), "{code} {out} {err}");
     world.stop();
     // Who empties the trail as well is seen by that.
     let database = rusqlite::Connection::open(world.path("data/hoopctl.db")).unwrap();

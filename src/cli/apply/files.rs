@@ -43,7 +43,7 @@ impl Sources {
         let mut read =
             Self { sources: Vec::new(), entities: Vec::new(), warnings: Vec::new(), passed_over: Vec::new() };
         if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
-            return Err(Failure::usage("-f - is there twice: standard input is read once"));
+            return Err(Failure::usage("-f - is given twice: standard input can only be read once"));
         }
         let mut problems = Vec::new();
         for path in paths {

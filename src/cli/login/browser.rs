@@ -109,14 +109,14 @@ pub(super) struct Wait {
 pub(super) fn random() -> Result<String, Failure> {
     let mut bytes = [0; 32];
     aws_lc_rs::rand::fill(&mut bytes)
-        .map_err(|_unspecified| Failure::failed("the system gives no random numbers"))?;
+        .map_err(|_unspecified| Failure::failed("the system's random number generator failed"))?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// Signs in. `show` receives the addresses, one of which a browser must open.
 pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Addresses<'_>)) -> Result<Fresh, Failure> {
     let endpoint = issuer.endpoints.authorization.as_deref().ok_or_else(|| {
-        Failure::failed(format!("the issuer {} has no login for browsers", issuer.terms.issuer))
+        Failure::failed(format!("the issuer {} does not support login by browser", issuer.terms.issuer))
             .hint("run: hoopctl login --device")
     })?;
     let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).map_err(|error| {

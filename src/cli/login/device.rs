@@ -81,7 +81,7 @@ pub(super) fn next(error: &str) -> Next {
 /// Signs in. `show` receives what the person is to be shown.
 pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Prompt<'_>)) -> Result<Fresh, Failure> {
     let endpoint = issuer.endpoints.device.as_deref().ok_or_else(|| {
-        Failure::failed(format!("the issuer {} has no login for devices", issuer.terms.issuer))
+        Failure::failed(format!("the issuer {} does not support login by device code", issuer.terms.issuer))
             .hint("run: hoopctl login, without --device")
     })?;
     let refused = |message: String| Failure::new(Exit::Refused, message.trim_end()).code("login_refused");
@@ -135,7 +135,8 @@ pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Prompt<'_>)) -> Result<
 }
 
 fn offer(body: &[u8]) -> Result<Offer, Failure> {
-    let wrong = |problem| Failure::failed(format!("the issuer's code for a device {problem}")).code("issuer");
+    let wrong =
+        |problem| Failure::failed(format!("the issuer's device code response {problem}")).code("issuer");
     // The cause is left out: it may repeat part of the answer.
     let offer: Offer = serde_json::from_slice(body).map_err(|_other| wrong("cannot be read"))?;
     if Location::parse(&offer.verification_uri).is_err() {

@@ -120,7 +120,7 @@ impl Drop for Elsewhere {
 pub(super) fn hold_off() -> Result<HeldOff, Failure> {
     let mut state = INTERRUPTS.state();
     if !state.elsewhere {
-        state.listen().map_err(|error| Failure::failed(format!("cannot let signals wait: {error}")))?;
+        state.listen().map_err(|error| Failure::failed(format!("cannot block signals: {error}")))?;
     }
     INTERRUPTS.ends.store(false, Ordering::SeqCst);
     state.running += 1;

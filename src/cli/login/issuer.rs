@@ -109,12 +109,12 @@ pub async fn terms(remote: &Remote, ca_file: Option<&Path>) -> Result<Terms, Fai
     // RFC 9728, section 3.3: one gateway must not send people to where tokens for another one are issued.
     let same = Location::parse(&found.resource).is_ok_and(|own| own.is_bare() && own.origin() == origin);
     if !same {
-        return Err(Failure::failed(format!("{origin} says that it is {}", found.resource))
+        return Err(Failure::failed(format!("{origin} reports its address as {}", found.resource))
             .code("another_resource")
             .hint("use the address that it reports, if that is the gateway you mean"));
     }
     let client = found.hoopctl_login.ok_or_else(|| {
-        Failure::failed(format!("{origin} has no login for people"))
+        Failure::failed(format!("{origin} has no login for users"))
             .code("no_login")
             .hint("set HOOPCTL_TOKEN to an access token, or configure the login on the gateway")
     })?;
@@ -138,7 +138,7 @@ pub async fn discover(issuer: &str, ca_file: Option<&Path>) -> Result<Endpoints,
     let tls = tls_for(&location, ca_file)?;
     let bytes = fetch::get(&url, LIMITS, tls).await.map_err(|error| unreachable(issuer, error))?;
     endpoints(&bytes, issuer).map_err(|problem| {
-        Failure::failed(format!("the document about the issuer {issuer} {problem}")).code("issuer")
+        Failure::failed(format!("the metadata of the issuer {issuer} {problem}")).code("issuer")
     })
 }
 
@@ -297,7 +297,7 @@ impl Given {
     }
 
     fn wrong(problem: &str) -> Failure {
-        Failure::failed(format!("the answer of the issuer's token endpoint {problem}")).code("issuer")
+        Failure::failed(format!("the response of the issuer's token endpoint {problem}")).code("issuer")
     }
 
     /// Checks that it is usable: a bearer token that can be sent, and an ID token for this login, if there is

@@ -99,9 +99,9 @@ pub fn login(terminal: Terminal, place: &Place, args: &LoginArgs) -> Outcome {
     let remote = place.remote()?.ok_or_else(no_url)?;
     let (origin, file) = (remote.location.origin(), TokenFile::usual()?);
     let ca_file = sign_in(terminal, &remote, &file, args)?;
-    terminal.say(&format!("signed in at {origin}; kept in {}", file.path().display()));
+    terminal.say(&format!("signed in at {origin}; tokens saved in {}", file.path().display()));
     if bearer::is_overridden() {
-        terminal.say("HOOPCTL_TOKEN is set: as long as it is, other commands use it in place of this login");
+        terminal.say("HOOPCTL_TOKEN is set: while it is, other commands use it instead of this login");
     }
     who(terminal, Remote { ca_file, ..remote }, file)
 }
@@ -168,7 +168,7 @@ fn who(terminal: Terminal, remote: Remote, file: TokenFile) -> Outcome {
 }
 
 fn no_url() -> Failure {
-    Failure::usage("which gateway? there is no --url, and HOOPCTL_URL is not set")
+    Failure::usage("no gateway given: use --url or set HOOPCTL_URL")
         .hint("use --url https://HOST[:PORT], the gateway's [admin] listen")
 }
 

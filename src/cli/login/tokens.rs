@@ -143,7 +143,7 @@ pub struct Kept {
 #[derive(Debug, thiserror::Error)]
 pub enum KeepError {
     /// There is no directory for them.
-    #[error("there is no place for tokens: neither XDG_CONFIG_HOME nor HOME is set")]
+    #[error("no place to store tokens: neither XDG_CONFIG_HOME nor HOME is set")]
     NoPlace,
     /// An operation failed.
     #[error("cannot {doing} {}", path.display())]
@@ -170,7 +170,7 @@ pub enum KeepError {
         path: PathBuf,
     },
     /// Another process holds the lock.
-    #[error("another hoopctl keeps {} for more than {} s; try again when it has ended", path.display(), PATIENCE.as_secs())]
+    #[error("another hoopctl has locked {} for more than {} s; try again when it has finished", path.display(), PATIENCE.as_secs())]
     Kept {
         /// The lock file.
         path: PathBuf,

@@ -101,7 +101,7 @@ fn a_certificate_is_named_by_a_file_and_the_source_of_its_key() {
 fn each_mistake_in_a_certificate_is_one_problem_that_says_what_is_accepted() {
     let db = "postgres://db/app";
     for (upstream, more, problem, hint) in [
-        ("postgres://db/app?sslcert=/c", LOGIN.to_owned(), "without the other", "sslcert=FILE&sslkey=SRC"),
+        ("postgres://db/app?sslcert=/c", LOGIN.to_owned(), "used together", "sslcert=FILE&sslkey=SRC"),
         (
             "postgres://db/app?sslcert=/c&sslkey=/k",
             LOGIN.to_owned(),
@@ -112,7 +112,7 @@ fn each_mistake_in_a_certificate_is_one_problem_that_says_what_is_accepted() {
         (
             "postgres://db/app?sslmode=disable&sslcert=/c&sslkey=file:/k",
             LOGIN.to_owned(),
-            "only TLS shows a certificate",
+            "a certificate needs TLS",
             "take sslmode out",
         ),
         (
@@ -149,7 +149,7 @@ fn each_mistake_is_one_problem_that_says_what_is_accepted() {
         (
             "postgres://db/app?sslmode=verify-ca",
             LOGIN.to_owned(),
-            "does not prove who answers",
+            "does not authenticate the server",
             "verify-full",
         ),
         ("postgres://db/app?application_name=x", LOGIN.to_owned(), "query parameter", "?sslmode=verify-full"),

@@ -8,15 +8,15 @@ use crate::domain::Program;
 /// Why a text is not a valid command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(in crate::config) enum WordsFault {
-    #[error("no program behind mcp+stdio:")]
+    #[error("no program after mcp+stdio:")]
     Empty,
     #[error("a \\ at the end, with nothing to quote")]
     Escape,
     #[error("a null character in the program or its arguments")]
     Null,
-    #[error("a quote that does not end")]
+    #[error("an unterminated quote")]
     Open,
-    #[error("a program by a relative path, which starts at no folder")]
+    #[error("a relative program path, without a folder to resolve it")]
     Relative,
     #[error("{0:?} outside of single quotes: no shell is run, so nothing is expanded, joined or redirected")]
     Shell(char),

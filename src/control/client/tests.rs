@@ -125,12 +125,12 @@ async fn a_token_goes_nowhere_else_and_other_servers_are_told_from_gateways() {
         let to = format!("Location: {}/v1/status\r\n", elsewhere.origin());
         let (error, sent) = status_of(vec![reply(status, &to, "")], &["one"]).await;
         assert_eq!((error.code, sent.len()), (ErrorCode::Failed, 1));
-        assert!(error.message.contains("not as a hoopctl admin API"), "{}", error.message);
+        assert!(error.message.contains("not a hoopctl admin API"), "{}", error.message);
     }
     assert!(stolen.try_recv().is_err());
     for page in [reply("404 Not Found", "", "<html>"), reply("401 Unauthorized", "", "who are you")] {
         let (error, _) = status_of(vec![page], &["one"]).await;
-        assert!(error.message.contains("not as a hoopctl admin API"), "{}", error.message);
+        assert!(error.message.contains("not a hoopctl admin API"), "{}", error.message);
     }
     let (error, _) = status_of(vec![reply("200 OK", "", "<html>")], &["one"]).await;
     assert_eq!(error.code, ErrorCode::Internal);

@@ -76,7 +76,7 @@ pub(super) fn decision(fields: &Fields, approval: &Approval) -> Result<Decide, &
         return Err("the reason is longer than 2000 characters");
     }
     if approval.spec.reason && reason.is_empty() {
-        return Err("its policy wants a reason");
+        return Err("its policy requires a reason");
     }
     Ok(Decide { approve, reason: reason.to_owned(), digest: Some(digest.to_owned()), grant })
 }

@@ -56,7 +56,7 @@ impl View<'_> {
             let yes = approval.decisions.iter().filter(|decision| decision.approve).count();
             let (minutes, seconds) = (left / 60, left % 60);
             format!(
-                "It waits for {} of {}; {yes} said yes. It expires at {}, in {minutes} min {seconds} s.",
+                "It needs {} of {}; {yes} approved so far. It expires at {}, in {minutes} min {seconds} s.",
                 approval.spec.min.max(1),
                 approval.spec.from.join(", "),
                 time(approval.expires_ms)
@@ -140,13 +140,13 @@ impl View<'_> {
             return Some("It is over: nothing is decided here any more.".to_owned());
         }
         if approval.principal == you.principal {
-            return Some("It is your own request: somebody else must decide.".to_owned());
+            return Some("It is your own request: another approver must decide.".to_owned());
         }
         if !you.decides {
             return Some("You may look, not decide: you are in no group of admin.roles.approver.".to_owned());
         }
         if approval.decisions.iter().any(|decision| decision.by == you.principal) {
-            return Some("You have said yes already: somebody else must, too.".to_owned());
+            return Some("You have already approved it; another approver is needed.".to_owned());
         }
         if !approval.spec.from.iter().any(|group| you.groups.contains(group)) {
             let from = approval.spec.from.join(", ");

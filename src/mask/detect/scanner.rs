@@ -66,7 +66,7 @@ impl Hit {
 /// Why a custom pattern is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(in crate::mask) enum PatternProblem {
-    #[error("it matches the empty text")]
+    #[error("it matches the empty string")]
     Empty,
     #[error("{0}")]
     Syntax(String),

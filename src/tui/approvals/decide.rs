@@ -147,7 +147,7 @@ impl Approvals {
         let waits = approval.state == ApprovalState::Pending;
         let more = if waits {
             let said = approval.decisions.iter().filter(|decision| decision.approve).count();
-            format!("; {said} of {} people said yes, it waits on", approval.spec.min)
+            format!("; approved by {said} of {}, still pending", approval.spec.min)
         } else {
             String::new()
         };
@@ -163,10 +163,10 @@ impl Approvals {
 fn may_decide(approval: &Approval, shared: &Shared) -> Result<(), String> {
     let Some(you) = shared.status.as_ref().and_then(|status| status.you.as_ref()) else { return Ok(()) };
     if you.principal == approval.principal {
-        return Err("it is your own request: somebody else must decide".to_owned());
+        return Err("it is your own request: another approver must decide".to_owned());
     }
     if approval.decisions.iter().any(|decision| decision.by == you.principal) {
-        return Err("you have said yes already: somebody else must, too".to_owned());
+        return Err("you have already approved it; another approver is needed".to_owned());
     }
     if !approval.spec.from.iter().any(|group| you.groups.contains(group)) {
         let from = approval.spec.from.join(", ");

@@ -291,7 +291,7 @@ pub(super) fn needs(approval: &Approval) -> String {
     let yes = approval.decisions.iter().filter(|decision| decision.approve).count();
     match approval.spec.min {
         0 | 1 => format!("1 of {from}"),
-        min => format!("{min} of {from}; {yes} of {min} said yes"),
+        min => format!("{min} of {from}; {yes} of {min} approved"),
     }
 }
 

@@ -78,9 +78,9 @@ macro_rules! actions {
 }
 
 actions! {
-    /// Sessions that run
+    /// Live sessions
     ToSessions = "to-sessions", "sessions";
-    /// Approvals that wait
+    /// Pending approvals
     ToApprovals = "to-approvals", "approvals";
     /// The player
     ToReplay = "to-replay", "replay";
@@ -92,19 +92,19 @@ actions! {
     ToLog = "to-log", "log";
     /// The next screen
     NextScreen = "next-screen", "next screen";
-    /// The screen before
-    LastScreen = "last-screen", "screen before";
+    /// The previous screen
+    LastScreen = "last-screen", "previous screen";
     /// A command: the name of a screen, replay ID, quit
     Command = "command", "command";
     /// Help
     Help = "help", "help";
-    /// Back, or the end
+    /// Back, or quit
     Back = "back", "back";
-    /// The end
+    /// Quit
     Quit = "quit", "quit";
-    /// Draw everything anew
+    /// Redraw the screen
     Redraw = "redraw", "redraw";
-    /// Hold the lists still, or let them go on
+    /// Freeze or unfreeze the lists
     Freeze = "freeze", "freeze";
     /// One down
     Down = "down", "down";
@@ -118,9 +118,9 @@ actions! {
     Top = "top", "first";
     /// To the last
     Bottom = "bottom", "last";
-    /// Open it
+    /// Open the selected item
     Open = "open", "open";
-    /// Show only what fits words such as who:kim or conn:billing
+    /// Filter by words such as who:kim or conn:billing
     Filter = "filter", "filter";
     /// Copy its id
     Copy = "copy", "copy id";
@@ -128,61 +128,61 @@ actions! {
     Sort = "sort", "sort";
     /// Approve this one command
     Approve = "approve", "approve";
-    /// Approve for a time, as far as the policy goes
+    /// Approve for a time, up to the policy's limit
     ApproveWindow = "approve-window", "approve for a time";
     /// Deny, with a reason
     Deny = "deny", "deny";
-    /// The session that it belongs to
+    /// The approval's session
     ShowSession = "show-session", "session";
     /// To the newest
     Newest = "newest", "newest";
-    /// The next part of what will be sent
+    /// Scroll the payload down
     PayloadDown = "payload-down", "read on";
-    /// The part before
+    /// Scroll the payload up
     PayloadUp = "payload-up", "read back";
-    /// End it, with a reason
+    /// End the session, with a reason
     Kill = "kill", "kill";
-    /// Shut its principal out, with a reason
+    /// Lock its principal out, with a reason
     Lock = "lock", "lock";
     /// Play its recording
     Play = "play", "replay";
-    /// Play, or stand still
+    /// Play or pause
     Pause = "pause", "pause";
     /// The next event only
     Step = "step", "step";
     /// 5 seconds back
     SeekBack = "seek-back", "5s back";
-    /// 5 seconds on
+    /// 5 seconds forward
     SeekOn = "seek-on", "5s on";
-    /// To the event before
-    LastEvent = "last-event", "event before";
+    /// To the previous event
+    LastEvent = "last-event", "previous event";
     /// To the next event
     NextEvent = "next-event", "next event";
-    /// To the mark before
-    LastMark = "last-mark", "mark before";
+    /// To the previous mark
+    LastMark = "last-mark", "previous mark";
     /// To the next mark
     NextMark = "next-mark", "next mark";
-    /// To so many tenths of it
+    /// To a tenth of the recording
     Tenths = "tenths", "tenths";
     /// Twice as fast
     Faster = "faster", "faster";
     /// Half as fast
     Slower = "slower", "slower";
-    /// As fast as it was
+    /// Recorded speed
     NormalSpeed = "normal-speed", "1x";
-    /// Shorten long pauses, or do not
+    /// Shorten long pauses, or play them in full
     IdleCap = "idle-cap", "idle cap";
     /// Search in the recording
     Grep = "grep", "grep";
-    /// The next place that was found
+    /// The next match
     NextMatch = "next-match", "next match";
-    /// The place before
-    LastMatch = "last-match", "match before";
-    /// Follow a session that still runs
+    /// The previous match
+    LastMatch = "last-match", "previous match";
+    /// Follow a live session
     Follow = "follow", "follow";
-    /// Write it to a file
+    /// Export the recording to a file
     Export = "export", "export";
-    /// Which policies made it so
+    /// Explain the verdict
     Explain = "explain", "explain";
     /// The other list
     OtherList = "other-list", "other list";

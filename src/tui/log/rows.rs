@@ -111,7 +111,7 @@ pub(super) fn denial(
         None => rows.say("Reading the recording.", Role::Dim),
         Some(Err(problem)) => rows.say(&format!("The command is not known: {problem}"), Role::Warn),
         Some(Ok(told)) => match &told.command {
-            None => rows.say("The command stands further before: r opens the recording.", Role::Dim),
+            None => rows.say("The command is further back in the recording: r opens it.", Role::Dim),
             Some(command) => {
                 let (whole, syntax) = command.whole();
                 rows.out.extend(text::rows(&whole, syntax, width));
@@ -176,7 +176,7 @@ pub(super) fn explanation(
     let path = if report.path.is_empty() { String::new() } else { format!(", judged path {}", report.path) };
     rows.say(&format!("class {}{path}", report.class), Role::Dim);
     if report.needs_no_policy {
-        rows.say("It passes for everybody to whom the connection is open.", Role::Dim);
+        rows.say("It is allowed for everybody with access to the connection.", Role::Dim);
     }
     if let Some(sql) = &report.sql {
         for (word, said) in sql.lines() {

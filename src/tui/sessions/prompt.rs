@@ -131,7 +131,7 @@ impl Prompt {
         match self {
             Self::Kill(Kill { over: Some(_), .. }) => Outcome::Closed(Vec::new()),
             Self::Kill(kill) if kill.reason.is_blank() => {
-                shared.say(Tone::Bad, "an end wants a reason: it is kept in the audit trail; Esc gives up");
+                shared.say(Tone::Bad, "a reason is required for the audit trail; Esc cancels");
                 Outcome::Open
             }
             Self::Kill(kill) if is_reached(shared) => {
@@ -139,7 +139,7 @@ impl Prompt {
                 Outcome::Closed(vec![Effect::Ask(Request::Kill(kill.id, reason))])
             }
             Self::Lock { reason, .. } if reason.is_blank() => {
-                shared.say(Tone::Bad, "a lock wants a reason: it is kept in the audit trail; Esc gives up");
+                shared.say(Tone::Bad, "a reason is required for the audit trail; Esc cancels");
                 Outcome::Open
             }
             Self::Lock { principal, reason } if is_reached(shared) => {

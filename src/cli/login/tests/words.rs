@@ -15,15 +15,15 @@ async fn a_gateway_cannot_send_people_to_sign_in_for_another_one() {
     let plain =
         served.meta(&origin).to_string().replace(&format!("[\"{origin}\"]"), "[\"http://evil.example\"]");
     for (status, body, words) in [
-        (200, served.meta("https://gw.example").to_string(), "says that it is https://gw.example"),
-        (200, served.meta(&format!("{origin}/other")).to_string(), "says that it is"),
-        (200, served.meta(&origin.replace("127.0.0.1", "localhost")).to_string(), "says that it is"),
-        (200, without("hoopctl_login"), "no login for people"),
-        (200, without("authorization_servers"), "not as a hoopctl admin API"),
+        (200, served.meta("https://gw.example").to_string(), "reports its address as https://gw.example"),
+        (200, served.meta(&format!("{origin}/other")).to_string(), "reports its address as"),
+        (200, served.meta(&origin.replace("127.0.0.1", "localhost")).to_string(), "reports its address as"),
+        (200, without("hoopctl_login"), "no login for users"),
+        (200, without("authorization_servers"), "not a hoopctl admin API"),
         (200, plain, "cannot be used"),
-        (200, "<html>".to_owned(), "not as a hoopctl admin API"),
-        (404, "{}".to_owned(), "not as a hoopctl admin API"),
-        (302, "{}".to_owned(), "not as a hoopctl admin API"),
+        (200, "<html>".to_owned(), "not a hoopctl admin API"),
+        (404, "{}".to_owned(), "not a hoopctl admin API"),
+        (302, "{}".to_owned(), "not a hoopctl admin API"),
         (200, format!("{}{}", " ".repeat(300 << 10), served.meta(&origin)), "longer than"),
     ] {
         served.queue(META, vec![(status, body)]);

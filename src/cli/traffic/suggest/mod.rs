@@ -115,7 +115,7 @@ pub fn suggest(terminal: Terminal, access: &Access, args: &SuggestArgs) -> Outco
             format!("policy {}: {}: {}", problem.rule, problem.key, problem.problem)
         };
         let lines: Vec<String> = problems.iter().map(line).collect();
-        Failure::failed(format!("what was used cannot be written as policies\n{}", lines.join("\n")))
+        Failure::failed(format!("the used permissions cannot be written as policies\n{}", lines.join("\n")))
     })?;
     let then = Side { connections: now.connections.clone(), policies };
     let (mut uncovered, mut unsure) = (0, 0);
@@ -138,7 +138,7 @@ pub fn suggest(terminal: Terminal, access: &Access, args: &SuggestArgs) -> Outco
     match terminal.format {
         Format::Table | Format::Toml => terminal.data(&suggestion.toml(args))?,
         Format::Json | Format::Jsonl => terminal.item(&[], &suggestion.json(args))?,
-        Format::Csv => return Err(Failure::usage("policies are no table: leave -o out, or use -o json")),
+        Format::Csv => return Err(Failure::usage("policies are not a table: omit -o, or use -o json")),
     }
     Ok(Exit::Done)
 }

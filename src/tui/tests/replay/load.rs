@@ -215,6 +215,6 @@ fn lines_that_cannot_be_read_are_said_and_do_not_stop_it() {
     let mut stage = Stage::usual(Screen::Replay);
     open(&mut stage, session(), all, Some(5));
     let screen = stage.screen();
-    assert!(screen.contains("! event 4: a recorded line that cannot be read"), "{screen}");
+    assert!(screen.contains("! event 4: a recorded line cannot be parsed"), "{screen}");
     assert!(screen.contains("approval apr_7F3K requested"), "{screen}");
 }

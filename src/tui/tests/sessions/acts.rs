@@ -89,7 +89,7 @@ fn nothing_is_ended_without_a_reason() {
         stage.press("enter");
         assert!(stage.requests().iter().all(|request| !matches!(request, Request::Kill(..))));
         let screen = stage.screen();
-        assert!(screen.contains("an end wants a reason") && screen.contains("reason:"), "{screen}");
+        assert!(screen.contains("a reason is required") && screen.contains("reason:"), "{screen}");
         stage.press("esc");
     }
 }
@@ -126,7 +126,7 @@ fn a_lock_wants_a_reason_and_shuts_out_who_was_selected() {
     stage.press("L");
     assert!(stage.screen().contains("lock principal:corp/etl-agent for everything; reason:"));
     stage.press("enter");
-    assert!(stage.screen().contains("a lock wants a reason"));
+    assert!(stage.screen().contains("a reason is required"));
     // The session's end does not change whom the lock applies to.
     told(&mut stage, &some()[1..]);
     stage.write(" leaked token ");
