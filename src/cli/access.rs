@@ -19,7 +19,7 @@ use crate::control::Peer;
 use crate::gateway::admin::Admin;
 use crate::store;
 
-/// What access is needed for, if no gateway is running.
+/// The access that a command needs if no gateway is running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
     /// Changing the store, which is created if there is none.

@@ -1,4 +1,4 @@
-//! What the commands for connections and policies share: list, show, add, edit, remove.
+//! Common parts of the commands for connections and policies: list, show, add, edit, remove.
 
 use std::path::Path;
 

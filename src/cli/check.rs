@@ -53,9 +53,9 @@ impl State {
 pub struct Check {
     /// Its result.
     pub state: State,
-    /// What was checked.
+    /// The checked items.
     pub what: String,
-    /// What was found.
+    /// The findings.
     pub found: String,
     /// How to fix it; `None` if there is no problem.
     pub fix: Option<String>,

@@ -79,7 +79,7 @@ pub struct ExplainArgs {
     pub path: Option<String>,
 }
 
-/// What an MCP message names.
+/// The item that an MCP message names.
 #[derive(Debug, Clone, Default, Args)]
 pub struct McpMessage {
     /// The tool to call

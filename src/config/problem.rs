@@ -22,9 +22,9 @@ pub struct Problem {
     pub key: String,
     /// The value that was found, quoted if it is a string; empty if there is none or it may be a secret.
     pub found: String,
-    /// What is wrong with it.
+    /// The problem.
     pub problem: String,
-    /// What is accepted instead, or what to do.
+    /// The accepted values, or what to do.
     pub hint: Option<String>,
     /// The line of the file, for the report.
     #[serde(skip)]

@@ -236,7 +236,7 @@ pub enum ClientError {
     NotTrusted {
         /// Origin of the gateway.
         origin: String,
-        /// What is wrong with its certificate.
+        /// The problem with its certificate.
         why: String,
         /// What to do about it.
         advice: &'static str,

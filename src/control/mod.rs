@@ -81,7 +81,7 @@ impl<T> Backend for T where
 {
 }
 
-/// What the server serves: a backend for each caller.
+/// The service behind the server: a backend for each caller.
 pub trait Service: Send + Sync + 'static {
     /// Returns the admin API with the current permissions of `peer`. Called for each call, so that a reload
     /// takes effect at once.

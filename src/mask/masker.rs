@@ -26,7 +26,7 @@ pub enum Unmaskable {
     /// It does not match its media type, or can be read in more than one way.
     #[error("the body cannot be parsed unambiguously: {problem}")]
     Malformed {
-        /// What is wrong.
+        /// The problem.
         problem: &'static str,
     },
     /// It is nested deeper than 64 levels, or texts within texts deeper than 6.

@@ -59,7 +59,7 @@ pub enum PlanError {
         rule: String,
         /// The name of the pattern.
         name: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// The text of `replace` contains a control character.

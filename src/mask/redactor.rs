@@ -229,8 +229,8 @@ mod tests {
         const SLASHED: &str = "s3cret/+tok<en";
         let all = |write: &dyn Fn(u8) -> String| SLASHED.bytes().map(write).collect::<String>();
         for (secret, echo) in [
-            // PHP's urlencode, Java's URLEncoder; Python's quote and quote_plus, Go's PathEscape, JavaScript's
-            // encodeURI.
+            // PHP's urlencode, Java's URLEncoder; Python's quote and quote_plus, Go's PathEscape,
+            // JavaScript's encodeURI.
             ("Xk8Q~abcDEF.123_x-y", "Xk8Q%7EabcDEF.123_x-y"),
             ("two words+more", "two+words%2Bmore"),
             ("two words+more", "two+words+more"),

@@ -66,7 +66,7 @@ pub enum CasesError {
     Form {
         /// Line number, from 1.
         line: usize,
-        /// What is wrong there.
+        /// The problem.
         problem: String,
     },
 }

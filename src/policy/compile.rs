@@ -43,7 +43,7 @@ pub(super) struct Rule {
     pub(super) conditions: Vec<Condition>,
     /// The conditions of `unless`; empty: no exception.
     pub(super) unless: Vec<Condition>,
-    /// Of an approve: the conditions under which the policy also lets a held command pass once it is
+    /// For an approve policy: the conditions under which the policy also lets a held command pass once it is
     /// approved.
     pub(super) covers: Vec<Condition>,
     /// Whether one of its conditions tests the body.

@@ -52,7 +52,7 @@ pub(super) struct Tag {
     pub(super) values: Vec<Glob>,
 }
 
-/// What a condition tests.
+/// The subject of a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum About {
     /// Who, where and when: known before there is a command.

@@ -35,7 +35,7 @@ pub struct Finding {
     pub rule: String,
     /// Where that is defined.
     pub place: String,
-    /// What was found. May contain names from the policies: not escaped.
+    /// The finding. May contain names from the policies: not escaped.
     pub found: String,
     /// What to do about it.
     pub fix: String,

@@ -10,9 +10,9 @@ pub struct PolicyProblem {
     pub key: String,
     /// The value that is refused; empty if something is missing.
     pub value: String,
-    /// What is wrong with it.
+    /// The problem.
     pub problem: String,
-    /// What is accepted there.
+    /// The accepted values.
     pub accepted: String,
 }
 

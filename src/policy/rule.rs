@@ -27,7 +27,7 @@ pub struct PolicyRule {
     pub unless: Option<Matcher>,
     /// The only times at which it holds.
     pub when: Option<When>,
-    /// Who must approve. Required for an `approve`, refused for other effects.
+    /// The required approvers. Required for an `approve`, refused for other effects.
     pub approval: Option<ApprovalSpec>,
     /// The longest session that it permits. Not for a `deny`.
     pub session_limit: Option<Duration>,

@@ -12,7 +12,7 @@ use crate::policy::facts::Facts;
 use crate::policy::set::PolicySet;
 use crate::policy::set::Subject;
 
-/// What is unknown about a command.
+/// The unknown parts of a command.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Unknown {
     /// The arguments are unknown.

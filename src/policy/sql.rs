@@ -237,8 +237,8 @@ pub struct SqlSummary {
     pub tables: Vec<String>,
     /// The functions that it calls, at most 50 and `…`. Not escaped.
     pub functions: Vec<String>,
-    /// Those of them with unknown effects: only a policy that names all of them lets the text pass. Not
-    /// escaped.
+    /// The functions among them with unknown effects: only a policy that names all of them lets the text
+    /// pass. Not escaped.
     pub opaque: Vec<String>,
     /// The settings that it changes; `?` for a computed name. At most 50 and `…`. Not escaped.
     #[serde(default)]

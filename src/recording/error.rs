@@ -32,7 +32,7 @@ pub enum RecordError {
     /// `data` is not one JSON object on one line, or the first event of a session lacks a member.
     #[error("the event's data is invalid: {problem}")]
     Malformed {
-        /// What is wrong; contains no part of the data.
+        /// The problem; contains no part of the data.
         problem: &'static str,
     },
     /// The file is not a recording journal. It is left unchanged.
@@ -40,7 +40,7 @@ pub enum RecordError {
     NotAJournal {
         /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// A newer version wrote it.

@@ -42,7 +42,7 @@ pub enum FileError {
         path: PathBuf,
         /// Line number, from 1.
         line: u64,
-        /// What is wrong with the line.
+        /// The problem with the line.
         source: LineError,
     },
     /// The file is not an exported recording.
@@ -52,7 +52,7 @@ pub enum FileError {
         path: PathBuf,
         /// Line number, from 1.
         line: u64,
-        /// What is wrong with the file.
+        /// The problem with the file.
         problem: &'static str,
     },
     /// The file cannot be read.

@@ -32,7 +32,7 @@ pub struct StoredEvent {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a recorded line cannot be parsed: {problem}")]
 pub struct LineError {
-    /// What is wrong with the line.
+    /// The problem with the line.
     pub problem: String,
 }
 

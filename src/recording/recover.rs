@@ -32,8 +32,8 @@ pub struct OpenReport {
     pub made: bool,
     /// Sessions that a dead process had left open. They are closed as interrupted.
     pub interrupted: Vec<SessionId>,
-    /// Those of `interrupted` whose last events are inconsistent. They are left unchanged: `verify` shows
-    /// where.
+    /// The sessions of `interrupted` whose last events are inconsistent. They are left unchanged: `verify`
+    /// shows where.
     pub damaged: Vec<SessionId>,
     /// Write-ahead log segments with unreadable content. Everything before it is recorded; the segments are
     /// kept under another name.

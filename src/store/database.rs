@@ -28,7 +28,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Up to this size in bytes the whole file is checked at every start; beyond it only its header and length.
 const QUICK_CHECK_MAX: u64 = 64 << 20;
 
-/// What a file must be.
+/// Identification and migrations of a database file.
 #[derive(Debug, Clone, Copy)]
 pub struct Schema {
     /// SQLite's `application_id`, which distinguishes our files from others and from each other.

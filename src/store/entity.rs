@@ -31,7 +31,7 @@ pub struct StoredEntity {
     pub updated_ms: i64,
     /// The store's revision after its last write.
     pub revision: u64,
-    /// Who wrote it last.
+    /// The actor who wrote it last.
     pub actor: String,
 }
 

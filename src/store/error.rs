@@ -27,7 +27,7 @@ pub enum StoreError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// An error of SQLite.
@@ -134,7 +134,7 @@ pub enum StoreError {
     WrongType {
         /// The path.
         path: PathBuf,
-        /// What was expected.
+        /// The expected kind.
         wanted: &'static str,
     },
 }

@@ -33,7 +33,7 @@ pub struct Hold {
     pub session: SessionId,
     /// The reason.
     pub reason: String,
-    /// Who placed it.
+    /// The actor who placed it.
     pub actor: String,
     /// When it was placed, in milliseconds since 1970.
     pub since_ms: i64,
@@ -89,7 +89,7 @@ pub struct AcknowledgedHold {
     pub faults: Vec<HoldFault>,
     /// Whether it is on hold since: as before, or placed by whoever acknowledged it if the trail had no hold.
     pub held: bool,
-    /// Who acknowledged it.
+    /// The actor who acknowledged it.
     pub actor: String,
     /// The reason.
     pub reason: String,

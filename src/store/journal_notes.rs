@@ -134,7 +134,7 @@ pub struct JournalLook {
     pub gone: Option<[Ranges; 2]>,
 }
 
-/// What retention removes next.
+/// The next removal by retention.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JournalRemoval {
     /// The numbers of sessions whose events are removed.

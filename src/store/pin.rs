@@ -22,7 +22,7 @@ use crate::store::error::StoreError;
 /// A pin to accept, as it was reviewed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LookedAt {
-    /// What is pinned.
+    /// The kind of the pinned item.
     pub kind: PinKind,
     /// Its name.
     pub name: String,

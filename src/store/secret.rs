@@ -21,7 +21,7 @@ pub struct StoredSecret {
     pub created_ms: i64,
     /// When it was last set, in milliseconds since 1970.
     pub updated_ms: i64,
-    /// Who set it last.
+    /// The actor who set it last.
     pub actor: String,
 }
 

@@ -71,7 +71,7 @@ impl Store {
     /// Runs `job` on the store's thread. Once queued it is run, even if the caller goes away.
     ///
     /// # Errors
-    /// Those of the job; [`StoreError::Overloaded`] if the queue stays full for five seconds,
+    /// The job's errors; [`StoreError::Overloaded`] if the queue stays full for five seconds,
     /// [`StoreError::Stopped`].
     pub async fn call<T: Send + 'static>(
         &self,

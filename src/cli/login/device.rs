@@ -42,7 +42,7 @@ struct Offer {
     interval: Option<u64>,
 }
 
-/// What the person is shown.
+/// The instructions shown to the user.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Prompt<'a> {
     /// The address to open.

@@ -304,7 +304,7 @@ impl Given {
     /// one ([`check_id_token`]).
     ///
     /// # Errors
-    /// What is wrong with it. A caller that does not use it must revoke it.
+    /// The problem. A caller that does not use it must revoke it.
     pub fn check(&self, terms: &Terms, nonce: Option<&str>) -> Result<(), Failure> {
         if !self.token_type.eq_ignore_ascii_case("bearer") {
             return Err(Self::wrong("has a token that is no bearer token"));

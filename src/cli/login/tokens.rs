@@ -160,7 +160,7 @@ pub enum KeepError {
     Unsafe {
         /// The file or directory.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// The content is not a valid token file.

@@ -47,7 +47,7 @@ pub type Sql<'a> = dyn Fn(&[u8], Lexing) -> Arc<Judgement> + 'a;
 pub struct Rebuilt {
     /// The command first. Never empty.
     pub commands: Vec<Command>,
-    /// What is unknown about it.
+    /// The unknown parts.
     pub unknown: Unknown,
 }
 

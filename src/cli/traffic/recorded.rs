@@ -37,7 +37,7 @@ pub struct Recorded {
     pub kind: EventKind,
     /// The data of the event.
     pub data: Value,
-    /// What was masked in it.
+    /// The notes on its masked values.
     pub mask: Vec<MaskNote>,
     /// The decision.
     pub decided: Decided,

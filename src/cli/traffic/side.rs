@@ -29,7 +29,7 @@ use crate::protocol::postgres::judge::Judgement;
 use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::judge::cache::Limits;
 
-/// What a decision depends on.
+/// The inputs of a decision.
 #[derive(Debug)]
 pub struct Side {
     /// The connections.

@@ -103,7 +103,7 @@ const ROUTES: &[(&str, &str)] = &[
 /// Returns the routes below `/v1/approvals`.
 ///
 /// # Errors
-/// Those of the backend, `not_found` for other paths, and 405 for other methods.
+/// The backend's errors, `not_found` for other paths, and 405 for other methods.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["approvals"]) => Reply::json(&backend.approvals(call.parameters()?).await?),

@@ -67,7 +67,7 @@ const ROUTES: &[(&str, &str)] = &[("audit", "GET"), ("audit/verify", "GET")];
 /// Returns the routes below `/v1/audit`.
 ///
 /// # Errors
-/// Those of the backend, `not_found` for other paths, and 405 for other methods.
+/// The backend's errors, `not_found` for other paths, and 405 for other methods.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["audit"]) => Reply::json(&backend.audit(call.parameters()?).await?),

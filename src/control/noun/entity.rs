@@ -258,7 +258,7 @@ const ROUTES: &[(&str, &str)] = &[("apply", "POST"), ("*", "GET"), ("*/*", "DELE
 /// Returns the routes below `/v1/connections`, `/v1/policies`, `/v1/masks`, and `/v1/apply`.
 ///
 /// # Errors
-/// Those of the backend, `not_found` for other paths, and 405 for other methods.
+/// The backend's errors, `not_found` for other paths, and 405 for other methods.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     let path = call.path();
     let noun = path.first().copied().unwrap_or_default();

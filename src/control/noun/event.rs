@@ -122,7 +122,7 @@ const ROUTES: &[(&str, &str)] = &[("events", "GET")];
 /// Returns the route `/v1/events`.
 ///
 /// # Errors
-/// Those of the backend, `not_found` for other paths, and 405 for other methods.
+/// The backend's errors, `not_found` for other paths, and 405 for other methods.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["events"]) => {

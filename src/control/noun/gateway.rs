@@ -375,7 +375,7 @@ const ROUTES: &[(&str, &str)] = &[
 /// Returns the routes `/v1/status`, `/v1/reload`, `/v1/explain` and those below `/v1/issuers`.
 ///
 /// # Errors
-/// Those of the backend, `not_found` for other paths, and 405 for other methods.
+/// The backend's errors, `not_found` for other paths, and 405 for other methods.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     call.no_parameters()?;
     match (&call.method, call.path().as_slice()) {

@@ -53,7 +53,7 @@ const ROUTES: &[(&str, &str)] = &[("grants", "GET"), ("grants/*", "DELETE")];
 /// Returns the routes below `/v1/grants`.
 ///
 /// # Errors
-/// Those of the backend, `not_found` for other paths, and 405 for other methods.
+/// The backend's errors, `not_found` for other paths, and 405 for other methods.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["grants"]) => Reply::json(&backend.grants(call.parameters()?).await?),

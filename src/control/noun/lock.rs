@@ -19,7 +19,7 @@ use crate::domain::lock::LockTarget;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewLock {
-    /// What it locks out.
+    /// The target of the lock.
     pub target: LockTarget,
     /// The reason; shown to operators, never to clients. At most 1000 bytes.
     #[serde(default)]
@@ -62,7 +62,7 @@ const ROUTES: &[(&str, &str)] = &[("locks", "GET, POST"), ("locks/*", "DELETE")]
 /// Returns the routes below `/v1/locks`.
 ///
 /// # Errors
-/// Those of the backend, `not_found` for other paths, and 405 for other methods.
+/// The backend's errors, `not_found` for other paths, and 405 for other methods.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     call.no_parameters()?;
     match (&call.method, call.path().as_slice()) {

@@ -58,7 +58,7 @@ impl<T> List<T> {
 /// Dispatches a call to the noun in its path.
 ///
 /// # Errors
-/// Those of the noun, and `not_found` if there is none of that name.
+/// The noun's errors, and `not_found` if there is none of that name.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match call.segments.first().map(String::as_str) {
         Some("approvals") => approval::route(call, backend).await,

@@ -27,7 +27,7 @@ pub const MAX_ACCEPT: usize = 1000;
 pub struct PinView {
     /// The connection.
     pub connection: String,
-    /// What is pinned.
+    /// The kind of the pinned item.
     pub kind: PinKind,
     /// Its name, as the server wrote it.
     pub name: String,
@@ -39,7 +39,7 @@ pub struct PinView {
     pub accepted: String,
     /// When that was accepted or first seen, in milliseconds since 1970.
     pub accepted_ms: i64,
-    /// Who accepted it; `null`: it is the one that was seen first.
+    /// The actor who accepted it; `null` for the first definition seen.
     pub accepted_by: Option<String>,
     /// When the server changed the definition, in milliseconds since 1970.
     pub changed_ms: Option<i64>,
@@ -111,7 +111,7 @@ impl PinView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PinRef {
-    /// What is pinned.
+    /// The kind of the pinned item.
     pub kind: PinKind,
     /// Its name.
     pub name: String,
@@ -151,7 +151,7 @@ impl PinFilter {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PinName {
-    /// What is pinned.
+    /// The kind of the pinned item.
     pub kind: PinKind,
     /// Its name.
     pub name: String,
@@ -198,7 +198,7 @@ const ROUTES: &[(&str, &str)] = &[("pins/*", "GET"), ("pins/*/accept", "POST"), 
 /// Returns the routes below `/v1/pins`.
 ///
 /// # Errors
-/// Those of the backend, `not_found` for other paths, and 405 for other methods.
+/// The backend's errors, `not_found` for other paths, and 405 for other methods.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["pins", connection]) => {

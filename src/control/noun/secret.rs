@@ -23,7 +23,7 @@ pub struct SecretEntry {
     pub name: String,
     /// When it was last set, in milliseconds since 1970.
     pub updated_ms: i64,
-    /// Who last set it.
+    /// The actor who last set it.
     pub actor: String,
     /// The connections that use it, by name.
     pub used_by: Vec<String>,
@@ -93,7 +93,7 @@ const ROUTES: &[(&str, &str)] = &[("secrets", "GET"), ("secrets/*", "DELETE, PUT
 /// Returns the routes below `/v1/secrets`.
 ///
 /// # Errors
-/// Those of the backend, `not_found` for other paths, and 405 for other methods.
+/// The backend's errors, `not_found` for other paths, and 405 for other methods.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     call.no_parameters()?;
     match (&call.method, call.path().as_slice()) {

@@ -144,7 +144,7 @@ impl SessionView {
 pub struct HoldView {
     /// The reason.
     pub reason: String,
-    /// Who placed it.
+    /// The actor who placed it.
     pub actor: String,
     /// When it was placed, in milliseconds since 1970.
     pub since_ms: i64,
@@ -218,7 +218,7 @@ pub struct VerifyReport {
     pub pruned_ms: Option<i64>,
     /// Sequence number of the first event that is not intact.
     pub broken_at: Option<u64>,
-    /// What is wrong with it.
+    /// The problem.
     pub problem: Option<String>,
     /// Why not all of it was checked: some events are not in the database yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -301,7 +301,7 @@ pub struct WholeReport {
 pub struct FaultyHold {
     /// Which session.
     pub session: SessionId,
-    /// What is wrong.
+    /// The problem.
     pub fault: HoldFault,
 }
 
@@ -478,7 +478,7 @@ const ROUTES: &[(&str, &str)] = &[
 /// Returns the routes below `/v1/sessions`.
 ///
 /// # Errors
-/// Those of the backend, `not_found` for other paths, and 405 for other methods.
+/// The backend's errors, `not_found` for other paths, and 405 for other methods.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["sessions"]) => Reply::json(&backend.sessions(call.parameters()?).await?),

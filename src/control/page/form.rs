@@ -46,7 +46,7 @@ impl Fields {
 /// Returns the decision in a form about this approval.
 ///
 /// # Errors
-/// What is wrong with it, as a message for the person.
+/// The problem, as a message for the person.
 pub(super) fn decision(fields: &Fields, approval: &Approval) -> Result<Decide, &'static str> {
     if !fields.are_among(&["key", "digest", "decision", "reason", "connection"]) {
         return Err("the form is not one of this page");

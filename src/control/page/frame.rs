@@ -1,4 +1,4 @@
-//! What all pages share: the layout, the style sheet, and headers that prevent a browser from loading,
+//! Common parts of all pages: the layout, the style sheet, and headers that prevent a browser from loading,
 //! running or leaking anything.
 
 use std::sync::LazyLock;

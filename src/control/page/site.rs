@@ -15,7 +15,7 @@ impl Site {
     /// Parses a URL. `https` for any host, `http` only for loopback.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The problem.
     pub fn parse(url: &str) -> Result<Self, &'static str> {
         let location = Location::parse(url)
             .map_err(|_why| "not https://HOST[:PORT], or http:// to this machine alone")?;

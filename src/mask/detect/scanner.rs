@@ -31,7 +31,7 @@ const SHORTEST_LITERAL_TEXT: usize = 16;
 /// Maximum memory of one compiled custom pattern, in bytes.
 const PATTERN_SIZE: usize = 1 << 20;
 
-/// What claims a span.
+/// The detector or rule that masks a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::mask) enum By {
     /// A detector, by its index in the scanner.

@@ -21,7 +21,7 @@ pub(super) struct Stretch<'a> {
     pub(super) input: &'a [u8],
     /// The position of the next token, or of white space before it.
     pub(super) at: usize,
-    /// What the token may be.
+    /// The possible kinds of the token.
     pub(super) next: Next,
     pub(super) nest: Nest,
     /// The rule that masks it, if it is a value.

@@ -44,7 +44,7 @@ pub(super) struct Strings {
     written: Vec<u8>,
     masked_names: u64,
     nesting: usize,
-    /// What masked the first value.
+    /// The detector or rule that masked the first value.
     pub(super) owner: Option<By>,
 }
 

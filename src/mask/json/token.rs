@@ -15,7 +15,7 @@ use crate::mask::masker::Unmaskable;
 use crate::mask::notes::Notes;
 use crate::mask::plan::Plan;
 
-/// What may come next.
+/// The tokens that may come next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     /// A value, after a colon, or at the start.

@@ -47,7 +47,7 @@ pub(super) fn scalar_end(input: &[u8], at: usize) -> Result<usize, Unmaskable> {
     }
 }
 
-/// What comes next in an object or array.
+/// The next item in an object or array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// A name or element that begins here.

@@ -11,7 +11,7 @@ use crate::policy::glob::check_text;
 use crate::policy::problem::Refusal;
 use crate::policy::value::walk::Leaf;
 
-/// What a value must be.
+/// A requirement on a value.
 #[derive(Debug, Clone)]
 pub(super) enum Pattern {
     /// Equal to one of the choices.

@@ -13,7 +13,7 @@ pub(super) const MOST_STEPS: usize = 1 << 16;
 /// Number of names of an object that count as one step.
 const NAMES: usize = 8;
 
-/// What a path leads to.
+/// The result of following a path.
 #[derive(Clone, Copy)]
 pub(super) enum Leaf<'a> {
     /// A value that is not an array.

@@ -83,7 +83,7 @@ pub struct Log {
     by_change: Browse<u64>,
     /// The selected entry as rows.
     detail: Page,
-    /// What `detail` was made from.
+    /// The input that `detail` was made from.
     of: Option<(Which, u64, Option<Key>, u16)>,
     explanation: Page,
     /// The visible explanation and its command.

@@ -21,7 +21,7 @@ use crate::policy;
 use crate::policy::PolicyRule;
 use crate::policy::PolicySet;
 
-/// What an existing policy was used for.
+/// The observed uses of an existing policy.
 #[derive(Debug, Default)]
 pub struct Usage {
     /// The classes of commands.
@@ -35,26 +35,26 @@ pub struct Usage {
 /// Connection, caller, policy, and session limit of commands.
 pub type By = (String, Who, String, Option<Duration>);
 
-/// What was found in recordings.
+/// The findings in recordings.
 #[derive(Debug, Default)]
 pub struct Gathered {
-    /// What was used.
+    /// The observed uses.
     pub used: BTreeMap<By, Used>,
-    /// What each policy was used for.
+    /// The uses of each policy.
     pub rules: BTreeMap<String, Usage>,
     /// Commands that passed.
     pub allowed: u64,
-    /// Those for which no policy can be written that allows little else.
+    /// Commands for which no policy can be written that allows little else.
     pub beyond: u64,
-    /// Of those, SQL texts that change one table and read another, by what they do.
+    /// Among those, SQL texts that change one table and read another, by what they do.
     pub mixed: BTreeMap<String, u64>,
-    /// Those that no existing policy allows.
+    /// Commands that no existing policy allows.
     pub orphaned: u64,
-    /// Those of members of the selected group that passed by a policy that does not name it.
+    /// Commands of members of the selected group that passed by a policy that does not name it.
     pub elsewhere: u64,
-    /// Those that were held for approval, by policy.
+    /// Commands that were held for approval, by policy.
     pub approved: BTreeMap<String, u64>,
-    /// Those that were denied.
+    /// Commands that were denied.
     pub denied: u64,
 }
 

@@ -26,7 +26,7 @@ const NO_TABLE: &str = "pg_catalog.pg_no_table";
 /// Maximum length of a policy id.
 const ID_MAX: usize = 63;
 
-/// Who a policy is for.
+/// The callers that a policy is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Who {
     /// A client application.
@@ -76,14 +76,14 @@ struct Doing {
     calls: bool,
 }
 
-/// What texts of one kind name.
+/// The names in SQL texts of one kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Named {
     tables: BTreeSet<String>,
     functions: BTreeSet<String>,
 }
 
-/// What was used.
+/// The observed uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Used {
     guards: Guards,
