@@ -55,7 +55,7 @@ pub(super) const MAX_STRANGERS: usize = 128;
 /// Maximum number of unauthenticated streams per address, whatever the configured limits.
 pub const MOST_OF_ONE: usize = 16;
 
-/// The listener of the admin API over the network, with its service and admission rules.
+/// The listener of the admin API over the network, with its certificate and unauthenticated peers.
 pub struct Remote {
     /// The listener.
     pub listener: TcpListener,
