@@ -11,6 +11,7 @@ use crate::domain::command::mcp::McpCommand;
 use crate::domain::connection::Protocol;
 use crate::domain::form::Form;
 use crate::domain::json::Json;
+use crate::domain::kin::Kin;
 use crate::domain::sql::Effects;
 use crate::domain::sql::Function;
 
@@ -122,6 +123,8 @@ pub struct SqlCommand {
     /// target's catalog know as harmless. If there are any, the command's class is [`Class::Unknown`], except
     /// for a policy that names all of them.
     pub opaque: Vec<Function>,
+    /// What shares rows with the relations that it names, where a policy asks for it and the target's catalogue could be asked.
+    pub kin: Kin,
 }
 
 /// How much SQL text a summary contains, in characters.

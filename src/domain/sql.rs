@@ -344,6 +344,8 @@ pub struct Relation {
     pub object: Object,
     /// What is done to it.
     pub access: Access,
+    /// It is named with `ONLY`: its partitions and children are left out.
+    pub only: bool,
 }
 
 /// A column that is named.

@@ -48,6 +48,8 @@ pub(super) struct Rule {
     pub(super) covers: Vec<Condition>,
     /// Whether one of its conditions tests the body.
     pub(super) reads_body: bool,
+    /// Whether one of its conditions goes by what shares rows with the relations that a SQL text names.
+    pub(super) asks_kin: bool,
     pub(super) approval: Option<Arc<ApprovalSpec>>,
     pub(super) session_limit: Option<Duration>,
     pub(super) message: Option<Arc<str>>,
@@ -80,6 +82,7 @@ impl Rule {
         unless.sort_by_key(place);
         let covers = if written.effect == Effect::Approve { covers(&written.matches) } else { Vec::new() };
         let reads_body = conditions.iter().chain(&unless).any(|condition| condition.about() == About::Body);
+        let asks_kin = conditions.iter().chain(&unless).chain(&covers).any(Condition::asks_kin);
         Self {
             id: written.id.as_str().into(),
             effect: written.effect,
@@ -87,6 +90,7 @@ impl Rule {
             unless,
             covers,
             reads_body,
+            asks_kin,
             approval: written.approval.clone().map(Arc::new),
             session_limit: written.session_limit,
             message: written.message.as_deref().map(Into::into),

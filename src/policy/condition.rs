@@ -98,7 +98,12 @@ impl Condition {
         }
     }
 
-    /// Returns whether it never holds on a connection of this protocol.
+    /// Whether it goes by what shares rows with the relations that a SQL text names.
+    pub(super) fn asks_kin(&self) -> bool {
+        matches!(self, Self::Sql(test) if test.asks_kin())
+    }
+
+    /// Whether it never holds on a connection of that protocol.
     pub(super) fn is_foreign_to(&self, protocol: Protocol) -> bool {
         match self {
             Self::Mcp(_) => protocol != Protocol::Mcp,

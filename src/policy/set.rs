@@ -45,6 +45,7 @@ pub struct PolicySet {
     pub(super) approves: Vec<Rule>,
     pub(super) allows: Vec<Rule>,
     reads_body: bool,
+    asks_kin: bool,
     names: GroupNames,
 }
 
@@ -98,10 +99,11 @@ impl PolicySet {
             compiled.iter_mut().flat_map(|rule| rule.conditions.iter_mut().chain(&mut rule.unless)),
         );
         let reads_body = compiled.iter().any(|rule| rule.reads_body);
+        let asks_kin = compiled.iter().any(|rule| rule.asks_kin);
         let (denies, others): (Vec<_>, Vec<_>) =
             compiled.into_iter().partition(|rule| rule.effect == Effect::Deny);
         let (approves, allows) = others.into_iter().partition(|rule| rule.effect == Effect::Approve);
-        Ok(Self { revision, written, denies, approves, allows, reads_body, names })
+        Ok(Self { revision, written, denies, approves, allows, reads_body, asks_kin, names })
     }
 
     /// Returns the number of this revision, which increases with each change.
@@ -149,7 +151,17 @@ impl PolicySet {
         self.compiled().any(|rule| by_columns(rule) && rule.holds(&facts, View::Opening))
     }
 
-    /// Returns the policies that open the connection to the subject.
+    /// Whether some rule that could hold for the subject here goes by what shares rows with the relations that a SQL text names:
+    /// then the target's catalogue is to be asked before [`Self::decide`].
+    pub fn asks_kin(&self, subject: &Subject<'_>) -> bool {
+        if !self.asks_kin {
+            return false;
+        }
+        let facts = Facts::opening(subject, &self.names);
+        self.compiled().any(|rule| rule.asks_kin && rule.holds(&facts, View::Opening))
+    }
+
+    /// The rules that open the connection to the subject.
     pub(super) fn opening(&self, subject: &Subject<'_>) -> Winners {
         let facts = Facts::opening(subject, &self.names);
         let mut winners = Winners::default();

@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use crate::domain::Class;
 use crate::domain::Command;
+use crate::domain::Kin;
 use crate::domain::SqlCommand;
+use crate::domain::sql::Column;
 use crate::domain::sql::Effects;
 use crate::domain::sql::Function;
 use crate::domain::sql::Object;
@@ -97,11 +99,18 @@ impl SqlTest {
         match &self.asked {
             Asked::Tables(globs) => {
                 let relations = effects.relations.iter().map(|relation| of_names(globs, &relation.object));
-                self.usage.join(relations, unseen)
+                let kin = self.kin(sql).map(Kin::all).into_iter().flatten();
+                let untold = self.misses_kin(sql) && !effects.relations.is_empty();
+                self.usage.join(relations.chain(kin.map(|object| of_names(globs, object))), unseen || untold)
             }
-            Asked::Columns(globs) => self.usage.join(of_columns(globs, effects), unseen),
+            Asked::Columns(globs) => {
+                let columns = of_columns(globs, effects).chain(of_kin(globs, effects, self.kin(sql)));
+                self.usage.join(columns, unseen || self.misses_columns(globs, effects, sql))
+            }
             Asked::ColumnsNot(globs) => {
-                Use::Any.join(of_columns(globs, effects), effects.runs_unseen()).not()
+                let columns = of_columns(globs, effects).chain(of_kin(globs, effects, self.kin(sql)));
+                let untold = self.misses_columns(globs, effects, sql);
+                Use::Any.join(columns, effects.runs_unseen() || untold).not()
             }
             Asked::Functions(globs) => match self.usage {
                 Use::Any => {
@@ -131,7 +140,42 @@ impl SqlTest {
         }
     }
 
-    /// Returns the expected values, for display.
+    /// Whether what shares rows with a relation that is named counts as named, too: where that holds back or takes away.
+    fn counts_kin(&self) -> bool {
+        match &self.asked {
+            Asked::Tables(_) | Asked::Columns(_) => self.usage == Use::Any,
+            // It is met where none of them is there.
+            Asked::ColumnsNot(_) => self.usage == Use::All,
+            Asked::Functions(_) | Asked::Verbs(_) | Asked::Settings(_) | Asked::AllRows(_) => false,
+        }
+    }
+
+    /// Whether its answer may hang on what shares rows with the relations that are named.
+    pub(super) fn asks_kin(&self) -> bool {
+        self.counts_kin()
+            && match &self.asked {
+                Asked::Tables(globs) => !globs.iter().any(NameGlob::is_any),
+                Asked::Columns(globs) | Asked::ColumnsNot(globs) => globs.iter().any(ColumnGlob::names_table),
+                Asked::Functions(_) | Asked::Verbs(_) | Asked::Settings(_) | Asked::AllRows(_) => false,
+            }
+    }
+
+    fn kin<'a>(&self, sql: &'a SqlCommand) -> Option<&'a Kin> {
+        self.counts_kin().then_some(&sql.kin)
+    }
+
+    /// Whether it would have to know kin that nobody knows.
+    fn misses_kin(&self, sql: &SqlCommand) -> bool {
+        sql.kin.is_untold() && self.asks_kin()
+    }
+
+    /// The same, of columns that would be these in another relation.
+    fn misses_columns(&self, globs: &[ColumnGlob], effects: &Effects, sql: &SqlCommand) -> bool {
+        let other = |column: &Column| globs.iter().any(|glob| glob.is_elsewhere(column));
+        self.misses_kin(sql) && effects.columns.iter().any(other)
+    }
+
+    /// What it wants, for people.
     pub(super) fn wanted(&self) -> String {
         let texts = match &self.asked {
             Asked::Tables(globs) => shown(globs.iter()),
@@ -226,7 +270,23 @@ fn of_columns(globs: &[ColumnGlob], effects: &Effects) -> impl Iterator<Item = A
     effects.columns.iter().map(|column| Answer::any(globs.iter().map(|glob| glob.answer(column))))
 }
 
-/// The effects of a SQL text, for people and programs.
+/// What the patterns say of the columns of the kin of each relation: they have the same names there.
+fn of_kin<'a>(
+    globs: &'a [ColumnGlob],
+    effects: &'a Effects,
+    kin: Option<&'a Kin>,
+) -> impl Iterator<Item = Answer> + 'a {
+    let each = move |kin: &'a Kin| {
+        effects.columns.iter().flat_map(move |column| {
+            let relations = column.relation.iter().flat_map(|relation| kin.of(relation));
+            relations
+                .map(move |relation| Answer::any(globs.iter().map(|glob| glob.answer_in(column, relation))))
+        })
+    };
+    kin.into_iter().flat_map(each)
+}
+
+/// What a SQL text does, for people and programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SqlSummary {
     /// Whether it was understood. If not, the lists are empty and every condition on it is unsure.

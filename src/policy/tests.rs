@@ -3,6 +3,7 @@
 mod compile;
 mod explain;
 mod fast;
+mod kin;
 mod mcp;
 mod properties;
 mod settings;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::Class;
+use crate::domain::Kin;
 use crate::domain::Protocol;
 use crate::domain::SqlCommand;
 use crate::domain::command::HttpCommand;
@@ -20,7 +21,8 @@ fn read(case: &Case, connection: &Connection) -> Result<Command, String> {
             return Err(format!("no SQL {sql}"));
         }
         let text = sql.as_str().into();
-        let words = Words::Sql(SqlCommand { text, effects: None, base: Class::Read, opaque: Vec::new() });
+        let (base, opaque) = (Class::Read, Vec::new());
+        let words = Words::Sql(SqlCommand { text, effects: None, base, opaque, kin: Kin::default() });
         return Ok(Command { protocol: Protocol::Postgres, class: Class::Read, words });
     }
     let class = match case.method.as_str() {

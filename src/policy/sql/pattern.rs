@@ -102,7 +102,8 @@ impl NameGlob {
         name.min(schema)
     }
 
-    fn is_any(&self) -> bool {
+    /// Whether it describes everything.
+    pub(in crate::policy) fn is_any(&self) -> bool {
         self.name.is_any() && self.schema.as_ref().is_none_or(Part::is_any)
     }
 }
@@ -128,16 +129,40 @@ impl ColumnGlob {
 
     /// Matches a column; unsure if the text leaves that open.
     pub(in crate::policy) fn answer(&self, column: &Column) -> Answer {
-        let own = match column.name.as_deref() {
+        self.answer_of(column, column.relation.as_ref())
+    }
+
+    /// The same as if it were a column of this relation.
+    pub(in crate::policy) fn answer_in(&self, column: &Column, relation: &Object) -> Answer {
+        self.answer_of(column, Some(relation))
+    }
+
+    /// Whether it names a table, not only columns of any.
+    pub(in crate::policy) fn names_table(&self) -> bool {
+        self.table.as_ref().is_some_and(|table| !table.is_any())
+    }
+
+    /// Whether the column has a relation, and may be what this describes in another one.
+    pub(in crate::policy) fn is_elsewhere(&self, column: &Column) -> bool {
+        column.relation.is_some() && self.names_table() && self.own(column) != Answer::No
+    }
+
+    /// Whether its column is this one, wherever it is.
+    fn own(&self, column: &Column) -> Answer {
+        match column.name.as_deref() {
             Some(name) => self.column.answer(name),
             None if self.column.is_any() => Answer::Yes,
             // All columns: this one is among them, and others may be.
             None => Answer::Unsure,
-        };
+        }
+    }
+
+    fn answer_of(&self, column: &Column, relation: Option<&Object>) -> Answer {
+        let own = self.own(column);
         if own == Answer::No {
             return Answer::No;
         }
-        let table = match (&self.table, &column.relation) {
+        let table = match (&self.table, relation) {
             (None, _) => Answer::Yes,
             (Some(table), Some(relation)) => table.answer(relation),
             (Some(table), None) if table.is_any() => Answer::Yes,

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use crate::domain::Class;
 use crate::domain::Command;
 use crate::domain::Effect;
+use crate::domain::Kin;
 use crate::domain::Protocol;
 use crate::domain::SqlCommand;
 use crate::domain::command::Words;
@@ -57,7 +58,11 @@ pub(super) fn sql(base: Class, words: &str) -> Command {
         let function = || Function { object: object(name), arguments: 1 };
         match kind {
             "t" => {
-                effects.relations.insert(Relation { object: object(name), access: Access::Read });
+                effects.relations.insert(Relation {
+                    object: object(name),
+                    access: Access::Read,
+                    only: false,
+                });
             }
             "c" => {
                 let whole = object(name);
@@ -97,7 +102,8 @@ pub(super) fn sql(base: Class, words: &str) -> Command {
     let opaque: Vec<Function> = effects.opaque.iter().cloned().collect();
     let class = if opaque.is_empty() { base } else { Class::Unknown };
     let text = Arc::from("SELECT …");
-    let words = Words::Sql(SqlCommand { text, effects: Some(Arc::new(effects)), base, opaque });
+    let words =
+        Words::Sql(SqlCommand { text, effects: Some(Arc::new(effects)), base, opaque, kin: Kin::default() });
     Command { protocol: Protocol::Postgres, class, words }
 }
 
@@ -108,6 +114,7 @@ pub(super) fn garbage() -> Command {
         effects: None,
         base: Class::Unknown,
         opaque: Vec::new(),
+        kin: Kin::default(),
     });
     Command { protocol: Protocol::Postgres, class: Class::Unknown, words }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::Class;
 use crate::domain::Command;
+use crate::domain::Kin;
 use crate::domain::Protocol;
 use crate::domain::SqlCommand;
 use crate::domain::command::Words;
@@ -39,7 +40,7 @@ pub fn command(
     Command {
         protocol: Protocol::Postgres,
         class,
-        words: Words::Sql(SqlCommand { text, effects, base, opaque }),
+        words: Words::Sql(SqlCommand { text, effects, base, opaque, kin: Kin::default() }),
     }
 }
 

@@ -100,13 +100,16 @@ pub enum Change {
     Settings,
 }
 
-/// A catalogue, and what is masked by it. Where no field is masked it has relations only with the columns that may be calls.
+/// A catalogue, and what is masked by it. Where no field is masked it has relations only with the columns that may be calls, and kin of
+/// relations only where somebody has asked for it.
 #[derive(Debug)]
 pub struct Known {
     /// Which columns are masked.
     pub masked: Masked,
     /// The masks it was made for.
     pub mask_tag: Box<str>,
+    /// Which relations share rows is known.
+    kin: bool,
     at: Instant,
     /// Which changes it has surely seen.
     seen: Seen,
@@ -157,6 +160,8 @@ pub struct Entry {
     failed: Mutex<Option<Failure>>,
     /// It could not be read again in the background.
     lapsed: AtomicBool,
+    /// Somebody has asked which relations share rows: from then on that is read along.
+    wants_kin: AtomicBool,
     /// Somebody reads it.
     reading: tokio::sync::Mutex<()>,
     refreshing: AtomicBool,
@@ -212,6 +217,11 @@ impl Targets {
 }
 
 impl Known {
+    /// Whether it tells which relations share rows.
+    pub fn has_kin(&self) -> bool {
+        self.kin
+    }
+
     /// Whether relations and their columns can only have changed since in other ways than through the gateway.
     pub fn has_relations_of(&self, entry: &Entry) -> bool {
         self.seen.catalog == entry.changes.seen().catalog
@@ -227,8 +237,23 @@ impl Entry {
     /// What is known now, if it may still be relied on.
     pub fn current(&self) -> Option<Arc<Known>> {
         let lapsed = self.lapsed.load(Ordering::Acquire);
-        let fits = |known: &Arc<Known>| known.has_relations_of(self) && known.at.elapsed() < OLD;
+        let kin = self.wants_kin.load(Ordering::Acquire);
+        let fits = |known: &Arc<Known>| {
+            known.has_relations_of(self) && known.at.elapsed() < OLD && (known.kin || !kin)
+        };
         self.known.load_full().filter(|known| !lapsed && fits(known))
+    }
+
+    /// From now on nothing is [current](Self::current) that does not tell which relations share rows.
+    pub fn want_kin(&self) {
+        self.wants_kin.store(true, Ordering::Release);
+    }
+
+    /// What was known last of relations that share rows, where it is nothing but old: for when it cannot be read.
+    pub fn old_kin(&self) -> Option<Arc<Known>> {
+        let fits =
+            |known: &Arc<Known>| known.kin && known.has_relations_of(self) && known.at.elapsed() < LONGEST;
+        self.known.load_full().filter(fits)
     }
 
     /// The same as far as functions and operators go: relations may have changed since.
@@ -331,7 +356,8 @@ impl Entry {
     ) -> Result<Arc<Known>, Arc<Unknown>> {
         // What changes from here on makes it old before it is there.
         let seen = self.changes.seen();
-        let read = read(judge, governed, password, database).await.map_err(Arc::new);
+        let kin = self.wants_kin.load(Ordering::Acquire);
+        let read = read(judge, governed, password, database, kin).await.map_err(Arc::new);
         let failure =
             read.as_ref().err().map(|error| Failure { at: Instant::now(), error: Arc::clone(error) });
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failure;
@@ -347,18 +373,21 @@ async fn read(
     governed: &Governed,
     password: Option<&Arc<Secret>>,
     database: &str,
+    kin: bool,
 ) -> Result<Known, Unknown> {
     let at = Instant::now();
     let mut inquiry = Inquiry::open(governed, password, database).await?;
     inquiry.ask("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     inquiry.ask(FIRST).await?;
-    let catalog = Arc::new(catalog(&mut inquiry, governed.plan.has_fields()).await?);
+    let all = governed.plan.has_fields();
+    let (catalog, kin) = (Arc::new(catalog(&mut inquiry, all, kin).await?), all || kin);
     inquiry.ask("COMMIT").await?;
     let mut masked = catalog.masked(&governed.plan);
     loop {
         let views = masked.asks();
         if views.is_empty() {
-            return Ok(Known { masked, mask_tag: governed.mask_tag.clone(), at, seen: Seen::default() });
+            let (mask_tag, seen) = (governed.mask_tag.clone(), Seen::default());
+            return Ok(Known { masked, mask_tag, kin, at, seen });
         }
         for view in views {
             let lineage = lineage(judge, &mut inquiry, &masked, view).await?;
@@ -367,12 +396,17 @@ async fn read(
     }
 }
 
-/// Reads a catalogue, all of it or only what tells what texts call and set. Databases of many customers have a hundred thousand tables.
-async fn catalog(inquiry: &mut Inquiry, all: bool) -> Result<Catalog, Unknown> {
+/// Reads a catalogue, all of it or only what tells what texts call and set, and which relations share rows if that is wanted. Databases of
+/// many customers have a hundred thousand tables.
+async fn catalog(inquiry: &mut Inquiry, all: bool, kin: bool) -> Result<Catalog, Unknown> {
     let mut answers = Answers::default();
     for question in Question::ALL {
-        let always = matches!(question, Question::Functions | Question::Operators | Question::Setters);
-        if !all && !always {
+        let some = match question {
+            Question::Functions | Question::Operators | Question::Setters => true,
+            Question::Inheritance => kin,
+            Question::Relations | Question::Dependencies => false,
+        };
+        if !all && !some {
             continue;
         }
         let rows = inquiry.ask(question.sql()).await?;
@@ -427,10 +461,15 @@ mod tests {
 
     /// What was read so long ago.
     fn known(entry: &Entry, age: Duration) {
+        known_with(entry, age, false);
+    }
+
+    /// The same, with kin of relations or without.
+    fn known_with(entry: &Entry, age: Duration, kin: bool) {
         let plan = Arc::new(Plan::compile(&[], [9; 32]).unwrap());
         let masked = Arc::new(Catalog::read(&Answers::default()).unwrap()).masked(&plan);
         let at = Instant::now().checked_sub(age).unwrap();
-        let known = Known { masked, mask_tag: Box::default(), at, seen: entry.changes.seen() };
+        let known = Known { masked, mask_tag: Box::default(), kin, at, seen: entry.changes.seen() };
         entry.known.store(Some(Arc::new(known)));
     }
 
@@ -486,6 +525,27 @@ mod tests {
             let found =
                 (entry.current().is_some(), entry.current_code().is_some(), entry.old_code().is_some());
             assert_eq!(found, (current, code, code), "{change:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_tell_of_kin_is_not_current_where_that_is_wanted() {
+        let entry = Entry::default();
+        known(&entry, Duration::ZERO);
+        assert!(entry.current().is_some() && entry.old_kin().is_none());
+        entry.want_kin();
+        assert!(entry.current().is_none() && entry.current_code().is_some() && entry.old_kin().is_none());
+        for (age, change, current, old) in [
+            (Duration::ZERO, Change::Suspected, true, true),
+            (OLD, Change::Nothing, false, true),
+            (LONGEST, Change::Nothing, false, false),
+            (Duration::ZERO, Change::Relations, false, false),
+            (OLD, Change::Anything, false, false),
+        ] {
+            known_with(&entry, age, true);
+            entry.changed(change);
+            let found = (entry.current().is_some(), entry.old_kin().is_some());
+            assert_eq!(found, (current, old), "{age:?} {change:?}");
         }
     }
 

@@ -13,7 +13,7 @@ pub const FIRST: &str = "SET search_path TO pg_catalog";
 pub enum Question {
     /// Relations and their columns.
     Relations,
-    /// Children and parents.
+    /// Children and parents, with their names.
     Inheritance,
     /// What views read, and what comes along with the use or a change of relations.
     Dependencies,
@@ -57,7 +57,7 @@ impl Question {
     pub const fn sql(self) -> &'static str {
         match self {
             Self::Relations => RELATIONS,
-            Self::Inheritance => "SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits",
+            Self::Inheritance => INHERITANCE,
             Self::Dependencies => DEPENDENCIES,
             Self::Functions => FUNCTIONS,
             Self::Operators => OPERATORS,
@@ -71,7 +71,7 @@ impl Question {
             Self::Relations => 8,
             Self::Functions => 11,
             Self::Operators => 7,
-            Self::Inheritance => 2,
+            Self::Inheritance => 6,
             Self::Dependencies => 3,
             Self::Setters => 1,
         }
@@ -113,6 +113,15 @@ AND (n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') \
     'pg_stats_ext', 'pg_stats_ext_exprs', 'pg_stat_activity', 'pg_largeobject', 'pg_prepared_statements', \
     'pg_cursors')) \
 ORDER BY c.oid, a.attnum";
+
+/// One row for each child and parent, the schema and name of the one and of the other. Indexes have parents, too, and are left out.
+const INHERITANCE: &str = "\
+SELECT i.inhrelid, i.inhparent, cn.nspname, c.relname, pn.nspname, p.relname \
+FROM pg_catalog.pg_inherits i \
+JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relkind IN ('r', 'p', 'f') \
+JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace \
+JOIN pg_catalog.pg_class p ON p.oid = i.inhparent \
+JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace";
 
 /// One row for each relation (`r`) or function (`f`) that a view reads or calls. An operator counts as its function. Whole rows
 /// leave no trace of their own, so columns are not asked for.

@@ -10,6 +10,7 @@
 //! guarantees that.
 
 mod ask;
+mod family;
 mod lineage;
 mod masked;
 mod read;
@@ -38,12 +39,14 @@ pub use read::CatalogError;
 pub use shows::gives_data;
 pub use shows::shows_data;
 
+use crate::domain::Kin;
 use crate::domain::sql;
 use crate::domain::sql::Access;
 use crate::domain::sql::Effects;
 use crate::domain::sql::Function;
 use crate::domain::sql::Object;
 use crate::mask::Plan;
+use family::Family;
 use routines::Routines;
 
 /// Oids below this belong to what PostgreSQL brings along (`FirstNormalObjectId`).
@@ -123,6 +126,8 @@ pub struct Catalog {
     by_name: HashMap<Box<str>, Vec<u32>>,
     /// Child and parent.
     inheritance: Vec<(u32, u32)>,
+    /// The same with the names of all of them, which are there also where relations are not.
+    family: Family,
     /// What the views read, by their oids.
     dependencies: HashMap<u32, Vec<Dependency>>,
     /// What a change of a relation changes or calls besides: foreign keys, triggers, rules, defaults, checks.
@@ -156,6 +161,11 @@ impl Catalog {
         let fits =
             |relation: &&Relation| object.schema.as_ref().is_none_or(|schema| *schema == relation.schema);
         oids.iter().filter_map(|oid| self.relations.get(oid)).filter(fits)
+    }
+
+    /// The relations that share rows with these, as a text names them: their partitions and children, and what they are part of.
+    pub fn kin(&self, relations: &BTreeSet<sql::Relation>) -> Kin {
+        self.family.kin(relations)
     }
 
     /// Which columns are masked under a plan, as far as names tell. The columns of views that may show masked ones are

@@ -83,7 +83,11 @@ pub(super) fn catalog(answers: &Answers) -> Result<Catalog, CatalogError> {
     }
     for row in rows(Question::Inheritance, "inheritance", &answers.inheritance) {
         let row = row?;
-        catalog.inheritance.push((row.number(0, "child")?, row.number(1, "parent")?));
+        let (child, parent) = (row.number(0, "child")?, row.number(1, "parent")?);
+        catalog.family.name(child, row.text(2, "child")?, row.text(3, "child")?);
+        catalog.family.name(parent, row.text(4, "parent")?, row.text(5, "parent")?);
+        catalog.family.tie(child, parent);
+        catalog.inheritance.push((child, parent));
     }
     for row in rows(Question::Dependencies, "views", &answers.dependencies) {
         let row = row?;

@@ -402,7 +402,12 @@ impl Back {
         if transaction == Transaction::Idle {
             names.transaction_ended(owed.number);
             self.shared.reached.set(Reach::NOTHING);
-            self.shared.catalog_changed(self.shared.ddl.take());
+            // What was sent after it may have begun another transaction by now.
+            let later = self.shared.remade.get() > owed.number;
+            if !later {
+                self.shared.ties.ended();
+            }
+            self.shared.catalog_changed(if later { self.shared.ddl.get() } else { self.shared.ddl.take() });
         }
         drop(names);
         self.shared.seat.tell_left_out()?;

@@ -20,7 +20,7 @@ use crate::protocol::postgres::targets::Unknown;
 const CLOSES: Duration = Duration::from_mins(1);
 
 impl Shared {
-    fn entry(&self, governed: &Governed) -> Arc<Entry> {
+    pub(super) fn entry(&self, governed: &Governed) -> Arc<Entry> {
         let mut kept = self.catalog.borrow_mut();
         match &*kept {
             Some((tag, entry)) if **tag == *governed.mask_tag => Arc::clone(entry),
@@ -140,7 +140,7 @@ pub(super) fn tell_when_closed(shared: &Shared, made: Change, mut target: impl A
     });
 }
 
-fn unread(audit: &'static str) -> Denied {
+pub(super) fn unread(audit: &'static str) -> Denied {
     let detail = "what the target's catalogue says could not be found out, and without it nothing is passed; try again later";
     Denied::new(DenyCode::UpstreamUnavailable, detail).because(audit)
 }

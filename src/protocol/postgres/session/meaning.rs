@@ -99,13 +99,13 @@ impl Shared {
         })
     }
 
-    /// Whether what a text calls, and what it changes, cannot be changed by anything under way.
+    /// Whether what a text calls, what it changes and what shares rows with that cannot be changed by anything under way.
     pub(super) fn code_is_sure(&self, definition: &Definition) -> bool {
-        self.has_answered(self.remade.get()) || !needs_code(definition)
+        self.has_answered(self.remade.get()) || !(needs_code(definition) || self.wants_kin(definition))
     }
 
-    /// What is known of the catalogue, where it is needed: values are masked, a text calls functions that nothing else is known of, or it may
-    /// call what it does not seem to call.
+    /// What is known of the catalogue, where it is needed: values are masked, policies go by what shares rows with the relations of a text,
+    /// it calls functions that nothing else is known of, or it may call what it does not seem to call.
     ///
     /// # Errors
     /// It cannot be read, and nothing will do in its place. Or the text runs more by name than is looked at.
@@ -115,8 +115,13 @@ impl Shared {
                 "the prepared statements and cursors that it runs are too long together; run them one by one";
             return Err(Denied::new(DenyCode::LimitExceeded, detail).because("runs_too_much"));
         }
-        if let Some(known) = self.masking().await? {
-            return Ok(Some(known));
+        let related = if self.wants_kin(definition) { self.related().await? } else { None };
+        match self.masking().await? {
+            None => {}
+            known => return Ok(known),
+        }
+        if related.is_some() {
+            return Ok(related);
         }
         let Some(effects) = definition.judgement.effects() else { return Ok(None) };
         // Of the server's own functions it only holds those that may do anything.
@@ -187,6 +192,7 @@ impl Shared {
         let opaque = |effects: &Effects| self.opaque(effects, known);
         let mut command = command(&definition.sql, &definition.judgement, class, opaque);
         Self::see(&mut command, definition, deeper);
+        self.tell_kin(&mut command, known);
         self.tell_settings(&mut command, known);
         if self.moved.is_moved()
             && let Words::Sql(sql) = &mut command.words

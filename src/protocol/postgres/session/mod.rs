@@ -11,6 +11,7 @@ mod around;
 mod back;
 mod front;
 mod hold;
+mod kin;
 mod known;
 mod meaning;
 mod moved;
@@ -58,6 +59,7 @@ use crate::protocol::postgres::session::back::Back;
 use crate::protocol::postgres::session::back::Lost;
 use crate::protocol::postgres::session::front::Front;
 use crate::protocol::postgres::session::front::Gone;
+use crate::protocol::postgres::session::kin::Ties;
 use crate::protocol::postgres::session::known::tell_when_closed;
 use crate::protocol::postgres::session::moved::Moved;
 use crate::protocol::postgres::session::shared::Common;
@@ -152,6 +154,7 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         reached: Cell::new(Reach::NOTHING),
         batch: Cell::new(1),
         ddl: Cell::default(),
+        ties: Ties::default(),
         remade: Cell::new(0),
         moved: Moved::new(start.moved, start.path),
         around: Around::new(start.settings.iter().map(|(name, value)| (*name, value.as_str()))),

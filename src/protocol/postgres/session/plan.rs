@@ -14,6 +14,7 @@ use crate::pipeline::Asked;
 use crate::protocol::postgres::judge::Judgement;
 use crate::protocol::postgres::judge::Unread;
 use crate::protocol::postgres::session::around::Event;
+use crate::protocol::postgres::session::kin::tie;
 use crate::protocol::postgres::session::meaning::Meaning;
 use crate::protocol::postgres::session::meaning::changes_catalog;
 use crate::protocol::postgres::session::meaning::may_change_reading;
@@ -361,7 +362,8 @@ impl Shared {
             }
         }
         let names = all().map(moves_names).fold(Moves::No, Moves::max);
-        let changes = Changes { catalog, names };
+        let ties = all().filter_map(|command| tie(command, catalog)).collect();
+        let changes = Changes { catalog, names, ties };
         let effects = command.sql().and_then(|sql| sql.effects.as_deref());
         let sets = effects.and_then(|effects| Event::of(&definition, effects, bind));
         let judged = exchange.judge_with(command, also);

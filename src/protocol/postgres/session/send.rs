@@ -30,6 +30,7 @@ impl Front {
         run.get().admitted(guard);
         self.shared().ddl.set(self.shared().ddl.get().max(changes.catalog));
         self.shared().catalog_changed(changes.catalog);
+        self.shared().ties.sent(changes.ties);
         self.shared().moved.sent(changes.names, number);
         if matches!(kind, Kind::Bind { .. }) {
             // What is only bound sets nothing.

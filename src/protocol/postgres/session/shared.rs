@@ -13,6 +13,7 @@ use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::rows::Reach;
 use crate::protocol::postgres::session::around::Around;
+use crate::protocol::postgres::session::kin::Ties;
 use crate::protocol::postgres::session::moved::Moved;
 use crate::protocol::postgres::session::names::Names;
 use crate::protocol::postgres::session::names::Number;
@@ -57,6 +58,8 @@ pub(super) struct Shared {
     pub(super) batch: Cell<Number>,
     /// What the open transaction may have changed of the catalogue, for others from its end on.
     pub(super) ddl: Cell<Change>,
+    /// Which relations it may have made children of others.
+    pub(super) ties: Ties,
     /// The last message that may change the catalogue.
     pub(super) remade: Cell<Number>,
     /// Whether names without a schema may be looked up elsewhere than usual.

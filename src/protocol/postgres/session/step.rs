@@ -9,6 +9,7 @@ use crate::pipeline::Asked;
 use crate::pipeline::Preparation;
 use crate::protocol::postgres::rows::Reach;
 use crate::protocol::postgres::session::around::Event;
+use crate::protocol::postgres::session::kin::Tie;
 use crate::protocol::postgres::session::moved::Moves;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Portal;
@@ -81,12 +82,14 @@ pub(super) struct Wanted {
 }
 
 /// What a command may change for the messages after it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Changes {
     /// The catalogue.
     pub(super) catalog: Change,
     /// Where names are looked up.
     pub(super) names: Moves,
+    /// Which relations may be children of others from now on.
+    pub(super) ties: Vec<Tie>,
 }
 
 /// What becomes of one message.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::config;
 use crate::config::Entity;
+use crate::domain::Kin;
 use crate::domain::Protocol;
 use crate::domain::command::Args;
 use crate::domain::entity::EntityKind;
@@ -21,6 +22,7 @@ fn sql(class: Class, verb: Verb, tables: &[&str]) -> Command {
     let relation = |name: &&str| Relation {
         object: Object { schema: None, name: (*name).into() },
         access: Access::Read,
+        only: false,
     };
     let effects = Effects {
         classes: [class].into(),
@@ -28,7 +30,13 @@ fn sql(class: Class, verb: Verb, tables: &[&str]) -> Command {
         relations: tables.iter().map(relation).collect(),
         ..Effects::default()
     };
-    let words = SqlCommand { text: "".into(), effects: Some(Arc::new(effects)), base: class, opaque: vec![] };
+    let words = SqlCommand {
+        text: "".into(),
+        effects: Some(Arc::new(effects)),
+        base: class,
+        opaque: vec![],
+        kin: Kin::default(),
+    };
     Command { protocol: Protocol::Postgres, class, words: Words::Sql(words) }
 }
 
@@ -78,7 +86,11 @@ fn sql_is_told_apart_by_what_it_does() {
 
 fn changing(verbs: &[Verb], changed: &[&str], read: &[&str]) -> Command {
     let relation = |access| {
-        move |name: &&str| Relation { object: Object { schema: None, name: (*name).into() }, access }
+        move |name: &&str| Relation {
+            object: Object { schema: None, name: (*name).into() },
+            access,
+            only: false,
+        }
     };
     let changed = changed.iter().map(relation(Access::Write));
     let effects = Effects {
@@ -88,7 +100,8 @@ fn changing(verbs: &[Verb], changed: &[&str], read: &[&str]) -> Command {
         ..Effects::default()
     };
     let effects = Some(Arc::new(effects));
-    let words = SqlCommand { text: "".into(), effects, base: Class::Write, opaque: vec![] };
+    let words =
+        SqlCommand { text: "".into(), effects, base: Class::Write, opaque: vec![], kin: Kin::default() };
     Command { protocol: Protocol::Postgres, class: Class::Write, words: Words::Sql(words) }
 }
 

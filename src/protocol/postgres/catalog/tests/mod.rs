@@ -34,7 +34,9 @@ pub(in crate::protocol::postgres) fn answers() -> Answers {
              16450|public|nothing|r||||f 16460|public|vo|v|1|total||f 16470|public|wiped|r|1|id||f 16470|public|wiped|r|2|wipe||f
              16480|public|mails|r|1|id||f 16480|public|mails|r|2|doc||t 16480|public|mails|r|3|found|to_tsvector(doc)|f 16481|public|vd|v|1|x||f",
         ),
-        inheritance: rows("16420|16417 16421|16417 99999|16417"),
+        inheritance: rows(
+            "16420|16417|public|part|public|parted 16421|16417|public|other_part|public|parted 99999|16417|far|away|public|parted",
+        ),
         dependencies: rows(
             "16390|r|16384 16394|r|16390 16402|r|16384 16402|i|7 16407|f|16406 16411|r|16394 16460|r|16430 16460|f|16500 13000|r|16384 16481|r|16480",
         ),

@@ -295,3 +295,54 @@ fn the_same_text_is_judged_once() {
     let first = judge("SELECT 'the same text'");
     assert!(Arc::ptr_eq(&first, &judge("SELECT 'the same text'")));
 }
+
+#[test]
+fn only_what_is_named_with_only_is_without_its_children() {
+    for (sql, told) in [
+        ("SELECT * FROM a", "a"),
+        ("SELECT * FROM a *", "a"),
+        ("SELECT * FROM ONLY a", "ONLY:a"),
+        ("SELECT * FROM ONLY (s.a) x, b", "ONLY:s.a b"),
+        ("SELECT * FROM ONLY a, a", "ONLY:a a"),
+        ("INSERT INTO a VALUES (1)", "a"),
+        ("UPDATE a SET x = 1 WHERE y", "a"),
+        ("UPDATE ONLY a SET x = 1 WHERE y", "ONLY:a"),
+        ("DELETE FROM a USING ONLY b", "a ONLY:b"),
+        ("DELETE FROM ONLY a", "ONLY:a"),
+        ("MERGE INTO ONLY a USING b ON true WHEN MATCHED THEN DELETE", "ONLY:a b"),
+        ("TRUNCATE a, ONLY b", "a ONLY:b"),
+        ("LOCK TABLE a", "a"),
+        ("LOCK TABLE ONLY a", "ONLY:a"),
+        ("ALTER TABLE a ADD x int", "a"),
+        ("ALTER TABLE ONLY a ADD x int", "ONLY:a"),
+        ("COPY a TO STDOUT", "a"),
+        ("COPY (TABLE a) TO STDOUT", "a"),
+        ("COPY (TABLE ONLY a) TO STDOUT", "ONLY:a"),
+        ("COPY a FROM STDIN", "a"),
+        ("DROP TABLE a", "a"),
+        ("CREATE TABLE a PARTITION OF b DEFAULT", "a b"),
+        ("CREATE TABLE a () INHERITS (b)", "a b"),
+        ("ALTER TABLE a ATTACH PARTITION b DEFAULT", "a b"),
+        ("ALTER TABLE a INHERIT b", "a b"),
+        ("CREATE TABLE a AS TABLE b", "a b"),
+        ("SELECT * INTO a FROM b", "a b"),
+        ("CREATE VIEW a AS SELECT * FROM b", "a b"),
+        ("CREATE INDEX ON a (x)", "a"),
+        ("VACUUM a", "a"),
+        ("ANALYZE a", "a"),
+        ("CLUSTER a USING i", "a"),
+        ("REINDEX TABLE a", "a"),
+        ("GRANT SELECT ON a TO x", "a"),
+        ("COMMENT ON TABLE a IS 'x'", "a"),
+        ("EXPLAIN SELECT * FROM a", "a"),
+        ("SELECT * FROM a FOR UPDATE", "a"),
+        ("SELECT * FROM a TABLESAMPLE SYSTEM (1)", "a"),
+        ("DECLARE c CURSOR FOR SELECT * FROM a", "a"),
+        ("PREPARE p AS DELETE FROM a", "a"),
+    ] {
+        let mark = |only| if only { "ONLY:" } else { "" };
+        let found: BTreeSet<String> =
+            effects(sql).relations.iter().map(|of| format!("{}{}", mark(of.only), of.object)).collect();
+        assert_eq!(found, words(told), "{sql}");
+    }
+}

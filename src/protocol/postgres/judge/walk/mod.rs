@@ -261,8 +261,8 @@ impl<'t> Walk<'t> {
     /// Notes a relation, and that its name and alias stand for it.
     fn relation(&mut self, range: &'t RangeVar, access: Access, place: &Place<'t>) -> Object {
         parts!(range; RangeVar {
-            keep: schemaname relname alias;
-            skip: catalogname inh relpersistence location
+            keep: schemaname relname alias inh;
+            skip: catalogname relpersistence location
         });
         let object = names::object(schemaname, relname);
         if let Some(alias) = alias.as_ref().filter(|alias| !alias.colnames.is_empty()) {
@@ -286,7 +286,7 @@ impl<'t> Walk<'t> {
                 self.effects.settings.insert(Setting { name: None, value: None });
             }
         }
-        self.effects.relations.insert(Relation { object: object.clone(), access });
+        self.effects.relations.insert(Relation { object: object.clone(), access, only: !inh });
         object
     }
 
@@ -299,7 +299,7 @@ impl<'t> Walk<'t> {
     fn named(&mut self, names: &'t [Node], access: Access) {
         match names::object_of(names) {
             Some(object) => {
-                self.effects.relations.insert(Relation { object, access });
+                self.effects.relations.insert(Relation { object, access, only: false });
             }
             None => self.class(Class::Unknown, || "a name could not be read".into()),
         }

@@ -191,8 +191,8 @@ fn errors_may_quote_masked_rows_that_are_looked_at_or_changed_along_the_way() {
         ("16440|x|16513", "", delete, true),
         ("16440|x|16513", "", read, false),
         ("16440|x|16500", "", delete, false),
-        ("", "16384|16470", "UPDATE wiped SET id = 1", true),
-        ("", "16384|16470", "SELECT id FROM wiped", false),
+        ("", "16384|16470|public|customers|public|wiped", "UPDATE wiped SET id = 1", true),
+        ("", "16384|16470|public|customers|public|wiped", "SELECT id FROM wiped", false),
         // Policies of tables.
         ("16440|p|16384", "", read, true),
         ("16440|p|16470", "", read, false),

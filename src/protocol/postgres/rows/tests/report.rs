@@ -19,6 +19,7 @@ fn changes() -> Reach {
     let relation = crate::domain::sql::Relation {
         object: crate::domain::sql::Object { schema: None, name: "customers".into() },
         access: crate::domain::sql::Access::Write,
+        only: false,
     };
     let effects = crate::domain::sql::Effects { relations: [relation].into(), ..Default::default() };
     Reach::of(Some(&effects), &masked, false, false)
