@@ -48,18 +48,21 @@ match = { groups = ["etl"], connections = ["db"], operations = ["read", "write",
 id = "held-back"
 effect = "deny"
 match = { groups = ["support"], connections = ["db"], tables = ["public.events_2024", "base", "public.top"] }
+unless = { groups = ["etl"] }
 message = "Held back."
 
 [[policy]]
 id = "held-columns"
 effect = "deny"
 match = { groups = ["support"], connections = ["db"], columns = ["vault_old.secret"] }
+unless = { groups = ["etl"] }
 message = "Held back."
 
 [[policy]]
 id = "held-reads"
 effect = "deny"
 match = { groups = ["support"], connections = ["db"], tables = ["ledger"], verbs = ["select"] }
+unless = { groups = ["etl"] }
 message = "Held back."
 "#;
 
@@ -133,7 +136,7 @@ fn what_is_held_back_is_so_under_the_names_of_its_parents_and_children() {
             ("SELECT count(*) FROM ONLY events", "0"),
             ("DELETE FROM ONLY events", ""),
             ("SELECT id FROM vault", ""),
-            ("SELECT secret FROM ONLY vault", ""),
+            ("SELECT v.secret FROM ONLY vault v", ""),
             ("SELECT count(*) FROM orders", "50"),
             ("SELECT note FROM spare", "c"),
         ] {
@@ -179,8 +182,8 @@ fn what_the_open_transaction_has_tied_counts_before_others_see_it() {
     passes(&world, &mut raw, "ROLLBACK");
     assert_eq!(passes(&world, &mut raw, "SELECT id FROM over"), "");
     // The end of what was sent before it is not the end of it.
-    let both = format!("BEGIN; {tie}");
-    let replies = raw.ask(&world, &Script::new().query("SELECT pg_sleep(0.5)").query(&both), 2);
+    let (slow, both) = ("SELECT sum(n) FROM generate_series(1, 2000000) n", format!("BEGIN; {tie}"));
+    let replies = raw.ask(&world, &Script::new().query(slow).query(&both), 2);
     assert!(replies.errors().is_empty(), "{replies:?}");
     refused(&world, &mut raw, "SELECT id FROM over");
     passes(&world, &mut raw, "ROLLBACK");
@@ -232,7 +235,7 @@ fn without_the_catalogue_nothing_passes_that_hangs_on_it() {
     drop(raw);
     world.direct("ALTER ROLE gateway CONNECTION LIMIT 2");
     let mut keeper = Raw::login(&world, &world.token("writer"));
-    assert_eq!(passes(&world, &mut keeper, "SELECT count(*) FROM events"), "2");
+    assert_eq!(passes(&world, &mut keeper, "SELECT id FROM events"), "1 2");
     // A target that answers no such questions is judged by the words alone.
     let (other, token) = self::world("");
     other.direct("REVOKE SELECT ON pg_catalog.pg_inherits FROM PUBLIC");
