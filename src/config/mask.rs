@@ -8,6 +8,7 @@ use crate::config::words::suggestion;
 use crate::domain::mask::Entity;
 use crate::domain::mask::MaskOp;
 use crate::domain::mask::MaskRule;
+use crate::domain::mask::Predicates;
 use crate::mask::Plan;
 use crate::mask::PlanError;
 
@@ -78,11 +79,32 @@ fn read_table(table: &mut Table<'_>) -> Option<MaskRule> {
         Some(value) => operation(&value),
         None => Some(MaskOp::Redact),
     };
+    let words = Predicates::ALL.map(|predicates| (predicates.as_str(), predicates));
+    let predicates = match table.take("predicates") {
+        Some(value) => {
+            let word = value.word(&words);
+            if word.is_some_and(|word| word != Predicates::default()) && table.peek("fields").is_none() {
+                value.problem("holds for fields only", "name the columns in fields".to_owned());
+            }
+            word
+        }
+        None => Some(Predicates::default()),
+    };
     if !["fields", "entities", "patterns"].iter().any(|key| table.peek(key).is_some()) {
         table.problem("masks nothing", "name at least one of fields, entities, patterns".to_owned());
     }
     let origin = table.source.origin(&table.span);
-    Some(MaskRule { id: id?, origin, connections, tags, fields, entities, patterns, op: op? })
+    Some(MaskRule {
+        id: id?,
+        origin,
+        connections,
+        tags,
+        fields,
+        entities,
+        patterns,
+        op: op?,
+        predicates: predicates?,
+    })
 }
 
 /// An id: it stands in decisions, logs and command lines.

@@ -19,6 +19,7 @@ use crate::domain::connection::mcp::ServerRequest;
 use crate::domain::connection::mcp::Transport;
 use crate::domain::mask::MaskOp;
 use crate::domain::mask::MaskRule;
+use crate::domain::mask::Predicates;
 use crate::domain::units;
 use crate::policy::Matcher;
 use crate::policy::PolicyRule;
@@ -175,6 +176,9 @@ fn render_mask(mask: &MaskRule, body: &mut Body) {
         }
     }
     body.table("op", op, false);
+    if mask.predicates != Predicates::default() {
+        body.text("predicates", mask.predicates);
+    }
 }
 
 fn render_policy(policy: &PolicyRule, body: &mut Body) {

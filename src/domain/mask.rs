@@ -100,7 +100,39 @@ pub enum MaskOp {
     },
 }
 
-/// One `[[mask]]`: where it applies, what it masks, and the replacement.
+/// Where a SQL text may name a masked column, beside the plain columns of what it selects.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Predicates {
+    /// Anywhere: which rows come back may tell what is in it.
+    #[default]
+    Allow,
+    /// In a condition that compares it with whole values for equality.
+    Equality,
+    /// Nowhere.
+    Deny,
+}
+
+impl Predicates {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Allow, Self::Equality, Self::Deny];
+
+    /// The word in configuration and output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Equality => "equality",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+impl fmt::Display for Predicates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One `[[mask]]`: where it holds, what it masks, what takes the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MaskRule {
     /// Its id.
@@ -119,6 +151,8 @@ pub struct MaskRule {
     pub patterns: BTreeMap<String, String>,
     /// The replacement.
     pub op: MaskOp,
+    /// Where a SQL text may name a column that `fields` mask. Nothing else asks for it.
+    pub predicates: Predicates,
 }
 
 impl MaskRule {
@@ -126,8 +160,9 @@ impl MaskRule {
     /// defined, which is a matter of line numbers that even edits of comments change.
     pub fn told(rules: &[&Self]) -> String {
         let told = |rule: &&Self| {
-            let Self { id, origin: _, connections: _, tags: _, fields, entities, patterns, op } = rule;
-            format!("{:?}\n", (id, fields, entities, patterns, op))
+            let Self { id, origin: _, connections: _, tags: _, fields, entities, patterns, op, predicates } =
+                rule;
+            format!("{:?}\n", (id, fields, entities, patterns, op, predicates))
         };
         rules.iter().map(told).collect()
     }

@@ -41,7 +41,7 @@ pub use event::{Event, EventKind, MaskNote};
 pub use id::{ApprovalId, GrantId, LockId, RequestId, SessionId};
 pub use kin::Kin;
 pub use lock::{Lock, LockTarget};
-pub use mask::{Entity, MaskOp, MaskRule};
+pub use mask::{Entity, MaskOp, MaskRule, Predicates};
 pub use pin::{Pin, PinChange, PinFlag, PinKind, PinMember, PinNote, PinState, PinVersion};
 pub use principal::{Groups, Kind, Principal};
 pub use ranges::Ranges;

@@ -1,7 +1,7 @@
 //! What a SQL text does, as plain values: the classes it belongs to and everything a policy can ask about. The judge of a protocol makes
 //! them, the policies ask them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::domain::command::Class;
@@ -35,6 +35,13 @@ pub struct Effects {
     /// Those that are read nowhere but in what a statement that changes rows gives back to the client: its `RETURNING`, and what a query makes
     /// of that in whose `WITH` the statement stands.
     pub returned: BTreeSet<Column>,
+    /// Those on whose values anything hangs but themselves: which rows there are, how many, in what order, and what is computed. Not the plain
+    /// columns of what queries give, as long as nothing hangs on what they are known as there, and not the [documents](Effects::documents).
+    pub looked: BTreeMap<Column, Look>,
+    /// The functions on whose results anything hangs.
+    pub looked_calls: BTreeSet<Object>,
+    /// Those that stand in a `FROM`: what they call their columns nobody knows.
+    pub sources: BTreeSet<Object>,
     /// The columns whose values go as they are, or with parts put in or left out, into a column of the same name: of this relation, or, where
     /// there is none, a new one of their type.
     pub documents: BTreeSet<Column>,
@@ -61,7 +68,7 @@ pub struct Effects {
     pub all_rows: bool,
     /// An `UPDATE` or `DELETE` is not for all rows.
     pub some_rows: bool,
-    /// What is said in [`Effects::all_rows`] comes from numbers that stand in the text.
+    /// What is said in [`Effects::all_rows`] or [`Effects::looked`] comes from numbers that stand in the text.
     pub by_numbers: bool,
     /// The words that begin and end transactions, in the order of the text.
     pub transaction: Vec<Transaction>,
@@ -88,8 +95,16 @@ impl Effects {
     /// `known` is asked for each use of a name that this text has not made itself before; `None` counts as
     /// [`Class::Unknown`]. A text without any effect is a read.
     pub fn class_with(&self, known: impl Fn(&NameUse) -> Option<Class>) -> Class {
+        let worst = self.classes.last().copied().unwrap_or(Class::Read);
+        self.used_names()
+            .into_iter()
+            .fold(worst, |worst, entry| worst.max(known(entry).unwrap_or(Class::Unknown)))
+    }
+
+    /// The prepared statements and cursors that it runs or reads by name, and has not made itself before.
+    pub fn used_names(&self) -> Vec<&NameUse> {
         let mut made: BTreeSet<(bool, &str)> = BTreeSet::new();
-        let mut worst = self.classes.last().copied().unwrap_or(Class::Read);
+        let mut used = Vec::new();
         for entry in &self.names {
             let Some(name) = entry.name.as_deref() else { continue };
             match entry.action {
@@ -98,13 +113,13 @@ impl Effects {
                 }
                 NameAction::Execute | NameAction::Fetch => {
                     if !made.contains(&(entry.action == NameAction::Execute, name)) {
-                        worst = worst.max(known(entry).unwrap_or(Class::Unknown));
+                        used.push(entry);
                     }
                 }
                 NameAction::Deallocate | NameAction::Close => {}
             }
         }
-        worst
+        used
     }
 
     /// Whether it runs a prepared statement that an earlier text has made: what that statement does to tables, columns and
@@ -193,6 +208,12 @@ impl Effects {
             all.columns.extend(effects.columns.iter().cloned());
             all.kept.extend(effects.kept.iter().cloned());
             all.documents.extend(effects.documents.iter().cloned());
+            for (column, look) in &effects.looked {
+                let known = all.looked.entry(column.clone()).or_insert(*look);
+                *known = (*known).max(*look);
+            }
+            all.looked_calls.extend(effects.looked_calls.iter().cloned());
+            all.sources.extend(effects.sources.iter().cloned());
             all.functions.extend(effects.functions.iter().cloned());
             all.opaque.extend(effects.opaque.iter().cloned());
             all.operators.extend(effects.operators.iter().cloned());
@@ -262,6 +283,9 @@ impl Effects {
             + self.kept.len()
             + self.returned.len()
             + self.documents.len()
+            + self.looked.len()
+            + self.looked_calls.len()
+            + self.sources.len()
             + self.functions.len()
             + self.opaque.len()
             + self.operators.len()
@@ -317,6 +341,15 @@ pub enum Access {
     Write,
     /// It is made, changed or dropped itself.
     Ddl,
+}
+
+/// How anything hangs on the values of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Look {
+    /// A condition compares it with constants or parameters for equality.
+    Equal,
+    /// In another way.
+    Other,
 }
 
 /// The name of a thing in a schema.

@@ -1,6 +1,7 @@
 //! Cells of tables: which rule masks a column, and the masked form of a value.
 
 use crate::domain::MaskOp;
+use crate::domain::Predicates;
 use crate::mask::json::write_escaped;
 use crate::mask::masker::Unmaskable;
 use crate::mask::notes::Notes;
@@ -41,7 +42,12 @@ impl Plan {
         name.into_iter().chain(path.into_iter().flatten()).min().map(FieldRule)
     }
 
-    /// Returns the operator of a rule.
+    /// Where SQL texts may name the columns that a rule masks.
+    pub fn predicates(&self, rule: FieldRule) -> Predicates {
+        self.rule_predicates(rule.0)
+    }
+
+    /// What a rule puts in the place of a value.
     pub fn field_op(&self, rule: FieldRule) -> &MaskOp {
         self.op(rule.0)
     }
@@ -105,7 +111,7 @@ fn plain_scalar(json: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Entity;
+    use crate::domain::{Entity, MaskRule};
     use crate::mask::tests::{plan, rule};
 
     #[test]
@@ -131,6 +137,23 @@ mod tests {
                 "{schema}.{table}.{column}"
             );
         }
+    }
+
+    #[test]
+    fn the_rule_that_owns_a_column_says_where_it_may_be_named() {
+        let said = |fields: &[&str], predicates| MaskRule { predicates, ..rule(fields, &[], MaskOp::Redact) };
+        let plan = plan(&[
+            said(&["card"], Predicates::Allow),
+            said(&["ssn", "card"], Predicates::Deny),
+            said(&["mail"], Predicates::Equality),
+        ]);
+        for (column, wanted) in
+            [("card", Predicates::Allow), ("ssn", Predicates::Deny), ("mail", Predicates::Equality)]
+        {
+            let owner = plan.column("public", "customers", column).unwrap();
+            assert_eq!(plan.predicates(owner), wanted, "{column}");
+        }
+        assert_eq!(plan.strictest(), Predicates::Deny);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use aws_lc_rs::hmac;
 use crate::domain::Connection;
 use crate::domain::MaskOp;
 use crate::domain::MaskRule;
+use crate::domain::Predicates;
 use crate::domain::hex;
 use crate::mask::bits;
 use crate::mask::detect::By;
@@ -82,7 +83,9 @@ pub struct Plan {
     pub(super) fields: FieldNames,
     pub(super) scanner: Scanner,
     ops: Vec<MaskOp>,
-    /// The output of operators that ignore the value, as JSON.
+    /// What each rule says about its columns in SQL texts.
+    predicates: Vec<Predicates>,
+    /// What the operators write that look at no value, as JSON.
     constants: Vec<Option<Box<[u8]>>>,
     key: hmac::Key,
     tags: TagSeal,
@@ -101,6 +104,7 @@ impl Plan {
             fields: FieldNames::default(),
             scanner: Scanner::default(),
             ops: Vec::new(),
+            predicates: Vec::new(),
             constants: Vec::new(),
             tags: TagSeal::new(&key, &MaskRule::told(rules)),
             key,
@@ -131,6 +135,7 @@ impl Plan {
             }
             plan.constants.push(constant(&rule.op));
             plan.ops.push(rule.op.clone());
+            plan.predicates.push(rule.predicates);
         }
         Ok(plan)
     }
@@ -244,8 +249,17 @@ impl Plan {
         self.ops.get(usize::from(rule)).unwrap_or(&MaskOp::Redact)
     }
 
-    /// Returns the entity tag of the masked body at an address, for the target's own tag, both without
-    /// quotes; `None`: there is none to show.
+    /// Where SQL texts may name the columns that a rule masks.
+    pub(super) fn rule_predicates(&self, rule: u16) -> Predicates {
+        self.predicates.get(usize::from(rule)).copied().unwrap_or(Predicates::Deny)
+    }
+
+    /// The strictest that any rule says about that.
+    pub fn strictest(&self) -> Predicates {
+        self.predicates.iter().copied().max().unwrap_or_default()
+    }
+
+    /// The entity tag of the masked body at an address, for the target's own, both without quotes; `None`: there is none to show.
     pub fn seal_tag(&self, path: &str, query: &str, tag: &[u8]) -> Option<String> {
         self.tags.seal(path, query, tag)
     }

@@ -18,6 +18,7 @@ pub(super) fn rule(fields: &[&str], entities: &[Entity], op: MaskOp) -> MaskRule
         entities: entities.to_vec(),
         patterns: std::collections::BTreeMap::new(),
         op,
+        predicates: crate::domain::Predicates::default(),
     }
 }
 

@@ -305,6 +305,7 @@ async fn a_refusal_without_a_session_is_recorded_without_secrets_in_its_path() {
         entities: vec![crate::domain::Entity::EmailAddress],
         patterns: std::collections::BTreeMap::new(),
         op: crate::domain::MaskOp::Redact,
+        predicates: crate::domain::Predicates::default(),
     };
     let (gate, dir) = gate(snapshot(nobody(), vec![connection("crm", "crm.internal")], &[mask], "dba"));
     let long = format!("/c/crm/{}?t=s3cret", "x".repeat(10_000));

@@ -107,6 +107,7 @@ fn plan(fields: &[&str], entities: &[Entity]) -> Arc<Plan> {
         entities: entities.to_vec(),
         patterns: BTreeMap::new(),
         op: MaskOp::Redact,
+        predicates: hoopctl::domain::Predicates::default(),
     };
     match Plan::compile(&[&rule], [1; 32]) {
         Ok(plan) => Arc::new(plan),

@@ -29,6 +29,7 @@ use crate::domain::connection::mcp::PinMode;
 use crate::domain::connection::mcp::ServerRequest;
 use crate::domain::connection::mcp::Transport;
 use crate::domain::mask::Entity;
+use crate::domain::mask::Predicates;
 use crate::domain::principal::Kind;
 use crate::domain::sql::Verb;
 use crate::domain::verdict::Effect;
@@ -311,6 +312,13 @@ pub(super) fn mask() -> Value {
                         ("n", whole("How many characters stay", 1, 6)),
                         ("with", text("The text that takes the place")),
                     ],
+                ),
+            ),
+            (
+                "predicates",
+                words(
+                    "Where a SQL text may name a column of fields beside what it selects plainly: anywhere (allow), in conditions that compare it with whole values for equality, or nowhere (deny)",
+                    Predicates::ALL.map(Predicates::as_str),
                 ),
             ),
         ],

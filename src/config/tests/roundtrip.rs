@@ -284,12 +284,15 @@ fn mask_rule() -> impl Strategy<Value = MaskRule> {
         entities,
         patterns,
         op,
+        select(mask::Predicates::ALL.to_vec()),
     )
-        .prop_map(|(id, connections, tags, fields, entities, patterns, op)| MaskRule {
+        .prop_map(|(id, connections, tags, fields, entities, patterns, op, predicates)| MaskRule {
             id,
             origin: Origin::Store,
             connections,
             tags,
+            // It holds for fields only.
+            predicates: if fields.is_empty() { mask::Predicates::default() } else { predicates },
             fields,
             entities,
             patterns,

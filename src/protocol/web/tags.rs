@@ -149,6 +149,7 @@ mod tests {
             entities: Vec::new(),
             patterns: std::collections::BTreeMap::new(),
             op: MaskOp::Redact,
+            predicates: crate::domain::Predicates::default(),
         };
         Plan::compile(&[&rule], [7; 32]).unwrap()
     }

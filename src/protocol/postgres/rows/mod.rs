@@ -5,6 +5,8 @@
 //! have read masked values ([`Reach`]). What is left is searched by shape, if the plan has detectors ([`RowPlan`]). A masked cell
 //! stays valid for its type: text where the type takes text, else NULL.
 //!
+//! What rows there are may tell what is in masked columns, too, if the text looks at those: [`Guess`].
+//!
 //! What takes the place of a cell that is not NULL:
 //!
 //! | type | under a masked name | withheld | something found by shape |
@@ -18,6 +20,7 @@
 //! are passed: no detector of the gateway's own finds anything in them.
 
 mod cell;
+mod guess;
 mod look;
 mod numeric;
 mod plan;
@@ -27,6 +30,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 
+pub use guess::Guess;
 pub use plan::Action;
 pub use plan::RowError;
 pub use plan::RowPlan;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::domain::Predicates;
 use crate::domain::command::Class;
 use crate::domain::sql::{Access, Column, Effects, NameAction, NameUse, Object, Verb};
-use crate::protocol::postgres::catalog::{Masked, Relation, gives_data};
+use crate::protocol::postgres::catalog::{Mask, Masked, Relation, gives_data};
 use crate::protocol::postgres::judge::{is_dangerous, lays_down};
 
 /// The columns that every table has without saying so.
@@ -196,7 +197,7 @@ impl Reach {
 }
 
 /// The relations of a text, for its columns.
-struct Place<'a> {
+pub(super) struct Place<'a> {
     masked: &'a Masked,
     relations: Vec<&'a Relation>,
     /// One is read or changed that the catalogue does not know: any column may be its.
@@ -206,7 +207,7 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn of(effects: &'a Effects, masked: &'a Masked, remade: bool) -> Self {
+    pub(super) fn of(effects: &'a Effects, masked: &'a Masked, remade: bool) -> Self {
         let (mut relations, mut unknown) = (Vec::new(), false);
         for relation in &effects.relations {
             let before = relations.len();
@@ -247,6 +248,42 @@ impl<'a> Place<'a> {
             (None, None) => {
                 self.unknown || self.relations.iter().any(|relation| self.masked.touches(relation.oid))
             }
+        }
+    }
+
+    /// What the masks say about a column that is named, where it may be masked or hold masked fields; and whether it is nothing but a masked
+    /// column, so that who compares it compares whole values.
+    pub(super) fn predicates(&self, column: &Column) -> Option<(Predicates, bool)> {
+        let plan = self.masked.plan();
+        let json = self.reads_json(column);
+        if !json && !self.reaches(column) {
+            return None;
+        }
+        let relations: Vec<&Relation> = match &column.relation {
+            Some(object) => self.masked.catalog().find(object).collect(),
+            None => self.relations.clone(),
+        };
+        let untold = match &column.relation {
+            Some(object) => relations.is_empty() && !is_system(object),
+            None => self.unknown,
+        };
+        let name = column.name.as_deref();
+        let own =
+            |own: &&crate::protocol::postgres::catalog::Column| name.is_none_or(|name| *own.name == *name);
+        let masks = relations.iter().flat_map(|relation| {
+            relation.columns.iter().filter(own).filter_map(|own| self.masked.mask(relation.oid, own.number))
+        });
+        let by_name = name.and_then(|name| plan.field(name.as_bytes())).map(Mask::Field);
+        let mut found = None;
+        for mask in masks.chain(by_name) {
+            match mask {
+                Mask::Field(rule) => found = found.max(Some(plan.predicates(rule))),
+                Mask::Withheld => return Some((plan.strictest(), false)),
+            }
+        }
+        match found.filter(|_| !json && !untold) {
+            Some(found) => Some((found, name.is_some())),
+            None => Some((plan.strictest(), false)),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::domain::Class;
 use crate::domain::Command;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::Predicates;
 use crate::domain::command::Words;
 use crate::domain::sql::Access;
 use crate::domain::sql::Effects;
@@ -22,6 +23,7 @@ use crate::domain::sql::Verb;
 use crate::protocol::postgres::command::by_its_words;
 use crate::protocol::postgres::command::command;
 use crate::protocol::postgres::judge::runs_text;
+use crate::protocol::postgres::rows::Guess;
 use crate::protocol::postgres::rows::Reach;
 use crate::protocol::postgres::session::moved::Moves;
 use crate::protocol::postgres::session::names::Definition;
@@ -53,6 +55,8 @@ pub(super) struct Meaning {
     pub(super) runs: Vec<Rc<Definition>>,
     /// Where masked values may turn up.
     pub(super) reach: Reach,
+    /// What it looks at that masks do not allow.
+    pub(super) guess: Option<Guess>,
 }
 
 impl Shared {
@@ -163,7 +167,8 @@ impl Shared {
         let effects = definition.judgement.effects();
         let remade = self.ddl.get() >= Change::Relations || effects.is_some_and(|effects| effects.remakes());
         let reach = known.map_or(Reach::NOTHING, |known| self.reach(definition, known, remade, 0));
-        Meaning { command, also, runs, reach }
+        let guess = known.and_then(|known| self.guess(definition, known, remade, 0));
+        Meaning { command, also, runs, reach, guess }
     }
 
     /// What is found out of each text that a text runs or reads from by name, once for each.
@@ -285,6 +290,25 @@ impl Shared {
         Reach::of(effects, &known.masked, opaque, remade).with_names(effects, &known.masked, named)
     }
 
+    /// What a text looks at that masks do not allow, by itself or in what it runs by name.
+    fn guess(&self, definition: &Definition, known: &Known, remade: bool, depth: usize) -> Option<Guess> {
+        if known.masked.plan().strictest() == Predicates::Allow {
+            return None;
+        }
+        let effects = definition.judgement.effects().map(|effects| &**effects);
+        let opaque = effects.map(|effects| self.opaque(effects, Some(known))).unwrap_or_default();
+        if let Some(guess) = Guess::of(effects, &known.masked, &opaque, remade) {
+            return Some(guess);
+        }
+        let runs =
+            self.each_run(definition, depth, |run| self.guess(run, known, remade, depth.saturating_add(1)));
+        effects.into_iter().flat_map(Effects::used_names).find_map(|entry| {
+            let run =
+                self.names.borrow().definition(entry).and_then(|run| runs.get(&Rc::as_ptr(&run)).cloned());
+            run.unwrap_or(Some(Guess::Unread))
+        })
+    }
+
     /// What the connection itself forbids, whatever the policies say; `None` for most.
     pub(super) fn forbidden(wanted: &Wanted) -> Option<Denied> {
         if matches!(wanted.kind, Kind::FunctionCall) {
@@ -300,6 +324,9 @@ impl Shared {
         {
             let detail = "this connection only reads (readonly = true), and that cannot be changed: not by a setting, and not in what is not judged, as the code of a DO or a text that a function runs";
             return Some(Denied::new(DenyCode::Denied, detail).because("readonly"));
+        }
+        if let Some(guess) = wanted.guess.as_ref().filter(|_| !asked.judged.is_denied()) {
+            return Some(Denied::new(DenyCode::Denied, guess.words()).because("masked_predicate"));
         }
         let effects = effects?;
         let unmaskable =

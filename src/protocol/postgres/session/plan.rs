@@ -126,7 +126,10 @@ impl Shared {
             Ok(known) => known,
             Err(denied) => return self.refused_text(kind(parse.name), &definition, denied),
         };
-        let Meaning { command, also, .. } = self.meaning(&definition, known.as_deref());
+        let Meaning { command, also, guess, .. } = self.meaning(&definition, known.as_deref());
+        if guess.is_some() {
+            return self.ask(kind(parse.name), How::Prepare, frame.clone(), definition, None, number).await;
+        }
         for command in std::iter::once(&command).chain(&also) {
             match self.seat.prepare(command, ()) {
                 Ok(Some(_preparation)) => {}
@@ -337,7 +340,7 @@ impl Shared {
 
     fn wanted(&self, what: What<'_>, number: Number) -> Step {
         let What { kind, how, frame, definition, meaning, bind, known } = what;
-        let Meaning { command, also, runs, reach } = meaning;
+        let Meaning { command, also, runs, reach, guess } = meaning;
         let request = RequestId::new();
         let exchange = match self.seat.exchange(request) {
             Ok(exchange) => exchange,
@@ -385,7 +388,18 @@ impl Shared {
         let results: Vec<Format> = bind.map(|bind| bind.results.codes().collect()).unwrap_or_default();
         let run = Run::new(Rc::clone(&definition), results, known.map(|known| (known, reach)));
         let asked = Some(Asked { exchange, judged, record, payload: frame });
-        Step::Command(Box::new(Wanted { kind, request, asked, run, definition, runs, reach, changes, sets }))
+        Step::Command(Box::new(Wanted {
+            kind,
+            request,
+            asked,
+            run,
+            definition,
+            runs,
+            reach,
+            guess,
+            changes,
+            sets,
+        }))
     }
 
     /// Notes what a command may change that later messages are judged by.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::domain::RequestId;
 use crate::pipeline::Asked;
 use crate::pipeline::Preparation;
+use crate::protocol::postgres::rows::Guess;
 use crate::protocol::postgres::rows::Reach;
 use crate::protocol::postgres::session::around::Event;
 use crate::protocol::postgres::session::kin::Tie;
@@ -75,6 +76,8 @@ pub(super) struct Wanted {
     pub(super) runs: Vec<Rc<Definition>>,
     /// Where masked values may turn up.
     pub(super) reach: Reach,
+    /// What it looks at that masks do not allow.
+    pub(super) guess: Option<Guess>,
     /// What it changes for the messages after it.
     pub(super) changes: Changes,
     /// What it sets.

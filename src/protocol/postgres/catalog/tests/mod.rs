@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::{Answers, Catalog, Mask, Masked, Rows};
 use crate::domain::sql::Object;
-use crate::domain::{Entity, MaskOp, MaskRule, Origin};
+use crate::domain::{Entity, MaskOp, MaskRule, Origin, Predicates};
 use crate::mask::Plan;
 
 /// Cells between `|`, an empty one for NULL.
@@ -70,9 +70,18 @@ pub(in crate::protocol::postgres) fn catalog() -> Arc<Catalog> {
 
 /// A plan whose rules have these fields, entities and operators.
 pub(in crate::protocol::postgres) fn plan(rules: &[(&[&str], &[Entity], MaskOp)]) -> Arc<Plan> {
+    guarded(rules, &[Predicates::Allow])
+}
+
+/// The same, whose rules say these things about predicates, in turn.
+pub(in crate::protocol::postgres) fn guarded(
+    rules: &[(&[&str], &[Entity], MaskOp)],
+    predicates: &[Predicates],
+) -> Arc<Plan> {
     let rules: Vec<MaskRule> = rules
         .iter()
-        .map(|(fields, entities, op)| MaskRule {
+        .zip(predicates.iter().cycle())
+        .map(|((fields, entities, op), &predicates)| MaskRule {
             id: "test".into(),
             origin: Origin::Store,
             connections: Vec::new(),
@@ -81,6 +90,7 @@ pub(in crate::protocol::postgres) fn plan(rules: &[(&[&str], &[Entity], MaskOp)]
             entities: entities.to_vec(),
             patterns: BTreeMap::new(),
             op: op.clone(),
+            predicates,
         })
         .collect();
     Arc::new(Plan::compile(&rules.iter().collect::<Vec<_>>(), [9; 32]).unwrap())

@@ -14,6 +14,7 @@ mod depth;
 mod details;
 mod garbage;
 mod harmless;
+mod looked;
 mod notation;
 
 /// `standard_conforming_strings = off`.

@@ -10,6 +10,7 @@ use pg_query::protobuf::{
     AExpr, AExprKind, FuncCall, Node, RangeVar, ResTarget, SelectStmt, SetOperation, TypeCast, TypeName,
 };
 
+use super::looked::{Arm, Stand};
 use super::parts::{Part, parts};
 use super::{MAX_COLUMNS, Place, Walk, Written, names};
 use crate::domain::sql::{Access, Column, Object, Verb};
@@ -120,6 +121,9 @@ impl<'t> Walk<'t> {
             Some(Takes::New) => None,
             _ => return self.reads(written, place),
         };
+        if place.stand == Stand::Compared {
+            self.look(written, place.stand);
+        }
         self.taken.insert((target, written));
         self.looks(written, place);
     }
@@ -135,14 +139,16 @@ impl<'t> Walk<'t> {
             }
             _ => &[],
         };
+        let stands = self.items(select, place);
+        let place = &Place { arm: Arm::Alone, ..place.clone() };
         // The last one in is visited first.
-        for (number, node) in list.iter().enumerate().rev() {
+        for (number, (node, stand)) in list.iter().zip(stands).enumerate().rev() {
             let takes = match takes {
                 Some(Takes::New) if one => Some(Takes::New),
                 Some(Takes::Columns(_)) if one => columns.get(number).and_then(target_of),
                 _ => None,
             };
-            self.target_value(node, place, takes);
+            self.target_value(node, &Place { stand, ..place.clone() }, takes);
         }
     }
 
@@ -238,7 +244,7 @@ impl<'t> Walk<'t> {
 }
 
 /// Whether an element of a list of targets is `*`, `t.*` or `(row).*`.
-fn is_star(node: &Node) -> bool {
+pub(super) fn is_star(node: &Node) -> bool {
     let Some(NodeEnum::ResTarget(target)) = &node.node else { return false };
     let last = match target.val.as_deref().and_then(|val| val.node.as_ref()) {
         Some(NodeEnum::ColumnRef(column)) => column.fields.last(),

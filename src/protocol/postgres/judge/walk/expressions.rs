@@ -5,6 +5,7 @@ use pg_query::protobuf::{AExprKind, ColumnRef, FuncCall, Node};
 
 use super::super::functions::{self, Call};
 use super::super::settings::{self, Change};
+use super::looked;
 use super::parts::{Part, parts};
 use super::{Place, Walk, Written, documents, names};
 use crate::domain::command::Class;
@@ -23,8 +24,10 @@ impl<'t> Walk<'t> {
                     skip: rexpr_list_start rexpr_list_end location
                 });
                 let (left, right) = documents::operands(expression);
-                rexpr.walk(self, &place.taken(place.takes.filter(|_| right)));
-                lexpr.walk(self, &place.taken(place.takes.filter(|_| left)));
+                let stands = looked::sides(expression, place);
+                let side = |takes, stand| Place { stand, ..place.taken(place.takes.filter(|_| takes)) };
+                rexpr.walk(self, &side(right, stands.1));
+                lexpr.walk(self, &side(left, stands.0));
                 match AExprKind::try_from(*kind) {
                     Ok(
                         AExprKind::AexprBetween
@@ -37,10 +40,11 @@ impl<'t> Walk<'t> {
             }
             NodeEnum::SubLink(link) => {
                 parts!(link.as_ref() => self, place; SubLink {
-                    walk: testexpr subselect;
+                    walk: testexpr;
                     keep: oper_name;
-                    skip: xpr sub_link_type sub_link_id location
+                    skip: xpr sub_link_type sub_link_id subselect location
                 });
+                self.sub_link(link, place);
                 if !oper_name.is_empty() {
                     self.operator(oper_name);
                 } else if link.testexpr.is_some() {
@@ -118,13 +122,8 @@ impl<'t> Walk<'t> {
     }
 
     fn column(&mut self, column: &'t ColumnRef, place: &Place<'t>) {
-        parts!(column; ColumnRef { keep: fields; skip: location });
-        let Some((last, before)) = fields.split_last() else { return };
-        let name = match &last.node {
-            Some(NodeEnum::AStar(_)) => None,
-            _ => names::string(last),
-        };
-        let qualifier = names::qualified(before);
+        parts!(column; ColumnRef { keep: ; skip: fields location });
+        let Some(Written { qualifier, name }) = looked::written(column) else { return };
         if let (Some(_), Some(name)) = (qualifier, name) {
             self.attribute(name);
             if functions::tells_row(name) {
@@ -177,7 +176,7 @@ impl<'t> Walk<'t> {
     }
 
     pub(super) fn call(&mut self, call: &'t FuncCall, place: &Place<'t>) {
-        let rest = place.taken(None);
+        let rest = Place { stand: place.stand.below(), ..place.taken(None) };
         parts!(call => self, &rest; FuncCall {
             walk: agg_filter over;
             keep: agg_order funcname args agg_within_group;
@@ -186,13 +185,14 @@ impl<'t> Walk<'t> {
         agg_order.walk(self, &rest);
         if let Some((first, others)) = args.split_first() {
             others.iter().rev().for_each(|argument| argument.walk(self, &rest));
-            first.walk(self, &place.taken(place.takes.filter(|_| documents::keeps_first(call))));
+            first.walk(self, &rest.taken(place.takes.filter(|_| documents::keeps_first(call))));
         }
         let Some((schema, name)) = names::qualified(funcname) else {
             self.class(Class::Unknown, || "calls something without a name".into());
             return;
         };
         let object = names::object(schema.unwrap_or_default(), name);
+        self.look_at_call(&object, place.stand);
         let known = functions::call(schema, name);
         // What stands in `WITHIN GROUP (ORDER BY …)` are arguments, too.
         let within = if *agg_within_group { agg_order.len() } else { 0 };

@@ -19,7 +19,7 @@ impl<'t> Walk<'t> {
             skip: with_clause
         });
         returning_clause.walk(self, &inner.returning());
-        join_condition.walk(self, &inner);
+        join_condition.walk(self, &inner.conditional());
         self.act(Verb::Merge, Class::Write, place);
         let target = self.target(relation.as_ref(), Access::Write, place);
         let inner = inner.changing(target.as_ref());

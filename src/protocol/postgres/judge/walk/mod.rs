@@ -24,6 +24,7 @@ mod documents;
 mod expressions;
 mod json;
 mod kinds;
+mod looked;
 mod merge;
 mod names;
 mod parts;
@@ -33,6 +34,7 @@ mod tables;
 
 use documents::{Own, Takes};
 use kinds::Kind;
+use looked::{Arm, Looks, Stand};
 use parts::{Part, parts};
 
 /// The most names of `WITH` that are visible in one place. Each name of a table is looked up among them.
@@ -90,6 +92,12 @@ struct Place<'t> {
     takes: Option<Takes<'t>>,
     /// The relation that the statement changes.
     target: Option<Rc<Object>>,
+    /// What is done with the value that stands here.
+    stand: Stand,
+    /// It is in an expression, which looks at what a query gives here.
+    sunk: bool,
+    /// Which query of several it is.
+    arm: Arm<'t>,
 }
 
 /// One name of a `WITH`, and those around it.
@@ -180,6 +188,8 @@ struct Walk<'t> {
     derived: BTreeSet<&'t str>,
     /// There are such rows under a name that is not written.
     derived_unnamed: bool,
+    /// What is looked at.
+    looks: Looks<'t>,
     /// How many columns were given more relations than one, each as often.
     noted: usize,
 }
@@ -198,6 +208,9 @@ impl<'t> Walk<'t> {
     fn node(&mut self, node: &'t NodeEnum, place: &Place<'t>) {
         if place.takes.is_some_and(|takes| !documents::passes_on(node, takes)) {
             return self.node(node, &place.taken(None));
+        }
+        if let Some(place) = looked::settled(node, place) {
+            return self.node(node, &place);
         }
         match kinds::kind(node) {
             Kind::Data => {}
@@ -272,6 +285,7 @@ impl<'t> Walk<'t> {
                 self.keep(Some(object.clone()), None);
             }
             self.derived.insert(&alias.aliasname);
+            self.renames(&alias.colnames, None);
         }
         let alias = alias.as_ref().map_or(relname.as_str(), |alias| alias.aliasname.as_str());
         self.stands_for(alias, Some(&object));
@@ -336,6 +350,7 @@ impl<'t> Walk<'t> {
         } else if !place.decides {
             self.kept.insert(written);
         }
+        self.look(written, place.stand);
         self.looks(written, place);
     }
 
@@ -351,6 +366,7 @@ impl<'t> Walk<'t> {
             return None;
         }
         self.finish_kept();
+        self.finish_looked();
         let mut elsewhere = self.effects.columns.clone();
         for (written, looked) in std::mem::take(&mut self.columns) {
             let Written { qualifier, name } = written;

@@ -3,7 +3,7 @@
 use pg_query::protobuf::{
     CollateClause, CteCycleClause, InferClause, JsonAggConstructor, JsonArgument, JsonBehavior, JsonKeyValue,
     JsonOutput, JsonTablePathSpec, JsonValueExpr, Node, OnConflictClause, PartitionBoundSpec, PartitionSpec,
-    RangeVar, ReturningClause, SelectStmt, TypeName, WindowDef,
+    RangeVar, SelectStmt, TypeName, WindowDef,
 };
 
 use super::{Place, Walk};
@@ -71,8 +71,9 @@ impl Part for RangeVar {
         let cte = self.schemaname.is_empty() && self.catalogname.is_empty() && place.has_cte(&self.relname);
         if !cte {
             walk.relation(self, Access::Read, place);
-        } else if self.alias.is_some() {
-            walk.derives(self.alias.as_ref());
+        } else if let Some(alias) = &self.alias {
+            walk.derives(Some(alias));
+            walk.renames(&alias.colnames, None);
         } else {
             walk.derived.insert(&self.relname);
         }
@@ -99,7 +100,6 @@ plain! {
     CollateClause { walk: arg; skip: collname location }
     OnConflictClause { walk: infer target_list where_clause; skip: action location }
     InferClause { walk: index_elems where_clause; skip: conname location }
-    ReturningClause { walk: exprs; skip: options }
     CteCycleClause {
         walk: cycle_mark_value cycle_mark_default;
         skip: cycle_col_list cycle_mark_column cycle_path_column location cycle_mark_type cycle_mark_typmod

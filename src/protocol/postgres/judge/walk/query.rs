@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use super::always::{self, Constant};
 use super::documents::{self, Own, Takes};
+use super::looked::{Arm, Stand};
 use super::parts::{Part, parts};
 use super::{Cte, MAX_CTES, Place, Walk, Written, names};
 use crate::domain::command::Class;
@@ -65,15 +66,25 @@ impl<'t> Walk<'t> {
         let restricts = place.restricts && names::restricts(select);
         // Another relation's columns can be meant here, under any name.
         let whole = place.whole && !is_into(select);
-        let place = &Place { own: None, takes: None, restricts: false, whole: false, ..place.clone() };
+        let outer = place;
+        let place = &Place {
+            own: None,
+            takes: None,
+            restricts: false,
+            whole: false,
+            stand: Stand::Elsewhere,
+            sunk: false,
+            arm: Arm::Alone,
+            ..place.clone()
+        };
         let last = select.with_clause.as_ref().filter(|_| whole).and_then(last_change);
         let inner = match (&select.with_clause, last) {
             (Some(with), Some(last)) => self.with_changes(with, last, place),
             (with, _) => self.with(with.as_ref(), place),
         };
         parts!(select => self, &inner; SelectStmt {
-            walk: from_clause values_lists larg rarg;
-            keep: distinct_clause target_list where_clause group_clause having_clause window_clause sort_clause
+            walk: from_clause values_lists;
+            keep: larg rarg distinct_clause target_list where_clause group_clause having_clause window_clause sort_clause
                 limit_offset limit_count into_clause locking_clause;
             skip: group_distinct limit_option with_clause op all
         });
@@ -81,11 +92,21 @@ impl<'t> Walk<'t> {
         for list in [distinct_clause, group_clause, window_clause, sort_clause] {
             list.walk(self, &inner);
         }
-        for part in [where_clause, having_clause, limit_offset, limit_count] {
+        where_clause.walk(self, &inner.conditional());
+        for part in [having_clause, limit_offset, limit_count] {
             part.walk(self, &inner);
         }
+        if larg.is_some() {
+            let arms = inner.arms(select, outer);
+            larg.walk(self, &arms);
+            rarg.walk(self, &arms);
+        }
         if !target_list.is_empty() {
-            self.gives(select, &Place { restricts, ..inner.clone() }, takes);
+            self.gives(
+                select,
+                &Place { restricts, sunk: outer.sunk, arm: outer.arm, ..inner.clone() },
+                takes,
+            );
         }
         self.act(Verb::Select, Class::Read, place);
         if !locking_clause.is_empty() {
@@ -183,9 +204,12 @@ impl<'t> Walk<'t> {
     fn cte(&mut self, cte: &'t CommonTableExpr, place: &Place<'t>) {
         parts!(cte => self, place; CommonTableExpr {
             walk: ctequery cycle_clause;
-            skip: ctename aliascolnames ctematerialized search_clause location cterecursive cterefcount ctecolnames
+            keep: aliascolnames;
+            skip: ctename ctematerialized search_clause location cterecursive cterefcount ctecolnames
                 ctecoltypes ctecoltypmods ctecolcollations
         });
+        self.renames(aliascolnames, ctequery.as_deref().and_then(|query| query.node.as_ref()));
+        self.looks_on_the_way(cte);
     }
 
     fn insert(&mut self, insert: &'t InsertStmt, place: &Place<'t>) {
@@ -224,6 +248,7 @@ impl<'t> Walk<'t> {
             self.act(Verb::Update, Class::Write, place);
         }
         self.stands_for("excluded", target);
+        self.looks_for_conflict(infer.as_deref());
         self.targets(target_list, target, place);
     }
 
@@ -265,7 +290,7 @@ impl<'t> Walk<'t> {
     fn condition(&mut self, condition: Option<&'t Node>, own: Option<Own<'t>>, place: &Place<'t>) {
         let own = own.filter(|_| !place.within);
         match condition {
-            Some(condition) => condition.walk(self, &Place { own, ..place.clone() }),
+            Some(condition) => condition.walk(self, &Place { own, ..place.conditional() }),
             None => return self.changes(true, place),
         }
         let always = self.constant(condition) == Some(true);

@@ -15,13 +15,17 @@ impl<'t> Walk<'t> {
             NodeEnum::RangeSubselect(range) => {
                 parts!(range.as_ref() => self, place; RangeSubselect { walk: subquery; keep: alias; skip: lateral });
                 self.derives(alias.as_ref());
+                if let Some(alias) = alias {
+                    self.renames(&alias.colnames, subquery.as_deref().and_then(|query| query.node.as_ref()));
+                }
             }
             NodeEnum::RangeFunction(range) => {
                 parts!(range => self, place; RangeFunction {
-                    walk: functions coldeflist;
-                    keep: alias;
+                    walk: coldeflist;
+                    keep: functions alias;
                     skip: lateral ordinality is_rowsfrom
                 });
+                functions.walk(self, &place.source());
                 self.derives(alias.as_ref());
             }
             NodeEnum::RangeTableFunc(range) => {
@@ -77,7 +81,7 @@ impl<'t> Walk<'t> {
             keep: quals is_natural using_clause join_using_alias alias;
             skip: jointype rtindex
         });
-        quals.walk(self, place);
+        quals.walk(self, &place.conditional());
         // Columns are compared here, too.
         for name in using_clause.iter().filter_map(names::string) {
             self.reads(Written { qualifier: None, name: Some(name) }, place);
@@ -86,8 +90,13 @@ impl<'t> Walk<'t> {
         if *is_natural || !using_clause.is_empty() {
             self.known_operator("=");
         }
-        if *is_natural || renamed {
-            self.reads(Written { qualifier: None, name: None }, place);
+        let all = Written { qualifier: None, name: None };
+        if *is_natural {
+            self.reads(all, place);
+        }
+        if let Some(alias) = alias.as_ref().filter(|_| renamed) {
+            self.reads(all, &place.bare());
+            self.renames(&alias.colnames, None);
         }
         self.joins.extend(alias.iter().chain(join_using_alias).map(|alias| alias.aliasname.as_str()));
     }

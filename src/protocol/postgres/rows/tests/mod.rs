@@ -2,6 +2,7 @@
 
 mod attacks;
 mod garbage;
+mod guess;
 mod json;
 mod queue;
 mod reach;

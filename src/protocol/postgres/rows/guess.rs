@@ -1,0 +1,98 @@
+//! Whether a text looks at masked columns in a way that their masks do not allow: what it gives back then may tell what is in them, though
+//! none of it is shown.
+
+use std::collections::BTreeSet;
+
+use crate::domain::Predicates;
+use crate::domain::command::Class;
+use crate::domain::sql::{Column, Effects, Function, Look, Object};
+use crate::protocol::postgres::catalog::{Masked, gives_data};
+use crate::protocol::postgres::judge::{is_dangerous, runs_text};
+use crate::protocol::postgres::rows::reach::Place;
+
+/// What a text looks at that its masks do not allow. It says so wherever the text does not tell that it does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Guess {
+    /// What a function gives, which may read tables.
+    Call(Object),
+    /// A column, and what its mask says.
+    Column(Column, Predicates),
+    /// Nobody knows.
+    Unread,
+}
+
+impl Guess {
+    /// What the effects of a text say, `None` for a text that was not understood. `opaque`: what it calls that whoever judged it could not
+    /// name harmless. `remade`: relations may have been made or changed since the catalogue was read.
+    ///
+    /// What the names of prepared statements and cursors stand for is not in it: see [`Effects::used_names`].
+    pub fn of(effects: Option<&Effects>, masked: &Masked, opaque: &[Function], remade: bool) -> Option<Self> {
+        if masked.plan().strictest() == Predicates::Allow {
+            return None;
+        }
+        let Some(effects) = effects else { return Some(Self::Unread) };
+        if effects.classes.contains(&Class::Unknown) {
+            return Some(Self::Unread);
+        }
+        if let Some(call) = effects.functions.iter().find(|call| runs_text(&call.object)) {
+            return Some(Self::Call(call.object.clone()));
+        }
+        let unknown = effects.opaque.iter().filter(|call| !masked.catalog().computes(&call.object));
+        let opaque: BTreeSet<&Object> = opaque.iter().chain(unknown).map(|call| &call.object).collect();
+        let reads = |object: &&Object| opaque.contains(object) || is_dangerous(object) || gives_data(object);
+        let mut calls = effects.looked_calls.iter().chain(&effects.operators);
+        if let Some(object) = calls.find(reads) {
+            return Some(Self::Call(object.clone()));
+        }
+        let source = effects.sources.iter().find(reads);
+        let place = Place::of(effects, masked, remade || effects.remakes());
+        for (column, look) in &effects.looked {
+            // What such a function calls its columns nobody knows.
+            if let Some(source) = source.filter(|_| column.relation.is_none()) {
+                return Some(Self::Call(source.clone()));
+            }
+            let Some((predicates, whole)) = place.predicates(column) else { continue };
+            let allowed = match predicates {
+                Predicates::Allow => true,
+                Predicates::Equality => whole && *look == Look::Equal,
+                Predicates::Deny => false,
+            };
+            if !allowed {
+                return Some(Self::Column(column.clone(), predicates));
+            }
+        }
+        None
+    }
+
+    /// What is wrong and what is allowed, for the client. Names of the text are in it, no values.
+    pub fn words(&self) -> String {
+        let allowed = "masked columns may only be selected or returned as such, through subqueries and WITH too, or be written";
+        match self {
+            Self::Call(function) => format!(
+                "{function} may read masked columns, and what it gives decides what comes back, or nobody knows what it does with it; by predicates of their masks {allowed}"
+            ),
+            Self::Column(column, predicates) => {
+                let relation =
+                    column.relation.as_ref().map_or_else(String::new, |object| format!("{object}."));
+                let name = column.name.as_deref();
+                let what = match (name, &column.relation) {
+                    (Some(name), _) => format!("the column {relation}{name} is masked, or may hold what is,"),
+                    (None, Some(object)) => format!("a whole row of {object} holds masked columns,"),
+                    (None, None) => "whole rows, or columns under other names, hold masked ones,".to_owned(),
+                };
+                let more = match predicates {
+                    Predicates::Equality => {
+                        ", or be compared with constants and parameters in WHERE and ON: by =, IN or = ANY"
+                    }
+                    Predicates::Allow | Predicates::Deny => "",
+                };
+                format!(
+                    "{what} and its value would decide what comes back; by predicates = \"{predicates}\" of its mask {allowed}{more}"
+                )
+            }
+            Self::Unread => format!(
+                "it cannot be told which columns decide what comes back; by predicates of their masks {allowed}"
+            ),
+        }
+    }
+}
