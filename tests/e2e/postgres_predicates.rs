@@ -27,7 +27,7 @@ const MORE_RULES: &str = r#"
 [[policy]]
 id = "code"
 effect = "allow"
-match = { groups = ["support"], connections = ["db"], operations = ["unknown"], functions = ["leak", "tell"] }
+match = { groups = ["support"], connections = ["db"], operations = ["unknown", "admin"], functions = ["leak", "tell", "query_to_xml"] }
 
 [[policy]]
 id = "blocks"
@@ -103,6 +103,13 @@ const TELLING: &[&str] = &[
     "SELECT x FROM leak() AS l (x, y, z) WHERE z > '5'",
     "SELECT id FROM orders WHERE tell(customer) > '5'",
     "SELECT tell(1) AS x ORDER BY x",
+    "SELECT x FROM tell(1) AS x WHERE x > '5'",
+    "WITH w AS (SELECT tell(1) AS y) SELECT 1 FROM w AS q (x) WHERE x > '5'",
+    "SELECT id FROM customers c WHERE ssn(c) > '5'",
+    "SELECT id FROM customers c, LATERAL (SELECT c.ssn AS x) s WHERE x > '5'",
+    "SELECT id FROM customers c, LATERAL (VALUES (c.ssn)) AS v (x) WHERE x > '5'",
+    "SELECT id FROM mails, JSON_TABLE(doc, '$' COLUMNS (s text PATH '$.ssn')) t WHERE s > '0'",
+    "SELECT id FROM customers WHERE id = 1 AND row_to_json(customers)::text LIKE '%1001%'",
     "SELECT query_to_xml('SELECT 1 FROM customers WHERE ssn LIKE ''0%''', true, false, '')",
     "DO 'BEGIN PERFORM 1 FROM customers WHERE ssn > ''5''; END'",
     "EXPLAIN SELECT id FROM customers WHERE ssn > '5'",
@@ -141,7 +148,10 @@ const EQUAL: &[(&str, &str)] = &[
     ("SELECT id FROM plain WHERE note = '078-05-1005'", "5"),
     ("SELECT id FROM (SELECT id, ssn AS x FROM customers) s WHERE x = '078-05-1005'", "5"),
     ("PREPARE p AS SELECT id FROM customers WHERE ssn = $1; EXECUTE p('078-05-1005')", "PREPARE\n5"),
-    ("UPDATE customers SET name = 'Customer 5' WHERE ssn = '078-05-1005' RETURNING id", "5\nUPDATE 1"),
+    (
+        "BEGIN; DELETE FROM customers WHERE ssn = '078-05-1005' RETURNING id; ROLLBACK",
+        "BEGIN\n5\nDELETE 1\nROLLBACK",
+    ),
 ];
 
 /// What has nothing to do with what is in masked columns.
@@ -283,7 +293,7 @@ fn a_guess_is_refused_on_each_way_to_the_server() {
         Script::new().bind("", "s").execute("").sync(),
         Script::new().parse("", guess).sync(),
         Script::new().parse("", guess).bind("", "").execute("").sync(),
-        Script::new().run(guess),
+        Script::new().run(guess).sync(),
         Script::new().query(guess),
     ] {
         let replies = raw.ask(&world, &script, 1);

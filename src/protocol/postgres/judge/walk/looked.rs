@@ -368,18 +368,21 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Gives the columns that are looked at their relations, now that all names are known.
-    pub(super) fn finish_looked(&mut self) {
+    /// The columns that are looked at, with those that are so by the names that queries give them.
+    fn all_looked(&mut self) -> BTreeMap<Written<'t>, Look> {
         let Looks { columns, shown } = std::mem::take(&mut self.looks);
         let mut left: Vec<(Written<'t>, Look)> = columns.into_iter().collect();
         let mut all: BTreeMap<Written<'t>, Look> = BTreeMap::new();
         // Each name is gone into once for each kind of look.
         let mut names: BTreeSet<(Look, &'t str)> = BTreeSet::new();
+        let mut rows = false;
         while let Some((column, look)) = left.pop() {
             let known = all.entry(column).or_insert(look);
             *known = look.max(*known);
-            let mut through: Vec<&'t str> =
-                column.name.filter(|_| !self.is_of_tables(column)).into_iter().collect();
+            if self.is_of_tables(column) {
+                continue;
+            }
+            let mut through: Vec<&'t str> = column.name.into_iter().collect();
             while let Some(name) = through.pop() {
                 if !names.insert((look, name)) {
                     continue;
@@ -393,20 +396,36 @@ impl<'t> Walk<'t> {
                         }
                     }
                 }
+                // The rows of a subquery as values.
+                if column.qualifier.is_none() && self.derived.contains(name) {
+                    left.push((ALL, look));
+                }
             }
+            rows |= column.name.is_none();
         }
+        if rows {
+            let calls = shown.into_values().flatten().filter_map(|shown| match shown {
+                Shown::Call(object) => Some(object),
+                Shown::Column(_) | Shown::Name(_) => None,
+            });
+            self.effects.looked_calls.extend(calls);
+        }
+        all
+    }
+
+    /// Gives the columns that are looked at their relations, now that all names are known.
+    pub(super) fn finish_looked(&mut self) {
         let noted = std::mem::take(&mut self.noted);
-        for (written, look) in all {
+        for (written, look) in self.all_looked() {
             let note = |walk: &mut Self, relation: Option<Object>, name: Option<&str>| {
                 let column = Column { relation, name: name.map(Into::into), access: Access::Read };
                 let known = walk.effects.looked.entry(column).or_insert(look);
                 *known = look.max(*known);
             };
-            match (written.qualifier, written.name) {
-                (Some((None, alias)), name) if self.derived.contains(alias) => note(self, None, name),
-                // The rows of a subquery as values.
-                (None, Some(word)) if self.derived.contains(word) => note(self, None, None),
-                _ => {}
+            if let Some((None, alias)) = written.qualifier
+                && self.derived.contains(alias)
+            {
+                note(self, None, written.name);
             }
             self.relations_of(written, note);
         }
