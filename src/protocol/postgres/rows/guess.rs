@@ -44,6 +44,12 @@ impl Guess {
         if let Some(object) = calls.find(reads) {
             return Some(Self::Call(object.clone()));
         }
+        // `x.f` and `(x).f` are calls where there is no such column.
+        let field = |name: &str| opaque.iter().any(|object| object.schema.is_none() && *object.name == *name);
+        let fields = effects.looked.keys().filter_map(|column| column.name.as_deref());
+        if let Some(name) = fields.into_iter().find(|name| field(name)) {
+            return Some(Self::Call(Object { schema: None, name: name.into() }));
+        }
         let source = effects.sources.iter().find(reads);
         let place = Place::of(effects, masked, remade || effects.remakes());
         for (column, look) in &effects.looked {
