@@ -62,6 +62,8 @@ pub struct Ask {
     pub request: RequestId,
     /// The policies that hold it, joined by `,`.
     pub rule: String,
+    /// The digest of these policies and of the connection as they are defined.
+    pub terms: String,
     /// Who must decide.
     pub spec: ApprovalSpec,
     /// SHA-256 over principal, connection, policies and the exact bytes to be sent, 64 hex digits.
@@ -81,8 +83,8 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// Returns what identifies the same request besides principal, connection, policies and digest: who must
-    /// approve, and for a session grant the session.
+    /// What makes another request the same as this one, beside principal, connection, rule and digest: who must
+    /// approve, the terms, and for a session grant the session.
     pub(super) fn slot(&self) -> String {
         let session = (self.spec.grant == GrantScope::Session).then_some(self.session);
         json!([
@@ -92,6 +94,7 @@ impl Ask {
             self.spec.reason,
             self.spec.grant.to_string(),
             session.map(|session| session.to_string()),
+            self.terms,
         ])
         .to_string()
     }
@@ -111,6 +114,7 @@ impl Ask {
             principal: &self.principal,
             connection: &self.connection,
             rule: &self.rule,
+            terms: &self.terms,
             spec: &self.spec,
             session: self.session,
         }
@@ -246,6 +250,7 @@ fn find_or_hold(
     let approval = ask.to_approval(now_ms);
     change.raise_clock(now_ms)?;
     change.insert_approval(&approval, slot, ask.session_end_ms)?;
+    change.set_terms(approval.id, &ask.terms)?;
     let detail = json!({
         "connection": approval.connection.as_str(),
         "rule": approval.rule,

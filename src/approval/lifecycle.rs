@@ -91,7 +91,20 @@ impl Approvals {
         Ok(())
     }
 
-    /// Ends the grants of one session.
+    /// Ends the grants whose terms hold no longer, whatever they reach: to be called where policies and connections may have changed.
+    /// `holds` says whether a grant's policies and connection are defined as they were when it was given.
+    ///
+    /// # Errors
+    /// Those of the store. A grant on other terms covers nothing anyway; the next call ends it.
+    pub async fn end_outdated(
+        &self,
+        holds: impl Fn(&Grant) -> bool + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.store.call(move |db| end_outdated(db, &shared, &holds)).await
+    }
+
+    /// Ends the grants that were given for one session.
     async fn session_ended(&self, session: SessionId) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
         let end = move |db: &mut store::Db| {
@@ -215,6 +228,47 @@ fn expire(db: &mut store::Db, shared: &Shared) -> Result<usize, StoreError> {
     Ok(count)
 }
 
+fn end_outdated(
+    db: &mut store::Db,
+    shared: &Shared,
+    holds: &impl Fn(&Grant) -> bool,
+) -> Result<(), StoreError> {
+    let now_ms = shared.clock.now();
+    let mut grants = db.read(|view| view.live_grants(now_ms))?;
+    grants.retain(|grant| !holds(grant));
+    if grants.is_empty() {
+        return Ok(());
+    }
+    let ended = db.change(|change| {
+        let mut ended = Vec::new();
+        for grant in &grants {
+            ended.extend(end_on_old_terms(change, grant, now_ms)?);
+        }
+        Ok(ended)
+    })?;
+    for mut grant in grants {
+        shared.standing.remove(grant.id);
+        grant.ended_ms = Some(now_ms);
+        shared.announce_grant(grant);
+    }
+    for approval in ended {
+        finish(shared, approval);
+    }
+    Ok(())
+}
+
+/// Ends a grant whose policies or connection are not what they were, and what was approved by it and has not run. Gives that.
+fn end_on_old_terms(
+    change: &store::Change<'_>,
+    grant: &Grant,
+    now_ms: i64,
+) -> Result<Option<Approval>, StoreError> {
+    change.end_grant(grant.id, now_ms)?;
+    let detail = json!({ "approval": grant.approval, "reason": "its policies or its connection changed" });
+    change.append_audit("hoopctl", "grant.end", &grant.id.to_string(), &detail)?;
+    end(change, grant.approval, ApprovalState::Approved, ApprovalState::Expired, false, now_ms)
+}
+
 fn cancel(db: &mut store::Db, shared: &Shared, id: ApprovalId) -> Result<(), StoreError> {
     // Requests only join on this thread, so none can come between this check and the commit.
     if !shared.desk.deserted(id) {
@@ -282,6 +336,10 @@ fn take_over(change: &store::Change<'_>, now_ms: i64) -> Result<TakenOver, Store
                     false,
                     now_ms,
                 )?);
+            }
+            // One of a gateway that did not keep the terms yet.
+            GrantScope::Window(_) if grant.terms.is_empty() => {
+                ended.extend(end_on_old_terms(change, &grant, now_ms)?);
             }
             GrantScope::Window(_) => standing.push((grant, approval)),
         }

@@ -108,7 +108,7 @@ fn redeem(
     };
     let ours =
         grant.principal == ask.principal && grant.connection == ask.connection && grant.rule == ask.rule;
-    if !bound || !ours || approval.spec != ask.spec {
+    if !bound || !ours || approval.spec != ask.spec || grant.terms != ask.terms {
         return Ok(Err(ApprovalError::Different.into()));
     }
     if let Some(refusal) = ended(&approval, &grant, now_ms) {

@@ -25,7 +25,9 @@ pub struct Wanted<'a> {
     pub connection: &'a ConnectionName,
     /// The policies that hold it, joined by `,`.
     pub rule: &'a str,
-    /// Who must approve by the current policies: a grant given under another specification does not count.
+    /// The digest of these policies and of the connection as they are defined now: a grant on other terms does not count any more.
+    pub terms: &'a str,
+    /// Who must approve by these policies now: a grant that others gave does not count any more.
     pub spec: &'a ApprovalSpec,
     /// The session.
     pub session: SessionId,
@@ -121,6 +123,7 @@ impl Standing {
     fn covers(&self, wanted: &Wanted<'_>, now_ms: i64) -> bool {
         self.grant.connection == *wanted.connection
             && self.grant.rule == wanted.rule
+            && self.grant.terms == wanted.terms
             && self.grant.expires_ms > now_ms
             && self.session.is_none_or(|session| session == wanted.session)
             && self.spec == *wanted.spec

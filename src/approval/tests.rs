@@ -129,6 +129,7 @@ fn ask() -> Ask {
         session_end_ms: crate::domain::now_ms() + 60 * MINUTE,
         request: RequestId::new(),
         rule: "etl-writes".into(),
+        terms: "a".repeat(64),
         spec: ApprovalSpec {
             from: vec!["dba".into(), "lead".into()],
             min: 1,
@@ -157,6 +158,7 @@ fn wanted(ask: &Ask) -> Wanted<'_> {
         principal: &ask.principal,
         connection: &ask.connection,
         rule: &ask.rule,
+        terms: &ask.terms,
         spec: &ask.spec,
         session: ask.session,
     }

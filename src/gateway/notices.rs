@@ -1,10 +1,11 @@
-//! Records changes of approvals in their sessions' recordings.
+//! What happens to approvals beside the requests that wait for them: it goes into their sessions' recordings, and their grants end.
 
 use crate::approval::Change;
 use crate::domain::Approval;
 use crate::domain::ApprovalState;
 use crate::domain::EventKind;
-use crate::domain::json::write::Object;
+use crate::domain::json::write_string;
+use crate::gateway::running::Running;
 use crate::pipeline::Gate;
 use tokio::sync::broadcast;
 
@@ -44,6 +45,19 @@ pub fn record_ended(gate: &Gate, ended: &[Approval]) {
     for approval in ended {
         let data = format!("{{\"approval\":\"{}\",\"state\":\"{}\"}}", approval.id, approval.state);
         record(gate, approval, EventKind::ApprovalExpired, data);
+    }
+}
+
+/// Ends the grants that were given for a session, where it has ended: killed, too old, left alone, or the gateway stops; and those of policies
+/// or connections that are not what they were.
+pub async fn end_grants(running: &Running) {
+    let sessions = running.gate.sessions();
+    if let Err(error) = running.approvals.end_without_session(|id| sessions.find(id).is_some()).await {
+        tracing::warn!(%error, "grants of sessions that have ended could not be ended; they cover nothing any more");
+    }
+    let snapshot = running.gate.snapshot();
+    if let Err(error) = running.approvals.end_outdated(move |grant| snapshot.has_terms_of(grant)).await {
+        tracing::warn!(%error, "grants of policies or connections that changed could not be ended; they cover nothing any more");
     }
 }
 

@@ -166,7 +166,7 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
         tracing::error!(%error, "the last changes of pins were not stored; the next list brings them again");
     }
     running.gate.close();
-    end_grants(&running).await;
+    notices::end_grants(&running).await;
     if let Err(error) = running.gate.journal().settle().await {
         tracing::error!(%error, "the end of some sessions is not recorded; the next start closes them");
     }
@@ -410,7 +410,7 @@ async fn tick(running: Arc<Running>) {
         every.tick().await;
         running.gate.tick();
         running.pins.flush();
-        end_grants(&running).await;
+        notices::end_grants(&running).await;
         match running.approvals.tick(now_ms()).await {
             Ok(ended) => notices::record_ended(&running.gate, &ended),
             Err(error) => tracing::warn!(%error, "approvals could not be looked through"),
@@ -421,16 +421,8 @@ async fn tick(running: Arc<Running>) {
     }
 }
 
-/// Ends the grants of sessions that have ended: killed, expired, idle, or because the gateway stops.
-async fn end_grants(running: &Running) {
-    let sessions = running.gate.sessions();
-    if let Err(error) = running.approvals.end_without_session(|id| sessions.find(id).is_some()).await {
-        tracing::warn!(%error, "grants of ended sessions could not be ended; they no longer cover anything");
-    }
-}
-
-/// Removes recordings and approvals past their retention, and expired locks, once an hour; locks not at once,
-/// since a wrong clock at the start of the machine is usually corrected soon.
+/// Once an hour: recordings and approvals past their retention, locks that have fallen; these not at once, as a clock that is wrong
+/// when the machine starts is most often set right soon.
 async fn prune(running: Arc<Running>) {
     let (mut first, mut settled) = (true, Settled::new(now_ms()));
     loop {

@@ -23,6 +23,7 @@ use crate::pipeline::enter::Exchange;
 use crate::pipeline::enter::session_ended;
 use crate::pipeline::permit::Permit;
 use crate::pipeline::reply::ReplyGuard;
+use crate::pipeline::snapshot::Snapshot;
 use crate::policy::PolicySet;
 use crate::policy::Subject;
 use crate::recording::Durability;
@@ -296,9 +297,12 @@ impl Exchange {
         }
         let subject = Subject { now_ms: crate::domain::now_ms(), ..self.subject() };
         let again = strictest(now.policies(), &subject, command, also);
-        if again.effect > verdict.effect || (again.effect == Effect::Approve && again.rules != verdict.rules)
-        {
-            let detail = "the policies changed while this was being processed; send it again";
+        let other_terms = || {
+            let terms = |of: &Snapshot| of.terms(&self.governed, &verdict.rules.join(","));
+            again.rules != verdict.rules || terms(&now) != terms(&self.snapshot)
+        };
+        if again.effect > verdict.effect || (again.effect == Effect::Approve && other_terms()) {
+            let detail = "the policies changed while it was on its way; send it again";
             return Err(Denied { rule: again.rule, ..Denied::new(DenyCode::Denied, detail) }
                 .because("policy_changed"));
         }

@@ -63,10 +63,12 @@ impl Exchange {
     /// it.
     pub fn waits(&self, judged: &Judged) -> bool {
         let Some(spec) = judged.verdict.approval.as_deref() else { return false };
+        let rule = judged.verdict.rules.join(",");
         let wanted = Wanted {
             principal: &self.verified.principal.id,
             connection: &self.governed.connection.name,
-            rule: &judged.verdict.rules.join(","),
+            rule: &rule,
+            terms: &self.snapshot.terms(&self.governed, &rule),
             spec,
             session: self.session.id,
         };
@@ -102,8 +104,15 @@ impl Exchange {
         let principal = Arc::clone(&self.verified.principal);
         let connection = self.governed.connection.name.clone();
         let session = self.session.id;
-        let wanted =
-            Wanted { principal: &principal.id, connection: &connection, rule: &rule, spec: &spec, session };
+        let terms = self.snapshot.terms(&self.governed, &rule);
+        let wanted = Wanted {
+            principal: &principal.id,
+            connection: &connection,
+            rule: &rule,
+            terms: &terms,
+            spec: &spec,
+            session,
+        };
         if let Some(grant) = self.gate.0.approvals.standing_grant(&wanted) {
             let id = grant.id.to_string();
             self.append(self.command_events(record, verdict, None, Some(&id)), Durability::Synced).await?;
@@ -137,6 +146,7 @@ impl Exchange {
             session_end_ms: self.session.latest_end_ms(),
             request: self.request,
             rule,
+            terms,
             spec: (*spec).clone(),
             digest,
             class: judged.class(),

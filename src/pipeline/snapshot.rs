@@ -11,11 +11,13 @@ use arc_swap::ArcSwapOption;
 use crate::domain::Connection;
 use crate::domain::ConnectionName;
 use crate::domain::MaskRule;
+use crate::domain::approval::Grant;
 use crate::identity::Issuers;
 use crate::mask;
 use crate::mask::Plan;
 use crate::pipeline::credential::Credential;
 use crate::pipeline::metrics::Counters;
+use crate::policy::PolicyRule;
 use crate::policy::PolicySet;
 use crate::recording;
 
@@ -56,6 +58,17 @@ impl Governed {
             || self.authorities != other.authorities
             || old.database != new.database
             || old.mcp != new.mcp
+    }
+}
+
+impl Governed {
+    /// All that [`Self::leads_elsewhere`] looks at, as a text that tells one connection from another. It names the places of secrets, never
+    /// their values.
+    fn told(&self) -> String {
+        let Connection { name, protocol, upstream, inject, tags, ca_file, database, mcp, .. } =
+            &self.connection;
+        let authorities = self.authorities;
+        format!("{:?}", (name, protocol, upstream, inject, tags, ca_file, authorities, database, mcp))
     }
 }
 
@@ -164,7 +177,26 @@ impl Snapshot {
         &self.policies
     }
 
-    /// Returns the number of masks.
+    /// What an approval rests on: a digest of these policies, joined by `,`, and of the connection, as they are defined. SHA-256, in
+    /// hexadecimal digits.
+    pub fn terms(&self, governed: &Governed, rule: &str) -> String {
+        let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+        let policies =
+            rule.split(',').map(|id| self.policies.rule(id).map(PolicyRule::told).unwrap_or_default());
+        for part in std::iter::once(governed.told()).chain(policies) {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part.as_bytes());
+        }
+        crate::domain::hex::encode(context.finish().as_ref())
+    }
+
+    /// Whether the policies and the connection of a grant are defined as they were when it was given.
+    pub fn has_terms_of(&self, grant: &Grant) -> bool {
+        let governed = self.connections.get(&grant.connection);
+        governed.is_some_and(|governed| self.terms(governed, &grant.rule) == grant.terms)
+    }
+
+    /// How many masks there are.
     pub fn masks(&self) -> usize {
         self.masks
     }

@@ -35,6 +35,14 @@ pub struct PolicyRule {
     pub message: Option<String>,
 }
 
+impl PolicyRule {
+    /// What it says, as a text that tells it from others: not where it was written down, nor its words for the client.
+    pub fn told(&self) -> String {
+        let Self { id, origin: _, effect, matches, unless, when, approval, session_limit, message: _ } = self;
+        format!("{:?}", (id, effect, matches, unless, when, approval, session_limit))
+    }
+}
+
 #[cfg(test)]
 impl PolicyRule {
     /// Returns a policy from the store with these parts only.

@@ -173,7 +173,15 @@ impl View {
             .map(i64::cast_unsigned)
     }
 
-    /// Returns when the session of an approval ends at the latest, in milliseconds since 1970.
+    /// The terms that an approval was asked for on.
+    pub fn terms_of(&self, id: ApprovalId) -> Result<String, StoreError> {
+        self.connection
+            .prepare_cached("SELECT terms FROM approval WHERE id = ?1")
+            .and_then(|mut select| select.query_row([id.to_string()], |row| row.get(0)))
+            .during("read an approval")
+    }
+
+    /// When the session of an approval ends at the latest, in milliseconds since 1970.
     pub fn session_end_of(&self, id: ApprovalId) -> Result<i64, StoreError> {
         self.connection
             .prepare_cached("SELECT session_end_ms FROM approval WHERE id = ?1")
@@ -235,8 +243,17 @@ impl Change<'_> {
             .map(drop)
     }
 
-    /// Moves an approval from one state to another that ends it. `told`: its requester learns of it now.
-    /// Returns whether it was in `from`.
+    /// Keeps the terms that an approval is asked for on.
+    pub fn set_terms(&self, id: ApprovalId, terms: &str) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached("UPDATE approval SET terms = ?2 WHERE id = ?1")
+            .and_then(|mut update| update.execute([id.to_string().as_str(), terms]))
+            .during("write an approval")
+            .map(drop)
+    }
+
+    /// Moves an approval from one state to another that ends it. `told`: its requester hears of it now. Says whether it
+    /// was in `from`.
     pub fn end_approval(
         &self,
         id: ApprovalId,

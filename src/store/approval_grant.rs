@@ -67,7 +67,9 @@ impl Change<'_> {
     /// Inserts a new grant.
     pub fn insert_grant(&self, grant: &Grant) -> Result<(), StoreError> {
         self.connection
-            .prepare_cached("INSERT INTO approval_grant VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
+            .prepare_cached(
+                "INSERT INTO approval_grant VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )
             .and_then(|mut insert| {
                 insert.execute(params![
                     grant.id.to_string(),
@@ -79,7 +81,8 @@ impl Change<'_> {
                     grant.bound_to,
                     grant.created_ms,
                     grant.expires_ms,
-                    grant.ended_ms
+                    grant.ended_ms,
+                    grant.terms
                 ])
             })
             .during("write a grant")
@@ -110,5 +113,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Grant> {
         created_ms: row.get("created_ms")?,
         expires_ms: row.get("expires_ms")?,
         ended_ms: row.get("ended_ms")?,
+        terms: row.get("terms")?,
     })
 }

@@ -28,6 +28,7 @@ const SCHEMA: Schema = Schema {
         include_str!("migrations/0005_audited.sql"),
         include_str!("migrations/0006_hold.sql"),
         include_str!("migrations/0007_audit_action.sql"),
+        include_str!("migrations/0008_terms.sql"),
     ],
 };
 

@@ -218,7 +218,7 @@ fn a_newer_schema_is_refused_and_left_alone() {
     place.raw().pragma_update(None, "user_version", 99).unwrap();
     let before = fs::read(place.db()).unwrap();
     let error = place.open().err().unwrap();
-    assert!(matches!(error, StoreError::Newer { found: 99, known: 7, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Newer { found: 99, known: 8, .. }), "{error:?}");
     assert!(error.to_string().contains("newer hoopctl"));
     assert_eq!(fs::read(place.db()).unwrap(), before);
 }
@@ -324,7 +324,7 @@ fn a_revision_never_stands_for_what_two_files_say() {
 fn a_store_from_before_files_were_counted_gives_none_of_its_numbers_again() {
     let place = Place::new();
     drop(place.open().unwrap());
-    let older = "ALTER TABLE approval DROP COLUMN class; DROP TABLE pin; DROP TABLE hold; DELETE FROM meta WHERE key = 'file'; UPDATE meta SET value = '7' WHERE key = 'revision'; PRAGMA user_version = 1";
+    let older = "ALTER TABLE approval DROP COLUMN class; ALTER TABLE approval DROP COLUMN terms; ALTER TABLE approval_grant DROP COLUMN terms; DROP TABLE pin; DROP TABLE hold; DELETE FROM meta WHERE key = 'file'; UPDATE meta SET value = '7' WHERE key = 'revision'; PRAGMA user_version = 1";
     place.raw().execute_batch(older).unwrap();
     assert_eq!(read(&place.open().unwrap(), View::revision), 1007);
 }
@@ -334,14 +334,14 @@ fn a_store_from_before_pins_gets_them_and_keeps_what_it_has() {
     let place = Place::filled();
     place
         .raw()
-        .execute_batch("ALTER TABLE approval DROP COLUMN class; DROP TABLE pin; DROP TABLE hold; PRAGMA user_version = 2")
+        .execute_batch("ALTER TABLE approval DROP COLUMN class; ALTER TABLE approval DROP COLUMN terms; ALTER TABLE approval_grant DROP COLUMN terms; DROP TABLE pin; DROP TABLE hold; PRAGMA user_version = 2")
         .unwrap();
     let store = place.open().unwrap();
     assert!(read(&store, |view| view.pins(None)).is_empty());
     assert_eq!(read(&store, |view| view.entities(None)).len(), 40);
     drop(store);
     let version: i64 = place.raw().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(version, 7);
+    assert_eq!(version, 8);
 }
 
 #[test]

@@ -102,6 +102,7 @@ fn mutate(ask: &mut Ask, field: usize, place: usize) -> bool {
         11 => ask.digest.push('0'),
         12 => drop(ask.principal.pop()),
         13 => drop(ask.spec.from.pop()),
+        14 => turn(&mut ask.terms),
         _ => ask.rule.push_str(",more"),
     }
     ask.digest != before.digest
@@ -109,6 +110,7 @@ fn mutate(ask: &mut Ask, field: usize, place: usize) -> bool {
         || ask.rule != before.rule
         || ask.connection != before.connection
         || ask.spec != before.spec
+        || ask.terms != before.terms
 }
 
 #[tokio::test]
@@ -118,7 +120,7 @@ async fn of_five_hundred_changed_commands_none_passes_on_the_approval() {
     let id = approved.id();
     for number in 0..500 {
         let mut changed = ask();
-        assert!(mutate(&mut changed, number % 15, number / 15));
+        assert!(mutate(&mut changed, number % 16, number / 16));
         let held = house.approvals.ask(changed.clone()).await.unwrap();
         assert_ne!(held.id(), id, "{number}");
         assert!(held.settled().is_none(), "{number}");
@@ -169,7 +171,7 @@ async fn a_window_grant_covers_its_principal_connection_and_rule_until_its_absol
     let mut later = asked.clone();
     (later.session, later.digest) = (SessionId::new(), "e".repeat(64));
     assert!(house.approvals.standing_grant(&wanted(&later)).is_some());
-    for number in 1..15 {
+    for number in 1..16 {
         let mut changed = later.clone();
         assert!(mutate(&mut changed, number, 7));
         let covered = house.approvals.standing_grant(&wanted(&changed)).is_some();

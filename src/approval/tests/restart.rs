@@ -177,3 +177,24 @@ async fn a_clock_that_is_set_back_brings_nothing_back() {
     assert!(house.approvals.standing_grant(&wanted(&asked)).is_none());
     assert!(house.approvals.grants(false).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn what_was_given_on_other_terms_ends_and_so_does_what_an_older_gateway_gave() {
+    let house = House::new().await;
+    let asked = ask_for(GrantScope::Window(Duration::from_mins(15)));
+    let mut old = ask_for(GrantScope::Window(Duration::from_mins(20)));
+    (old.digest, old.terms) = ("c".repeat(64), String::new());
+    let (ticket, _) = house.approved(asked.clone()).await;
+    house.approved(old.clone()).await.0.redeem().await.unwrap();
+    ticket.redeem().await.unwrap();
+    assert!(house.approvals.standing_grant(&wanted(&old)).is_some());
+    let (house, _ended) = house.restarted().await;
+    assert!(house.approvals.standing_grant(&wanted(&old)).is_none());
+    house.approvals.end_outdated(|_grant| true).await.unwrap();
+    assert!(house.approvals.standing_grant(&wanted(&asked)).is_some());
+    house.approvals.end_outdated(|grant| grant.terms != "a".repeat(64)).await.unwrap();
+    assert!(house.approvals.standing_grant(&wanted(&asked)).is_none());
+    assert!(house.approvals.grants(false).await.unwrap().is_empty());
+    let ended = house.approvals.grants(true).await.unwrap();
+    assert!(ended.iter().all(|grant| grant.ended_ms.is_some()) && ended.len() == 2, "{ended:?}");
+}

@@ -21,6 +21,7 @@ pub(super) fn ask(principal: &str, digest: &str, grant: GrantScope) -> Ask {
         session_end_ms: i64::MAX,
         request: RequestId::new(),
         rule: "etl-writes".to_owned(),
+        terms: "a".repeat(64),
         spec: ApprovalSpec { from: vec!["dba".to_owned()], min: 1, timeout_s: 600, reason: true, grant },
         digest: digest.repeat(64),
         class: crate::domain::command::Class::Write,

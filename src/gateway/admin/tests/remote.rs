@@ -251,6 +251,7 @@ async fn a_grant_of_several_counts_after_a_restart_for_those_who_are_back_with_t
         principal: "idp/etl",
         connection: &both.connection,
         rule: &both.rule,
+        terms: &both.terms,
         spec: &both.spec,
         session: both.session,
     };
