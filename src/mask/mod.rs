@@ -44,6 +44,7 @@ mod tag;
 mod text;
 mod value;
 mod view;
+mod wide;
 
 pub use column::FieldRule;
 pub use format::Format;
@@ -56,6 +57,8 @@ pub use plan::PlanError;
 pub use plan::applies;
 pub use redactor::Needles;
 pub use redactor::Redactor;
+pub use wide::Opening;
+pub use wide::extends_ascii;
 
 #[cfg(test)]
 mod attacks;

@@ -10,13 +10,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::domain::hex;
 use crate::mask::echo::Echoes;
 use crate::mask::echo::HEAD;
+use crate::mask::wide;
 
 /// Shorter needles are ignored: they would occur everywhere.
 const SHORTEST: usize = HEAD;
 
-/// Compiled secret byte strings to search for. Each is also found with escaped characters, in the ways of
-/// JSON, scripts, HTML, CSS, URLs and mail, up to three levels; not in UTF-16 or UTF-32, nor in hexadecimal
-/// with separators between its digits.
+/// Secret byte strings to look for, compiled. Each is found where characters of it are escaped, too, in the ways of JSON, scripts, HTML,
+/// CSS, addresses and mail, up to three times over; in UTF-16 and UTF-32 only as it is, and not in hexadecimal with anything between its
+/// digits.
 pub struct Needles {
     echoes: Echoes,
     shortest: usize,
@@ -38,9 +39,9 @@ impl Needles {
         Arc::new(Self { echoes: Echoes::new(&kept), shortest })
     }
 
-    /// Returns the forms in which a target may echo a secret, apart from escapes: verbatim, in hexadecimal,
-    /// and in base64 of both alphabets at each of the three offsets it can have in a longer text, and that
-    /// base64 encoded once more.
+    /// The shapes in which a target may echo a secret, escapes apart: as it is, in hexadecimal, and in base64 of both alphabets at each
+    /// of the three places it can have in a longer text, and that in base64 once more; in UTF-16 and UTF-32, and the little-endian UTF-16
+    /// in base64.
     pub fn shapes(secret: &[u8]) -> Vec<Vec<u8>> {
         let hex = hex::encode(secret).into_bytes();
         let mut shapes = vec![secret.to_vec(), hex.to_ascii_uppercase(), hex];
@@ -52,6 +53,9 @@ impl Needles {
             shapes.extend(base64_shapes(&once));
             shapes.push(once);
         }
+        let wide = wide::shapes(secret);
+        shapes.extend(wide.first().map(|little| base64_shapes(little)).unwrap_or_default());
+        shapes.extend(wide);
         shapes.retain(|shape| shape.len() >= SHORTEST);
         shapes.sort();
         shapes.dedup();
@@ -309,6 +313,22 @@ mod tests {
         assert_eq!(masked(WIDE, r"p\u00e4\u00DF\u20ac\ud83d\ude01x"), None);
         let latin = Needles::new(&[b"p\xe4ss".to_vec()]);
         assert_eq!(latin.replace(br"p\u00e4ss").as_deref(), Some(&b"*********"[..]));
+    }
+
+    #[test]
+    fn a_secret_is_found_in_wide_text() {
+        const SECRET: &str = "s3cret/+tok=\u{e4}42";
+        let needles = Needles::new(&Needles::shapes(SECRET.as_bytes()));
+        let around = format!("Authorization: Bearer {SECRET}, more");
+        let mut texts = wide::shapes(around.as_bytes()).to_vec();
+        texts.push(STANDARD_NO_PAD.encode(&texts[0]).into_bytes());
+        let mut secrets = wide::shapes(SECRET.as_bytes()).to_vec();
+        secrets.push(base64_shapes(&secrets[0])[0].clone());
+        for (text, secret) in texts.iter().zip(secrets) {
+            let masked = needles.replace(text).expect("it is found");
+            let stars = memchr::memchr_iter(b'*', &masked).count();
+            assert!(stars + 4 >= secret.len(), "{stars} of {}", secret.len());
+        }
     }
 
     #[test]

@@ -62,6 +62,7 @@ pub use permit::Permit;
 pub use permit::Preparation;
 pub use reply::ReplyGuard;
 pub use reply::unmaskable;
+pub use reply::unsearchable;
 pub use room::BodyRoom;
 pub use seat::Seat;
 pub use side::SideNotes;
@@ -179,6 +180,8 @@ impl Gate {
     /// second.
     pub fn tick(&self) {
         self.0.sessions.end_due(&self.0.journal);
+        // A session that a request opened by what held when it came, a moment after that was replaced.
+        self.0.sessions.end_changed(&self.snapshot(), &self.0.journal);
         self.0.callers.forget_quiet();
         self.0.refusals.tick(&self.0.journal, self.0.snapshot.load().revision());
         let locks = self.0.locks.load();

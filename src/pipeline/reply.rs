@@ -15,6 +15,7 @@ use crate::domain::now_ms;
 use crate::mask::Format;
 use crate::mask::Masker;
 use crate::mask::Notes;
+use crate::mask::Opening;
 use crate::mask::Redactor;
 use crate::pipeline::body::Capture;
 use crate::pipeline::credential::Credential;
@@ -31,6 +32,8 @@ pub struct ReplyGuard {
     exchange: Exchange,
     credential: Option<Arc<Credential>>,
     redactor: Option<Redactor>,
+    /// The beginning of a text, until it is seen that it has no mark of an encoding in which the credential is not found.
+    opening: Option<Opening>,
     masker: Option<Masker>,
     between: Vec<u8>,
     notes: Notes,
@@ -56,6 +59,7 @@ impl ReplyGuard {
             exchange,
             credential: None,
             redactor: None,
+            opening: None,
             masker: None,
             between: Vec::new(),
             notes: Notes::default(),
@@ -161,8 +165,19 @@ impl ReplyGuard {
         Ok(())
     }
 
-    /// Passes on a piece of the body: appends to `out` what may be sent.
+    /// The body that begins may be read as text: one in an encoding in which the credential is not found is withheld.
+    pub fn watch_opening(&mut self) {
+        self.opening = self.credential.is_some().then(Opening::default);
+    }
+
+    /// Passes a piece of the body on: appends to `out` what may be sent.
     pub fn pass(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Denied> {
+        if let Some(opening) = &mut self.opening {
+            if opening.push(input) {
+                return Err(unsearchable());
+            }
+            self.opening.take_if(|opening| opening.is_over());
+        }
         let from = out.len();
         match (&mut self.redactor, &mut self.masker) {
             (None, None) => out.extend_from_slice(input),
@@ -208,7 +223,9 @@ impl ReplyGuard {
 
     /// Returns whether this piece may be sent unchanged.
     pub fn passes_untouched(&mut self, input: &[u8]) -> bool {
-        self.masker.is_none() && self.redactor.as_mut().is_none_or(|redactor| redactor.passes(input))
+        self.opening.is_none()
+            && self.masker.is_none()
+            && self.redactor.as_mut().is_none_or(|redactor| redactor.passes(input))
     }
 
     /// Ends the body: appends the bytes that the filters still kept back.
@@ -375,7 +392,13 @@ fn since(now: &[MaskNote], told: &mut Vec<u64>) -> Vec<MaskNote> {
     new
 }
 
-/// Returns the refusal for a reply that cannot be masked and is withheld.
+/// A reply in an encoding in which the credential is not found is withheld.
+pub fn unsearchable() -> Denied {
+    let why = "its character set could hide the gateway's credential";
+    Denied::new(DenyCode::UnmaskableReply, format!("the reply was withheld because {why}")).because(why)
+}
+
+/// A reply that cannot be masked is withheld.
 pub fn unmaskable(why: &'static str) -> Denied {
     let detail = format!("the reply was withheld because {why} and sensitive values in it must be masked");
     Denied::new(DenyCode::UnmaskableReply, detail).because(why)

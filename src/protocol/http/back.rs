@@ -18,6 +18,7 @@ use crate::domain::EventKind;
 use crate::domain::SessionEnd;
 use crate::domain::json::write::Object;
 use crate::mask::Format;
+use crate::mask::extends_ascii;
 use crate::pipeline::ReplyGuard;
 use crate::protocol::http::body::Through;
 use crate::protocol::http::body::broken_off;
@@ -29,8 +30,10 @@ use crate::protocol::web::body::undecodable;
 use crate::protocol::web::coding::Decoder;
 use crate::protocol::web::headers;
 use crate::protocol::web::reply;
+use crate::transport::media;
 use crate::transport::media::content_type;
 use crate::transport::media::is_media_type;
+use crate::transport::media::media_type;
 
 /// A reply up to this length is passed in one piece, with its exact length.
 const IN_ONE_PIECE: u64 = 256 << 10;
@@ -127,6 +130,7 @@ async fn pass(
         if empty { (None, None) } else { (decoder(&head.headers, guard)?, format(&head.headers)) };
     if !empty {
         guard.begin_body(format)?;
+        watch_charset(&head.headers, guard)?;
     }
     let rewritten = masks || decoder.is_some();
     let mut out = Response::new(ReplyBody::Whole(None));
@@ -211,7 +215,19 @@ fn decoder(headers: &HeaderMap, guard: &ReplyGuard) -> Result<Option<Decoder>, D
     Decoder::of_headers(headers).map_err(|_unknown| undecodable("its Content-Encoding is not supported"))
 }
 
-/// Returns the format in which a body can be read for masking.
+/// Where a credential was sent along, a body must be in an encoding in which it would be found, as it is declared and as it begins.
+fn watch_charset(headers: &HeaderMap, guard: &mut ReplyGuard) -> Result<(), Denied> {
+    if guard.injects() && !media::charsets(headers).all(|charset| charset.is_some_and(extends_ascii)) {
+        return Err(crate::pipeline::unsearchable());
+    }
+    let is_text = media_type(headers).is_none_or(|essence| Format::of(essence).is_some());
+    if is_text {
+        guard.watch_opening();
+    }
+    Ok(())
+}
+
+/// The format in which a body can be read for masking.
 pub(super) fn format(headers: &HeaderMap) -> Option<Format> {
     content_type(headers).and_then(Format::of)
 }
@@ -227,8 +243,8 @@ async fn record(guard: &mut ReplyGuard, response: &Response<ReplyBody>, ttfb_us:
     guard.record_head(EventKind::HttpResponse, told(response, &rest)).await
 }
 
-/// Writes the data of a response's event; `rest` is its body and the members after it.
-fn told(response: &Response<ReplyBody>, rest: &str) -> String {
+/// A response as the recording has it; `rest` is its body, and what is told behind it.
+pub(super) fn told(response: &Response<ReplyBody>, rest: &str) -> String {
     let mut data = String::with_capacity((1 << 10) + rest.len());
     let mut reply = Object::begin(&mut data);
     reply.value("status", response.status().as_u16());

@@ -3,8 +3,8 @@
 
 use std::sync::LazyLock;
 
-/// Groups of claims with their header names. A name that ends with `*` is a prefix.
-const CLAIMS: [(&str, &[&str]); 7] = [
+/// What they claim, and their names. One that ends with `*` is a family.
+const CLAIMS: [(&str, &[&str]); 8] = [
     (
         // RFC 9110, section 7.6.1, and RFC 9113, section 8.2.2.
         "how one hop carries the message",
@@ -161,7 +161,6 @@ const CLAIMS: [(&str, &[&str]); 7] = [
         &[
             "base-url",
             "disguised-host",
-            "request-uri",
             "was-default-hostname",
             "x-backend-host",
             "x-host",
@@ -175,6 +174,27 @@ const CLAIMS: [(&str, &[&str]); 7] = [
             "x-rewrite-*",
             "x-waws-*",
             "x-wap-profile",
+        ],
+    ),
+    (
+        // RFC 3875, section 4.1, and what servers have added to it.
+        "what the server in front tells a CGI program",
+        &[
+            "auth-type",
+            "document-root",
+            "document-uri",
+            "gateway-interface",
+            "http-host",
+            "https",
+            "path-info",
+            "path-translated",
+            "query-string",
+            "request-method",
+            "request-scheme",
+            "request-uri",
+            "script-*",
+            "server-*",
+            "x-script-*",
         ],
     ),
     (
@@ -201,7 +221,7 @@ static LISTS: LazyLock<Lists> = LazyLock::new(|| {
     Lists { names, families }
 });
 
-/// Returns whether a header is dropped by the gateway. `name` has `-` in place of any `_`.
+/// Whether a header of this name stays at the gateway.
 pub fn is_claim(name: &str) -> bool {
     let Lists { names, families } = &*LISTS;
     if names.binary_search(&name).is_ok() {
@@ -253,6 +273,11 @@ mod tests {
             "x-override-url",
             "x-http-destinationurl",
             "x-middleware-subrequest",
+            "script-name",
+            "path-info",
+            "server-name",
+            "request-method",
+            "x-script-name",
         ] {
             assert!(is_claim(name), "{name}");
         }

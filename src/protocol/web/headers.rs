@@ -16,6 +16,7 @@ use crate::protocol::web::tags::masked_tag;
 use crate::protocol::web::tags::may_tell_the_body;
 use crate::protocol::web::tags::speaks_of_the_bytes;
 use crate::protocol::web::tags::translate_condition;
+use crate::transport::media::without_charset;
 
 /// Reply headers that never reach a client: hop-by-hop headers, and headers that would apply to the gateway's
 /// whole origin in a browser (cookies, HSTS, ...), which all connections share.
@@ -53,20 +54,11 @@ const NEVER_RETURNED: [&str; 29] = [
 /// Reply headers whose value is a URL.
 const LOCATIONS: [&str; 5] = ["content-location", "location", "sourcemap", "x-http-location", "x-sourcemap"];
 
+/// Whether a request header goes to the target. One with `_` in its name never does: CGI, WSGI and PHP read `_` and `-` alike, so it could be another
+/// header under a second spelling, or one of the variables that only the server in front sets (RFC 3875, section 4.1.18).
 fn is_sent(name: &HeaderName, by_connection: &[String]) -> bool {
-    let folded_name;
     let name = name.as_str();
-    // A server that reads `_` as `-` must not get a forbidden header under its other spelling.
-    let respelled = name.contains('_');
-    let name = if respelled {
-        folded_name = folded(name);
-        &folded_name
-    } else {
-        name
-    };
-    // A header that describes the body under another spelling was not interpreted as such.
-    let names_body = respelled && matches!(name, "content-type" | "content-encoding" | "content-length");
-    !names_body && !is_claim(name) && !by_connection.iter().any(|listed| listed == name)
+    !name.contains('_') && !is_claim(name) && !by_connection.iter().any(|listed| listed == name)
 }
 
 /// Returns the header names that `Connection` lists: they are hop-by-hop. Its usual keywords are left out.
@@ -98,6 +90,7 @@ pub fn to_target(
     announce_trailers(headers, &mut out, false);
     if reads_bodies {
         out.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        ask_for_no_charset(&mut out);
     }
     if reads_bodies {
         // A part of a document could cut a masked value, or the credential, in two.
@@ -123,8 +116,28 @@ pub fn to_target(
     out
 }
 
-/// Returns whether a trailer is pure data: checksums, timings, and the status of gRPC. With `rewritten` the
-/// body is not the sender's own bytes, and trailers that describe those bytes are not harmless.
+/// Takes out what asks for text in another encoding: in some of them neither a masked value nor the credential could be found.
+fn ask_for_no_charset(out: &mut HeaderMap) {
+    out.remove(header::ACCEPT_CHARSET);
+    let accepts: Vec<HeaderValue> = out.get_all(header::ACCEPT).iter().cloned().collect();
+    let asks = |accept: &HeaderValue| {
+        accept.as_bytes().to_ascii_lowercase().windows(7).any(|word| word == b"charset")
+    };
+    if !accepts.iter().any(asks) {
+        return;
+    }
+    out.remove(header::ACCEPT);
+    for accept in accepts {
+        let changed =
+            accept.to_str().ok().and_then(|text| HeaderValue::from_str(&without_charset(text)).ok());
+        if let Some(changed) = changed {
+            out.append(header::ACCEPT, changed);
+        }
+    }
+}
+
+/// Whether a trailer can be taken for nothing but data: checksums, timings and the status of gRPC. With `rewritten` the body is not the
+/// sender's own bytes, and nothing may speak of those.
 pub fn is_harmless_trailer(name: &str, rewritten: bool) -> bool {
     let harmless = ["grpc-", "x-checksum-", "x-trailer-"].iter().any(|family| name.starts_with(family))
         || name == "server-timing";
@@ -371,7 +384,11 @@ mod tests {
     fn only_harmless_headers_reach_the_target() {
         let sent = headers(&[
             ("Authorization", "Bearer x"),
-            ("authorization_", "kept, it is no spelling of another"),
+            ("authorization_", "x"),
+            ("SCRIPT_NAME", "/public"),
+            ("Script-Name", "/public"),
+            ("X_Api_Key", "k"),
+            ("X-Api-Key", "k"),
             ("Cookie", "a=b"),
             ("X-Forwarded-For", "1.2.3.4"),
             ("X_Forwarded_For", "1.2.3.4"),
@@ -385,7 +402,8 @@ mod tests {
             ("TE", "trailers"),
             ("Host", "gateway"),
             ("Hoopctl-Reason", "r"),
-            ("Accept", "text/html"),
+            ("Accept", "text/html;charset=utf-16"),
+            ("Accept-Charset", "utf-16"),
             ("Content-Type", "application/json"),
             ("Content_Type", "multipart/form-data; boundary=b"),
             ("Content_Encoding", "gzip"),
@@ -398,7 +416,16 @@ mod tests {
         names.sort_unstable();
         assert_eq!(
             names,
-            ["accept", "accept-encoding", "authorization_", "content-type", "host", "range", "te"]
+            [
+                "accept",
+                "accept-charset",
+                "accept-encoding",
+                "content-type",
+                "host",
+                "range",
+                "te",
+                "x-api-key"
+            ]
         );
         assert_eq!(out.get("host").unwrap(), "crm.internal");
         let plan = crate::mask::Plan::compile(&[], [0; 32]).unwrap();
@@ -406,6 +433,8 @@ mod tests {
             to_target(&sent, &connection(), Some(Tags { plan: &plan, address: "", changes: false }), true);
         assert!(!out.contains_key("range"));
         assert_eq!(out.get("accept-encoding").unwrap(), "identity");
+        assert_eq!(out.get("accept").unwrap(), "text/html");
+        assert!(!out.contains_key("accept-charset"));
     }
 
     #[test]
