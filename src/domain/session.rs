@@ -12,6 +12,8 @@ pub enum SessionEnd {
     ConnectionChanged,
     /// No command for `limits.idle`.
     Idle,
+    /// The issuer of its token was removed or changed by a reload.
+    IssuerChanged,
     /// The gateway died and closed the session at its next start.
     Interrupted,
     /// An operator ended it.
@@ -32,10 +34,11 @@ pub enum SessionEnd {
 
 impl SessionEnd {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ConnectionChanged,
         Self::Idle,
         Self::Interrupted,
+        Self::IssuerChanged,
         Self::Killed,
         Self::Left,
         Self::Limit,
@@ -51,6 +54,7 @@ impl SessionEnd {
             Self::ConnectionChanged => "connection_changed",
             Self::Idle => "idle",
             Self::Interrupted => "interrupted",
+            Self::IssuerChanged => "issuer_changed",
             Self::Killed => "killed",
             Self::Left => "left",
             Self::Limit => "limit",

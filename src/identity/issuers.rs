@@ -1,5 +1,6 @@
 //! All issuers: turns a token into a principal.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::identity::issuer::Issuer;
 use crate::identity::keeper::KeyKeeper;
 use crate::identity::login::Login;
 use crate::identity::login::Portal;
+use crate::identity::settings::ClientEntry;
 use crate::identity::settings::IssuerSettings;
 use crate::identity::source::IssuerStatus;
 use crate::identity::source::Lookup;
@@ -60,11 +62,20 @@ pub struct Issuers {
     /// The fingerprint of each entry's `ca_file`.
     authorities: Vec<Option<[u8; 32]>>,
     by_iss: HashMap<String, usize>,
+    /// Each entry by its name: what it says of all of its callers, and of the clients that it names.
+    entries: HashMap<String, ([u8; 32], BTreeMap<String, ClientEntry>)>,
     generation: Arc<Generation>,
     keeper: Arc<dyn KeyKeeper>,
     portals: Vec<Arc<Portal>>,
     login: Option<Arc<Login>>,
     tasks: Mutex<Vec<AbortHandle>>,
+}
+
+/// What an entry says that the principals of its tokens come from: a principal of another trust may be somebody else, or of other groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trust {
+    entry: Option<[u8; 32]>,
+    client: Option<ClientEntry>,
 }
 
 enum Stop {
@@ -101,6 +112,7 @@ impl Issuers {
             sources: Vec::new(),
             authorities: authorities(&settings),
             by_iss: HashMap::new(),
+            entries: settings.iter().map(entry).collect(),
             generation,
             keeper,
             portals: Vec::new(),
@@ -123,7 +135,14 @@ impl Issuers {
         Ok(issuers)
     }
 
-    /// Returns whether the `ca_file`s in `settings` are unchanged since these issuers were created.
+    /// On what a principal's session rests: what the entry of its issuer says of all, and of its client.
+    pub fn trust_in(&self, principal: &Principal) -> Trust {
+        let entry = self.entries.get(&*principal.issuer);
+        let client = entry.zip(principal.client.as_deref()).and_then(|((_, clients), id)| clients.get(id));
+        Trust { entry: entry.map(|(entry, _)| *entry), client: client.cloned() }
+    }
+
+    /// Whether files of authorities that `settings` name hold what they held when these issuers were made.
     pub fn have_authorities_of(&self, settings: &[IssuerSettings]) -> bool {
         self.authorities == authorities(settings)
     }
@@ -327,6 +346,14 @@ impl Issuers {
     pub fn inspect(&self, token: &str) -> Inspection {
         inspect::against(self, token)
     }
+}
+
+/// An entry's name, and what it says: its clients one by one, and all else as one digest.
+fn entry(settings: &IssuerSettings) -> (String, ([u8; 32], BTreeMap<String, ClientEntry>)) {
+    let rest = IssuerSettings { clients: BTreeMap::new(), mcp_login: None, ..settings.clone() };
+    let digest = digest::digest(&digest::SHA256, format!("{rest:?}").as_bytes());
+    let digest = digest.as_ref().try_into().unwrap_or_default();
+    (settings.name.clone(), (digest, settings.clients.clone()))
 }
 
 fn authorities(settings: &[IssuerSettings]) -> Vec<Option<[u8; 32]>> {

@@ -27,6 +27,7 @@ pub use error::TokenError;
 pub use inspect::Inspection;
 pub use inspect::inspect;
 pub use issuers::Issuers;
+pub use issuers::Trust;
 pub use issuers::Verified;
 pub use keeper::KeyKeeper;
 pub use keeper::NoKeeper;

@@ -30,6 +30,7 @@ use crate::domain::SessionId;
 use crate::domain::event::Direction;
 use crate::domain::json::write::Object;
 use crate::domain::now_ms;
+use crate::identity::Trust;
 use crate::identity::Verified;
 use crate::pipeline::locks::LockSet;
 use crate::pipeline::snapshot::Governed;
@@ -45,7 +46,9 @@ pub struct Session {
     pub principal: Arc<Principal>,
     /// The connection.
     pub governed: Arc<Governed>,
-    /// The client address of the first command.
+    /// On what its issuer said its principal rests.
+    trust: Trust,
+    /// The address it was opened from.
     pub source: IpAddr,
     /// When it began, in milliseconds since 1970.
     pub started_ms: i64,
@@ -62,12 +65,13 @@ pub struct Session {
 }
 
 impl Session {
-    fn new(verified: &Verified, governed: &Arc<Governed>, source: IpAddr) -> Self {
+    fn new(verified: &Verified, governed: &Arc<Governed>, source: IpAddr, snapshot: &Snapshot) -> Self {
         let limit = micros(governed.connection.limits.session);
         Self {
             id: SessionId::new(),
             principal: Arc::clone(&verified.principal),
             governed: Arc::clone(governed),
+            trust: snapshot.issuers().trust_in(&verified.principal),
             source,
             started_ms: now_ms(),
             started: Instant::now(),
@@ -210,7 +214,12 @@ impl Session {
         }
     }
 
-    /// Returns why the session should end now; `None` if it should not.
+    /// Whether what its issuer says now is not what its principal rests on.
+    fn is_of_another_trust(&self, snapshot: &Snapshot) -> bool {
+        self.trust != snapshot.issuers().trust_in(&self.principal)
+    }
+
+    /// Why it should end now, if it should.
     fn due(&self, now_ms: i64) -> Option<SessionEnd> {
         let now_us = self.elapsed_us();
         if now_us >= self.hard_end_us.load(Ordering::Relaxed) {
@@ -271,6 +280,8 @@ impl Sessions {
         if let Some(session) = map.get(&key) {
             let due = if session.governed.leads_elsewhere(governed) {
                 Some(SessionEnd::ConnectionChanged)
+            } else if session.is_of_another_trust(snapshot) {
+                Some(SessionEnd::IssuerChanged)
             } else {
                 session.due(now_ms()).filter(|end| *end != SessionEnd::TokenExpired)
             };
@@ -284,7 +295,14 @@ impl Sessions {
             }
             map.remove(&key);
         }
-        Self::start(&mut map, key, Session::new(verified, governed, source), snapshot, verified, journal)
+        Self::start(
+            &mut map,
+            key,
+            Session::new(verified, governed, source, snapshot),
+            snapshot,
+            verified,
+            journal,
+        )
     }
 
     /// Opens a separate session for a login, whatever other sessions the caller has.
@@ -296,7 +314,7 @@ impl Sessions {
         snapshot: &Snapshot,
         journal: &Journal,
     ) -> Result<Arc<Session>, Denied> {
-        let session = Session::new(verified, governed, source);
+        let session = Session::new(verified, governed, source, snapshot);
         let id = Some(session.id);
         let key = (Arc::clone(&verified.principal.id), governed.connection.name.clone(), id);
         Self::start(&mut self.map(), key, session, snapshot, verified, journal)
@@ -370,7 +388,8 @@ impl Sessions {
             let old = &session.governed.connection;
             let now = snapshot.connection(old.name.as_str());
             let same = now.is_some_and(|now| !session.governed.leads_elsewhere(now));
-            (!same).then_some(SessionEnd::ConnectionChanged)
+            let elsewhere = (!same).then_some(SessionEnd::ConnectionChanged);
+            elsewhere.or_else(|| session.is_of_another_trust(snapshot).then_some(SessionEnd::IssuerChanged))
         });
     }
 

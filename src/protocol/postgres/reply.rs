@@ -227,6 +227,9 @@ pub fn ended(end: SessionEnd) -> Refusal {
     let (state, why) = match end {
         SessionEnd::Idle => (SqlState::IDLE_SESSION_TIMEOUT, "it was idle for too long"),
         SessionEnd::ConnectionChanged => (SqlState::ADMIN_SHUTDOWN, "the connection was removed or changed"),
+        SessionEnd::IssuerChanged => {
+            (SqlState::ADMIN_SHUTDOWN, "the issuer of its token was removed or changed; connect again")
+        }
         SessionEnd::Interrupted | SessionEnd::Stopped => (SqlState::ADMIN_SHUTDOWN, "the gateway stops"),
         SessionEnd::Killed => (SqlState::ADMIN_SHUTDOWN, "an operator ended it"),
         SessionEnd::Left => (SqlState::ADMIN_SHUTDOWN, "the client left"),
