@@ -29,6 +29,7 @@ use crate::pipeline::SideNotes;
 use crate::pipeline::body::Capture;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::http::exchange::body_text;
+use crate::protocol::http::exchange::write_trailers;
 use crate::protocol::http::overrides::Watch;
 use crate::protocol::web::body::Cut;
 use crate::protocol::web::body::Sent;
@@ -37,7 +38,7 @@ use crate::protocol::web::body::harmless_trailers;
 use crate::protocol::web::body::undecodable;
 use crate::protocol::web::coding::Decoder;
 use crate::protocol::web::progress::Sending;
-use crate::transport::media::media_type;
+use crate::transport::media::is_grpc;
 
 /// How long the head of a masked reply waits for the first piece of its body.
 const FIRST_PIECE: Duration = Duration::from_millis(50);
@@ -56,6 +57,8 @@ pub struct Upload {
     /// `None`: both sides may be silent for long, as in gRPC calls.
     sending: Option<Sending>,
     complete: bool,
+    /// Those that went on.
+    trailers: Option<HeaderMap>,
 }
 
 impl Upload {
@@ -79,6 +82,7 @@ impl Upload {
             headers: kept,
             sending,
             complete: false,
+            trailers: None,
         }
     }
 
@@ -113,7 +117,7 @@ impl Upload {
         Poll::Ready(Some(Ok(match frame.into_data() {
             Ok(data) => {
                 if let Some(watch) = &mut self.watch {
-                    watch.sees(&data).map_err(UploadError::Refused)?;
+                    watch.sees(&data).map_err(|why| self.sent.refuse(why))?;
                 }
                 // If the length is known, the target has the whole body with these bytes.
                 if self.from.is_end_stream() || self.from.size_hint().exact() == Some(0) {
@@ -127,7 +131,10 @@ impl Upload {
             Err(other) => match other.into_trailers() {
                 Ok(trailers) => {
                     self.watch_end()?;
-                    Frame::trailers(harmless_trailers(&trailers, false))
+                    self.complete = true;
+                    let passing = harmless_trailers(&trailers, false);
+                    self.trailers = Some(passing.clone()).filter(|passing| !passing.is_empty());
+                    Frame::trailers(passing)
                 }
                 Err(other) => other,
             },
@@ -135,17 +142,8 @@ impl Upload {
     }
 
     fn watch_end(&mut self) -> Result<(), UploadError> {
-        self.watch.take().map_or(Ok(()), Watch::ends).map_err(UploadError::Refused)
+        self.watch.take().map_or(Ok(()), Watch::ends).map_err(|why| self.sent.refuse(why))
     }
-}
-
-/// Returns whether the content type is `application/grpc`, with or without a suffix (gRPC over HTTP2,
-/// "Content-Type").
-fn is_grpc(headers: &HeaderMap) -> bool {
-    media_type(headers).is_some_and(|found| {
-        let found = found.to_ascii_lowercase();
-        found == "application/grpc" || found.starts_with("application/grpc+")
-    })
 }
 
 impl Body for Upload {
@@ -171,7 +169,7 @@ impl Body for Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        if self.capture.length() == 0 {
+        if self.capture.length() == 0 && self.trailers.is_none() {
             return;
         }
         let (text, notes) = match self.capture.whole() {
@@ -185,7 +183,10 @@ impl Drop for Upload {
         };
         let mut notes = notes;
         let end = if self.complete { "complete" } else { "cut" };
-        let data = format!("{{\"body\":{text},\"end\":\"{end}\"}}");
+        let mut data = format!("{{\"body\":{text},\"end\":\"{end}\"");
+        let masked = |name: &str, value: &[u8]| self.governed.plan.header(name, value, &mut notes);
+        write_trailers(&mut data, self.trailers.as_ref(), masked);
+        data.push('}');
         if let Err(denied) = self.notes.record(EventKind::HttpChunk, Some(Direction::C2s), data, notes.take())
         {
             tracing::error!(code = %denied.code, "a request body could not be recorded");
@@ -408,11 +409,12 @@ impl Through {
 
     fn record_rest(&mut self, end: &str) -> Result<(), Denied> {
         self.guard.count(self.guard.capture.length(), 0);
-        let mut data = String::new();
-        let mut rest = Object::begin(&mut data);
-        self.guard.capture.write(rest.raw("body"));
-        rest.value("total_us", self.guard.elapsed_us()).word("end", end);
-        drop(rest);
+        self.guard.capture.write(&mut data);
+        let total = self.guard.elapsed_us();
+        let _infallible = write!(data, ",\"total_us\":{total},\"end\":\"{end}\"");
+        // They are cleared and masked already, and go on only behind a body that came to its end.
+        write_trailers(&mut data, self.trailers.as_ref().filter(|_| self.drained), |_, _| None);
+        data.push('}');
         self.guard.record(EventKind::HttpChunk, Direction::S2c, data)
     }
 

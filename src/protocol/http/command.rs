@@ -262,7 +262,9 @@ pub fn args(headers: &HeaderMap, body: &[u8]) -> Result<Args, Denied> {
         let json = Json::parse(body, DEPTH).map_err(|error| {
             bad(&format!("a JSON body with {} at byte {}", error.problem, error.at)).because("json")
         })?;
-        return Ok(Args::Read(json));
+        // JSON Patch (RFC 6902) and its like name the values that they change in other places than a document does. A merge patch has them
+        // where the document has them.
+        return Ok(if essence.contains("json-patch") { Args::Unreadable } else { Args::Read(json) });
     }
     if essence == "application/x-www-form-urlencoded" {
         if looks_like_none(body) {
@@ -459,6 +461,11 @@ mod tests {
         assert_eq!(args(&json, b""), Ok(Args::Absent));
         assert!(args(&json, br#"{"a":1,"a":2}"#).is_err());
         assert!(args(&json, br#"{"a":1}{"a":2}"#).is_err());
+        let patch = headers(&[("content-type", "Application/JSON-Patch+json")]);
+        assert_eq!(args(&patch, br#"[{"op":"add","path":"/a","value":1}]"#), Ok(Args::Unreadable));
+        assert!(args(&patch, br#"[{"op":"add","op":"test"}]"#).is_err());
+        let merge = headers(&[("content-type", "application/merge-patch+json")]);
+        assert!(matches!(args(&merge, br#"{"a":1}"#), Ok(Args::Read(_))));
         let form = headers(&[("content-type", "application/x-www-form-urlencoded")]);
         let body = b"a=1&b=x%20y&a=2";
         assert_eq!(args(&form, body), Ok(Args::Form(Form::read(body).unwrap())));

@@ -288,7 +288,19 @@ pub(super) fn body_text(
     (out, Notes::default())
 }
 
-/// Adds `headers`, an array of pairs without credentials.
+/// The trailers of a body, if there are any, as a member that follows others.
+pub(super) fn write_trailers(
+    out: &mut String,
+    trailers: Option<&HeaderMap>,
+    masked: impl FnMut(&str, &[u8]) -> Option<Vec<u8>>,
+) {
+    if let Some(trailers) = trailers.filter(|trailers| !trailers.is_empty()) {
+        out.push_str(",\"trailers\":");
+        write_headers(out, trailers, masked);
+    }
+}
+
+/// Headers as an array of pairs, without credentials.
 pub(super) fn write_headers(
     out: &mut Object<'_>,
     headers: &HeaderMap,

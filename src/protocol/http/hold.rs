@@ -13,6 +13,10 @@ use crate::mask::Notes;
 use crate::pipeline::Held;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::http::back;
+use crate::protocol::web::coding::Decoder;
+
+/// How much is unpacked at a time: even of a bomb no more than a few megabytes come of it.
+const PACKED: usize = 256;
 
 /// Headers that identify one attempt and not the command. A held command is sent without them, so that a
 /// repeated request is identical.
@@ -78,9 +82,15 @@ pub fn held(command: &Command, headers: &HeaderMap, body: &[u8], governed: &Gove
     Held { reason, ..Held::new(digest.hex(), detail, truncated, body.len()) }
 }
 
-/// Returns the body as approvers may see it; `None` if masked values in it cannot be found.
+/// The body as approvers may read it, unpacked; `None` where masked values in it could not be found, or what is in it.
 fn shown_body(headers: &HeaderMap, body: &[u8], governed: &Governed) -> Option<String> {
     if governed.plan.is_empty() {
+        let unpacked = match Decoder::of_headers(headers) {
+            Ok(None) => None,
+            Ok(Some(decoder)) => Some(unpacked(decoder, body)?),
+            Err(_unknown) => return None,
+        };
+        let body = unpacked.as_deref().unwrap_or(body);
         return Some(match std::str::from_utf8(body) {
             Ok(text) => text.to_owned(),
             Err(_binary) => shown_bytes(body),
@@ -90,7 +100,20 @@ fn shown_body(headers: &HeaderMap, body: &[u8], governed: &Governed) -> Option<S
     String::from_utf8(masked).ok()
 }
 
-/// Returns a request's body with its sensitive values masked, for anybody other than the target.
+/// What is in a packed body; `None` where it is not what its coding says, or is longer than approvers are shown.
+fn unpacked(mut decoder: Decoder, body: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    for piece in body.chunks(PACKED) {
+        decoder.push(piece, &mut out).ok()?;
+        if out.len() > Held::MAX_SHOWN {
+            return None;
+        }
+    }
+    decoder.finish(&mut out).ok()?;
+    (out.len() <= Held::MAX_SHOWN).then_some(out)
+}
+
+/// A request's body with its sensitive values masked, for eyes other than the target's.
 pub fn masked_body(headers: &HeaderMap, body: &[u8], governed: &Governed) -> Option<Vec<u8>> {
     masked_with_notes(headers, body, governed).map(|(body, _notes)| body)
 }

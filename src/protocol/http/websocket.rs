@@ -25,6 +25,7 @@ use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::event::Direction;
 use crate::pipeline::ReplyGuard;
+use crate::protocol::http::back::told;
 use crate::protocol::http::frames::Clear;
 use crate::protocol::http::frames::FrameClearer;
 use crate::protocol::http::frames::FrameReader;
@@ -88,10 +89,9 @@ pub async fn switch(
     *out.headers_mut() = headers::to_client(response.headers(), &mut guard, "", false);
     out.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     out.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    reply::name(&mut out, guard.request(), Some(guard.session_id()));
     let ttfb = guard.elapsed_us();
-    let data =
-        format!("{{\"status\":101,\"headers\":[],\"body\":null,\"ttfb_us\":{ttfb},\"end\":\"upgraded\"}}");
+    let data = told(&out, &format!("null,\"ttfb_us\":{ttfb},\"end\":\"upgraded\""));
+    reply::name(&mut out, guard.request(), Some(guard.session_id()));
     guard.record_head(EventKind::HttpResponse, data).await?;
     let target = hyper::upgrade::on(response);
     let stream = open.enter();

@@ -2,6 +2,7 @@
 //! own processing.
 
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -31,6 +32,7 @@ pub struct Sent {
     stalled: AtomicBool,
     /// Whether the gateway is waiting for the client's next piece.
     awaited: AtomicBool,
+    refused: OnceLock<&'static str>,
 }
 
 impl Sent {
@@ -54,7 +56,18 @@ impl Sent {
         self.awaited.store(awaited, Ordering::Relaxed);
     }
 
-    /// Returns whether the body stalled or broke off.
+    /// Why the rest of it was refused, if it was.
+    pub fn refusal(&self) -> Option<&'static str> {
+        self.refused.get().copied()
+    }
+
+    /// The rest of it is refused.
+    pub fn refuse(&self, why: &'static str) -> UploadError {
+        self.refused.get_or_init(|| why);
+        UploadError::Refused(why)
+    }
+
+    /// Whether nothing came of it for too long, or it broke off.
     pub fn has_stalled(&self) -> bool {
         self.stalled.load(Ordering::Relaxed)
     }

@@ -172,9 +172,12 @@ impl Reach {
             put(credential, &mut request)?;
         }
         let limit = self.governed.connection.limits.response;
-        let answered = within(deliver(request, &self.governed, went), limit, sent)
-            .await
-            .map_err(|denied| if sent.is_some_and(|sent| sent.has_stalled()) { left_off() } else { denied });
+        let answered =
+            within(deliver(request, &self.governed, went), limit, sent).await.map_err(|denied| match sent {
+                Some(sent) if sent.has_stalled() => left_off(),
+                Some(sent) => sent.refusal().map_or(denied, |why| bad(why).because("method_override")),
+                None => denied,
+            });
         answered.map_err(|denied| {
             if denied.audit == Some("upstream_timeout") {
                 // A stream that does not answer is not used again.

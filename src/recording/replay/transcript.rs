@@ -252,7 +252,14 @@ fn chunk(dir: Option<Direction>, data: &Data<'_>) -> String {
     let frame = data.text("frame");
     let what = if frame.is_empty() { "chunk".to_owned() } else { format!("{frame} frame") };
     let length = data.json.member("body").and_then(|body| body.member("length")).and_then(Json::as_i64);
-    length.map_or_else(|| format!("{arrow} {what}"), |length| format!("{arrow} {what}  {length} bytes"))
+    let mut out =
+        length.map_or_else(|| format!("{arrow} {what}"), |length| format!("{arrow} {what}  {length} bytes"));
+    let trailers = data.json.member("trailers").and_then(Json::as_array).unwrap_or_default();
+    for (name, value) in trailers.iter().filter_map(|pair| pair.as_array()?.split_first()) {
+        let value = value.first().and_then(Json::as_str).unwrap_or_default();
+        out.extend(["  trailer ", name.as_str().unwrap_or_default(), ": ", value]);
+    }
+    out
 }
 
 fn decision(data: &Data<'_>) -> String {
