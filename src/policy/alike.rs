@@ -41,7 +41,44 @@ pub(super) fn fold_segment(segment: &[u8]) -> Vec<u8> {
     fold_case(trimmed)
 }
 
-/// Folds case.
+/// The zeros of all decimal digits but those of ASCII (Unicode 14, general category `Nd`): each is followed by the other nine.
+const ZEROS: [u32; 65] = [
+    0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0,
+    0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50,
+    0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10, 0x104a0, 0x10d30, 0x11066, 0x110f0,
+    0x11136, 0x111d0, 0x112f0, 0x11450, 0x114d0, 0x11650, 0x116c0, 0x11730, 0x118e0, 0x11950, 0x11c50,
+    0x11d50, 0x11da0, 0x16a60, 0x16ac0, 0x16b50, 0x1d7ce, 0x1d7d8, 0x1d7e2, 0x1d7ec, 0x1d7f6, 0x1e140,
+    0x1e2f0, 0x1e950, 0x1fbf0,
+];
+
+/// A segment that is a whole number as the most lenient readers of numbers take it: in digits of ASCII, without zeros before it. `None`: it is none.
+pub(super) fn number(segment: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(segment).ok().filter(|text| !text.is_empty())?;
+    let digits: Option<String> = text.chars().map(digit).collect();
+    let digits = digits?;
+    let bare = digits.trim_start_matches('0');
+    Some(if bare.is_empty() { b"0".to_vec() } else { bare.as_bytes().to_vec() })
+}
+
+fn digit(sign: char) -> Option<char> {
+    if sign.is_ascii_digit() {
+        return Some(sign);
+    }
+    let code = u32::from(sign);
+    let zero = ZEROS.partition_point(|zero| *zero <= code).checked_sub(1).and_then(|at| ZEROS.get(at))?;
+    char::from_digit(code - zero, 10)
+}
+
+/// A path with each segment that is a number as [`number`] has it.
+pub(super) fn with_numbers(path: &[u8]) -> Vec<u8> {
+    let segments = path.split(|byte| *byte == b'/');
+    segments
+        .map(|segment| number(segment).unwrap_or_else(|| segment.to_vec()))
+        .collect::<Vec<_>>()
+        .join(&b'/')
+}
+
+/// Without regard to case.
 pub(super) fn fold_case(text: &[u8]) -> Vec<u8> {
     let Some(text) = std::str::from_utf8(text).ok().filter(|text| !text.is_ascii()) else {
         return text.to_ascii_lowercase();
@@ -67,6 +104,27 @@ fn is_folded(path: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_has_one_form() {
+        assert!(ZEROS.is_sorted());
+        for (segment, wanted) in [
+            ("8", Some("8")),
+            ("008", Some("8")),
+            ("000", Some("0")),
+            ("\u{ff18}", Some("8")),
+            ("\u{660}\u{668}", Some("8")),
+            ("\u{1d7ff}0", Some("90")),
+            ("8a", None),
+            ("", None),
+            ("\u{2167}", None),
+            ("\u{66a}", None),
+            ("-8", None),
+        ] {
+            assert_eq!(number(segment.as_bytes()).as_deref(), wanted.map(str::as_bytes), "{segment}");
+        }
+        assert_eq!(with_numbers(b"users/08/x"), b"users/8/x");
+    }
 
     #[test]
     fn what_servers_take_for_the_same_has_one_form() {

@@ -20,7 +20,9 @@ pub(super) struct PathGlob {
     text: Box<str>,
     exact: Runs,
     folded: Runs,
-    /// Whether it is written with a trailing slash.
+    /// The same with its numbers as [`alike::number`] has them, where a segment is one.
+    numbers: Option<Runs>,
+    /// Whether it is written with a slash at its end.
     slash: bool,
 }
 
@@ -100,6 +102,7 @@ impl PathGlob {
             text: text.into(),
             exact: Runs::parse(core, |segment| segment, |piece| piece.into())?,
             folded: Runs::parse(core, without_end, |piece| alike::fold_case(piece).into())?,
+            numbers: core.split('/').any(is_number).then(|| numbers(core)).transpose()?,
             slash,
         })
     }
@@ -123,11 +126,18 @@ impl PathGlob {
             return Answer::Unsure;
         }
         match whole {
-            false if self.folded.covers(path.folded()) => Answer::Unsure,
+            false if self.folded.covers(path.folded()) || self.covers_numbers(path) => Answer::Unsure,
             false => Answer::No,
             true if self.exact.has_open_end() || self.slash == path.slash => Answer::Yes,
             true => Answer::Unsure,
         }
+    }
+}
+
+impl PathGlob {
+    /// Whether it covers the path for a server that takes numbers of several spellings for the same.
+    fn covers_numbers(&self, path: &PathView<'_>) -> bool {
+        self.numbers.as_ref().is_some_and(|numbers| numbers.covers(&alike::with_numbers(path.folded())))
     }
 }
 
@@ -233,6 +243,23 @@ fn common_prefix(run: &[Glob]) -> Vec<u8> {
         }
     }
     prefix
+}
+
+/// Whether a segment of a pattern, as it is written, is a number.
+fn is_number(segment: &str) -> bool {
+    percent::decode(segment.as_bytes()).is_some_and(|segment| alike::number(&segment).is_some())
+}
+
+/// A pattern with its numbers in their one form. Only a whole segment is one: a piece beside a star is not.
+fn numbers(core: &str) -> Result<Runs, Refusal> {
+    let one_form = |segment: &str| {
+        let decoded = percent::decode(segment.as_bytes());
+        let number =
+            decoded.as_deref().and_then(alike::number).and_then(|number| String::from_utf8(number).ok());
+        number.unwrap_or_else(|| without_end(segment).to_owned())
+    };
+    let core: Vec<String> = core.split('/').map(one_form).collect();
+    Runs::parse(&core.join("/"), |segment| segment, |piece| alike::fold_case(piece).into())
 }
 
 fn check_segment(segment: &str) -> Result<(), Refusal> {
@@ -404,6 +431,10 @@ mod tests {
             ("/users/*/keys", "/users/8/Keys"),
             ("/v*/items-*/**", "/V1/Items-7/x"),
             ("/**/secret", "/a/b/SECRET"),
+            ("/users/8", "/users/08"),
+            ("/users/8/**", "/Users/%EF%BC%98/keys"),
+            ("/users/008", "/users/8"),
+            ("/Users/8", "/users/%D9%A8"),
         ] {
             assert_eq!(answer(pattern, path), Answer::Unsure, "{pattern} {path}");
         }
