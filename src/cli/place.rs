@@ -125,7 +125,11 @@ impl Place {
         if let Some(socket) = &self.socket {
             return Ok(socket.clone());
         }
-        if let Some(config) = self.config_if_any()? {
+        // What is urgent must not wait for a file to be mended: a gateway that runs needs none.
+        let config = self.config_if_any().map_err(|failure| {
+            failure.hint("a gateway that runs is reached without the file: --socket DATA_DIR/admin.sock")
+        })?;
+        if let Some(config) = config {
             return Ok(config.admin.socket);
         }
         Ok(self.data_dir_without_file()?.join("admin.sock"))
