@@ -250,3 +250,17 @@ fn it_is_ready_in_well_under_a_second() {
     world.start();
     assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
 }
+
+#[test]
+fn a_broken_file_does_not_stand_between_an_operator_and_a_gateway_that_runs() {
+    let world = World::new();
+    let token = world.token("reader");
+    assert_eq!(world.get("/c/crm/customers/7", Some(&token)).status, 200);
+    std::fs::write(world.path("hoopctl.toml"), "version = \n").unwrap();
+    let (code, _, err) = world.cli(&["lock", "add", "everybody", "--yes"]);
+    assert!(code == 3 && err.contains("--socket"), "{code} {err}");
+    let socket = world.path("data/admin.sock").display().to_string();
+    let (code, _, err) = world.cli(&["lock", "add", "everybody", "--yes", "--socket", &socket]);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(world.get("/c/crm/customers/7", Some(&token)).code(), "locked");
+}

@@ -22,6 +22,7 @@ mod demo;
 mod guards;
 mod hold;
 mod hostile;
+mod http_guards;
 mod identity;
 mod limits;
 mod lock;
