@@ -4,7 +4,7 @@ use crate::approval::Change;
 use crate::domain::Approval;
 use crate::domain::ApprovalState;
 use crate::domain::EventKind;
-use crate::domain::json::write_string;
+use crate::domain::json::write::Object;
 use crate::gateway::running::Running;
 use crate::pipeline::Gate;
 use tokio::sync::broadcast;

@@ -183,10 +183,12 @@ impl Drop for Upload {
         };
         let mut notes = notes;
         let end = if self.complete { "complete" } else { "cut" };
-        let mut data = format!("{{\"body\":{text},\"end\":\"{end}\"");
+        let mut data = String::with_capacity(text.len() + 32);
+        let mut rest = Object::begin(&mut data);
+        rest.value("body", text).word("end", end);
         let masked = |name: &str, value: &[u8]| self.governed.plan.header(name, value, &mut notes);
-        write_trailers(&mut data, self.trailers.as_ref(), masked);
-        data.push('}');
+        write_trailers(&mut rest, self.trailers.as_ref(), masked);
+        drop(rest);
         if let Err(denied) = self.notes.record(EventKind::HttpChunk, Some(Direction::C2s), data, notes.take())
         {
             tracing::error!(code = %denied.code, "a request body could not be recorded");
@@ -409,12 +411,13 @@ impl Through {
 
     fn record_rest(&mut self, end: &str) -> Result<(), Denied> {
         self.guard.count(self.guard.capture.length(), 0);
-        self.guard.capture.write(&mut data);
-        let total = self.guard.elapsed_us();
-        let _infallible = write!(data, ",\"total_us\":{total},\"end\":\"{end}\"");
-        // They are cleared and masked already, and go on only behind a body that came to its end.
-        write_trailers(&mut data, self.trailers.as_ref().filter(|_| self.drained), |_, _| None);
-        data.push('}');
+        let mut data = String::new();
+        let mut rest = Object::begin(&mut data);
+        self.guard.capture.write(rest.raw("body"));
+        rest.value("total_us", self.guard.elapsed_us()).word("end", end);
+        // They are cleared and masked already, and are sent only after a body that came to its end.
+        write_trailers(&mut rest, self.trailers.as_ref().filter(|_| self.drained), |_, _| None);
+        drop(rest);
         self.guard.record(EventKind::HttpChunk, Direction::S2c, data)
     }
 

@@ -19,6 +19,7 @@ use crate::domain::MaskNote;
 use crate::domain::Protocol;
 use crate::domain::SessionId;
 use crate::domain::json::push_string;
+use crate::domain::json::write::Array;
 use crate::domain::json::write::Object;
 use crate::mask::Notes;
 use crate::pipeline::CommandRecord;
@@ -288,25 +289,31 @@ pub(super) fn body_text(
     (out, Notes::default())
 }
 
-/// The trailers of a body, if there are any, as a member that follows others.
+/// Adds the trailers of a body, if there are any.
 pub(super) fn write_trailers(
-    out: &mut String,
+    out: &mut Object<'_>,
     trailers: Option<&HeaderMap>,
     masked: impl FnMut(&str, &[u8]) -> Option<Vec<u8>>,
 ) {
     if let Some(trailers) = trailers.filter(|trailers| !trailers.is_empty()) {
-        out.push_str(",\"trailers\":");
-        write_headers(out, trailers, masked);
+        write_pairs(out.array("trailers"), trailers, masked);
     }
 }
 
-/// Headers as an array of pairs, without credentials.
+/// Adds headers as an array of pairs, without credentials.
 pub(super) fn write_headers(
     out: &mut Object<'_>,
     headers: &HeaderMap,
+    masked: impl FnMut(&str, &[u8]) -> Option<Vec<u8>>,
+) {
+    write_pairs(out.array("headers"), headers, masked);
+}
+
+fn write_pairs(
+    mut pairs: Array<'_>,
+    headers: &HeaderMap,
     mut masked: impl FnMut(&str, &[u8]) -> Option<Vec<u8>>,
 ) {
-    let mut pairs = out.array("headers");
     for (name, value) in headers {
         let out = pairs.item();
         out.push_str("[\"");
