@@ -1,6 +1,7 @@
 //! Attacks on the gateway before MCP servers, with targets that behave as badly as they can and clients that try to get past a guard.
 
 mod approved;
+mod kind;
 mod target;
 
 use std::io::Write;

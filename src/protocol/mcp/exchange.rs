@@ -120,6 +120,9 @@ pub async fn post(door: Door<'_>, mut body: Incoming) -> Result<Response<ReplyBo
             }
         },
     };
+    if !notice::fits(&message) {
+        return notice::unfit(&door, era, &message).await;
+    }
     match message.kind() {
         Kind::Request => ask(door, era, session, &message).await,
         Kind::Notification => notice::tell(door, era, session, &message).await,

@@ -16,10 +16,12 @@ use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::codec::envelope::names::Param;
+use crate::protocol::mcp::codec::envelope::refusal::INVALID_REQUEST;
 use crate::protocol::mcp::command::Wanted;
 use crate::protocol::mcp::door::Door;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::era::INVALID_PARAMS;
+use crate::protocol::mcp::era::NO_METHOD;
 use crate::protocol::mcp::exchange::judge;
 use crate::protocol::mcp::exchange::record;
 use crate::protocol::mcp::exchange::wanted;
@@ -34,12 +36,61 @@ use crate::protocol::mcp::shared::McpShared;
 use crate::protocol::mcp::upstream;
 use crate::protocol::mcp::upstream::Answered;
 use crate::protocol::mcp::upstream::outbound;
+use crate::protocol::mcp::way;
 use crate::protocol::web::body::ReplyBody;
 
 /// The notification that begins a session at the target.
 const INITIALIZED: &str = "notifications/initialized";
 
-/// Handles a notification: the client only learns that it was accepted.
+/// What the methods of all notifications begin with, and no other.
+const NOTIFICATIONS: &str = "notifications/";
+
+/// Whether a message says that it wants an answer, or none, as its method does: an id makes a request of it, none a notification.
+pub fn fits(message: &Message) -> bool {
+    let method = message.method().unwrap_or_default();
+    match message.kind() {
+        Kind::Notification => method.starts_with(NOTIFICATIONS),
+        // In any case: a server may compare so.
+        Kind::Request => {
+            !method.get(..NOTIFICATIONS.len()).is_some_and(|start| start.eq_ignore_ascii_case(NOTIFICATIONS))
+        }
+        Kind::Response | Kind::Error => true,
+    }
+}
+
+/// Refuses a message that does not fit its method ([`fits`]): it would be judged as one and done as the other.
+pub async fn unfit(door: &Door<'_>, era: Era, message: &Message) -> Result<Response<ReplyBody>, Refused> {
+    if message.kind() == Kind::Request {
+        let status = if era == Era::Modern { StatusCode::NOT_FOUND } else { StatusCode::OK };
+        let fault = Fault::new(status, NO_METHOD, "Method not found");
+        return Err(door.fault(era, fault, Some(message), "mcp_kind").await);
+    }
+    unsent(
+        door,
+        era,
+        message,
+        "only methods that begin with notifications/ are sent without an id",
+        "mcp_kind",
+    )
+    .await
+}
+
+/// Refuses a notification. Nothing may answer it, so only the recording says that it was not sent.
+async fn unsent(
+    door: &Door<'_>,
+    era: Era,
+    message: &Message,
+    detail: &str,
+    reason: &'static str,
+) -> Result<Response<ReplyBody>, Refused> {
+    let fault = Fault::new(StatusCode::ACCEPTED, INVALID_REQUEST, detail);
+    match door.fault(era, fault, Some(message), reason).await {
+        Refused::Fault { .. } => Ok(json(StatusCode::ACCEPTED, Bytes::new())),
+        problem @ Refused::Problem(_) => Err(problem),
+    }
+}
+
+/// A notification: nothing comes back but that it was taken.
 pub async fn tell(
     door: Door<'_>,
     era: Era,
@@ -55,9 +106,14 @@ pub async fn tell(
     if session.as_ref().is_some_and(|session| cancels(door.shared, &owner, session, message)) {
         return Ok(json(StatusCode::ACCEPTED, Bytes::new()));
     }
+    let options = &door.exchange.governed().connection.mcp;
+    let body = match way::to_target(message, options, door.shared, &owner, &command.summary()) {
+        Ok(body) => body,
+        Err(fault) => return unsent(&door, era, message, &fault.detail, "mcp_state").await,
+    };
     let judged = judge(&door.exchange, command, also, message);
     let method = judged.command.method().to_owned();
-    match pass_on(door, session, judged, message).await {
+    match pass_on(door, session, judged, message, body).await {
         Ok(StatusCode::NOT_FOUND) => Ok(json(StatusCode::NOT_FOUND, Bytes::new())),
         // The session has not begun at the target.
         Ok(status) if method == INITIALIZED && !status.is_success() => Ok(json(status, Bytes::new())),
@@ -126,8 +182,8 @@ pub async fn answer(
         return Err(door.fault(Era::Legacy, fault, Some(message), "mcp_unasked").await);
     }
     let judged = door.exchange.judge(McpCommand::new(ANSWER).into_command(McpCommand::class_of(ANSWER)));
-    // The target waits for it, so a client whose answer does not arrive is told.
-    let status = match pass_on(door, session, judged, message).await {
+    // The target waits for it: a client whose answer does not arrive is told so.
+    let status = match pass_on(door, session, judged, message, message.body().clone()).await {
         Ok(status) => status,
         Err(denied) => {
             if denied.code == DenyCode::Denied {
@@ -158,19 +214,19 @@ pub fn unread(door: &Door<'_>, id: Option<Id<'static>>) {
     }
 }
 
-/// Sends a message without an answer; returns the target's status.
+/// Sends what is not answered by a message, as `sent`; gives the target's status.
 async fn pass_on(
     door: Door<'_>,
     session: Option<Arc<Session>>,
     judged: Judged,
     message: &Message,
+    sent: Bytes,
 ) -> Result<StatusCode, Denied> {
     let Door { shared, head, exchange } = door;
     let governed = Arc::clone(exchange.governed());
     let session_id = session.as_ref().map(|session| &*session.id).unwrap_or_default();
-    let body = message.body();
-    let record = record(&judged.command, session_id, body).record(&exchange);
-    let request = outbound(shared, head, &governed.connection, session.as_deref(), None, Some(body.clone()));
+    let record = record(&judged.command, session_id, message.body()).record(&exchange);
+    let request = outbound(shared, head, &governed.connection, session.as_deref(), None, Some(sent));
     if judged.holds() {
         let denied = Denied::new(DenyCode::Denied, "a message that is not answered cannot wait for approval")
             .because("not_held");

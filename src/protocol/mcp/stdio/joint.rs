@@ -58,7 +58,9 @@ const IDLE: Duration = Duration::from_mins(10);
 const PROBE: Duration = Duration::from_secs(3);
 /// How long an unanswered probe counts as legacy: the child may only have been slow to start.
 const SILENCE: Duration = Duration::from_mins(1);
-/// The first request to a child, with the id 0: clients' requests begin at 1.
+/// What names the gateway's own first question only.
+const NOBODYS: &str = "0";
+/// The first question to a child, with the id 0: clients' requests begin at 1.
 const DISCOVER: &str = concat!(
     r#"{"jsonrpc":"2.0","id":0,"method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
     r#""io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"hoopctl","version":""#,
@@ -267,8 +269,16 @@ impl Joint {
         if !self.lives() {
             return Err(self.peer.gone());
         }
+        // What a notification itself names so is no request of its client's here, and must be none of another's.
+        let mut rewrite = Rewrite::new(message);
+        for named in [Meta::ProgressToken, Meta::SubscriptionId] {
+            if message.meta(named).is_some() {
+                rewrite.meta(named, NOBODYS);
+            }
+        }
         if message.method().as_deref() != Some("notifications/cancelled") {
-            return self.peer.write(message.body().clone(), None).await;
+            let body = rewrite.finish().map_err(|_overlap| untaken())?;
+            return self.peer.write(body, None).await;
         }
         let Some(id) = message.param(Param::RequestId).and_then(|id| id.id()) else { return Ok(()) };
         let found = {
@@ -281,7 +291,6 @@ impl Joint {
         let Some((number, open)) = open else { return Ok(()) };
         let denied = Denied::new(DenyCode::BadRequest, "the client has cancelled this request");
         open.client.fail(denied.because("client_cancelled").after_sending());
-        let mut rewrite = Rewrite::new(message);
         rewrite.param(Param::RequestId, number.to_string());
         let body = rewrite.finish().map_err(|_overlap| untaken())?;
         self.peer.write(body, None).await

@@ -125,6 +125,29 @@ async fn who_leaves_cancels_and_nobody_cancels_for_others() {
 }
 
 #[tokio::test]
+async fn a_notification_names_no_request_of_another() {
+    let (joint, _programs, _folder) = started("modern").await;
+    let (ann, bob) = (SessionId::new(), SessionId::new());
+    let _waits = joint.ask(&request(&json!(5), "never", json!({})), ann).await.unwrap();
+    let meta = json!({ "progressToken": 1, "io.modelcontextprotocol/subscriptionId": 1, "x": 1 });
+    for method in ["notifications/roots/list_changed", "notifications/x"] {
+        let told = json!({ "jsonrpc": "2.0", "method": method, "params": { "_meta": meta } });
+        joint.tell(&message(&told), bob).await.unwrap();
+    }
+    let mut asks = joint.ask(&request(&json!(1), "heard", json!({})), ann).await.unwrap();
+    let heard = said(&mut asks).await["result"]["heard"].as_array().unwrap().clone();
+    let metas: Vec<&Value> = heard
+        .iter()
+        .filter(|message| {
+            message["method"].as_str().is_some_and(|method| method.starts_with("notifications/"))
+        })
+        .map(|message| &message["params"]["_meta"])
+        .collect();
+    let meant = json!({ "progressToken": 0, "io.modelcontextprotocol/subscriptionId": 0, "x": 1 });
+    assert_eq!(metas, [&meant, &meant]);
+}
+
+#[tokio::test]
 async fn a_slow_client_loses_its_stream_and_holds_nobody_up() {
     let (joint, _programs, folder) = started("modern").await;
     let (ann, bob) = (SessionId::new(), SessionId::new());
