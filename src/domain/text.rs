@@ -16,9 +16,22 @@ pub fn is_deceptive(c: char) -> bool {
             | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Returns the characters of a text that people do not see but models read: the [`is_deceptive`] ones. Line
-/// feeds, carriage returns and tabs do not count if a text has `lines`. An emoji may be followed by one
-/// variation selector, and be joined with the next by U+200D.
+/// A character of full width as the one of ASCII that it is to readers that normalize.
+pub fn narrow(c: char) -> char {
+    match c {
+        '\u{ff01}'..='\u{ff5e}' => u32::from(c).checked_sub(0xfee0).and_then(char::from_u32).unwrap_or(c),
+        c => c,
+    }
+}
+
+/// A name without what people and lenient servers pass over: case, width, space and characters that are not seen.
+pub fn fold_name(name: &str) -> String {
+    let seen = |c: &char| !c.is_whitespace() && !is_deceptive(*c);
+    name.chars().filter(seen).map(narrow).flat_map(char::to_lowercase).collect()
+}
+
+/// The characters of a text that people do not see but models read: [`is_deceptive`] ones. Line feeds, carriage returns and tabs are
+/// none where a text has `lines`. An emoji may have one variation selector behind it, and be joined with the next by U+200D.
 pub fn hidden_characters(text: &str, lines: bool) -> Vec<char> {
     let pictured = |c: Option<char>| {
         c.is_some_and(|c| {
@@ -82,6 +95,22 @@ mod tests {
         assert_eq!(shown, "a\\u{1b}[2J\\u{202e}b\\u{200b}\\u{a}\\u{7}\\u{9b}é");
         assert!(!shown.chars().any(is_deceptive));
         assert_eq!(shown_bytes(b"a\xffb"), "a\\xffb");
+    }
+
+    #[test]
+    fn names_that_look_alike_are_one() {
+        for name in [
+            "get_x",
+            "GET_X",
+            " get_x\t",
+            "get\u{200b}_x",
+            "\u{ff47}et\u{ff3f}\u{ff38}",
+            "get_x\u{3000}",
+            "get_x\0",
+        ] {
+            assert_eq!(fold_name(name), "get_x", "{name:?}");
+        }
+        assert_ne!(fold_name("getx"), "get_x");
     }
 
     #[test]

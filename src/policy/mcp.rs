@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::domain::Command;
 use crate::domain::McpCommand;
 use crate::domain::command::mcp;
-use crate::domain::text;
+use crate::domain::text::fold_name;
 use crate::policy::answer::Answer;
 use crate::policy::facts::CommandFacts;
 use crate::policy::glob::Glob;
@@ -14,8 +14,8 @@ use crate::policy::problem::Refusal;
 
 pub(super) mod resource;
 
-/// A glob over names. A name that differs from the pattern only in case, white space or invisible characters
-/// is unsure, since servers may compare leniently.
+/// A glob over names. A name that differs from what it describes in nothing but case, width, space and characters that are not seen is unsure:
+/// who knows how the server compares.
 #[derive(Debug, Clone)]
 pub(super) struct WordGlob {
     exact: Glob,
@@ -41,14 +41,14 @@ impl WordGlob {
     /// Parses a pattern.
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
         let exact = Glob::parse(text)?;
-        Ok(Self { exact, folded: Glob::of_pieces(text, |piece| fold(piece).into_bytes().into()) })
+        Ok(Self { exact, folded: Glob::of_pieces(text, |piece| fold_name(piece).into_bytes().into()) })
     }
 
     /// Matches a name.
     pub(super) fn answer(&self, name: &str) -> Answer {
         if self.exact.matches(name.as_bytes()) {
             Answer::Yes
-        } else if self.folded.matches(fold(name).as_bytes()) {
+        } else if self.folded.matches(fold_name(name).as_bytes()) {
             Answer::Unsure
         } else {
             Answer::No
@@ -70,13 +70,7 @@ impl std::fmt::Display for WordGlob {
     }
 }
 
-/// Removes from a name what people and lenient servers ignore.
-fn fold(name: &str) -> String {
-    let seen = |c: &char| !c.is_whitespace() && !c.is_control() && !text::is_deceptive(*c);
-    name.chars().filter(seen).flat_map(char::to_lowercase).collect()
-}
-
-/// Returns OR of the globs for a name.
+/// What the globs say of a name together.
 pub(super) fn of_name(globs: &[WordGlob], name: &str) -> Answer {
     Answer::any(globs.iter().map(|glob| glob.answer(name)))
 }

@@ -70,20 +70,16 @@
 //! [`PolicySet::may_read_template`]). They pass for everybody to whom the connection is open. Only a deny or
 //! approve with `methods`, and a deny without any condition on the command, stops them.
 //!
-//! For a command that is not an MCP message, `tools`, `prompts` and `resources` answer no; for an MCP
-//! message, `paths` and the SQL conditions do.
-//! - `tools`, `prompts`: globs over names; `*` matches any text. A name that differs from the pattern only in
-//!   case, white space or invisible characters is unsure. So is a call that names no tool.
-//! - `resources`: globs over URIs, compared after decoding needless escapes. `*` matches within one segment,
-//!   `**` is a whole segment and matches any number of them, so `file:///data/**` covers `file:///data` too;
-//!   `*` alone matches every URI. A URI is unsure if it matches only when case, a trailing slash, its query,
-//!   fragment, `;parameters` or port are ignored, when `*` matches a slash, or when `%2F` and the like are
-//!   decoded; to match what is below a directory, write `**`. A URI that servers read in several ways is
-//!   unsure under every pattern but `*`: one with `.` and `..` or empty segments, `\`, `%25`, a user name, or
-//!   no scheme.
-//! - `methods`: globs over the method. They are case-sensitive for MCP; a method that differs only in case is
-//!   unsure.
-//! - `args`: values of the arguments of a tool or prompt.
+//! On what is no MCP message, `tools`, `prompts` and `resources` say no; on MCP `paths` and the conditions on SQL do.
+//! - `tools`, `prompts`: globs over names; `*` is any text. A name that differs from the pattern only in case, width, space or unseen characters is
+//!   unsure. So is a call that names no tool.
+//! - `resources`: globs over URIs, compared with what needs no escape decoded. `*` is within one segment, `**` is a whole segment and
+//!   stands for any number of them, so `file:///data/**` covers `file:///data` too; `*` alone is every URI. Unsure is a URI
+//!   that fits only when case, a slash at the end, its query, fragment, `;parameters` or port are passed over, when `*` goes over a
+//!   slash, or when `%2F` and the like are decoded; so to what is below a folder, write `**`. Unsure under every pattern but `*` is one
+//!   that servers read in several ways: with `.` and `..` or empty segments, `\`, `%25`, a user name, or no scheme.
+//! - `methods`: globs over the method. Case matters here; what differs in nothing else is unsure.
+//! - `args`: what the arguments of a tool or prompt say.
 //!
 //! # Patterns
 //! - Names (`groups`, `subjects`, `clients`, `issuers`, `connections`): exact, or `*` for any text.

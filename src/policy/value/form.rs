@@ -13,8 +13,8 @@ use crate::policy::value::texts::Texts;
 use crate::policy::value::walk::Leaf;
 use crate::policy::value::walk::Walk;
 
-/// Bytes of a name that count as one step of a walk.
-const STEP: usize = 4;
+/// How many bytes of a name are one step of a walk.
+pub(super) const STEP: usize = 4;
 
 /// A form whose names are parsed once for all policies.
 #[derive(Debug, Default)]
@@ -150,17 +150,19 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// Separators at which readers split a name: brackets and dots, or brackets only.
-const CUTS: [&[char]; 2] = [&['[', ']', '.'], &['[', ']']];
+/// Where readers cut a name: at brackets and dots, or at brackets only.
+pub(super) const CUTS: [&[char]; 2] = [&['[', ']', '.'], &['[', ']']];
 
-/// Returns whether a part of a name is an array index, or the empty text between `]` and `[`.
-fn is_place(segment: &str) -> bool {
+/// Whether a part of a name is a place in an array, or what stands between `]` and `[`.
+pub(super) fn is_place(segment: &str) -> bool {
     segment.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Returns the rests of both if one is a prefix of the other: of the name if it continues below the path, of
-/// the path if its rest may be in the value.
-fn below<'a>(segments: &'a [&'a str], names: &'a [Box<str>]) -> Option<(&'a [&'a str], &'a [Box<str>])> {
+/// What is left of both where one leads to the other: of the name when it goes on below the path, of the path when its rest may be in the value.
+pub(super) fn below<'a>(
+    segments: &'a [&'a str],
+    names: &'a [Box<str>],
+) -> Option<(&'a [&'a str], &'a [Box<str>])> {
     let Some((name, names_left)) = names.split_first() else { return Some((segments, names)) };
     let Some((first, left)) = segments.split_first() else { return Some((segments, names)) };
     let met = folded(first).eq(folded(name)).then(|| below(left, names_left)).flatten();
@@ -187,5 +189,5 @@ fn folded(name: &str) -> impl Iterator<Item = char> {
             && !c.is_control()
             && !text::is_deceptive(*c)
     };
-    name.chars().filter(seen).flat_map(char::to_uppercase).flat_map(char::to_lowercase)
+    name.chars().map(text::narrow).filter(seen).flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }

@@ -26,6 +26,39 @@ fn claims(path: &str, pattern: &str, claims: &str) -> Answer {
 }
 
 #[test]
+fn a_name_that_readers_may_take_for_the_path_decides_nothing_alone() {
+    for (path, name) in [
+        ("amount", "amount "),
+        ("amount", "\u{3000}amount"),
+        ("amount", "amo\u{200b}unt"),
+        ("amount", "\u{ff41}mount"),
+        ("amount", "amount\\u0000"),
+        ("amount", "amount[]"),
+        ("amount", "[amount]"),
+        ("order.amount", "order.amount"),
+        ("order.amount", "order[amount]"),
+        ("order.amount", "Order[0][ amount]"),
+        ("a.b.c", "a.b"),
+    ] {
+        let value =
+            |value: u32| if name == "a.b" { format!(r#"{{"c":{value}}}"#) } else { value.to_string() };
+        let exact = path.rsplit('.').fold("5".to_owned(), |value, name| format!(r#"{{"{name}":{value}}}"#));
+        let members = exact.strip_prefix('{').unwrap().strip_suffix('}').unwrap();
+        let beside = |value| args(path, "<= 20", &format!(r#"{{{members},"{name}":{value}}}"#));
+        assert_eq!((beside(value(5)), beside(value(5000))), (Yes, Unsure), "{path} {name}");
+        for (pattern, answer) in [("> 20", Unsure), ("< 20", No)] {
+            let alone = args(path, pattern, &format!(r#"{{"{name}":{}}}"#, value(5000)));
+            assert_eq!(alone, answer, "{path} {name} {pattern}");
+        }
+    }
+    for name in ["order.amounts", "orders.amount", "amount.order", "order.x", "x.order.amount"] {
+        let body = format!(r#"{{"order":{{"amount":5}},"{name}":5000}}"#);
+        assert_eq!(args("order.amount", "<= 20", &body), Yes, "{name}");
+    }
+    assert_eq!(args("order.amount", "<= 20", r#"{"order":{"amount":5},"order.amount.x":5}"#), Unsure);
+}
+
+#[test]
 fn plain_values_match_as_written() {
     for (pattern, body, answer) in [
         ("8", r#"{"id":8}"#, Yes),
@@ -148,7 +181,7 @@ fn paths_go_through_objects_and_all_elements_of_arrays() {
         ("order.amount", "> 1000", r#"{"amount":2000}"#, No),
         ("order.amount", "> 1000", "{}", No),
         ("order.amount", "> 1000", "null", No),
-        ("order.amount", "> 1000", r#"{"order.amount":2000}"#, No),
+        ("order.amount", "> 1000", r#"{"order.amount":2000}"#, Unsure),
         (r"order\.amount", "> 1000", r#"{"order.amount":2000}"#, Yes),
         (r"a\\b", "1", r#"{"a\\b":1}"#, Yes),
         ("items.id", "8", r#"{"items":[{"id":8},{"id":8.0}]}"#, Yes),

@@ -1,8 +1,14 @@
 //! Walks paths through JSON.
 
+use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
+use crate::domain::text;
 use crate::policy::glob::check_text;
 use crate::policy::problem::Refusal;
+use crate::policy::value::form::CUTS;
+use crate::policy::value::form::STEP;
+use crate::policy::value::form::below;
+use crate::policy::value::form::is_place;
 use crate::policy::value::texts::Inside;
 use crate::policy::value::texts::Texts;
 
@@ -106,8 +112,11 @@ impl<'a> Walk<'a> {
                 for (key, member) in members {
                     let exact = **key == **name;
                     there |= exact;
-                    if exact || (matches!(self.reading, Reading::Lenient(_)) && looks_like(key, name)) {
+                    let lenient = matches!(self.reading, Reading::Lenient(_));
+                    if exact || (lenient && looks_like(key, name)) {
                         self.path(member, rest);
+                    } else if lenient && key.contains(['.', '[', ']']) {
+                        self.flat(key, member, names);
                     }
                 }
                 if !there {
@@ -125,7 +134,26 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Visits a value, or all elements of an array at any depth.
+    /// Visits a member whose name some readers take apart, as those of a form, if it leads to the path.
+    fn flat(&mut self, key: &str, member: &Json, names: &[Box<str>]) {
+        if !self.goes_on(1 + key.len() / STEP) {
+            return;
+        }
+        for at in CUTS {
+            let segments: Vec<&str> = key.split(at).take(DEPTH + 1).collect();
+            let Some((left, names)) = below(&segments, names) else { continue };
+            if segments.len() > DEPTH {
+                self.leaf(Leaf::Doubtful);
+            } else if left.iter().all(|part| is_place(part)) {
+                self.path(member, names);
+            } else {
+                self.leaf(Leaf::Value(&Json::Object(Vec::new())));
+            }
+            return;
+        }
+    }
+
+    /// Visits a value, or all that an array holds at any depth.
     pub(super) fn leaves(&mut self, value: &Json) {
         self.below(value, false);
     }
@@ -157,13 +185,14 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Returns whether some targets treat the two member names as equal: they fold case, `_` and `-` (Go's
-/// `encoding/json`, ASP.NET, protobuf).
+/// Whether some targets take one member name for the other: they fold case, `_` and `-` (Go's `encoding/json`, ASP.NET, protobuf), trim, or
+/// drop and normalize what is not seen to differ.
 fn looks_like(key: &str, name: &str) -> bool {
-    fn folded(text: &str) -> impl Iterator<Item = char> {
-        // Upper case first: only then does `ſ` equal `s`.
-        text.chars()
-            .filter(|c| !matches!(c, '_' | '-'))
+    fn folded(name: &str) -> impl Iterator<Item = char> {
+        // Upwards first: only so does `ſ` meet `s`.
+        name.chars()
+            .map(text::narrow)
+            .filter(|c| !matches!(c, '_' | '-') && !c.is_whitespace() && !text::is_deceptive(*c))
             .flat_map(char::to_uppercase)
             .flat_map(char::to_lowercase)
     }
