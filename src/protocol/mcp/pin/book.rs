@@ -10,6 +10,7 @@ use crate::domain::Pin;
 use crate::domain::PinKind;
 use crate::domain::PinNote;
 use crate::domain::PinVersion;
+use crate::domain::text::fold_name;
 use crate::protocol::mcp::pin::Raw;
 use crate::protocol::mcp::pin::Seen;
 use crate::protocol::mcp::pin::ToKeep;
@@ -163,7 +164,19 @@ impl Book {
         self.kinds.get_mut(&kind)?.get_mut(name)
     }
 
-    /// Adds a pin from the store.
+    /// Whether a name is held back that a server may take for this one.
+    pub fn holds_back_alike(&self, kind: PinKind, name: &str) -> bool {
+        let Some(pins) = self.kinds.get(&kind) else { return false };
+        let mut held_back = pins.iter().filter(|(_, entry)| entry.pin.is_held_back()).peekable();
+        // Mostly there are none.
+        if held_back.peek().is_none() {
+            return false;
+        }
+        let folded = fold_name(name);
+        held_back.any(|(held_back, _)| fold_name(held_back) == folded)
+    }
+
+    /// Puts in a pin that was kept.
     pub fn restore(&mut self, pin: Pin) {
         self.whole.insert(pin.kind);
         self.put(pin);

@@ -18,6 +18,7 @@ use crate::domain::command::mcp::CALL;
 use crate::domain::event::Direction;
 use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
+use crate::domain::json::JsonError;
 use crate::domain::now_ms;
 use crate::domain::text::Shown;
 use crate::mask::Notes;
@@ -44,8 +45,11 @@ use crate::protocol::mcp::pin::fingerprint::raw;
 use crate::protocol::mcp::pin::fingerprint::version;
 use crate::protocol::mcp::pin::fingerprint::watched;
 use crate::protocol::mcp::reply::Asked;
+use crate::protocol::mcp::turn::garbage;
 
-/// How many pins one event of a recording names.
+/// The method that completes a variable of a template.
+const COMPLETE: &str = "completion/complete";
+/// How many pins one event of a recording tells of.
 const MOST_TOLD: usize = 20;
 
 /// Checks a list that was sent to this principal against its pins; returns where the elements begin that must
@@ -82,7 +86,8 @@ pub fn listed(
         for (number, (seen, element)) in seen.iter_mut().zip(&listing.elements).enumerate() {
             if unknown.get(number) == Some(&true) {
                 let other = masked.as_ref().map(|masked| masked.elements.get(number));
-                seen.version = Some(element_version(kind, element, other.flatten())?);
+                let version = element_version(kind, element, other.flatten());
+                seen.version = Some(version.map_err(|_unreadable| unreadable(&governed))?);
             }
         }
     }
@@ -112,7 +117,7 @@ pub fn greeted(
     let governed = std::sync::Arc::clone(guard.governed());
     let observes = governed.connection.mcp.pin == PinMode::Observe;
     if !observes && message.result_lookalike().is_some() {
-        return Err(crate::protocol::mcp::turn::garbage("a member name in its answer is ambiguous"));
+        return Err(garbage("a member of its answer may be taken for another"));
     }
     let info = message.outcome(ResultField::ServerInfo);
     let instructions = message.outcome(ResultField::Instructions);
@@ -168,8 +173,11 @@ pub fn refused(
             format!("its description is new or changed and not accepted yet (hoopctl connect pin {name})");
         Denied::new(DenyCode::Denied, detail).because("pin_held_back")
     };
-    match (&mcp.tool, &mcp.prompt) {
-        (Some(tool), _) if &*mcp.method == CALL => {
+    let held_back = |kind, named: &str| {
+        matches!(pins.standing(name, &place(governed), kind, named), Standing::HeldBack | Standing::Unkept)
+    };
+    match (&mcp.tool, &mcp.prompt, &mcp.resource) {
+        (Some(tool), ..) if &*mcp.method == CALL => {
             if mode == PinMode::Block
                 && let Some(pin) = pins.changed(name)
             {
@@ -192,13 +200,13 @@ pub fn refused(
                 }
             }
         }
-        (_, Some(prompt))
-            if matches!(
-                pins.standing(name, &place(governed), PinKind::Prompt, prompt),
-                Standing::HeldBack | Standing::Unkept
-            ) =>
-        {
+        (_, Some(prompt), _) if held_back(PinKind::Prompt, prompt) => {
             Some((hidden(), Some(Asked::HiddenPrompt(prompt.clone()))))
+        }
+        (_, _, Some(template))
+            if &*mcp.method == COMPLETE && held_back(PinKind::ResourceTemplate, template) =>
+        {
+            Some((hidden(), Some(Asked::HiddenResource(template.clone()))))
         }
         _ => None,
     }
@@ -240,20 +248,25 @@ fn element_version(
     kind: PinKind,
     element: &Element<'_>,
     masked: Option<&Element<'_>>,
-) -> Result<PinVersion, Denied> {
-    let unreadable = |_| unmaskable("its list cannot be read");
+) -> Result<PinVersion, JsonError> {
     let mut members = Vec::new();
     for field in watched(kind) {
         let Some(value) = element.field(*field) else { continue };
-        let value = Json::parse(value.raw, DEPTH).map_err(unreadable)?;
+        let value = Json::parse(value.raw, DEPTH)?;
         let masked = masked.and_then(|masked| masked.field(*field));
-        let masked = masked.map(|value| Json::parse(value.raw, DEPTH)).transpose().map_err(unreadable)?;
+        let masked = masked.map(|value| Json::parse(value.raw, DEPTH)).transpose()?;
         members.push((field.name(), value, masked));
     }
     Ok(version(members))
 }
 
-/// Reports the result of a list: in the log, the metrics and the recording.
+/// The refusal of a list that cannot be read: of values that it might hold only where some are masked.
+pub fn unreadable(governed: &Governed) -> Denied {
+    let what = "its list cannot be read";
+    if governed.plan.is_empty() { garbage(what) } else { unmaskable(what) }
+}
+
+/// Tells of what a list has brought: in the log, the metrics and the recording.
 fn tell(guard: &mut ReplyGuard, governed: &Governed, kind: PinKind, brought: &Brought) -> Result<(), Denied> {
     let connection = &governed.connection.name;
     let mode = governed.connection.mcp.pin.as_str();

@@ -245,6 +245,8 @@ impl Pins {
             Some(entry) if entry.pin.is_held_back() => Standing::HeldBack,
             Some(entry) if entry.is_unkept() => Standing::Unkept,
             Some(entry) if book.is_listed(entry, place) => Standing::Fine,
+            // A server that lists a name of its own tells it from others.
+            _ if book.holds_back_alike(kind, name) => Standing::HeldBack,
             _ => Standing::Unlisted,
         }
     }
