@@ -1,30 +1,40 @@
 //! Messages of the client that get no answer: notifications, and its answers to the target's requests.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
 use http::StatusCode;
+use hyper::body::Body;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::EventKind;
 use crate::domain::McpCommand;
+use crate::domain::SessionEnd;
 use crate::domain::command::mcp::ANSWER;
 use crate::pipeline::Judged;
 use crate::pipeline::ReplyGuard;
 use crate::protocol::mcp::codec::envelope::Kind;
+use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::codec::envelope::names::Param;
 use crate::protocol::mcp::codec::envelope::refusal::INVALID_REQUEST;
+use crate::protocol::mcp::codec::sse::Item;
 use crate::protocol::mcp::command::Wanted;
 use crate::protocol::mcp::door::Door;
+use crate::protocol::mcp::dropped::Why;
+use crate::protocol::mcp::dropped::words;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::era::INVALID_PARAMS;
 use crate::protocol::mcp::era::NO_METHOD;
 use crate::protocol::mcp::exchange::judge;
 use crate::protocol::mcp::exchange::record;
 use crate::protocol::mcp::exchange::wanted;
+use crate::protocol::mcp::record::of_status;
 use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::reply::json;
 use crate::protocol::mcp::serve::Refused;
@@ -33,13 +43,19 @@ use crate::protocol::mcp::sessions::Question;
 use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::shared::HeldKey;
 use crate::protocol::mcp::shared::McpShared;
+use crate::protocol::mcp::turn::MOST;
 use crate::protocol::mcp::upstream;
+use crate::protocol::mcp::upstream::Answer;
 use crate::protocol::mcp::upstream::Answered;
 use crate::protocol::mcp::upstream::outbound;
 use crate::protocol::mcp::way;
 use crate::protocol::web::body::ReplyBody;
 
-/// The notification that begins a session at the target.
+/// How long what a target says to what no message answers is read, of which nothing goes on.
+const OVERHEARD: Duration = Duration::from_secs(5);
+/// The words of the recording for what of it is no message.
+const UNREAD: (&str, &str, &str) = ("body", "", "nobody asked for it");
+/// The notification with which a session begins at the target.
 const INITIALIZED: &str = "notifications/initialized";
 
 /// What the methods of all notifications begin with, and no other.
@@ -253,19 +269,85 @@ pub fn unheard(denied: Denied, method: &str) -> Result<Response<ReplyBody>, Refu
     }
 }
 
+/// Takes what the target says to what no message answers: its status is recorded, and that it said more, of which nothing goes on.
 fn finish(
     mut guard: ReplyGuard,
     answered: Result<Answered, Denied>,
     shared: &McpShared,
     session: Option<&Session>,
 ) -> Result<StatusCode, Denied> {
-    let status =
-        answered.map(|answered| answered.status).inspect_err(|denied| guard.record_failure(denied))?;
-    guard.settle();
+    let Answered { status, body, .. } = answered.inspect_err(|denied| guard.record_failure(denied))?;
     if status == StatusCode::NOT_FOUND
         && let Some(session) = session
     {
         shared.end_session(session);
     }
+    if says_nothing(&body) {
+        end(&mut guard, status)?;
+    } else {
+        tokio::task::spawn_local(async move {
+            let mut ends = Box::pin(guard.end_watch().wait());
+            drop(tokio::time::timeout(OVERHEARD, overhear(&mut guard, body, ends.as_mut())).await);
+            if let Err(denied) = end(&mut guard, status) {
+                tracing::debug!(code = %denied.code, "the end of a notification could not be recorded");
+            }
+        });
+    }
     Ok(status)
+}
+
+/// Whether nothing follows the head of a response, as should be.
+fn says_nothing(body: &Answer) -> bool {
+    match body {
+        Answer::Nothing => true,
+        Answer::One(body, _) => body.is_end_stream(),
+        Answer::Strange | Answer::Said { .. } | Answer::Stream(_) => false,
+    }
+}
+
+/// Records how what no message answers ended. A status that is an error is a failure.
+fn end(guard: &mut ReplyGuard, status: StatusCode) -> Result<(), Denied> {
+    let data = of_status(status.as_u16(), guard.elapsed_us());
+    guard.record_end(EventKind::McpMessage, data)?;
+    if status.is_client_error() || status.is_server_error() {
+        let detail = format!("the target answered with the status {}", status.as_u16());
+        guard.record_failure(&Denied::new(DenyCode::UpstreamUnavailable, detail).because("target_status"));
+    }
+    Ok(())
+}
+
+/// Tells of each message that nothing may say here, or that there was something else.
+async fn overhear(
+    guard: &mut ReplyGuard,
+    body: Answer,
+    mut ends: Pin<&mut impl Future<Output = SessionEnd>>,
+) {
+    let left_out = |guard: &mut ReplyGuard, data: Bytes| {
+        let message = Message::scan(data, Limits::new(MOST));
+        let (kind, method, why) = message.map_or(UNREAD, |message| words(&message, Why::Unasked));
+        guard.leave_out(kind, method, why);
+    };
+    let data = match body {
+        Answer::Nothing => return,
+        Answer::Strange => Ok(Bytes::new()),
+        Answer::Said { body, .. } => Ok(body),
+        Answer::One(body, decoder) => match upstream::one(body, decoder, ends).await {
+            Ok(body) if body.trim_ascii().is_empty() => return,
+            read => read,
+        },
+        Answer::Stream(mut source) => loop {
+            let item = tokio::select! {
+                biased;
+                _ended = ends.as_mut() => return,
+                item = source.next() => item,
+            };
+            match item {
+                Ok(Some(Item::Event(event))) if !event.data.is_empty() => left_out(guard, event.data),
+                Ok(Some(_)) => {}
+                Ok(None) => return,
+                Err(denied) => break Err(denied),
+            }
+        },
+    };
+    left_out(guard, data.unwrap_or_default());
 }

@@ -70,8 +70,12 @@ pub fn of_gateway(capture: Capture, body: &[u8], total_us: Option<u64>) -> Strin
     data
 }
 
-/// Writes the event's data for a message from the target. `end` is the result of the exchange and its
-/// duration, with its last message.
+/// The event's data for a status that came back with no message that goes on: with it the exchange is over.
+pub fn of_status(status: u16, total_us: u64) -> String {
+    format!("{{\"status\":{status},\"body\":null,\"total_us\":{total_us},\"end\":\"complete\"}}")
+}
+
+/// The event's data for a message that came back. `end` says how the exchange went, with its last message.
 pub fn from_target(mut capture: Capture, body: &[u8], status: u16, end: Option<(&str, u64)>) -> String {
     let mut data = String::with_capacity(96 + body.len());
     let mut record = Object::begin(&mut data);
