@@ -1,8 +1,10 @@
 //! Attacks on the gateway before MCP servers, with targets that behave as badly as they can and clients that try to get past a guard.
 
 mod approved;
+mod asks;
 mod kind;
 mod target;
+mod told;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -83,6 +85,10 @@ match = { connections = ["tools"], resources = ["file:///priv/**"] }
     for arguments in [
         json!({ "order": "{\"amount\":5000}" }),
         json!({ "order": "[{\"amount\":5,\"amount\":5000}]" }),
+        json!({ "order": { "amount": 5 }, "order.amount": 5000 }),
+        json!({ "order[amount]": 5000 }),
+        json!({ "order": { "amount\u{200b}": 5000 } }),
+        json!({ "\u{ff29}ds ": 7 }),
         json!({ "ids": "[7]" }),
         json!({ "ids": ["[8, 7]"] }),
     ] {
@@ -195,22 +201,33 @@ fn a_stream_of_its_own_tells_of_the_clients_own_requests_and_tasks_and_of_no_oth
         }
         let progress = |token: &str, progress: u32| json!({ "method": "notifications/progress", "params": { "progressToken": token, "progress": progress } });
         let task = |id: &str| json!({ "method": "notifications/tasks/status", "params": { "taskId": id, "status": "completed" } });
-        let all = [progress("a", 5), progress("b", 1), task("of-ann"), task("of-bob"), task("of-nobody")];
+        let all = [
+            progress("a", 5),
+            progress("b", 1),
+            progress("c", 1),
+            progress("a", 2),
+            task("of-ann"),
+            task("of-bob"),
+            task("of-nobody"),
+        ];
         let all = all.map(|mut message| {
             message["jsonrpc"] = json!("2.0");
             format!("data: {message}\n\n")
         });
         say(stream, "200 OK", "", "text/event-stream", &all.concat());
     });
-    for (principal, task) in [("reader", "of-ann"), ("writer", "of-bob")] {
+    for (principal, task, token) in [("reader", "of-ann", "a"), ("writer", "of-bob", "b")] {
         let session = attack.session_of(principal);
-        let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "open", "arguments": { "task": task } } });
+        let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "open", "arguments": { "task": task }, "_meta": { "progressToken": token } } });
         let begun =
             attack.send_as(principal, "POST", &[("Mcp-Session-Id", &session)], Some(&call.to_string()));
         assert!(answer(&begun)["result"]["task"]["taskId"] == task, "{}", begun.text());
         let told = attack.send_as(principal, "GET", &[("Mcp-Session-Id", &session)], None).text();
+        let tokens: Vec<_> =
+            ["\"a\"", "\"b\"", "\"c\""].into_iter().filter(|token| told.contains(token)).collect();
+        assert_eq!(tokens, [format!("\"{token}\"")], "{principal}: {told}");
         // How far two requests are has nothing to do with each other.
-        assert!(told.contains("\"a\"") && told.contains("\"b\""), "{principal}: {told}");
+        assert!(token != "a" || (told.contains(":5") && told.contains(":2")), "{told}");
         let tasks: Vec<_> =
             ["of-ann", "of-bob", "of-nobody"].into_iter().filter(|id| told.contains(id)).collect();
         assert_eq!(tasks, [task], "{principal}: {told}");

@@ -1,8 +1,13 @@
 //! The texts recorded for messages from the target that nobody gets. They contain nothing of the message
 //! itself.
 
+use crate::domain::json::DEPTH;
+use crate::domain::json::Json;
 use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::envelope::names::Known;
+use crate::protocol::mcp::codec::envelope::names::Top;
+use crate::protocol::mcp::codec::envelope::names::look_up;
 
 /// The methods that are named.
 const METHODS: [&str; 15] = [
@@ -40,7 +45,9 @@ pub enum Why {
     Nobody,
     /// This version of MCP has no requests from servers.
     NoRequests,
-    /// Too many messages are already kept for a stream that is not open.
+    /// It asks the client what it may not ask.
+    MayNotAsk,
+    /// More is kept for a stream that nobody opens than there is room for.
     Untaken,
 }
 
@@ -50,11 +57,12 @@ impl Why {
             Self::Unasked => "nobody asked for it",
             Self::Hidden => "it concerns something the caller may not see",
             Self::NotItsTask => "its task is not the caller's",
-            Self::NotSubscribed => "the caller has not subscribed to it",
-            Self::NoProgress => "its progress does not increase",
-            Self::Nobody => "it names no recipient",
-            Self::NoRequests => "servers of this MCP version send no requests",
-            Self::Untaken => "no client is listening and the buffer is full",
+            Self::NotSubscribed => "the caller did not ask to be told of it",
+            Self::NoProgress => "it is no progress",
+            Self::Nobody => "it names nobody",
+            Self::NoRequests => "servers of this version ask nothing",
+            Self::MayNotAsk => "it asks the client what it may not ask",
+            Self::Untaken => "nobody listens, and too much is kept",
         }
     }
 }
@@ -67,8 +75,25 @@ pub fn words(message: &Message, why: Why) -> (&'static str, &'static str, &'stat
         Kind::Response => "response",
         Kind::Error => "error",
     };
-    let method = message.method().map_or("", |method| {
-        METHODS.into_iter().find(|known| *known == method).unwrap_or("of another method")
-    });
-    (kind, method, why.words())
+    (kind, message.method().map_or("", |method| named(&method)), why.words())
+}
+
+/// The same for what is no message, but JSON that says a method and cannot be meant as an answer: it has neither an id nor what came of
+/// anything. `None`: it is something else.
+pub fn unusable(data: &[u8]) -> Option<(&'static str, &'static str, &'static str)> {
+    let said = Json::parse(data, DEPTH).ok()?;
+    let Json::Object(members) = &said else { return None };
+    let answers = |name: &str| match look_up::<Top>(name) {
+        Known::Exactly(field) | Known::Lookalike(field) => {
+            matches!(field, Top::Id | Top::Result | Top::Error)
+        }
+        Known::No => false,
+    };
+    let method = said.member("method").and_then(Json::as_str)?;
+    let alone = !members.iter().any(|(name, _)| answers(name));
+    alone.then(|| ("notification", named(method), "it is no message of MCP"))
+}
+
+fn named(method: &str) -> &'static str {
+    METHODS.into_iter().find(|known| *known == method).unwrap_or("of another method")
 }

@@ -5,6 +5,8 @@ use http::Uri;
 
 use crate::domain::McpOptions;
 use crate::domain::json::Json;
+use crate::protocol::mcp::codec::envelope::names::ElicitField;
+use crate::protocol::mcp::codec::envelope::names::has_lookalike;
 
 /// Parts of field names that ask for a secret, in lower case without `_` and `-`.
 const SECRETS: [&str; 12] = [
@@ -25,6 +27,10 @@ const SECRETS: [&str; 12] = [
 /// Returns whether the person may be asked with these parameters of `elicitation/create`.
 pub fn is_harmless(params: Option<&Json>, options: &McpOptions) -> bool {
     let Some(params) = params else { return false };
+    // Some clients would read a page where a form stands here.
+    if has_lookalike::<ElicitField>(params) {
+        return false;
+    }
     match params.member("mode").map(Json::as_str) {
         Some(Some("url")) => {
             params.member("url").and_then(Json::as_str).is_some_and(|url| leads_to_allowed(url, options))
@@ -81,6 +87,8 @@ mod tests {
             (r#"{"mode":"url"}"#, false),
             (r#"{"mode":"other"}"#, false),
             (r#"{"mode":1}"#, false),
+            (r#"{"message":"x","Mode":"url","Url":"https://evil.example/"}"#, false),
+            (r#"{"message":"x","requested_schema":{"properties":{"password":{}}}}"#, false),
         ] {
             assert_eq!(asks(params), may, "{params}");
         }

@@ -164,7 +164,12 @@ async fn opened(
 ) -> Result<Option<OpenId>, Result<Response<ReplyBody>, Refused>> {
     let Some((session, id)) = session.zip(message.id()) else { return Ok(None) };
     match session.opens(id.into_owned()) {
-        Ok(open) => Ok(Some(open)),
+        Ok(open) => {
+            if let Some(token) = progress_token(message) {
+                session.gives(token);
+            }
+            Ok(Some(open))
+        }
         Err(Busy::Twice) => {
             let detail = "a request with this id is open already";
             let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, detail);
@@ -334,6 +339,7 @@ fn about(message: &Message, command: &Command) -> About {
     About {
         method: command.method().into(),
         id: message.id().map(Id::into_owned),
+        token: progress_token(message),
         tool: command.mcp().and_then(|mcp| mcp.tool.clone()),
         asks_for_tasks: command.method() == "server/discover" && command::knows_tasks(message),
         logs: message.meta(Meta::LogLevel).is_some_and(|level| level.text().is_some()),
@@ -342,7 +348,12 @@ fn about(message: &Message, command: &Command) -> About {
     }
 }
 
-/// Reads the commands of a message.
+/// Where the client wants to hear of progress.
+fn progress_token(message: &Message) -> Option<Id<'static>> {
+    message.meta(Meta::ProgressToken).and_then(|token| token.id()).map(Id::into_owned)
+}
+
+/// What a message asks for.
 ///
 /// # Errors
 /// The message lacks what its method needs.

@@ -5,6 +5,7 @@
 //! Both eras are passed on without translation: anything that is not judged, bound to a client, filtered or
 //! masked passes byte for byte.
 
+mod asking;
 mod back;
 mod bound;
 mod channel;
@@ -31,6 +32,7 @@ mod origin;
 mod outcome;
 mod own;
 mod pin;
+mod progress;
 mod record;
 mod relay;
 mod reply;

@@ -43,6 +43,8 @@ const LONGEST_EVENT: usize = 1024;
 pub const ASKED: usize = 256;
 /// How many requests of the client may be open in one session.
 const OPEN: usize = 256;
+/// The longest progress token that is kept in mind for a stream of its own, in bytes.
+const LONGEST_TOKEN: usize = 512;
 
 /// All sessions, shared by all threads. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -91,7 +93,9 @@ struct State {
     asked: HashMap<Id<'static>, Question>,
     /// The client's open requests.
     open: HashSet<Id<'static>>,
-    /// The target's event ids, by the gateway's numbers for them.
+    /// Where the client wanted to hear of progress, the newest last.
+    tokens: VecDeque<Id<'static>>,
+    /// The target's ids of events, behind the gateway's numbers for them.
     events: VecDeque<(u64, Event)>,
     next_event: u64,
     /// The lists whose changes the target reports.
@@ -150,7 +154,9 @@ pub struct About {
     pub method: Box<str>,
     /// The id of the request; `None` if no response may come.
     pub id: Option<Id<'static>>,
-    /// The tool of a call.
+    /// Where the client wants to hear of progress.
+    pub token: Option<Id<'static>>,
+    /// The tool that is called.
     pub tool: Option<Box<str>>,
     /// Whether a client that supports tasks asks for the server's capabilities.
     pub asks_for_tasks: bool,
@@ -186,6 +192,7 @@ impl Sessions {
             used: Instant::now(),
             asked: HashMap::new(),
             open: HashSet::new(),
+            tokens: VecDeque::new(),
             events: VecDeque::new(),
             next_event: 0,
             lists: Lists::default(),
@@ -298,8 +305,25 @@ impl Session {
         Ok(OpenId { session: Arc::clone(self), id })
     }
 
-    /// Notes a request of the target to the client. Returns false if too many are open, or its id belongs to
-    /// another open request.
+    /// The client wants to hear of progress under this token.
+    pub fn gives(&self, token: Id<'static>) {
+        let mut state = locked(&self.state);
+        let long = matches!(&token, Id::Text(text) if text.len() > LONGEST_TOKEN);
+        if long || state.tokens.contains(&token) {
+            return;
+        }
+        if state.tokens.len() >= OPEN {
+            state.tokens.pop_front();
+        }
+        state.tokens.push_back(token);
+    }
+
+    /// Whether the client gave this token lately.
+    pub fn gave(&self, token: &Id<'_>) -> bool {
+        locked(&self.state).tokens.iter().any(|known| known == token)
+    }
+
+    /// The target asks something of the client. False: too much is open, or it used the id of another open question.
     pub fn ask(&self, id: Id<'static>, question: Question) -> bool {
         let mut state = locked(&self.state);
         let again = state.asked.get(&id).map(|known| known.what == question.what);

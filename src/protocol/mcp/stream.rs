@@ -27,7 +27,10 @@ const ROOM: usize = 4;
 /// How long a client may take to read its last message.
 const LAST_WORD: Duration = Duration::from_secs(5);
 
-/// The writing end of a stream.
+/// The longest that a client is told to wait before it asks for a lost stream again, in milliseconds.
+const LONGEST_RETRY: u64 = 60_000;
+
+/// Where pieces are written.
 pub struct Writer {
     pieces: mpsc::Sender<Bytes>,
     /// When the last piece was written.
@@ -53,6 +56,7 @@ impl Writer {
     /// Writes one message as an event.
     pub async fn message(&self, data: Bytes, id: Option<String>, retry: Option<u64>) -> Result<(), Left> {
         let mut out = BytesMut::with_capacity(data.len() + 64);
+        let retry = retry.map(|retry| retry.min(LONGEST_RETRY));
         let event = Event { event: Some("message".into()), id: id.map(Bytes::from), retry, data };
         sse::write(&event, &mut out).map_err(|_unwritable| Left)?;
         self.piece(out.freeze()).await
@@ -71,6 +75,7 @@ impl Writer {
     /// Writes an event without a message: an id to resume from, or how long to wait before that.
     pub async fn settings(&self, id: Option<String>, retry: Option<u64>) -> Result<(), Left> {
         let mut out = BytesMut::new();
+        let retry = retry.map(|retry| retry.min(LONGEST_RETRY));
         if id.is_some() {
             // Clients only note an id with an event that has a data line, which may be empty.
             let event = Event { event: None, id: id.map(Bytes::from), retry, data: Bytes::new() };

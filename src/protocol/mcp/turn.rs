@@ -25,6 +25,7 @@ use crate::mask::mcp::Side;
 use crate::mask::mcp::mask_message;
 use crate::pipeline::ReplyGuard;
 use crate::pipeline::unmaskable;
+use crate::protocol::mcp::asking::Asking;
 use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
@@ -39,8 +40,8 @@ use crate::protocol::mcp::codec::rewrite::Rewrite;
 use crate::protocol::mcp::declared::Declared;
 use crate::protocol::mcp::door::place;
 use crate::protocol::mcp::dropped::Why;
+use crate::protocol::mcp::dropped::unusable;
 use crate::protocol::mcp::dropped::words;
-use crate::protocol::mcp::elicitation;
 use crate::protocol::mcp::era;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::era::legacy;
@@ -154,10 +155,16 @@ impl Turn {
     ) -> Result<Taken, Denied> {
         let status = came.status();
         let data = guard.clear(&data).map_or(data, Bytes::from);
-        let message = Message::scan(data, Limits::new(MOST)).map_err(|refusal| {
-            tracing::warn!(connection = %guard.governed().connection.name, problem = %refusal.problem, at = refusal.at, "the target sent something that is not an MCP message");
-            garbage("it sent something that is not an MCP message")
-        })?;
+        let message = match Message::scan(data.clone(), Limits::new(MOST)) {
+            Ok(message) => message,
+            Err(refusal) => {
+                tracing::warn!(connection = %guard.governed().connection.name, problem = %refusal.problem, at = refusal.at, "the target sent what is no MCP message");
+                let (kind, method, why) =
+                    unusable(&data).ok_or_else(|| garbage("it sent what is no MCP message"))?;
+                guard.leave_out(kind, method, why);
+                return Ok(Taken::Drop);
+            }
+        };
         match message.kind() {
             Kind::Response | Kind::Error => {
                 // A server that could not or would not read a request answers with an error without an id,
@@ -233,8 +240,12 @@ impl Turn {
         if let Some(id) = self.about.id.as_ref().filter(|_| nameless) {
             rewrite.id(id.to_json());
         }
-        if self.era == Era::Modern {
+        let astray = self.asking(&guard.governed().connection.mcp).leads_astray(message);
+        if self.era == Era::Modern || astray {
             rewrite.edits(era::codes_of_now(message));
+        }
+        if astray && self.era == Era::Legacy {
+            guard.record(EventKind::McpMessage, Direction::S2c, refusal(Some(ServerRequest::Elicitation)))?;
         }
         if message.kind() == Kind::Response {
             if let Some(session) = self.session.as_ref().filter(|_| &*self.about.method == "initialize")
@@ -249,7 +260,7 @@ impl Turn {
             if let Some(listed) = Listed::by_method(&self.about.method) {
                 let listing = Listing::read(message, listed).map_err(|refusal| {
                     tracing::warn!(connection = %guard.governed().connection.name, problem = %refusal.problem, "the target's list cannot be read");
-                    unmaskable("its list cannot be read")
+                    check::unreadable(guard.governed())
                 })?;
                 let held_back = check::listed(&shared.pins, guard, message, &listing, &self.owner.principal)?;
                 let shown = |element: &Element<'_>| {
@@ -282,9 +293,7 @@ impl Turn {
                     shared.bound.state(&self.owner, &self.about.line, state.raw),
                 );
             }
-            if let Some(requests) = message.outcome(ResultField::InputRequests) {
-                self.check_requests(requests.raw, &guard.governed().connection.mcp)?;
-            }
+            self.asking(&guard.governed().connection.mcp).check(message, &self.about.method)?;
             self.remember_task(shared, message);
             if self.about.method.starts_with("tasks/") {
                 self.forget_task(shared, message.result());
@@ -339,7 +348,7 @@ impl Turn {
         let options = &guard.governed().connection.mcp;
         let what = ServerRequest::of_method(&method).filter(|what| options.allows(*what));
         let params = what.and_then(|_| Json::parse(message.params()?.raw, DEPTH).ok());
-        let harmless = what.is_some_and(|what| self.may_ask(what, params.as_ref(), options));
+        let harmless = what.is_some_and(|what| self.asking(options).may(what, params.as_ref()));
         let open = |what| {
             self.session
                 .as_ref()
@@ -348,34 +357,15 @@ impl Turn {
         match what {
             Some(what) if harmless && open(what) => self.pass(shared, guard, message.body().clone(), status),
             _ => {
-                tracing::info!(connection = %guard.governed().connection.name, "the target sent the client a request that it may not send");
-                let data = format!("{{\"refused\":\"{}\"}}", what.map_or("other", ServerRequest::as_str));
-                guard.record(EventKind::McpMessage, Direction::S2c, data)?;
+                tracing::info!(connection = %guard.governed().connection.name, "the target asked the client what it may not ask");
+                guard.record(EventKind::McpMessage, Direction::S2c, refusal(what))?;
                 Ok(Taken::Answer(Own::Refused(id)))
             }
         }
     }
 
-    /// Returns whether the client may be asked this: it has declared that it can answer, and the person is
-    /// not put at risk.
-    fn may_ask(&self, what: ServerRequest, params: Option<&Json>, options: &McpOptions) -> bool {
-        let harmless = what != ServerRequest::Elicitation || elicitation::is_harmless(params, options);
-        harmless && self.declared.answers(what, params)
-    }
-
-    /// Checks that a modern target only asks the client for permitted input.
-    fn check_requests(&self, raw: &[u8], options: &McpOptions) -> Result<(), Denied> {
-        let refused = || garbage("it sends the client a request that it may not send").because("mcp_asked");
-        let Ok(Json::Object(requests)) = Json::parse(raw, DEPTH) else { return Err(refused()) };
-        for (_, request) in &requests {
-            let method = request.member("method").and_then(Json::as_str).unwrap_or_default();
-            let what =
-                ServerRequest::of_method(method).filter(|what| options.allows(*what)).ok_or_else(refused)?;
-            if !self.may_ask(what, request.member("params"), options) {
-                return Err(refused());
-            }
-        }
-        Ok(())
+    fn asking<'o>(&self, options: &'o McpOptions) -> Asking<'o> {
+        Asking { declared: self.declared, options }
     }
 
     fn told(
@@ -402,17 +392,8 @@ impl Turn {
         };
         match &*method {
             "notifications/progress" => {
-                let params = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok());
-                let progress =
-                    params.as_ref().and_then(|params| params.member("progress")).and_then(Json::scalar);
-                let progress = progress.and_then(|progress| progress.parse::<f64>().ok());
-                // The gateway may have reported progress while it waited for approval; it must not go
-                // backwards.
-                match progress {
-                    // A separate stream reports on several requests.
-                    Some(_) if self.about.id.is_none() => {}
-                    Some(progress) if progress > self.progress => self.progress = progress,
-                    _ => return Ok(dropped(guard, message, Why::NoProgress)),
+                if let Err(why) = self.progresses(message) {
+                    return Ok(dropped(guard, message, why));
                 }
             }
             // Without a requested `logLevel` no log message is forwarded.
@@ -442,6 +423,11 @@ impl Turn {
                 if task.is_none_or(|task| shared.bound.task_of(&self.owner, &task).is_none()) {
                     return Ok(dropped(guard, message, Why::NotItsTask));
                 }
+                let said = message.params().map(|params| Json::parse(params.raw, DEPTH));
+                let asking = self.asking(&guard.governed().connection.mcp);
+                if !said.is_some_and(|said| said.is_ok_and(|said| asking.task(&said).is_ok())) {
+                    return Ok(dropped(guard, message, Why::MayNotAsk));
+                }
                 self.forget_task(shared, message.params());
             }
             _ => {}
@@ -450,7 +436,12 @@ impl Turn {
     }
 }
 
-/// Records that a message is dropped.
+/// What is recorded of a question that the client is not asked.
+fn refusal(what: Option<ServerRequest>) -> String {
+    format!("{{\"refused\":\"{}\"}}", what.map_or("other", ServerRequest::as_str))
+}
+
+/// Nobody gets this message; that there was one is recorded.
 fn dropped(guard: &mut ReplyGuard, message: &Message, why: Why) -> Taken {
     let (kind, method, why) = words(message, why);
     guard.leave_out(kind, method, why);

@@ -63,7 +63,8 @@ fn codes_of_older_versions_are_not_told_to_clients_of_the_newer_one() {
     for (code, now, leads) in [(-32042, -32603, false), (-32002, -32602, true), (-32602, -32602, true)] {
         let params = json!({ "name": "open", "arguments": { "code": code } });
         let told = attack.call(&[], &params)["error"].clone();
-        assert_eq!(told["code"], code, "{told}");
+        // One of the older versions that has not said that it can be led to pages is not.
+        assert_eq!(told["code"], if leads { code } else { now }, "{told}");
         let params = json!({ "name": "open", "arguments": { "code": code }, "_meta": meta });
         let told = attack.call(&modern, &params)["error"].clone();
         assert_eq!(
@@ -234,7 +235,7 @@ fn a_task_fails_where_its_target_does_not_answer_and_is_cut_where_its_client_can
     });
     let ask = |method: &str, mut params: Value, knows: bool| {
         let extensions = if knows { json!({ TASKS: {} }) } else { json!({}) };
-        params["_meta"] = json!({ "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": { "extensions": extensions } });
+        params["_meta"] = json!({ "progressToken": 1, "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": { "extensions": extensions } });
         let name = params["name"].as_str().or(params["taskId"].as_str()).unwrap_or_default().to_owned();
         let mut headers = vec![("Mcp-Protocol-Version", "2026-07-28"), ("Mcp-Method", method)];
         if !name.is_empty() {

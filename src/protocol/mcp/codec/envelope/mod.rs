@@ -149,11 +149,15 @@ impl Message {
         self.found.result.get(field).map(|place| place.value(&self.body))
     }
 
-    /// Returns the place of the first member name in `result` that is not a [`ResultField`] but may be taken
-    /// for one. It is not refused here, since a result may contain any member; callers that rely on a member
-    /// should refuse it.
-    pub const fn result_lookalike(&self) -> Option<usize> {
-        self.found.result_lookalike
+    /// The place of the first member name in `result` that is none of [`ResultField`] but may be taken for one. Not refused here, since
+    /// a result may hold any member; who relies on a member of it should refuse.
+    pub fn result_lookalike(&self) -> Option<usize> {
+        self.found.result_lookalikes.first().map(|(_, at)| *at)
+    }
+
+    /// Whether a member name in `result` is not this one but may be taken for it.
+    pub fn resembles(&self, field: ResultField) -> bool {
+        self.found.result_lookalikes.iter().any(|(known, _)| *known == field)
     }
 
     /// Returns `error`, always an object with a code and a message.

@@ -1,7 +1,9 @@
 //! The known member names, and names that look like them. (JSON-RPC 2.0, sections 4 and 5; MCP 2026-07-28,
 //! `schema.ts`.)
 
-/// The known member names of one object in a message.
+use crate::domain::json::Json;
+
+/// Member names of one place in a message.
 pub trait Names: Copy + PartialEq + 'static {
     /// All of them.
     const ALL: &'static [Self];
@@ -35,6 +37,12 @@ pub fn look_up<F: Names>(name: &str) -> Known<F> {
         Some(field) => Known::Lookalike(*field),
         None => Known::No,
     }
+}
+
+/// Whether a member of an object is none of these but may be taken for one.
+pub fn has_lookalike<F: Names>(object: &Json) -> bool {
+    let Json::Object(members) = object else { return false };
+    members.iter().any(|(name, _)| matches!(look_up::<F>(name), Known::Lookalike(_)))
 }
 
 fn folded(name: &str) -> impl Iterator<Item = char> {
@@ -192,7 +200,35 @@ names! {
 }
 
 names! {
-    /// Members of a list element.
+    /// Members of what is said of a task, in its result or a notification.
+    TaskField {
+        /// What is asked of its client.
+        InputRequests = "inputRequests",
+        /// What came of it.
+        Result = "result",
+    }
+}
+
+names! {
+    /// Members of the data of an error that sends a person to pages (2025-11-25).
+    PageField {
+        Elicitations = "elicitations",
+    }
+}
+
+names! {
+    /// Members of the parameters of `elicitation/create`.
+    ElicitField {
+        Mode = "mode",
+        Message = "message",
+        RequestedSchema = "requestedSchema",
+        Url = "url",
+        ElicitationId = "elicitationId",
+    }
+}
+
+names! {
+    /// Members of an element of a list.
     ElementField {
         /// The name, always present and a string.
         Name = "name",

@@ -35,8 +35,8 @@ pub(super) struct Found {
     pub(super) meta: Fields<Meta>,
     pub(super) reference: Fields<RefField>,
     pub(super) result: Fields<ResultField>,
-    /// The place of the first name in `result` that looks like a known one.
-    pub(super) result_lookalike: Option<usize>,
+    /// The names in `result` that look like known ones, and where the first stands that looks like it.
+    pub(super) result_lookalikes: Vec<(ResultField, usize)>,
     pub(super) error: Fields<ErrorField>,
 }
 
@@ -247,8 +247,11 @@ impl Walk<'_> {
                 let place = self.foreign(cursor)?;
                 self.found.result.put(field, place);
             }
-            Known::Lookalike(_) => {
-                self.found.result_lookalike.get_or_insert(name.span().start);
+            Known::Lookalike(field) => {
+                let known = &mut self.found.result_lookalikes;
+                if !known.iter().any(|(known, _)| *known == field) {
+                    known.push((field, name.span().start));
+                }
                 self.foreign(cursor)?;
             }
             Known::No => {
