@@ -70,7 +70,7 @@ impl Asking<'_> {
                 Known::Exactly(TaskField::InputRequests) => self.requests(value)?,
                 Known::Lookalike(TaskField::InputRequests) => return Err(refused()),
                 Known::Exactly(TaskField::Result) | Known::Lookalike(TaskField::Result) => {
-                    self.task(value)?
+                    self.task(value)?;
                 }
                 Known::No => {}
             }
