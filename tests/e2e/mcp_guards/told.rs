@@ -23,7 +23,7 @@ fn progress_is_told_under_tokens_that_the_client_gave() {
             progress(json!("7"), 3),
             answer,
         ];
-        let events: String = all.iter().map(|message| format!("data: {message}\n\n")).collect();
+        let events = all.map(|message| format!("data: {message}\n\n")).concat();
         say(stream, "200 OK", "", "text/event-stream", &events);
     });
     let session = attack.session();
@@ -64,7 +64,7 @@ fn a_list_that_cannot_be_read_is_said_to_hold_masked_values_only_where_some_are_
     let mask = "[[mask]]\nid = \"m\"\nmatch = { connections = [\"tools\"] }\nfields = [\"ssn\"]\n";
     for (masks, masked) in [("", false), (mask, true)] {
         let attack = Attack::new(masks, |_head, message, stream| {
-            result(stream, message, &json!({ "tools": [{ "name": 7 }] }))
+            result(stream, message, &json!({ "tools": [{ "name": 7 }] }));
         });
         let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
         let told = attack.send("POST", &[], Some(list)).text();
