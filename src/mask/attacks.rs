@@ -273,7 +273,28 @@ fn what_begins_a_value_may_be_far_from_it_and_what_never_ends_is_withheld() {
     }
 }
 
-/// Returns everything except custom patterns, for which long lines must wait.
+#[test]
+fn a_value_behind_another_one_is_masked_in_every_format() {
+    let plan = everything();
+    let card = "4111111111111111";
+    for (format, text, wanted) in [
+        (Format::Json, format!("{{\"a\":\"{card} 5555555555554444\"}}"), "{\"a\":\"[REDACTED] [REDACTED]\"}"),
+        (Format::Text, format!("1 2 3 4 5 6 7 8 9 {card}\n"), "1 2 3 4 5 6 7 8 9 [REDACTED]\n"),
+        (Format::Text, format!("<b>{card} 4242424242424242</b>"), "<b>[REDACTED] [REDACTED]</b>"),
+        (Format::Csv, format!("a,b\n{card} {card},x\n"), "a,b\n[REDACTED] [REDACTED],x\n"),
+        (Format::Sse, format!("data: {card} {card}\n\n"), "data: [REDACTED] [REDACTED]\n\n"),
+        (
+            Format::Form,
+            format!("x={card}+{card}&y={card}%20{card}"),
+            "x=%5BREDACTED%5D+%5BREDACTED%5D&y=%5BREDACTED%5D%20%5BREDACTED%5D",
+        ),
+        (Format::Text, "10.20.30.40 2001:db8::1".into(), "[REDACTED] [REDACTED]"),
+    ] {
+        assert_eq!(run(&plan, format, &[text.as_bytes()]).as_deref(), Ok(wanted), "{text}");
+    }
+}
+
+/// Everything but the user's own patterns, for which long lines must wait.
 pub(super) fn plan_of_shapes() -> crate::mask::Plan {
     plan(&[rule(&["ssn", "*token"], &crate::domain::Entity::BUILT_IN, MaskOp::Redact)])
 }

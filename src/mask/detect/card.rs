@@ -8,43 +8,37 @@ use crate::mask::detect::byte_before;
 const MOST_GROUPS: usize = 8;
 const MOST_DIGITS: usize = 19;
 
-/// Returns the card number around one of its digits.
+/// The fewest digits of a group, and of the first one.
+const LEAST_GROUP: usize = 3;
+const LEAST_FIRST: usize = 4;
+
+/// The card number around a digit of it. Each group up to that digit is tried as its first, as the number may stand behind others ("seat
+/// 12 4111 1111 …"); where several fit, all that they cover.
 pub(super) fn at(text: &[u8], at: usize) -> Option<Span> {
-    let run = run_start(text, at);
-    let mut start = run;
-    // The number may follow other numbers ("seat 12 4111 1111 …"): each group is tried as its first.
-    for _ in 0..MOST_GROUPS {
-        if let Some(span) = from(text, start) {
-            return Some(span);
+    let mut start = at - digits_before(text, at);
+    let (mut found, mut gap): (Option<Span>, u8) = (None, 0);
+    loop {
+        // One that ends before the digit is another number.
+        if let Some(span) = from(text, start).filter(|span| span.end > at) {
+            let end = found.map_or(span.end, |found| found.end.max(span.end));
+            found = Some(Span { end, ..span });
         }
-        start = next_group(text, start)?;
-        if start > at {
-            return None;
+        let sign = byte_before(text, start);
+        let Some(end) = start.checked_sub(1).filter(|_| is_gap(sign) && (gap == 0 || gap == sign)) else {
+            return found;
+        };
+        let size = digits_before(text, end);
+        if size < LEAST_GROUP || at - (end - size) > MOST_DIGITS + MOST_GROUPS {
+            return found;
         }
+        (start, gap) = (end - size, sign);
     }
-    None
 }
 
-/// Walks back over digits and single gaps between them.
-fn run_start(text: &[u8], at: usize) -> usize {
-    let mut start = at;
-    while at - start < 64 {
-        if byte_before(text, start).is_ascii_digit() {
-            start -= 1;
-        } else if is_gap(byte_before(text, start)) && start >= 2 && byte_at(text, start - 2).is_ascii_digit()
-        {
-            start -= 2;
-        } else {
-            break;
-        }
-    }
-    start
-}
-
-fn next_group(text: &[u8], start: usize) -> Option<usize> {
-    let digits = digits_from(text, start);
-    (is_gap(byte_at(text, start + digits)) && byte_at(text, start + digits + 1).is_ascii_digit())
-        .then_some(start + digits + 1)
+/// How many digits stand before a place, up to one more than a number has.
+fn digits_before(text: &[u8], at: usize) -> usize {
+    let before = text.get(at.saturating_sub(MOST_DIGITS + 1)..at).unwrap_or_default();
+    before.iter().rev().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 fn digits_from(text: &[u8], start: usize) -> usize {
@@ -55,25 +49,30 @@ fn is_gap(byte: u8) -> bool {
     matches!(byte, b' ' | b'-')
 }
 
-/// Returns the longest card number that begins at `start` and ends at the end of a group.
+/// The longest card number that begins at `start` and ends at the end of a group. Between dashes, where other numbers are joined to it
+/// by one, too, its groups must be those of a card.
 fn from(text: &[u8], start: usize) -> Option<Span> {
-    if !begins_here(text, start) {
-        return None;
-    }
+    let is_joined = before(text, start)?;
     let mut digits = [0u8; MOST_DIGITS];
+    let mut groups = [0; MOST_GROUPS];
     let (mut count, mut place, mut gap, mut found) = (0, start, 0, None);
     for group in 0..MOST_GROUPS {
         let size = digits_from(text, place);
-        let least = if group == 0 { 4 } else { 3 };
+        let least = if group == 0 { LEAST_FIRST } else { LEAST_GROUP };
         if size < least || count + size > MOST_DIGITS {
             break;
         }
         for (room, byte) in digits.iter_mut().skip(count).zip(text.iter().skip(place).take(size)) {
             *room = byte - b'0';
         }
+        if let Some(room) = groups.get_mut(group) {
+            *room = size;
+        }
         count += size;
         place += size;
-        if ends_here(text, place, gap) && digits.get(..count).is_some_and(is_card) {
+        let fits =
+            |joins: bool| gap != b'-' || !(joins || is_joined) || groups.get(..=group).is_some_and(is_usual);
+        if behind(text, place).is_some_and(fits) && digits.get(..count).is_some_and(is_card) {
             found = Some(Span {
                 start,
                 end: place,
@@ -91,26 +90,28 @@ fn from(text: &[u8], start: usize) -> Option<Span> {
     found
 }
 
-fn begins_here(text: &[u8], start: usize) -> bool {
-    let before = byte_before(text, start);
-    let two_before = start.checked_sub(1).map_or(0, |at| byte_before(text, at));
-    match before {
-        b'+' => false,
-        b'.' | b'-' => !two_before.is_ascii_digit(),
-        _ => !before.is_ascii_alphanumeric(),
-    }
+/// What stands before a number: `None` if it is a part of it, or else whether that is a dash with more digits behind it.
+fn before(text: &[u8], start: usize) -> Option<bool> {
+    let sign = byte_before(text, start);
+    let digit = start.checked_sub(1).is_some_and(|at| byte_before(text, at).is_ascii_digit());
+    let belongs = sign == b'+' || (sign == b'.' && digit) || sign.is_ascii_alphanumeric();
+    (!belongs).then_some(sign == b'-' && digit)
 }
 
-/// Returns whether neither more of a number nor a letter follows. `.0` at the end is how some writers format
-/// integers.
-fn ends_here(text: &[u8], end: usize, gap: u8) -> bool {
-    let next = byte_at(text, end);
-    if next == b'.' && byte_at(text, end + 1).is_ascii_digit() {
+/// What stands behind a number, as for [`before`]. `.0` at the end is what some writers make of a whole number.
+fn behind(text: &[u8], end: usize) -> Option<bool> {
+    let sign = byte_at(text, end);
+    let digit = byte_at(text, end + 1).is_ascii_digit();
+    if sign == b'.' && digit {
         let zeros = text.iter().skip(end + 1).take_while(|byte| **byte == b'0').count();
-        return zeros > 0 && !byte_at(text, end + 1 + zeros).is_ascii_alphanumeric();
+        return (zeros > 0 && !byte_at(text, end + 1 + zeros).is_ascii_alphanumeric()).then_some(false);
     }
-    let goes_on = next == b'-' && (gap == b'-' || gap == 0) && byte_at(text, end + 1).is_ascii_digit();
-    !goes_on && !next.is_ascii_alphanumeric()
+    (!sign.is_ascii_alphanumeric()).then_some(sign == b'-' && digit)
+}
+
+/// Whether cards have their numbers in such groups.
+fn is_usual(groups: &[usize]) -> bool {
+    matches!(groups, [4, 4, 4, 4] | [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 4, 3])
 }
 
 /// Returns whether the digits (0 to 9 each) are a card number.

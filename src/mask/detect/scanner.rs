@@ -193,9 +193,7 @@ impl Scanner {
 
     /// Appends the candidates of the built-in detectors.
     pub(in crate::mask) fn shapes(&self, text: &[u8], field: &str, whole: bool, hits: &mut Vec<Hit>) {
-        if !self.wanted.nothing() && worth_a_look(text) {
-            self.anchored(text, field, hits);
-        }
+        let joined = !self.wanted.nothing() && worth_a_look(text) && self.anchored(text, field, hits);
         let long = text.len() >= SHORTEST_LITERAL_TEXT || memchr::memchr(b'%', text).is_some();
         if long && let Some(literals) = &self.literals {
             let mut done = 0;
@@ -212,6 +210,9 @@ impl Scanner {
                 }
             });
         }
+        if joined {
+            ssn::clear_up(text, hits);
+        }
     }
 
     /// Appends the matches of custom patterns in a part of a text, which they see without its surroundings.
@@ -225,12 +226,14 @@ impl Scanner {
         }
     }
 
-    fn anchored(&self, text: &[u8], field: &str, hits: &mut Vec<Hit>) {
-        let (mut card_done, mut ip_done) = (0, 0);
+    /// Those with anchors. Whether one of them is to be cleared up when all are known.
+    fn anchored(&self, text: &[u8], field: &str, hits: &mut Vec<Hit>) -> bool {
+        let (mut card_done, mut v4_done, mut v6_done, mut joined) = (0, 0, 0, false);
         anchors::each(text, self.wanted, |anchor, at| {
             let (by, span) = match anchor {
                 Anchor::Card if at < card_done => return,
-                Anchor::Ipv4 | Anchor::Ipv6 if at < ip_done => return,
+                Anchor::Ipv4 if at < v4_done => return,
+                Anchor::Ipv6 if at < v6_done => return,
                 Anchor::Card => (self.card, card::at(text, at)),
                 Anchor::Email => (self.email, email::at(text, at, 1)),
                 Anchor::Iban => (self.iban, iban::at(text, at)),
@@ -242,12 +245,15 @@ impl Scanner {
             if let (Some(by), Some(span)) = (by, span) {
                 match anchor {
                     Anchor::Card => card_done = span.end,
-                    Anchor::Ipv4 | Anchor::Ipv6 => ip_done = span.end,
+                    Anchor::Ipv4 => v4_done = span.end,
+                    Anchor::Ipv6 => v6_done = span.end,
+                    Anchor::Ssn => joined |= span.reason == ssn::JOINED,
                     _ => {}
                 }
                 hits.push(hit(by, span));
             }
         });
+        joined
     }
 }
 

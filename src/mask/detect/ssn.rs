@@ -1,8 +1,14 @@
 //! US social security numbers: three, two and four digits, except ranges that are never assigned.
 
+use std::collections::HashSet;
+
 use crate::mask::detect::Span;
 use crate::mask::detect::byte_at;
 use crate::mask::detect::byte_before;
+use crate::mask::detect::scanner::Hit;
+
+/// The reason of a number that a dash joins to other digits: it may be a part of a longer one.
+pub(super) const JOINED: &str = "dashes and ranges hold, and a dash joins it to other digits";
 
 /// Words that show what a bare number is. Whole words only.
 const CONTEXT: [&str; 7] =
@@ -22,8 +28,12 @@ pub(super) fn grouped_at(text: &[u8], at: usize, field: &str) -> Option<Span> {
     let ([first, group @ ..], rest) = rest.split_first_chunk::<3>()?;
     let ([second, serial @ ..], _) = rest.split_first_chunk::<5>()?;
     let digits = area.iter().chain(group).chain(serial).all(u8::is_ascii_digit);
-    if first != second || !digits || !alone(text, start, end, gap) || !given_out(*area, *group, *serial) {
+    if first != second || !digits || !given_out(*area, *group, *serial) {
         return None;
+    }
+    if !alone(text, start, end, gap) {
+        let joined = gap == b'-' && alone(text, start, end, b'.');
+        return joined.then_some(Span { start, end, score: 40, reason: JOINED });
     }
     if gap == b'-' {
         Some(Span { start, end, score: 85, reason: "dashes and ranges hold" })
@@ -46,6 +56,22 @@ fn weak(text: &[u8], start: usize, end: usize, field: &str) -> Span {
         Span { start, end, score: 65, reason: "nine digits, ranges hold, the context tells of it" }
     } else {
         Span { start, end, score: 30, reason: "nine digits, ranges hold, no context" }
+    }
+}
+
+/// Makes those sure that are joined only to other values.
+pub(super) fn clear_up(text: &[u8], hits: &mut [Hit]) {
+    let joins =
+        |sign: usize, digit: usize| byte_at(text, sign) == b'-' && byte_at(text, digit).is_ascii_digit();
+    let values = || hits.iter().filter(|hit| hit.counts() || hit.reason == JOINED);
+    let ends: HashSet<usize> = values().map(|hit| hit.end).collect();
+    let starts: HashSet<usize> = values().map(|hit| hit.start).collect();
+    for hit in hits.iter_mut().filter(|hit| hit.reason == JOINED) {
+        let before = hit.start.checked_sub(1).filter(|sign| *sign > 0 && joins(*sign, sign - 1));
+        let behind = joins(hit.end, hit.end + 1);
+        if before.is_none_or(|sign| ends.contains(&sign)) && (!behind || starts.contains(&(hit.end + 1))) {
+            (hit.score, hit.reason) = (85, "dashes and ranges hold, as do those of the value beside it");
+        }
     }
 }
 

@@ -2,7 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Returns the masked values in a text: entity and value.
+mod together;
+
+/// What is masked in a text: entity and value.
 fn found(text: &str) -> Vec<(String, String)> {
     let findings = scan(text, &Entity::BUILT_IN, [], "").unwrap();
     let sure = findings.into_iter().filter(|finding| finding.score >= THRESHOLD);
