@@ -139,7 +139,9 @@ fn key_start(text: &[u8], name: usize) -> Option<usize> {
         let is_mark = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'-' | b'?' | b'"' | b'\'');
         let marks = before.iter().rev().take_while(is_mark).count();
         if marks == before.len() {
-            return Some(name - (line.len() - before.len()));
+            // Its quotes belong to it.
+            let quotes = before.iter().rev().take_while(|byte| matches!(byte, b'"' | b'\'')).count();
+            return Some(name - (line.len() - before.len()) - quotes);
         }
         let words = before.get(..before.len() - marks)?;
         let word = words.iter().rev().take_while(|byte| !byte.is_ascii_whitespace()).count();
@@ -220,3 +222,6 @@ fn token(line: &[u8]) -> usize {
     let ends = |byte: &u8| byte.is_ascii_whitespace() || b",;&<>\"'`)]}|".contains(byte);
     line.iter().position(ends).unwrap_or(line.len())
 }
+
+#[cfg(test)]
+mod tests;
