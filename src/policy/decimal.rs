@@ -63,7 +63,22 @@ impl<'a> Decimal<'a> {
         }
     }
 
-    /// Compares by value.
+    /// The whole number that is left without its fraction, and whether that was more than zero. `None`: it has more than 38 digits.
+    pub(super) fn whole(self) -> Option<(i128, bool)> {
+        let Some(magnitude) = self.magnitude else { return Some((0, false)) };
+        if magnitude >= 38 {
+            return None;
+        }
+        let mut digits = self.significant();
+        let mut whole = 0;
+        for _ in 0..=magnitude {
+            whole = whole * 10 + i128::from(digits.next().unwrap_or(b'0') - b'0');
+        }
+        let rest = digits.any(|digit| digit != b'0');
+        Some((if self.negative { -whole } else { whole }, rest))
+    }
+
+    /// Which of the two is the larger number.
     pub(super) fn compare(self, other: Decimal<'_>) -> Ordering {
         let signs = self.sign().cmp(&other.sign());
         if signs.is_ne() || self.sign() == 0 {

@@ -5,22 +5,22 @@
 //! list holds if one of its values does (OR). Every policy counts, and their order does not matter: a `deny`
 //! that holds wins, otherwise an `approve`, otherwise an `allow`. If none holds, the verdict is deny.
 //!
-//! # Unknown values
-//! Every condition answers yes, no or *unsure*, and the answers are combined as in Kleene's logic. An `allow`
-//! holds only on yes. A `deny` or an `approve` holds on unsure too. Accordingly an `unless` that is unsure
-//! makes no exception from a deny or approve, but does disable an allow. The answer is unsure for:
-//! - `groups`, if the issuer left them out of the token ([`crate::domain::Groups::Unknown`]);
-//! - `clients`, if the token names no client;
-//! - a claim that the token does not have, so that a deny by claim covers tokens without it. To test only
-//!   whether a claim is present, write `"*"`, which is never unsure: `unless = { claims = { suspended = "!=
-//!   *" } }` excludes the tokens without it;
-//! - `args` that were not or could not be read, a value of a type that cannot be compared, an array of which
-//!   only some elements match (so an allow needs all of them and a deny one), a member whose name differs
-//!   only in case, `_` or `-`, and a missing member under `!=`. Any other pattern answers no for a missing
-//!   member;
-//! - `paths`, for a path that differs from the pattern only by a trailing slash or by `;parameters`, and for
-//!   one that is not canonical;
-//! - everything about a SQL text that could not be understood, and the cases listed under "SQL" below.
+//! # What is not known
+//! Every condition answers yes, no or *unsure*, and the answers join as in Kleene's logic. An `allow` holds only on yes. A `deny` or
+//! an `approve` holds on unsure too. By the same logic an `unless` that is unsure excuses nothing from a deny or approve, and takes
+//! an allow away. Unsure are:
+//! - `groups` when the provider left them out ([`crate::domain::Groups::Unknown`]);
+//! - `clients` when the token names none;
+//! - a claim that the token does not have, so a deny by claim covers the tokens without it. To ask only whether a claim is there,
+//!   write `"*"`, which is always sure: `unless = { claims = { suspended = "!= *" } }` takes the tokens without it out;
+//! - `args` that were not or could not be read, a value of a type that cannot be compared, an array of which only some elements
+//!   match (so an allow needs all of them and a deny one), a member whose name differs in case, width, blanks,
+//!   unseen characters, `_` or `-` only or that is written flat (`order.amount`, `order[amount]`), a value that some target may read as
+//!   another one (see [`value`]), and a missing member under `!=`. Any other pattern on a missing member answers no;
+//! - `paths` for a path that differs from the pattern only by a slash at its end or by `;parameters`, and for one that is not
+//!   canonical.
+//!
+//! - everything about a SQL text that could not be understood, and what is told below under "SQL".
 //!
 //! # Classes
 //! An `allow` without `operations` covers `read`, `write`, `ddl` and `admin`. So does an `approve`; a command

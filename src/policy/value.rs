@@ -11,13 +11,18 @@
 //! - `!=` and any of the above; `!= *` holds if there is no value at all;
 //! - `>`, `>=`, `<` or `<=` and a number.
 //!
-//! Numbers are compared by value as exact decimals (`1000`, `1e3` and `1000.0` are equal, and equal to the
-//! literal `1000`), texts by their characters, case-sensitively; `true`, `false` and `null` as these words. A
-//! number in a string may or may not be a number to the target. If it would match, the answer is unsure; so
-//! it is for any other string, boolean, `null` or object under a comparison.
+//! Numbers are compared by value as exact decimals (`1000`, `1e3` and `1000.0` are equal, and equal to the literal
+//! `1000`), texts by their characters, case included; `true`, `false` and `null` as these words. A number in a text is not
+//! surely a number: targets differ. Where it would match, and for every other text, boolean, `null` or object under a comparison, the answer is unsure.
+//!
+//! In `args`, which a client writes, unsure is also what some target may take for the literal: beside a number another one that is it when it
+//! is cut, rounded or kept in 32 or 64 bits (`8.7` and `4294967304` for `8`), any text with a digit that is no plain number, `true` and `false`
+//! for 1 and 0 and the other way round; beside any literal a text that differs only in case, width, blanks around it or characters that are not
+//! seen. Under a comparison it is a number within rounding of the operand.
 
 mod form;
 mod pattern;
+mod readings;
 mod texts;
 mod walk;
 
@@ -111,18 +116,18 @@ impl ValueTest {
             return Answer::Unsure;
         }
         let mut tally = Tally::default();
-        let mut visit = |leaf: Leaf<'_>| self.count(leaf, &mut tally);
+        let mut visit = |leaf: Leaf<'_>| self.count(leaf, true, &mut tally);
         let mut walk = Walk::new(Reading::Lenient(&called.texts), &mut visit);
         self.walk_body(called, &mut walk);
         self.walk_query(called, &mut walk);
         self.of_body(&tally)
     }
 
-    /// Adds the pattern's answer for a leaf.
-    fn count(&self, leaf: Leaf<'_>, tally: &mut Tally) {
-        // A glob was already tested against the text.
+    /// Adds what the pattern says of a leaf; `sent`: of one that a client chose.
+    fn count(&self, leaf: Leaf<'_>, sent: bool, tally: &mut Tally) {
+        // A glob has seen the text.
         if !matches!(leaf, Leaf::Within) || self.pattern.asks_for_words() {
-            tally.add(self.pattern.leaf(leaf));
+            tally.add(self.pattern.leaf(leaf, sent));
         }
     }
 
@@ -138,7 +143,7 @@ impl ValueTest {
     /// Evaluates the claims of a token. The issuer chose them: one matching element of a list is enough.
     pub(super) fn of_claims(&self, claims: &Json) -> Answer {
         let mut tally = Tally::default();
-        self.walk_claims(claims, &mut |leaf| self.count(leaf, &mut tally));
+        self.walk_claims(claims, &mut |leaf| self.count(leaf, false, &mut tally));
         let choices = match &self.pattern {
             Pattern::Is(choices) | Pattern::IsNot(choices) => Some(choices),
             Pattern::Compares(..) => None,

@@ -8,7 +8,7 @@ use crate::domain::form::Pair;
 use crate::domain::form::Part;
 use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
-use crate::domain::text;
+use crate::policy::value::readings;
 use crate::policy::value::texts::Texts;
 use crate::policy::value::walk::Leaf;
 use crate::policy::value::walk::Walk;
@@ -183,11 +183,5 @@ fn fold(name: &str) -> Box<str> {
 /// Returns a name as read by those that fold case, and that drop or rewrite characters that a variable name
 /// cannot have.
 fn folded(name: &str) -> impl Iterator<Item = char> {
-    let seen = |c: &char| {
-        !matches!(c, '_' | '-' | '.' | '[' | ']' | '!')
-            && !c.is_whitespace()
-            && !c.is_control()
-            && !text::is_deceptive(*c)
-    };
-    name.chars().map(text::narrow).filter(seen).flat_map(char::to_uppercase).flat_map(char::to_lowercase)
+    readings::folded(name).filter(|c| !matches!(c, '_' | '-' | '.' | '[' | ']' | '!' | ' '))
 }

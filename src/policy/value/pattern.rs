@@ -9,6 +9,7 @@ use crate::policy::glob::Glob;
 use crate::policy::glob::PATTERN_MAX;
 use crate::policy::glob::check_text;
 use crate::policy::problem::Refusal;
+use crate::policy::value::readings;
 use crate::policy::value::walk::Leaf;
 
 /// A requirement on a value.
@@ -80,27 +81,33 @@ impl Pattern {
         }
     }
 
-    /// Evaluates one leaf; `None` for a missing value.
-    pub(super) fn leaf(&self, leaf: Leaf<'_>) -> Option<Answer> {
+    /// What it says about one value; nothing about one that is not there. `sent`: a client chose the value, and a target may read it otherwise.
+    pub(super) fn leaf(&self, leaf: Leaf<'_>, sent: bool) -> Option<Answer> {
         match (self, leaf) {
             (_, Leaf::Missing) => None,
             (_, Leaf::Doubtful) | (Self::Compares(..), Leaf::Within) => Some(Answer::Unsure),
             (Self::Is(choices) | Self::IsNot(choices), leaf) => {
-                Some(Answer::any(choices.0.iter().map(|choice| choice.answer(leaf))))
+                Some(Answer::any(choices.0.iter().map(|choice| choice.answer(leaf, sent))))
             }
             (Self::Compares(..), Leaf::Empty) => Some(Answer::No),
-            (Self::Compares(holds, operand), Leaf::Value(value)) => Some(compare(value, *holds, operand)),
+            (Self::Compares(holds, operand), Leaf::Value(value)) => {
+                Some(compare(value, *holds, operand, sent))
+            }
         }
     }
 }
 
-/// Returns a number gives a certain answer. A value that may be taken for one is unsure, unless it is spelled
-/// as a JSON number and the comparison fails.
-fn compare(value: &Json, holds: Holds, operand: &str) -> Answer {
-    let number = |text: &str| Some(holds(Decimal::parse(text)?.compare(Decimal::parse(operand)?)));
+/// A number answers surely, unless it is the operand's to targets that keep 64 bits of it. What only may be taken for one is unsure, unless it
+/// is one in JSON's own spelling and the comparison fails.
+fn compare(value: &Json, holds: Holds, operand: &str, sent: bool) -> Answer {
+    let number = |text: &str| {
+        let order = Decimal::parse(text)?.compare(Decimal::parse(operand)?);
+        let is_close = sent && order.is_ne() && readings::is_one_in_bits(text, operand);
+        Some(if is_close { Answer::Unsure } else { Answer::of(holds(order)) })
+    };
     match value {
-        Json::Number(text) => number(text).map_or(Answer::Unsure, Answer::of),
-        Json::String(text) if number(text) == Some(false) => Answer::No,
+        Json::Number(text) => number(text).unwrap_or(Answer::Unsure),
+        Json::String(text) if number(text) == Some(Answer::No) => Answer::No,
         _ => Answer::Unsure,
     }
 }
@@ -142,7 +149,7 @@ impl Choices {
 }
 
 impl Choice {
-    fn answer(&self, leaf: Leaf<'_>) -> Answer {
+    fn answer(&self, leaf: Leaf<'_>, sent: bool) -> Answer {
         let value = match (self, leaf) {
             // Targets may read an object as a plain value: `{"$eq": 8}`. A glob tests the text before it.
             (Self::Anything, Leaf::Empty) | (_, Leaf::Doubtful) | (Self::Literal(_), Leaf::Within) => {
@@ -163,8 +170,10 @@ impl Choice {
             Self::Literal(literal) => {
                 if **literal == *text {
                     Answer::Yes
-                } else if is_number {
-                    Answer::of(equal(literal, text))
+                } else if is_number && equal(literal, text) {
+                    Answer::Yes
+                } else if sent && readings::may_be(value, text, literal) {
+                    Answer::Unsure
                 } else if value.as_str().is_some_and(|text| equal(literal, loose(text))) {
                     Answer::Unsure
                 } else {

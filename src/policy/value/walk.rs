@@ -5,10 +5,8 @@ use crate::domain::json::Json;
 use crate::domain::text;
 use crate::policy::glob::check_text;
 use crate::policy::problem::Refusal;
-use crate::policy::value::form::CUTS;
-use crate::policy::value::form::STEP;
-use crate::policy::value::form::below;
-use crate::policy::value::form::is_place;
+use crate::policy::value::form;
+use crate::policy::value::readings::looks_like;
 use crate::policy::value::texts::Inside;
 use crate::policy::value::texts::Texts;
 
@@ -39,9 +37,8 @@ pub(super) enum Leaf<'a> {
 pub(super) enum Reading<'a> {
     /// Exactly as written, since its author means it so.
     Exact,
-    /// As any target may read it. Members whose names only look alike are visited too; if the exact one is
-    /// missing, that is also a leaf, so that such a name alone never decides. Strings that are JSON are
-    /// parsed too.
+    /// As any target may. Members whose names only look alike, or like the path as forms write it, are visited too; where the exact one is missing, that is a leaf as well, so that
+    /// such a name alone never decides. Texts that are JSON are read as such too.
     Lenient(&'a Texts),
 }
 
@@ -112,10 +109,10 @@ impl<'a> Walk<'a> {
                 for (key, member) in members {
                     let exact = **key == **name;
                     there |= exact;
-                    let lenient = matches!(self.reading, Reading::Lenient(_));
-                    if exact || (lenient && looks_like(key, name)) {
+                    let is_lenient = matches!(self.reading, Reading::Lenient(_));
+                    if exact || (is_lenient && looks_like(key, name)) {
                         self.path(member, rest);
-                    } else if lenient && key.contains(['.', '[', ']']) {
+                    } else if is_lenient && memchr::memchr3(b'.', b'[', b']', key.as_bytes()).is_some() {
                         self.flat(key, member, names);
                     }
                 }
@@ -134,20 +131,20 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Visits a member whose name some readers take apart, as those of a form, if it leads to the path.
+    /// Visits a member whose name some targets take apart, as they do in a form: `order.amount`, `order[amount]`.
     fn flat(&mut self, key: &str, member: &Json, names: &[Box<str>]) {
-        if !self.goes_on(1 + key.len() / STEP) {
+        if !self.goes_on(1 + key.len() / NAMES) {
             return;
         }
-        for at in CUTS {
+        for at in form::CUTS {
             let segments: Vec<&str> = key.split(at).take(DEPTH + 1).collect();
-            let Some((left, names)) = below(&segments, names) else { continue };
+            let Some((left, names)) = form::below(&segments, names) else { continue };
             if segments.len() > DEPTH {
                 self.leaf(Leaf::Doubtful);
-            } else if left.iter().all(|part| is_place(part)) {
+            } else if left.iter().all(|part| form::is_place(part)) {
                 self.path(member, names);
             } else {
-                self.leaf(Leaf::Value(&Json::Object(Vec::new())));
+                continue;
             }
             return;
         }
@@ -185,26 +182,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether some targets take one member name for the other: they fold case, `_` and `-` (Go's `encoding/json`, ASP.NET, protobuf), trim, or
-/// drop and normalize what is not seen to differ.
-fn looks_like(key: &str, name: &str) -> bool {
-    fn folded(name: &str) -> impl Iterator<Item = char> {
-        // Upwards first: only so does `ſ` meet `s`.
-        name.chars()
-            .map(text::narrow)
-            .filter(|c| !matches!(c, '_' | '-') && !c.is_whitespace() && !text::is_deceptive(*c))
-            .flat_map(char::to_uppercase)
-            .flat_map(char::to_lowercase)
-    }
-    // Most names differ in their first letters, which is fast to check.
-    let begins = |text: &str| text.bytes().next().filter(u8::is_ascii_alphabetic).map(|byte| byte | 0x20);
-    match (begins(key), begins(name)) {
-        (Some(one), Some(other)) if one != other => false,
-        _ => folded(key).eq(folded(name)),
-    }
-}
-
-/// Parses a path.
+/// Reads a path as it was written.
 pub(super) fn read_names(path: &str) -> Result<Box<[Box<str>]>, Refusal> {
     check_text(path)?;
     let refusal = || Refusal::new("no path", "write member names joined by dots, such as order.amount");
