@@ -12,6 +12,9 @@ const MOST_DIGITS: usize = 19;
 const LEAST_GROUP: usize = 3;
 const LEAST_FIRST: usize = 4;
 
+/// The groups of the numbers on cards, four bits for the size of each.
+const USUAL: [usize; 4] = [0x4444, 0x465, 0x464, 0x44443];
+
 /// The card number around a digit of it. Each group up to that digit is tried as its first, as the number may stand behind others ("seat
 /// 12 4111 1111 …"); where several fit, all that they cover.
 pub(super) fn at(text: &[u8], at: usize) -> Option<Span> {
@@ -54,8 +57,7 @@ fn is_gap(byte: u8) -> bool {
 fn from(text: &[u8], start: usize) -> Option<Span> {
     let is_joined = before(text, start)?;
     let mut digits = [0u8; MOST_DIGITS];
-    let mut groups = [0; MOST_GROUPS];
-    let (mut count, mut place, mut gap, mut found) = (0, start, 0, None);
+    let (mut count, mut place, mut gap, mut found, mut groups) = (0, start, 0, None, 0);
     for group in 0..MOST_GROUPS {
         let size = digits_from(text, place);
         let least = if group == 0 { LEAST_FIRST } else { LEAST_GROUP };
@@ -65,13 +67,10 @@ fn from(text: &[u8], start: usize) -> Option<Span> {
         for (room, byte) in digits.iter_mut().skip(count).zip(text.iter().skip(place).take(size)) {
             *room = byte - b'0';
         }
-        if let Some(room) = groups.get_mut(group) {
-            *room = size;
-        }
+        groups = groups << 4 | size.min(15);
         count += size;
         place += size;
-        let fits =
-            |joins: bool| gap != b'-' || !(joins || is_joined) || groups.get(..=group).is_some_and(is_usual);
+        let fits = |joins: bool| gap != b'-' || !(joins || is_joined) || USUAL.contains(&groups);
         if behind(text, place).is_some_and(fits) && digits.get(..count).is_some_and(is_card) {
             found = Some(Span {
                 start,
@@ -109,12 +108,7 @@ fn behind(text: &[u8], end: usize) -> Option<bool> {
     (!sign.is_ascii_alphanumeric()).then_some(sign == b'-' && digit)
 }
 
-/// Whether cards have their numbers in such groups.
-fn is_usual(groups: &[usize]) -> bool {
-    matches!(groups, [4, 4, 4, 4] | [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 4, 3])
-}
-
-/// Returns whether the digits (0 to 9 each) are a card number.
+/// Whether the digits (0 to 9 each) are a card number.
 pub(super) fn is_card(digits: &[u8]) -> bool {
     brand_takes(digits, digits.len()) && luhn(digits)
 }
