@@ -289,6 +289,8 @@ fn a_value_behind_another_one_is_masked_in_every_format() {
             "x=%5BREDACTED%5D+%5BREDACTED%5D&y=%5BREDACTED%5D%20%5BREDACTED%5D",
         ),
         (Format::Text, "10.20.30.40 2001:db8::1".into(), "[REDACTED] [REDACTED]"),
+        (Format::Json, "{\"a\":\"4111\u{a0}1111\\u00a01111\u{a0}1111\"}".into(), "{\"a\":\"[REDACTED]\"}"),
+        (Format::Csv, "a,b\n123\u{2011}45\u{2011}6789,é\n".into(), "a,b\n[REDACTED],é\n"),
     ] {
         assert_eq!(run(&plan, format, &[text.as_bytes()]).as_deref(), Ok(wanted), "{text}");
     }

@@ -60,6 +60,8 @@ struct Masks {
     gap: u64,
     colon: u64,
     chain: u64,
+    /// Whether anything beyond ASCII stood beside digits.
+    wide: bool,
 }
 
 /// Shifts `mask` so that bit `n` is about the byte `by` places before.
@@ -68,9 +70,9 @@ fn back(mask: u64, previous: u64, by: u32) -> u64 {
     (mask << by) | (previous >> (64 - by))
 }
 
-/// Calls `visit` for each anchor, block by block.
+/// Calls `visit` for each anchor, in the order of the blocks. Whether anything beyond ASCII stands beside digits.
 #[inline]
-pub(super) fn each(text: &[u8], wanted: Wanted, mut visit: impl FnMut(Anchor, usize)) {
+pub(super) fn each(text: &[u8], wanted: Wanted, mut visit: impl FnMut(Anchor, usize)) -> bool {
     let (blocks, rest) = text.as_chunks::<64>();
     let mut previous = Masks::default();
     let mut at = 0;
@@ -84,13 +86,13 @@ pub(super) fn each(text: &[u8], wanted: Wanted, mut visit: impl FnMut(Anchor, us
     if let Some(room) = last.get_mut(..rest.len()) {
         room.copy_from_slice(rest);
     }
-    one(&last, wanted, previous, at, &mut visit);
+    one(&last, wanted, previous, at, &mut visit).wide
 }
 
 #[inline]
 fn one(block: &Block, wanted: Wanted, was: Masks, at: usize, visit: &mut impl FnMut(Anchor, usize)) -> Masks {
     let classes = Classes::of(block);
-    let mut now = Masks { classes, ..Masks::default() };
+    let mut now = Masks { classes, wide: was.wide, ..Masks::default() };
     if wanted.email {
         report(classes.mask(Class::At), Anchor::Email, at, visit);
     }
@@ -114,6 +116,7 @@ fn one(block: &Block, wanted: Wanted, was: Masks, at: usize, visit: &mut impl Fn
     }
     let was = if was.full { was } else { was.fill(wanted, 0) };
     now = now.fill(wanted, was.letter);
+    now.wide |= block.iter().fold(0, |all, byte| all | byte) >= 0x80;
     numbers(wanted, was, &mut now, at, visit);
     now
 }

@@ -13,6 +13,7 @@ mod ip;
 mod jwt;
 mod pem;
 mod scanner;
+mod signs;
 mod ssn;
 
 use crate::domain::Entity;

@@ -20,6 +20,7 @@ use crate::mask::detect::iban;
 use crate::mask::detect::ip;
 use crate::mask::detect::jwt;
 use crate::mask::detect::pem;
+use crate::mask::detect::signs;
 use crate::mask::detect::ssn;
 
 /// The prefixes of secrets that have a fixed one, and an escaped `@`.
@@ -193,7 +194,14 @@ impl Scanner {
 
     /// Appends the candidates of the built-in detectors.
     pub(in crate::mask) fn shapes(&self, text: &[u8], field: &str, whole: bool, hits: &mut Vec<Hit>) {
-        let joined = !self.wanted.nothing() && worth_a_look(text) && self.anchored(text, field, hits);
+        let mut joined = false;
+        if !self.wanted.nothing() && worth_a_look(text) {
+            let wide;
+            (joined, wide) = self.anchored(self.wanted, text, field, hits);
+            if wide {
+                self.beyond_ascii(text, field, hits);
+            }
+        }
         let long = text.len() >= SHORTEST_LITERAL_TEXT || memchr::memchr(b'%', text).is_some();
         if long && let Some(literals) = &self.literals {
             let mut done = 0;
@@ -215,7 +223,18 @@ impl Scanner {
         }
     }
 
-    /// Appends the matches of custom patterns in a part of a text, which they see without its surroundings.
+    /// Numbers whose groups are joined by signs that ASCII does not have.
+    #[cold]
+    fn beyond_ascii(&self, text: &[u8], field: &str, hits: &mut Vec<Hit>) {
+        let Some(view) = signs::plain(text) else { return };
+        let from = hits.len();
+        self.anchored(Wanted { email: false, ip: false, ..self.wanted }, view.text(), field, hits);
+        for hit in hits.iter_mut().skip(from) {
+            (hit.start, hit.end) = view.raw_range(hit.start, hit.end);
+        }
+    }
+
+    /// The user's patterns on a part of a text, which they see as if nothing were around it.
     pub(in crate::mask) fn own_patterns(&self, text: &[u8], part: Range<usize>, hits: &mut Vec<Hit>) {
         let Some(seen) = text.get(part.clone()) else { return };
         for (regex, by) in &self.patterns {
@@ -226,10 +245,10 @@ impl Scanner {
         }
     }
 
-    /// Those with anchors. Whether one of them is to be cleared up when all are known.
-    fn anchored(&self, text: &[u8], field: &str, hits: &mut Vec<Hit>) -> bool {
+    /// Those with anchors. Whether one of them is to be cleared up when all are known, and whether signs beyond ASCII stand beside digits.
+    fn anchored(&self, wanted: Wanted, text: &[u8], field: &str, hits: &mut Vec<Hit>) -> (bool, bool) {
         let (mut card_done, mut v4_done, mut v6_done, mut joined) = (0, 0, 0, false);
-        anchors::each(text, self.wanted, |anchor, at| {
+        let wide = anchors::each(text, wanted, |anchor, at| {
             let (by, span) = match anchor {
                 Anchor::Card if at < card_done => return,
                 Anchor::Ipv4 if at < v4_done => return,
@@ -253,7 +272,7 @@ impl Scanner {
                 hits.push(hit(by, span));
             }
         });
-        joined
+        (joined, wide)
     }
 }
 

@@ -74,43 +74,42 @@ struct Writer {
 }
 
 impl Writer {
-    fn word(&mut self, secret: bool) -> String {
+    /// Writes a word of its own behind what begins its line.
+    fn word(&mut self, before: &str, behind: &str, secret: bool) {
         self.count += 1;
-        format!("{}{}", if secret { "secret" } else { "open" }, self.count)
+        let (kind, count) = (if secret { "secret" } else { "open" }, self.count.to_string());
+        self.put(&[before, kind, &count, behind, "\n"]);
+    }
+
+    fn put(&mut self, parts: &[&str]) {
+        for part in parts {
+            self.out.push_str(part);
+        }
     }
 
     /// Writes a node behind the sign of its key, or of its place in a list.
     fn write(&mut self, node: &Node, column: usize, secret: bool, in_list: bool) {
         let blanks = " ".repeat(column + self.step);
         match node {
-            Node::Plain => {
-                let word = self.word(secret);
-                self.out += &format!(" {word}\n");
-            }
-            Node::Quoted => {
-                let word = self.word(secret);
-                self.out += &format!(" \"{word}\"\n");
-            }
+            Node::Plain => self.word(" ", "", secret),
+            Node::Quoted => self.word(" \"", "\"", secret),
             Node::Long(lines) => {
-                let word = self.word(secret);
-                self.out += &format!(" {word}\n");
+                self.word(" ", "", secret);
                 for _ in 0..*lines {
-                    let word = self.word(secret);
-                    self.out += &format!("{blanks}{word}\n");
+                    self.word(&blanks, "", secret);
                 }
             }
             Node::Block(sign, lines) => {
-                self.out += &format!(" {sign}\n");
+                self.put(&[" ", sign, "\n"]);
                 for _ in 0..*lines {
-                    let word = self.word(secret);
-                    self.out += &format!("{blanks}{word}\n");
+                    self.word(&blanks, "", secret);
                 }
             }
             Node::List(items) => {
                 let column = column + if self.lists || in_list { self.step } else { 0 };
                 self.out.push('\n');
                 for item in items {
-                    self.out += &format!("{}-", " ".repeat(column));
+                    self.put(&[&" ".repeat(column), "-"]);
                     self.write(item, column, secret, true);
                 }
             }
@@ -123,8 +122,7 @@ impl Writer {
 
     fn members(&mut self, members: &[(&'static str, Node)], column: usize, secret: bool) {
         for (name, node) in members {
-            let quote = self.quote;
-            self.out += &format!("{}{quote}{name}{quote}:", " ".repeat(column));
+            self.put(&[&" ".repeat(column), self.quote, name, self.quote, ":"]);
             self.write(node, column, secret || *name == "ssn", false);
         }
     }

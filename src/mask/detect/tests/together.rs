@@ -81,6 +81,26 @@ fn a_social_security_number_may_be_joined_to_another_value_only() {
 }
 
 #[test]
+fn blanks_and_dashes_beyond_ascii_join_groups_too() {
+    for sign in ["\u{a0}", "\u{202f}", "\u{2010}", "\u{2011}", "\u{2013}"] {
+        for (number, wanted) in [
+            ("4111~1111~1111~1111", "é #."),
+            ("123~45~6789", if sign.trim().is_empty() { "é 123~45~6789." } else { "é #." }),
+            ("GB82~WEST~1234~5698~7654~32", "é #."),
+            ("4111~1111~1111~1112", "é 4111~1111~1111~1112."),
+            ("2020~2025", "é 2020~2025."),
+        ] {
+            for blanks in [0, 57] {
+                let text = format!("{}é {number}.", " ".repeat(blanks)).replace('~', sign);
+                assert_eq!(left(&text), " ".repeat(blanks) + &wanted.replace('~', sign), "{text}");
+            }
+        }
+        let context = format!("ssn: 123{sign}45{sign}6789 and 4111111111111111");
+        assert_eq!(left(&context), "ssn: # and #");
+    }
+}
+
+#[test]
 fn any_two_values_beside_each_other_are_masked() {
     for one in VALUES {
         for other in VALUES {
