@@ -283,6 +283,14 @@ id = "refunds"
 effect = "allow"
 match = { groups = ["support"], connections = ["raw"], methods = ["POST"], paths = ["/refund"], args = { amount = "<= 100" } }
 [[policy]]
+id = "levels"
+effect = "allow"
+match = { groups = ["support"], connections = ["raw"], methods = ["POST"], paths = ["/level"] }
+[[policy]]
+id = "no-eight"
+effect = "deny"
+match = { connections = ["raw"], args = { level = "8" } }
+[[policy]]
 id = "no-root"
 effect = "deny"
 match = { connections = ["raw"], args = { role = "root" } }
@@ -324,6 +332,17 @@ fn what_a_target_may_read_otherwise_gets_past_no_policy() {
         ("/form", json, r#"{"order":"{\"kind\":\"wire\"}"}"#),
         ("/form", json, r#"{"order":"{\"kind\":\"wire\"} x"}"#),
         ("/form", json, r#"{"order":"{'kind':'wire'}"}"#),
+        ("/form", json, r#"{"order.kind":"wire"}"#),
+        ("/form", json, r#"{"order[kind]":"Wire"}"#),
+        ("/form", json, r#"{"role ":"root"}"#),
+        ("/form", json, r#"{"role\u0000":"root"}"#),
+        ("/form", json, r#"{"role":"ROOT\u200b"}"#),
+        ("/form", form, "role=Root"),
+        ("/level", json, r#"{"level":8.0000000000000000001}"#),
+        ("/level", json, r#"{"level":4294967304}"#),
+        ("/level", json, r#"{"level":"8abc"}"#),
+        ("/level", form, "level=%EF%BC%98"),
+        ("/level?level=8.7", form, "x=1"),
     ] {
         let reply = post(path, kind, body);
         assert_eq!((reply.status, reply.code().as_str()), (403, "denied"), "{path} {body}");
@@ -347,12 +366,13 @@ fn what_a_target_may_read_otherwise_gets_past_no_policy() {
     for (path, kind, body) in [
         ("/tier?page=2", form, "tier=gold&name[]=x&order[kind]=card"),
         ("/form", form, "role[]=user&text=a;b"),
+        ("/level", json, r#"{"level":9,"roles":"root","order":{"kind":"card 8"}}"#),
         ("/refund", json, r#"{"amount":5,"note":"[x] {y}"}"#),
     ] {
         post(path, kind, body);
     }
     world.get("/c/raw/admin.json", Some(&token));
-    assert_eq!(world.hits().len(), 4, "{:?}", world.hits());
+    assert_eq!(world.hits().len(), 5, "{:?}", world.hits());
 }
 
 #[test]

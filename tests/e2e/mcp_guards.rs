@@ -91,6 +91,13 @@ match = { connections = ["tools"], resources = ["file:///priv/**"] }
         json!({ "\u{ff29}ds ": 7 }),
         json!({ "ids": "[7]" }),
         json!({ "ids": ["[8, 7]"] }),
+        json!({ "ids": 7.5 }),
+        json!({ "ids": "0x7" }),
+        json!({ "ids ": 7 }),
+        json!({ "order.amount": 5000 }),
+        json!({ "order[amount]": 5000 }),
+        json!({ "order": { "amount\u{200b}": 5000 } }),
+        json!({ "order": { "ａmount": 5000 } }),
     ] {
         let told = attack.call(&[], &json!({ "name": "open", "arguments": arguments }));
         assert_eq!(told["result"]["_meta"]["dev.hoopctl/decision"]["code"], "denied", "{arguments}: {told}");

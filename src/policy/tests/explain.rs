@@ -65,6 +65,28 @@ deny by admin-closed; \"Ask #dba.\"
 }
 
 #[test]
+fn a_value_that_may_be_read_as_another_is_shown_as_it_came() {
+    let denies = |path: &str, wanted: &str| {
+        set(vec![rule("no", Effect::Deny, Matcher { args: table(&[(path, wanted)]), ..Matcher::default() })])
+    };
+    let (crm, etl) = (connection("crm", &[]), principal("dev/etl", &["etl"]));
+    for (wanted, body, found) in [
+        ("8", r#"{"id":8.7}"#, "8.7"),
+        ("8", r#"{"id":"8abc"}"#, "\"8abc\""),
+        ("1", r#"{"id":true}"#, "true"),
+        (">= 1000", r#"{"id":999.99999999999999999999}"#, "999.99999999999999999999"),
+        ("admin", r#"{"id":"Ad\u200bmin"}"#, "\"Ad\\u{200b}min\""),
+        ("8", r#"{"id\u200b":8}"#, "8, nothing"),
+    ] {
+        let shown = denies("id", wanted)
+            .explain(&at(&etl, &crm), &with_body(command("POST", "/x"), body))
+            .to_string();
+        let line = format!("not sure, counts as held: match.args wants id = {wanted}, found {found}\n");
+        assert!(shown.contains(&line), "{shown}");
+    }
+}
+
+#[test]
 fn an_approve_that_only_holds_back_says_so() {
     let set = set(vec![
         rule("sockets", Effect::Allow, Matcher { operations: vec![Class::Unknown], ..everybody() }),

@@ -168,13 +168,11 @@ impl Choice {
             Self::Glob(_) if is_number && text.contains(['.', 'e', 'E']) => Answer::Unsure,
             Self::Glob(glob) => Answer::of(glob.matches(text.as_bytes())),
             Self::Literal(literal) => {
-                if **literal == *text {
+                if **literal == *text || (is_number && equal(literal, text)) {
                     Answer::Yes
-                } else if is_number && equal(literal, text) {
-                    Answer::Yes
-                } else if sent && readings::may_be(value, text, literal) {
-                    Answer::Unsure
-                } else if value.as_str().is_some_and(|text| equal(literal, loose(text))) {
+                } else if (sent && readings::may_be(value, text, literal))
+                    || value.as_str().is_some_and(|text| equal(literal, loose(text)))
+                {
                     Answer::Unsure
                 } else {
                     Answer::No
