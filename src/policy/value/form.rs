@@ -165,7 +165,8 @@ pub(super) fn below<'a>(
 ) -> Option<(&'a [&'a str], &'a [Box<str>])> {
     let Some((name, names_left)) = names.split_first() else { return Some((segments, names)) };
     let Some((first, left)) = segments.split_first() else { return Some((segments, names)) };
-    let met = folded(first).eq(folded(name)).then(|| below(left, names_left)).flatten();
+    let is_same = **first == **name || folded(first).eq(folded(name));
+    let met = is_same.then(|| below(left, names_left)).flatten();
     met.or_else(|| is_place(first).then(|| below(left, names)).flatten())
 }
 

@@ -123,6 +123,9 @@ fn is(number: Decimal<'_>, other: &str) -> bool {
 
 /// Whether two texts differ in nothing but case, width, blanks around them and characters that are not seen; or one ends at a NUL.
 fn is_same_word(one: &str, other: &str) -> bool {
+    if begin_apart(one, other) {
+        return false;
+    }
     let is_same = |one: &str| folded(trimmed(one)).eq(folded(trimmed(other)));
     is_same(one) || one.split_once('\0').is_some_and(|(begin, _)| is_same(begin))
 }
@@ -135,7 +138,7 @@ fn trimmed(text: &str) -> &str {
 pub(super) fn folded(text: &str) -> impl Iterator<Item = char> {
     // Upwards first: only so does `ſ` meet `s`. A dot above is what is left of the `İ` of Turkish.
     text.chars()
-        .filter(|c| !c.is_control() && !text::is_deceptive(*c))
+        .filter(|c| if c.is_ascii() { !c.is_ascii_control() } else { !text::is_deceptive(*c) })
         .map(narrow)
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
@@ -145,6 +148,7 @@ pub(super) fn folded(text: &str) -> impl Iterator<Item = char> {
 /// The character of ASCII that one of full width is, and the blank that any blank is.
 fn narrow(c: char) -> char {
     match c {
+        c if c.is_ascii() => c,
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
         c if c.is_whitespace() => ' ',
         c => c,
@@ -156,10 +160,11 @@ fn narrow(c: char) -> char {
 pub(super) fn looks_like(key: &str, name: &str) -> bool {
     let key = key.split('\0').next().unwrap_or_default();
     let seen = |c: &char| !matches!(c, '_' | '-' | ' ');
-    // Most differ in their first letters, and soon tell.
-    let begins = |text: &str| text.bytes().next().filter(u8::is_ascii_alphabetic).map(|byte| byte | 0x20);
-    match (begins(key), begins(name)) {
-        (Some(one), Some(other)) if one != other => false,
-        _ => folded(key).filter(seen).eq(folded(name).filter(seen)),
-    }
+    !begin_apart(key, name) && folded(key).filter(seen).eq(folded(name).filter(seen))
+}
+
+/// Whether the first signs already tell two texts apart, as those of most do.
+fn begin_apart(one: &str, other: &str) -> bool {
+    let begins = |text: &str| text.bytes().next().filter(u8::is_ascii_alphanumeric).map(|byte| byte | 0x20);
+    matches!((begins(one), begins(other)), (Some(one), Some(other)) if one != other)
 }
