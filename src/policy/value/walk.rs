@@ -2,7 +2,6 @@
 
 use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
-use crate::domain::text;
 use crate::policy::glob::check_text;
 use crate::policy::problem::Refusal;
 use crate::policy::value::form;
