@@ -83,8 +83,8 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// What makes another request the same as this one, beside principal, connection, rule and digest: who must
-    /// approve, the terms, and for a session grant the session.
+    /// What makes another request the same as this one, beside principal, connection, rule and digest: who
+    /// must approve, the terms, and for a session grant the session.
     pub(super) fn slot(&self) -> String {
         let session = (self.spec.grant == GrantScope::Session).then_some(self.session);
         json!([

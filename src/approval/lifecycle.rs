@@ -91,8 +91,9 @@ impl Approvals {
         Ok(())
     }
 
-    /// Ends the grants whose terms hold no longer, whatever they reach: to be called where policies and connections may have changed.
-    /// `holds` says whether a grant's policies and connection are defined as they were when it was given.
+    /// Ends the grants whose terms hold no longer, whatever they reach: to be called where policies and
+    /// connections may have changed. `holds` says whether a grant's policies and connection are defined as
+    /// they were when it was given.
     ///
     /// # Errors
     /// Those of the store. A grant on other terms covers nothing anyway; the next call ends it.
@@ -257,7 +258,8 @@ fn end_outdated(
     Ok(())
 }
 
-/// Ends a grant whose policies or connection are not what they were, and what was approved by it and has not run. Gives that.
+/// Ends a grant whose policies or connection are not what they were, and what was approved by it and has not
+/// run. Gives that.
 fn end_on_old_terms(
     change: &store::Change<'_>,
     grant: &Grant,

@@ -25,7 +25,8 @@ pub struct Wanted<'a> {
     pub connection: &'a ConnectionName,
     /// The policies that hold it, joined by `,`.
     pub rule: &'a str,
-    /// The digest of these policies and of the connection as they are defined now: a grant on other terms does not count any more.
+    /// The digest of these policies and of the connection as they are defined now: a grant on other terms
+    /// does not count any more.
     pub terms: &'a str,
     /// Who must approve by these policies now: a grant that others gave does not count any more.
     pub spec: &'a ApprovalSpec,

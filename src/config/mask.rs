@@ -180,7 +180,8 @@ fn operation(value: &Value<'_>) -> Option<MaskOp> {
     })?
 }
 
-/// How many characters stay. Payment card rules (PCI DSS 3.4) let at most the first six and the last four be seen.
+/// How many characters stay. Payment card rules (PCI DSS 3.4) let at most the first six and the last four be
+/// seen.
 fn kept(table: &mut Table<'_>, most: i64) -> Option<u8> {
     table.required("n", &format!("accepted: a whole number from 1 to {most}"))?.whole(1..=most)
 }

@@ -280,7 +280,8 @@ pub struct Grant {
     pub expires_ms: i64,
     /// When it was used up (once) or revoked, in milliseconds since 1970.
     pub ended_ms: Option<i64>,
-    /// The terms it was given on: the digest of the policies and of the connection as they were defined then. On others it covers nothing.
+    /// The terms it was given on: the digest of the policies and of the connection as they were defined then.
+    /// On others it covers nothing.
     #[serde(skip)]
     pub terms: String,
 }

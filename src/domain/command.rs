@@ -123,7 +123,8 @@ pub struct SqlCommand {
     /// target's catalog know as harmless. If there are any, the command's class is [`Class::Unknown`], except
     /// for a policy that names all of them.
     pub opaque: Vec<Function>,
-    /// What shares rows with the relations that it names, where a policy asks for it and the target's catalogue could be asked.
+    /// What shares rows with the relations that it names, where a policy asks for it and the target's
+    /// catalogue could be asked.
     pub kin: Kin,
 }
 

@@ -1,5 +1,5 @@
-//! SHA-256 over parts of which each has its length before it, so that no two lists of parts have one digest by where they
-//! are cut. Approvals and pins are bound to such digests.
+//! SHA-256 over parts of which each has its length before it, so that no two lists of parts have one digest
+//! by where they are cut. Approvals and pins are bound to such digests.
 
 use aws_lc_rs::digest::Context;
 use aws_lc_rs::digest::SHA256;

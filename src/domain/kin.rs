@@ -1,12 +1,13 @@
-//! Which relations share rows with those that a SQL text names: partitions and children, and what they are part of. The text does not
-//! say it, the target's catalogue does.
+//! Which relations share rows with those that a SQL text names: partitions and children, and what they are
+//! part of. The text does not say it, the target's catalogue does.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::sql::Object;
 
-/// The kin of the relations of one text. Empty where nobody asks for it, and where there is no catalogue to ask.
+/// The kin of the relations of one text. Empty where nobody asks for it, and where there is no catalogue to
+/// ask.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Kin {
     /// By the name in the text.

@@ -1,25 +1,28 @@
-//! What a SQL text does, as plain values: the classes it belongs to and everything a policy can ask about. The judge of a protocol makes
-//! them, the policies ask them.
+//! What a SQL text does, as plain values: the classes it belongs to and everything a policy can ask about.
+//! The judge of a protocol makes them, the policies ask them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::domain::command::Class;
 
-/// The longest name that PostgreSQL keeps, in bytes: a server cuts a longer one, and would mean another thing than the one named.
+/// The longest name that PostgreSQL keeps, in bytes: a server cuts a longer one, and would mean another thing
+/// than the one named.
 pub const NAME_MAX: usize = 63;
 
 /// Everything a text does, of all its statements together.
 ///
-/// Sets hold each thing once. Names are as the server reads them: folded to lower case unless quoted, unescaped, cut to
-/// 63 bytes. What a text does through the catalogue (views, triggers, rules, defaults, casts) cannot be seen in it, and only
-/// the catalogue tells which of several functions or operators of one name is meant, and which name of a column is a function.
+/// Sets hold each thing once. Names are as the server reads them: folded to lower case unless quoted,
+/// unescaped, cut to 63 bytes. What a text does through the catalogue (views, triggers, rules, defaults,
+/// casts) cannot be seen in it, and only the catalogue tells which of several functions or operators of one
+/// name is meant, and which name of a column is a function.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Effects {
     /// How many statements the text has; 0 for an empty one.
     pub statements: usize,
-    /// The classes of all effects, without those of [`Effects::names`] and [`Effects::opaque`]: see [`Effects::class_with`].
+    /// The classes of all effects, without those of [`Effects::names`] and [`Effects::opaque`]: see
+    /// [`Effects::class_with`].
     pub classes: BTreeSet<Class>,
     /// Why the text is more than a read, in words for people. At most [`Effects::MAX_REASONS`].
     pub reasons: BTreeSet<Reason>,
@@ -29,46 +32,52 @@ pub struct Effects {
     pub relations: BTreeSet<Relation>,
     /// The columns that are named, as far as the text says whose they are.
     pub columns: BTreeSet<Column>,
-    /// Those that are read and whose values the text may write somewhere, in another form than they have there. Empty for a text that
-    /// neither [lays anything down](Effects::lays) nor deletes rows: those that are left tell what was looked at.
+    /// Those that are read and whose values the text may write somewhere, in another form than they have
+    /// there. Empty for a text that neither [lays anything down](Effects::lays) nor deletes rows: those that
+    /// are left tell what was looked at.
     pub kept: BTreeSet<Column>,
-    /// Those that are read nowhere but in what a statement that changes rows gives back to the client: its `RETURNING`, and what a query makes
-    /// of that in whose `WITH` the statement stands.
+    /// Those that are read nowhere but in what a statement that changes rows gives back to the client: its
+    /// `RETURNING`, and what a query makes of that in whose `WITH` the statement stands.
     pub returned: BTreeSet<Column>,
-    /// Those on whose values anything hangs but themselves: which rows there are, how many, in what order, and what is computed. Not the plain
-    /// columns of what queries give, as long as nothing hangs on what they are known as there, and not the [documents](Effects::documents).
+    /// Those on whose values anything hangs but themselves: which rows there are, how many, in what order,
+    /// and what is computed. Not the plain columns of what queries give, as long as nothing hangs on what
+    /// they are known as there, and not the [documents](Effects::documents).
     pub looked: BTreeMap<Column, Look>,
     /// The functions on whose results anything hangs.
     pub looked_calls: BTreeSet<Object>,
     /// Those that stand in a `FROM`: what they call their columns nobody knows.
     pub sources: BTreeSet<Object>,
-    /// The columns whose values go as they are, or with parts put in or left out, into a column of the same name: of this relation, or, where
-    /// there is none, a new one of their type.
+    /// The columns whose values go as they are, or with parts put in or left out, into a column of the same
+    /// name: of this relation, or, where there is none, a new one of their type.
     pub documents: BTreeSet<Column>,
     /// The functions that are called by name.
     pub functions: BTreeSet<Function>,
-    /// Those of them that nothing is known about: they may do anything. Procedures that are called are among them, and operators, as functions
-    /// of two arguments.
+    /// Those of them that nothing is known about: they may do anything. Procedures that are called are among
+    /// them, and operators, as functions of two arguments.
     pub opaque: BTreeSet<Function>,
-    /// The operators that are looked up by name, those among them that no sign stands for: the `=` of `IN`, `CASE x WHEN` and `USING`.
+    /// The operators that are looked up by name, those among them that no sign stands for: the `=` of `IN`,
+    /// `CASE x WHEN` and `USING`.
     pub operators: BTreeSet<Object>,
-    /// The names behind that of a row of which the text does not tell what it is, as `s.f` of a subquery `s`. Where there is no such column
-    /// it is a call of a function `f` that takes a row.
+    /// The names behind that of a row of which the text does not tell what it is, as `s.f` of a subquery `s`.
+    /// Where there is no such column it is a call of a function `f` that takes a row.
     pub fields: BTreeSet<Box<str>>,
-    /// The names behind an expression, `(x).f`. Where there is no such column it is a call of a function `f` that takes whatever `x` is.
+    /// The names behind an expression, `(x).f`. Where there is no such column it is a call of a function `f`
+    /// that takes whatever `x` is.
     pub applied: BTreeSet<Box<str>>,
     /// The settings that are changed.
     pub settings: BTreeSet<Setting>,
-    /// Those that are changed for others and for later: for roles, databases, the whole server, the calls of a function. In this session they
-    /// are as they were.
+    /// Those that are changed for others and for later: for roles, databases, the whole server, the calls of
+    /// a function. In this session they are as they were.
     pub lasting: BTreeSet<Setting>,
     /// Names without a schema may have been moved before it, and nobody knows where to.
     pub moved_before: bool,
-    /// An `UPDATE` or `DELETE` is for all rows: it has no `WHERE`, or one that always holds, of constants alone.
+    /// An `UPDATE` or `DELETE` is for all rows: it has no `WHERE`, or one that always holds, of constants
+    /// alone.
     pub all_rows: bool,
     /// An `UPDATE` or `DELETE` is not for all rows.
     pub some_rows: bool,
-    /// What is said in [`Effects::all_rows`] or [`Effects::looked`] comes from numbers that stand in the text.
+    /// What is said in [`Effects::all_rows`] or [`Effects::looked`] comes from numbers that stand in the
+    /// text.
     pub by_numbers: bool,
     /// The words that begin and end transactions, in the order of the text.
     pub transaction: Vec<Transaction>,
@@ -84,13 +93,14 @@ impl Effects {
     /// How many reasons are kept.
     pub const MAX_REASONS: usize = 32;
 
-    /// The worst class, when nothing is known about the functions, prepared statements and cursors that are used.
+    /// The worst class, when nothing is known about the functions, prepared statements and cursors that are
+    /// used.
     pub fn class(&self) -> Class {
         if self.opaque.is_empty() { self.class_with(|_| None) } else { Class::Unknown }
     }
 
-    /// The worst class of the text without that of its [`Effects::opaque`] functions, for a session that keeps the names of its
-    /// prepared statements and cursors.
+    /// The worst class of the text without that of its [`Effects::opaque`] functions, for a session that
+    /// keeps the names of its prepared statements and cursors.
     ///
     /// `known` is asked for each use of a name that this text has not made itself before; `None` counts as
     /// [`Class::Unknown`]. A text without any effect is a read.
@@ -122,9 +132,9 @@ impl Effects {
         used
     }
 
-    /// Whether it runs a prepared statement that an earlier text has made: what that statement does to tables, columns and
-    /// functions does not stand in this text. A cursor of an earlier text is no such thing: its rows were asked for when it was
-    /// declared.
+    /// Whether it runs a prepared statement that an earlier text has made: what that statement does to
+    /// tables, columns and functions does not stand in this text. A cursor of an earlier text is no such
+    /// thing: its rows were asked for when it was declared.
     pub fn runs_unseen(&self) -> bool {
         let mut made: BTreeSet<&str> = BTreeSet::new();
         self.names.iter().any(|entry| match (entry.action, entry.name.as_deref()) {
@@ -137,8 +147,8 @@ impl Effects {
         })
     }
 
-    /// Whether it changes where names without a schema are looked up: then they mean other things than is assumed, here or in the texts
-    /// after it. `base` is its class without what opaque functions do.
+    /// Whether it changes where names without a schema are looked up: then they mean other things than is
+    /// assumed, here or in the texts after it. `base` is its class without what opaque functions do.
     pub fn moves_names(&self, base: Class) -> bool {
         let moves = |setting: &Setting| match (setting.name.as_deref(), setting.value.as_deref()) {
             (None, _) => true,
@@ -194,7 +204,8 @@ impl Effects {
         self.all_rows && !self.some_rows && self.verbs.iter().all(|verb| READS.contains(verb))
     }
 
-    /// What a text does together with the prepared statements that it runs, all of which are known: then nothing of it is unseen.
+    /// What a text does together with the prepared statements that it runs, all of which are known: then
+    /// nothing of it is unseen.
     pub fn with_statements<'a>(&self, run: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut all = self.clone();
         all.names.retain(|entry| entry.action != NameAction::Execute);
@@ -252,8 +263,8 @@ impl Effects {
     }
 
     /// Whether the text can change how the next text is cut into words: `standard_conforming_strings`,
-    /// `backslash_quote` or `client_encoding` are set or reset. The next text must not be judged before the server has told
-    /// the new values.
+    /// `backslash_quote` or `client_encoding` are set or reset. The next text must not be judged before the
+    /// server has told the new values.
     pub fn changes_lexing(&self) -> bool {
         self.settings.iter().any(|setting| {
             matches!(
@@ -386,7 +397,8 @@ pub struct Relation {
 pub struct Column {
     /// The relation, where the text says it: by name, by an alias of the text, or as the target of a change.
     pub relation: Option<Object>,
-    /// The column; `None` for all of them: `*`, a whole row, an `INSERT` without a list, columns under other names.
+    /// The column; `None` for all of them: `*`, a whole row, an `INSERT` without a list, columns under other
+    /// names.
     pub name: Option<Box<str>>,
     /// What is done to it.
     pub access: Access,

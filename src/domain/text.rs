@@ -24,14 +24,16 @@ pub fn narrow(c: char) -> char {
     }
 }
 
-/// A name without what people and lenient servers pass over: case, width, space and characters that are not seen.
+/// A name without what people and lenient servers pass over: case, width, space and characters that are not
+/// seen.
 pub fn fold_name(name: &str) -> String {
     let seen = |c: &char| !c.is_whitespace() && !is_deceptive(*c);
     name.chars().filter(seen).map(narrow).flat_map(char::to_lowercase).collect()
 }
 
-/// The characters of a text that people do not see but models read: [`is_deceptive`] ones. Line feeds, carriage returns and tabs are
-/// none where a text has `lines`. An emoji may have one variation selector behind it, and be joined with the next by U+200D.
+/// The characters of a text that people do not see but models read: [`is_deceptive`] ones. Line feeds,
+/// carriage returns and tabs are none where a text has `lines`. An emoji may have one variation selector
+/// behind it, and be joined with the next by U+200D.
 pub fn hidden_characters(text: &str, lines: bool) -> Vec<char> {
     let pictured = |c: Option<char>| {
         c.is_some_and(|c| {

@@ -1,4 +1,5 @@
-//! What happens to approvals beside the requests that wait for them: it goes into their sessions' recordings, and their grants end.
+//! What happens to approvals beside the requests that wait for them: it goes into their sessions' recordings,
+//! and their grants end.
 
 use crate::approval::Change;
 use crate::domain::Approval;
@@ -48,8 +49,8 @@ pub fn record_ended(gate: &Gate, ended: &[Approval]) {
     }
 }
 
-/// Ends the grants that were given for a session, where it has ended: killed, too old, left alone, or the gateway stops; and those of policies
-/// or connections that are not what they were.
+/// Ends the grants that were given for a session, where it has ended: killed, too old, left alone, or the
+/// gateway stops; and those of policies or connections that are not what they were.
 pub async fn end_grants(running: &Running) {
     let sessions = running.gate.sessions();
     if let Err(error) = running.approvals.end_without_session(|id| sessions.find(id).is_some()).await {

@@ -71,7 +71,8 @@ pub struct Issuers {
     tasks: Mutex<Vec<AbortHandle>>,
 }
 
-/// What an entry says that the principals of its tokens come from: a principal of another trust may be somebody else, or of other groups.
+/// What an entry says that the principals of its tokens come from: a principal of another trust may be
+/// somebody else, or of other groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
     entry: Option<[u8; 32]>,

@@ -259,7 +259,8 @@ impl Plan {
         self.predicates.iter().copied().max().unwrap_or_default()
     }
 
-    /// The entity tag of the masked body at an address, for the target's own, both without quotes; `None`: there is none to show.
+    /// The entity tag of the masked body at an address, for the target's own, both without quotes; `None`:
+    /// there is none to show.
     pub fn seal_tag(&self, path: &str, query: &str, tag: &[u8]) -> Option<String> {
         self.tags.seal(path, query, tag)
     }

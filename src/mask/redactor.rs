@@ -15,9 +15,9 @@ use crate::mask::wide;
 /// Shorter needles are ignored: they would occur everywhere.
 const SHORTEST: usize = HEAD;
 
-/// Secret byte strings to look for, compiled. Each is found where characters of it are escaped, too, in the ways of JSON, scripts, HTML,
-/// CSS, addresses and mail, up to three times over; in UTF-16 and UTF-32 only as it is, and not in hexadecimal with anything between its
-/// digits.
+/// Secret byte strings to look for, compiled. Each is found where characters of it are escaped, too, in the
+/// ways of JSON, scripts, HTML, CSS, addresses and mail, up to three times over; in UTF-16 and UTF-32 only as
+/// it is, and not in hexadecimal with anything between its digits.
 pub struct Needles {
     echoes: Echoes,
     shortest: usize,
@@ -39,9 +39,9 @@ impl Needles {
         Arc::new(Self { echoes: Echoes::new(&kept), shortest })
     }
 
-    /// The shapes in which a target may echo a secret, escapes apart: as it is, in hexadecimal, and in base64 of both alphabets at each
-    /// of the three places it can have in a longer text, and that in base64 once more; in UTF-16 and UTF-32, and the little-endian UTF-16
-    /// in base64.
+    /// The shapes in which a target may echo a secret, escapes apart: as it is, in hexadecimal, and in base64
+    /// of both alphabets at each of the three places it can have in a longer text, and that in base64 once
+    /// more; in UTF-16 and UTF-32, and the little-endian UTF-16 in base64.
     pub fn shapes(secret: &[u8]) -> Vec<Vec<u8>> {
         let hex = hex::encode(secret).into_bytes();
         let mut shapes = vec![secret.to_vec(), hex.to_ascii_uppercase(), hex];

@@ -1,6 +1,8 @@
-//! Text whose bytes are not those of ASCII: who reads it by its encoding sees what a search for bytes does not find.
+//! Text whose bytes are not those of ASCII: who reads it by its encoding sees what a search for bytes does
+//! not find.
 
-/// What the names of encodings begin with in which the bytes of ASCII stand for themselves, wherever they stand for a character.
+/// What the names of encodings begin with in which the bytes of ASCII stand for themselves, wherever they
+/// stand for a character.
 const EXTEND_ASCII: [&str; 51] = [
     "ansi_x3.4",
     "ascii",
@@ -55,14 +57,15 @@ const EXTEND_ASCII: [&str; 51] = [
     "x-user-defined",
 ];
 
-/// Whether the bytes of ASCII stand for themselves in the encoding of this name. In UTF-16, UTF-32, UTF-7, EBCDIC and what is not known
-/// here they need not.
+/// Whether the bytes of ASCII stand for themselves in the encoding of this name. In UTF-16, UTF-32, UTF-7,
+/// EBCDIC and what is not known here they need not.
 pub fn extends_ascii(charset: &str) -> bool {
     let name = charset.trim().to_ascii_lowercase();
     name.is_empty() || EXTEND_ASCII.iter().any(|known| name.starts_with(known))
 }
 
-/// The byte order marks of UTF-16 (those of little-endian UTF-32 begin with one), big-endian UTF-32 and UTF-7.
+/// The byte order marks of UTF-16 (those of little-endian UTF-32 begin with one), big-endian UTF-32 and
+/// UTF-7.
 const MARKS: [&[u8]; 4] = [b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff", b"+/v"];
 
 /// The beginning of one body, in pieces of any size.

@@ -98,8 +98,8 @@ impl Held {
     /// The longest reason, in characters. A longer one is cut.
     pub const MAX_REASON: usize = 500;
 
-    /// A command without a reason, of which `size` bytes are kept besides `detail`. What is more than approvers are shown is left out of
-    /// `detail`; `truncated` says that something is left out already.
+    /// A command without a reason, of which `size` bytes are kept besides `detail`. What is more than
+    /// approvers are shown is left out of `detail`; `truncated` says that something is left out already.
     #[must_use]
     pub fn new(bytes_digest: String, mut detail: String, truncated: bool, size: usize) -> Self {
         let cut = detail.len() > Self::MAX_SHOWN;

@@ -287,7 +287,8 @@ pub(super) fn subject<'a>(verified: &'a Verified, governed: &'a Governed, source
     Subject { principal: &verified.principal, connection: &governed.connection, source, now_ms: now_ms() }
 }
 
-/// The refusal of a command whose session has ended. A caller that is locked out is told so: no further session would be opened.
+/// The refusal of a command whose session has ended. A caller that is locked out is told so: no further
+/// session would be opened.
 pub fn session_ended(end: SessionEnd) -> Denied {
     if end == SessionEnd::Locked {
         return locked();

@@ -32,7 +32,8 @@ pub struct ReplyGuard {
     exchange: Exchange,
     credential: Option<Arc<Credential>>,
     redactor: Option<Redactor>,
-    /// The beginning of a text, until it is seen that it has no mark of an encoding in which the credential is not found.
+    /// The beginning of a text, until it is seen that it has no mark of an encoding in which the credential
+    /// is not found.
     opening: Option<Opening>,
     masker: Option<Masker>,
     between: Vec<u8>,
@@ -165,7 +166,8 @@ impl ReplyGuard {
         Ok(())
     }
 
-    /// The body that begins may be read as text: one in an encoding in which the credential is not found is withheld.
+    /// The body that begins may be read as text: one in an encoding in which the credential is not found is
+    /// withheld.
     pub fn watch_opening(&mut self) {
         self.opening = self.credential.is_some().then(Opening::default);
     }

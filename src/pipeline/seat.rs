@@ -103,15 +103,16 @@ impl Seat {
         })
     }
 
-    /// Whether some policy that could hold for the caller here goes by what shares rows with the relations that a text names: see
-    /// [`PolicySet::asks_kin`](crate::policy::PolicySet::asks_kin).
+    /// Whether some policy that could hold for the caller here goes by what shares rows with the relations
+    /// that a text names: see [`PolicySet::asks_kin`](crate::policy::PolicySet::asks_kin).
     pub fn asks_kin(&self) -> bool {
         self.standing().map_or(true, |(snapshot, governed)| {
             snapshot.policies().asks_kin(&subject(&self.verified, &governed, self.source))
         })
     }
 
-    /// The session ends, and why: before the seat is left, which would say that its client has left. An end that came before stays.
+    /// The session ends, and why: before the seat is left, which would say that its client has left. An end
+    /// that came before stays.
     pub fn ends(&self, why: SessionEnd) {
         self.gate.0.sessions.end_login(self.session.id, why, &self.gate.0.journal);
     }

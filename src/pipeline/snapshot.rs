@@ -62,8 +62,8 @@ impl Governed {
 }
 
 impl Governed {
-    /// All that [`Self::leads_elsewhere`] looks at, as a text that tells one connection from another. It names the places of secrets, never
-    /// their values.
+    /// All that [`Self::leads_elsewhere`] looks at, as a text that tells one connection from another. It
+    /// names the places of secrets, never their values.
     fn told(&self) -> String {
         let Connection { name, protocol, upstream, inject, tags, ca_file, database, mcp, .. } =
             &self.connection;
@@ -177,8 +177,8 @@ impl Snapshot {
         &self.policies
     }
 
-    /// What an approval rests on: a digest of these policies, joined by `,`, and of the connection, as they are defined. SHA-256, in
-    /// hexadecimal digits.
+    /// What an approval rests on: a digest of these policies, joined by `,`, and of the connection, as they
+    /// are defined. SHA-256, in hexadecimal digits.
     pub fn terms(&self, governed: &Governed, rule: &str) -> String {
         let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
         let policies =

@@ -41,7 +41,8 @@ pub(super) fn fold_segment(segment: &[u8]) -> Vec<u8> {
     fold_case(trimmed)
 }
 
-/// The zeros of all decimal digits but those of ASCII (Unicode 14, general category `Nd`): each is followed by the other nine.
+/// The zeros of all decimal digits but those of ASCII (Unicode 14, general category `Nd`): each is followed
+/// by the other nine.
 const ZEROS: [u32; 65] = [
     0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0,
     0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50,
@@ -51,7 +52,8 @@ const ZEROS: [u32; 65] = [
     0x1e2f0, 0x1e950, 0x1fbf0,
 ];
 
-/// A segment that is a whole number as the most lenient readers of numbers take it: in digits of ASCII, without zeros before it. `None`: it is none.
+/// A segment that is a whole number as the most lenient readers of numbers take it: in digits of ASCII,
+/// without zeros before it. `None`: it is none.
 pub(super) fn number(segment: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(segment).ok().filter(|text| !text.is_empty())?;
     let digits: Option<String> = text.chars().map(digit).collect();

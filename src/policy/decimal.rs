@@ -63,7 +63,8 @@ impl<'a> Decimal<'a> {
         }
     }
 
-    /// The whole number that is left without its fraction, and whether that was more than zero. `None`: it has more than 38 digits.
+    /// The whole number that is left without its fraction, and whether that was more than zero. `None`: it
+    /// has more than 38 digits.
     pub(super) fn whole(self) -> Option<(i128, bool)> {
         let Some(magnitude) = self.magnitude else { return Some((0, false)) };
         if magnitude >= 38 {

@@ -14,8 +14,8 @@ use crate::policy::problem::Refusal;
 
 pub(super) mod resource;
 
-/// A glob over names. A name that differs from what it describes in nothing but case, width, space and characters that are not seen is unsure:
-/// who knows how the server compares.
+/// A glob over names. A name that differs from what it describes in nothing but case, width, space and
+/// characters that are not seen is unsure: who knows how the server compares.
 #[derive(Debug, Clone)]
 pub(super) struct WordGlob {
     exact: Glob,

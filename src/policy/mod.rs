@@ -6,19 +6,21 @@
 //! that holds wins, otherwise an `approve`, otherwise an `allow`. If none holds, the verdict is deny.
 //!
 //! # What is not known
-//! Every condition answers yes, no or *unsure*, and the answers join as in Kleene's logic. An `allow` holds only on yes. A `deny` or
-//! an `approve` holds on unsure too. By the same logic an `unless` that is unsure excuses nothing from a deny or approve, and takes
-//! an allow away. Unsure are:
+//! Every condition answers yes, no or *unsure*, and the answers join as in Kleene's logic. An `allow` holds
+//! only on yes. A `deny` or an `approve` holds on unsure too. By the same logic an `unless` that is unsure
+//! excuses nothing from a deny or approve, and takes an allow away. Unsure are:
 //! - `groups` when the provider left them out ([`crate::domain::Groups::Unknown`]);
 //! - `clients` when the token names none;
-//! - a claim that the token does not have, so a deny by claim covers the tokens without it. To ask only whether a claim is there,
-//!   write `"*"`, which is always sure: `unless = { claims = { suspended = "!= *" } }` takes the tokens without it out;
-//! - `args` that were not or could not be read, a value of a type that cannot be compared, an array of which only some elements
-//!   match (so an allow needs all of them and a deny one), a member whose name differs in case, width, blanks,
-//!   unseen characters, `_` or `-` only or that is written flat (`order.amount`, `order[amount]`), a value that some target may read as
-//!   another one (see [`value`]), and a missing member under `!=`. Any other pattern on a missing member answers no;
-//! - `paths` for a path that differs from the pattern only by a slash at its end or by `;parameters`, and for one that is not
-//!   canonical.
+//! - a claim that the token does not have, so a deny by claim covers the tokens without it. To ask only
+//!   whether a claim is there, write `"*"`, which is always sure: `unless = { claims = { suspended = "!= *" }
+//!   }` takes the tokens without it out;
+//! - `args` that were not or could not be read, a value of a type that cannot be compared, an array of which
+//!   only some elements match (so an allow needs all of them and a deny one), a member whose name differs in
+//!   case, width, blanks, unseen characters, `_` or `-` only or that is written flat (`order.amount`,
+//!   `order[amount]`), a value that some target may read as another one (see [`value`]), and a missing member
+//!   under `!=`. Any other pattern on a missing member answers no;
+//! - `paths` for a path that differs from the pattern only by a slash at its end or by `;parameters`, and for
+//!   one that is not canonical.
 //!
 //! - everything about a SQL text that could not be understood, and what is told below under "SQL".
 //!
@@ -70,14 +72,17 @@
 //! [`PolicySet::may_read_template`]). They pass for everybody to whom the connection is open. Only a deny or
 //! approve with `methods`, and a deny without any condition on the command, stops them.
 //!
-//! On what is no MCP message, `tools`, `prompts` and `resources` say no; on MCP `paths` and the conditions on SQL do.
-//! - `tools`, `prompts`: globs over names; `*` is any text. A name that differs from the pattern only in case, width, space or unseen characters is
-//!   unsure. So is a call that names no tool.
-//! - `resources`: globs over URIs, compared with what needs no escape decoded. `*` is within one segment, `**` is a whole segment and
-//!   stands for any number of them, so `file:///data/**` covers `file:///data` too; `*` alone is every URI. Unsure is a URI
-//!   that fits only when case, a slash at the end, its query, fragment, `;parameters` or port are passed over, when `*` goes over a
-//!   slash, or when `%2F` and the like are decoded; so to what is below a folder, write `**`. Unsure under every pattern but `*` is one
-//!   that servers read in several ways: with `.` and `..` or empty segments, `\`, `%25`, a user name, or no scheme.
+//! On what is no MCP message, `tools`, `prompts` and `resources` say no; on MCP `paths` and the conditions on
+//! SQL do.
+//! - `tools`, `prompts`: globs over names; `*` is any text. A name that differs from the pattern only in
+//!   case, width, space or unseen characters is unsure. So is a call that names no tool.
+//! - `resources`: globs over URIs, compared with what needs no escape decoded. `*` is within one segment,
+//!   `**` is a whole segment and stands for any number of them, so `file:///data/**` covers `file:///data`
+//!   too; `*` alone is every URI. Unsure is a URI that fits only when case, a slash at the end, its query,
+//!   fragment, `;parameters` or port are passed over, when `*` goes over a slash, or when `%2F` and the like
+//!   are decoded; so to what is below a folder, write `**`. Unsure under every pattern but `*` is one that
+//!   servers read in several ways: with `.` and `..` or empty segments, `\`, `%25`, a user name, or no
+//!   scheme.
 //! - `methods`: globs over the method. Case matters here; what differs in nothing else is unsure.
 //! - `args`: what the arguments of a tool or prompt say.
 //!

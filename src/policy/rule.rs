@@ -36,7 +36,8 @@ pub struct PolicyRule {
 }
 
 impl PolicyRule {
-    /// What it says, as a text that tells it from others: not where it was written down, nor its words for the client.
+    /// What it says, as a text that tells it from others: not where it was written down, nor its words for
+    /// the client.
     pub fn told(&self) -> String {
         let Self { id, origin: _, effect, matches, unless, when, approval, session_limit, message: _ } = self;
         format!("{:?}", (id, effect, matches, unless, when, approval, session_limit))

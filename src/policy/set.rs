@@ -151,8 +151,8 @@ impl PolicySet {
         self.compiled().any(|rule| by_columns(rule) && rule.holds(&facts, View::Opening))
     }
 
-    /// Whether some rule that could hold for the subject here goes by what shares rows with the relations that a SQL text names:
-    /// then the target's catalogue is to be asked before [`Self::decide`].
+    /// Whether some rule that could hold for the subject here goes by what shares rows with the relations
+    /// that a SQL text names: then the target's catalogue is to be asked before [`Self::decide`].
     pub fn asks_kin(&self, subject: &Subject<'_>) -> bool {
         if !self.asks_kin {
             return false;

@@ -140,7 +140,8 @@ impl SqlTest {
         }
     }
 
-    /// Whether what shares rows with a relation that is named counts as named, too: where that holds back or takes away.
+    /// Whether what shares rows with a relation that is named counts as named, too: where that holds back or
+    /// takes away.
     fn counts_kin(&self) -> bool {
         match &self.asked {
             Asked::Tables(_) | Asked::Columns(_) => self.usage == Use::Any,

@@ -11,14 +11,16 @@
 //! - `!=` and any of the above; `!= *` holds if there is no value at all;
 //! - `>`, `>=`, `<` or `<=` and a number.
 //!
-//! Numbers are compared by value as exact decimals (`1000`, `1e3` and `1000.0` are equal, and equal to the literal
-//! `1000`), texts by their characters, case included; `true`, `false` and `null` as these words. A number in a text is not
-//! surely a number: targets differ. Where it would match, and for every other text, boolean, `null` or object under a comparison, the answer is unsure.
+//! Numbers are compared by value as exact decimals (`1000`, `1e3` and `1000.0` are equal, and equal to the
+//! literal `1000`), texts by their characters, case included; `true`, `false` and `null` as these words. A
+//! number in a text is not surely a number: targets differ. Where it would match, and for every other text,
+//! boolean, `null` or object under a comparison, the answer is unsure.
 //!
-//! In `args`, which a client writes, unsure is also what some target may take for the literal: beside a number another one that is it when it
-//! is cut, rounded or kept in 32 or 64 bits (`8.7` and `4294967304` for `8`), any text with a digit that is no plain number, `true` and `false`
-//! for 1 and 0 and the other way round; beside any literal a text that differs only in case, width, blanks around it or characters that are not
-//! seen. Under a comparison it is a number within rounding of the operand.
+//! In `args`, which a client writes, unsure is also what some target may take for the literal: beside a
+//! number another one that is it when it is cut, rounded or kept in 32 or 64 bits (`8.7` and `4294967304` for
+//! `8`), any text with a digit that is no plain number, `true` and `false` for 1 and 0 and the other way
+//! round; beside any literal a text that differs only in case, width, blanks around it or characters that are
+//! not seen. Under a comparison it is a number within rounding of the operand.
 
 mod form;
 mod pattern;

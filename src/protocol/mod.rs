@@ -1,4 +1,5 @@
-//! What clients and targets speak: one folder per protocol. None names another. Those over HTTP stand on [`web`].
+//! What clients and targets speak: one folder per protocol. None names another. Those over HTTP stand on
+//! [`web`].
 
 pub mod http;
 pub mod mcp;

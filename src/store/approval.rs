@@ -252,8 +252,8 @@ impl Change<'_> {
             .map(drop)
     }
 
-    /// Moves an approval from one state to another that ends it. `told`: its requester hears of it now. Says whether it
-    /// was in `from`.
+    /// Moves an approval from one state to another that ends it. `told`: its requester hears of it now. Says
+    /// whether it was in `from`.
     pub fn end_approval(
         &self,
         id: ApprovalId,

@@ -21,7 +21,8 @@ pub fn is_media_type(headers: &HeaderMap, wanted: &str) -> bool {
     media_type(headers).is_some_and(|found| found.eq_ignore_ascii_case(wanted))
 }
 
-/// Whether a type of content is `application/grpc`, or one with a suffix of it (gRPC over HTTP2, "Content-Type").
+/// Whether a type of content is `application/grpc`, or one with a suffix of it (gRPC over HTTP2,
+/// "Content-Type").
 pub fn is_grpc(headers: &HeaderMap) -> bool {
     media_type(headers).is_some_and(|found| {
         let found = found.to_ascii_lowercase();

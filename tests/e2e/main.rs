@@ -58,6 +58,7 @@ mod postgres_limits;
 mod postgres_login;
 mod postgres_masks;
 mod postgres_open;
+mod postgres_partitions;
 mod postgres_predicates;
 mod postgres_preview;
 mod postgres_readonly;

@@ -1,7 +1,8 @@
-//! Writes JSON (RFC 8259) member by member into a `String`, without white space and without a tree in between.
+//! Writes JSON (RFC 8259) member by member into a `String`, without white space and without a tree in
+//! between.
 //!
-//! A writer puts the commas, escapes texts, and closes what it opened when it is dropped. Keys are written as they are:
-//! they are literals of the program.
+//! A writer puts the commas, escapes texts, and closes what it opened when it is dropped. Keys are written as
+//! they are: they are literals of the program.
 
 use std::fmt::Display;
 use std::fmt::Write;

@@ -70,7 +70,8 @@ fn back(mask: u64, previous: u64, by: u32) -> u64 {
     (mask << by) | (previous >> (64 - by))
 }
 
-/// Calls `visit` for each anchor, in the order of the blocks. Whether anything beyond ASCII stands beside digits.
+/// Calls `visit` for each anchor, in the order of the blocks. Whether anything beyond ASCII stands beside
+/// digits.
 #[inline]
 pub(super) fn each(text: &[u8], wanted: Wanted, mut visit: impl FnMut(Anchor, usize)) -> bool {
     let (blocks, rest) = text.as_chunks::<64>();

@@ -15,8 +15,8 @@ const LEAST_FIRST: usize = 4;
 /// The groups of the numbers on cards, four bits for the size of each.
 const USUAL: [usize; 4] = [0x4444, 0x465, 0x464, 0x44443];
 
-/// The card number around a digit of it. Each group up to that digit is tried as its first, as the number may stand behind others ("seat
-/// 12 4111 1111 …"); where several fit, all that they cover.
+/// The card number around a digit of it. Each group up to that digit is tried as its first, as the number may
+/// stand behind others ("seat 12 4111 1111 …"); where several fit, all that they cover.
 pub(super) fn at(text: &[u8], at: usize) -> Option<Span> {
     let mut start = at - digits_before(text, at);
     let (mut found, mut gap): (Option<Span>, u8) = (None, 0);
@@ -52,8 +52,8 @@ fn is_gap(byte: u8) -> bool {
     matches!(byte, b' ' | b'-')
 }
 
-/// The longest card number that begins at `start` and ends at the end of a group. Between dashes, where other numbers are joined to it
-/// by one, too, its groups must be those of a card.
+/// The longest card number that begins at `start` and ends at the end of a group. Between dashes, where other
+/// numbers are joined to it by one, too, its groups must be those of a card.
 fn from(text: &[u8], start: usize) -> Option<Span> {
     let is_joined = before(text, start)?;
     let mut digits = [0u8; MOST_DIGITS];
@@ -89,7 +89,8 @@ fn from(text: &[u8], start: usize) -> Option<Span> {
     found
 }
 
-/// What stands before a number: `None` if it is a part of it, or else whether that is a dash with more digits behind it.
+/// What stands before a number: `None` if it is a part of it, or else whether that is a dash with more digits
+/// behind it.
 fn before(text: &[u8], start: usize) -> Option<bool> {
     let sign = byte_before(text, start);
     let digit = start.checked_sub(1).is_some_and(|at| byte_before(text, at).is_ascii_digit());
@@ -97,7 +98,8 @@ fn before(text: &[u8], start: usize) -> Option<bool> {
     (!belongs).then_some(sign == b'-' && digit)
 }
 
-/// What stands behind a number, as for [`before`]. `.0` at the end is what some writers make of a whole number.
+/// What stands behind a number, as for [`before`]. `.0` at the end is what some writers make of a whole
+/// number.
 fn behind(text: &[u8], end: usize) -> Option<bool> {
     let sign = byte_at(text, end);
     let digit = byte_at(text, end + 1).is_ascii_digit();

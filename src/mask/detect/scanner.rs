@@ -245,7 +245,8 @@ impl Scanner {
         }
     }
 
-    /// Those with anchors. Whether one of them is to be cleared up when all are known, and whether signs beyond ASCII stand beside digits.
+    /// Those with anchors. Whether one of them is to be cleared up when all are known, and whether signs
+    /// beyond ASCII stand beside digits.
     fn anchored(&self, wanted: Wanted, text: &[u8], field: &str, hits: &mut Vec<Hit>) -> (bool, bool) {
         let (mut card_done, mut v4_done, mut v6_done, mut joined) = (0, 0, 0, false);
         let wide = anchors::each(text, wanted, |anchor, at| {

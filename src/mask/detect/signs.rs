@@ -1,4 +1,5 @@
-//! Blanks and dashes beyond ASCII between the groups of a number: those that do not break a line, and the dashes that typesetting puts there.
+//! Blanks and dashes beyond ASCII between the groups of a number: those that do not break a line, and the
+//! dashes that typesetting puts there.
 
 use crate::mask::detect::byte_at;
 use crate::mask::detect::byte_before;

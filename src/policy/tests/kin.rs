@@ -29,7 +29,8 @@ fn object(text: &str) -> Object {
     Object { schema: Some(schema.into()), name: name.into() }
 }
 
-/// A text that names `events`, of which `public.events_2024` and `old.events` share rows, and other relations.
+/// A text that names `events`, of which `public.events_2024` and `old.events` share rows, and other
+/// relations.
 fn with_kin(words: &str) -> Command {
     with(words, |kin| {
         let named = Object { schema: None, name: "events".into() };

@@ -158,7 +158,8 @@ pub(super) fn is_place(segment: &str) -> bool {
     segment.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// What is left of both where one leads to the other: of the name when it goes on below the path, of the path when its rest may be in the value.
+/// What is left of both where one leads to the other: of the name when it goes on below the path, of the path
+/// when its rest may be in the value.
 pub(super) fn below<'a>(
     segments: &'a [&'a str],
     names: &'a [Box<str>],

@@ -81,7 +81,8 @@ impl Pattern {
         }
     }
 
-    /// What it says about one value; nothing about one that is not there. `sent`: a client chose the value, and a target may read it otherwise.
+    /// What it says about one value; nothing about one that is not there. `sent`: a client chose the value,
+    /// and a target may read it otherwise.
     pub(super) fn leaf(&self, leaf: Leaf<'_>, sent: bool) -> Option<Answer> {
         match (self, leaf) {
             (_, Leaf::Missing) => None,
@@ -97,8 +98,8 @@ impl Pattern {
     }
 }
 
-/// A number answers surely, unless it is the operand's to targets that keep 64 bits of it. What only may be taken for one is unsure, unless it
-/// is one in JSON's own spelling and the comparison fails.
+/// A number answers surely, unless it is the operand's to targets that keep 64 bits of it. What only may be
+/// taken for one is unsure, unless it is one in JSON's own spelling and the comparison fails.
 fn compare(value: &Json, holds: Holds, operand: &str, sent: bool) -> Answer {
     let number = |text: &str| {
         let order = Decimal::parse(text)?.compare(Decimal::parse(operand)?);

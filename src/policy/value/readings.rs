@@ -1,5 +1,5 @@
-//! What targets may read a value as, or a name. They differ: in numbers beyond what they hold, in texts with a number in them, in case, in blanks
-//! and in characters that are not seen.
+//! What targets may read a value as, or a name. They differ: in numbers beyond what they hold, in texts with
+//! a number in them, in case, in blanks and in characters that are not seen.
 
 use crate::domain::json::Json;
 use crate::domain::text;
@@ -38,7 +38,8 @@ pub(super) fn may_be(value: &Json, text: &str, literal: &str) -> bool {
     other || is_same_word(text, literal)
 }
 
-/// Whether two numbers are so close that they are one where they are kept in 64 bits. Whole numbers that all can keep are not.
+/// Whether two numbers are so close that they are one where they are kept in 64 bits. Whole numbers that all
+/// can keep are not.
 pub(super) fn is_one_in_bits(one: &str, other: &str) -> bool {
     let is_exact = |text| {
         Decimal::parse(text)
@@ -54,7 +55,8 @@ pub(super) fn is_one_in_bits(one: &str, other: &str) -> bool {
     }
 }
 
-/// Whether a number that is another one than `literal` may be it where it is kept in bits, cut, rounded, begun anew or read up to its exponent.
+/// Whether a number that is another one than `literal` may be it where it is kept in bits, cut, rounded,
+/// begun anew or read up to its exponent.
 fn is_near(text: &str, literal: &str) -> bool {
     let (Some(number), Some(wanted)) = (Decimal::parse(text), Decimal::parse(literal)) else { return true };
     let mantissa = text.split(['e', 'E']).next().filter(|mantissa| mantissa.len() < text.len());
@@ -121,7 +123,8 @@ fn is(number: Decimal<'_>, other: &str) -> bool {
     Decimal::parse(other).is_some_and(|other| number.compare(other).is_eq())
 }
 
-/// Whether two texts differ in nothing but case, width, blanks around them and characters that are not seen; or one ends at a NUL.
+/// Whether two texts differ in nothing but case, width, blanks around them and characters that are not seen;
+/// or one ends at a NUL.
 fn is_same_word(one: &str, other: &str) -> bool {
     if begin_apart(one, other) {
         return false;
@@ -155,8 +158,8 @@ fn narrow(c: char) -> char {
     }
 }
 
-/// Whether some targets take one member name for the other: they fold case, `_` and `-` (Go's `encoding/json`, ASP.NET, protobuf), drop blanks
-/// and what is not seen, or end it at a NUL.
+/// Whether some targets take one member name for the other: they fold case, `_` and `-` (Go's
+/// `encoding/json`, ASP.NET, protobuf), drop blanks and what is not seen, or end it at a NUL.
 pub(super) fn looks_like(key: &str, name: &str) -> bool {
     let key = key.split('\0').next().unwrap_or_default();
     let seen = |c: &char| !matches!(c, '_' | '-' | ' ');

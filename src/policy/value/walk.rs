@@ -36,8 +36,9 @@ pub(super) enum Leaf<'a> {
 pub(super) enum Reading<'a> {
     /// Exactly as written, since its author means it so.
     Exact,
-    /// As any target may. Members whose names only look alike, or like the path as forms write it, are visited too; where the exact one is missing, that is a leaf as well, so that
-    /// such a name alone never decides. Texts that are JSON are read as such too.
+    /// As any target may. Members whose names only look alike, or like the path as forms write it, are
+    /// visited too; where the exact one is missing, that is a leaf as well, so that such a name alone never
+    /// decides. Texts that are JSON are read as such too.
     Lenient(&'a Texts),
 }
 
@@ -130,7 +131,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Visits a member whose name some targets take apart, as they do in a form: `order.amount`, `order[amount]`.
+    /// Visits a member whose name some targets take apart, as they do in a form: `order.amount`,
+    /// `order[amount]`.
     fn flat(&mut self, key: &str, member: &Json, names: &[Box<str>]) {
         if !self.goes_on(1 + key.len() / NAMES) {
             return;

@@ -215,7 +215,8 @@ fn decoder(headers: &HeaderMap, guard: &ReplyGuard) -> Result<Option<Decoder>, D
     Decoder::of_headers(headers).map_err(|_unknown| undecodable("its Content-Encoding is not supported"))
 }
 
-/// Where a credential was sent along, a body must be in an encoding in which it would be found, as it is declared and as it begins.
+/// Where a credential was sent along, a body must be in an encoding in which it would be found, as it is
+/// declared and as it begins.
 fn watch_charset(headers: &HeaderMap, guard: &mut ReplyGuard) -> Result<(), Denied> {
     if guard.injects() && !media::charsets(headers).all(|charset| charset.is_some_and(extends_ascii)) {
         return Err(crate::pipeline::unsearchable());

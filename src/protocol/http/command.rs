@@ -262,8 +262,8 @@ pub fn args(headers: &HeaderMap, body: &[u8]) -> Result<Args, Denied> {
         let json = Json::parse(body, DEPTH).map_err(|error| {
             bad(&format!("a JSON body with {} at byte {}", error.problem, error.at)).because("json")
         })?;
-        // JSON Patch (RFC 6902) and its like name the values that they change in other places than a document does. A merge patch has them
-        // where the document has them.
+        // JSON Patch (RFC 6902) and its like name the values that they change in other places than a document
+        // does. A merge patch has them where the document has them.
         return Ok(if essence.contains("json-patch") { Args::Unreadable } else { Args::Read(json) });
     }
     if essence == "application/x-www-form-urlencoded" {

@@ -82,7 +82,8 @@ pub fn held(command: &Command, headers: &HeaderMap, body: &[u8], governed: &Gove
     Held { reason, ..Held::new(digest.hex(), detail, truncated, body.len()) }
 }
 
-/// The body as approvers may read it, unpacked; `None` where masked values in it could not be found, or what is in it.
+/// The body as approvers may read it, unpacked; `None` where masked values in it could not be found, or what
+/// is in it.
 fn shown_body(headers: &HeaderMap, body: &[u8], governed: &Governed) -> Option<String> {
     if governed.plan.is_empty() {
         let unpacked = match Decoder::of_headers(headers) {
@@ -100,7 +101,8 @@ fn shown_body(headers: &HeaderMap, body: &[u8], governed: &Governed) -> Option<S
     String::from_utf8(masked).ok()
 }
 
-/// What is in a packed body; `None` where it is not what its coding says, or is longer than approvers are shown.
+/// What is in a packed body; `None` where it is not what its coding says, or is longer than approvers are
+/// shown.
 fn unpacked(mut decoder: Decoder, body: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     for piece in body.chunks(PACKED) {

@@ -1,5 +1,6 @@
-//! What a target asks the person behind a client, in whatever it says: as a request, in a result that wants input, of a task, or in an error
-//! that sends them to a page. All of it passes the same check. (MCP 2025-11-25, "Elicitation"; 2026-07-28, "Multi Round-Trip Requests".)
+//! What a target asks the person behind a client, in whatever it says: as a request, in a result that wants
+//! input, of a task, or in an error that sends them to a page. All of it passes the same check. (MCP
+//! 2025-11-25, "Elicitation"; 2026-07-28, "Multi Round-Trip Requests".)
 
 use crate::domain::Denied;
 use crate::domain::McpOptions;
@@ -32,7 +33,8 @@ pub struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    /// Whether the client may be asked something that the target may ask: it has declared that it can be, and the person takes no harm.
+    /// Whether the client may be asked something that the target may ask: it has declared that it can be, and
+    /// the person takes no harm.
     pub fn may(&self, what: ServerRequest, params: Option<&Json>) -> bool {
         let harmless = what != ServerRequest::Elicitation || elicitation::is_harmless(params, self.options);
         harmless && self.declared.answers(what, params)

@@ -78,8 +78,8 @@ pub fn words(message: &Message, why: Why) -> (&'static str, &'static str, &'stat
     (kind, message.method().map_or("", |method| named(&method)), why.words())
 }
 
-/// The same for what is no message, but JSON that says a method and cannot be meant as an answer: it has neither an id nor what came of
-/// anything. `None`: it is something else.
+/// The same for what is no message, but JSON that says a method and cannot be meant as an answer: it has
+/// neither an id nor what came of anything. `None`: it is something else.
 pub fn unusable(data: &[u8]) -> Option<(&'static str, &'static str, &'static str)> {
     let said = Json::parse(data, DEPTH).ok()?;
     let Json::Object(members) = &said else { return None };

@@ -61,7 +61,8 @@ const INITIALIZED: &str = "notifications/initialized";
 /// What the methods of all notifications begin with, and no other.
 const NOTIFICATIONS: &str = "notifications/";
 
-/// Whether a message says that it wants an answer, or none, as its method does: an id makes a request of it, none a notification.
+/// Whether a message says that it wants an answer, or none, as its method does: an id makes a request of it,
+/// none a notification.
 pub fn fits(message: &Message) -> bool {
     let method = message.method().unwrap_or_default();
     match message.kind() {
@@ -74,7 +75,8 @@ pub fn fits(message: &Message) -> bool {
     }
 }
 
-/// Refuses a message that does not fit its method ([`fits`]): it would be judged as one and done as the other.
+/// Refuses a message that does not fit its method ([`fits`]): it would be judged as one and done as the
+/// other.
 pub async fn unfit(door: &Door<'_>, era: Era, message: &Message) -> Result<Response<ReplyBody>, Refused> {
     if message.kind() == Kind::Request {
         let status = if era == Era::Modern { StatusCode::NOT_FOUND } else { StatusCode::OK };
@@ -269,7 +271,8 @@ pub fn unheard(denied: Denied, method: &str) -> Result<Response<ReplyBody>, Refu
     }
 }
 
-/// Takes what the target says to what no message answers: its status is recorded, and that it said more, of which nothing goes on.
+/// Takes what the target says to what no message answers: its status is recorded, and that it said more, of
+/// which nothing goes on.
 fn finish(
     mut guard: ReplyGuard,
     answered: Result<Answered, Denied>,

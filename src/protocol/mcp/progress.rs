@@ -32,7 +32,8 @@ impl Turn {
         }
     }
 
-    /// Whether the client gave this token with the request that is answered here, or on a stream of its own with any of its session.
+    /// Whether the client gave this token with the request that is answered here, or on a stream of its own
+    /// with any of its session.
     fn gave(&self, token: Option<Id<'_>>) -> bool {
         let Some(token) = token else { return false };
         match (&self.about.id, &self.session) {

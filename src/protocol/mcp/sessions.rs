@@ -323,7 +323,8 @@ impl Session {
         locked(&self.state).tokens.iter().any(|known| known == token)
     }
 
-    /// The target asks something of the client. False: too much is open, or it used the id of another open question.
+    /// The target asks something of the client. False: too much is open, or it used the id of another open
+    /// question.
     pub fn ask(&self, id: Id<'static>, question: Question) -> bool {
         let mut state = locked(&self.state);
         let again = state.asked.get(&id).map(|known| known.what == question.what);

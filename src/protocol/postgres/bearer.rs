@@ -4,7 +4,8 @@ use serde_json::json;
 
 /// The name of the mechanism.
 pub const MECHANISM: &str = "OAUTHBEARER";
-/// The user that a client names to be asked for its token in this way: a server must choose before it knows what the client can.
+/// The user that a client names to be asked for its token in this way: a server must choose before it knows
+/// what the client can.
 pub const USER: &str = "oauth";
 /// What stands between the parts of a message.
 const SEPARATOR: u8 = 1;

@@ -1,8 +1,9 @@
-//! Which session a `CancelRequest` means: it comes on a stream of its own, maybe at another thread, with a key that only the session's
-//! client was given (PostgreSQL 18 manual, 54.2.8).
+//! Which session a `CancelRequest` means: it comes on a stream of its own, maybe at another thread, with a
+//! key that only the session's client was given (PostgreSQL 18 manual, 54.2.8).
 //!
-//! A client is told its session's true process id, as `pg_backend_pid()` and notifications tell it, and a key of the gateway's own: the
-//! target's key never leaves. Sessions of several targets may have the same process id, so only the key tells them apart.
+//! A client is told its session's true process id, as `pg_backend_pid()` and notifications tell it, and a key
+//! of the gateway's own: the target's key never leaves. Sessions of several targets may have the same process
+//! id, so only the key tells them apart.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -46,7 +47,8 @@ impl Cancels {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives the session with this process id at its target a key, as long as the version of its client allows.
+    /// Gives the session with this process id at its target a key, as long as the version of its client
+    /// allows.
     pub fn enter(&self, version: Version, process: i32) -> Cancellable {
         self.enter_with(process, || {
             let length = if version >= Version::V3_2 { LONG } else { SHORT };
@@ -54,7 +56,8 @@ impl Cancels {
         })
     }
 
-    /// The same, with the maker of keys: it is asked until it gives one that no other session of this process id has.
+    /// The same, with the maker of keys: it is asked until it gives one that no other session of this process
+    /// id has.
     fn enter_with(&self, process: i32, mut make: impl FnMut() -> Box<[u8]>) -> Cancellable {
         let asked = Arc::new(Notify::new());
         let mut all = self.entries();

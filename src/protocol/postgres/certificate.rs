@@ -10,8 +10,8 @@ use crate::protocol::postgres::upstream::ALPN;
 /// Settings of TLS, and those that they were made of.
 type Made = (Arc<rustls::ServerConfig>, Arc<rustls::ServerConfig>);
 
-/// The certificate of the other listener, which a reload swaps, with the name of this protocol. The settings are made once for each
-/// certificate, not for each stream.
+/// The certificate of the other listener, which a reload swaps, with the name of this protocol. The settings
+/// are made once for each certificate, not for each stream.
 pub(super) struct Certificate {
     theirs: Arc<ArcSwapOption<rustls::ServerConfig>>,
     own: RefCell<Option<Made>>,

@@ -17,12 +17,13 @@ use crate::protocol::postgres::judge::Judgement;
 
 /// The command of a text and what was judged about exactly these bytes.
 ///
-/// `names` gives the class of a prepared statement or cursor that an earlier text of the session has made, see
-/// [`crate::domain::sql::Effects::class_with`]; `None` counts as unknown. `opaque` gives what it calls that may do anything: what
-/// the target's catalogue says ([`Catalog::opaque`](super::catalog::Catalog::opaque)), or the words alone.
+/// `names` gives the class of a prepared statement or cursor that an earlier text of the session has made,
+/// see [`crate::domain::sql::Effects::class_with`]; `None` counts as unknown. `opaque` gives what it calls
+/// that may do anything: what the target's catalogue says
+/// ([`Catalog::opaque`](super::catalog::Catalog::opaque)), or the words alone.
 ///
-/// The class is [`Class::Unknown`] when the text was not understood, or calls a function of which nothing is known; then
-/// [`SqlCommand::base`] has the class of all the rest.
+/// The class is [`Class::Unknown`] when the text was not understood, or calls a function of which nothing is
+/// known; then [`SqlCommand::base`] has the class of all the rest.
 pub fn command(
     text: &[u8],
     judgement: &Judgement,
@@ -49,8 +50,8 @@ pub fn by_its_words(effects: &Effects) -> Vec<Function> {
     effects.opaque.iter().cloned().collect()
 }
 
-/// What was assumed of the functions of texts that were judged by their words alone. A session asks the target's catalogue, which may know
-/// better.
+/// What was assumed of the functions of texts that were judged by their words alone. A session asks the
+/// target's catalogue, which may know better.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Assumed {
     /// Functions and operators of which nothing is known, so that they may do anything.

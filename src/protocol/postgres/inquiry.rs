@@ -1,6 +1,7 @@
-//! A session of the gateway's own at the target, which asks the catalogue what names and columns stand for. It sends only questions that
-//! are written in this code or made from names of the catalogue itself, and it only reads. A client's text is sent for one purpose alone:
-//! an `EXPLAIN` of one that is held for people, which does not run it (`session/preview.rs`).
+//! A session of the gateway's own at the target, which asks the catalogue what names and columns stand for.
+//! It sends only questions that are written in this code or made from names of the catalogue itself, and it
+//! only reads. A client's text is sent for one purpose alone: an `EXPLAIN` of one that is held for people,
+//! which does not run it (`session/preview.rs`).
 
 use std::io;
 use std::sync::Arc;
@@ -30,7 +31,8 @@ use crate::transport::stream::Stream;
 
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// What the session sets: it reads, it waits for no lock for long, and no schema of anybody else stands before the catalogue's.
+/// What the session sets: it reads, it waits for no lock for long, and no schema of anybody else stands
+/// before the catalogue's.
 const SETTINGS: [(&str, &str); 6] = [
     ("application_name", "hoopctl"),
     ("client_encoding", "UTF8"),
@@ -111,8 +113,8 @@ impl Inquiry {
         Ok(Self { process, stream, input, scanner })
     }
 
-    /// Whether the target's own process tells clients its number: a pooler between gives out numbers of its own, which mean another
-    /// session's process at the target, or none.
+    /// Whether the target's own process tells clients its number: a pooler between gives out numbers of its
+    /// own, which mean another session's process at the target, or none.
     ///
     /// # Errors
     /// As [`Inquiry::ask`].
@@ -125,7 +127,8 @@ impl Inquiry {
     /// Asks one question; the rows of its answer.
     ///
     /// # Errors
-    /// The stream broke, the target refused, or it took too long. After any but a refusal the session is of no use.
+    /// The stream broke, the target refused, or it took too long. After any but a refusal the session is of
+    /// no use.
     pub async fn ask(&mut self, question: &str) -> Result<Rows, InquiryError> {
         let mut out = BytesMut::new();
         front::write_query(&mut out, question.as_bytes())?;
@@ -152,8 +155,8 @@ impl Inquiry {
         Ok(rows)
     }
 
-    /// What each column of a query comes from, a table's oid and a column's number, both 0 for an expression. Nothing of the query is
-    /// run. `None`: it gives no rows.
+    /// What each column of a query comes from, a table's oid and a column's number, both 0 for an expression.
+    /// Nothing of the query is run. `None`: it gives no rows.
     ///
     /// # Errors
     /// As [`Inquiry::ask`].

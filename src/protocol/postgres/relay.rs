@@ -1,8 +1,10 @@
-//! A way in for clients that cannot send a token: asks them for nothing, and logs in at a gateway in their place.
+//! A way in for clients that cannot send a token: asks them for nothing, and logs in at a gateway in their
+//! place.
 //!
-//! It runs on the user's machine, not in the gateway, and decides nothing: the gateway verifies the token and judges each statement. The
-//! token is sent once for each login, only as the answer to the gateway's request for a cleartext password, and never in the clear to
-//! another machine. All that comes after the login passes as it is.
+//! It runs on the user's machine, not in the gateway, and decides nothing: the gateway verifies the token and
+//! judges each statement. The token is sent once for each login, only as the answer to the gateway's request
+//! for a cleartext password, and never in the clear to another machine. All that comes after the login passes
+//! as it is.
 
 #[cfg(test)]
 mod tests;
@@ -63,14 +65,15 @@ const USER: &str = "user";
 
 /// Where to log in, and with what.
 pub struct Relay<T> {
-    /// The gateway. `tls` says that it must speak TLS; without that it still does wherever the gateway has it, and is plain only to this
-    /// machine.
+    /// The gateway. `tls` says that it must speak TLS; without that it still does wherever the gateway has
+    /// it, and is plain only to this machine.
     pub gateway: Upstream,
     /// Certificate authorities in place of the machine's.
     pub ca_file: Option<PathBuf>,
     /// The connection that clients get.
     pub connection: ConnectionName,
-    /// Gives the token for one login; or why there is none, in words for the user, with nothing of a token in them.
+    /// Gives the token for one login; or why there is none, in words for the user, with nothing of a token in
+    /// them.
     pub tokens: T,
 }
 
@@ -234,7 +237,8 @@ where
                 Ok(BackMessage::NoticeResponse(_) | BackMessage::NegotiateProtocolVersion(_)) => {
                     client.write_all(&frame).await.map_err(gone)?;
                 }
-                // No proof at all, a proof of another kind, the token a second time: whoever asks for that is no gateway.
+                // No proof at all, a proof of another kind, the token a second time: whoever asks for that is
+                // no gateway.
                 Ok(_) | Err(_) => return Err(Fault::Here(stranger())),
             }
         }
@@ -289,13 +293,14 @@ where
     }
 }
 
-/// Whether nothing is given away without TLS: to this machine only, and not where the gateway is known to have it.
+/// Whether nothing is given away without TLS: to this machine only, and not where the gateway is known to
+/// have it.
 fn may_be_plain(must_have_tls: bool, there: IpAddr) -> bool {
     !must_have_tls && there.to_canonical().is_loopback()
 }
 
-/// The startup packet for the gateway: as the client's, but with the connection as the database. `NAME/x` stays, which is another database
-/// of the same connection.
+/// The startup packet for the gateway: as the client's, but with the connection as the database. `NAME/x`
+/// stays, which is another database of the same connection.
 fn startup(packet: &StartupPacket<'_>, connection: &str) -> Result<BytesMut, Refusal> {
     let mut parameters = Vec::new();
     for (name, value) in packet.parameters() {
@@ -305,7 +310,8 @@ fn startup(packet: &StartupPacket<'_>, connection: &str) -> Result<BytesMut, Ref
         };
         let value = match name {
             DATABASE => database(value, connection),
-            // The gateway would ask for the token in the way of this user, and here it is always shown as a password.
+            // The gateway would ask for the token in the way of this user, and here it is always shown as a
+            // password.
             USER if value == bearer::USER => connection,
             _ => value,
         };

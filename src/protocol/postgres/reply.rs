@@ -81,13 +81,14 @@ impl Refusal {
         Self { state, ..self }
     }
 
-    /// The same for what the server would come to only after a look at its transaction: see [`Refusal::in_failed_transaction`].
+    /// The same for what the server would come to only after a look at its transaction: see
+    /// [`Refusal::in_failed_transaction`].
     pub fn after_transaction(self) -> Self {
         Self { after_transaction: true, ..self }
     }
 
-    /// What the client is told of it inside a transaction that has failed: the server says so before it looks at what a statement would
-    /// do. Why it is refused besides stands in the detail.
+    /// What the client is told of it inside a transaction that has failed: the server says so before it looks
+    /// at what a statement would do. Why it is refused besides stands in the detail.
     pub fn in_failed_transaction(self) -> Self {
         if !self.after_transaction || self.state == SqlState::SYNTAX_ERROR {
             return self;
@@ -102,8 +103,8 @@ impl Refusal {
         }
     }
 
-    /// What PostgreSQL's own parser says of a text that it cannot read, in place of `refusal`; nobody is told more by that than by the
-    /// server itself. With why a text was not read, if it was not.
+    /// What PostgreSQL's own parser says of a text that it cannot read, in place of `refusal`; nobody is told
+    /// more by that than by the server itself. With why a text was not read, if it was not.
     pub fn or_syntax(self, judgement: &Judgement, sql: &[u8]) -> Self {
         match judgement {
             Judgement::Syntax(error) => Self {
@@ -120,13 +121,15 @@ impl Refusal {
         }
     }
 
-    /// What the client of a text that PostgreSQL's parser refuses is told, whatever policies say; `None`: its parser reads it.
+    /// What the client of a text that PostgreSQL's parser refuses is told, whatever policies say; `None`: its
+    /// parser reads it.
     pub fn of_syntax(judgement: &Judgement, sql: &[u8]) -> Option<Self> {
         matches!(judgement, Judgement::Syntax(_))
             .then(|| Self::new(SqlState::SYNTAX_ERROR, "").or_syntax(judgement, sql))
     }
 
-    /// The same where no policy allows a text that was not read: with the SQLSTATE that a server has for such a text, if there is one.
+    /// The same where no policy allows a text that was not read: with the SQLSTATE that a server has for such
+    /// a text, if there is one.
     pub fn of_unread(self, judgement: &Judgement) -> Self {
         let state = match judgement {
             Judgement::Unread(Unread::TooLong | Unread::TooLarge) => SqlState::PROGRAM_LIMIT_EXCEEDED,
@@ -172,7 +175,8 @@ impl Refusal {
             position: self.position,
         };
         if write_error(out, &words).is_err() {
-            // Only a NUL or a text beyond all measure keeps it from being written, and neither is in ours: say the least.
+            // Only a NUL or a text beyond all measure keeps it from being written, and neither is in ours:
+            // say the least.
             let least = write_error(out, &Words::new(severity, self.state, "refused by the gateway"));
             debug_assert!(least.is_ok(), "a fixed text can be written");
         }

@@ -1,4 +1,5 @@
-//! The client's side of a login: who may begin one, the token, the way in at the target, and then the session.
+//! The client's side of a login: who may begin one, the token, the way in at the target, and then the
+//! session.
 
 use std::io;
 use std::net::IpAddr;
@@ -75,7 +76,8 @@ pub struct PostgresService {
 }
 
 impl PostgresService {
-    /// A service. All threads share the judge, the cancels, the catalogues, the strangers and the certificate.
+    /// A service. All threads share the judge, the cancels, the catalogues, the strangers and the
+    /// certificate.
     pub fn new(
         gate: Gate,
         judge: Arc<Judge>,
@@ -87,7 +89,8 @@ impl PostgresService {
         Self { gate, judge, cancels, targets, strangers, tls: Certificate::new(tls) }
     }
 
-    /// Serves one client's stream to its end. When `draining` turns true it finishes what it has begun and closes.
+    /// Serves one client's stream to its end. When `draining` turns true it finishes what it has begun and
+    /// closes.
     pub async fn serve(self: Rc<Self>, stream: TcpStream, peer: SocketAddr, draining: watch::Receiver<bool>) {
         if let Err(error) = keep_alive(&stream) {
             tracing::debug!(%error, "a client's stream could not be set up");
@@ -167,7 +170,8 @@ impl PostgresService {
         };
         let said = match entered {
             Ok(entered) => {
-                // Where nothing can be cancelled at the target (RDS Proxy gives no key), the client is not told that it could.
+                // Where nothing can be cancelled at the target (RDS Proxy gives no key), the client is not
+                // told that it could.
                 let cancellable = entered
                     .ready
                     .cancel
@@ -225,7 +229,8 @@ impl PostgresService {
         }
     }
 
-    /// A search path in the startup packet is a `SET` that comes before any statement: it needs the same policies.
+    /// A search path in the startup packet is a `SET` that comes before any statement: it needs the same
+    /// policies.
     async fn may_set(&self, seat: &Seat, path: &str) -> Result<(), Denied> {
         // Only judged, never sent. Each schema is in quotes: SQL reads the list as the server will.
         let text = format!("SET search_path TO {}", if path.is_empty() { "''" } else { path });
@@ -322,8 +327,8 @@ fn unreachable(error: &Unreachable) -> Denied {
     }
 }
 
-/// Logs in at the target. Where that refuses the credential, it may have been changed a moment ago: it is read anew and, if it is
-/// another one, shown once.
+/// Logs in at the target. Where that refuses the credential, it may have been changed a moment ago: it is
+/// read anew and, if it is another one, shown once.
 async fn log_in(
     seat: &Seat,
     governed: &Governed,
@@ -374,7 +379,8 @@ fn arrival<'a>(
     }
 }
 
-/// Whether a refusal is the caller's own doing: one that others could be behind, such as an issuer that is away, counts against nobody.
+/// Whether a refusal is the caller's own doing: one that others could be behind, such as an issuer that is
+/// away, counts against nobody.
 fn is_failed_login(denied: &Denied) -> bool {
     matches!(denied.code, DenyCode::Unauthenticated | DenyCode::NoSuchConnection | DenyCode::Locked)
 }

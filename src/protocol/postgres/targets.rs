@@ -1,6 +1,7 @@
-//! What is known of the targets' catalogues, for all threads: read when it is first needed, again when something may have changed it, and
-//! every half minute in the background. What is a minute old is read before it is relied on; where that cannot be done, and nothing
-//! that came through the gateway has changed functions, it is relied on for [some minutes](LONGEST) where no value is masked.
+//! What is known of the targets' catalogues, for all threads: read when it is first needed, again when
+//! something may have changed it, and every half minute in the background. What is a minute old is read
+//! before it is relied on; where that cannot be done, and nothing that came through the gateway has changed
+//! functions, it is relied on for [some minutes](LONGEST) where no value is masked.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -59,8 +60,9 @@ pub enum Unknown {
 }
 
 impl Unknown {
-    /// Whether the target is one that does not answer such questions, and hardly ever will: the words of a text are then all there is.
-    /// Everything else is of the moment, also what nobody knows: it cannot be reached, it is full, slow or stopping, a lock is held.
+    /// Whether the target is one that does not answer such questions, and hardly ever will: the words of a
+    /// text are then all there is. Everything else is of the moment, also what nobody knows: it cannot be
+    /// reached, it is full, slow or stopping, a lock is held.
     fn is_for_good(&self) -> bool {
         match self {
             Self::Inquiry(InquiryError::Refused(state)) => says_never(state),
@@ -78,8 +80,8 @@ impl Unknown {
     }
 }
 
-/// Whether an SQLSTATE says that a question is none for this server: unknown names, missing rights, no such feature. At the login there are
-/// two more, by which pools refuse the gateway's settings.
+/// Whether an SQLSTATE says that a question is none for this server: unknown names, missing rights, no such
+/// feature. At the login there are two more, by which pools refuse the gateway's settings.
 fn says_never(state: &str) -> bool {
     state.starts_with("42") || state.starts_with("0A")
 }
@@ -90,7 +92,8 @@ pub enum Change {
     /// It is as it was.
     #[default]
     Nothing,
-    /// A function was called that may have changed something: it is read again soon, and relied on until then.
+    /// A function was called that may have changed something: it is read again soon, and relied on until
+    /// then.
     Suspected,
     /// Relations and their columns may be others.
     Relations,
@@ -100,8 +103,8 @@ pub enum Change {
     Settings,
 }
 
-/// A catalogue, and what is masked by it. Where no field is masked it has relations only with the columns that may be calls, and kin of
-/// relations only where somebody has asked for it.
+/// A catalogue, and what is masked by it. Where no field is masked it has relations only with the columns
+/// that may be calls, and kin of relations only where somebody has asked for it.
 #[derive(Debug)]
 pub struct Known {
     /// Which columns are masked.
@@ -175,13 +178,14 @@ pub struct Targets(Arc<Mutex<Kept>>);
 #[derive(Default)]
 struct Kept {
     entries: HashMap<Box<str>, Arc<Entry>>,
-    /// By host, port and database: two connections may lead to one, and each is told of what came through the other.
+    /// By host, port and database: two connections may lead to one, and each is told of what came through the
+    /// other.
     changes: HashMap<(Arc<str>, u16, Box<str>), Arc<Changes>>,
 }
 
 impl Kept {
-    /// Makes room for one more: what no session holds goes first, and the oldest of it. Sessions that hold one go on with it, and see its
-    /// changes.
+    /// Makes room for one more: what no session holds goes first, and the oldest of it. Sessions that hold
+    /// one go on with it, and see its changes.
     fn evict(&mut self) {
         let age = |entry: &Entry| entry.known.load().as_ref().map(|known| known.at);
         let oldest = self.entries.iter().min_by_key(|(_, entry)| (Arc::strong_count(entry) > 1, age(entry)));
@@ -222,7 +226,8 @@ impl Known {
         self.kin
     }
 
-    /// Whether relations and their columns can only have changed since in other ways than through the gateway.
+    /// Whether relations and their columns can only have changed since in other ways than through the
+    /// gateway.
     pub fn has_relations_of(&self, entry: &Entry) -> bool {
         self.seen.catalog == entry.changes.seen().catalog
     }
@@ -249,7 +254,8 @@ impl Entry {
         self.wants_kin.store(true, Ordering::Release);
     }
 
-    /// What was known last of relations that share rows, where it is nothing but old: for when it cannot be read.
+    /// What was known last of relations that share rows, where it is nothing but old: for when it cannot be
+    /// read.
     pub fn old_kin(&self) -> Option<Arc<Known>> {
         let fits =
             |known: &Arc<Known>| known.kin && known.has_relations_of(self) && known.at.elapsed() < LONGEST;
@@ -261,7 +267,8 @@ impl Entry {
         self.known.load_full().filter(|known| known.has_code_of(self) && known.at.elapsed() < OLD)
     }
 
-    /// What was known last of functions and operators, where it is nothing but old: for when it cannot be read.
+    /// What was known last of functions and operators, where it is nothing but old: for when it cannot be
+    /// read.
     pub fn old_code(&self) -> Option<Arc<Known>> {
         self.known.load_full().filter(|known| known.has_code_of(self) && known.at.elapsed() < LONGEST)
     }
@@ -293,7 +300,8 @@ impl Entry {
         self.is_due() && !self.has_just_failed() && !self.refreshing.swap(true, Ordering::AcqRel)
     }
 
-    /// Something may have changed the catalogue, for all who read this database: what is known is not relied on any more, or not for long.
+    /// Something may have changed the catalogue, for all who read this database: what is known is not relied
+    /// on any more, or not for long.
     pub fn changed(&self, change: Change) {
         let counts = [
             (Change::Suspected, &self.changes.suspected),
@@ -341,7 +349,8 @@ impl Entry {
             && let Err(error) = self.read(judge, governed, password, database).await
         {
             tracing::warn!(connection = %governed.connection.name, error = &*error as &dyn std::error::Error, "the catalogue of a target could not be read again");
-            // Old knowledge would become older with every failure: it ends here for masks, and elsewhere when it is too old.
+            // Old knowledge would become older with every failure: it ends here for masks, and elsewhere when
+            // it is too old.
             self.lapsed.store(true, Ordering::Release);
         }
         self.refreshing.store(false, Ordering::Release);
@@ -396,8 +405,8 @@ async fn read(
     }
 }
 
-/// Reads a catalogue, all of it or only what tells what texts call and set, and which relations share rows if that is wanted. Databases of
-/// many customers have a hundred thousand tables.
+/// Reads a catalogue, all of it or only what tells what texts call and set, and which relations share rows if
+/// that is wanted. Databases of many customers have a hundred thousand tables.
 async fn catalog(inquiry: &mut Inquiry, all: bool, kin: bool) -> Result<Catalog, Unknown> {
     let mut answers = Answers::default();
     for question in Question::ALL {

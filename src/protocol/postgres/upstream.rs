@@ -1,5 +1,6 @@
-//! The target's side: the way in with the gateway's credential, and the one place from which bytes go there. Each command takes a
-//! [`Permit`]; what needs none is a closed list of messages that hold no SQL ([`Control`], [`Substitute`]).
+//! The target's side: the way in with the gateway's credential, and the one place from which bytes go there.
+//! Each command takes a [`Permit`]; what needs none is a closed list of messages that hold no SQL
+//! ([`Control`], [`Substitute`]).
 
 use std::collections::BTreeSet;
 use std::io;
@@ -110,7 +111,8 @@ impl Unreachable {
 pub struct Wish<'a> {
     /// The connection.
     pub governed: &'a Governed,
-    /// The gateway's password there; `None` where the connection has none: then a certificate is all that is shown.
+    /// The gateway's password there; `None` where the connection has none: then a certificate is all that is
+    /// shown.
     pub password: Option<&'a Arc<Secret>>,
     /// The database.
     pub database: &'a str,
@@ -121,8 +123,8 @@ pub struct Wish<'a> {
 /// The targets that were warned of, each once for each connection to it.
 static WEAK: Mutex<BTreeSet<(ConnectionName, String)>> = Mutex::new(BTreeSet::new());
 
-/// Warns, once for each connection, of a target that keeps the password with too few iterations: whoever gets hold of what it keeps, or has
-/// listened to a login, tries passwords the faster.
+/// Warns, once for each connection, of a target that keeps the password with too few iterations: whoever gets
+/// hold of what it keeps, or has listened to a login, tries passwords the faster.
 fn warn_of_weak(governed: &Governed, iterations: u32) {
     let name = &governed.connection.name;
     let Upstream { host, port, .. } = &governed.connection.upstream;
@@ -139,7 +141,8 @@ fn warn_of_weak(governed: &Governed, iterations: u32) {
 /// Opens a stream to the target and logs in. What the target sent after the login is in the buffer.
 ///
 /// # Errors
-/// Everything that can be wrong with the target, its certificate or the credential. For the log and the operator only.
+/// Everything that can be wrong with the target, its certificate or the credential. For the log and the
+/// operator only.
 pub async fn log_in(wish: Wish<'_>) -> Result<(Stream, Ready, BytesMut), Unreachable> {
     let upstream = &wish.governed.connection.upstream;
     let (stream, shown) = open(wish.governed).await?;
@@ -191,16 +194,19 @@ async fn secure(
     }
 }
 
-/// Asks a server for TLS. Gives its answer: `S`, then TLS begins; `N` for none; anything else is no server of this protocol.
+/// Asks a server for TLS. Gives its answer: `S`, then TLS begins; `N` for none; anything else is no server of
+/// this protocol.
 pub(super) async fn ask_for_tls(tcp: &mut TcpStream) -> io::Result<u8> {
     let mut request = BytesMut::new();
     opening::write_ssl_request(&mut request);
     tcp.write_all(&request).await?;
-    // One byte and no more: what came behind it in clear text must go into the handshake, where it fails (CVE-2021-23222).
+    // One byte and no more: what came behind it in clear text must go into the handshake, where it fails
+    // (CVE-2021-23222).
     tcp.read_u8().await
 }
 
-/// What a stream that broke tells: in TLS 1.3 a certificate is refused only once the handshake is over for the client.
+/// What a stream that broke tells: in TLS 1.3 a certificate is refused only once the handshake is over for
+/// the client.
 fn broken(error: io::Error) -> Unreachable {
     match error.get_ref().and_then(|inner| inner.downcast_ref()) {
         Some(rustls::Error::AlertReceived(alert)) => Unreachable::Alert(*alert),
@@ -263,8 +269,8 @@ fn header(input: &[u8]) -> Result<Option<(u8, usize)>, LoginError> {
     Ok((input.len() >= whole).then_some((kind, whole)))
 }
 
-/// Asks the target to stop what another stream of the gateway runs there, if that `still` runs when the way there is open. What comes
-/// of it is seen on that stream.
+/// Asks the target to stop what another stream of the gateway runs there, if that `still` runs when the way
+/// there is open. What comes of it is seen on that stream.
 pub async fn cancel(governed: &Governed, key: &CancelKey, still: impl Fn() -> bool) {
     let ask = async {
         let (mut stream, _own) = open(governed).await?;
@@ -309,8 +315,8 @@ pub enum Control<'a> {
     Terminate,
 }
 
-/// What is sent in place of a refused message: the target fails at it as it would have at any wrong message of its kind, and its
-/// transaction, its portals and what it skips are its own doing.
+/// What is sent in place of a refused message: the target fails at it as it would have at any wrong message
+/// of its kind, and its transaction, its portals and what it skips are its own doing.
 #[derive(Debug, Clone, Copy)]
 pub enum Substitute<'a> {
     /// For a `Bind` to this portal: a prepared statement that is not there.

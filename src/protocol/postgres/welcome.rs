@@ -1,4 +1,5 @@
-//! The beginning of a client's stream: encryption, the startup packet, and the token, as a password or by OAUTHBEARER.
+//! The beginning of a client's stream: encryption, the startup packet, and the token, as a password or by
+//! OAUTHBEARER.
 
 use std::io;
 use std::sync::Arc;
@@ -48,8 +49,8 @@ pub(super) struct Guest {
     pub(super) token: Zeroizing<String>,
 }
 
-/// Everything up to the startup packet. `tls` has the name of this protocol, `None`: the listener is plain. `None` comes back: the
-/// stream is done, with a word or without.
+/// Everything up to the startup packet. `tls` has the name of this protocol, `None`: the listener is plain.
+/// `None` comes back: the stream is done, with a word or without.
 pub(super) async fn receive(
     tcp: TcpStream,
     tls: Option<&Arc<rustls::ServerConfig>>,
@@ -134,7 +135,8 @@ pub(super) async fn receive(
     }
 }
 
-/// Asks for the token: as a password, or, of the user [`bearer::USER`], by OAUTHBEARER. `issuer` is named to who has none.
+/// Asks for the token: as a password, or, of the user [`bearer::USER`], by OAUTHBEARER. `issuer` is named to
+/// who has none.
 pub(super) async fn ask_for_token(mut caller: Caller, issuer: Option<&str>) -> io::Result<Option<Guest>> {
     let by_bearer = caller.startup.user == bearer::USER;
     let mut out = BytesMut::new();

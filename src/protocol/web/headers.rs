@@ -54,8 +54,9 @@ const NEVER_RETURNED: [&str; 29] = [
 /// Reply headers whose value is a URL.
 const LOCATIONS: [&str; 5] = ["content-location", "location", "sourcemap", "x-http-location", "x-sourcemap"];
 
-/// Whether a request header goes to the target. One with `_` in its name never does: CGI, WSGI and PHP read `_` and `-` alike, so it could be another
-/// header under a second spelling, or one of the variables that only the server in front sets (RFC 3875, section 4.1.18).
+/// Whether a request header goes to the target. One with `_` in its name never does: CGI, WSGI and PHP read
+/// `_` and `-` alike, so it could be another header under a second spelling, or one of the variables that
+/// only the server in front sets (RFC 3875, section 4.1.18).
 fn is_sent(name: &HeaderName, by_connection: &[String]) -> bool {
     let name = name.as_str();
     !name.contains('_') && !is_claim(name) && !by_connection.iter().any(|listed| listed == name)
@@ -116,7 +117,8 @@ pub fn to_target(
     out
 }
 
-/// Takes out what asks for text in another encoding: in some of them neither a masked value nor the credential could be found.
+/// Takes out what asks for text in another encoding: in some of them neither a masked value nor the
+/// credential could be found.
 fn ask_for_no_charset(out: &mut HeaderMap) {
     out.remove(header::ACCEPT_CHARSET);
     let accepts: Vec<HeaderValue> = out.get_all(header::ACCEPT).iter().cloned().collect();
@@ -136,8 +138,8 @@ fn ask_for_no_charset(out: &mut HeaderMap) {
     }
 }
 
-/// Whether a trailer can be taken for nothing but data: checksums, timings and the status of gRPC. With `rewritten` the body is not the
-/// sender's own bytes, and nothing may speak of those.
+/// Whether a trailer can be taken for nothing but data: checksums, timings and the status of gRPC. With
+/// `rewritten` the body is not the sender's own bytes, and nothing may speak of those.
 pub fn is_harmless_trailer(name: &str, rewritten: bool) -> bool {
     let harmless = ["grpc-", "x-checksum-", "x-trailer-"].iter().any(|family| name.starts_with(family))
         || name == "server-timing";

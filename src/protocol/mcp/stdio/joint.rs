@@ -269,7 +269,8 @@ impl Joint {
         if !self.lives() {
             return Err(self.peer.gone());
         }
-        // What a notification itself names so is no request of its client's here, and must be none of another's.
+        // What a notification itself names so is no request of its client's here, and must be none of
+        // another's.
         let mut rewrite = Rewrite::new(message);
         for named in [Meta::ProgressToken, Meta::SubscriptionId] {
             if message.meta(named).is_some() {

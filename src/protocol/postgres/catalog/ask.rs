@@ -3,12 +3,12 @@
 /// What a question is answered with: rows of cells, `None` for NULL.
 pub type Rows = Vec<Vec<Option<String>>>;
 
-/// What the connection must send before the first question: names in the answers and in the definitions of views have their schemas,
-/// and no function of somebody else stands in for one of the server.
+/// What the connection must send before the first question: names in the answers and in the definitions of
+/// views have their schemas, and no function of somebody else stands in for one of the server.
 pub const FIRST: &str = "SET search_path TO pg_catalog";
 
-/// What is asked of a server. Best in one transaction of level `REPEATABLE READ`, so that the answers fit each other.
-/// For PostgreSQL 12 and later.
+/// What is asked of a server. Best in one transaction of level `REPEATABLE READ`, so that the answers fit
+/// each other. For PostgreSQL 12 and later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
     /// Relations and their columns.
@@ -78,13 +78,14 @@ impl Question {
     }
 }
 
-/// The text that gives the definition of a view, as one row of one cell. That definition is then parsed and described as a statement:
-/// nothing of it runs.
+/// The text that gives the definition of a view, as one row of one cell. That definition is then parsed and
+/// described as a statement: nothing of it runs.
 pub fn definition_of(view: u32) -> String {
     format!("SELECT pg_catalog.pg_get_viewdef({view}::pg_catalog.oid)")
 }
 
-/// [`Question::Relations`] with columns of these names alone: which relations have one. A name that would have to be escaped is left out.
+/// [`Question::Relations`] with columns of these names alone: which relations have one. A name that would
+/// have to be escaped is left out.
 pub fn relations_with<'a>(columns: impl Iterator<Item = &'a str>) -> String {
     let quoted =
         columns.filter(|name| !name.contains('\\')).map(|name| format!("'{}'", name.replace('\'', "''")));
@@ -93,8 +94,8 @@ pub fn relations_with<'a>(columns: impl Iterator<Item = &'a str>) -> String {
     RELATIONS.replace("NOT a.attisdropped", &only)
 }
 
-/// One row for each column, or one for a relation without columns. The last cell: whether it is JSON, an array of it, or a domain over
-/// either.
+/// One row for each column, or one for a relation without columns. The last cell: whether it is JSON, an
+/// array of it, or a domain over either.
 const RELATIONS: &str = "\
 SELECT c.oid, n.nspname, c.relname, c.relkind, a.attnum, a.attname, \
   CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END, \
@@ -114,7 +115,8 @@ AND (n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') \
     'pg_cursors')) \
 ORDER BY c.oid, a.attnum";
 
-/// One row for each child and parent, the schema and name of the one and of the other. Indexes have parents, too, and are left out.
+/// One row for each child and parent, the schema and name of the one and of the other. Indexes have parents,
+/// too, and are left out.
 const INHERITANCE: &str = "\
 SELECT i.inhrelid, i.inhparent, cn.nspname, c.relname, pn.nspname, p.relname \
 FROM pg_catalog.pg_inherits i \
@@ -123,12 +125,14 @@ JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace \
 JOIN pg_catalog.pg_class p ON p.oid = i.inhparent \
 JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace";
 
-/// One row for each relation (`r`) or function (`f`) that a view reads or calls. An operator counts as its function. Whole rows
-/// leave no trace of their own, so columns are not asked for.
+/// One row for each relation (`r`) or function (`f`) that a view reads or calls. An operator counts as its
+/// function. Whole rows leave no trace of their own, so columns are not asked for.
 ///
-/// And what a text does not say of the relations that it names. Of a change: which relations it changes, too, by foreign keys and rules
-/// (`c`), and which functions it calls, by triggers, rules, defaults, checks, domains and indexes (`x`; those of PostgreSQL itself are not there). Of any use:
-/// which relations (`p`) and functions (`q`) its policies look at. And what stands in for a change (`i`): rules and triggers that are `INSTEAD`.
+/// And what a text does not say of the relations that it names. Of a change: which relations it changes, too,
+/// by foreign keys and rules (`c`), and which functions it calls, by triggers, rules, defaults, checks,
+/// domains and indexes (`x`; those of PostgreSQL itself are not there). Of any use: which relations (`p`) and
+/// functions (`q`) its policies look at. And what stands in for a change (`i`): rules and triggers that are
+/// `INSTEAD`.
 const DEPENDENCIES: &str = "\
 SELECT r.ev_class, CASE WHEN d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass \
     THEN CASE r.ev_type WHEN '1' THEN 'r' ELSE 'c' END ELSE CASE r.ev_type WHEN '1' THEN 'f' ELSE 'x' END END, \
@@ -169,10 +173,11 @@ JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_policy'::pg_catalog.re
 LEFT JOIN pg_catalog.pg_operator o ON d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass \
   AND o.oid = d.refobjid";
 
-/// One row for each function, or for each function that an aggregate is made of. Volatile ones of `pg_catalog` are there so that
-/// a function of the same name elsewhere is not taken for them. Temporary ones are found only by their schema. The last four cells:
-/// whether only a superuser can have made it what it is, which is so if it is his and an extension's, how many arguments it takes at least
-/// and at most (NULL: any number), and whether the first can be a row.
+/// One row for each function, or for each function that an aggregate is made of. Volatile ones of
+/// `pg_catalog` are there so that a function of the same name elsewhere is not taken for them. Temporary ones
+/// are found only by their schema. The last four cells: whether only a superuser can have made it what it is,
+/// which is so if it is his and an extension's, how many arguments it takes at least and at most (NULL: any
+/// number), and whether the first can be a row.
 const FUNCTIONS: &str = "\
 SELECT p.oid, n.nspname, p.proname, p.prokind, b.provolatile, p.prosecdef OR b.prosecdef, l.lanname, \
   p.proowner IN (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolsuper) AND EXISTS (\
@@ -192,8 +197,8 @@ JOIN pg_catalog.pg_proc b ON b.oid = ANY (CASE WHEN g.aggfnoid IS NULL THEN ARRA
 JOIN pg_catalog.pg_language l ON l.oid = b.prolang \
 WHERE n.nspname NOT LIKE 'pg\\_temp\\_%' AND (n.nspname <> 'pg_catalog' OR p.provolatile = 'v')";
 
-/// One row for each relation whose change may change rows of `pg_settings`, which is a `SET`: views of it, views of those, what has rules
-/// that lead there, and what others refer to that do.
+/// One row for each relation whose change may change rows of `pg_settings`, which is a `SET`: views of it,
+/// views of those, what has rules that lead there, and what others refer to that do.
 const SETTERS: &str = "\
 WITH RECURSIVE leads (oid) AS (\
   SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -208,7 +213,8 @@ WITH RECURSIVE leads (oid) AS (\
 SELECT c.relname FROM leads l JOIN pg_catalog.pg_class c ON c.oid = l.oid \
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname <> 'pg_catalog'";
 
-/// One row for the function of each operator, and for those of its commutator and its negator, which the planner may put in its place.
+/// One row for the function of each operator, and for those of its commutator and its negator, which the
+/// planner may put in its place.
 const OPERATORS: &str = "\
 SELECT o.oprname, n.nspname, p.proname, p.provolatile, p.prosecdef, l.lanname, \
   p.proowner IN (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolsuper) AND EXISTS (\

@@ -34,8 +34,8 @@ impl Family {
         self.children.entry(parent).or_default().push(child);
     }
 
-    /// The kin of relations: all above each, and all below, but for what is named with `ONLY`. A name without its schema may mean each of
-    /// that name, whatever the search path is; then those are among it.
+    /// The kin of relations: all above each, and all below, but for what is named with `ONLY`. A name without
+    /// its schema may mean each of that name, whatever the search path is; then those are among it.
     pub(super) fn kin<'a>(&self, relations: impl IntoIterator<Item = &'a Relation>) -> Kin {
         let (mut kin, mut left) = (Kin::default(), MOST);
         for relation in relations {

@@ -80,7 +80,8 @@ impl Masked {
         self.columns.contains_key(&table)
     }
 
-    /// Whether a row of a relation, told as one value, may hold masked ones: any of its columns is masked, or is JSON.
+    /// Whether a row of a relation, told as one value, may hold masked ones: any of its columns is masked, or
+    /// is JSON.
     pub fn tells(&self, table: u32) -> bool {
         self.touches(table) || self.catalog.relation(table).is_some_and(Relation::has_json)
     }
@@ -90,13 +91,14 @@ impl Masked {
         self.looks.contains(&table)
     }
 
-    /// Whether a change of a relation may change or look at rows with masked values, its own or others': by way of a view, of foreign keys,
-    /// triggers, rules, children, or code in defaults and checks.
+    /// Whether a change of a relation may change or look at rows with masked values, its own or others': by
+    /// way of a view, of foreign keys, triggers, rules, children, or code in defaults and checks.
     pub fn spreads(&self, table: u32) -> bool {
         self.tells(table) || self.looks(table) || self.spreads.contains(&table)
     }
 
-    /// Whether a column is JSON in another form than as such: an array of a type that is not PostgreSQL's own.
+    /// Whether a column is JSON in another form than as such: an array of a type that is not PostgreSQL's
+    /// own.
     pub fn hides_json(&self, table: u32, attribute: i16) -> bool {
         let columns =
             self.catalog.relation(table).map(|relation| relation.columns.as_slice()).unwrap_or_default();
@@ -110,8 +112,8 @@ impl Masked {
         })
     }
 
-    /// Whether the catalogue knows a column, so that no mask means that it is not masked. Of PostgreSQL's own relations all are
-    /// known. If it does not, it is older than the column.
+    /// Whether the catalogue knows a column, so that no mask means that it is not masked. Of PostgreSQL's own
+    /// relations all are known. If it does not, it is older than the column.
     pub fn knows(&self, table: u32, attribute: i16) -> bool {
         if table < FIRST_USER_OID {
             return true;
@@ -120,8 +122,9 @@ impl Masked {
         attribute <= 0 || relation.columns.iter().any(|column| column.number == attribute)
     }
 
-    /// The views whose definitions are to be described next: those that may show masked values and stand only on what is settled. Each
-    /// is to be settled with [`Masked::settle`]; then there may be more. Empty when all is done, or after 32 rounds.
+    /// The views whose definitions are to be described next: those that may show masked values and stand only
+    /// on what is settled. Each is to be settled with [`Masked::settle`]; then there may be more. Empty when
+    /// all is done, or after 32 rounds.
     pub fn asks(&mut self) -> Vec<u32> {
         if self.rounds >= DEEPEST {
             return Vec::new();
@@ -134,8 +137,8 @@ impl Masked {
         self.open.iter().filter(ready).copied().collect()
     }
 
-    /// Takes what the server says about a view that was asked for. Without a lineage, or with one that does not fit the view, all
-    /// of its columns stay withheld.
+    /// Takes what the server says about a view that was asked for. Without a lineage, or with one that does
+    /// not fit the view, all of its columns stay withheld.
     pub fn settle(&mut self, view: u32, lineage: Option<&Lineage>) {
         if !self.open.remove(&view) {
             return;
@@ -186,8 +189,8 @@ impl Masked {
         }
     }
 
-    /// Masks what partitions, children and parents of a table call by the same name, and the columns that are generated from masked
-    /// ones. Goes on until nothing is added.
+    /// Masks what partitions, children and parents of a table call by the same name, and the columns that are
+    /// generated from masked ones. Goes on until nothing is added.
     fn by_table(&mut self) {
         let catalog = Arc::clone(&self.catalog);
         loop {
@@ -225,7 +228,8 @@ impl Masked {
         added
     }
 
-    /// Withholds the generated columns in whose expression the name of a masked column stands, or of one that is JSON.
+    /// Withholds the generated columns in whose expression the name of a masked column stands, or of one that
+    /// is JSON.
     fn generated(&mut self, relation: &Relation) -> bool {
         let masks = self.columns.get(&relation.oid);
         let is_masked = |number| masks.is_some_and(|masks| masks.contains_key(&number));
@@ -256,7 +260,8 @@ impl Masked {
                     Dependency::Relation(oid) => oid != view && (self.tells(oid) || open.contains(&oid)),
                     Dependency::Function(oid) => !catalog.routines.computes_by_oid(oid),
                 };
-                // By its schema, not its oid: what was made in single-user mode has an oid as PostgreSQL's own views have.
+                // By its schema, not its oid: what was made in single-user mode has an oid as PostgreSQL's
+                // own views have.
                 let own = catalog.relation(view).is_none_or(|relation| &*relation.schema == "pg_catalog");
                 if !own && dependencies.iter().any(suspect) {
                     open.insert(view);
@@ -276,7 +281,8 @@ impl Masked {
         self.open.extend(open);
     }
 
-    /// Finds what comes to masked values besides what it shows. Views that are found to show none look at them all the same.
+    /// Finds what comes to masked values besides what it shows. Views that are found to show none look at
+    /// them all the same.
     fn beside(&mut self) {
         let catalog = Arc::clone(&self.catalog);
         let open: HashSet<u32> = self.open.iter().copied().collect();
@@ -289,7 +295,8 @@ impl Masked {
         self.spreads = self.leading_to(self.looks.clone(), &ways);
     }
 
-    /// The relations from which some way leads to one that tells masked values, to one of `found`, or to code of which nothing is known.
+    /// The relations from which some way leads to one that tells masked values, to one of `found`, or to code
+    /// of which nothing is known.
     fn leading_to(&self, mut found: HashSet<u32>, ways: &[&HashMap<u32, Vec<Dependency>>]) -> HashSet<u32> {
         let own = |oid| self.catalog.relation(oid).is_none_or(|relation| &*relation.schema == "pg_catalog");
         loop {

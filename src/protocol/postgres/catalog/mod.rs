@@ -1,13 +1,15 @@
-//! What a server's catalogue says about relations, views and functions, as plain values, and which columns are masked by that.
+//! What a server's catalogue says about relations, views and functions, as plain values, and which columns
+//! are masked by that.
 //!
-//! Nothing here asks: a connection sends the texts of [`Question`] and gives back what came ([`Catalog::read`]). From that and a
-//! [`Plan`] comes [`Masked`]: which columns of which relations are masked. Columns of views that are computed
-//! from masked ones are found with the server's help: a view is described, not run, and the description says where each
-//! column comes from ([`Masked::asks`], [`Masked::settle`]). What is not known stays withheld.
+//! Nothing here asks: a connection sends the texts of [`Question`] and gives back what came
+//! ([`Catalog::read`]). From that and a [`Plan`] comes [`Masked`]: which columns of which relations are
+//! masked. Columns of views that are computed from masked ones are found with the server's help: a view is
+//! described, not run, and the description says where each column comes from ([`Masked::asks`],
+//! [`Masked::settle`]). What is not known stays withheld.
 //!
-//! What this cannot see: a view that runs a SQL text which it holds as a string (`query_to_xml`, `dblink`), a table into which
-//! somebody copied masked values under another name, and what functions do inside. The rights of the role at the server are what
-//! guarantees that.
+//! What this cannot see: a view that runs a SQL text which it holds as a string (`query_to_xml`, `dblink`), a
+//! table into which somebody copied masked values under another name, and what functions do inside. The
+//! rights of the role at the server are what guarantees that.
 
 mod ask;
 mod family;
@@ -118,7 +120,8 @@ enum Dependency {
 
 /// The catalogue of one database, as it was when it was asked for.
 ///
-/// Relations of PostgreSQL's own schemas are not in it, but for those that show data of tables: [`shows_data`].
+/// Relations of PostgreSQL's own schemas are not in it, but for those that show data of tables:
+/// [`shows_data`].
 #[derive(Debug, Default)]
 pub struct Catalog {
     relations: HashMap<u32, Relation>,
@@ -155,7 +158,8 @@ impl Catalog {
         self.relations.get(&oid)
     }
 
-    /// The relations that a name can mean: those of that name in the schema, or in any schema if none is written.
+    /// The relations that a name can mean: those of that name in the schema, or in any schema if none is
+    /// written.
     pub fn find<'a>(&'a self, object: &'a Object) -> impl Iterator<Item = &'a Relation> {
         let oids = self.by_name.get(&object.name).map(Vec::as_slice).unwrap_or_default();
         let fits =
@@ -163,29 +167,33 @@ impl Catalog {
         oids.iter().filter_map(|oid| self.relations.get(oid)).filter(fits)
     }
 
-    /// The relations that share rows with these, as a text names them: their partitions and children, and what they are part of.
+    /// The relations that share rows with these, as a text names them: their partitions and children, and
+    /// what they are part of.
     pub fn kin(&self, relations: &BTreeSet<sql::Relation>) -> Kin {
         self.family.kin(relations)
     }
 
-    /// Which columns are masked under a plan, as far as names tell. The columns of views that may show masked ones are
-    /// withheld until they are settled: see [`Masked::asks`].
+    /// Which columns are masked under a plan, as far as names tell. The columns of views that may show masked
+    /// ones are withheld until they are settled: see [`Masked::asks`].
     pub fn masked(self: &Arc<Self>, plan: &Arc<Plan>) -> Masked {
         Masked::of(Arc::clone(self), Arc::clone(plan))
     }
 
-    /// Whether a function is known to be harmless, by what the catalogue says of it: every function that the name can mean, with
-    /// so many arguments, is there, none of them is a procedure, volatile, or a `SECURITY DEFINER`, and each is one that only a superuser can have made:
-    /// written in C, or of an extension. Of an aggregate the functions that it is made of count.
+    /// Whether a function is known to be harmless, by what the catalogue says of it: every function that the
+    /// name can mean, with so many arguments, is there, none of them is a procedure, volatile, or a `SECURITY
+    /// DEFINER`, and each is one that only a superuser can have made: written in C, or of an extension. Of an
+    /// aggregate the functions that it is made of count.
     ///
-    /// What others say of themselves is no proof: a function in SQL that is declared immutable can call one that writes.
+    /// What others say of themselves is no proof: a function in SQL that is declared immutable can call one
+    /// that writes.
     pub fn harmless(&self, function: &Function) -> bool {
         self.routines.harmless(function)
     }
 
-    /// The functions and operators that a text calls, or may call, which may do anything: those of which nothing is known, if they are not
-    /// [harmless](Self::harmless); those that have their name from one of PostgreSQL's own, which the text may mean; and `c.f` where
-    /// `c` has no column `f`. An operator stands there as a function of two arguments.
+    /// The functions and operators that a text calls, or may call, which may do anything: those of which
+    /// nothing is known, if they are not [harmless](Self::harmless); those that have their name from one of
+    /// PostgreSQL's own, which the text may mean; and `c.f` where `c` has no column `f`. An operator stands
+    /// there as a function of two arguments.
     pub fn opaque(&self, effects: &Effects) -> Vec<Function> {
         // A quoted name of a function can look like an operator.
         let operates = |object: &Object| {
@@ -223,7 +231,8 @@ impl Catalog {
         (call && column.access == Access::Read).then_some(name)
     }
 
-    /// Whether a text may call anything that it does not seem to call. If not, its words tell all that it calls.
+    /// Whether a text may call anything that it does not seem to call. If not, its words tell all that it
+    /// calls.
     pub fn hides(&self) -> bool {
         !self.routines.hidden.is_empty()
     }
@@ -233,7 +242,8 @@ impl Catalog {
         self.routines.hidden.fields()
     }
 
-    /// Whether a function is known to compute from its arguments alone: immutable, and written in C. Others may read tables.
+    /// Whether a function is known to compute from its arguments alone: immutable, and written in C. Others
+    /// may read tables.
     pub fn computes(&self, function: &Object) -> bool {
         self.routines.computes(function)
     }
@@ -243,8 +253,8 @@ impl Catalog {
         self.routines.has(name)
     }
 
-    /// Whether what a change of a relation gives back may be what a rule or trigger makes of it, also one of a relation below a view: under the
-    /// names of its columns stands anything.
+    /// Whether what a change of a relation gives back may be what a rule or trigger makes of it, also one of
+    /// a relation below a view: under the names of its columns stands anything.
     pub fn is_rewritten(&self, relation: u32) -> bool {
         let (mut left, mut seen) = (vec![relation], HashSet::new());
         while let Some(oid) = left.pop() {
@@ -261,7 +271,8 @@ impl Catalog {
         false
     }
 
-    /// Whether settings may be changed by changing rows of this relation. Its name alone counts: that of its schema may have changed.
+    /// Whether settings may be changed by changing rows of this relation. Its name alone counts: that of its
+    /// schema may have changed.
     pub fn sets(&self, relation: &Object) -> bool {
         self.setters.contains(&relation.name)
     }

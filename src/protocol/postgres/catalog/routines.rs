@@ -49,14 +49,15 @@ impl Arguments {
 }
 
 impl Routine {
-    /// Whether it does nothing but compute and read. What it says of itself counts only where a superuser has made it: in C, or for an
-    /// extension. The server keeps others that are not volatile from writing, but not from calling what writes.
+    /// Whether it does nothing but compute and read. What it says of itself counts only where a superuser has
+    /// made it: in C, or for an extension. The server keeps others that are not volatile from writing, but
+    /// not from calling what writes.
     pub(super) fn harmless(&self) -> bool {
         self.vouched() && !self.volatile && !self.definer && !self.procedure
     }
 
-    /// Whether it may stand for a function of PostgreSQL's own of the same name, of which it is known that it is harmless: `pgcrypto` has
-    /// a `gen_random_uuid` of its own.
+    /// Whether it may stand for a function of PostgreSQL's own of the same name, of which it is known that it
+    /// is harmless: `pgcrypto` has a `gen_random_uuid` of its own.
     fn stands_in(&self) -> bool {
         self.harmless() || (self.native && self.trusted && !self.definer && !self.procedure)
     }
@@ -181,7 +182,8 @@ impl Routines {
         all.filter(|routine| function.schema.as_ref().is_none_or(|schema| *schema == routine.schema))
     }
 
-    /// Those with another number of arguments are not called. What a procedure counts differs between versions.
+    /// Those with another number of arguments are not called. What a procedure counts differs between
+    /// versions.
     pub(super) fn harmless(&self, function: &Function) -> bool {
         let fits = |routine: &&Routine| routine.procedure || routine.takes.fits(function.arguments);
         Self::all(self.meant(&function.object).filter(fits), Routine::harmless)
@@ -191,7 +193,8 @@ impl Routines {
         Self::all(self.meant(function), Routine::computes)
     }
 
-    /// The same of one function. Those of `pg_catalog` that are not volatile are not asked for: what they are is known by their names.
+    /// The same of one function. Those of `pg_catalog` that are not volatile are not asked for: what they are
+    /// is known by their names.
     pub(super) fn computes_by_oid(&self, oid: u32) -> bool {
         self.computing.get(&oid).copied().unwrap_or(oid < super::FIRST_USER_OID)
     }

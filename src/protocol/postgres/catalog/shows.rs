@@ -2,7 +2,8 @@
 
 use crate::domain::sql::Object;
 
-/// The relations, and those of their columns that do. An extension may stand in any schema, so the name alone counts.
+/// The relations, and those of their columns that do. An extension may stand in any schema, so the name alone
+/// counts.
 const RELATIONS: &[(&str, &[&str])] = &[
     ("pg_cursors", &["statement"]),
     ("pg_largeobject", &["data"]),

@@ -1,17 +1,21 @@
-//! Texts that differ in their numbers alone, `… WHERE id = 4711` and `… WHERE id = 4712`: what one of them does, all of them do.
+//! Texts that differ in their numbers alone, `… WHERE id = 4711` and `… WHERE id = 4712`: what one of them
+//! does, all of them do.
 //!
-//! Clients that write values into their texts hardly send a text twice, and would pay for a parse with each. Only the simplest of
-//! texts are taken, those in which no byte could be read in two ways: one statement of plain words, numbers and signs, without
-//! quotes, comments and parameters. And only judgements that no constant has a part in: see [`is_of_all`].
+//! Clients that write values into their texts hardly send a text twice, and would pay for a parse with each.
+//! Only the simplest of texts are taken, those in which no byte could be read in two ways: one statement of
+//! plain words, numbers and signs, without quotes, comments and parameters. And only judgements that no
+//! constant has a part in: see [`is_of_all`].
 
 use super::Judgement;
 use super::cache::MAX_TEXT;
 
-/// What texts that are alike have in common: their bytes, with `1` for each digit of the numbers that may be others.
+/// What texts that are alike have in common: their bytes, with `1` for each digit of the numbers that may be
+/// others.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Alike(Vec<u8>);
 
-/// The digits of a number that is an `integer`, whatever they are, and not a flag, the place of a column or another small thing.
+/// The digits of a number that is an `integer`, whatever they are, and not a flag, the place of a column or
+/// another small thing.
 const DIGITS: std::ops::RangeInclusive<usize> = 2..=9;
 
 impl Alike {
@@ -47,8 +51,9 @@ impl Alike {
     }
 }
 
-/// Whether a judgement of a text that is [`Alike`] others is one of all of them: it names no setting, channel, statement or cursor,
-/// whose names and values can be numbers. What else is in [`super::Effects`] comes from names and operators alone.
+/// Whether a judgement of a text that is [`Alike`] others is one of all of them: it names no setting,
+/// channel, statement or cursor, whose names and values can be numbers. What else is in [`super::Effects`]
+/// comes from names and operators alone.
 ///
 /// Errors are of one text: they quote it.
 pub(super) fn is_of_all(judgement: &Judgement) -> bool {

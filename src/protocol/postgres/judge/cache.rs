@@ -25,10 +25,11 @@ impl Default for Limits {
     }
 }
 
-/// A bounded cache of judgements, by the exact bytes and how they are cut into words, or for all texts that are [`Alike`].
+/// A bounded cache of judgements, by the exact bytes and how they are cut into words, or for all texts that
+/// are [`Alike`].
 ///
-/// Two generations of half the size each: what is asked for moves to the young one; when that is full it becomes the old
-/// one, and what nobody asked for meanwhile is gone. Each step takes the same time.
+/// Two generations of half the size each: what is asked for moves to the young one; when that is full it
+/// becomes the old one, and what nobody asked for meanwhile is gone. Each step takes the same time.
 #[derive(Debug)]
 pub(super) struct Cache {
     limits: Limits,
@@ -106,7 +107,8 @@ impl Cache {
         self.keep_in(Side::Exact(lexing), sql, judgement);
     }
 
-    /// Keeps a judgement for all texts that are alike: one that [`is_of_all`](super::alike::is_of_all) of them.
+    /// Keeps a judgement for all texts that are alike: one that [`is_of_all`](super::alike::is_of_all) of
+    /// them.
     pub(super) fn keep_alike(&self, alike: &Alike, judgement: &Arc<Judgement>) {
         self.keep_in(Side::Alike, alike.as_bytes(), judgement);
     }

@@ -1,8 +1,9 @@
 //! Which functions and operators of PostgreSQL do nothing but compute or read.
 //!
-//! A function is known by its name alone: argument types are not in a text. So a name counts as harmless only if all its
-//! forms in `pg_catalog` are. Somebody who may create functions can put one of the same name with better fitting argument
-//! types on the search path; that is a change of structure, judged where it happens, and seen in the target's catalogue
+//! A function is known by its name alone: argument types are not in a text. So a name counts as harmless only
+//! if all its forms in `pg_catalog` are. Somebody who may create functions can put one of the same name with
+//! better fitting argument types on the search path; that is a change of structure, judged where it happens,
+//! and seen in the target's catalogue
 //! ([`Catalog::opaque`](crate::protocol::postgres::catalog::Catalog::opaque)).
 
 use std::collections::HashSet;
@@ -261,8 +262,9 @@ pub(super) fn call(schema: Option<&str>, name: &str) -> Call {
     }
 }
 
-/// What `x.name` does where it is the call `name(x)`, which needs no column of that name: of a row, and of any value in `(x).name`.
-/// `None` for a name that does nothing but compute, and for one that nothing is known about: it is a column, almost always.
+/// What `x.name` does where it is the call `name(x)`, which needs no column of that name: of a row, and of
+/// any value in `(x).name`. `None` for a name that does nothing but compute, and for one that nothing is
+/// known about: it is a column, almost always.
 pub(super) fn attribute(name: &str) -> Option<Call> {
     // Columns have names like these, and these do nothing.
     let column = name == "lo" || (name.starts_with("lo_") && !LARGE_OBJECTS.contains(&name));
@@ -287,7 +289,8 @@ pub(super) fn tells_row(name: &str) -> bool {
     ROW_TELLERS.contains(&name)
 }
 
-/// Whether reading a view is calling what [`call`] says is dangerous: it tells what is in files of the server.
+/// Whether reading a view is calling what [`call`] says is dangerous: it tells what is in files of the
+/// server.
 pub(super) fn tells_files(schema: Option<&str>, view: &str) -> bool {
     matches!(schema, None | Some("pg_catalog"))
         && ["pg_file_settings", "pg_hba_file_rules", "pg_ident_file_mappings"].contains(&view)

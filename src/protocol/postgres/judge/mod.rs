@@ -1,16 +1,18 @@
 //! What a SQL text does, judged by PostgreSQL's own grammar before the server sees it.
 //!
-//! A text is parsed by the server's own parser ([`parser`]), its tree is walked node by node ([`walk`]), and what comes out is
-//! flat: [`Effects`]. Nothing here knows a connection or a policy, and nothing is read from a catalogue.
+//! A text is parsed by the server's own parser ([`parser`]), its tree is walked node by node ([`walk`]), and
+//! what comes out is flat: [`Effects`]. Nothing here knows a connection or a policy, and nothing is read from
+//! a catalogue.
 //!
-//! What a text cannot tell: a view, trigger, rule, default or cast may run code of its own. Which of several functions or operators of
-//! one name is meant it does not tell either, nor whether `SELECT c.purge FROM customers c` is a call: names of the server's own
-//! functions are known there too, others are taken for columns. That is what the target's catalogue is asked for
-//! ([`Catalog::opaque`](crate::protocol::postgres::catalog::Catalog::opaque)). "Read" means that nothing in the text itself does more than read; the
-//! rights of the role at the server are what guarantees it.
+//! What a text cannot tell: a view, trigger, rule, default or cast may run code of its own. Which of several
+//! functions or operators of one name is meant it does not tell either, nor whether `SELECT c.purge FROM
+//! customers c` is a call: names of the server's own functions are known there too, others are taken for
+//! columns. That is what the target's catalogue is asked for
+//! ([`Catalog::opaque`](crate::protocol::postgres::catalog::Catalog::opaque)). "Read" means that nothing in
+//! the text itself does more than read; the rights of the role at the server are what guarantees it.
 //!
-//! Everything that is not understood is [`Class::Unknown`]: a text that is too long, too deep, not UTF-8, a node nobody has
-//! thought of, a function that is not known to be harmless, a failure of the parser.
+//! Everything that is not understood is [`Class::Unknown`]: a text that is too long, too deep, not UTF-8, a
+//! node nobody has thought of, a function that is not known to be harmless, a failure of the parser.
 
 use std::cell::Cell;
 use std::io;
@@ -51,8 +53,8 @@ impl Default for Lexing {
 
 /// A text up to this long is parsed on the thread that asks, if that has [`STACK_FOR_BRIEF`], in bytes.
 const BRIEF: usize = 1024;
-/// The stack that the trees of the shortest texts need at most, in bytes: each byte of a text opens one level at most, and a level takes
-/// some 100 KiB in a build for development, 4 in a release.
+/// The stack that the trees of the shortest texts need at most, in bytes: each byte of a text opens one level
+/// at most, and a level takes some 100 KiB in a build for development, 4 in a release.
 pub const STACK_FOR_BRIEF: usize = 192 << 20;
 
 thread_local! {
@@ -72,8 +74,8 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// Starts a judge with `threads` parser threads, at least one, each with a stack of 512 MiB, of which only what is used costs
-    /// memory.
+    /// Starts a judge with `threads` parser threads, at least one, each with a stack of 512 MiB, of which
+    /// only what is used costs memory.
     ///
     /// Fails when the system gives no thread.
     pub fn start(threads: usize, limits: cache::Limits) -> io::Result<Self> {
@@ -82,8 +84,8 @@ impl Judge {
 
     /// What `sql` does. It covers exactly these bytes: send no others.
     ///
-    /// Never fails: what cannot be judged is a [`Judgement`] of class unknown. It waits while the parser threads are busy,
-    /// and does not block the thread it is called from.
+    /// Never fails: what cannot be judged is a [`Judgement`] of class unknown. It waits while the parser
+    /// threads are busy, and does not block the thread it is called from.
     pub async fn judge(&self, sql: &[u8], lexing: Lexing) -> Arc<Judgement> {
         let alike = Alike::of(sql);
         if let Some(known) = alike.as_ref().and_then(|alike| self.cache.find_alike(alike)) {
@@ -124,25 +126,26 @@ fn read(sql: &str, lexing: Lexing) -> Judgement {
     }
 }
 
-/// Whether a name without a schema is taken for that of a function of PostgreSQL's own of which it is known what it does: whoever
-/// makes another one of that name may have it called in its place.
+/// Whether a name without a schema is taken for that of a function of PostgreSQL's own of which it is known
+/// what it does: whoever makes another one of that name may have it called in its place.
 pub fn is_known(name: &str) -> bool {
     !matches!(functions::call(None, name), functions::Call::Opaque | functions::Call::Dangerous)
 }
 
-/// Whether a function of this name runs a SQL text that it is given, reads files, large objects or other sessions, or changes the
-/// server, in any schema: what it gives back can come from any table.
+/// Whether a function of this name runs a SQL text that it is given, reads files, large objects or other
+/// sessions, or changes the server, in any schema: what it gives back can come from any table.
 pub fn is_dangerous(function: &Object) -> bool {
     functions::call(function.schema.as_deref(), &function.name) == functions::Call::Dangerous
 }
 
-/// Whether a function of this name, in any schema, runs a SQL text that it is given: nobody reads what that changes.
+/// Whether a function of this name, in any schema, runs a SQL text that it is given: nobody reads what that
+/// changes.
 pub fn runs_text(function: &Object) -> bool {
     functions::runs_text(&function.name)
 }
 
-/// Whether a function of this name, in any schema, lays down what it is given where another text can look at it: in a setting, a
-/// sequence, a lock, a notification.
+/// Whether a function of this name, in any schema, lays down what it is given where another text can look at
+/// it: in a setting, a sequence, a lock, a notification.
 pub fn lays_down(function: &Object) -> bool {
     use functions::Call;
     let call = functions::call(None, &function.name);
@@ -163,7 +166,8 @@ pub enum Judgement {
 }
 
 impl Judgement {
-    /// The worst class of the text, when nothing is known about the names it uses: see [`Effects::class_with`].
+    /// The worst class of the text, when nothing is known about the names it uses: see
+    /// [`Effects::class_with`].
     pub fn class(&self) -> Class {
         self.effects().map_or(Class::Unknown, |effects| effects.class())
     }
@@ -210,7 +214,8 @@ pub enum Unread {
     /// The parser gave up: too many levels.
     #[error("the SQL text is nested too deeply")]
     TooDeep,
-    /// Its tree would need too much memory: more than some 100,000 words, or copies of them (see `parser/size.rs`).
+    /// Its tree would need too much memory: more than some 100,000 words, or copies of them (see
+    /// `parser/size.rs`).
     #[error(
         "the SQL text has too many words, too many comments or signs in a row, or assigns too much to lists of columns, to be read"
     )]

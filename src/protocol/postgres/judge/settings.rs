@@ -14,7 +14,8 @@ pub(super) enum Change<'a> {
     Computed,
 }
 
-/// They change how long something takes, how values look, or what is reported: clients send them all the time.
+/// They change how long something takes, how values look, or what is reported: clients send them all the
+/// time.
 const HARMLESS: &[&str] = &[
     "all",
     "application_name",
@@ -65,7 +66,8 @@ const HARMLESS: &[&str] = &[
     "xmloption",
 ];
 
-/// The setting that keeps a session away from what is no table of the system, and the value that does so for all.
+/// The setting that keeps a session away from what is no table of the system, and the value that does so for
+/// all.
 pub(super) const RESTRICTS: &str = "restrict_nonsystem_relation_kind";
 pub(super) const RESTRICTED: &str = "view, foreign-table";
 
@@ -82,7 +84,8 @@ pub(super) fn named(name: &str) -> String {
 
 /// The class of a change of the setting `name`, in lower case.
 ///
-/// A setting nobody has thought of is admin: there are some that switch triggers off, load libraries or change the role.
+/// A setting nobody has thought of is admin: there are some that switch triggers off, load libraries or
+/// change the role.
 pub(super) fn class(name: &str, change: Change<'_>) -> Class {
     match name {
         "client_encoding" => match change {
@@ -100,7 +103,8 @@ pub(super) fn class(name: &str, change: Change<'_>) -> Class {
             Change::Reset => Class::Read,
             Change::To(_) | Change::Computed => Class::Write,
         },
-        // Reset, it is not what the session began with, but off: servers before PostgreSQL 16 do it, and do not look whether they may.
+        // Reset, it is not what the session began with, but off: servers before PostgreSQL 16 do it, and do
+        // not look whether they may.
         "transaction_read_only" => match change {
             Change::To(value) if is_on(value) => Class::Read,
             Change::To(_) | Change::Reset | Change::Computed => Class::Write,
@@ -110,7 +114,8 @@ pub(super) fn class(name: &str, change: Change<'_>) -> Class {
             Change::Reset => Class::Read,
             Change::Computed => Class::Admin,
         },
-        // What pg_dump begins with: it shuts itself out of views and foreign tables that somebody may have made.
+        // What pg_dump begins with: it shuts itself out of views and foreign tables that somebody may have
+        // made.
         RESTRICTS => match change {
             Change::To(RESTRICTED) => Class::Read,
             Change::To(_) | Change::Reset | Change::Computed => Class::Admin,
@@ -122,14 +127,15 @@ pub(super) fn class(name: &str, change: Change<'_>) -> Class {
     }
 }
 
-/// A path with only the usual schemas changes nothing. One that puts something before `pg_catalog` can give the name of any
-/// harmless function to another one. Any other changes what the names in later texts mean.
+/// A path with only the usual schemas changes nothing. One that puts something before `pg_catalog` can give
+/// the name of any harmless function to another one. Any other changes what the names in later texts mean.
 fn search_path(path: &str) -> Class {
     let mut worst = Class::Read;
     for (place, schema) in path.split(',').enumerate() {
         let schema = schema.trim_matches(is_space);
         let schema = schema.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(schema);
-        // Quoted or not is not known here any more: `"Public"` and `PUBLIC` are not told apart, so neither is the usual one.
+        // Quoted or not is not known here any more: `"Public"` and `PUBLIC` are not told apart, so neither is
+        // the usual one.
         worst = worst.max(match schema {
             _ if place > 0 && schema.to_ascii_lowercase().contains("pg_catalog") => Class::Admin,
             "" | "pg_catalog" | "public" | "$user" | "pg_temp" => Class::Read,

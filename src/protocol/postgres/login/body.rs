@@ -35,8 +35,9 @@ impl<'a> Body<'a> {
     }
 }
 
-/// A whole frame of kind `p` (`PasswordMessage`, `SASLInitialResponse`, `SASLResponse`) made of `parts`; `None` if they are longer than a
-/// frame can be. It is written into a buffer of its final size, so that no copy of a password is left behind by growing.
+/// A whole frame of kind `p` (`PasswordMessage`, `SASLInitialResponse`, `SASLResponse`) made of `parts`;
+/// `None` if they are longer than a frame can be. It is written into a buffer of its final size, so that no
+/// copy of a password is left behind by growing.
 pub(super) fn answer(parts: &[&[u8]]) -> Option<Secret> {
     let length = parts.iter().try_fold(4_usize, |sum, part| sum.checked_add(part.len()))?;
     let told = i32::try_from(length).ok()?;

@@ -1,4 +1,5 @@
-//! What binds a login to its TLS channel: the hash of the server's certificate, `tls-server-end-point` (RFC 5929, section 4.1).
+//! What binds a login to its TLS channel: the hash of the server's certificate, `tls-server-end-point` (RFC
+//! 5929, section 4.1).
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
@@ -15,8 +16,8 @@ const RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
 /// SHA-1, 1.3.14.3.2.26: what RSASSA-PSS takes where it names no hash.
 const SHA_1: &[u8] = &[0x2b, 0x0e, 0x03, 0x02, 0x1a];
 
-/// Signature algorithms and hashes by the bytes of their object identifiers, with the hash that is taken of a certificate that names
-/// them. In place of MD5 and SHA-1 that is SHA-256.
+/// Signature algorithms and hashes by the bytes of their object identifiers, with the hash that is taken of a
+/// certificate that names them. In place of MD5 and SHA-1 that is SHA-256.
 const HASHES: &[(&[u8], &digest::Algorithm)] = &[
     // RSA with MD5, SHA-1, SHA-256, SHA-384, SHA-512, SHA-224: 1.2.840.113549.1.1.x (RFC 8017).
     (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x04], &digest::SHA256),
@@ -49,9 +50,10 @@ pub struct EndPoint(Vec<u8>);
 pub struct NotACertificate;
 
 impl EndPoint {
-    /// Takes the hash of the server's own certificate, the first one of the chain that the TLS stream gives. It is made by the hash of the
-    /// certificate's signature, SHA-256 in place of MD5 and SHA-1. `None` where RFC 5929 defines no binding: the signature
-    /// has no hash of its own (Ed25519, ML-DSA), or one that is not known here.
+    /// Takes the hash of the server's own certificate, the first one of the chain that the TLS stream gives.
+    /// It is made by the hash of the certificate's signature, SHA-256 in place of MD5 and SHA-1. `None` where
+    /// RFC 5929 defines no binding: the signature has no hash of its own (Ed25519, ML-DSA), or one that is
+    /// not known here.
     ///
     /// # Errors
     /// Bytes that are no certificate in DER.
@@ -67,7 +69,8 @@ impl EndPoint {
     }
 }
 
-/// The content of `signatureAlgorithm`: `Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue }` (RFC 5280, 4.1).
+/// The content of `signatureAlgorithm`: `Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm,
+/// signatureValue }` (RFC 5280, 4.1).
 fn signature_algorithm(certificate: &[u8]) -> Option<&[u8]> {
     let (fields, rest) = element(certificate, SEQUENCE)?;
     if !rest.is_empty() {
@@ -77,8 +80,8 @@ fn signature_algorithm(certificate: &[u8]) -> Option<&[u8]> {
     element(fields, SEQUENCE).map(|(algorithm, _signature)| algorithm)
 }
 
-/// The identifier that tells the hash of an `AlgorithmIdentifier ::= SEQUENCE { algorithm, parameters }`: its own, and the hash's for
-/// RSASSA-PSS.
+/// The identifier that tells the hash of an `AlgorithmIdentifier ::= SEQUENCE { algorithm, parameters }`: its
+/// own, and the hash's for RSASSA-PSS.
 fn hashing(algorithm: &[u8]) -> Option<&[u8]> {
     let (identifier, parameters) = element(algorithm, OBJECT_IDENTIFIER)?;
     if identifier != RSA_PSS {
@@ -94,7 +97,8 @@ fn hashing(algorithm: &[u8]) -> Option<&[u8]> {
     element(hash, OBJECT_IDENTIFIER).map(|(identifier, _parameters)| identifier)
 }
 
-/// Takes one element with this tag from the front: its content, and what follows it. Lengths as DER wants them, the shortest form only.
+/// Takes one element with this tag from the front: its content, and what follows it. Lengths as DER wants
+/// them, the shortest form only.
 fn element(input: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&found, rest) = input.split_first()?;
     let (&first, mut rest) = rest.split_first()?;

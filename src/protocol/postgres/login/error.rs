@@ -1,4 +1,5 @@
-//! Why a login failed, and what the target's own refusals mean. No text of the target, and no name of a user or host, gets in here.
+//! Why a login failed, and what the target's own refusals mean. No text of the target, and no name of a user
+//! or host, gets in here.
 
 use std::fmt;
 
@@ -68,7 +69,8 @@ pub enum LoginError {
         /// The exact code.
         state: SqlState,
     },
-    /// More messages than [`MAX_MESSAGES`](super::MAX_MESSAGES), or more bytes than [`MAX_BYTES`](super::MAX_BYTES).
+    /// More messages than [`MAX_MESSAGES`](super::MAX_MESSAGES), or more bytes than
+    /// [`MAX_BYTES`](super::MAX_BYTES).
     #[error("the target sent too much before the login was over")]
     TooMuch,
     /// A message longer than [`max_body`](super::max_body).
@@ -133,7 +135,8 @@ impl fmt::Display for TargetRefusal {
     }
 }
 
-/// A SQLSTATE: five of `A` to `Z` and `0` to `9`. `?????` stands for one that was missing or had another form.
+/// A SQLSTATE: five of `A` to `Z` and `0` to `9`. `?????` stands for one that was missing or had another
+/// form.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SqlState([u8; 5]);
 
@@ -163,7 +166,8 @@ impl fmt::Display for SqlState {
     }
 }
 
-/// Reads an `ErrorResponse`. Of all its fields only the SQLSTATE is used: the others hold names of users, hosts and databases.
+/// Reads an `ErrorResponse`. Of all its fields only the SQLSTATE is used: the others hold names of users,
+/// hosts and databases.
 pub(super) fn refused(body: &[u8]) -> LoginError {
     let state = sql_state(body).unwrap_or(SqlState::UNREADABLE);
     let refusal = match &state.0 {

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use zeroize::Zeroizing;
 
-/// The password as SCRAM hashes it: prepared (RFC 4013) where that is possible, as it is where not. PostgreSQL takes passwords that
-/// are not UTF-8, hold unassigned or prohibited characters, or would be empty by their raw bytes, on both sides.
+/// The password as SCRAM hashes it: prepared (RFC 4013) where that is possible, as it is where not.
+/// PostgreSQL takes passwords that are not UTF-8, hold unassigned or prohibited characters, or would be empty
+/// by their raw bytes, on both sides.
 pub(super) fn prepared(password: &[u8]) -> Zeroizing<Vec<u8>> {
     let prepared = std::str::from_utf8(password).ok().and_then(|text| stringprep::saslprep(text).ok());
     match prepared {
@@ -14,7 +15,8 @@ pub(super) fn prepared(password: &[u8]) -> Zeroizing<Vec<u8>> {
     }
 }
 
-/// The answer to `AuthenticationMD5Password`: `md5`, then MD5 in hex of (MD5 in hex of password and user) and the salt.
+/// The answer to `AuthenticationMD5Password`: `md5`, then MD5 in hex of (MD5 in hex of password and user) and
+/// the salt.
 pub(super) fn md5(user: &[u8], password: &[u8], salt: [u8; 4]) -> Zeroizing<String> {
     let inner = hex_md5(&[password, user]);
     let outer = hex_md5(&[inner.as_bytes(), &salt]);

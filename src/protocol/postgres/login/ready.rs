@@ -1,4 +1,5 @@
-//! What the target tells between `AuthenticationOk` and the first `ReadyForQuery`, and what a login ends with.
+//! What the target tells between `AuthenticationOk` and the first `ReadyForQuery`, and what a login ends
+//! with.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,7 +36,8 @@ impl Version {
 /// How target and gateway proved themselves to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
-    /// The gateway proved by the certificate of its TLS that it has the key. The target proved nothing but its own certificate.
+    /// The gateway proved by the certificate of its TLS that it has the key. The target proved nothing but
+    /// its own certificate.
     Certificate,
     /// The gateway sent its password as it is, inside TLS. The target proved nothing but its certificate.
     Cleartext,
@@ -105,8 +107,8 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// Whether a backslash in an ordinary string is only a backslash (`standard_conforming_strings`), which a parser of SQL must know.
-    /// `None` if the target does not tell.
+    /// Whether a backslash in an ordinary string is only a backslash (`standard_conforming_strings`), which a
+    /// parser of SQL must know. `None` if the target does not tell.
     pub fn standard_conforming_strings(&self) -> Option<bool> {
         match self.parameters.get("standard_conforming_strings")?.as_str() {
             "on" => Some(true),

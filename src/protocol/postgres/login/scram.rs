@@ -1,4 +1,5 @@
-//! SCRAM-SHA-256 and SCRAM-SHA-256-PLUS from the client's side (RFC 5802, RFC 7677), as PostgreSQL speaks them.
+//! SCRAM-SHA-256 and SCRAM-SHA-256-PLUS from the client's side (RFC 5802, RFC 7677), as PostgreSQL speaks
+//! them.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
@@ -14,7 +15,8 @@ use zeroize::Zeroizing;
 use crate::protocol::postgres::login::EndPoint;
 
 /// The fewest iterations that RFC 7677 (section 4) wants. Fewer are used, and warned of
-/// ([`Proof::weak_iterations`](crate::protocol::postgres::login::Proof::weak_iterations)): they weaken what somebody who listened can try out, not the login.
+/// ([`Proof::weak_iterations`](crate::protocol::postgres::login::Proof::weak_iterations)): they weaken what
+/// somebody who listened can try out, not the login.
 pub const MIN_ITERATIONS: u32 = 4096;
 /// The most iterations that are used: some 100 ms of one core. A server that asks for more is refused.
 pub const MAX_ITERATIONS: u32 = 100_000;
@@ -45,7 +47,8 @@ pub enum ScramError {
     /// A message that cannot be read, or holds a part that is too long.
     #[error("the target sent a SCRAM message that cannot be read")]
     Malformed,
-    /// The server's nonce does not begin with the client's, or adds nothing to it: an answer to another login.
+    /// The server's nonce does not begin with the client's, or adds nothing to it: an answer to another
+    /// login.
     #[error("the target answered with a nonce that does not continue the gateway's")]
     Nonce,
     /// The server ended it with an error (`e=`).
@@ -63,7 +66,8 @@ pub(super) enum Binding {
     EndPoint(EndPoint),
     /// `n`: there is nothing to bind to.
     Impossible,
-    /// `y`: the gateway could, but the server did not offer it. A server that did offer it refuses this: somebody took it out.
+    /// `y`: the gateway could, but the server did not offer it. A server that did offer it refuses this:
+    /// somebody took it out.
     NotOffered,
 }
 
@@ -132,8 +136,8 @@ impl Opening {
         [self.binding.header(), &self.bare].concat()
     }
 
-    /// Answers `server-first-message`. `password` is prepared already. Hashes as often as the server asks, which blocks for up to
-    /// some 100 ms.
+    /// Answers `server-first-message`. `password` is prepared already. Hashes as often as the server asks,
+    /// which blocks for up to some 100 ms.
     ///
     /// # Errors
     /// Everything that does not answer [`Opening::message`] within the bounds, before anything is hashed.
@@ -225,8 +229,8 @@ fn read_iterations(text: &str) -> Result<NonZeroU32, ScramError> {
     text.parse().ok().filter(|count: &NonZeroU32| count.get() <= MAX_ITERATIONS).ok_or(ScramError::Iterations)
 }
 
-/// A message as text. All that PostgreSQL puts into one is printable ASCII without spaces; RFC 5802 would let UTF-8 into parts that
-/// are not taken anyway.
+/// A message as text. All that PostgreSQL puts into one is printable ASCII without spaces; RFC 5802 would let
+/// UTF-8 into parts that are not taken anyway.
 fn printable(message: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(message).ok()?;
     text.bytes().all(|byte| byte.is_ascii_graphic()).then_some(text)

@@ -44,8 +44,9 @@ mod ask {
     pub(super) const SASL_FINAL: u32 = 12;
 }
 
-/// The longest body that a message of this kind may have in a login; `None` for a kind that has no place in one. The bounds of
-/// authentication and errors are those of PostgreSQL's own client. Ask before reading a body.
+/// The longest body that a message of this kind may have in a login; `None` for a kind that has no place in
+/// one. The bounds of authentication and errors are those of PostgreSQL's own client. Ask before reading a
+/// body.
 pub const fn max_body(kind: u8) -> Option<usize> {
     match kind {
         b'R' | b'v' => Some(2000),
@@ -70,7 +71,8 @@ pub struct Credential {
 pub enum Means {
     /// Nothing but the certificate that TLS shows.
     Certificate {
-        /// Whether the target has asked for it and seen it. Where it has not, that it lets the gateway in proves nothing.
+        /// Whether the target has asked for it and seen it. Where it has not, that it lets the gateway in
+        /// proves nothing.
         shown: bool,
     },
     /// A password, as bytes.
@@ -94,7 +96,8 @@ impl fmt::Debug for Credential {
 pub enum Channel {
     /// A stream without TLS.
     Plain,
-    /// TLS with a certificate that was verified, and what binds to it; `None` if [`EndPoint::of`] found nothing.
+    /// TLS with a certificate that was verified, and what binds to it; `None` if [`EndPoint::of`] found
+    /// nothing.
     Tls(Option<EndPoint>),
 }
 
@@ -109,8 +112,8 @@ pub enum Step {
     Done(Ready),
 }
 
-/// One login. It begins when the startup message has been sent, and takes every message that comes, one by one, until it is done or
-/// fails; then it is over.
+/// One login. It begins when the startup message has been sent, and takes every message that comes, one by
+/// one, until it is done or fails; then it is over.
 pub struct Login {
     credential: Credential,
     channel: Channel,
@@ -157,11 +160,13 @@ impl Login {
         Self { credential, channel, weaker, version, state, messages: 0, bytes: 0, notices: 0 }
     }
 
-    /// Takes the next message of the server: its kind, and its body without kind and length. The last message of SCRAM costs up to
-    /// [`MAX_ITERATIONS`](scram::MAX_ITERATIONS) rounds of hashing, some 100 ms of the calling thread; usually 4096, some 4 ms.
+    /// Takes the next message of the server: its kind, and its body without kind and length. The last message
+    /// of SCRAM costs up to [`MAX_ITERATIONS`](scram::MAX_ITERATIONS) rounds of hashing, some 100 ms of the
+    /// calling thread; usually 4096, some 4 ms.
     ///
     /// # Errors
-    /// Every message that has no place, form or proof as it must have, every refusal of the server, and what comes after the end.
+    /// Every message that has no place, form or proof as it must have, every refusal of the server, and what
+    /// comes after the end.
     pub fn next(&mut self, kind: u8, body: &[u8]) -> Result<Step, LoginError> {
         // Whatever goes wrong below, the login is over.
         let state = mem::replace(&mut self.state, State::Over);
@@ -211,8 +216,8 @@ impl Login {
         if self.messages > MAX_MESSAGES || self.bytes > MAX_BYTES { Err(LoginError::TooMuch) } else { Ok(()) }
     }
 
-    /// `NegotiateProtocolVersion`: the newest version the server speaks, and the options it does not know. No option was sent, so it can
-    /// only lower the version.
+    /// `NegotiateProtocolVersion`: the newest version the server speaks, and the options it does not know. No
+    /// option was sent, so it can only lower the version.
     fn negotiate(&mut self, body: &[u8]) -> Result<Next, LoginError> {
         let mut body = Body(body);
         let (Some(newest), Some(unknown)) = (body.int32(), body.int32()) else {
@@ -299,7 +304,8 @@ impl Login {
         Ok((State::Proved(Proof::Md5), send(&[answer.as_bytes(), b"\0"])?))
     }
 
-    /// `AuthenticationSASL`: the names of the mechanisms, and an empty one at the end. The bound one is taken wherever it can be.
+    /// `AuthenticationSASL`: the names of the mechanisms, and an empty one at the end. The bound one is taken
+    /// wherever it can be.
     fn open_scram(&self, mut body: Body<'_>) -> Result<Next, LoginError> {
         let (mut plain, mut plus) = (false, false);
         loop {

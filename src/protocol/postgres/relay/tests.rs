@@ -65,8 +65,8 @@ struct Talk {
     reads: u32,
 }
 
-/// A client that sends `sent` through a relay to a plain gateway. That takes the whole startup packet, then says each part of `script` and
-/// takes what comes until the next; an empty one closes.
+/// A client that sends `sent` through a relay to a plain gateway. That takes the whole startup packet, then
+/// says each part of `script` and takes what comes until the next; an empty one closes.
 async fn talk(sent: &[u8], script: &[&[u8]], token: Result<&'static str, &'static str>) -> Talk {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let reads = Rc::new(Cell::new(0));
@@ -253,8 +253,8 @@ fn plain_is_for_this_machine_only() {
     }
 }
 
-/// A client that gets as far as a gateway with this answer to the request for TLS, and this certificate; gives what it was told, and
-/// whether the token was read.
+/// A client that gets as far as a gateway with this answer to the request for TLS, and this certificate;
+/// gives what it was told, and whether the token was read.
 async fn secured(answer: &'static [u8], name: &str, trusted: bool, must_have_tls: bool) -> (Vec<u8>, u32) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();

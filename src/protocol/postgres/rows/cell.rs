@@ -31,7 +31,8 @@ pub(super) enum Sort {
 }
 
 impl Sort {
-    /// The sort of a type. Types of extensions and of users have oids that nobody knows before, so they are none of the texts.
+    /// The sort of a type. Types of extensions and of users have oids that nobody knows before, so they are
+    /// none of the texts.
     pub(super) fn of(data_type: u32, modifier: i32) -> Self {
         match data_type {
             25 | 705 => Self::Text(None),

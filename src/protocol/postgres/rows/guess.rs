@@ -1,5 +1,5 @@
-//! Whether a text looks at masked columns in a way that their masks do not allow: what it gives back then may tell what is in them, though
-//! none of it is shown.
+//! Whether a text looks at masked columns in a way that their masks do not allow: what it gives back then may
+//! tell what is in them, though none of it is shown.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,8 @@ use crate::protocol::postgres::catalog::{Masked, gives_data};
 use crate::protocol::postgres::judge::{is_dangerous, runs_text};
 use crate::protocol::postgres::rows::reach::Place;
 
-/// What a text looks at that its masks do not allow. It says so wherever the text does not tell that it does not.
+/// What a text looks at that its masks do not allow. It says so wherever the text does not tell that it does
+/// not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Guess {
     /// What a function gives, which may read tables.
@@ -22,8 +23,9 @@ pub enum Guess {
 }
 
 impl Guess {
-    /// What the effects of a text say, `None` for a text that was not understood. `opaque`: what it calls that whoever judged it could not
-    /// name harmless. `remade`: relations may have been made or changed since the catalogue was read.
+    /// What the effects of a text say, `None` for a text that was not understood. `opaque`: what it calls
+    /// that whoever judged it could not name harmless. `remade`: relations may have been made or changed
+    /// since the catalogue was read.
     ///
     /// What the names of prepared statements and cursors stand for is not in it: see [`Effects::used_names`].
     pub fn of(effects: Option<&Effects>, masked: &Masked, opaque: &[Function], remade: bool) -> Option<Self> {

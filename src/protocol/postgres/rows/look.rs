@@ -1,4 +1,5 @@
-//! Looks for what is masked by its shape in values of types that are not text: numbers, addresses, arrays, rows, bytes.
+//! Looks for what is masked by its shape in values of types that are not text: numbers, addresses, arrays,
+//! rows, bytes.
 
 use std::io::Write;
 
@@ -82,8 +83,8 @@ impl Sight<'_> {
         }
     }
 
-    /// An array, or a type that came with an extension or a user: an enumeration and `citext` are text as they are, a composite type is
-    /// written as a row.
+    /// An array, or a type that came with an extension or a user: an enumeration and `citext` are text as
+    /// they are, a composite type is written as a row.
     fn unknown(&mut self, data_type: u32, value: &[u8], depth: usize) -> Seen {
         match self.array(value, depth) {
             Seen::Unreadable if data_type >= FIRST_USER_OID => match self.row(value, depth) {
@@ -123,7 +124,8 @@ impl Sight<'_> {
         seen
     }
 
-    /// Dimensions, whether there are NULLs, the type of the elements, the size and first index of each dimension, the elements.
+    /// Dimensions, whether there are NULLs, the type of the elements, the size and first index of each
+    /// dimension, the elements.
     fn array(&mut self, value: &[u8], depth: usize) -> Seen {
         let mut rest = Rest(value);
         let Some((dimensions, flags, element)) = rest.int().zip(rest.int()).zip(rest.int()).map(flat) else {
@@ -156,7 +158,8 @@ impl Sight<'_> {
         }
     }
 
-    /// So many values with their lengths, and nothing after them. All of them are read before it is known what they are.
+    /// So many values with their lengths, and nothing after them. All of them are read before it is known
+    /// what they are.
     fn all(
         &mut self,
         mut rest: Rest<'_>,

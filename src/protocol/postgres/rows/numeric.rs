@@ -7,7 +7,8 @@ const MOST_GROUPS: i32 = 512;
 /// The sign of a number that is less than zero.
 const NEGATIVE: u16 = 0x4000;
 
-/// The number as PostgreSQL shows it, but for zeros at the end. `None` if it cannot be read; `NaN` and the infinities are words.
+/// The number as PostgreSQL shows it, but for zeros at the end. `None` if it cannot be read; `NaN` and the
+/// infinities are words.
 pub(super) fn text(value: &[u8]) -> Option<String> {
     let (header, groups) = value.split_first_chunk::<8>()?;
     let [c0, c1, w0, w1, s0, s1, _, _] = *header;

@@ -65,8 +65,9 @@ pub struct RowPlan {
 }
 
 impl RowPlan {
-    /// Decides over the columns of a description. `formats` are those of the `Bind`: none if the description tells them (that of a
-    /// portal, or of a simple query), one for all columns, or one for each. `reach` is that of the text.
+    /// Decides over the columns of a description. `formats` are those of the `Bind`: none if the description
+    /// tells them (that of a portal, or of a simple query), one for all columns, or one for each. `reach` is
+    /// that of the text.
     pub fn of(masked: &Masked, description: &RowDescription<'_>, formats: &[Format], reach: Reach) -> Self {
         let plan = Arc::clone(masked.plan());
         let mut stale = false;
@@ -103,8 +104,8 @@ impl RowPlan {
         if found == wanted { Ok(()) } else { Err(RowError::Cells { found, wanted }) }
     }
 
-    /// Whether a column was withheld since the catalogue does not know its table: it is older than the table, and is to be read
-    /// again.
+    /// Whether a column was withheld since the catalogue does not know its table: it is older than the table,
+    /// and is to be read again.
     pub fn stale(&self) -> bool {
         self.stale
     }
@@ -114,7 +115,8 @@ impl RowPlan {
         self.columns.iter().map(|column| column.action)
     }
 
-    /// Which columns are withheld, in words for the client; `None` if none is. The names come from the statement: not escaped.
+    /// Which columns are withheld, in words for the client; `None` if none is. The names come from the
+    /// statement: not escaped.
     pub fn notes(&self) -> Option<String> {
         let withheld: Vec<&str> = self
             .columns
@@ -136,7 +138,8 @@ impl RowPlan {
         Some(text)
     }
 
-    /// Appends the frame of a row, masked. `body` is the body of its `DataRow`; `room` is room for one cell, used again for each.
+    /// Appends the frame of a row, masked. `body` is the body of its `DataRow`; `room` is room for one cell,
+    /// used again for each.
     ///
     /// # Errors
     /// Not a row, one that does not fit the description, or one that would be too long. `out` is as it was.

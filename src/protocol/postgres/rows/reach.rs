@@ -1,4 +1,5 @@
-//! Whether a text may read masked values, so that what is computed in it, and what is said about it, may hold them.
+//! Whether a text may read masked values, so that what is computed in it, and what is said about it, may hold
+//! them.
 
 use std::collections::BTreeSet;
 
@@ -21,8 +22,8 @@ pub struct Reach {
     looks: bool,
     /// It reads columns that are JSON, in which there may be masked fields.
     json: bool,
-    /// What it reads of them may be written, in another form than that of the document that it is. Of a text that deletes: it may choose
-    /// rows by masked values of others.
+    /// What it reads of them may be written, in another form than that of the document that it is. Of a text
+    /// that deletes: it may choose rows by masked values of others.
     parts: bool,
     reports: bool,
     code: bool,
@@ -42,7 +43,8 @@ impl Reach {
         code: false,
         rewritten: false,
     };
-    /// Anywhere: of a text of which nothing is known. That a rule makes what it gives back is not assumed: columns are what they are said to be.
+    /// Anywhere: of a text of which nothing is known. That a rule makes what it gives back is not assumed:
+    /// columns are what they are said to be.
     pub const ALL: Self = Self {
         values: true,
         reads: true,
@@ -54,12 +56,13 @@ impl Reach {
         rewritten: false,
     };
 
-    /// What the effects of a text say; `None` for a text that was not understood. `opaque_left`: it calls a function that whoever
-    /// judged the text could not name harmless. Functions that are harmless but may read tables count here too. `remade`: relations may have
-    /// been made or changed since the catalogue was read.
+    /// What the effects of a text say; `None` for a text that was not understood. `opaque_left`: it calls a
+    /// function that whoever judged the text could not name harmless. Functions that are harmless but may
+    /// read tables count here too. `remade`: relations may have been made or changed since the catalogue was
+    /// read.
     ///
-    /// What the names of prepared statements and cursors stand for is not in it: see [`Reach::with_names`]. Under a plan without
-    /// fields nothing is reached.
+    /// What the names of prepared statements and cursors stand for is not in it: see [`Reach::with_names`].
+    /// Under a plan without fields nothing is reached.
     pub fn of(effects: Option<&Effects>, masked: &Masked, opaque_left: bool, remade: bool) -> Self {
         if !masked.plan().has_fields() {
             return Self::NOTHING;
@@ -71,7 +74,8 @@ impl Reach {
             || effects.opaque.iter().any(|call| !catalog.computes(&call.object))
             || effects.functions.iter().any(|call| is_dangerous(&call.object));
         let place = Place::of(effects, masked, remade || effects.remakes());
-        // A text that is only explained reads no row. But the planner computes what calls itself stable, in views and policies too.
+        // A text that is only explained reads no row. But the planner computes what calls itself stable, in
+        // views and policies too.
         if !code && effects.verbs.len() == 1 && effects.verbs.contains(&Verb::Explain) {
             return Self { reports: place.strays(effects), ..Self::NOTHING };
         }
@@ -102,8 +106,9 @@ impl Reach {
         Self { values: values || rewritten, reads, looks, json, parts, reports, code, rewritten }
     }
 
-    /// With what the prepared statements and cursors reach that a text uses by name. `known` is asked for each use of a name that
-    /// the text has not made itself before; `None` counts as [`Reach::ALL`]. Nothing is asked under a plan without fields.
+    /// With what the prepared statements and cursors reach that a text uses by name. `known` is asked for
+    /// each use of a name that the text has not made itself before; `None` counts as [`Reach::ALL`]. Nothing
+    /// is asked under a plan without fields.
     pub fn with_names(
         self,
         effects: Option<&Effects>,
@@ -134,7 +139,8 @@ impl Reach {
         reach
     }
 
-    /// What a text reaches whose rows go to a statement that lays something down, not to the client: `CREATE TABLE … AS EXECUTE`.
+    /// What a text reaches whose rows go to a statement that lays something down, not to the client: `CREATE
+    /// TABLE … AS EXECUTE`.
     #[must_use]
     pub const fn given_on(self) -> Self {
         let looks = self.looks || self.reads || self.rewritten;
@@ -161,13 +167,15 @@ impl Reach {
         self.values
     }
 
-    /// Whether columns that come back may hold masked values although they are called after others: nothing of them is shown.
+    /// Whether columns that come back may hold masked values although they are called after others: nothing
+    /// of them is shown.
     pub const fn rewritten(self) -> bool {
         self.rewritten
     }
 
-    /// Whether errors and notices may quote masked values. That is so, too, where rows of a masked table are changed, by whatever way
-    /// ("failing row contains …"), and where something on the way looks at them without showing them.
+    /// Whether errors and notices may quote masked values. That is so, too, where rows of a masked table are
+    /// changed, by whatever way ("failing row contains …"), and where something on the way looks at them
+    /// without showing them.
     pub const fn reports(self) -> bool {
         self.reports
     }
@@ -177,16 +185,18 @@ impl Reach {
         self.code
     }
 
-    /// Whether a `COPY … TO` of the text may carry masked values. Nobody describes what is copied, so it must be refused then.
+    /// Whether a `COPY … TO` of the text may carry masked values. Nobody describes what is copied, so it must
+    /// be refused then.
     pub fn copies(self, effects: Option<&Effects>) -> bool {
         self.values && effects.is_none_or(|effects| effects.verbs.contains(&Verb::CopyOut))
     }
 
-    /// Whether the text may put masked values where they are masked no longer: it reads them, and inserts, updates or makes something,
-    /// or calls a function that keeps what it is given, as `set_config` does. What a `RETURNING` gives back goes to the client alone, where it is
-    /// masked. An `UPDATE` that only looks for them is among it; of JSON
-    /// it is not, and documents may be written as such, where they are searched for names again. A `DELETE` that looks at other rows than
-    /// those it deletes is among it: a list of guesses without the wrong ones is a copy.
+    /// Whether the text may put masked values where they are masked no longer: it reads them, and inserts,
+    /// updates or makes something, or calls a function that keeps what it is given, as `set_config` does.
+    /// What a `RETURNING` gives back goes to the client alone, where it is masked. An `UPDATE` that only
+    /// looks for them is among it; of JSON it is not, and documents may be written as such, where they are
+    /// searched for names again. A `DELETE` that looks at other rows than those it deletes is among it: a
+    /// list of guesses without the wrong ones is a copy.
     pub fn keeps(self, effects: Option<&Effects>) -> bool {
         let (lays, deletes, calls) = effects.map_or((true, true, true), |effects| {
             let calls = effects.functions.iter().any(|call| lays_down(&call.object));
@@ -251,8 +261,8 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// What the masks say about a column that is named, where it may be masked or hold masked fields; and whether it is nothing but a masked
-    /// column, so that who compares it compares whole values.
+    /// What the masks say about a column that is named, where it may be masked or hold masked fields; and
+    /// whether it is nothing but a masked column, so that who compares it compares whole values.
     pub(super) fn predicates(&self, column: &Column) -> Option<(Predicates, bool)> {
         let plan = self.masked.plan();
         let json = self.reads_json(column);
@@ -287,7 +297,8 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Whether a relation is changed for which a rule or a trigger does something else, on whose way are masked values.
+    /// Whether a relation is changed for which a rule or a trigger does something else, on whose way are
+    /// masked values.
     fn is_rewritten(&self, effects: &Effects) -> bool {
         let changed = effects.relations.iter().filter(|relation| relation.access == Access::Write);
         changed.flat_map(|relation| self.masked.catalog().find(&relation.object)).any(|relation| {
@@ -321,12 +332,14 @@ impl<'a> Place<'a> {
             || effects.documents.iter().any(|column| self.loses_names(column))
     }
 
-    /// Whether what decides which rows are deleted may be masked values of other rows, or fields of their JSON.
+    /// Whether what decides which rows are deleted may be masked values of other rows, or fields of their
+    /// JSON.
     fn chooses(&self, effects: &Effects) -> bool {
         effects.kept.iter().any(|column| self.reaches(column) || self.reads_json(column))
     }
 
-    /// Whether a document may be written into a column that is none, as far as it is known: its names are looked for in JSON only.
+    /// Whether a document may be written into a column that is none, as far as it is known: its names are
+    /// looked for in JSON only.
     fn loses_names(&self, column: &Column) -> bool {
         let read = Column { relation: None, name: column.name.clone(), access: Access::Read };
         if !self.reads_json(&read) {
@@ -350,8 +363,9 @@ impl<'a> Place<'a> {
             || (calls && (self.masked.tells(relation.oid) || self.masked.catalog().has_function(name)))
     }
 
-    /// Whether a masked relation is changed, its rows or itself, or rows are used by a way on which masked values are looked at or changed
-    /// that the text does not name. What the catalogue does not know, or does not know any more, may be such a way.
+    /// Whether a masked relation is changed, its rows or itself, or rows are used by a way on which masked
+    /// values are looked at or changed that the text does not name. What the catalogue does not know, or does
+    /// not know any more, may be such a way.
     fn strays(&self, effects: &Effects) -> bool {
         let mut used = effects.relations.iter().filter(|relation| relation.access != Access::Ddl).peekable();
         let unsure = self.unknown || (self.remade && used.peek().is_some());
@@ -360,13 +374,15 @@ impl<'a> Place<'a> {
         unsure
             || effects.relations.iter().any(|relation| {
                 let mut found = self.masked.catalog().find(&relation.object);
-                // What is changed itself may look at all that it reads: a view that is made anew and kept, a constraint that is checked.
+                // What is changed itself may look at all that it reads: a view that is made anew and kept, a
+                // constraint that is checked.
                 if relation.access == Access::Read { found.any(looks) } else { found.any(changes) }
             })
     }
 }
 
-/// Whether a relation that the catalogue does not have is one of PostgreSQL's own. Those that show data of tables the catalogue has.
+/// Whether a relation that the catalogue does not have is one of PostgreSQL's own. Those that show data of
+/// tables the catalogue has.
 fn is_system(object: &Object) -> bool {
     match object.schema.as_deref() {
         None => {

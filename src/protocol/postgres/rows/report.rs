@@ -31,7 +31,8 @@ impl Fate {
         match field {
             Field::SEVERITY_SHOWN | Field::SEVERITY | Field::CODE | Field::POSITION => Self::Keeps,
             Field::MESSAGE if withheld => Self::Replaced,
-            // Names of things of the catalogue; but a function can set them to anything (`RAISE … USING COLUMN = …`).
+            // Names of things of the catalogue; but a function can set them to anything (`RAISE … USING
+            // COLUMN = …`).
             Field::SCHEMA | Field::TABLE | Field::COLUMN | Field::DATA_TYPE | Field::CONSTRAINT => {
                 if reach.code() { Self::Dropped } else { Self::Searched }
             }
@@ -42,12 +43,13 @@ impl Fate {
     }
 }
 
-/// The frame of an error or notice with nothing masked left in it; `None` if it can stay as it is. `tag` is its type,
-/// [`BackTag::ErrorResponse`] or [`BackTag::NoticeResponse`]; `reach` is that of the text which was running, [`Reach::NOTHING`] if
-/// none was.
+/// The frame of an error or notice with nothing masked left in it; `None` if it can stay as it is. `tag` is
+/// its type, [`BackTag::ErrorResponse`] or [`BackTag::NoticeResponse`]; `reach` is that of the text which was
+/// running, [`Reach::NOTHING`] if none was.
 ///
-/// Where the text may reach masked values, only the severity, the code, the position and names of the catalogue are left. Where policies go by
-/// `columns`, the detail of an error that shows a row or a key goes, masks or not: it has columns in it that the text did not name.
+/// Where the text may reach masked values, only the severity, the code, the position and names of the
+/// catalogue are left. Where policies go by `columns`, the detail of an error that shows a row or a key goes,
+/// masks or not: it has columns in it that the text did not name.
 pub fn clear_report(
     tag: BackTag,
     report: &Report<'_>,
@@ -91,13 +93,14 @@ pub fn clear_report(
     changed.then(|| end(tag, out))
 }
 
-/// Whether a report may show a row: of an integrity constraint (class 23), or of the condition of a view (44). In which words hangs on
-/// `lc_messages`.
+/// Whether a report may show a row: of an integrity constraint (class 23), or of the condition of a view
+/// (44). In which words hangs on `lc_messages`.
 fn shows_rows(report: &Report<'_>) -> bool {
     report.code().is_none_or(|code| matches!(code.as_bytes(), [b'2', b'3', ..] | [b'4', b'4', ..]))
 }
 
-/// The frame of a notification with what is masked by its shape replaced in its payload; `None` if it can stay as it is.
+/// The frame of a notification with what is masked by its shape replaced in its payload; `None` if it can
+/// stay as it is.
 pub fn clear_notification(
     notification: &Notification<'_>,
     plan: &Plan,
@@ -115,9 +118,9 @@ pub fn clear_notification(
     Some(end(BackTag::NotificationResponse, out))
 }
 
-/// The frame of a setting with what is masked by its shape replaced in its value; `None` if it can stay as it is. The value of a
-/// setting that takes any text is withheld where the text that was running may reach masked values. Only for the client: the
-/// gateway itself must go by what the server said.
+/// The frame of a setting with what is masked by its shape replaced in its value; `None` if it can stay as it
+/// is. The value of a setting that takes any text is withheld where the text that was running may reach
+/// masked values. Only for the client: the gateway itself must go by what the server said.
 pub fn clear_status(
     status: &ParameterStatus<'_>,
     plan: &Plan,
@@ -144,13 +147,15 @@ fn begin(tag: BackTag) -> BytesMut {
     out
 }
 
-/// A text and the NUL that ends it. None of the texts here can have one inside: they were ended by it, or are the gateway's own.
+/// A text and the NUL that ends it. None of the texts here can have one inside: they were ended by it, or are
+/// the gateway's own.
 fn put_text(out: &mut BytesMut, text: &[u8]) {
     out.put_slice(text.split(|byte| *byte == 0).next().unwrap_or_default());
     out.put_u8(0);
 }
 
-/// Fills the length in. What has become too long for any message, by replacements, is emptied: it cannot be sent.
+/// Fills the length in. What has become too long for any message, by replacements, is emptied: it cannot be
+/// sent.
 fn end(tag: BackTag, mut out: BytesMut) -> BytesMut {
     let length =
         u32::try_from(out.len().saturating_sub(1)).ok().filter(|length| *length <= tag.size().most());

@@ -13,8 +13,8 @@ use crate::protocol::postgres::wire::opening::Version;
 use crate::protocol::postgres::wire::opening::write_startup;
 use crate::transport::strangers::Bounds;
 
-/// Serves one stream whose client says `words` and nothing more. Gives after how many seconds it is over; the client is told `reply`
-/// (its first letter) before, if anything.
+/// Serves one stream whose client says `words` and nothing more. Gives after how many seconds it is over; the
+/// client is told `reply` (its first letter) before, if anything.
 async fn lasts(service: &Rc<PostgresService>, words: &[u8], reply: Option<u8>) -> u64 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();

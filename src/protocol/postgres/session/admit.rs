@@ -1,4 +1,5 @@
-//! From judged commands to permits: together where nothing stands in the way, one by one where people have to be asked.
+//! From judged commands to permits: together where nothing stands in the way, one by one where people have to
+//! be asked.
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -56,8 +57,8 @@ impl Front {
         Ok(verdicts)
     }
 
-    /// Commands among which some wait for people, or are forbidden. Those that wait come first: a permit that others got before would be
-    /// old when it is used.
+    /// Commands among which some wait for people, or are forbidden. Those that wait come first: a permit that
+    /// others got before would be old when it is used.
     async fn admit_apart(&mut self, commands: Vec<Wanted>) -> Result<Vec<Verdict>, Gone> {
         let mut verdicts: Vec<Option<Verdict>> = Vec::new();
         let mut others = Vec::new();
@@ -163,7 +164,8 @@ impl Front {
         Ok((wanted, admitted))
     }
 
-    /// Waits for a held command; `None` when the client has asked to cancel it. Dropped, the approval is withdrawn.
+    /// Waits for a held command; `None` when the client has asked to cancel it. Dropped, the approval is
+    /// withdrawn.
     async fn wait_for_people(
         &mut self,
         admitting: impl Future<Output = Result<Permit<Bytes>, Denied>>,
@@ -212,7 +214,8 @@ impl Wanted {
     /// What its client is told of a refusal.
     fn refusal(&self, denied: &Denied) -> Refusal {
         let refusal = match &*self.definition.judgement {
-            // Nobody knows what it would touch, so that no policy is to blame, though one holds it back to be safe.
+            // Nobody knows what it would touch, so that no policy is to blame, though one holds it back to be
+            // safe.
             Judgement::Syntax(_) if denied.audit.is_none() => {
                 Refusal::of(&Denied { rule: None, ..denied.clone() }, self.request)
             }

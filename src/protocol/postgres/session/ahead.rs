@@ -27,8 +27,8 @@ const READ: usize = 8 << 10;
 /// How often it is looked whether a client that has sent so much is still there.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Reads what a client sends on while it has to wait. Once that is as much as is kept, nothing more is read, and only its leaving ends
-/// this: about once a second it is looked whether it has closed the stream.
+/// Reads what a client sends on while it has to wait. Once that is as much as is kept, nothing more is read,
+/// and only its leaving ends this: about once a second it is looked whether it has closed the stream.
 pub(super) async fn read_ahead(from: &mut ReadSide, input: &mut BytesMut) -> Result<(), Gone> {
     if input.len() < AHEAD {
         input.reserve(READ);
@@ -61,7 +61,8 @@ pub(super) async fn unless_it_leaves<T>(
 }
 
 impl Front {
-    /// What becomes of a message. While the target's catalogue is asked for it, the client may leave or cancel.
+    /// What becomes of a message. While the target's catalogue is asked for it, the client may leave or
+    /// cancel.
     pub(super) async fn plan(&mut self, tag: FrontTag, frame: Bytes, number: Number) -> Result<Step, Gone> {
         let shared = Rc::clone(&self.shared);
         forget(&shared.asks).await;

@@ -1,8 +1,9 @@
-//! What a session has set that its texts hang on and do not say: how dates are read, where names are looked up, what applications keep for the
-//! policies of tables. People approve a text together with it, and their word counts for nothing else.
+//! What a session has set that its texts hang on and do not say: how dates are read, where names are looked
+//! up, what applications keep for the policies of tables. People approve a text together with it, and their
+//! word counts for nothing else.
 //!
-//! Two sessions count as alike only where they are: what was set comes in the order in which it was, what a transaction takes back goes,
-//! and where nobody can tell, a session is like no other.
+//! Two sessions count as alike only where they are: what was set comes in the order in which it was, what a
+//! transaction takes back goes, and where nobody can tell, a session is like no other.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -22,7 +23,8 @@ const SHOWN: (usize, usize) = (200, 8);
 const APART: usize = 64;
 /// What the server tells of, and texts hang on.
 const TOLD: [&[u8]; 4] = [b"DateStyle", b"IntervalStyle", b"TimeZone", b"search_path"];
-/// Settings that change how long something takes and what is reported, not what a text does. That of a transaction is seen by its end.
+/// Settings that change how long something takes and what is reported, not what a text does. That of a
+/// transaction is seen by its end.
 const NO_MATTER: &[&str] = &[
     "application_name",
     "check_function_bodies",
@@ -89,8 +91,8 @@ pub(super) struct Event {
 }
 
 impl Event {
-    /// What a command's text sets that matters, with its values; `None` where it is nothing. A relation that it makes may be a temporary one,
-    /// which stands before all others of its name.
+    /// What a command's text sets that matters, with its values; `None` where it is nothing. A relation that
+    /// it makes may be a temporary one, which stands before all others of its name.
     pub(super) fn of(definition: &Definition, effects: &Effects, bind: Option<&Bind<'_>>) -> Option<Self> {
         let matters = |name: &str| !NO_MATTER.contains(&name) && !name.starts_with("enable_");
         let sets = effects.settings.iter().any(|setting| setting.name.as_deref().is_none_or(matters));

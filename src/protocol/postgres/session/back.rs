@@ -1,4 +1,5 @@
-//! From the target to the client: which reply belongs to what was sent, what of it may pass, and what the recording gets.
+//! From the target to the client: which reply belongs to what was sent, what of it may pass, and what the
+//! recording gets.
 
 mod copy;
 mod fail;
@@ -152,7 +153,8 @@ impl Back {
             BackTag::CopyInResponse | BackTag::CopyOutResponse | BackTag::CopyDone => {
                 self.copies(tag, frame, out)
             }
-            // Replication and calls by oid are never sent, so their answers cannot come; the others belong to a login.
+            // Replication and calls by oid are never sent, so their answers cannot come; the others belong to
+            // a login.
             BackTag::CopyBothResponse
             | BackTag::FunctionCallResponse
             | BackTag::Authentication
@@ -161,8 +163,8 @@ impl Back {
         }
     }
 
-    /// Where masked values may turn up in what is said now: constraints may speak of rows that an earlier command of the transaction has
-    /// changed, and settings are told of when a series is over.
+    /// Where masked values may turn up in what is said now: constraints may speak of rows that an earlier
+    /// command of the transaction has changed, and settings are told of when a series is over.
     fn reach(&self) -> Reach {
         let now = match self.shared.queue.borrow_mut().front().map(|owed| &owed.what) {
             Some(
@@ -231,7 +233,8 @@ impl Back {
         Ok(())
     }
 
-    /// Whether the connection's limit of rows is reached: then what comes is cut, and the statement cancelled.
+    /// Whether the connection's limit of rows is reached: then what comes is cut, and the statement
+    /// cancelled.
     fn is_over_limit(&self, run: &mut Running) -> bool {
         let Some(limit) = self.shared.rows.filter(|limit| run.all_rows >= *limit) else { return false };
         let message = format!("the statement gives more than the {limit} rows that this connection allows");
@@ -332,8 +335,8 @@ impl Back {
             return Err(self.unexpected(tag));
         }
         if let Some(refusal) = run.cut.take() {
-            // The target was done before it could be stopped: the client must not take what it has for all of it, and not think either that
-            // nothing was done.
+            // The target was done before it could be stopped: the client must not take what it has for all of
+            // it, and not think either that nothing was done.
             let (refusal, end) = match end {
                 End::Complete(tag) if !tag.is_empty() => {
                     let refusal = refusal.done_all_the_same(&tag);

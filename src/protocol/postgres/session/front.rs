@@ -1,4 +1,5 @@
-//! From the client to the target: messages are gathered up to the end of a series, judged, admitted together, and sent with one write.
+//! From the client to the target: messages are gathered up to the end of a series, judged, admitted together,
+//! and sent with one write.
 
 use std::io;
 
@@ -169,7 +170,8 @@ impl Front {
                 self.send_batch().await?;
                 Err(Gone::Left)
             }
-            // While data is copied in, the target passes these over. If the copy has failed when it comes to a `Sync`, it does not.
+            // While data is copied in, the target passes these over. If the copy has failed when it comes to
+            // a `Sync`, it does not.
             FrontTag::Sync if copies => {
                 self.overdue = self.overdue.saturating_add(1);
                 Ok(())
@@ -210,8 +212,8 @@ impl Front {
         }
     }
 
-    /// The copy failed at data that came before a `Sync`: the target, which has not come to that one yet, would answer it. One that came
-    /// before more data was passed over with the copy.
+    /// The copy failed at data that came before a `Sync`: the target, which has not come to that one yet,
+    /// would answer it. One that came before more data was passed over with the copy.
     async fn sync_late(&mut self) -> Result<(), Gone> {
         let mut sync = BytesMut::new();
         write_sync(&mut sync);
@@ -283,7 +285,8 @@ impl Front {
         }
     }
 
-    /// Waits while more is owed than is kept in mind: a client that sends and does not read waits with its replies.
+    /// Waits while more is owed than is kept in mind: a client that sends and does not read waits with its
+    /// replies.
     async fn wait_for_answers(&mut self) -> Result<(), Gone> {
         if self.shared.queue.borrow().len() < OWED {
             return Ok(());

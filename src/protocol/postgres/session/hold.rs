@@ -1,4 +1,5 @@
-//! A statement that people must approve: what they see of it, what binds their word to it, and what its client hears while it waits.
+//! A statement that people must approve: what they see of it, what binds their word to it, and what its
+//! client hears while it waits.
 
 use std::fmt::Write;
 use std::rc::Rc;
@@ -24,10 +25,11 @@ use crate::protocol::postgres::wire::values::Format;
 const PATIENT: Duration = Duration::from_hours(24 * 8);
 /// How often a client hears that its statement waits.
 pub(super) const REMIND: Duration = Duration::from_secs(20);
-/// How often it does when it has sent so much ahead that no more of it is read: that it has left is then seen only by what it does not
-/// take any more.
+/// How often it does when it has sent so much ahead that no more of it is read: that it has left is then seen
+/// only by what it does not take any more.
 pub(super) const REMIND_OFTEN: Duration = Duration::from_secs(3);
-/// How long the client of a statement that waits may acknowledge nothing of what it is told before it counts as gone.
+/// How long the client of a statement that waits may acknowledge nothing of what it is told before it counts
+/// as gone.
 pub(super) const GONE: Duration = Duration::from_mins(1);
 
 /// What is to be approved.

@@ -1,5 +1,6 @@
-//! What shares rows with the relations of a text: its partitions and children, and what they are part of. Policies that hold back count all
-//! of it, and only where there are such policies the target's catalogue is asked for it.
+//! What shares rows with the relations of a text: its partitions and children, and what they are part of.
+//! Policies that hold back count all of it, and only where there are such policies the target's catalogue is
+//! asked for it.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -96,9 +97,9 @@ impl Shared {
         (names || runs_names(definition)) && self.seat.asks_kin()
     }
 
-    /// What is known of the relations that share rows. Where it cannot be read now, what was read last counts for some minutes, if it is
-    /// nothing but old. `None` for a target that does not answer questions about its catalogue: there all policies go by the words of a
-    /// text alone, as the log says.
+    /// What is known of the relations that share rows. Where it cannot be read now, what was read last counts
+    /// for some minutes, if it is nothing but old. `None` for a target that does not answer questions about
+    /// its catalogue: there all policies go by the words of a text alone, as the log says.
     ///
     /// # Errors
     /// It cannot be read for the moment, and was never read, too long ago, or before relations have changed.
@@ -155,7 +156,8 @@ mod tests {
         }
     }
 
-    /// What a text that names this has for kin, where the catalogue knows that `public.leaf` is a child of `public.stem`.
+    /// What a text that names this has for kin, where the catalogue knows that `public.leaf` is a child of
+    /// `public.stem`.
     fn kin(ties: &Ties, named: &str) -> Vec<String> {
         let catalog = |relations: &BTreeSet<Relation>| {
             let mut kin = Kin::default();

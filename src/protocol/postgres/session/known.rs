@@ -62,9 +62,10 @@ impl Shared {
         if self.seat.current().plan.is_empty() { Ok(None) } else { self.known().await.map(Some) }
     }
 
-    /// What is known of the target's functions and operators, where no value is masked: whether a text calls what it does not seem to call.
-    /// Where it cannot be read now, what was read last counts for some minutes, if it is nothing but old. `None` for a target that does not
-    /// answer such questions: then the words of a text are all that there is.
+    /// What is known of the target's functions and operators, where no value is masked: whether a text calls
+    /// what it does not seem to call. Where it cannot be read now, what was read last counts for some
+    /// minutes, if it is nothing but old. `None` for a target that does not answer such questions: then the
+    /// words of a text are all that there is.
     ///
     /// # Errors
     /// It cannot be read for the moment, and was never read, too long ago, or before functions have changed.
@@ -93,8 +94,8 @@ impl Shared {
         known.has_relations_of(&self.entry(&self.seat.current()))
     }
 
-    /// While a command waited for people the catalogue may have changed: its rows are masked by what is known now. Where that cannot be
-    /// found out, they stay masked as they were.
+    /// While a command waited for people the catalogue may have changed: its rows are masked by what is known
+    /// now. Where that cannot be found out, they stay masked as they were.
     pub(super) async fn remask(&self, wanted: &Wanted) {
         if let Ok(Some(known)) = self.masking().await {
             let reach = self.meaning(&wanted.definition, Some(&known)).reach;
@@ -124,8 +125,8 @@ pub(super) fn keep_fresh(shared: &Common) {
     });
 }
 
-/// A session may end before the target has done what it was sent, a `COMMIT` too. Then others are told once more when it has closed the
-/// stream, or after some time.
+/// A session may end before the target has done what it was sent, a `COMMIT` too. Then others are told once
+/// more when it has closed the stream, or after some time.
 pub(super) fn tell_when_closed(shared: &Shared, made: Change, mut target: impl AsyncRead + Unpin + 'static) {
     if made == Change::Nothing {
         return;

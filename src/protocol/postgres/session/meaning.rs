@@ -1,4 +1,5 @@
-//! What a text means in this session: the command it is, with what it runs by name; and whether all that this hangs on is known for sure.
+//! What a text means in this session: the command it is, with what it runs by name; and whether all that this
+//! hangs on is known for sure.
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -80,7 +81,8 @@ impl Shared {
         self.is_sure(self.portal_naming.get(), made)
     }
 
-    /// What was made in the open series is what it is, or the target passes over its use, as long as nothing else has changed names since.
+    /// What was made in the open series is what it is, or the target passes over its use, as long as nothing
+    /// else has changed names since.
     fn is_sure(&self, naming: Number, made: Option<Number>) -> bool {
         let own = |made: Number| made >= self.series.get() && made > self.other_naming.get();
         self.has_answered(naming) || made.is_some_and(own)
@@ -103,13 +105,15 @@ impl Shared {
         })
     }
 
-    /// Whether what a text calls, what it changes and what shares rows with that cannot be changed by anything under way.
+    /// Whether what a text calls, what it changes and what shares rows with that cannot be changed by
+    /// anything under way.
     pub(super) fn code_is_sure(&self, definition: &Definition) -> bool {
         self.has_answered(self.remade.get()) || !(needs_code(definition) || self.wants_kin(definition))
     }
 
-    /// What is known of the catalogue, where it is needed: values are masked, policies go by what shares rows with the relations of a text,
-    /// it calls functions that nothing else is known of, or it may call what it does not seem to call.
+    /// What is known of the catalogue, where it is needed: values are masked, policies go by what shares rows
+    /// with the relations of a text, it calls functions that nothing else is known of, or it may call what it
+    /// does not seem to call.
     ///
     /// # Errors
     /// It cannot be read, and nothing will do in its place. Or the text runs more by name than is looked at.
@@ -143,7 +147,8 @@ impl Shared {
             let catalog = known.masked.catalog();
             catalog.hides() || catalog.has_setters()
         };
-        // Without it functions that nothing is known of stay unknown, and only a policy that names them lets them pass.
+        // Without it functions that nothing is known of stay unknown, and only a policy that names them lets
+        // them pass.
         let Some(code) = self.code().await?.filter(tells) else {
             return Ok(None);
         };
@@ -208,8 +213,8 @@ impl Shared {
         command
     }
 
-    /// A change of rows that lead to `pg_settings` is a `SET`, of whatever they are. What the open transaction has made nobody else sees: once
-    /// that may be such a relation, any may be one.
+    /// A change of rows that lead to `pg_settings` is a `SET`, of whatever they are. What the open
+    /// transaction has made nobody else sees: once that may be such a relation, any may be one.
     fn tell_settings(&self, command: &mut Command, known: Option<&Known>) {
         let Words::Sql(sql) = &mut command.words else { return };
         let Some(effects) = &mut sql.effects else { return };
@@ -223,8 +228,9 @@ impl Shared {
         command.class = command.class.max(Class::Admin);
     }
 
-    /// What a text calls, or may call, that may do anything. What the open transaction has made nobody else sees, and so the catalogue is of
-    /// no help: after a change of functions all that may call one counts, after one of columns all that may be a column or a call.
+    /// What a text calls, or may call, that may do anything. What the open transaction has made nobody else
+    /// sees, and so the catalogue is of no help: after a change of functions all that may call one counts,
+    /// after one of columns all that may be a column or a call.
     fn opaque(&self, effects: &Effects, known: Option<&Known>) -> Vec<Function> {
         let mut opaque = match known {
             Some(known) => known.masked.catalog().opaque(effects),
@@ -363,9 +369,9 @@ fn makes_setter(effects: &Effects, known: Option<&Known>) -> bool {
             .any(|Relation { object, .. }| &*object.name == SETTINGS || is_setter(object, known))
 }
 
-/// Whether a text would let a session write that was told only to read, or runs code that may, and that nobody has read. Code of the
-/// database's own, its functions and procedures, is not among it. Nor is `RESET ALL`, which leaves the one of both settings as the session began
-/// and the other as it is.
+/// Whether a text would let a session write that was told only to read, or runs code that may, and that
+/// nobody has read. Code of the database's own, its functions and procedures, is not among it. Nor is `RESET
+/// ALL`, which leaves the one of both settings as the session began and the other as it is.
 fn frees_from_readonly(effects: &Effects) -> bool {
     let frees = |setting: &Setting| {
         let named = matches!(
@@ -381,7 +387,8 @@ fn frees_from_readonly(effects: &Effects) -> bool {
         || effects.functions.iter().any(|function| runs_text(&function.object))
 }
 
-/// Whether what a command does may change how the next texts are read: how they are cut into words, or where their names are looked up.
+/// Whether what a command does may change how the next texts are read: how they are cut into words, or where
+/// their names are looked up.
 pub(super) fn may_change_reading(command: &Command) -> bool {
     command.class == Class::Unknown
         || moves_names(command) != Moves::No
@@ -409,7 +416,8 @@ pub(super) fn changes_catalog(command: &Command, known: Option<&Known>) -> Chang
         return Change::Settings;
     };
     if base < Class::Ddl {
-        // It only calls functions that nothing is known of, and passes because a policy names them: they may do more than they are there for.
+        // It only calls functions that nothing is known of, and passes because a policy names them: they may
+        // do more than they are there for.
         return Change::Suspected;
     }
     let makes = |verb: &Verb| {

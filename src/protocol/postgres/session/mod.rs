@@ -1,9 +1,12 @@
 //! One session: two directions of one client and one session at the target, and the reasons for it to end.
 //!
-//! [`front`] reads what the client sends, in batches; [`plan`] judges each message by what it means in this session ([`meaning`]); [`send`] puts it to the target and notes in
-//! [`owed`] what answer is due; [`back`] reads the answers, each held against what is owed. [`names`] keeps what prepared statements
-//! and portals stand for, [`mod@run`] what a command that runs has given so far, [`record`] words it for the recording, [`hold`] for people, with what [`preview`] finds out.
-//! [`refuse`] records what never became a command, [`moved`] keeps where names are looked up, [`around`] what else a text hangs on, [`ahead`] sees a client's end while it waits.
+//! [`front`] reads what the client sends, in batches; [`plan`] judges each message by what it means in this
+//! session ([`meaning`]); [`send`] puts it to the target and notes in [`owed`] what answer is due; [`back`]
+//! reads the answers, each held against what is owed. [`names`] keeps what prepared statements and portals
+//! stand for, [`mod@run`] what a command that runs has given so far, [`record`] words it for the recording,
+//! [`hold`] for people, with what [`preview`] finds out. [`refuse`] records what never became a command,
+//! [`moved`] keeps where names are looked up, [`around`] what else a text hangs on, [`ahead`] sees a client's
+//! end while it waits.
 
 mod admit;
 mod ahead;
@@ -193,7 +196,8 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
             () = cancels(&shared, &start.asked, key.as_ref()) => End::TargetLeft,
         }
     };
-    // What ends it is looked at first: a target that never stops sending uses up what one turn of the task may do.
+    // What ends it is looked at first: a target that never stops sending uses up what one turn of the task
+    // may do.
     let end = tokio::select! {
         biased;
         why = shared.seat.end_watch().wait() => End::Over(why),

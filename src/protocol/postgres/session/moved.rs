@@ -1,8 +1,9 @@
-//! Whether names without a schema are looked up where they usually are. A text may move that, and some texts are known to put it back.
+//! Whether names without a schema are looked up where they usually are. A text may move that, and some texts
+//! are known to put it back.
 //!
-//! It is put back only by a text that was run alone, outside a transaction, and answered: what is done inside one may be rolled back, and
-//! `SET LOCAL` does nothing outside of one. What functions may have done of which nothing is known, temporary tables too, is undone by
-//! `DISCARD ALL` only.
+//! It is put back only by a text that was run alone, outside a transaction, and answered: what is done inside
+//! one may be rolled back, and `SET LOCAL` does nothing outside of one. What functions may have done of which
+//! nothing is known, temporary tables too, is undone by `DISCARD ALL` only.
 
 use std::cell::Cell;
 
@@ -51,8 +52,8 @@ pub(super) struct Moved {
     /// The last message that may have done anything, and was not undone.
     unseen: Cell<Option<Number>>,
     series: Cell<Series>,
-    /// The path that the server told of at the login, if it tells of it at all: that of its role or database there, to which a `RESET`
-    /// leads.
+    /// The path that the server told of at the login, if it tells of it at all: that of its role or database
+    /// there, to which a `RESET` leads.
     home: Option<Box<[u8]>>,
     /// The server has told of another one since, whatever has set it.
     reported: Cell<bool>,
@@ -120,7 +121,8 @@ impl Moved {
     }
 }
 
-/// What a text puts back, all of which is one statement. Read by its letters: what is written in another way puts back nothing.
+/// What a text puts back, all of which is one statement. Read by its letters: what is written in another way
+/// puts back nothing.
 fn restores(definition: &Definition) -> Option<Restores> {
     let effects = definition.judgement.effects()?;
     if effects.statements != 1 || effects.verbs.len() != 1 || !effects.opaque.is_empty() {

@@ -1,9 +1,10 @@
-//! The prepared statements and portals of a session, by name: one namespace for those of the protocol and those of SQL
-//! (`PREPARE`, `DECLARE`), as in the server.
+//! The prepared statements and portals of a session, by name: one namespace for those of the protocol and
+//! those of SQL (`PREPARE`, `DECLARE`), as in the server.
 //!
-//! What stands here is what the server has if everything that was sent in the open series goes well: what fails makes the server pass
-//! over the rest of the series, and what the rest has changed here is taken back. A name that earlier series may still change is not
-//! looked at before they are answered (see [`super::meaning`]).
+//! What stands here is what the server has if everything that was sent in the open series goes well: what
+//! fails makes the server pass over the rest of the series, and what the rest has changed here is taken back.
+//! A name that earlier series may still change is not looked at before they are answered (see
+//! [`super::meaning`]).
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -27,7 +28,8 @@ use crate::protocol::postgres::wire::values::Format;
 const MOST: usize = 8192;
 /// How many bytes of SQL all of them may hold.
 const MOST_TEXT: usize = 16 << 20;
-/// The longest name, in bytes: the server compares no more (`NAMEDATALEN` - 1), so two longer ones could be one to it.
+/// The longest name, in bytes: the server compares no more (`NAMEDATALEN` - 1), so two longer ones could be
+/// one to it.
 pub(super) const LONGEST_NAME: usize = 63;
 
 /// Counts the messages of a session: who came later has the greater number.
@@ -45,7 +47,8 @@ pub(super) struct Definition {
     pub(super) described: RefCell<Option<Described>>,
 }
 
-/// How the rows of a statement are masked. It holds for these formats, this knowledge of the catalogue, this reach.
+/// How the rows of a statement are masked. It holds for these formats, this knowledge of the catalogue, this
+/// reach.
 #[derive(Clone)]
 pub(super) struct Described {
     pub(super) results: Vec<Format>,
@@ -87,7 +90,8 @@ impl Definition {
         self.sql.len().saturating_add(self.types.len())
     }
 
-    /// What it weighs where it is run by name: its text is masked, recorded and shown, its effects are put into those of what runs it.
+    /// What it weighs where it is run by name: its text is masked, recorded and shown, its effects are put
+    /// into those of what runs it.
     fn run_weight(&self) -> usize {
         let effects = self.judgement.effects().map_or(0, |effects| effects.weight());
         self.weight().saturating_mul(4).saturating_add(effects)
@@ -164,7 +168,8 @@ impl Names {
         Ok(self.portals.insert(name.into(), portal))
     }
 
-    /// Makes room: most cursors of SQL have died with their transaction. One that has not is refused as unknown when it is used again.
+    /// Makes room: most cursors of SQL have died with their transaction. One that has not is refused as
+    /// unknown when it is used again.
     fn forget_oldest_cursor(&mut self) {
         let cursors = self.portals.iter().filter(|(_, portal)| portal.run.is_none());
         let oldest = cursors.min_by_key(|(_, portal)| portal.number).map(|(name, _)| name.clone());
@@ -217,7 +222,8 @@ impl Names {
         }
     }
 
-    /// A transaction has ended: portals of the protocol that were bound before this message are gone. Cursors of SQL may be `WITH HOLD`.
+    /// A transaction has ended: portals of the protocol that were bound before this message are gone. Cursors
+    /// of SQL may be `WITH HOLD`.
     pub(super) fn transaction_ended(&mut self, before: Number) {
         self.portals.retain(|_, portal| portal.number >= before || portal.run.is_none());
     }
@@ -267,7 +273,8 @@ impl Names {
         }
     }
 
-    /// A text has failed: how far it came is not known, and prepared statements outlive the failure. Of what it names nothing is known.
+    /// A text has failed: how far it came is not known, and prepared statements outlive the failure. Of what
+    /// it names nothing is known.
     pub(super) fn failed(&mut self, definition: &Definition, number: Number) {
         for entry in definition.uses() {
             let name = entry.name.as_deref().map(str::as_bytes);

@@ -1,7 +1,8 @@
-//! What the target still owes: one entry for each message that was sent to it, in order, so that each reply is known for what it is.
+//! What the target still owes: one entry for each message that was sent to it, in order, so that each reply
+//! is known for what it is.
 //!
-//! A reply that does not fit to the entry at the front means that gateway and target have lost each other: nothing after it could be
-//! told apart, so the session ends (fail closed).
+//! A reply that does not fit to the entry at the front means that gateway and target have lost each other:
+//! nothing after it could be told apart, so the session ends (fail closed).
 
 use std::collections::VecDeque;
 
@@ -63,7 +64,8 @@ pub(super) enum What {
     Sync,
 }
 
-/// What one message makes the target answer, and what the client is told instead where the message was refused.
+/// What one message makes the target answer, and what the client is told instead where the message was
+/// refused.
 pub(super) struct Owed {
     /// The message.
     pub(super) number: Number,
@@ -77,9 +79,11 @@ pub(super) struct Owed {
 #[derive(Default)]
 pub(super) struct Queue {
     owed: VecDeque<Owed>,
-    /// An error was answered, and the target passes over everything up to the next `Sync`, which has not been sent yet.
+    /// An error was answered, and the target passes over everything up to the next `Sync`, which has not been
+    /// sent yet.
     skipping: bool,
-    /// The client was told of an error that the target knows nothing of: what it answers up to the next `Sync` is not for the client.
+    /// The client was told of an error that the target knows nothing of: what it answers up to the next
+    /// `Sync` is not for the client.
     swallowing: bool,
 }
 
@@ -138,7 +142,8 @@ impl Queue {
         self.owed.drain(..sync.unwrap_or(self.owed.len())).collect()
     }
 
-    /// A copy in begins: each `Sync` that was sent right behind its command is passed over by the target, which takes data now.
+    /// A copy in begins: each `Sync` that was sent right behind its command is passed over by the target,
+    /// which takes data now.
     pub(super) fn copies_in(&mut self) {
         while matches!(self.owed.get(1).map(|owed| &owed.what), Some(What::Sync)) {
             self.owed.remove(1);

@@ -1,4 +1,5 @@
-//! What becomes of one message of a client: judged, and laid out as a step that is sent, or as one that is refused.
+//! What becomes of one message of a client: judged, and laid out as a step that is sent, or as one that is
+//! refused.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -156,7 +157,8 @@ impl Shared {
         }
     }
 
-    /// A `Bind`. Planning may run code of functions that call themselves immutable, so this is where a statement is admitted.
+    /// A `Bind`. Planning may run code of functions that call themselves immutable, so this is where a
+    /// statement is admitted.
     async fn bind(&self, frame: Bytes, number: Number) -> Step {
         let kind = |portal: &[u8]| Kind::Bind { portal: portal.into(), before: None };
         let bind = match Bind::read(body(&frame)) {
@@ -224,7 +226,8 @@ impl Shared {
             if !self.reads_surely() {
                 return Step::Unsettled;
             }
-            // A cursor of SQL, or a portal that has run to its end and gives nothing more: another command either way.
+            // A cursor of SQL, or a portal that has run to its end and gives nothing more: another command
+            // either way.
             let step = self
                 .ask(kind(execute.portal), How::Execute, frame.clone(), portal.definition, None, number)
                 .await;

@@ -1,11 +1,13 @@
-//! What people see of a held statement besides its text: what it would touch, as the target's planner estimates, and which locks its
-//! session holds meanwhile.
+//! What people see of a held statement besides its text: what it would touch, as the target's planner
+//! estimates, and which locks its session holds meanwhile.
 //!
-//! Nothing of the statement is run. It is planned (`EXPLAIN`, never `ANALYZE`) in a session of the gateway's own, of the same role, that
-//! only reads, ends with this, and waits for no lock. Planning computes functions that call themselves immutable or stable, so only a
-//! text is planned whose functions are all known to be harmless; what hides behind an operator, a view or a policy of a table cannot
-//! write there either, nor take longer than a second. The estimate is the one of a new session: it sees nothing of the client's open
-//! transaction or temporary tables. None of this holds a statement up for more than [`PATIENCE`], or makes it fail.
+//! Nothing of the statement is run. It is planned (`EXPLAIN`, never `ANALYZE`) in a session of the gateway's
+//! own, of the same role, that only reads, ends with this, and waits for no lock. Planning computes functions
+//! that call themselves immutable or stable, so only a text is planned whose functions are all known to be
+//! harmless; what hides behind an operator, a view or a policy of a table cannot write there either, nor take
+//! longer than a second. The estimate is the one of a new session: it sees nothing of the client's open
+//! transaction or temporary tables. None of this holds a statement up for more than [`PATIENCE`], or makes it
+//! fail.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -45,7 +47,8 @@ const MAX_NAMED: usize = 8;
 /// The longest name that is shown whole, in characters.
 const MAX_NAME: usize = 130;
 
-/// The relations that a process has locked, those first that keep others away. `$` stands for the number of the process.
+/// The relations that a process has locked, those first that keep others away. `$` stands for the number of
+/// the process.
 const LOCKS: &str = "\
 SELECT n.nspname || '.' || c.relname, string_agg(DISTINCT l.mode, ', ')
 FROM pg_catalog.pg_locks l
@@ -156,10 +159,11 @@ impl Shared {
     }
 }
 
-/// The questions about a text with so many parameters; `None` where that could be more than one statement to a server, or is too long. A
-/// `;` within a string costs the estimate.
+/// The questions about a text with so many parameters; `None` where that could be more than one statement to
+/// a server, or is too long. A `;` within a string costs the estimate.
 ///
-/// The values of parameters are not sent along: to read them can run the checks of their types. The plan is one for any values.
+/// The values of parameters are not sent along: to read them can run the checks of their types. The plan is
+/// one for any values.
 fn questions(sql: &[u8], parameters: usize) -> Option<Vec<String>> {
     let text = std::str::from_utf8(sql).ok()?.trim_ascii();
     let text = text.strip_suffix(';').unwrap_or(text);

@@ -1,5 +1,5 @@
-//! What the recording says of statements: `sql.query` before one is sent, `sql.rows` and `sql.done` when it is done; and `sql.notice` of
-//! what the target says besides.
+//! What the recording says of statements: `sql.query` before one is sent, `sql.rows` and `sql.done` when it
+//! is done; and `sql.notice` of what the target says besides.
 
 use std::rc::Rc;
 
@@ -103,8 +103,8 @@ impl Statement<'_> {
         CommandRecord { kind: EventKind::SqlQuery, data, mask: notes.take() }
     }
 
-    /// What the text alone does not tell: what it calls of which nothing was known, with the class of the rest, and that names without a
-    /// schema were looked up elsewhere than they usually are.
+    /// What the text alone does not tell: what it calls of which nothing was known, with the class of the
+    /// rest, and that names without a schema were looked up elsewhere than they usually are.
     fn write_calls(&self, shown: &Shown<'_>, query: &mut Json<'_>, notes: &mut Notes) {
         let Some(sql) = self.command.sql() else { return };
         if !sql.opaque.is_empty() {
@@ -175,8 +175,8 @@ fn write_sql(sql: &[u8], plan: &Plan, keep: usize, query: &mut Json<'_>, notes: 
     }
 }
 
-/// A message that was refused before anything of it was judged: nothing is known of what it does. The names are those that it says, cut
-/// by the caller or by the server's own limit; empty for none.
+/// A message that was refused before anything of it was judged: nothing is known of what it does. The names
+/// are those that it says, cut by the caller or by the server's own limit; empty for none.
 pub(super) fn unread(how: How, statement: &[u8], portal: &[u8], transaction: Transaction) -> CommandRecord {
     let mut data = String::new();
     Json::begin(&mut data)
@@ -207,7 +207,8 @@ pub(super) fn refused(
     CommandRecord { kind: EventKind::SqlQuery, data, mask: notes.take() }
 }
 
-/// The fields of a notice that hold texts, as the recording names them. The others are places in the server's source.
+/// The fields of a notice that hold texts, as the recording names them. The others are places in the server's
+/// source.
 const TEXTS: [(Field, &str); 10] = [
     (Field::MESSAGE, "message"),
     (Field::DETAIL, "detail"),
@@ -221,9 +222,10 @@ const TEXTS: [(Field, &str); 10] = [
     (Field::CONSTRAINT, "constraint"),
 ];
 
-/// What the target says besides its answers, as the client gets it: the members of the event's data. `keep` is how many bytes of its
-/// texts are kept, together; `None`: none of them. Where they are cut, `length` is that of all of them, and `sha256` of each name, a space,
-/// the length in bytes, a line feed and the text, one after the other; without it where nothing is kept.
+/// What the target says besides its answers, as the client gets it: the members of the event's data. `keep`
+/// is how many bytes of its texts are kept, together; `None`: none of them. Where they are cut, `length` is
+/// that of all of them, and `sha256` of each name, a space, the length in bytes, a line feed and the text,
+/// one after the other; without it where nothing is kept.
 pub(super) fn said<'a>(message: &'a BackMessage<'a>, keep: Option<usize>, data: &mut Json<'_>) {
     let mut texts = Texts { left: keep, cut: false, kept: false, all: Vec::new(), data };
     match message {

@@ -1,4 +1,5 @@
-//! Messages that are refused before they are commands: the recording has them too, with what was read of them.
+//! Messages that are refused before they are commands: the recording has them too, with what was read of
+//! them.
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;

@@ -54,7 +54,8 @@ pub(super) enum End {
     Complete(String),
     /// With an error of this SQLSTATE and message, as the client sees it.
     Error { state: String, message: String },
-    /// With this tag, and the client was told this error: it was cut at a limit when the target was done with it.
+    /// With this tag, and the client was told this error: it was cut at a limit when the target was done with
+    /// it.
     CutDone { tag: String, state: String, message: String },
     /// It was sent, and the session ended before it was done.
     Cut,
@@ -216,8 +217,8 @@ impl Running {
         self.ended = false;
     }
 
-    /// Whether its rows cannot be passed before they are described. What was described before, for the same formats and under the same
-    /// catalogue, holds.
+    /// Whether its rows cannot be passed before they are described. What was described before, for the same
+    /// formats and under the same catalogue, holds.
     pub(super) fn wants_description(&mut self) -> bool {
         let Some((known, reach)) = &self.masking else { return false };
         if self.described {
@@ -241,8 +242,8 @@ impl Running {
         self.described = true;
     }
 
-    /// The columns of the rows that follow. Gives what the client is to be told about them, if anything, and whether the catalogue
-    /// is older than they are.
+    /// The columns of the rows that follow. Gives what the client is to be told about them, if anything, and
+    /// whether the catalogue is older than they are.
     pub(super) fn describe(&mut self, columns: &RowDescription<'_>) -> (Option<String>, bool) {
         self.described = true;
         let names = names_of(columns);
@@ -280,8 +281,8 @@ impl Running {
         self.described
     }
 
-    /// A statement of a text that was sent whole is done; the rows of the next one have a description of their own. Gives whether the
-    /// text has so many statements.
+    /// A statement of a text that was sent whole is done; the rows of the next one have a description of
+    /// their own. Gives whether the text has so many statements.
     pub(super) fn statement_done(&mut self) -> bool {
         self.described = false;
         self.rows_plan = None;
@@ -295,7 +296,8 @@ impl Running {
         !std::mem::replace(&mut self.failed, true)
     }
 
-    /// A statement is done of a text whose client was told that it failed. Gives whether the target could still do one.
+    /// A statement is done of a text whose client was told that it failed. Gives whether the target could
+    /// still do one.
     pub(super) fn unheard_done(&mut self) -> bool {
         !self.failed && self.statement_done()
     }

@@ -53,7 +53,8 @@ impl Front {
         self.shared().queue.borrow_mut().push(number, what, None);
     }
 
-    /// Where values are masked, no row comes whose columns are not known: the client need not ask, so the gateway does.
+    /// Where values are masked, no row comes whose columns are not known: the client need not ask, so the
+    /// gateway does.
     fn describe(&mut self, run: &Run, portal: &[u8], number: Number) {
         if !run.get().wants_description() {
             return;

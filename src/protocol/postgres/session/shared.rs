@@ -67,7 +67,8 @@ pub(super) struct Shared {
     pub(super) around: Around,
     /// The transaction has failed, and nothing has ended it since.
     pub(super) aborted: Cell<bool>,
-    /// What the gateway has to say to the client, whole messages; sent at the next place between two messages of the target.
+    /// What the gateway has to say to the client, whole messages; sent at the next place between two messages
+    /// of the target.
     pub(super) outbox: RefCell<BytesMut>,
     /// There is something in the outbox.
     pub(super) wake: Notify,

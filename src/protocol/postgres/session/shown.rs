@@ -31,8 +31,8 @@ impl<'a> Shown<'a> {
         Self { plan, masked: any.then(|| all.to_lowercase()) }
     }
 
-    /// A name in the texts. It may stand there in another form than the one it is looked for in: so where they were masked, only what they still
-    /// show is shown.
+    /// A name in the texts. It may stand there in another form than the one it is looked for in: so where
+    /// they were masked, only what they still show is shown.
     pub(super) fn written<'n>(&self, name: &'n str, notes: &mut Notes) -> Cow<'n, str> {
         match &self.masked {
             Some(text) if !text.contains(&name.to_lowercase()) => Cow::Borrowed(MASKED),

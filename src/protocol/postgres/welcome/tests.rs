@@ -76,7 +76,8 @@ async fn meet<C: Future<Output = Vec<u8>>>(
     tokio::time::timeout(PATIENT, async { tokio::join!(server, client) }).await.expect("it does not end")
 }
 
-/// Sends each part once something came after the one before; gives all that came. The end of the stream is no error.
+/// Sends each part once something came after the one before; gives all that came. The end of the stream is no
+/// error.
 async fn say_all(mut stream: impl AsyncRead + AsyncWrite + Unpin, parts: &[&[u8]]) -> Vec<u8> {
     let mut told = Vec::new();
     for (number, part) in parts.iter().enumerate() {

@@ -1,4 +1,5 @@
-//! What a server says: each message a gateway must understand as a view that borrows its body (PostgreSQL 18 manual, 54.7 and 54.8).
+//! What a server says: each message a gateway must understand as a view that borrows its body (PostgreSQL 18
+//! manual, 54.7 and 54.8).
 
 mod copy;
 mod login;

@@ -2,8 +2,8 @@
 
 use crate::protocol::postgres::wire::sqlstate::SqlState;
 
-/// Why bytes are not a message. The texts hold nothing of the message but numbers. The stream cannot go on after an error of a
-/// frame; after one of a body it could, but PostgreSQL ends the session too.
+/// Why bytes are not a message. The texts hold nothing of the message but numbers. The stream cannot go on
+/// after an error of a frame; after one of a body it could, but PostgreSQL ends the session too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
     /// A byte that begins no message which this peer may send now.

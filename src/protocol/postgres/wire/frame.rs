@@ -1,9 +1,11 @@
-//! Finds the frames in a stream: a type byte, a length, a body. Long ones pass in pieces, so that no frame fills the memory.
+//! Finds the frames in a stream: a type byte, a length, a body. Long ones pass in pieces, so that no frame
+//! fills the memory.
 //!
-//! A [`Scanner`] follows one direction of one stream and is shown the bytes that were not yet taken. What it finds stands at their
-//! front; the caller takes that many bytes ([`Found::bytes`]) and looks again. So a relay walks over all frames that arrived with
-//! one read and passes them on with one write. [`Scanner::take`] does the taking for who wants frames one by one.
-//! (PostgreSQL 18 manual, 54.1.1 and 54.7.)
+//! A [`Scanner`] follows one direction of one stream and is shown the bytes that were not yet taken. What it
+//! finds stands at their front; the caller takes that many bytes ([`Found::bytes`]) and looks again. So a
+//! relay walks over all frames that arrived with one read and passes them on with one write.
+//! [`Scanner::take`] does the taking for who wants frames one by one. (PostgreSQL 18 manual, 54.1.1 and
+//! 54.7.)
 
 use std::marker::PhantomData;
 
@@ -20,14 +22,16 @@ pub const HEADER: usize = 5;
 /// The bytes of the length itself, which it counts.
 const LENGTH: u32 = 4;
 
-/// How long frames may be. No more than the greater of `whole` and 65,536 bytes must be held in memory to look at a stream.
+/// How long frames may be. No more than the greater of `whole` and 65,536 bytes must be held in memory to
+/// look at a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Longer frames of the large types are given in pieces, in bytes with the header. Default 256 KiB. Small messages are always
-    /// given whole.
+    /// Longer frames of the large types are given in pieces, in bytes with the header. Default 256 KiB. Small
+    /// messages are always given whole.
     pub whole: usize,
-    /// The most that the length of a [`Size::Statement`] may say, in bytes. Default and ceiling [`LONGEST`]. A relay that
-    /// wants to refuse a long statement and keep the session leaves this and drops the pieces of what is [`Found::Long`].
+    /// The most that the length of a [`Size::Statement`] may say, in bytes. Default and ceiling [`LONGEST`].
+    /// A relay that wants to refuse a long statement and keep the session leaves this and drops the pieces of
+    /// what is [`Found::Long`].
     pub statement: u32,
     /// The most that the length of a [`Size::Data`] may say, in bytes. Default and ceiling [`LONGEST`].
     pub data: u32,
@@ -120,7 +124,8 @@ impl<T: Tag> Scanner<T> {
         Self { stage: Stage::Login, limits, left: 0, sender: PhantomData }
     }
 
-    /// The login is over: from the next frame on, what belongs to a session may come, and what belongs to a login may not.
+    /// The login is over: from the next frame on, what belongs to a session may come, and what belongs to a
+    /// login may not.
     pub fn session_begins(&mut self) {
         self.stage = Stage::Session;
     }
@@ -133,8 +138,8 @@ impl<T: Tag> Scanner<T> {
     /// Looks at `input`, the bytes of the stream that were not yet taken.
     ///
     /// # Errors
-    /// A type that the peer may not send now, a length that no message of its type may have, or one over the limits. The stream
-    /// cannot go on after it.
+    /// A type that the peer may not send now, a length that no message of its type may have, or one over the
+    /// limits. The stream cannot go on after it.
     pub fn look(&mut self, input: &[u8]) -> Result<Found<T>, WireError> {
         if self.left > 0 {
             return Ok(self.piece(input.len()));

@@ -1,7 +1,8 @@
-//! What a client says: each message as a view that borrows its body, read strictly (PostgreSQL 18 manual, 54.7).
+//! What a client says: each message as a view that borrows its body, read strictly (PostgreSQL 18 manual,
+//! 54.7).
 //!
-//! SQL and names are bytes here. What is to be judged must be UTF-8, which [`Query::text`] and [`Parse::text`] check; bytes that are
-//! not must never be judged by another text that resembles them.
+//! SQL and names are bytes here. What is to be judged must be UTF-8, which [`Query::text`] and
+//! [`Parse::text`] check; bytes that are not must never be judged by another text that resembles them.
 
 mod bind;
 mod login;

@@ -1,8 +1,10 @@
-//! The packets a connection begins with: encryption asked for, a cancel, or the startup. They have a length, but no type.
+//! The packets a connection begins with: encryption asked for, a cancel, or the startup. They have a length,
+//! but no type.
 //!
-//! An [`Opener`] is shown what a client sent until it has found the startup packet or a cancel. Of each request for encryption it
-//! takes one, before encryption, and nothing behind it: bytes that came before the handshake could be another's and must never be
-//! read as if they had come through it. (PostgreSQL 18 manual, 54.2.1, 54.2.8 to 54.2.11 and 54.7; CVE-2021-23214.)
+//! An [`Opener`] is shown what a client sent until it has found the startup packet or a cancel. Of each
+//! request for encryption it takes one, before encryption, and nothing behind it: bytes that came before the
+//! handshake could be another's and must never be read as if they had come through it. (PostgreSQL 18 manual,
+//! 54.2.1, 54.2.8 to 54.2.11 and 54.7; CVE-2021-23214.)
 
 use std::fmt;
 
@@ -58,8 +60,8 @@ impl Version {
         u32::from_be_bytes([major, more_major, minor, more_minor])
     }
 
-    /// What is spoken with a client that asks for this: 3.0 for the reserved 3.1 too, 3.2 for all that is newer; `None` for another
-    /// major version.
+    /// What is spoken with a client that asks for this: 3.0 for the reserved 3.1 too, 3.2 for all that is
+    /// newer; `None` for another major version.
     pub const fn spoken(self) -> Option<Self> {
         match (self.major, self.minor) {
             (3, 0 | 1) => Some(Self::V3_0),
@@ -78,8 +80,8 @@ impl fmt::Display for Version {
 /// The first packets of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening<'a> {
-    /// The client begins TLS with no request before it. Nothing is taken: the bytes are the handshake's. The TLS layer must insist
-    /// on the ALPN name `postgresql`.
+    /// The client begins TLS with no request before it. Nothing is taken: the bytes are the handshake's. The
+    /// TLS layer must insist on the ALPN name `postgresql`.
     DirectTls,
     /// An `SSLRequest`, to be answered with `S` and TLS, or with `N`.
     Ssl,
@@ -176,8 +178,8 @@ pub enum OpeningError {
 }
 
 impl OpeningError {
-    /// What the client's program is told, in a FATAL error; `None` where the connection is closed without a word, since the peer
-    /// speaks another protocol or sent a cancel, which is never answered.
+    /// What the client's program is told, in a FATAL error; `None` where the connection is closed without a
+    /// word, since the peer speaks another protocol or sent a cancel, which is never answered.
     pub const fn sqlstate(&self) -> Option<SqlState> {
         match self {
             Self::Length { .. } | Self::CancelLength { .. } => None,
@@ -209,8 +211,9 @@ impl Opener {
         self.encrypted = true;
     }
 
-    /// Looks at `input`, what the client has sent and was not taken yet. Gives the packet at its front, and how many bytes of it the
-    /// caller must take before the next look; `None` where the packet is not whole yet.
+    /// Looks at `input`, what the client has sent and was not taken yet. Gives the packet at its front, and
+    /// how many bytes of it the caller must take before the next look; `None` where the packet is not whole
+    /// yet.
     ///
     /// # Errors
     /// What is no such packet, or may not come now. The connection ends.

@@ -1,4 +1,5 @@
-//! The five characters that tell a client's program what kind of error it got (PostgreSQL 18 manual, appendix A).
+//! The five characters that tell a client's program what kind of error it got (PostgreSQL 18 manual, appendix
+//! A).
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! What a client asks for when it starts: each parameter is known and checked, or the session does not begin.
 //!
-//! A parameter sets something in the target's session before any statement is judged, so what is allowed is a list (see [`Setting`]).
-//! `options` is read by the same list, as the server would read it, and what it sets is passed on as plain parameters.
-//! (PostgreSQL 18 manual, 54.7, `StartupMessage`.)
+//! A parameter sets something in the target's session before any statement is judged, so what is allowed is a
+//! list (see [`Setting`]). `options` is read by the same list, as the server would read it, and what it sets
+//! is passed on as plain parameters. (PostgreSQL 18 manual, 54.7, `StartupMessage`.)
 
 mod options;
 mod setting;
@@ -107,7 +107,8 @@ pub struct Startup {
     pub user: String,
     /// The database it wants; the user's name where it names none, as PostgreSQL has it.
     pub database: String,
-    /// What it sets, each once, in the order it was sent. `client_encoding` is always among them, and is `UTF8`.
+    /// What it sets, each once, in the order it was sent. `client_encoding` is always among them, and is
+    /// `UTF8`.
     pub settings: Vec<(Setting, String)>,
     /// The options of the protocol that it asks for and nobody here knows, with their `_pq_.`.
     pub unknown_options: Vec<String>,
@@ -144,8 +145,8 @@ impl Startup {
         self.settings.iter().find(|(setting, _)| *setting == wanted).map(|(_, value)| value.as_str())
     }
 
-    /// The version for a `NegotiateProtocolVersion`, which lists [`Startup::unknown_options`] too; `None` where the client knows all
-    /// it must and none is sent.
+    /// The version for a `NegotiateProtocolVersion`, which lists [`Startup::unknown_options`] too; `None`
+    /// where the client knows all it must and none is sent.
     pub fn negotiation(&self) -> Option<Version> {
         // The reserved 3.1 is 3.0 by another name, and libpq takes no word about it.
         let newer = self.asked > Version::V3_2;

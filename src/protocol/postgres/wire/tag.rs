@@ -6,9 +6,11 @@ use std::fmt;
 pub const LONGEST: u32 = (1 << 30) - 1;
 /// The most that the length of a client's small message may say, as PostgreSQL's `PQ_SMALL_MESSAGE_LIMIT`.
 pub const SMALL_FROM_CLIENT: u32 = 10_000;
-/// The most that the length of a server's small message may say; libpq takes more than this for a lost stream.
+/// The most that the length of a server's small message may say; libpq takes more than this for a lost
+/// stream.
 pub const SMALL_FROM_SERVER: u32 = 30_000;
-/// The most that the length of a password or SASL message may say, as PostgreSQL's `PG_MAX_AUTH_TOKEN_LENGTH`.
+/// The most that the length of a password or SASL message may say, as PostgreSQL's
+/// `PG_MAX_AUTH_TOKEN_LENGTH`.
 pub const LONGEST_PASSWORD: u32 = 65_535;
 
 /// Whether a stream is still logging in.
@@ -167,8 +169,8 @@ tags! {
 }
 
 tags! {
-    /// What a server sends (PostgreSQL 18 manual, 54.7). What belongs to a login is unknown in a session: a server that asks for a
-    /// password there would get the client's.
+    /// What a server sends (PostgreSQL 18 manual, 54.7). What belongs to a login is unknown in a session: a
+    /// server that asks for a password there would get the client's.
     BackTag, "server":
     /// Who are you, or: you are in.
     Authentication b'R' Login Size::Small(SMALL_FROM_SERVER),

@@ -37,7 +37,8 @@ impl Format {
     }
 }
 
-/// Format codes: none means all text, one holds for all values, else there is one for each value. At most 65,535.
+/// Format codes: none means all text, one holds for all values, else there is one for each value. At most
+/// 65,535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Formats<'a> {
     /// Two bytes each.
@@ -120,7 +121,8 @@ impl<'a> Oids<'a> {
     }
 }
 
-/// Values with their lengths: parameters of a `Bind`, arguments of a `FunctionCall`, cells of a `DataRow`. At most 65,535.
+/// Values with their lengths: parameters of a `Bind`, arguments of a `FunctionCall`, cells of a `DataRow`. At
+/// most 65,535.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Values<'a> {
     body: &'a [u8],

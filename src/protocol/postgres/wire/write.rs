@@ -1,4 +1,5 @@
-//! Writes frames and packets whole or not at all: the length is filled in last, and an error takes back what was written.
+//! Writes frames and packets whole or not at all: the length is filled in last, and an error takes back what
+//! was written.
 
 use bytes::BufMut;
 use bytes::BytesMut;

@@ -149,8 +149,8 @@ impl Message {
         self.found.result.get(field).map(|place| place.value(&self.body))
     }
 
-    /// The place of the first member name in `result` that is none of [`ResultField`] but may be taken for one. Not refused here, since
-    /// a result may hold any member; who relies on a member of it should refuse.
+    /// The place of the first member name in `result` that is none of [`ResultField`] but may be taken for
+    /// one. Not refused here, since a result may hold any member; who relies on a member of it should refuse.
     pub fn result_lookalike(&self) -> Option<usize> {
         self.found.result_lookalikes.first().map(|(_, at)| *at)
     }

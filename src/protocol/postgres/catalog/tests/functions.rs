@@ -77,7 +77,8 @@ fn what_has_its_name_from_one_of_the_server_is_seen() {
         ("SELECT s.upper FROM (SELECT name AS upper FROM customers) s", &[]),
         ("SELECT c.upper FROM customers c", &[]),
         ("SELECT (s.name).upper FROM (SELECT name FROM customers) s", &["upper"]),
-        // With as many arguments as it takes: with its default or without, after VARIADIC any number, those of WITHIN GROUP too.
+        // With as many arguments as it takes: with its default or without, after VARIADIC any number, those
+        // of WITHIN GROUP too.
         ("SELECT round(1), round(1, 2, 3, 4)", &[]),
         ("SELECT round(1, 2)", &["round"]),
         ("SELECT round(1, 2, 3)", &["round"]),
@@ -106,11 +107,13 @@ fn what_has_its_name_from_one_of_the_server_is_seen() {
         ("SELECT 1 FROM orders WHERE id % 2 = 1", &["%"]),
         ("SELECT 1 FROM orders ORDER BY id USING -", &["-"]),
         ("SELECT a # b FROM orders", &["#"]),
-        // One of its functions is harmless, the other not; its function is harmless by what it says, and dangerous by name.
+        // One of its functions is harmless, the other not; its function is harmless by what it says, and
+        // dangerous by name.
         ("SELECT a - b FROM orders", &["-"]),
         ("SELECT a * b FROM orders", &["*"]),
         ("PREPARE p AS SELECT 1 + 1; EXPLAIN SELECT 2 % 1", &["%", "+"]),
-        // Operators that are not PostgreSQL's: those of extensions are harmless, but not where one of the name is not.
+        // Operators that are not PostgreSQL's: those of extensions are harmless, but not where one of the
+        // name is not.
         ("SELECT a <#> b, a OPERATOR(public.<=>) b FROM orders", &[]),
         ("SELECT a <=> b FROM orders", &["<=>"]),
         ("SELECT a OPERATOR(private.<=>) b FROM orders", &["private.<=>"]),
@@ -149,7 +152,8 @@ fn a_name_behind_a_dot_is_a_call_where_there_is_no_such_column() {
         ("SELECT (SELECT wiped.wipe FROM wiped()) FROM wiped", &["wipe", "wiped"]),
         ("SELECT w.wipe FROM wiped AS w(a)", &["wipe"]),
         ("INSERT INTO wiped VALUES (1) RETURNING wiped.wipe", &[]),
-        // No call: a plain name, one that is changed, a function that takes no row, a name that is no function's.
+        // No call: a plain name, one that is changed, a function that takes no row, a name that is no
+        // function's.
         ("SELECT wipe FROM customers", &[]),
         ("UPDATE customers SET wipe = 1", &[]),
         ("SELECT c.fires FROM customers c", &[]),

@@ -1,8 +1,9 @@
 //! The threads that run PostgreSQL's parser: its trees are as deep as the texts are, and need deep stacks.
 //!
-//! The parser itself gives up at some thousand levels, but decoding and dropping a tree of that depth needs far more than the
-//! 2 MiB of a usual thread, and a stack that overflows ends the process. In a build for development the deepest trees
-//! of the tests need between 128 and 160 MiB, so there is three times that; only the pages that are used cost memory.
+//! The parser itself gives up at some thousand levels, but decoding and dropping a tree of that depth needs
+//! far more than the 2 MiB of a usual thread, and a stack that overflows ends the process. In a build for
+//! development the deepest trees of the tests need between 128 and 160 MiB, so there is three times that;
+//! only the pages that are used cost memory.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -49,7 +50,8 @@ impl Pool {
         Ok(Self { jobs })
     }
 
-    /// Runs `work` on one of the threads and waits for what it gives; `None` if it panicked or all threads are gone.
+    /// Runs `work` on one of the threads and waits for what it gives; `None` if it panicked or all threads
+    /// are gone.
     ///
     /// Work that nobody waits for any more is still done.
     pub(super) async fn run<T: Send + 'static>(

@@ -1,7 +1,8 @@
 //! Where in a text the parser stopped.
 //!
-//! `pg_query` gives the parser's message and drops its position. The message names the word it stopped at, so the place is
-//! found again: it is the first occurrence of that word up to which the text gives the same error.
+//! `pg_query` gives the parser's message and drops its position. The message names the word it stopped at, so
+//! the place is found again: it is the first occurrence of that word up to which the text gives the same
+//! error.
 
 use pg_query::ParserOptions;
 

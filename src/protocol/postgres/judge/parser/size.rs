@@ -1,8 +1,9 @@
-//! How much memory the tree of a text needs, told by its words before there is a tree; and whether these words are found soon.
+//! How much memory the tree of a text needs, told by its words before there is a tree; and whether these
+//! words are found soon.
 //!
-//! Each word costs some 2 KiB while it is decoded, so a text of a megabyte that is all short words would need gigabytes. And one rule of the
-//! grammar makes more of a text than there is in it: in `SET (a, b) = source` each of the columns holds a whole copy of the source,
-//! and sources can hold such assignments again.
+//! Each word costs some 2 KiB while it is decoded, so a text of a megabyte that is all short words would need
+//! gigabytes. And one rule of the grammar makes more of a text than there is in it: in `SET (a, b) = source`
+//! each of the columns holds a whole copy of the source, and sources can hold such assignments again.
 
 /// The most that the words of a text may weigh, with their copies: some 200 MB.
 pub(super) const MAX: usize = 100_000;
@@ -11,11 +12,13 @@ const LONG: usize = 512;
 
 /// What operators are made of, and comments begin with.
 const OPERATORS: &[u8] = b"~!@#^&|`?+-*/%<>=";
-/// The most characters that PostgreSQL's scanner may read in runs of such characters: some tenths of a second.
+/// The most characters that PostgreSQL's scanner may read in runs of such characters: some tenths of a
+/// second.
 const STEPS: usize = 100_000_000;
 
-/// Whether the scanner, the server's own too, is done with a text soon. It reads a run of operator characters to its end, goes back to
-/// where the first comment or sign in it begins, and does the same behind that: `/**//**/` or `++++` cost the square of their length.
+/// Whether the scanner, the server's own too, is done with a text soon. It reads a run of operator characters
+/// to its end, goes back to where the first comment or sign in it begins, and does the same behind that:
+/// `/**//**/` or `++++` cost the square of their length.
 fn is_scanned_soon(sql: &str) -> bool {
     let mut steps = 0_usize;
     for run in sql.as_bytes().split(|byte| !OPERATORS.contains(byte)) {
@@ -26,7 +29,8 @@ fn is_scanned_soon(sql: &str) -> bool {
     steps <= STEPS
 }
 
-/// Whether the tree of a text stays within bounds. `escapes` says that a backslash in `'…'` hides the character after it.
+/// Whether the tree of a text stays within bounds. `escapes` says that a backslash in `'…'` hides the
+/// character after it.
 pub(super) fn is_bounded(sql: &str, escapes: bool) -> bool {
     if !is_scanned_soon(sql) {
         return false;
@@ -34,12 +38,13 @@ pub(super) fn is_bounded(sql: &str, escapes: bool) -> bool {
     if bound(sql) <= MAX {
         return true;
     }
-    // The scanner knows only one way of reading strings: where the other one may see other words, the bound has to do.
+    // The scanner knows only one way of reading strings: where the other one may see other words, the bound
+    // has to do.
     if escapes && sql.contains('\\') {
         return false;
     }
-    // What cannot be cut into words has no tree.
-    // A text without any word is not given to the scanner: it hands over a list at address zero. The last word is one too many.
+    // What cannot be cut into words has no tree. A text without any word is not given to the scanner: it
+    // hands over a list at address zero. The last word is one too many.
     pg_query::scan_tokens(&[sql, ";"].concat()).map_or(true, |tokens| {
         let words = tokens.iter().filter_map(|token| {
             sql.get(usize::try_from(token.start).ok()?..usize::try_from(token.end).ok()?)
@@ -48,8 +53,8 @@ pub(super) fn is_bounded(sql: &str, escapes: bool) -> bool {
     })
 }
 
-/// No text of as many bytes, commas and times `set` weighs more, however it is cut into words: the copies multiply, so they are the
-/// most where each assignment has as many columns as any other.
+/// No text of as many bytes, commas and times `set` weighs more, however it is cut into words: the copies
+/// multiply, so they are the most where each assignment has as many columns as any other.
 fn bound(sql: &str) -> usize {
     let sets = sql.as_bytes().windows(3).filter(|word| word.eq_ignore_ascii_case(b"set")).count();
     let commas = sql.bytes().filter(|byte| *byte == b',').count();

@@ -142,7 +142,8 @@ proptest! {
         }
         if let Some(common) = alike(&sql) {
             let (one, other) = (super::super::read(&sql, Lexing::default()), super::super::read(&common, Lexing::default()));
-            // Of two types that differ in a number, the grammar may know only one: then the server refuses the other.
+            // Of two types that differ in a number, the grammar may know only one: then the server refuses
+            // the other.
             if is_of_all(&one) && is_of_all(&other) {
                 prop_assert_eq!(one, other, "{}", sql);
             }

@@ -1,4 +1,5 @@
-//! The ways around a gate that reads texts less well than the server does. The numbers are those of the research page.
+//! The ways around a gate that reads texts less well than the server does. The numbers are those of the
+//! research page.
 
 use super::*;
 

@@ -3,7 +3,8 @@
 use super::*;
 use crate::domain::sql::Look;
 
-/// The columns that a text looks at, as [`columns`] writes them; `~` if they are only compared with constants for equality.
+/// The columns that a text looks at, as [`columns`] writes them; `~` if they are only compared with constants
+/// for equality.
 fn looked(sql: &str) -> BTreeSet<String> {
     let shown = |(column, look): (&crate::domain::sql::Column, &Look)| {
         let relation = column.relation.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);

@@ -58,7 +58,8 @@ fn relations(effects: &Effects) -> BTreeSet<String> {
         .collect()
 }
 
-/// The columns of a text: `relation.column`, `*` for all, `?` for a relation that is not written; `=` if it is changed.
+/// The columns of a text: `relation.column`, `*` for all, `?` for a relation that is not written; `=` if it
+/// is changed.
 fn columns(effects: &Effects) -> BTreeSet<String> {
     let shown = |column: &crate::domain::sql::Column| {
         let relation = column.relation.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);

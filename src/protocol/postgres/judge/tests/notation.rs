@@ -6,7 +6,8 @@ fn functions(effects: &Effects) -> BTreeSet<String> {
     effects.functions.iter().map(|call| format!("{}/{}", call.object, call.arguments)).collect()
 }
 
-/// `(x).f` and `x.f` call `f` wherever there is no such column: a real server reads its file for the first of these.
+/// `(x).f` and `x.f` call `f` wherever there is no such column: a real server reads its file for the first of
+/// these.
 #[test]
 fn a_call_behind_a_dot_is_a_call() {
     for (sql, class, calls) in [

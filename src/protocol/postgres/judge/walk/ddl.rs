@@ -253,7 +253,8 @@ impl<'t> Walk<'t> {
                 });
                 self.act_because(Verb::Rename, object_class(*rename_type), "renames", place);
                 let target = self.target(relation.as_ref(), Access::Ddl, place);
-                // Under another name it can be read where its own name is looked for: that counts as reading it.
+                // Under another name it can be read where its own name is looked for: that counts as reading
+                // it.
                 match ObjectType::try_from(*rename_type) {
                     Ok(ObjectType::ObjectColumn) => self.renamed(target, Some(subname)),
                     Ok(

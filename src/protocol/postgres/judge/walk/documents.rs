@@ -1,7 +1,8 @@
-//! Which of the columns that a text reads it may write somewhere, and which of them as the whole documents that they are.
+//! Which of the columns that a text reads it may write somewhere, and which of them as the whole documents
+//! that they are.
 //!
-//! A JSON document stays one, with its names in it, where a column takes it as it is or with parts put in or left out. Whatever else is
-//! made of it is a value without its name.
+//! A JSON document stays one, with its names in it, where a column takes it as it is or with parts put in or
+//! left out. Whatever else is made of it is a value without its name.
 
 use std::collections::BTreeSet;
 
@@ -36,8 +37,9 @@ pub(super) struct Own<'t> {
 }
 
 impl<'t> Own<'t> {
-    /// That of a statement with `others` in its `FROM` or `USING`, which lays down what stands in `values`. A row that one of the others
-    /// is chosen for must not take anything from that one: which it was would tell what was looked at.
+    /// That of a statement with `others` in its `FROM` or `USING`, which lays down what stands in `values`. A
+    /// row that one of the others is chosen for must not take anything from that one: which it was would tell
+    /// what was looked at.
     pub(super) fn of(target: &'t RangeVar, others: &[Node], values: &[Node]) -> Option<Self> {
         let name = target.alias.as_ref().map_or(&target.relname, |alias| &alias.aliasname);
         let own = Self { name, alone: others.is_empty() };
@@ -70,7 +72,8 @@ impl<'t> Own<'t> {
 const KEEPERS: [&str; 5] =
     ["json_strip_nulls", "jsonb_insert", "jsonb_set", "jsonb_set_lax", "jsonb_strip_nulls"];
 
-/// Whether a node may give on what stands in it as it is. A new column has the type of what is written: `doc || text` is a text.
+/// Whether a node may give on what stands in it as it is. A new column has the type of what is written: `doc
+/// || text` is a text.
 pub(super) fn passes_on(node: &NodeEnum, takes: Takes<'_>) -> bool {
     let typed = !matches!(takes, Takes::New);
     match node {
@@ -195,7 +198,8 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// The columns of conditions, in a text that puts rows where there were none: how many and which may tell what was looked at.
+    /// The columns of conditions, in a text that puts rows where there were none: how many and which may tell
+    /// what was looked at.
     fn copied(&mut self) -> BTreeSet<Written<'t>> {
         let verbs = &self.effects.verbs;
         let copies = self.makes_table

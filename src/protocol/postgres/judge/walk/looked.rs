@@ -1,7 +1,9 @@
-//! Which of the columns that a text reads it looks at: which rows there are, how many and in what order tells what is in those.
+//! Which of the columns that a text reads it looks at: which rows there are, how many and in what order tells
+//! what is in those.
 //!
-//! A column that a query gives as it is, in its list or by `*`, is not looked at by that. A subquery gives it on under a name: whoever looks
-//! at something of that name, anywhere in the text, looks at the column. What else is done with a column is a look at it.
+//! A column that a query gives as it is, in its list or by `*`, is not looked at by that. A subquery gives it
+//! on under a name: whoever looks at something of that name, anywhere in the text, looks at the column. What
+//! else is done with a column is a look at it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -259,7 +261,8 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Notes the number of columns that the order or the groups of a query hang on, and what is done with each element of its list.
+    /// Notes the number of columns that the order or the groups of a query hang on, and what is done with
+    /// each element of its list.
     pub(super) fn items(&mut self, select: &'t SelectStmt, place: &Place<'t>) -> Vec<Stand> {
         let places = places(select);
         self.effects.by_numbers |= !places.is_empty();

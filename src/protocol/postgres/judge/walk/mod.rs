@@ -1,8 +1,9 @@
 //! The walk over a parse tree: it visits every node that can have an effect, and notes what it does.
 //!
-//! Two things make it complete. Each kind of node is in the list of [`mod@kinds`], and each node is taken apart with all its
-//! fields by name ([`mod@parts`]): a new kind of node or a new field of PostgreSQL's grammar does not compile until somebody has
-//! said what it means. Kinds that only exist after parsing are class unknown.
+//! Two things make it complete. Each kind of node is in the list of [`mod@kinds`], and each node is taken
+//! apart with all its fields by name ([`mod@parts`]): a new kind of node or a new field of PostgreSQL's
+//! grammar does not compile until somebody has said what it means. Kinds that only exist after parsing are
+//! class unknown.
 //!
 //! The walk keeps its own list of what is left to visit: the depth of a text costs memory, not stack.
 
@@ -40,8 +41,8 @@ use parts::{Part, parts};
 /// The most names of `WITH` that are visible in one place. Each name of a table is looked up among them.
 const MAX_CTES: usize = 500;
 
-/// The most columns with relations that are noted: each column behind an alias may be of all the tables that are called so anywhere in
-/// the text.
+/// The most columns with relations that are noted: each column behind an alias may be of all the tables that
+/// are called so anywhere in the text.
 const MAX_COLUMNS: usize = 100_000;
 /// The most pairs of a column without a table and a relation: each may be of each.
 const MAX_PAIRS: usize = 4_000_000;
@@ -50,7 +51,8 @@ const MAX_PAIRS: usize = 4_000_000;
 pub(super) fn effects(tree: &ParseResult) -> Option<Effects> {
     let mut walk = Walk::default();
     walk.effects.statements = tree.stmts.len();
-    // What `pg_dump` begins with is known as a whole text only: within another, the same words can mean another relation.
+    // What `pg_dump` begins with is known as a whole text only: within another, the same words can mean
+    // another relation.
     let restricts = names::is_whole_select(&tree.stmts);
     for statement in &tree.stmts {
         let whole = names::is_select(statement);
@@ -76,9 +78,11 @@ struct Place<'t> {
     explained: bool,
     /// It stands in an `EXPLAIN`, with `ANALYZE` too: a cursor that is declared here is not opened.
     in_explain: bool,
-    /// It stands in a `WITH`, a rule or the body of a function: what it gives back may go on to other statements.
+    /// It stands in a `WITH`, a rule or the body of a function: what it gives back may go on to other
+    /// statements.
     within: bool,
-    /// What is read here is written nowhere: it defines what is known by what it reads, or goes back to the client.
+    /// What is read here is written nowhere: it defines what is known by what it reads, or goes back to the
+    /// client.
     decides: bool,
     /// It is what a statement gives back to the client, and to nothing else.
     returns: bool,
@@ -86,7 +90,8 @@ struct Place<'t> {
     whole: bool,
     /// It is the condition of an `UPDATE` or a `DELETE`, for the rows of its target.
     own: Option<Own<'t>>,
-    /// It is the whole text, a query; or what that gives of the one row of `pg_settings` about [`super::settings::RESTRICTS`].
+    /// It is the whole text, a query; or what that gives of the one row of `pg_settings` about
+    /// [`super::settings::RESTRICTS`].
     restricts: bool,
     /// What takes the value that stands here as it is.
     takes: Option<Takes<'t>>,
@@ -129,7 +134,8 @@ impl<'t> Place<'t> {
         Self { decides: !self.within, returns: !self.within, takes: None, ..self.clone() }
     }
 
-    /// The same place, for a query that gives what it reads to the client, by way of others that do the same or not.
+    /// The same place, for a query that gives what it reads to the client, by way of others that do the same
+    /// or not.
     fn answering(&self) -> Self {
         Self { decides: true, returns: true, takes: None, ..self.clone() }
     }
@@ -178,13 +184,15 @@ struct Walk<'t> {
     decided: BTreeSet<Written<'t>>,
     /// It makes a table of what it reads.
     makes_table: bool,
-    /// Those that are taken as they are, by a column of the same name or by a new one; and the relation that there is already.
+    /// Those that are taken as they are, by a column of the same name or by a new one; and the relation that
+    /// there is already.
     taken: BTreeSet<(Option<Rc<Object>>, Written<'t>)>,
     /// What the tables of the text are called in it, for its columns.
     aliases: BTreeMap<&'t str, BTreeSet<Object>>,
     /// What joins are called: a name that stands for several tables, whatever else it stands for.
     joins: BTreeSet<&'t str>,
-    /// What stands for rows whose columns the text makes: subqueries, functions, tables whose columns are renamed.
+    /// What stands for rows whose columns the text makes: subqueries, functions, tables whose columns are
+    /// renamed.
     derived: BTreeSet<&'t str>,
     /// There are such rows under a name that is not written.
     derived_unnamed: bool,
@@ -396,7 +404,8 @@ impl<'t> Walk<'t> {
     }
 }
 
-/// Whether changing rows of it changes the server or the settings of the session: `UPDATE pg_settings` is a `SET`.
+/// Whether changing rows of it changes the server or the settings of the session: `UPDATE pg_settings` is a
+/// `SET`.
 fn is_catalogue(object: &Object) -> bool {
     match object.schema.as_deref() {
         None => object.name.starts_with("pg_"),

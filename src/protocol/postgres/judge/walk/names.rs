@@ -83,10 +83,11 @@ pub(super) fn is_select(statement: &RawStmt) -> bool {
     matches!(node, Some(NodeEnum::SelectStmt(_)))
 }
 
-/// Whether all that a query reads is the row of `pg_settings` about [`RESTRICTS`], as in the text that `pg_dump` begins with:
-/// `SELECT set_config(name, …) FROM pg_settings WHERE name = '…'`.
+/// Whether all that a query reads is the row of `pg_settings` about [`RESTRICTS`], as in the text that
+/// `pg_dump` begins with: `SELECT set_config(name, …) FROM pg_settings WHERE name = '…'`.
 ///
-/// One value alone is asked for, and there is no other clause: what else is computed could change what `name` is in between.
+/// One value alone is asked for, and there is no other clause: what else is computed could change what `name`
+/// is in between.
 pub(super) fn restricts(select: &SelectStmt) -> bool {
     let [Node { node: Some(NodeEnum::RangeVar(table)) }] = select.from_clause.as_slice() else {
         return false;

@@ -9,8 +9,8 @@ use pg_query::protobuf::{
 use super::{Place, Walk};
 use crate::domain::sql::Access;
 
-/// Takes a node apart. `walk` names the fields that are visited in the same place, `keep` those that the code after it uses,
-/// `skip` those that hold no effect. Without `walk` it needs no walker.
+/// Takes a node apart. `walk` names the fields that are visited in the same place, `keep` those that the code
+/// after it uses, `skip` those that hold no effect. Without `walk` it needs no walker.
 macro_rules! parts {
     ($node:expr => $walker:ident, $place:expr; $type:ident {
         walk: $($walk:ident)*; keep: $($keep:ident)*; skip: $($skip:ident)*

@@ -160,8 +160,9 @@ impl<'t> Walk<'t> {
         inner
     }
 
-    /// The same of a query that is a whole statement, and changes rows in its `WITH`. What the `last` one that does gives back goes where the
-    /// query itself gives it, to the client, and so does what is read behind it: nothing that could write it can see it.
+    /// The same of a query that is a whole statement, and changes rows in its `WITH`. What the `last` one
+    /// that does gives back goes where the query itself gives it, to the client, and so does what is read
+    /// behind it: nothing that could write it can see it.
     fn with_changes(&mut self, with: &'t WithClause, last: usize, place: &Place<'t>) -> Place<'t> {
         parts!(with; WithClause { keep: ctes recursive; skip: location });
         if ctes.iter().any(|node| name_of(node).is_none()) {
@@ -286,7 +287,8 @@ impl<'t> Walk<'t> {
         self.condition(where_clause.as_deref(), own, &inner);
     }
 
-    /// The condition of an `UPDATE` or a `DELETE`. What a `WITH` gives back goes on: there it is one as that of a query.
+    /// The condition of an `UPDATE` or a `DELETE`. What a `WITH` gives back goes on: there it is one as that
+    /// of a query.
     fn condition(&mut self, condition: Option<&'t Node>, own: Option<Own<'t>>, place: &Place<'t>) {
         let own = own.filter(|_| !place.within);
         match condition {

@@ -1,4 +1,5 @@
-//! Statements about the session: settings, transactions, prepared statements, cursors, messages, locks, blocks of code.
+//! Statements about the session: settings, transactions, prepared statements, cursors, messages, locks,
+//! blocks of code.
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
@@ -97,7 +98,8 @@ impl<'t> Walk<'t> {
             Ok(VariableSetKind::VarSetValue) => {
                 self.act(Verb::Set, Class::Read, place);
                 let mut value = names::constants(args);
-                // Here each constant is one schema, letter by letter: a comma, a quote or a space is part of its name.
+                // Here each constant is one schema, letter by letter: a comma, a quote or a space is part of
+                // its name.
                 let schemas: Vec<String> = args.iter().filter_map(names::constant).collect();
                 if name == "search_path" && schemas.iter().any(|schema| !settings::is_plain(schema)) {
                     self.class(Class::Write, || "sets search_path".into());
@@ -206,11 +208,13 @@ impl<'t> Walk<'t> {
 
     fn discard(&mut self, target: i32, place: &Place<'t>) {
         match DiscardMode::try_from(target) {
-            // A session gives up what is its own: plans, currval, temporary tables. Nobody else sees any of it.
+            // A session gives up what is its own: plans, currval, temporary tables. Nobody else sees any of
+            // it.
             Ok(DiscardMode::DiscardPlans | DiscardMode::DiscardSequences | DiscardMode::DiscardTemp) => {
                 self.act(Verb::Discard, Class::Read, place);
             }
-            // All of that, and it is as it was when it logged in: whoever may do nothing else may log in again.
+            // All of that, and it is as it was when it logged in: whoever may do nothing else may log in
+            // again.
             Ok(DiscardMode::DiscardAll) => {
                 self.act(Verb::Discard, Class::Read, place);
                 // What the server does with it, by its documentation.

@@ -35,7 +35,8 @@ fn columns_are_masked_by_where_they_come_from() {
         (of(12053, 0, "pg_stats"), nothing, Action::Withhold),
         // A whole row, whatever the text says.
         (of(16384, 0, "customers"), nothing, Action::Withhold),
-        // An expression. The name of a masked field does not make it one: `reverse(card) AS card` would show its beginning.
+        // An expression. The name of a masked field does not make it one: `reverse(card) AS card` would show
+        // its beginning.
         (Column { data_type: 20, ..of(0, 0, "count") }, nothing, Action::Pass),
         (of(0, 0, "data"), nothing, Action::Search),
         (Column { data_type: 3807, ..of(16384, 1, "id") }, nothing, Action::Withhold),

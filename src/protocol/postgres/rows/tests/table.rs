@@ -88,7 +88,8 @@ fn under_a_masked_name_each_type_gets_a_value_that_is_valid_for_it() {
                 assert!(!plain.contains("219-09"), "{op:?} {plain}");
                 assert_eq!(binary.as_deref(), Some(format!("{prefix}{plain}").as_str()));
             }
-            // bool, bytea, int8, float8, xml, text[], inet, date, timestamptz, uuid, numeric, a type of an extension
+            // bool, bytea, int8, float8, xml, text[], inet, date, timestamptz, uuid, numeric, a type of an
+            // extension
             for other in [16, 17, 20, 701, 142, 1009, 869, 1082, 1184, 2950, 1700, 16_999] {
                 assert_eq!(one(&of(other), b"\0\0\0\0\0\0\0\x01"), None, "{op:?} {other}");
             }

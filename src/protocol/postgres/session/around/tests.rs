@@ -5,7 +5,8 @@ use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::judge::cache::Limits;
 
-/// A series of one text: the tags with which it ended transactions, whether it failed, and where the transaction stands then.
+/// A series of one text: the tags with which it ended transactions, whether it failed, and where the
+/// transaction stands then.
 struct Did(&'static str, &'static [&'static str], bool, Transaction);
 
 const IDLE: Transaction = Transaction::Idle;

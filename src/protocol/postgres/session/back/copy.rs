@@ -36,7 +36,8 @@ impl Back {
         Ok(())
     }
 
-    /// Whether a copy has more rows than the connection allows: a server sends each in a message of its own. A heading counts as one.
+    /// Whether a copy has more rows than the connection allows: a server sends each in a message of its own.
+    /// A heading counts as one.
     pub(super) fn copies_too_much(&self, run: &mut Running) -> bool {
         let messages = run.copied.map_or(0, |copied| copied.messages);
         let Some(limit) = self.shared.rows.filter(|limit| messages > *limit) else { return false };
@@ -88,7 +89,8 @@ impl Back {
                 *self.shared.copying.borrow_mut() = copying;
                 self.shared.queue.borrow_mut().copies_in();
             }
-            // Nobody says what the columns of copied data are: it comes only where the text was judged as a copy.
+            // Nobody says what the columns of copied data are: it comes only where the text was judged as a
+            // copy.
             _ if !run.copies(Verb::CopyOut) => return Err(self.unexpected(tag)),
             _ => run.copied = Some(Copied { out: true, bytes: 0, messages: 0 }),
         }

@@ -111,7 +111,8 @@ impl Back {
         Ok(told)
     }
 
-    /// What a name is when its own message has failed: what it was, but for the unnamed ones, which the target has dropped first.
+    /// What a name is when its own message has failed: what it was, but for the unnamed ones, which the
+    /// target has dropped first.
     pub(super) fn forget_failed(&self, what: What) {
         let mut names = self.shared.names.borrow_mut();
         match what {
@@ -127,8 +128,8 @@ impl Back {
         }
     }
 
-    /// What a text still does whose client was told that it failed: one that was cut when the target was done with it already goes on
-    /// there. The client hears no more of it, the recording does.
+    /// What a text still does whose client was told that it failed: one that was cut when the target was done
+    /// with it already goes on there. The client hears no more of it, the recording does.
     pub(super) fn unheard(&self, tag: BackTag, frame: &[u8]) -> Result<(), Lost> {
         let run = match self.shared.queue.borrow_mut().front().map(|owed| &owed.what) {
             Some(What::Query { run: Some(run), .. }) => run.clone(),
@@ -157,8 +158,8 @@ impl Back {
         Ok(())
     }
 
-    /// The client was told of an error where the target knows of none. What the target still says, up to where a client reads on after
-    /// an error, is not for it.
+    /// The client was told of an error where the target knows of none. What the target still says, up to
+    /// where a client reads on after an error, is not for it.
     pub(super) fn fails_late(&self) -> Result<(), Lost> {
         self.stop_copying();
         let mut queue = self.shared.queue.borrow_mut();
@@ -176,8 +177,8 @@ impl Back {
     }
 }
 
-/// Why the target ended the session: its own words where they are among those that every server says alike; others may name its user
-/// or host.
+/// Why the target ended the session: its own words where they are among those that every server says alike;
+/// others may name its user or host.
 fn farewell(said: Option<&[u8]>) -> &'static str {
     const ALIKE: [&str; 6] = [
         "terminating connection due to administrator command",

@@ -1,4 +1,5 @@
-//! What the target says besides its answers: notices, notifications, settings. Each is cleared, recorded and sent on, in this order.
+//! What the target says besides its answers: notices, notifications, settings. Each is cleared, recorded and
+//! sent on, in this order.
 
 use bytes::BytesMut;
 
@@ -36,7 +37,8 @@ impl Back {
         self.say_on(tag, cleared.as_deref().unwrap_or(frame), &notes, out)
     }
 
-    /// A setting and its value now: the gateway goes by what the target says, the client gets what it may see.
+    /// A setting and its value now: the gateway goes by what the target says, the client gets what it may
+    /// see.
     pub(super) fn parameter(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
         let status = ParameterStatus::read(body(frame))?;
         self.shared.around.told(status.name, status.value);
@@ -46,7 +48,8 @@ impl Back {
             (b"standard_conforming_strings", value) => {
                 self.shared.lexing.set(Lexing { standard_conforming_strings: value != b"off" });
             }
-            // PostgreSQL tells of it since 14. Code of the database has changed it: what comes next could write.
+            // PostgreSQL tells of it since 14. Code of the database has changed it: what comes next could
+            // write.
             (b"default_transaction_read_only", value)
                 if value != b"on" && self.shared.seat.governed().connection.database.readonly =>
             {
@@ -61,7 +64,8 @@ impl Back {
         self.say_on(BackTag::ParameterStatus, cleared.as_deref().unwrap_or(frame), &notes, out)
     }
 
-    /// Records what the client gets, then gives it that. The frame is empty where it became too long to be sent.
+    /// Records what the client gets, then gives it that. The frame is empty where it became too long to be
+    /// sent.
     fn say_on(&self, tag: BackTag, frame: &[u8], notes: &Notes, out: &mut BytesMut) -> Result<(), Lost> {
         if frame.is_empty() {
             return Ok(());

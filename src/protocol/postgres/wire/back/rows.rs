@@ -18,7 +18,8 @@ pub struct Column<'a> {
     pub name: &'a [u8],
     /// The oid of the table it is a column of; 0 for the value of an expression.
     pub table: u32,
-    /// The number of the column in that table; 0 for an expression or a whole row, negative for a system column.
+    /// The number of the column in that table; 0 for an expression or a whole row, negative for a system
+    /// column.
     pub attribute: i16,
     /// The oid of its type.
     pub data_type: u32,

@@ -1,4 +1,5 @@
-//! Writes what the gateway says as a server to its client. Each appends one whole message, or nothing and an error.
+//! Writes what the gateway says as a server to its client. Each appends one whole message, or nothing and an
+//! error.
 
 use bytes::BufMut;
 use bytes::BytesMut;
@@ -170,7 +171,8 @@ pub fn write_ready(out: &mut BytesMut, transaction: Transaction) {
     out.put_u8(transaction.byte());
 }
 
-/// Appends a `NegotiateProtocolVersion` with the newest version spoken and the names of the options that are not known.
+/// Appends a `NegotiateProtocolVersion` with the newest version spoken and the names of the options that are
+/// not known.
 ///
 /// # Errors
 /// A NUL in a name, or more than 30,000 bytes.

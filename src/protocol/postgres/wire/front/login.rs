@@ -1,4 +1,5 @@
-//! What a client proves itself with. What the bytes are depends on what the server asked for, so the caller says which to read.
+//! What a client proves itself with. What the bytes are depends on what the server asked for, so the caller
+//! says which to read.
 
 use std::fmt;
 
@@ -16,7 +17,8 @@ impl<'a> Password<'a> {
         Self { body }
     }
 
-    /// A `PasswordMessage`: the password, or the digest asked for. It may be empty, which PostgreSQL refuses as a wrong password.
+    /// A `PasswordMessage`: the password, or the digest asked for. It may be empty, which PostgreSQL refuses
+    /// as a wrong password.
     ///
     /// # Errors
     /// No NUL at the end, or one before it.

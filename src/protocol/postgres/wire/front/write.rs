@@ -1,4 +1,5 @@
-//! Writes what the gateway says as a client of a target. Each appends one whole message, or nothing and an error.
+//! Writes what the gateway says as a client of a target. Each appends one whole message, or nothing and an
+//! error.
 
 use bytes::BufMut;
 use bytes::BytesMut;

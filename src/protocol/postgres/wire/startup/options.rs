@@ -5,7 +5,8 @@ use super::shown;
 
 /// Gives name and value of each setting in `options` to `set`.
 ///
-/// Words end at white space; a backslash makes the character after it plain (PostgreSQL 18 manual, 20.1.4 and 32.1.2).
+/// Words end at white space; a backslash makes the character after it plain (PostgreSQL 18 manual, 20.1.4 and
+/// 32.1.2).
 pub(super) fn read(
     options: &str,
     mut set: impl FnMut(&str, &str) -> Result<(), StartupError>,

@@ -7,7 +7,8 @@ use crate::domain::sql::is_space;
 /// The one encoding that is spoken: what is judged is UTF-8.
 pub(super) const UTF8: &str = "UTF8";
 
-/// A setting on the list. None of them changes what a statement may do, but for `search_path`, which the session's policy knows of.
+/// A setting on the list. None of them changes what a statement may do, but for `search_path`, which the
+/// session's policy knows of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Setting {
     /// What the client calls itself. A claim.
@@ -79,11 +80,13 @@ impl Setting {
     }
 }
 
-/// The schemas of a search path, each in quotes, as the server reads the list; `None` if it would not take it, or one has no name.
+/// The schemas of a search path, each in quotes, as the server reads the list; `None` if it would not take
+/// it, or one has no name.
 ///
-/// The server reads this value by rules of its own, not by those of SQL: `public--,evil` are two schemas. In quotes each name is the
-/// same in both, so that what is judged as SQL is what the server takes. `""` is a schema that nobody can make, and how PostgreSQL writes
-/// a path without any: it is left out, since SQL has no such name.
+/// The server reads this value by rules of its own, not by those of SQL: `public--,evil` are two schemas. In
+/// quotes each name is the same in both, so that what is judged as SQL is what the server takes. `""` is a
+/// schema that nobody can make, and how PostgreSQL writes a path without any: it is left out, since SQL has
+/// no such name.
 fn quoted_schemas(value: &str) -> Option<String> {
     let mut rest = value.trim_start_matches(is_space);
     let mut list = Vec::new();
@@ -129,8 +132,8 @@ fn unquoted(quoted: &str) -> Option<(String, &str)> {
     }
 }
 
-/// Whether the server would take this for UTF-8: it looks at letters and digits only, and `unicode` is an old name of it.
-/// asyncpg sends `'utf-8'`, with the quotes.
+/// Whether the server would take this for UTF-8: it looks at letters and digits only, and `unicode` is an old
+/// name of it. asyncpg sends `'utf-8'`, with the quotes.
 fn is_utf8(value: &str) -> bool {
     let plain: String =
         value.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();

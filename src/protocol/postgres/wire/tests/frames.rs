@@ -30,7 +30,8 @@ fn head(tag: u8, length: i32) -> Vec<u8> {
 /// One frame as it was found: type, body, whether it came in pieces.
 type Seen = (u8, Vec<u8>, bool);
 
-/// Feeds `stream` in pieces that end at the seams; gives the frames, the error, and the most bytes that had to be held.
+/// Feeds `stream` in pieces that end at the seams; gives the frames, the error, and the most bytes that had
+/// to be held.
 fn follow<T: Tag>(stream: &[u8], seams: &[usize], limits: Limits) -> (Vec<Seen>, Option<WireError>, usize) {
     let mut ends: Vec<usize> = seams.iter().map(|seam| seam % (stream.len() + 1)).collect();
     ends.push(stream.len());
