@@ -13,15 +13,13 @@ use crate::domain::SessionId;
 use crate::domain::event::Direction;
 use crate::domain::now_ms;
 use crate::mask::Format;
-use crate::mask::Masker;
 use crate::mask::Notes;
-use crate::mask::Opening;
-use crate::mask::Redactor;
 use crate::pipeline::body::Capture;
 use crate::pipeline::credential::Credential;
 use crate::pipeline::end::EndWatch;
 use crate::pipeline::end::PolicyWatch;
 use crate::pipeline::enter::Exchange;
+use crate::pipeline::filter::BodyFilter;
 use crate::pipeline::marker::LeftOut;
 use crate::pipeline::refusals::failure_data;
 use crate::pipeline::snapshot::Governed;
@@ -31,16 +29,8 @@ use crate::recording::Durability;
 pub struct ReplyGuard {
     exchange: Exchange,
     credential: Option<Arc<Credential>>,
-    redactor: Option<Redactor>,
-    /// The beginning of a text, until it is seen that it has no mark of an encoding in which the credential
-    /// is not found.
-    opening: Option<Opening>,
-    masker: Option<Masker>,
-    between: Vec<u8>,
+    filter: BodyFilter,
     notes: Notes,
-    /// For each note of the masker, the count already reported by an event.
-    told: Vec<u64>,
-    hits_told: u64,
     /// Whether the outcome of the command is recorded.
     settled: bool,
     /// Whether the gateway itself answers, and not the target.
@@ -59,13 +49,8 @@ impl ReplyGuard {
         Self {
             exchange,
             credential: None,
-            redactor: None,
-            opening: None,
-            masker: None,
-            between: Vec::new(),
+            filter: BodyFilter::default(),
             notes: Notes::default(),
-            told: Vec::new(),
-            hits_told: 0,
             settled: false,
             own: false,
             left_out: None,
@@ -155,49 +140,21 @@ impl ReplyGuard {
 
     /// Begins a body of `format`. On a masked connection a body of unknown format (`None`) is withheld.
     pub fn begin_body(&mut self, format: Option<Format>) -> Result<(), Denied> {
-        self.redactor =
-            self.credential.as_ref().map(|credential| Redactor::new(Arc::clone(credential.echoes())));
-        self.masker = if self.masks() {
-            let format = format.ok_or_else(|| unmaskable("its type cannot be read"))?;
-            Some(Masker::new(Arc::clone(&self.governed().plan), format))
-        } else {
-            None
-        };
-        Ok(())
+        self.filter.begin(self.credential.as_deref(), &self.exchange.governed.plan, format)
     }
 
     /// The body that begins may be read as text: one in an encoding in which the credential is not found is
     /// withheld.
     pub fn watch_opening(&mut self) {
-        self.opening = self.credential.is_some().then(Opening::default);
+        if self.credential.is_some() {
+            self.filter.watch_opening();
+        }
     }
 
     /// Passes a piece of the body on: appends to `out` what may be sent.
     pub fn pass(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Denied> {
-        if let Some(opening) = &mut self.opening {
-            if opening.push(input) {
-                return Err(unsearchable());
-            }
-            self.opening.take_if(|opening| opening.is_over());
-        }
         let from = out.len();
-        match (&mut self.redactor, &mut self.masker) {
-            (None, None) => out.extend_from_slice(input),
-            (Some(redactor), None) => {
-                if redactor.passes_or_push(input, out) {
-                    out.extend_from_slice(input);
-                }
-            }
-            (redactor, Some(masker)) => {
-                self.between.clear();
-                // Usually the credential is not in it, and the bytes need not be copied.
-                let passes = redactor
-                    .as_mut()
-                    .is_none_or(|redactor| redactor.passes_or_push(input, &mut self.between));
-                let cleared = if passes { input } else { &self.between };
-                masker.push(cleared, out).map_err(|_error| unmaskable("it cannot be read"))?;
-            }
-        }
+        self.filter.pass(input, out)?;
         self.capture.add(out.get(from..).unwrap_or_default());
         Ok(())
     }
@@ -210,40 +167,23 @@ impl ReplyGuard {
     /// Removes the credential from a piece of an unmasked stream, without keeping the piece for the
     /// recording.
     pub fn clear_piece(&mut self, input: &[u8], out: &mut Vec<u8>) {
-        match &mut self.redactor {
-            None => out.extend_from_slice(input),
-            Some(redactor) => redactor.push(input, out),
-        }
+        self.filter.clear_piece(input, out);
     }
 
     /// Ends a part of such a stream: appends the bytes that the search still kept back.
     pub fn clear_rest(&mut self, out: &mut Vec<u8>) {
-        if let Some(redactor) = &mut self.redactor {
-            redactor.finish(out);
-        }
+        self.filter.clear_rest(out);
     }
 
     /// Returns whether this piece may be sent unchanged.
     pub fn passes_untouched(&mut self, input: &[u8]) -> bool {
-        self.opening.is_none()
-            && self.masker.is_none()
-            && self.redactor.as_mut().is_none_or(|redactor| redactor.passes(input))
+        self.filter.passes_untouched(input)
     }
 
     /// Ends the body: appends the bytes that the filters still kept back.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Denied> {
         let from = out.len();
-        match (&mut self.redactor, &mut self.masker) {
-            (None, None) => {}
-            (Some(redactor), None) => redactor.finish(out),
-            (None, Some(masker)) => masker.finish(out).map_err(|_error| unmaskable("it ends early"))?,
-            (Some(redactor), Some(masker)) => {
-                self.between.clear();
-                redactor.finish(&mut self.between);
-                masker.push(&self.between, out).map_err(|_error| unmaskable("it cannot be read"))?;
-                masker.finish(out).map_err(|_error| unmaskable("it ends early"))?;
-            }
-        }
+        self.filter.finish(out)?;
         self.capture.add(out.get(from..).unwrap_or_default());
         Ok(())
     }
@@ -352,14 +292,7 @@ impl ReplyGuard {
 
     fn take_notes(&mut self) -> Vec<MaskNote> {
         let mut notes = if self.notes.is_empty() { Vec::new() } else { self.notes.take() };
-        if let Some(masker) = &self.masker {
-            notes.extend(since(masker.notes().as_slice(), &mut self.told));
-        }
-        let hits = self.redactor.as_ref().map_or(0, Redactor::hits);
-        if hits > self.hits_told {
-            notes.push(MaskNote { entity: "credential".into(), at: "body".into(), n: hits - self.hits_told });
-            self.hits_told = hits;
-        }
+        self.filter.take_notes(&mut notes);
         let masked: u64 = notes.iter().map(|note| note.n).sum();
         if masked > 0 {
             self.exchange.counters.replied(0, masked);
@@ -378,30 +311,4 @@ impl Drop for ReplyGuard {
             self.record_failure(&gone);
         }
     }
-}
-
-/// Returns the notes added since the last call. `now` only grows; `told[i]` is the count already reported for
-/// note i.
-fn since(now: &[MaskNote], told: &mut Vec<u64>) -> Vec<MaskNote> {
-    let mut new = Vec::new();
-    told.resize(now.len(), 0);
-    for (note, told) in now.iter().zip(told) {
-        if note.n > *told {
-            new.push(MaskNote { n: note.n - *told, ..note.clone() });
-            *told = note.n;
-        }
-    }
-    new
-}
-
-/// A reply in an encoding in which the credential is not found is withheld.
-pub fn unsearchable() -> Denied {
-    let why = "its character set could hide the gateway's credential";
-    Denied::new(DenyCode::UnmaskableReply, format!("the reply was withheld because {why}")).because(why)
-}
-
-/// A reply that cannot be masked is withheld.
-pub fn unmaskable(why: &'static str) -> Denied {
-    let detail = format!("the reply was withheld because {why} and sensitive values in it must be masked");
-    Denied::new(DenyCode::UnmaskableReply, detail).because(why)
 }

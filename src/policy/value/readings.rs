@@ -142,20 +142,10 @@ pub(super) fn folded(text: &str) -> impl Iterator<Item = char> {
     // Upwards first: only so does `ſ` meet `s`. A dot above is what is left of the `İ` of Turkish.
     text.chars()
         .filter(|c| if c.is_ascii() { !c.is_ascii_control() } else { !text::is_deceptive(*c) })
-        .map(narrow)
+        .map(|c| if c.is_whitespace() { ' ' } else { text::narrow(c) })
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
         .filter(|c| *c != '\u{307}')
-}
-
-/// The character of ASCII that one of full width is, and the blank that any blank is.
-fn narrow(c: char) -> char {
-    match c {
-        c if c.is_ascii() => c,
-        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
-        c if c.is_whitespace() => ' ',
-        c => c,
-    }
 }
 
 /// Whether some targets take one member name for the other: they fold case, `_` and `-` (Go's
