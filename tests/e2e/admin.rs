@@ -8,9 +8,7 @@ fn what_is_added_holds_at_once_and_after_a_restart_and_offline() {
     let token = world.token("reader");
     let api = format!("http://127.0.0.1:{}", world.api_port);
     let add = |world: &World, name: &str| {
-        let (code, _, err) =
-            world.cli(&["connect", "add", name, "--upstream", &api, "--inject", "bearer:env:CRM_TOKEN"]);
-        assert_eq!(code, 0, "{err}");
+        world.ok(&["connect", "add", name, "--upstream", &api, "--inject", "bearer:env:CRM_TOKEN"]);
         let id = format!("{name}-reads");
         let (code, _, err) = world.cli(&[
             "policy",
@@ -43,7 +41,7 @@ fn what_is_added_holds_at_once_and_after_a_restart_and_offline() {
     assert_eq!(code, 6, "{err}");
     assert!(err.contains("hoopctl.toml"), "it names the file: {err}");
     assert_eq!(world.cli(&["connect", "add", "online", "--upstream", &api]).0, 6);
-    assert_eq!(world.cli(&["connect", "remove", "online", "--yes"]).0, 0);
+    world.ok(&["connect", "remove", "online", "--yes"]);
     assert_eq!(world.get("/c/online/customers/1", Some(&token)).status, 404);
     assert_eq!(world.cli(&["connect", "show", "online"]).0, 5);
 }
@@ -51,7 +49,7 @@ fn what_is_added_holds_at_once_and_after_a_restart_and_offline() {
 #[test]
 fn explain_names_the_first_condition_that_failed() {
     let world = World::new();
-    let (code, out, err) = world.cli(&[
+    let out = world.ok(&[
         "policy",
         "explain",
         "--as",
@@ -63,7 +61,6 @@ fn explain_names_the_first_condition_that_failed() {
         "DELETE",
         "/customers/7",
     ]);
-    assert_eq!(code, 0, "{err}");
     assert!(
         out.contains("no-deletes") && out.contains("support-reads") && out.contains("operations"),
         "{out}"
@@ -101,10 +98,7 @@ fn a_secret_is_kept_sealed_and_used() {
     let output = command.stdin(std::fs::File::open(world.path("value")).unwrap()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let api = format!("http://127.0.0.1:{}", world.api_port);
-    assert_eq!(
-        world.cli(&["connect", "add", "sealed", "--upstream", &api, "--inject", "bearer:store:crm-token"]).0,
-        0
-    );
+    world.ok(&["connect", "add", "sealed", "--upstream", &api, "--inject", "bearer:store:crm-token"]);
     assert_eq!(
         world
             .cli(&[
@@ -147,11 +141,8 @@ fn a_credential_that_is_missing_or_wrong_is_the_gateways_fault() {
         ("wrong", "bearer:env:HOME"),
         ("nofile", "bearer:file:/nonexistent"),
     ] {
-        assert_eq!(world.cli(&["connect", "add", name, "--upstream", &api, "--inject", inject]).0, 0);
-        assert_eq!(
-            world.cli(&["policy", "add", name, "--allow", "--group", "support", "--connection", name]).0,
-            0
-        );
+        world.ok(&["connect", "add", name, "--upstream", &api, "--inject", inject]);
+        world.ok(&["policy", "add", name, "--allow", "--group", "support", "--connection", name]);
         let reply = world.get(&format!("/c/{name}/customers/1"), Some(&token));
         assert_eq!(
             (reply.status, reply.code().as_str()),

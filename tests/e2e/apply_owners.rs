@@ -70,8 +70,7 @@ fn an_export_keeps_owners_apart_and_says_what_it_prints() {
         let file = world.path(&format!("{name}.toml"));
         std::fs::write(&file, text).unwrap();
         let label = format!("team-{name}");
-        let (code, _, err) = world.cli(&["apply", "-f", file.to_str().unwrap(), "--managed-by", &label]);
-        assert_eq!(code, 0, "{err}");
+        world.ok(&["apply", "-f", file.to_str().unwrap(), "--managed-by", &label]);
     }
     let (code, all, err) = world.cli(&["export"]);
     assert_eq!(code, 0, "{err}");
@@ -144,7 +143,7 @@ fn a_change_that_could_not_be_taken_over_is_with_the_next_apply() {
     let mut gateway = Process::start("gateway", &mut world.hoopctl(&["serve"]), world.folder.path());
     gateway.wait_port(world.port);
     world.gateway = Some(gateway);
-    assert_eq!(world.cli(&["status", "--wait", "10s"]).0, 0);
+    world.ok(&["status", "--wait", "10s"]);
     let policies = || world.json(&["status"])["counts"]["policies"].as_u64().unwrap();
     let before = policies();
     std::fs::write(world.path("a.toml"), deny("a")).unwrap();

@@ -44,17 +44,17 @@ fn an_approved_write_goes_through_once_and_a_blocked_delete_never() {
     let (code, _, err) = world.cli(&["approval", "approve", &id(&pending)]);
     assert_ne!(code, 0);
     assert!(err.contains("reason"), "{err}");
-    assert_eq!(world.cli(&["approval", "approve", &id(&pending), "-r", "INC-4411"]).0, 0);
+    world.ok(&["approval", "approve", &id(&pending), "-r", "INC-4411"]);
     let reply = waiting.join().unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(reply.json()["tier"], "gold");
     assert_eq!(world.hits().iter().filter(|hit| hit.starts_with("PATCH")).count(), 1);
-    assert_eq!(world.cli(&["approval", "wait", &id(&pending)]).0, 0);
+    world.ok(&["approval", "wait", &id(&pending)]);
     // Approved once is approved once.
     let again = held(&world, &token, r#"{"tier":"gold"}"#);
     let second = world.wait_pending();
     assert_ne!(id(&second), id(&pending));
-    assert_eq!(world.cli(&["approval", "deny", &id(&second), "-r", "no"]).0, 0);
+    world.ok(&["approval", "deny", &id(&second), "-r", "no"]);
     let reply = again.join().unwrap();
     assert_eq!((reply.status, reply.code().as_str()), (403, "approval_denied"));
     assert_eq!(world.cli(&["approval", "wait", &id(&second)]).0, 9);
@@ -139,7 +139,7 @@ fn a_wait_that_is_shorter_than_the_approval_can_be_taken_up_again() {
     assert_ne!(first.json()["approval_id"], other.json()["approval_id"], "another body is another request");
     let approval = first.json()["approval_id"].as_str().unwrap().to_owned();
     assert_eq!(world.cli(&["approval", "wait", &approval, "--timeout", "1s"]).0, 8);
-    assert_eq!(world.cli(&["approval", "approve", &approval, "-r", "ok"]).0, 0);
+    world.ok(&["approval", "approve", &approval, "-r", "ok"]);
     assert_eq!(held(&world, &token, r#"{"tier":"gold"}"#).join().unwrap().status, 200);
     assert_eq!(world.hits().iter().filter(|hit| hit.starts_with("PATCH")).count(), 1);
 }
@@ -150,12 +150,12 @@ fn a_window_covers_further_commands_until_it_is_taken_back() {
     let world = World::with(&rules);
     let token = world.token("writer");
     let waiting = held(&world, &token, r#"{"tier":"gold"}"#);
-    assert_eq!(world.cli(&["approval", "approve", &id(&world.wait_pending()), "-r", "ok"]).0, 0);
+    world.ok(&["approval", "approve", &id(&world.wait_pending()), "-r", "ok"]);
     assert_eq!(waiting.join().unwrap().status, 200);
     assert_eq!(held(&world, &token, r#"{"tier":"silver"}"#).join().unwrap().status, 200);
     let grants = world.list(&["grant", "list"]);
     assert_eq!(grants.len(), 1, "{grants:?}");
-    assert_eq!(world.cli(&["grant", "revoke", &id(&grants[0]), "--yes"]).0, 0);
+    world.ok(&["grant", "revoke", &id(&grants[0]), "--yes"]);
     let held_again = held(&world, &token, r#"{"tier":"bronze"}"#);
     world.wait_pending();
     assert_eq!(held_again.join().unwrap().code(), "approval_expired");
@@ -169,7 +169,7 @@ fn what_was_given_for_a_session_ends_with_it() {
     let token = world.token("writer");
     let given = |world: &World| {
         let waiting = held(world, &token, r#"{"tier":"gold"}"#);
-        assert_eq!(world.cli(&["approval", "approve", &id(&world.wait_pending()), "-r", "ok"]).0, 0);
+        world.ok(&["approval", "approve", &id(&world.wait_pending()), "-r", "ok"]);
         let reply = waiting.join().unwrap();
         assert_eq!(reply.status, 200, "{}", reply.text());
         let grants = world.list(&["grant", "list"]);
@@ -184,11 +184,11 @@ fn what_was_given_for_a_session_ends_with_it() {
     let (grant, session) = given(&world);
     thread::sleep(Duration::from_millis(1500));
     assert_eq!(world.list(&["grant", "list"]).len(), 1, "it stands as long as its session");
-    assert_eq!(world.cli(&["session", "kill", &session, "--yes"]).0, 0);
+    world.ok(&["session", "kill", &session, "--yes"]);
     ended(&world, &grant);
     let waiting = held(&world, &token, r#"{"tier":"silver"}"#);
     let pending = world.wait_pending();
-    assert_eq!(world.cli(&["approval", "deny", &id(&pending), "-r", "no"]).0, 0);
+    world.ok(&["approval", "deny", &id(&pending), "-r", "no"]);
     assert_eq!(waiting.join().unwrap().code(), "approval_denied");
 
     // One that ends with the gateway, and one that is interrupted.
@@ -220,7 +220,7 @@ fn who_waits_for_a_go_ahead_with_its_body_gets_one_where_the_body_is_wanted() {
     assert_eq!(patch.line().unwrap(), "HTTP/1.1 100 Continue");
     assert_eq!(patch.line().unwrap(), "");
     patch.send(r#"{"tier":"gold"}"#);
-    assert_eq!(world.cli(&["approval", "approve", &id(&world.wait_pending()), "-r", "ok"]).0, 0);
+    world.ok(&["approval", "approve", &id(&world.wait_pending()), "-r", "ok"]);
     let reply = patch.reply();
     assert_eq!((reply.status, reply.json()["tier"].as_str()), (200, Some("gold")), "{}", reply.text());
 

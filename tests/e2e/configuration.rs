@@ -86,7 +86,7 @@ fn a_reload_takes_all_of_it_or_nothing() {
         reloads(&world).last().is_some_and(|(_, action)| action == "config.reload.failed")
     });
     world.write_config(RULES);
-    assert_eq!(world.cli(&["config", "reload"]).0, 0);
+    world.ok(&["config", "reload"]);
     assert_eq!(world.get("/c/crm/customers/7", Some(&token)).status, 200);
 
     // Each one is in the audit trail and in the log, with who asked for it.

@@ -62,7 +62,7 @@ fn after_kill_9_under_load_nothing_acknowledged_is_missing() {
         assert!(missing.is_empty(), "{} of {} are missing", missing.len(), acknowledged.len());
         let interrupted = sessions.iter().filter(|session| session["end"] == "interrupted").count();
         assert!(interrupted >= 1, "{sessions:?}");
-        assert_eq!(world.cli(&["session", "verify", "--all"]).0, 0);
+        world.ok(&["session", "verify", "--all"]);
     }
 }
 
@@ -86,7 +86,7 @@ fn what_cannot_be_read_after_a_crash_is_kept_and_told_and_all_before_it_is_recor
     assert_eq!(std::fs::read(&kept).unwrap(), bytes);
     assert!(world.cli(&["doctor"]).1.contains(kept.file_name().unwrap().to_str().unwrap()));
     let session = reply.header("hoopctl-session").unwrap();
-    assert_eq!(world.cli(&["session", "verify", session]).0, 0);
+    world.ok(&["session", "verify", session]);
     assert!(world.events(session).iter().any(|event| event["kind"] == "http.request"));
 }
 
@@ -161,7 +161,7 @@ fn a_full_disk_denies_and_recovers() {
         assert!(begin.elapsed() < Duration::from_secs(10), "it does not recover: {}", world.log());
         std::thread::sleep(Duration::from_millis(200));
     }
-    assert_eq!(world.cli(&["session", "verify", "--all"]).0, 0);
+    world.ok(&["session", "verify", "--all"]);
     let sessions = world.list(&["session", "list"]);
     let raw = sessions.iter().filter(|session| session["connection"] == "raw");
     let recorded: usize = raw
@@ -178,7 +178,7 @@ fn a_full_disk_denies_and_recovers() {
     // It ends in order, and nothing is damaged.
     world.stop();
     world.start();
-    assert_eq!(world.cli(&["session", "verify", "--all"]).0, 0);
+    world.ok(&["session", "verify", "--all"]);
     let ends: Vec<_> =
         world.list(&["session", "list"]).iter().map(|session| session["end"].clone()).collect();
     assert!(!ends.iter().any(|end| end == "interrupted"), "{ends:?}");

@@ -298,7 +298,7 @@ fn a_websocket_is_cleared_ended_by_a_lock_and_refused_where_it_would_be_masked()
     assert_eq!(stars.len(), 2 * API_TOKEN.len(), "{echo:?}");
     client.set_patience(Duration::from_secs(5));
     let begin = Instant::now();
-    assert_eq!(world.cli(&["lock", "add", "principal:idp/reader", "--yes"]).0, 0);
+    world.ok(&["lock", "add", "principal:idp/reader", "--yes"]);
     // It is told why, by a close frame with the code 1008.
     let told: Vec<u8> = (0..10).map_while(|_| client.byte()).collect();
     assert_eq!(told, [&[0x88, 8, 3, 240][..], b"locked"].concat());
@@ -354,7 +354,7 @@ fn the_recording_says_why_a_reply_was_cut() {
     drop(gone);
     wait_for("the client went", || says(&world, &session, "end", "client_gone"));
     let (_still_there, session) = live(&world, &token);
-    assert_eq!(world.cli(&["session", "kill", &session, "--yes"]).0, 0);
+    world.ok(&["session", "kill", &session, "--yes"]);
     wait_for("the session was killed", || says(&world, &session, "end", "session_ended"));
 }
 

@@ -25,8 +25,7 @@ fn a_held_recording_outlives_retention_until_it_is_released() {
         let (code, _, err) = world.cli(arguments);
         assert_eq!(code, exit, "{arguments:?}: {err}");
     }
-    let (code, _, err) = world.cli(&["session", "hold", &held, "-r", "case 4411"]);
-    assert_eq!(code, 0, "{err}");
+    world.ok(&["session", "hold", &held, "-r", "case 4411"]);
     let (code, _, err) = world.cli(&["session", "hold", &held, "-r", "again"]);
     assert!(code == 6 && err.contains("case 4411"), "{err}");
     assert!(world.cli(&["status"]).1.contains("1 held recording"));
@@ -54,19 +53,18 @@ fn a_held_recording_outlives_retention_until_it_is_released() {
         std::thread::sleep(Duration::from_millis(50));
     }
     assert!(there(&world, &held));
-    assert_eq!(world.cli(&["session", "verify", &held]).0, 0);
-    assert_eq!(world.cli(&["session", "verify", "--all"]).0, 0);
+    world.ok(&["session", "verify", &held]);
+    world.ok(&["session", "verify", "--all"]);
     world.stop();
     let (code, _, err) = world.cli(&["session", "prune", "--yes"]);
     assert!(code == 0 && err.contains("1 session is held and stays"), "{err}");
     assert!(there(&world, &held));
 
     // Released without a gateway.
-    let (code, _, err) = world.cli(&["session", "hold", &held, "--release", "-r", "the case is closed"]);
-    assert_eq!(code, 0, "{err}");
-    assert_eq!(world.cli(&["session", "prune", "--yes"]).0, 0);
+    world.ok(&["session", "hold", &held, "--release", "-r", "the case is closed"]);
+    world.ok(&["session", "prune", "--yes"]);
     assert!(!there(&world, &held));
-    assert_eq!(world.cli(&["session", "verify", "--all"]).0, 0);
+    world.ok(&["session", "verify", "--all"]);
     let trail: Vec<[String; 3]> = audited(&world).into_iter().filter(|entry| entry[2] == held).collect();
     assert_eq!(
         trail.iter().map(|entry| entry[1].as_str()).collect::<Vec<_>>(),
@@ -80,7 +78,7 @@ fn a_hold_that_was_taken_away_by_hand_is_found_until_somebody_takes_note_of_it()
     let token = world.token("reader");
     assert_eq!(world.get("/c/crm/customers/7", Some(&token)).status, 200);
     let held = session(&world, "crm");
-    assert_eq!(world.cli(&["session", "hold", &held, "-r", "case 4411"]).0, 0);
+    world.ok(&["session", "hold", &held, "-r", "case 4411"]);
     let metrics = world.get("/metrics", None).text();
     assert!(metrics.contains("hoopctl_held_sessions 1\n"), "{metrics}");
     assert!(metrics.contains("hoopctl_held_commands 0\n"), "{metrics}");

@@ -77,7 +77,7 @@ fn a_mask_added_by_a_reload_holds_for_sessions_that_live() {
     assert!(world.get("/c/raw/customers/7", Some(&token)).text().contains("078-05-1120"));
     let more = "\n[[mask]]\nid = \"more\"\nmatch = { connections = [\"raw\"] }\nfields = [\"ssn\"]\nop = { kind = \"redact\" }\n";
     world.write_config(&(RULES.to_owned() + more));
-    assert_eq!(world.cli(&["config", "reload"]).0, 0);
+    world.ok(&["config", "reload"]);
     let reply = world.get("/c/raw/customers/7", Some(&token)).text();
     assert!(!reply.contains("078-05-1120") && reply.contains("[REDACTED]"), "{reply}");
 }
@@ -127,7 +127,7 @@ fn an_early_reply_hides_nothing_and_a_lock_cuts_the_rest_of_the_upload() {
     wait_for("the first piece arrives", || text(&seen).contains("FIRST"));
     client.send("6\r\nSECRET\r\n");
     thread::sleep(Duration::from_millis(300));
-    assert_eq!(world.cli(&["lock", "add", "principal:idp/reader", "--yes"]).0, 0);
+    world.ok(&["lock", "add", "principal:idp/reader", "--yes"]);
     client.try_send("9\r\nAFTERLOCK\r\n");
     thread::sleep(Duration::from_millis(500));
     assert!(!text(&seen).contains("AFTERLOCK"), "{}", text(&seen));
@@ -161,7 +161,7 @@ fn a_lock_cuts_a_short_reply_that_comes_slowly() {
     client.send(request("GET", "/c/slow/x", Some(&token), &[], None));
     thread::sleep(Duration::from_millis(500));
     let begin = Instant::now();
-    assert_eq!(world.cli(&["lock", "add", "principal:idp/reader", "--yes"]).0, 0);
+    world.ok(&["lock", "add", "principal:idp/reader", "--yes"]);
     let reply = client.reply();
     assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
     assert_eq!((reply.status, reply.code().as_str()), (403, "session_ended"));
@@ -184,7 +184,7 @@ fn an_approved_get_opens_no_websocket() {
     let first = world.get("/c/raw/__ws", Some(&token));
     assert_eq!(first.code(), "approval_pending", "{}", first.text());
     let approval = first.json()["approval_id"].as_str().unwrap().to_owned();
-    assert_eq!(world.cli(&["approval", "approve", &approval]).0, 0);
+    world.ok(&["approval", "approve", &approval]);
     let headers = |key| {
         [
             ("Upgrade", "websocket"),
@@ -212,7 +212,7 @@ fn a_policy_that_comes_while_a_body_is_read_counts() {
     client.send(request("PUT", "/c/raw/__size", Some(&token), &[("Content-Length", "4")], None));
     client.send("ab");
     thread::sleep(Duration::from_millis(300));
-    assert_eq!(world.cli(&["policy", "add", "freeze", "--deny", "--connection", "raw"]).0, 0);
+    world.ok(&["policy", "add", "freeze", "--deny", "--connection", "raw"]);
     client.send("cd");
     let reply = client.reply();
     assert_eq!((reply.status, reply.code().as_str()), (403, "denied"), "{}", reply.text());

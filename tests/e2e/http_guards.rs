@@ -52,7 +52,7 @@ fn granted(reach: &str) -> (World, String, String) {
     let token = world.token("writer");
     let waiting = held(&world, &token, r#"{"tier":"gold"}"#);
     let approval = world.wait_pending()["id"].as_str().unwrap().to_owned();
-    assert_eq!(world.cli(&["approval", "approve", &approval, "-r", "ok"]).0, 0);
+    world.ok(&["approval", "approve", &approval, "-r", "ok"]);
     assert_eq!(waiting.join().unwrap().status, 200);
     assert_eq!(held(&world, &token, r#"{"tier":"silver"}"#).join().unwrap().status, 200);
     assert_eq!(world.list(&["grant", "list"]).len(), 1);
@@ -62,7 +62,7 @@ fn granted(reach: &str) -> (World, String, String) {
 /// Takes a file over, and gives what comes of a command that the grant would cover.
 fn after(world: &World, token: &str, file: &str) -> String {
     std::fs::write(world.path("hoopctl.toml"), file).unwrap();
-    assert_eq!(world.cli(&["config", "reload"]).0, 0);
+    world.ok(&["config", "reload"]);
     let waiting = held(world, token, r#"{"tier":"bronze"}"#);
     world.wait_pending();
     let reply = waiting.join().unwrap();
@@ -78,7 +78,7 @@ fn a_grant_is_not_worth_more_than_the_policy_it_was_given_by() {
         // Another policy, a comment and another place in the file change nothing about it.
         let same = format!("{}# A comment.\n{}", world.head(), rules.replace("nightly job", "batch job"));
         std::fs::write(world.path("hoopctl.toml"), same).unwrap();
-        assert_eq!(world.cli(&["config", "reload"]).0, 0);
+        world.ok(&["config", "reload"]);
         std::thread::sleep(std::time::Duration::from_millis(1500));
         assert_eq!(held(&world, &token, r#"{"tier":"copper"}"#).join().unwrap().status, 200, "{reach}");
         let wider = rules.replace("methods = [\"PATCH\", \"POST\"]", "methods = [\"P*\"]");
@@ -192,13 +192,13 @@ fn nothing_goes_on_that_an_issuer_vouched_for_in_other_words() {
         let waiting = held(&world, &token, r#"{"tier":"gold"}"#);
         let approval = world.wait_pending()["id"].as_str().unwrap().to_owned();
         std::fs::write(world.path("hoopctl.toml"), file + RULES).unwrap();
-        assert_eq!(world.cli(&["config", "reload"]).0, 0, "{change}");
+        world.ok(&["config", "reload"]);
         assert_eq!(waiting.join().unwrap().code(), "session_ended", "{change}");
         wait_for("the stream ends", || says(&world, &session, "reason", "issuer_changed"));
         while live.chunk().is_some() {}
         assert_ne!(world.cli(&["approval", "approve", &approval, "-r", "ok"]).0, 0, "{change}");
         std::fs::write(world.path("hoopctl.toml"), head.clone() + RULES).unwrap();
-        assert_eq!(world.cli(&["config", "reload"]).0, 0);
+        world.ok(&["config", "reload"]);
     }
     assert!(!world.hits().iter().any(|hit| hit.starts_with("PATCH")));
     // Another client that the entry names is nobody else's business.
@@ -210,7 +210,7 @@ fn nothing_goes_on_that_an_issuer_vouched_for_in_other_words() {
         &format!("{audience}\nclients = {{ batch = {{ name = \"batch\", groups = [\"etl\"] }} }}"),
     );
     std::fs::write(world.path("hoopctl.toml"), file + RULES).unwrap();
-    assert_eq!(world.cli(&["config", "reload"]).0, 0);
+    world.ok(&["config", "reload"]);
     std::thread::sleep(std::time::Duration::from_millis(1500));
     assert!(live.chunk().is_some() && !says(&world, &session, "reason", "issuer_changed"));
 }
@@ -268,7 +268,7 @@ fn what_is_packed_is_shown_to_approvers_unpacked_or_not_held() {
     let approval = world.wait_pending()["id"].as_str().unwrap().to_owned();
     let (_, shown, _) = world.cli(&["approval", "show", &approval]);
     assert!(shown.contains(r#"{"to":"attacker","amount":999999}"#), "{shown}");
-    assert_eq!(world.cli(&["approval", "deny", &approval, "-r", "no"]).0, 0);
+    world.ok(&["approval", "deny", &approval, "-r", "no"]);
     assert_eq!(waiting.join().unwrap().code(), "approval_denied");
     for (body, coding) in [
         (b"{}".to_vec(), "deflate"),

@@ -255,7 +255,7 @@ fn a_principal_has_no_more_sessions_than_allowed() {
     wait_for("it is recorded", || says(&world, &session(&world, "gateway"), "reason", "sessions"));
     assert_eq!(session_of(&get("raw", &token)), first);
     assert_eq!(get("crm", &other).status, 200);
-    assert_eq!(world.cli(&["session", "kill", &first, "--yes"]).0, 0);
+    world.ok(&["session", "kill", &first, "--yes"]);
     assert_eq!(get("crm", &token).status, 200);
 }
 
@@ -319,7 +319,7 @@ fn what_waits_for_people_has_its_share_of_room_and_no_more_and_gives_it_back() {
     let pending = world.list(&["approval", "list"]);
     assert_eq!(pending.len(), 3, "{pending:?}");
     for approval in &pending {
-        assert_eq!(world.cli(&["approval", "deny", approval["id"].as_str().unwrap(), "-r", "no"]).0, 0);
+        world.ok(&["approval", "deny", approval["id"].as_str().unwrap(), "-r", "no"]);
     }
     for client in &mut waiting {
         let reply = client.reply();

@@ -33,7 +33,7 @@ fn a_lock_cuts_a_live_stream_and_shuts_the_door() {
         let reply = world.get("/c/crm/customers/7", Some(&token));
         assert_eq!((reply.status, reply.code().as_str()), (403, "locked"), "{target}");
         let id = lock["id"].as_str().unwrap_or_else(|| panic!("{lock}"));
-        assert_eq!(world.cli(&["lock", "remove", id, "--yes"]).0, 0);
+        world.ok(&["lock", "remove", id, "--yes"]);
         assert_eq!(world.get("/c/crm/customers/7", Some(&token)).status, 200, "{target}: removed");
         let session = head.header("hoopctl-session").unwrap();
         let end = world.events(session).pop().unwrap();
@@ -55,7 +55,7 @@ fn a_locked_token_stays_out_over_a_restart_while_another_of_the_same_client_gets
     let claims: serde_json::Value = serde_json::from_slice(&payload).unwrap();
     let target = format!("token:{}", claims["jti"].as_str().unwrap());
     assert_eq!(world.get("/c/crm/customers/7", Some(&locked)).status, 200);
-    assert_eq!(world.cli(&["lock", "add", &target, "--yes"]).0, 0);
+    world.ok(&["lock", "add", &target, "--yes"]);
     assert_eq!(world.get("/c/crm/customers/7", Some(&locked)).code(), "locked");
     assert_eq!(world.get("/c/crm/customers/7", Some(&other)).status, 200);
     world.stop();
@@ -71,7 +71,7 @@ fn a_killed_session_ends_and_the_next_request_opens_another() {
     live.send(request("GET", "/c/crm/__sse", Some(&token), &[], None));
     let session = live.head().header("hoopctl-session").unwrap().to_owned();
     assert!(live.chunk().is_some());
-    assert_eq!(world.cli(&["session", "kill", &session, "--yes"]).0, 0);
+    world.ok(&["session", "kill", &session, "--yes"]);
     let begin = Instant::now();
     while live.chunk().is_some_and(|chunk| !chunk.is_empty()) {
         assert!(begin.elapsed() < Duration::from_secs(2));
@@ -98,7 +98,7 @@ fn a_lock_of_the_second_token_of_a_session_cuts_its_stream_and_not_the_first() {
     let claims: serde_json::Value = serde_json::from_slice(&payload).unwrap();
     let target = format!("token:{}", claims["jti"].as_str().unwrap());
     let begin = Instant::now();
-    assert_eq!(world.cli(&["lock", "add", &target, "--yes"]).0, 0);
+    world.ok(&["lock", "add", &target, "--yes"]);
     while live.chunk().is_some_and(|chunk| !chunk.is_empty()) {
         assert!(begin.elapsed() < Duration::from_secs(2), "the stream goes on");
     }
@@ -112,7 +112,7 @@ fn a_caller_that_is_locked_out_while_its_command_waits_is_told_so() {
     let token = world.token("writer");
     let waits = held(&world, &token, r#"{"tier":"gold"}"#);
     world.wait_pending();
-    assert_eq!(world.cli(&["lock", "add", "principal:idp/writer", "--yes"]).0, 0);
+    world.ok(&["lock", "add", "principal:idp/writer", "--yes"]);
     let reply = waits.join().unwrap();
     assert_eq!((reply.status, reply.code().as_str()), (403, "locked"), "{}", reply.text());
 }

@@ -54,8 +54,7 @@ fn masked_values_are_not_in_the_recording_either() {
     let world = World::new();
     let reply = world.get("/c/crm/customers/7", Some(&world.token("reader")));
     let session = reply.header("hoopctl-session").unwrap().to_owned();
-    let (code, out, err) = world.cli(&["session", "export", &session, "--format", "jsonl"]);
-    assert_eq!(code, 0, "{err}");
+    let out = world.ok(&["session", "export", &session, "--format", "jsonl"]);
     assert!(
         out.contains("***-**-1120") && !out.contains("078-05-1120") && !out.contains("4111 1111"),
         "{out}"

@@ -204,8 +204,7 @@ fn assert_done(answer: &Value) {
 fn approve(mcp: &Mcp) -> String {
     let pending = mcp.world.wait_pending();
     let id = pending["id"].as_str().unwrap().to_owned();
-    let (code, _, err) = mcp.world.cli(&["approval", "approve", &id]);
-    assert_eq!(code, 0, "{err}");
+    mcp.world.ok(&["approval", "approve", &id]);
     id
 }
 
@@ -229,7 +228,7 @@ fn a_held_call_waits_on_an_open_stream_and_runs_once() {
     thread::scope(|scope| {
         let call = scope.spawn(|| mcp.call(&token, "add_note", &arguments));
         let pending = mcp.world.wait_pending();
-        assert_eq!(mcp.world.cli(&["approval", "deny", pending["id"].as_str().unwrap(), "-r", "no"]).0, 0);
+        mcp.world.ok(&["approval", "deny", pending["id"].as_str().unwrap(), "-r", "no"]);
         let refused = call.join().unwrap();
         assert_eq!(
             refused["result"]["_meta"]["dev.hoopctl/decision"]["code"], "approval_denied",
@@ -285,7 +284,7 @@ fn a_late_approval_reaches_each_client_at_its_default_settings() {
         // The last to come has to wait as long.
         thread::sleep(Duration::from_secs(late));
         for approval in pending() {
-            assert_eq!(mcp.world.cli(&["approval", "approve", approval["id"].as_str().unwrap()]).0, 0);
+            mcp.world.ok(&["approval", "approve", approval["id"].as_str().unwrap()]);
         }
         for client in clients {
             let (name, (code, out, err)) = client.join().unwrap();

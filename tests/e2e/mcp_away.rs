@@ -72,8 +72,7 @@ impl<'m> Away<'m> {
     }
 
     fn approve(&self, approval: &str) {
-        let (code, _, err) = self.mcp.world.cli(&["approval", "approve", approval]);
-        assert_eq!(code, 0, "{err}");
+        self.mcp.world.ok(&["approval", "approve", approval]);
     }
 }
 
@@ -162,7 +161,7 @@ fn a_call_that_was_left_is_withdrawn_by_a_word_and_by_the_end_of_its_session() {
     // An operator ends the principal's.
     let approval = caller.call_and_leave(2, "x");
     let session = mcp.world.list(&["session", "list"])[0]["id"].as_str().unwrap().to_owned();
-    assert_eq!(mcp.world.cli(&["session", "kill", &session, "--yes"]).0, 0);
+    mcp.world.ok(&["session", "kill", &session, "--yes"]);
     caller.becomes(&approval, "cancelled");
     assert_eq!(mcp.tally("add_note"), 0);
 }

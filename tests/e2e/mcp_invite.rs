@@ -97,7 +97,7 @@ fn a_held_call_leads_to_its_page_and_its_state_to_that_call_alone() {
         let waiting = scope.spawn(|| call(&mcp, &reader, "x", &more));
         thread::sleep(Duration::from_secs(3));
         assert!(!waiting.is_finished(), "the second round is held");
-        assert_eq!(mcp.world.cli(&["approval", "approve", id]).0, 0);
+        mcp.world.ok(&["approval", "approve", id]);
         waiting.join().unwrap()
     });
     assert!(done["result"]["content"].is_array() && done["result"]["isError"] != json!(true), "{done}");
@@ -107,7 +107,7 @@ fn a_held_call_leads_to_its_page_and_its_state_to_that_call_alone() {
         let again = scope.spawn(|| call(&mcp, &reader, "x", &more));
         let pending = mcp.world.wait_pending();
         assert_ne!(pending["id"].as_str().unwrap(), id);
-        assert_eq!(mcp.world.cli(&["approval", "deny", pending["id"].as_str().unwrap(), "-r", "no"]).0, 0);
+        mcp.world.ok(&["approval", "deny", pending["id"].as_str().unwrap(), "-r", "no"]);
         let denied = again.join().unwrap();
         assert_eq!(denied["result"]["_meta"]["dev.hoopctl/decision"]["code"], "approval_denied", "{denied}");
     });
@@ -164,7 +164,7 @@ fn what_its_own_person_declines_is_withdrawn_and_does_not_run() {
     // Approved a moment before it is declined: it does not run for that, either.
     let first = call(&mcp, &reader, "x", &json!({}));
     let pending = mcp.world.wait_pending();
-    assert_eq!(mcp.world.cli(&["approval", "approve", pending["id"].as_str().unwrap()]).0, 0);
+    mcp.world.ok(&["approval", "approve", pending["id"].as_str().unwrap()]);
     let done = answered(&first["result"]["requestState"], "decline");
     assert!(done["result"]["isError"] == json!(true), "{done}");
     assert_eq!(mcp.tally("add_note"), 0);

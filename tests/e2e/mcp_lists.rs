@@ -55,10 +55,8 @@ fn who_listens_is_told_that_policies_show_other_tools() {
 
     assert!(lists(&mcp, &token, "echo"));
     // Nothing has changed: nothing is told, or what is told below would not come first.
-    assert_eq!(mcp.world.cli(&["config", "reload"]).0, 0);
-    let (code, _, err) =
-        mcp.world.cli(&["policy", "add", "no-echo", "--deny", "--connection", "tools", "--tool", "echo"]);
-    assert_eq!(code, 0, "{err}");
+    mcp.world.ok(&["config", "reload"]);
+    mcp.world.ok(&["policy", "add", "no-echo", "--deny", "--connection", "tools", "--tool", "echo"]);
     let told = next(&mut modern);
     assert_eq!(told["method"], "notifications/tools/list_changed");
     assert_eq!(told["params"]["_meta"], json!({ "io.modelcontextprotocol/subscriptionId": "l 1" }));
@@ -68,7 +66,7 @@ fn who_listens_is_told_that_policies_show_other_tools() {
     assert_eq!(next(&mut legacy)["method"], "notifications/prompts/list_changed");
 
     // What the target tells goes on as before, and is the next that who asked for tools only hears.
-    assert_eq!(mcp.world.cli(&["policy", "remove", "no-echo", "--yes"]).0, 0);
+    mcp.world.ok(&["policy", "remove", "no-echo", "--yes"]);
     assert_eq!(next(&mut modern), told);
     assert!(lists(&mcp, &token, "echo"));
     let recorded = mcp.world.list(&["session", "list", "--limit", "500"]);
@@ -97,7 +95,7 @@ fn a_stream_shows_by_the_policies_that_stand_and_not_by_those_it_began_with() {
     let changed = change();
     assert!(changed.text().contains("Told "), "{}", changed.text());
     assert_eq!(next(&mut stream)["method"], "notifications/resources/updated");
-    let (code, _, err) = mcp.world.cli(&[
+    mcp.world.ok(&[
         "policy",
         "add",
         "no-news",
@@ -107,7 +105,6 @@ fn a_stream_shows_by_the_policies_that_stand_and_not_by_those_it_began_with() {
         "--resource",
         "test://watched-*",
     ]);
-    assert_eq!(code, 0, "{err}");
     change();
     mcp.call(&token, "test_trigger_tool_change", &json!({}));
     // First what the policies changed, then what the server did; of the hidden resource there is no word.

@@ -126,7 +126,7 @@ fn a_person_without_the_scope_is_told_which_one_whatever_stands_behind_the_name(
     let file = mcp.world.path("hoopctl.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("scopes = [\"use\"]\n", "scopes = [\"more\"]\n")).unwrap();
-    assert_eq!(mcp.world.cli(&["config", "reload"]).0, 0);
+    mcp.world.ok(&["config", "reload"]);
     for name in ["tools", "crm", "nothing"] {
         let reply = ask(name);
         let metadata = format!("http://gateway/.well-known/oauth-protected-resource/c/{name}");
@@ -170,7 +170,7 @@ fn clients_find_the_gateway_where_they_look_for_the_authorization_server() {
     let file = mcp.world.path("hoopctl.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace(LOGIN, "")).unwrap();
-    assert_eq!(mcp.world.cli(&["config", "reload"]).0, 0);
+    mcp.world.ok(&["config", "reload"]);
     for path in
         ["/.well-known/oauth-authorization-server", "/oauth/token", "/oauth/authorize", "/oauth/register"]
     {

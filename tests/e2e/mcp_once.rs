@@ -145,8 +145,7 @@ fn what_a_policy_lets_pass_by_itself_runs_and_the_older_answer_is_forgotten() {
     let config = std::fs::read_to_string(mcp.world.path("hoopctl.toml")).unwrap();
     let reload = |text: &str| {
         std::fs::write(mcp.world.path("hoopctl.toml"), text).unwrap();
-        let (code, _, err) = mcp.world.cli(&["config", "reload"]);
-        assert_eq!(code, 0, "{err}");
+        mcp.world.ok(&["config", "reload"]);
     };
     let free = config.replace("effect = \"approve\"", "effect = \"allow\"");
     let free: String = free
@@ -177,7 +176,7 @@ fn what_a_policy_lets_pass_by_itself_runs_and_the_older_answer_is_forgotten() {
     let held = caller.begin(6, 2000);
     let pending = mcp.world.wait_pending();
     drop(held);
-    assert_eq!(mcp.world.cli(&["approval", "deny", pending["id"].as_str().unwrap(), "-r", "no"]).0, 0);
+    mcp.world.ok(&["approval", "deny", pending["id"].as_str().unwrap(), "-r", "no"]);
 
     // Who waits for what runs has it, whatever the policies say meanwhile.
     let first = caller.begin(7, 2000);
@@ -246,7 +245,7 @@ match = {{ connections = ["tools"], resources = ["test://d*"] }}
             for told in [&*format!("read (risk {risk})"), "\"test://a\"", "\"test://b\""] {
                 assert!(shown.contains(told), "{told}: {shown}");
             }
-            assert_eq!(mcp.world.cli(&["approval", "deny", id, "-r", "no"]).0, 0);
+            mcp.world.ok(&["approval", "deny", id, "-r", "no"]);
             let refused = held.join().unwrap();
             assert_eq!(refused["error"]["data"]["code"], "approval_denied", "{refused}");
         });

@@ -229,8 +229,7 @@ impl Place {
         let rules = "\n[[policy]]\nid = \"tools\"\neffect = \"allow\"\nmatch = { groups = [\"support\"], operations = [\"read\", \"unknown\"] }\n[[policy]]\nid = \"held\"\neffect = \"approve\"\nmatch = { groups = [\"support\"], tools = [\"pay\"] }\napproval = { from = [\"dba\"], timeout = \"1m\" }\n[[mask]]\nid = \"mail\"\nmatch = { connections = [\"tools\"] }\nentities = [\"EMAIL_ADDRESS\"]\nop = { kind = \"redact\" }\n";
         let world = World::with(rules);
         let upstream = format!("mcp+http://127.0.0.1:{}/mcp", server.port);
-        let (code, _, err) = world.cli(&["connect", "add", "tools", "--upstream", &upstream, "--pin", pin]);
-        assert_eq!(code, 0, "{err}");
+        world.ok(&["connect", "add", "tools", "--upstream", &upstream, "--pin", pin]);
         let token = world.token("reader");
         Self { world, server, token, begun: Mutex::default() }
     }
@@ -342,7 +341,6 @@ impl Place {
     }
 
     fn accept_all(&self) {
-        let (code, _, err) = self.world.cli(&["connect", "pin", "tools", "--accept", "--all", "--yes"]);
-        assert_eq!(code, 0, "{err}");
+        self.world.ok(&["connect", "pin", "tools", "--accept", "--all", "--yes"]);
     }
 }

@@ -181,8 +181,7 @@ fn calls_are_judged_held_and_masked_and_reach_the_server_once() {
             Value::Null,
             "it reached the server before the word of anybody"
         );
-        let (code, _, err) = world.cli(&["approval", "approve", pending["id"].as_str().unwrap()]);
-        assert_eq!(code, 0, "{err}");
+        world.ok(&["approval", "approve", pending["id"].as_str().unwrap()]);
         let done = call.join().unwrap();
         assert_eq!(done["result"]["content"][0]["text"], "noted a", "{done}");
     });
@@ -598,10 +597,10 @@ fn a_stream_lives_as_long_as_its_session() {
         let mut live = sessions.iter().filter(|session| session["principal"].to_string().contains(who));
         live.next().unwrap_or_else(|| panic!("{sessions:?}"))["id"].as_str().unwrap().to_owned()
     };
-    assert_eq!(world.cli(&["session", "kill", &of("reader"), "--yes"]).0, 0);
+    world.ok(&["session", "kill", &of("reader"), "--yes"]);
     wait_until("a kill does not close it", Duration::from_secs(2), || fake.open() == 1);
     assert_eq!(ann.call(2, "echo", &json!({})).status, 404);
-    assert_eq!(world.cli(&["lock", "add", "connection:live", "--reason", "x", "--yes"]).0, 0);
+    world.ok(&["lock", "add", "connection:live", "--reason", "x", "--yes"]);
     wait_until("a lock does not close it", Duration::from_secs(2), || fake.open() == 0);
     drop((ann, bob));
     assert_eq!(world.stop(), Some(0));

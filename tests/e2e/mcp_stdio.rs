@@ -166,8 +166,7 @@ fn files_are_read_through_a_program_and_what_is_not_allowed_does_not_reach_it() 
         session["connection"] == "files" && session["principal"].to_string().contains("writer")
     });
     let id = live.unwrap_or_else(|| panic!("{sessions:?}"))["id"].as_str().unwrap().to_owned();
-    let (code, _, err) = world.cli(&["session", "kill", &id, "--yes"]);
-    assert_eq!(code, 0, "{err}");
+    world.ok(&["session", "kill", &id, "--yes"]);
     wait_until("the child outlives its session", Duration::from_secs(5), || running(&program) == 0);
     assert_eq!(other.call(6, "read_text_file", &json!({ "path": note })).status, 404);
 }

@@ -119,7 +119,7 @@ fn a_call_is_a_task_at_once_and_runs_once_when_it_is_approved() {
     assert_eq!(note(&mcp, &token, "x")["taskId"], task["taskId"]);
     assert_ne!(note(&mcp, &token, "y")["taskId"], task["taskId"], "another call is another one");
     assert_eq!(mcp.tally("add_note"), 0);
-    assert_eq!(mcp.world.cli(&["approval", "approve", pending["id"].as_str().unwrap()]).0, 0);
+    mcp.world.ok(&["approval", "approve", pending["id"].as_str().unwrap()]);
     for _again in 0..2 {
         let done = over(&mcp, &token, &task);
         assert_eq!(done["status"], "completed", "{done}");
@@ -135,8 +135,7 @@ fn a_call_is_a_task_at_once_and_runs_once_when_it_is_approved() {
     let events = mcp.world.events(&session);
     let own = events.iter().filter(|event| event["data"]["own"] == true).count();
     assert!(own >= 8, "what the gateway answered itself is recorded: {own}");
-    let (code, out, err) = mcp.world.cli(&["session", "export", &session, "--format", "mcp-fixture"]);
-    assert_eq!(code, 0, "{err}");
+    let out = mcp.world.ok(&["session", "export", &session, "--format", "mcp-fixture"]);
     let exported: Value = serde_json::from_str(&out).unwrap();
     let exchanges = exported["exchanges"].as_array().unwrap();
     assert_eq!(exchanges.len(), 1, "one call came to the target: {exported}");
@@ -254,7 +253,7 @@ fn a_result_is_masked_in_its_task_and_by_masks_that_came_later() {
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("entities = [\"IBAN\"]", "entities = [\"IBAN\", \"EMAIL_ADDRESS\"]"))
         .unwrap();
-    assert_eq!(mcp.world.cli(&["config", "reload"]).0, 0);
+    mcp.world.ok(&["config", "reload"]);
     let now = get(&mcp, &token, &task).to_string();
     assert!(
         now.contains("Ada Lovelace") && !now.contains("ada@example.com") && !now.contains("GB82WEST"),
@@ -271,7 +270,7 @@ fn a_kill_ends_a_task_that_waits_and_a_lock_as_well() {
     let task = note(&mcp, &token, "x");
     let pending = mcp.world.wait_pending();
     let session = mcp.world.list(&["session", "list"])[0]["id"].as_str().unwrap().to_owned();
-    assert_eq!(mcp.world.cli(&["session", "kill", &session, "--yes"]).0, 0);
+    mcp.world.ok(&["session", "kill", &session, "--yes"]);
     let ended = over(&mcp, &token, &task);
     assert_eq!(
         (&ended["status"], &ended["error"]["data"]["code"]),
@@ -281,16 +280,14 @@ fn a_kill_ends_a_task_that_waits_and_a_lock_as_well() {
     assert_ne!(mcp.world.cli(&["approval", "approve", pending["id"].as_str().unwrap()]).0, 0);
     let task = note(&mcp, &token, "y");
     let pending = mcp.world.wait_pending();
-    let (code, out, err) =
-        mcp.world.cli(&["lock", "add", "connection:tools", "--reason", "now", "--yes", "-o", "json"]);
-    assert_eq!(code, 0, "{err}");
+    let out = mcp.world.ok(&["lock", "add", "connection:tools", "--reason", "now", "--yes", "-o", "json"]);
     let begin = Instant::now();
     while state(&mcp, &pending) == "pending" {
         assert!(begin.elapsed() < Duration::from_secs(5), "it still waits");
         thread::sleep(Duration::from_millis(50));
     }
     let lock: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!(mcp.world.cli(&["lock", "remove", lock["id"].as_str().unwrap(), "--yes"]).0, 0);
+    mcp.world.ok(&["lock", "remove", lock["id"].as_str().unwrap(), "--yes"]);
     assert_eq!(over(&mcp, &token, &task)["status"], "failed");
     assert_eq!(mcp.tally("add_note"), 0);
 }
@@ -419,7 +416,7 @@ fn the_python_sdk_takes_its_result_from_a_task() {
         let client = scope.spawn(|| peer("py2", &["client.py", "auto"], &env));
         let pending = mcp.world.wait_pending();
         thread::sleep(Duration::from_secs(3));
-        assert_eq!(mcp.world.cli(&["approval", "approve", pending["id"].as_str().unwrap()]).0, 0);
+        mcp.world.ok(&["approval", "approve", pending["id"].as_str().unwrap()]);
         let (code, out, err) = client.join().unwrap();
         assert_eq!(code, 0, "{out}{err}");
         let lines: Vec<&str> = out.lines().collect();

@@ -255,13 +255,13 @@ fn a_locked_person_and_an_issuer_that_is_gone_get_nobody_in() {
     let waiting = held(&world, &token, "{}");
     let id = world.wait_pending()["id"].as_str().unwrap().to_owned();
     let address = format!("{page}/approval/{id}");
-    assert_eq!(world.cli(&["lock", "add", "principal:idp/kate", "--reason", "left", "--yes"]).0, 0);
+    world.ok(&["lock", "add", "principal:idp/kate", "--reason", "left", "--yes"]);
     let (code, out, err) = world.peer("browser.mjs", &[&address, "kate", "once", "x"], &[]);
     assert!(code == 0 && out.contains("at /signed-in 403") && !out.contains("PATCH"), "{out}{err}");
     world.issuer.as_mut().unwrap().kill();
     let (code, out, err) = world.peer("browser.mjs", &[&address, "vic", "none"], &[]);
     // It was asked a moment ago where people sign in; there is nobody now.
     assert!(code != 0 && err.contains("ECONNREFUSED") || out.contains("503"), "{out}{err}");
-    assert_eq!(world.cli(&["approval", "deny", &id, "-r", "no"]).0, 0);
+    world.ok(&["approval", "deny", &id, "-r", "no"]);
     assert_eq!(waiting.join().unwrap().status, 403);
 }

@@ -103,7 +103,7 @@ fn a_write_waits_for_a_person_and_runs_as_it_was_shown() {
             && out.contains("in no transaction"),
         "{out}"
     );
-    assert_eq!(world.cli(&["approval", "approve", &id(&pending)]).0, 0);
+    world.ok(&["approval", "approve", &id(&pending)]);
     let (out, err, _) = end(psql);
     assert_eq!(out, "UPDATE 1", "{err}");
     assert!(
@@ -129,7 +129,7 @@ fn a_write_waits_for_a_person_and_runs_as_it_was_shown() {
     // A no is a no, and the session goes on.
     let psql = begin(&world, &token, "DELETE FROM orders WHERE id = 2");
     let pending = world.wait_pending();
-    assert_eq!(world.cli(&["approval", "deny", &id(&pending), "-r", "not today"]).0, 0);
+    world.ok(&["approval", "deny", &id(&pending), "-r", "not today"]);
     let (_, err, _) = end(psql);
     assert!(err.contains("42501: an approver denied it: not today"), "{err}");
     assert_eq!(world.direct("SELECT count(*) FROM orders"), "50");
@@ -175,7 +175,7 @@ fn in_retry_mode_the_same_statement_passes_once_it_is_approved() {
     );
     let pending = world.wait_pending();
     assert!(err.contains(&id(&pending)), "{err}");
-    assert_eq!(world.cli(&["approval", "approve", &id(&pending)]).0, 0);
+    world.ok(&["approval", "approve", &id(&pending)]);
     let (_, out, err) = world.psql(&token, &["UPDATE orders SET amount = 8 WHERE id = 3"]);
     assert!(out.is_empty(), "another statement is not what was approved: {err}");
     let (_, out, err) = world.psql(&token, &[update]);
@@ -208,7 +208,7 @@ fn what_runs_ends_at_once_with_a_lock_a_kill_or_a_cancel() {
 
     let psql = begin(&world, &token, sleeping);
     wait_running(&world, sleeping);
-    assert_eq!(world.cli(&["session", "kill", &world.last_session(), "--yes"]).0, 0);
+    world.ok(&["session", "kill", &world.last_session(), "--yes"]);
     let (_, err, took) = end(psql);
     assert!(
         took < Duration::from_secs(2) && err.contains("57P01: the session has ended (killed)"),
@@ -218,7 +218,7 @@ fn what_runs_ends_at_once_with_a_lock_a_kill_or_a_cancel() {
 
     let psql = begin(&world, &token, sleeping);
     wait_running(&world, sleeping);
-    assert_eq!(world.cli(&["lock", "add", "connection:db", "--yes"]).0, 0);
+    world.ok(&["lock", "add", "connection:db", "--yes"]);
     let (_, err, took) = end(psql);
     assert!(
         took < Duration::from_secs(2) && err.contains("57P01: the session has ended (locked)"),
@@ -254,7 +254,7 @@ fn the_recording_holds_statements_rows_and_ends_and_no_secret() {
             && replay.contains("SELECT 2"),
         "{replay} {err}"
     );
-    assert_eq!(world.cli(&["session", "verify", &session]).0, 0);
+    world.ok(&["session", "verify", &session]);
     let text = format!("{events:?}{replay}{}", world.log());
     assert!(!text.contains(DATABASE_PASSWORD) && !text.contains(&token));
 }

@@ -39,7 +39,7 @@ fn approved(world: &World, token: &str, statements: &[&str]) -> String {
     assert!(err.contains("Run the same statement again"), "{statements:?}: {err}");
     let id = world.wait_pending()["id"].as_str().unwrap().to_owned();
     let (_, shown, _) = world.cli(&["approval", "show", &id]);
-    assert_eq!(world.cli(&["approval", "approve", &id]).0, 0);
+    world.ok(&["approval", "approve", &id]);
     shown
 }
 

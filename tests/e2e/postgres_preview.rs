@@ -39,7 +39,7 @@ fn held(world: &World, statements: &[&str]) -> (String, Duration) {
     let took = start.elapsed();
     let id = pending["id"].as_str().unwrap();
     let (_, shown, _) = world.cli(&["approval", "show", id]);
-    assert_eq!(world.cli(&["approval", "deny", id, "-r", "no"]).0, 0);
+    world.ok(&["approval", "deny", id, "-r", "no"]);
     psql.wait_with_output().unwrap();
     (shown, took)
 }

@@ -22,20 +22,18 @@ fn a_session_can_be_listed_shown_searched_replayed_exported_and_verified() {
     let row = listed.iter().find(|row| row["id"] == session.as_str()).expect("it is listed");
     assert_eq!((&row["principal"], &row["connection"]), (&"idp/writer".into(), &"crm".into()));
     for form in ["table", "json", "jsonl", "csv"] {
-        assert_eq!(world.cli(&["session", "list", "-o", form]).0, 0, "{form}");
+        world.ok(&["session", "list", "-o", form]);
     }
-    assert_eq!(world.cli(&["session", "show", &session]).0, 0);
-    let (code, replay, err) = world.cli(&["replay", &session]);
-    assert_eq!(code, 0, "{err}");
+    world.ok(&["session", "show", &session]);
+    let replay = world.ok(&["replay", &session]);
     for wanted in ["GET /customers/7", "200", "***-**-1120", "DELETE /customers/7", "no-deletes"] {
         assert!(replay.contains(wanted), "no {wanted} in {replay}");
     }
-    assert_eq!(world.cli(&["replay", "last"]).0, 0);
+    world.ok(&["replay", "last"]);
     let (code, found, _) = world.cli(&["session", "grep", "nightly|DELETE"]);
     assert_eq!(code, 0);
     assert!(found.contains(&session), "{found}");
-    let (code, _, err) = world.cli(&["session", "verify", &session]);
-    assert_eq!(code, 0, "{err}");
+    world.ok(&["session", "verify", &session]);
     let (code, har, _) = world.cli(&["session", "export", &session, "--format", "har"]);
     assert_eq!(code, 0);
     let har: serde_json::Value = serde_json::from_str(&har).unwrap();
@@ -44,8 +42,8 @@ fn a_session_can_be_listed_shown_searched_replayed_exported_and_verified() {
     // An export is a recording of its own.
     let (_, jsonl, _) = world.cli(&["session", "export", &session, "--format", "jsonl"]);
     std::fs::write(world.path("session.jsonl"), &jsonl).unwrap();
-    assert_eq!(world.cli(&["session", "verify", "session.jsonl"]).0, 0);
-    assert_eq!(world.cli(&["replay", "session.jsonl"]).0, 0);
+    world.ok(&["session", "verify", "session.jsonl"]);
+    world.ok(&["replay", "session.jsonl"]);
     std::fs::write(world.path("session.jsonl"), jsonl.replacen("***-**-1120", "***-**-1121", 1)).unwrap();
     assert_eq!(world.cli(&["session", "verify", "session.jsonl"]).0, 10);
 }
@@ -55,7 +53,7 @@ fn a_flipped_byte_is_found() {
     let mut world = World::new();
     let session = recorded(&world);
     world.stop();
-    assert_eq!(world.cli(&["session", "verify", &session]).0, 0);
+    world.ok(&["session", "verify", &session]);
     let database = rusqlite::Connection::open(world.path("data/events.db")).unwrap();
     let (id, mut bytes): (i64, Vec<u8>) = database
         .query_row(
@@ -106,7 +104,7 @@ fn a_session_that_was_removed_is_missed() {
 fn what_cannot_be_read_is_broken_and_the_rest_is_still_told() {
     let mut world = World::new();
     let session = recorded(&world);
-    assert_eq!(world.cli(&["session", "verify", "--all"]).0, 0);
+    world.ok(&["session", "verify", "--all"]);
     let database = rusqlite::Connection::open(world.path("data/events.db")).unwrap();
     database.busy_timeout(Duration::from_secs(5)).unwrap();
     let others: i64 = database.query_row("SELECT count(*) - 1 FROM session", [], |row| row.get(0)).unwrap();
@@ -198,7 +196,7 @@ fn recordings_that_were_removed_altogether_are_missed() {
 #[test]
 fn an_entry_of_the_audit_trail_that_was_changed_is_found() {
     let mut world = World::new();
-    assert_eq!(world.cli(&["lock", "add", "principal:idp/nobody", "--reason", "gone for good"]).0, 0);
+    world.ok(&["lock", "add", "principal:idp/nobody", "--reason", "gone for good"]);
     let (code, _, err) = world.cli(&["session", "verify", "--all"]);
     assert!(code == 0 && err.contains("audit trail: "), "{code} {err}");
     let (_, out, _) = world.cli(&["doctor"]);
@@ -281,7 +279,7 @@ fn a_page_of_the_audit_trail_that_cannot_be_read_is_broken_and_no_failure() {
     let reason = "x".repeat(900);
     for number in 0..30 {
         let principal = format!("principal:idp/nobody-{number}");
-        assert_eq!(world.cli(&["lock", "add", &principal, "--reason", &reason]).0, 0);
+        world.ok(&["lock", "add", &principal, "--reason", &reason]);
     }
     let database = rusqlite::Connection::open(world.path("data/hoopctl.db")).unwrap();
     database.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
@@ -347,8 +345,7 @@ fn what_is_past_its_retention_goes_by_the_command_and_by_itself() {
     assert_eq!(world.stop(), Some(0));
     std::thread::sleep(Duration::from_millis(1500));
     assert!(!pruned(&world, &first), "nobody has looked yet");
-    let (code, _, err) = world.cli(&["session", "prune", "--yes"]);
-    assert_eq!(code, 0, "{err}");
+    world.ok(&["session", "prune", "--yes"]);
     assert!(pruned(&world, &first), "the command removes it");
     let whole = |world: &World| {
         let (code, out, err) = world.cli(&["session", "verify", "--all"]);

@@ -189,7 +189,7 @@ fn roles_of_a_token_say_what_its_holder_may_do() {
         let pending = world.wait_pending();
         let id = pending["id"].as_str().unwrap();
         let refused = away.cli(&["approval", "approve", id], &world.token("reader"));
-        assert_eq!(world.cli(&["session", "kill", pending["session"].as_str().unwrap(), "--yes"]).0, 0);
+        world.ok(&["session", "kill", pending["session"].as_str().unwrap(), "--yes"]);
         (held.join().unwrap(), refused)
     });
     assert!(refused.0 == 9 && refused.2.contains("only people decide"), "{refused:?}");
@@ -211,7 +211,7 @@ fn a_lock_and_a_lost_role_end_what_is_open() {
         world.send_json("DELETE", "/c/crm/customers/1", &viewer, "{}");
         lines(&followed) > 0 && lines(&others) > 0
     });
-    assert_eq!(world.cli(&["lock", "add", "principal:idp/reader", "--yes"]).0, 0);
+    world.ok(&["lock", "add", "principal:idp/reader", "--yes"]);
     let (code, _, err) = away.cli(&["status"], &viewer);
     assert!(code == 9 && err.contains("locked out"), "{code} {err}");
     // What comes now is seen by others, and not by who is locked out.
@@ -226,7 +226,7 @@ fn a_lock_and_a_lost_role_end_what_is_open() {
 
     // A lock on everybody holds the data path, and lets in who takes it away.
     let locks = world.list(&["lock", "list"]);
-    assert_eq!(world.cli(&["lock", "remove", locks[0]["id"].as_str().unwrap(), "--yes"]).0, 0);
+    world.ok(&["lock", "remove", locks[0]["id"].as_str().unwrap(), "--yes"]);
     let operator = world.token("writer");
     assert_eq!(away.cli(&["lock", "add", "everybody", "--yes"], &operator).0, 0);
     assert_ne!(world.get("/c/crm/customers/1", Some(&viewer)).status, 200);
@@ -241,7 +241,7 @@ fn a_lock_and_a_lost_role_end_what_is_open() {
     let file = world.path("hoopctl.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("viewer = [\"support\"]", "viewer = [\"nobody\"]")).unwrap();
-    assert_eq!(world.cli(&["config", "reload"]).0, 0);
+    world.ok(&["config", "reload"]);
     assert_eq!(away.cli(&["session", "list"], &viewer).0, 9);
     assert_eq!(away.cli(&["session", "list"], &operator).0, 0);
 }
@@ -277,7 +277,7 @@ fn a_client_of_one_issuer_is_not_that_of_another_with_the_same_id() {
     let file = world.path("hoopctl.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("\"idp/writer\"", "\"other/writer\"")).unwrap();
-    assert_eq!(world.cli(&["config", "reload"]).0, 0);
+    world.ok(&["config", "reload"]);
     assert_eq!(away.cli(&["status"], &ours).0, 9);
     assert_eq!(away.json(&["status"], &theirs)["you"]["principal"], "other/writer");
     // An id without its issuer would be of either: no configuration says so.
@@ -383,10 +383,10 @@ fn a_person_signs_in_elsewhere_and_approves_on_the_screen() {
     assert!(reply.status == 403 && reply.text().contains("not from here"), "{}", reply.text());
 
     // A lock on her ends the screen's stream and her word; signing out forgets her login everywhere.
-    assert_eq!(world.cli(&["lock", "add", "principal:idp/ada", "--yes"]).0, 0);
+    world.ok(&["lock", "add", "principal:idp/ada", "--yes"]);
     assert_eq!(ada.own(&["approval", "list"]).0, 9);
     let lock = world.list(&["lock", "list"])[0]["id"].as_str().unwrap().to_owned();
-    assert_eq!(world.cli(&["lock", "remove", &lock, "--yes"]).0, 0);
+    world.ok(&["lock", "remove", &lock, "--yes"]);
     let refresh = ada.kept()["gateways"][&url]["tokens"]["refresh"].as_str().unwrap().to_owned();
     let (code, _, err) = ada.own(&["logout"]);
     assert!(code == 0 && err.contains("revoked at the issuer"), "{code} {err}");
@@ -424,13 +424,13 @@ fn a_login_is_renewed_while_it_is_used_and_by_two_at_once_only_once() {
     let file = world.path("hoopctl.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("\"offline_access\", \"use\"", "\"use\"")).unwrap();
-    assert_eq!(world.cli(&["config", "reload"]).0, 0);
+    world.ok(&["config", "reload"]);
     let (code, _, err) = ada.own(&["approval", "list"]);
     assert!(code == 4 && err.contains("hoopctl login"), "{code} {err}");
 
     // Somebody steals the file and uses its token first: the issuer ends the login, and that is said.
     std::fs::write(&file, text).unwrap();
-    assert_eq!(world.cli(&["config", "reload"]).0, 0);
+    world.ok(&["config", "reload"]);
     let issuer = format!("http://127.0.0.1:{}/token", world.issuer_port);
     let form = format!("grant_type=refresh_token&client_id=hoopctl-cli&refresh_token={}", refresh(&ada));
     let (_, out, _) = run(Command::new("curl").args(["-sS", "-d", &form, &issuer]));

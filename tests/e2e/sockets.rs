@@ -29,11 +29,11 @@ fn ended(mut world: World, end: impl FnOnce(&mut World)) -> (String, Vec<String>
 #[test]
 fn both_sides_are_told_why_a_websocket_ends() {
     let lock = |world: &mut World| {
-        assert_eq!(world.cli(&["lock", "add", "principal:idp/reader", "--yes"]).0, 0);
+        world.ok(&["lock", "add", "principal:idp/reader", "--yes"]);
     };
     let kill = |world: &mut World| {
         let session = world.list(&["session", "list"])[0]["id"].as_str().unwrap().to_owned();
-        assert_eq!(world.cli(&["session", "kill", &session, "--yes"]).0, 0);
+        world.ok(&["session", "kill", &session, "--yes"]);
     };
     let stop = |world: &mut World| {
         world.stop();
@@ -68,7 +68,7 @@ fn nothing_is_put_into_the_middle_of_a_frame_or_behind_a_close() {
     let answer: Vec<u8> = (0..4).map_while(|_| closed.byte()).collect();
     assert_eq!(answer, [0x88, 2, 3, 232]);
     thread::sleep(Duration::from_millis(300));
-    assert_eq!(world.cli(&["lock", "add", "principal:idp/reader", "--yes"]).0, 0);
+    world.ok(&["lock", "add", "principal:idp/reader", "--yes"]);
     let told: Vec<u8> = (0..10).map_while(|_| half.byte()).collect();
     assert_eq!(told, [&[0x88, 8, 3, 240][..], b"locked"].concat());
     assert!(half.is_closed() && closed.is_closed());

@@ -159,7 +159,7 @@ match = { groups = ["etl"], connections = ["db"], operations = ["read"] }
                 (pending["class"].as_str(), pending["summary"].as_str()),
                 (Some("write"), Some(wanted))
             );
-            assert_eq!(world.cli(&["approval", "approve", pending["id"].as_str().unwrap()]).0, 0);
+            world.ok(&["approval", "approve", pending["id"].as_str().unwrap()]);
         }
         let (code, _, err) = run.join().unwrap();
         assert_eq!(code, 0, "{err}");

@@ -50,7 +50,7 @@ fn a_watch_tells_what_is_asked_decided_begun_and_denied() {
     );
     wait_until("the one that waits is told", Duration::from_secs(10), || whats(&approvals) == ["asked"]);
     let id = pending["id"].as_str().unwrap();
-    assert_eq!(world.cli(&["approval", "approve", id, "-r", "INC-4411"]).0, 0);
+    world.ok(&["approval", "approve", id, "-r", "INC-4411"]);
     assert_eq!(held.join().unwrap().status, 200);
     wait_until("its decision and use are told", Duration::from_secs(10), || {
         whats(&approvals) == ["asked", "approved", "used"]

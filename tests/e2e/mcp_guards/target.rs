@@ -192,7 +192,7 @@ fn what_one_target_said_is_not_believed_of_another_that_took_its_name() {
         text.lines().find(|line| line.starts_with("upstream = \"mcp")).unwrap().to_owned()
     };
     std::fs::write(one.world.path("hoopctl.toml"), moved.replace(&place(&one), &place(&other))).unwrap();
-    assert_eq!(one.world.cli(&["config", "reload"]).0, 0);
+    one.world.ok(&["config", "reload"]);
     assert_eq!(explained(&one)["class"], "unknown");
     let refused = ask(&call);
     assert!(refused["result"]["isError"] == true || refused["error"].is_object(), "{refused}");

@@ -23,8 +23,7 @@ fn observed_changes_pass_and_are_told_of_everywhere() {
     place.calls("send");
 
     assert_eq!((place.state("send"), place.state("look")), ("changed".into(), "pinned".into()));
-    let (code, out, err) = place.world.cli(&["connect", "pin", "tools"]);
-    assert_eq!(code, 0, "{err}");
+    let out = place.world.ok(&["connect", "pin", "tools"]);
     assert!(
         out.contains("tool send: description") && out.contains("  + ") && out.contains("Also write to"),
         "{out}"
@@ -115,8 +114,7 @@ fn what_is_accepted_is_what_was_looked_at_and_all_of_it_is_shown() {
     place.server.describes("late", &long);
     place.tools();
     let shown = || {
-        let (code, out, err) = place.world.cli(&["connect", "pin", "tools"]);
-        assert_eq!(code, 0, "{err}");
+        let out = place.world.ok(&["connect", "pin", "tools"]);
         out
     };
     assert!(shown().contains(&format!("tool late: description\n  | {long}\n")), "{}", shown());
@@ -149,8 +147,7 @@ fn what_is_accepted_is_what_was_looked_at_and_all_of_it_is_shown() {
     assert_eq!(place.tools(), ["send", "look", "late"]);
 
     // Forgotten it is new.
-    let (code, _, err) = place.world.cli(&["connect", "pin", "tools", "--forget", "late"]);
-    assert_eq!(code, 0, "{err}");
+    place.world.ok(&["connect", "pin", "tools", "--forget", "late"]);
     assert_eq!(place.tools(), ["send", "look"]);
     assert_eq!(place.state("late"), "new");
 }

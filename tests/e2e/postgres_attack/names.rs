@@ -129,7 +129,7 @@ fn an_approver_sees_what_runs() {
     let (_, shown, _) = world.cli(&["approval", "show", id]);
     assert!(shown.contains(DELETE) && !shown.contains("WHERE id=7"), "{shown}");
     assert_eq!(orders(&world), "50");
-    assert_eq!(world.cli(&["approval", "approve", id]).0, 0);
+    world.ok(&["approval", "approve", id]);
     let replies = raw.replies(&world, 2);
     assert_eq!((replies.errors(), replies.of('C')), (vec!["42P05"], vec!["DELETE 50"]), "{replies:?}");
     // Once approved is approved once.
@@ -155,7 +155,7 @@ fn what_was_approved_is_not_swapped_before_it_runs() {
         let id = pending["id"].as_str().unwrap();
         let (_, shown, _) = world.cli(&["approval", "show", id]);
         assert!(shown.contains(one), "{shown}");
-        assert_eq!(world.cli(&["approval", "approve", id]).0, 0);
+        world.ok(&["approval", "approve", id]);
         let replies = raw.replies(&world, 2 + usize::from(synced));
         held_or_refused(&replies);
         lives(&world, &mut raw, &replies);

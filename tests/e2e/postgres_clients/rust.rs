@@ -368,8 +368,7 @@ approval = { from = ["dba"], timeout = "20s" }
 /// Decides about the one statement that waits.
 fn decide(world: &World, word: &str) {
     let pending = world.wait_pending();
-    let (code, _, err) = world.cli(&["approval", word, pending["id"].as_str().unwrap(), "-r", "so it is"]);
-    assert_eq!(code, 0, "{err}");
+    world.ok(&["approval", word, pending["id"].as_str().unwrap(), "-r", "so it is"]);
 }
 
 /// What a name stood for once says nothing of what it stands for now, by whichever protocol it was made.

@@ -158,7 +158,7 @@ fn what_fits_no_question_ends_one_session_and_gives_nothing_away() {
         let events = world.events(session["id"].as_str().unwrap());
         assert!(!format!("{events:?}").contains(VALUE), "{events:?}");
     }
-    assert_eq!(world.cli(&["session", "verify", "--all"]).0, 0);
+    world.ok(&["session", "verify", "--all"]);
     assert!(!world.log().contains(VALUE));
 }
 
@@ -250,12 +250,11 @@ fn absurd_columns_pass_or_end_the_session_and_the_recording_stays_readable() {
             // Reading them fails where a line is no JSON.
             let events = world.events(&session);
             assert!(events.iter().any(|event| event["kind"] == "sql.query"), "{events:?}");
-            let (code, shown, err) = world.cli(&["session", "show", &session]);
-            assert_eq!(code, 0, "{err}");
+            let shown = world.ok(&["session", "show", &session]);
             assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}'), "{shown:?}");
         }
     }
-    assert_eq!(world.cli(&["session", "verify", "--all"]).0, 0);
+    world.ok(&["session", "verify", "--all"]);
 }
 
 /// Reads messages up to `ReadyForQuery` or the end of the stream; gives the type of the last one, error or not.
@@ -307,7 +306,7 @@ fn a_target_that_falls_silent_holds_no_session_against_an_operator() {
         raw.send(&Script::new().query(&format!("SELECT id FROM customers -- {case}")));
         wait_for("the query is there", &world, || target.heard().contains('Q'));
         let begin = Instant::now();
-        assert_eq!(world.cli(&["session", "kill", &session, "--yes"]).0, 0);
+        world.ok(&["session", "kill", &session, "--yes"]);
         if case == "half a long row" {
             // It is in the middle of a message: there is no word for it, but an end.
             last_message(&mut raw.stream);

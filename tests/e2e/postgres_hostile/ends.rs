@@ -50,7 +50,7 @@ fn recorded(world: &World, session: &str) -> (String, Vec<String>) {
         found = end.map(|end| (end["data"]["reason"].as_str().unwrap().to_owned(), ends));
         found.is_some()
     });
-    assert_eq!(world.cli(&["session", "verify", session]).0, 0);
+    world.ok(&["session", "verify", session]);
     found.unwrap()
 }
 
@@ -105,8 +105,7 @@ fn a_lock_ends_what_is_open_and_is_what_the_recording_says() {
     let world = world();
     let token = world.token("reader");
     let (mut busy, session) = open_transaction(&world, &token, true);
-    let (code, _, err) = world.cli(&["lock", "add", "connection:db", "--reason", "test"]);
-    assert_eq!(code, 0, "{err}");
+    world.ok(&["lock", "add", "connection:db", "--reason", "test"]);
     let replies = busy.replies(&world, 0);
     assert!(replies.ended() && replies.errors() == ["57P01"], "{replies:?}");
     nothing_is_left(&world);

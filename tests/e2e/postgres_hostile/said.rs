@@ -125,13 +125,12 @@ fn what_others_notify_and_what_the_server_remarks_is_recorded_as_the_client_gets
         assert_eq!(!said["corr"].is_null(), belongs, "{said}");
     }
     assert!(place(&said[0], "sql.query") < place(&said[0], "sql.notice"));
-    let (code, out, err) = world.cli(&["replay", &world.last_session(), "--speed", "1000"]);
-    assert_eq!(code, 0, "{err}");
+    let out = world.ok(&["replay", &world.last_session(), "--speed", "1000"]);
     assert!(
         out.contains("on jobs") && out.contains("for [REDACTED]") && out.contains("setting application_name"),
         "{out}"
     );
-    assert_eq!(world.cli(&["session", "verify", &world.last_session()]).0, 0);
+    world.ok(&["session", "verify", &world.last_session()]);
 }
 
 #[test]

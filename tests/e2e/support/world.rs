@@ -297,6 +297,13 @@ inject = "bearer:env:CRM_TOKEN"
         run(&mut self.hoopctl(args))
     }
 
+    /// Runs a command line that must work; returns what it prints.
+    pub fn ok(&self, args: &[&str]) -> String {
+        let (code, out, err) = self.cli(args);
+        assert_eq!(code, 0, "hoopctl {args:?}: {err}");
+        out
+    }
+
     /// Runs a command line that must succeed, and parses its JSON.
     pub fn json(&self, args: &[&str]) -> Value {
         let args = [args, &["-o", "json"]].concat();
