@@ -92,8 +92,8 @@ impl Approvals for Client {
     }
 }
 
-/// The paths and their methods.
-const ROUTES: &[(&str, &str)] = &[
+/// The paths and what each takes.
+pub(super) const ROUTES: &[(&str, &str)] = &[
     ("approvals", "GET"),
     ("approvals/*", "GET"),
     ("approvals/*/wait", "GET"),

@@ -61,8 +61,8 @@ impl Audit for Client {
     }
 }
 
-/// The paths and their methods.
-const ROUTES: &[(&str, &str)] = &[("audit", "GET"), ("audit/verify", "GET")];
+/// The paths and what each takes.
+pub(super) const ROUTES: &[(&str, &str)] = &[("audit", "GET"), ("audit/verify", "GET")];
 
 /// Returns the routes below `/v1/audit`.
 ///

@@ -252,8 +252,8 @@ impl Entities for Client {
     }
 }
 
-/// The paths and their methods.
-const ROUTES: &[(&str, &str)] = &[("apply", "POST"), ("*", "GET"), ("*/*", "DELETE, GET, PUT")];
+/// The paths and what each takes.
+pub(super) const ROUTES: &[(&str, &str)] = &[("apply", "POST"), ("*", "GET"), ("*/*", "DELETE, GET, PUT")];
 
 /// Returns the routes below `/v1/connections`, `/v1/policies`, `/v1/masks`, and `/v1/apply`.
 ///

@@ -116,8 +116,8 @@ impl Events for Client {
     }
 }
 
-/// The paths and their methods.
-const ROUTES: &[(&str, &str)] = &[("events", "GET")];
+/// The paths and what each takes.
+pub(super) const ROUTES: &[(&str, &str)] = &[("events", "GET")];
 
 /// Returns the route `/v1/events`.
 ///

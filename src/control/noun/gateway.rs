@@ -363,8 +363,8 @@ impl Gateway for Client {
     }
 }
 
-/// The paths and their methods.
-const ROUTES: &[(&str, &str)] = &[
+/// The paths and what each takes.
+pub(super) const ROUTES: &[(&str, &str)] = &[
     ("status", "GET"),
     ("reload", "POST"),
     ("issuers", "GET"),

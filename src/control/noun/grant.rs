@@ -47,8 +47,8 @@ impl Grants for Client {
     }
 }
 
-/// The paths and their methods.
-const ROUTES: &[(&str, &str)] = &[("grants", "GET"), ("grants/*", "DELETE")];
+/// The paths and what each takes.
+pub(super) const ROUTES: &[(&str, &str)] = &[("grants", "GET"), ("grants/*", "DELETE")];
 
 /// Returns the routes below `/v1/grants`.
 ///

@@ -56,8 +56,8 @@ impl Locks for Client {
     }
 }
 
-/// The paths and their methods.
-const ROUTES: &[(&str, &str)] = &[("locks", "GET, POST"), ("locks/*", "DELETE")];
+/// The paths and what each takes.
+pub(super) const ROUTES: &[(&str, &str)] = &[("locks", "GET, POST"), ("locks/*", "DELETE")];
 
 /// Returns the routes below `/v1/locks`.
 ///

@@ -55,7 +55,15 @@ impl<T> List<T> {
     }
 }
 
-/// Dispatches a call to the noun in its path.
+/// All paths, and what each takes.
+#[cfg(test)]
+pub fn routes() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    let first = [approval::ROUTES, audit::ROUTES, entity::ROUTES, event::ROUTES, gateway::ROUTES];
+    let second = [grant::ROUTES, lock::ROUTES, pin::ROUTES, secret::ROUTES, session::ROUTES];
+    first.into_iter().chain(second).flatten()
+}
+
+/// Answers one call by the noun that its path names.
 ///
 /// # Errors
 /// The noun's errors, and `not_found` if there is none of that name.

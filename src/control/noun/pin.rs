@@ -192,8 +192,9 @@ impl Pins for Client {
     }
 }
 
-/// The paths and their methods.
-const ROUTES: &[(&str, &str)] = &[("pins/*", "GET"), ("pins/*/accept", "POST"), ("pins/*/forget", "POST")];
+/// The paths and what each takes.
+pub(super) const ROUTES: &[(&str, &str)] =
+    &[("pins/*", "GET"), ("pins/*/accept", "POST"), ("pins/*/forget", "POST")];
 
 /// Returns the routes below `/v1/pins`.
 ///

@@ -461,8 +461,8 @@ impl Sessions for Client {
     }
 }
 
-/// The paths and their methods.
-const ROUTES: &[(&str, &str)] = &[
+/// The paths and what each takes.
+pub(super) const ROUTES: &[(&str, &str)] = &[
     ("sessions", "GET"),
     ("sessions/grep", "GET, POST"),
     ("sessions/verify", "GET"),

@@ -1,8 +1,5 @@
 //! Lists the connections, policies and masks of file and store.
 
-use toml::Table;
-use toml::Value;
-
 use crate::config::Config;
 use crate::config::Entities as Combined;
 use crate::config::Entity;
@@ -20,12 +17,11 @@ use crate::control::noun::entity::Entities;
 use crate::control::noun::entity::EntityView;
 use crate::domain::connection::Origin;
 use crate::domain::entity::EntityKind;
-use crate::domain::entity::VARIABLES;
-use crate::domain::entity::without_arguments;
 use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::fault::fault_of_store;
 use crate::gateway::admin::fault::invalid;
+use crate::gateway::admin::hide::without_values;
 use crate::store::StoredEntity;
 
 /// Returns the file's entities of one kind.
@@ -99,33 +95,6 @@ impl Admin {
         views.sort_by(|left, right| left.name.cmp(&right.name));
         Ok(views)
     }
-}
-
-/// Returns the view for callers that may only look: people put secrets into the variables of a program, and
-/// into its arguments.
-fn without_values(mut view: EntityView) -> EntityView {
-    // A text that cannot be parsed is only shown to callers that can repair it.
-    let mut table: Table = view.toml.parse().unwrap_or_default();
-    view.hidden = table.is_empty();
-    for (key, value) in &mut table {
-        match value {
-            Value::Table(variables) if key == VARIABLES => {
-                variables.iter_mut().for_each(|(_, value)| *value = "***".into());
-                view.hidden = true;
-            }
-            Value::String(text) => {
-                let Some(program) = without_arguments(text) else { continue };
-                *text = program;
-                view.hidden = true;
-            }
-            _ => {}
-        }
-    }
-    if view.hidden {
-        view.toml = toml::to_string(&table).unwrap_or_default();
-        view.value = serde_json::to_value(&table).unwrap_or_default();
-    }
-    view
 }
 
 impl Acting {

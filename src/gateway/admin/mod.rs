@@ -14,6 +14,7 @@ mod event;
 mod explain;
 mod fault;
 mod grant;
+mod hide;
 mod hold;
 mod lock;
 mod lockable;

@@ -28,6 +28,7 @@ use crate::domain::now_ms;
 use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::fault::fault_of_store;
+use crate::gateway::admin::hide::without_texts;
 use crate::gateway::admin::session::VERIFY_FOR;
 use crate::store;
 use crate::store::AuditCheck;
@@ -194,7 +195,11 @@ impl Audit for Acting {
             let limit = bounded(filter.limit);
             let after = filter.after.unwrap_or(0);
             let found = self.admin.store.read(move |view| view.audit(after, limit + 1)).await;
-            Ok(List::cut(found.map_err(|error| fault_of_store(&error))?, limit))
+            let mut found = found.map_err(|error| fault_of_store(&error))?;
+            if self.caller.must_manage().is_err() {
+                found = found.into_iter().map(without_texts).collect();
+            }
+            Ok(List::cut(found, limit))
         })
     }
 

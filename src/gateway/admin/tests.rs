@@ -3,6 +3,7 @@
 
 mod approvals;
 mod entities;
+mod hidden;
 mod holds;
 mod labels;
 mod page;
