@@ -11,6 +11,7 @@ use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::config;
 use crate::config::Config;
+use crate::config::Problems;
 use crate::domain::secret::SecretRef;
 
 /// The paths given by command line and environment.
@@ -69,18 +70,23 @@ impl Place {
 
     /// Loads the configuration, with the command line's options applied.
     pub fn config(&self) -> Result<Config, Failure> {
-        Ok(self.over(config::load(&self.config_file()?)?))
+        Ok(self.over(self.load(&self.config_file()?)?))
     }
 
     /// Loads the configuration; `None` if there is no file and none was named.
     pub fn config_if_any(&self) -> Result<Option<Config>, Failure> {
         match config::find(self.config.as_deref()) {
-            Ok(file) => Ok(Some(self.over(config::load(&file)?))),
+            Ok(file) => Ok(Some(self.over(self.load(&file)?))),
             Err(_none) => Ok(None),
         }
     }
 
-    /// Loads the configuration, or the defaults if there is no file and none was named.
+    /// The file as it is, by whether it was named or only found.
+    pub fn load(&self, file: &Path) -> Result<Config, Problems> {
+        if self.config.is_some() { config::load(file) } else { config::load_found(file) }
+    }
+
+    /// The configuration, or one of defaults when there is no file and none was named.
     pub fn config_or_default(&self) -> Result<Config, Failure> {
         if let Some(config) = self.config_if_any()? {
             return Ok(config);

@@ -4,6 +4,9 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::path::PathBuf;
 
+/// The file in the working directory.
+pub(super) const HERE: &str = "hoopctl.toml";
+
 /// No configuration file was found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -37,7 +40,7 @@ fn find_with(
     }
     let own = absolute(env, "XDG_CONFIG_HOME").or_else(|| Some(absolute(env, "HOME")?.join(".config")));
     let looked: Vec<PathBuf> = [
-        Some(PathBuf::from("hoopctl.toml")),
+        Some(PathBuf::from(HERE)),
         own.map(|folder| folder.join("hoopctl/hoopctl.toml")),
         Some(PathBuf::from("/etc/hoopctl/hoopctl.toml")),
     ]

@@ -44,6 +44,7 @@ pub use find::find;
 pub use find::whole;
 pub use parse::OTHERS_WRITE;
 pub use parse::load;
+pub use parse::load_found;
 pub use parse::parse;
 pub use parse::read_file;
 pub use problem::Problem;
@@ -73,6 +74,8 @@ use crate::recording;
 pub struct Config {
     /// Path of the file.
     pub path: PathBuf,
+    /// That nobody named it: see [`load_found`].
+    pub found: bool,
     /// `[gateway]`
     pub gateway: GatewaySettings,
     /// `[admin]`

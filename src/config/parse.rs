@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::config::Text;
 use crate::config::admin;
 use crate::config::connection;
+use crate::config::find::HERE;
 use crate::config::find::default_data_dir;
 use crate::config::mask;
 use crate::config::oidc;
@@ -32,6 +33,9 @@ use crate::domain::connection::Origin;
 /// Maximum size of the file in bytes.
 const MAX_BYTES: u64 = 16 << 20;
 
+/// What to do where there is no file.
+const MISSING: &str = "write one with: hoopctl init";
+
 /// The permission bit that lets everybody write.
 pub const OTHERS_WRITE: u32 = 0o002;
 
@@ -40,7 +44,31 @@ pub const OTHERS_WRITE: u32 = 0o002;
 /// # Errors
 /// The file cannot be read, or all problems in it.
 pub fn load(path: &Path) -> Result<Config, Problems> {
-    parse(&read_file(path, Some("write one with: hoopctl init"))?, path)
+    load_of(path, None)
+}
+
+/// The same for a file that nobody named, as it was found: in the working directory it must belong to who reads it, or to root.
+/// Anybody can put one into a folder that others come to, and it says where secrets and tokens go.
+///
+/// # Errors
+/// As [`load`]; and the file of another user.
+pub fn load_found(path: &Path) -> Result<Config, Problems> {
+    let reader = (path == Path::new(HERE)).then(|| nix::unistd::geteuid().as_raw());
+    Ok(Config { found: true, ..load_of(path, reader)? })
+}
+
+/// Reads and checks a file that must belong to `reader` or root, if there is one.
+pub(super) fn load_of(path: &Path, reader: Option<u32>) -> Result<Config, Problems> {
+    parse(&read_text(path, Some(MISSING), reader)?, path)
+}
+
+/// Refuses a file, or a link to one, that belongs neither to `reader` nor to root.
+fn must_belong_to(path: &Path, owners: [u32; 2], reader: u32) -> Result<(), Problem> {
+    let Some(other) = owners.into_iter().find(|owner| *owner != reader && *owner != 0) else { return Ok(()) };
+    let name = nix::unistd::User::from_uid(other.into()).ok().flatten().map(|user| user.name);
+    let name = name.unwrap_or_else(|| format!("number {other}"));
+    let hint = format!("if you trust it, name it: -c {}", path.display());
+    Err(Problem::of_file(path, format!("belongs to another user ({name}), and was not named"), Some(hint)))
 }
 
 /// Reads a configuration file; `missing` is the hint if it does not exist.
@@ -48,10 +76,18 @@ pub fn load(path: &Path) -> Result<Config, Problems> {
 /// # Errors
 /// It cannot be read, is too long or not UTF-8, or anybody can write to it.
 pub fn read_file(path: &Path, missing: Option<&str>) -> Result<String, Problems> {
+    read_text(path, missing, None)
+}
+
+/// The same, where it must belong to `reader` or root.
+fn read_text(path: &Path, missing: Option<&str>, reader: Option<u32>) -> Result<String, Problems> {
     let mut bytes = Vec::new();
-    // One byte more than the limit shows that it is too long; a device may have no end.
+    let mut owners = [0, 0];
+    // One byte more than is taken tells that there is too much; a device may have no end.
     let read = File::open(path).and_then(|file| {
-        let open_to_all = file.metadata().is_ok_and(|data| data.is_file() && data.mode() & OTHERS_WRITE != 0);
+        let data = file.metadata()?;
+        let open_to_all = data.is_file() && data.mode() & OTHERS_WRITE != 0;
+        owners = [data.uid(), std::fs::symlink_metadata(path)?.uid()];
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
         Ok(open_to_all)
     });
@@ -62,6 +98,9 @@ pub fn read_file(path: &Path, missing: Option<&str>) -> Result<String, Problems>
         };
         Problem::of_file(path, format!("cannot be read: {error}"), hint)
     })?;
+    if let Some(reader) = reader {
+        must_belong_to(path, owners, reader)?;
+    }
     if open_to_all {
         // It names programs that are run, and says what is allowed.
         let hint = format!("make it yours alone to write: chmod o-w {}", path.display());
@@ -165,6 +204,7 @@ fn read(root: &mut Table<'_>, path: &Path, text: &str) -> Option<Config> {
     let masks = tables(root, "mask", "id").iter().filter_map(mask::read).collect();
     Some(Config {
         path: path.to_owned(),
+        found: false,
         gateway,
         admin: admin?,
         oidc,

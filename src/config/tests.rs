@@ -94,3 +94,28 @@ fn a_problem_is_json_with_the_names_of_the_contract() {
     );
     assert_eq!(problems.to_string(), "h.toml:5:1: gateway.listne: unknown key; did you mean \"listen\"?");
 }
+
+#[test]
+fn a_file_that_was_only_found_is_not_read_where_it_is_another_users() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("hoopctl.toml");
+    std::fs::write(&path, MINIMAL).unwrap();
+    let own = nix::unistd::geteuid();
+    // Root gives the file away; others ask as if they were another one.
+    let (owner, reader) = if own.is_root() { (4_000_000, 0) } else { (own.as_raw(), own.as_raw() + 1) };
+    if own.is_root() {
+        std::os::unix::fs::chown(&path, Some(owner), None).unwrap();
+    }
+    let load = |path: &Path, reader| parse::load_of(path, Some(reader));
+    let other = load(&path, reader).unwrap_err().to_string();
+    assert!(other.contains("belongs to another user") && other.contains("name it: -c"), "{other}");
+    assert!(load(&path, owner).is_ok() && crate::config::load(&path).is_ok());
+    // Nor one that another user leads to by a link.
+    if own.is_root() {
+        let link = dir.path().join("link.toml");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(load(&link, owner).is_ok(), "the link is root's");
+        std::os::unix::fs::lchown(&link, Some(owner + 1), None).unwrap();
+        assert!(load(&link, owner).is_err());
+    }
+}

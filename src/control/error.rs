@@ -209,7 +209,15 @@ pub enum ClientError {
         /// Path of the socket.
         path: PathBuf,
     },
-    /// Nothing is listening: no socket, or one that a dead gateway left behind.
+    /// Whoever listens is not the gateway: neither root, this user, nor the owner of the folder of the socket.
+    #[error("whoever listens on {} is another user (number {uid}): not trusted", path.display())]
+    NotTheGateway {
+        /// The socket.
+        path: PathBuf,
+        /// The user.
+        uid: u32,
+    },
+    /// Nobody listens: no socket, or one that a dead gateway left behind.
     #[error("no gateway listens on {}", path.display())]
     NotRunning {
         /// Path of the socket.
@@ -307,6 +315,10 @@ impl From<ClientError> for ApiError {
             ClientError::NotPermitted { .. } => {
                 (ErrorCode::Forbidden, Some("run it as the gateway's own user or as root"))
             }
+            ClientError::NotTheGateway { .. } => (
+                ErrorCode::Failed,
+                Some("let the gateway run as the owner of the folder of its socket, or as root"),
+            ),
             ClientError::Open { .. } | ClientError::Broken { .. } => (ErrorCode::Unavailable, None),
             ClientError::Unreachable { .. } => (
                 ErrorCode::Unavailable,

@@ -174,8 +174,10 @@ impl Running {
     /// Reads file and store again and swaps in the result, or changes nothing.
     pub async fn reload(&self) -> Result<Reloaded, GatewayError> {
         let _one_at_a_time = self.reloading.lock().await;
-        let config = config::load(&self.config_path).map_err(|problems| GatewayError::Config { problems })?;
-        let reloaded = self.apply(config).await?;
+        let load = if self.config.load().found { config::load_found } else { config::load };
+        let config = load(&self.config_path).map_err(|problems| GatewayError::Config { problems })?;
+        let note = note(actor, "config.reload", &config, true);
+        let reloaded = self.apply(config, &note).await?;
         self.due.keys.store(Arc::new(reloaded.restart_needed.clone()));
         Ok(reloaded)
     }

@@ -124,3 +124,82 @@ fn config_check_holds_the_file_against_the_store() {
         assert!(text(&output.stderr).contains("there twice"), "{}", text(&output.stderr));
     }
 }
+
+/// Somebody else on this machine, where the tests run as root; nobody else could be played.
+const OTHER: u32 = 65_534;
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|data| std::os::unix::fs::MetadataExt::uid(&data) == 0)
+}
+
+#[test]
+fn a_file_that_another_user_left_here_is_obeyed_only_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hoopctl.toml");
+    std::fs::write(&file, "version = 1\n[storage]\ndata_dir = \"data\"\n").unwrap();
+    assert_eq!(code(&run(folder.path(), &["config", "check"])), 0);
+    if !is_root() {
+        return;
+    }
+    std::os::unix::fs::chown(&file, Some(OTHER), None).unwrap();
+    for arguments in [&["config", "check"][..], &["status"], &["serve"], &["secret", "list"], &["doctor"]] {
+        let output = run(folder.path(), arguments);
+        let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert_ne!(code(&output), 0, "{arguments:?}");
+        assert!(told.contains("belongs to another user"), "{arguments:?}: {told}");
+    }
+    assert!(!folder.path().join("data").exists());
+    assert_eq!(code(&run(folder.path(), &["config", "check", "-c", "hoopctl.toml"])), 0);
+}
+
+#[test]
+fn a_socket_that_another_user_listens_on_is_told_nothing() {
+    if !is_root() {
+        return;
+    }
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let open = std::fs::Permissions::from_mode(0o1777);
+    std::fs::set_permissions(folder.path(), open).unwrap();
+    let socket = folder.path().join("admin.sock");
+    let listen = "import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.bind(sys.argv[1])\ns.listen()\nwhile True:\n    c, _ = s.accept()\n    c.settimeout(2)\n    try: sys.stdout.write(c.recv(9999).decode())\n    except OSError: pass\n    sys.stdout.flush()\n    c.close()\n";
+    let heard = folder.path().join("heard");
+    let mut other = std::process::Command::new("python3")
+        .args(["-c", listen, socket.to_str().unwrap()])
+        .uid(OTHER)
+        .stdout(std::fs::File::create(&heard).unwrap())
+        .spawn()
+        .unwrap();
+    for _ in 0..100 {
+        if std::os::unix::net::UnixStream::connect(&socket).is_ok() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let at = ["secret", "set", "crm", "--socket", socket.to_str().unwrap()];
+    let output = run_with(folder.path(), &at, "hunter2-of-the-crm");
+    other.kill().unwrap();
+    other.wait().unwrap();
+    let told = text(&output.stderr);
+    assert!(code(&output) != 0 && told.contains("is another user") && told.contains("not trusted"), "{told}");
+    assert_eq!(std::fs::read_to_string(&heard).unwrap(), "");
+}
+
+#[test]
+fn init_writes_over_the_link_and_not_what_it_leads_to() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let (victim, file) = (folder.path().join("victim"), folder.path().join("hoopctl.toml"));
+    std::fs::write(&victim, "precious").unwrap();
+    std::fs::set_permissions(&victim, std::fs::Permissions::from_mode(0o644)).unwrap();
+    std::os::unix::fs::symlink(&victim, &file).unwrap();
+    assert_eq!(code(&run(folder.path(), &["init"])), 6);
+    let output = run(folder.path(), &["init", "--force"]);
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+    let data = std::fs::symlink_metadata(&file).unwrap();
+    assert!(data.is_file() && data.permissions().mode() & 0o777 == 0o600);
+    let names = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(names, 2, "nothing else is left");
+}

@@ -27,17 +27,18 @@ pub struct Found {
 /// Checks the file. `None`: there is nothing to go on with.
 pub fn look(checks: &mut Checks, place: &Place) -> Option<Found> {
     let what = "configuration";
-    let file = match place.config_file() {
-        Ok(file) => config::whole(&file),
+    let named = match place.config_file() {
+        Ok(file) => file,
         Err(failure) => {
             checks.wrong(what, failure.message, "hoopctl init");
             return None;
         }
     };
+    let file = config::whole(&named);
     if file.exists() {
         mode(checks, "configuration file", &file, 0o022, "chmod go-w");
     }
-    let (config, left_out) = match config::load(&file) {
+    let (config, left_out) = match place.load(&named) {
         Ok(config) => {
             checks.good(what, format!("{} is valid", file.display()));
             (config, Vec::new())

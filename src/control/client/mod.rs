@@ -308,17 +308,36 @@ impl Draft {
 
 async fn open(socket: &Path) -> Result<UnixStream, ClientError> {
     use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::MetadataExt as _;
     let path = || socket.to_owned();
     if socket.as_os_str().as_bytes().len() > MAX_PATH {
         return Err(ClientError::PathTooLong { path: path(), max: MAX_PATH });
     }
-    UnixStream::connect(socket).await.map_err(|source| match source.kind() {
+    let stream = UnixStream::connect(socket).await.map_err(|source| match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
             ClientError::NotRunning { path: path() }
         }
         io::ErrorKind::PermissionDenied => ClientError::NotPermitted { path: path() },
         _ => ClientError::Open { path: path(), source },
-    })
+    })?;
+    let unknown = |source| ClientError::Open { path: path(), source };
+    let listener = stream.peer_cred().map_err(unknown)?.uid();
+    let folder = std::fs::metadata(folder_of(socket)).map_err(unknown)?.uid();
+    if may_listen(listener, folder, nix::unistd::geteuid().as_raw()) {
+        Ok(stream)
+    } else {
+        Err(ClientError::NotTheGateway { path: path(), uid: listener })
+    }
+}
+
+fn folder_of(socket: &Path) -> &Path {
+    socket.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Whether whoever listens can be the gateway: root, who asks, or the owner of the folder that the socket is in. Others can make a
+/// socket where a folder is open to all, and would be told secrets and tokens.
+const fn may_listen(listener: u32, owner_of_folder: u32, own: u32) -> bool {
+    listener == 0 || listener == own || listener == owner_of_folder
 }
 
 /// Sends one request and waits for the head of its answer.

@@ -294,3 +294,18 @@ async fn a_wait_for_a_token_takes_nothing_of_the_time_of_a_call() {
     let error = time.call(std::future::pending::<Result<(), ClientError>>()).await.unwrap_err();
     assert_eq!(error.message, ApiError::from(ClientError::Slow { seconds: 0 }).message);
 }
+
+#[test]
+fn whoever_listens_in_a_folder_of_others_is_not_the_gateway() {
+    for (listener, folder, own, trusted) in [
+        (0, 7, 8, true),
+        (8, 0, 8, true),
+        (7, 7, 8, true),
+        (7, 7, 0, true),
+        (7, 0, 8, false),
+        (7, 0, 0, false),
+        (7, 8, 8, false),
+    ] {
+        assert_eq!(may_listen(listener, folder, own), trusted, "{listener} {folder} {own}");
+    }
+}
