@@ -101,7 +101,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// Returns the sources of its own secrets, without those of connections.
+    /// The text of the file.
+    pub fn text(&self) -> &str {
+        &self.text.0
+    }
+
+    /// Where its own secrets come from: not those of connections.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
         let key = self.gateway.tls.as_ref().map(|tls| &tls.key);
         let page = self.admin.remote.as_ref().and_then(|remote| remote.page.as_ref());

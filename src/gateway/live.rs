@@ -151,9 +151,9 @@ impl Gateway {
 }
 
 impl Live for Gateway {
-    fn reload(&self) -> Answer<'_, ReloadReport> {
-        Box::pin(async {
-            let reloaded = self.running.reload().await.map_err(not_applied)?;
+    fn reload<'a>(&'a self, actor: &'a str) -> Answer<'a, ReloadReport> {
+        Box::pin(async move {
+            let reloaded = self.running.reload(actor).await.map_err(not_applied)?;
             Ok(self.report(&reloaded))
         })
     }

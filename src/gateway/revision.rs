@@ -3,10 +3,63 @@
 use std::fmt::Write;
 
 use aws_lc_rs::digest;
+use toml::Table;
 
 use crate::config::Config;
+use crate::config::render_entity;
 use crate::domain::Origin;
+use crate::domain::entity::EntityKind;
 use crate::domain::hex;
+use crate::gateway::admin::of_file;
+use crate::identity::IssuerSettings;
+use crate::store::Part;
+use crate::store::Said;
+
+/// What the file says, for the store to compare with what it said before.
+pub fn said(config: &Config) -> Said {
+    let entities = EntityKind::ALL.into_iter().flat_map(|kind| {
+        of_file(config, kind).into_iter().map(move |entity| Part {
+            kind: kind.as_str().to_owned(),
+            name: entity.name().to_owned(),
+            body: render_entity(&entity),
+        })
+    });
+    let issuers = config.oidc.iter().map(|issuer| Part {
+        kind: "issuer".to_owned(),
+        name: issuer.name.clone(),
+        body: groups_of(issuer),
+    });
+    Said {
+        digest: file_digest(config),
+        file_digest: hex::encode(digest::digest(&digest::SHA256, config.text().as_bytes()).as_ref()),
+        parts: entities.chain(issuers).collect(),
+    }
+}
+
+/// Whom policies mean by a group of this issuer, as TOML.
+fn groups_of(issuer: &IssuerSettings) -> String {
+    let mut table = Table::new();
+    table.insert("issuer".to_owned(), issuer.issuer.as_str().into());
+    let claims = &issuer.claims;
+    let names = [
+        ("subject", &claims.subject),
+        ("groups", &claims.groups),
+        ("roles", &claims.roles),
+        ("client", &claims.client),
+    ];
+    let names: Table =
+        names.into_iter().filter_map(|(key, name)| Some((key.to_owned(), name.as_deref()?.into()))).collect();
+    let groups: Table =
+        issuer.group_names.iter().map(|(name, id)| (name.clone(), id.as_str().into())).collect();
+    let clients: Table =
+        issuer.clients.iter().map(|(id, app)| (id.clone(), app.groups.clone().into())).collect();
+    for (key, inner) in [("claims", names), ("group_names", groups), ("clients", clients)] {
+        if !inner.is_empty() {
+            table.insert(key.to_owned(), inner.into());
+        }
+    }
+    toml::to_string(&table).unwrap_or_default()
+}
 
 /// Returns a digest of the file's connections, policies and masks, and of its definitions of groups that
 /// policies refer to, regardless of where in which file they are.

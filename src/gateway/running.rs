@@ -22,7 +22,7 @@ use crate::gateway::admin::Electors;
 use crate::gateway::error::GatewayError;
 use crate::gateway::keeper::StoredKeys;
 use crate::gateway::masks::MaskKey;
-use crate::gateway::revision::file_digest;
+use crate::gateway::revision::said;
 use crate::identity::Issuers;
 use crate::pipeline::Gate;
 use crate::pipeline::snapshot::CallerLimits;
@@ -34,6 +34,7 @@ use crate::protocol::mcp::Pins;
 use crate::protocol::mcp::Tools;
 use crate::secret::Sealer;
 use crate::secret::Vault;
+use crate::store::FileNote;
 use crate::store::Store;
 use crate::store::StoredEntity;
 use crate::transport::tls;
@@ -171,8 +172,8 @@ pub async fn server_tls(
 }
 
 impl Running {
-    /// Reads file and store again and swaps in the result, or changes nothing.
-    pub async fn reload(&self) -> Result<Reloaded, GatewayError> {
+    /// Reads file and store again and swaps in what they say; or leaves everything as it is.
+    pub async fn reload(&self, actor: &str) -> Result<Reloaded, GatewayError> {
         let _one_at_a_time = self.reloading.lock().await;
         let load = if self.config.load().found { config::load_found } else { config::load };
         let config = load(&self.config_path).map_err(|problems| GatewayError::Config { problems })?;
@@ -186,24 +187,28 @@ impl Running {
     pub async fn entities_changed(&self) -> Result<Reloaded, GatewayError> {
         let _one_at_a_time = self.reloading.lock().await;
         let config = Config::clone(&self.config.load());
-        self.apply(config).await
+        let note = note("hoopctl", "config.reload", &config, false);
+        self.apply(config, &note).await
     }
 
-    async fn apply(&self, config: Config) -> Result<Reloaded, GatewayError> {
+    async fn apply(&self, config: Config, note: &FileNote) -> Result<Reloaded, GatewayError> {
         let config = Arc::new(config);
         loop {
-            if let Some(reloaded) = self.try_apply(&config).await? {
+            if let Some(reloaded) = self.try_apply(&config, note).await? {
                 return Ok(reloaded);
             }
         }
     }
 
-    /// Applies the configuration. `None`: the store has changed meanwhile, so that the revision would stand
-    /// for something else.
-    async fn try_apply(&self, config: &Arc<Config>) -> Result<Option<Reloaded>, GatewayError> {
+    /// `None`: the store was changed meanwhile, so that the number would stand for something else.
+    async fn try_apply(
+        &self,
+        config: &Arc<Config>,
+        note: &FileNote,
+    ) -> Result<Option<Reloaded>, GatewayError> {
         let of_store = |source| GatewayError::Store { source };
-        let file = file_digest(config);
-        let digest = file.clone();
+        let (said, note) = (said(config), note.clone());
+        let digest = said.digest.clone();
         let stored = self.store.read(move |view| Ok((view.entities(None)?, view.revision_as(&digest)?)));
         let (stored, revision) = stored.await.map_err(of_store)?;
         let problems = |problems| GatewayError::Config { problems };
@@ -219,8 +224,8 @@ impl Running {
         let certificate = server_tls(config, &self.vault).await?;
         // Only now, so that an invalid file does not use up a revision.
         let given = self.store.change(move |change| {
-            let holds = change.revision_as(&file)? == revision;
-            if holds { change.revision_with(&file).map(Some) } else { Ok(None) }
+            let holds = change.revision_as(&said.digest)? == revision;
+            if holds { change.take_file(&said, &note).map(Some) } else { Ok(None) }
         });
         if given.await.map_err(of_store)?.is_none() {
             return Ok(None);
@@ -240,7 +245,12 @@ impl Running {
     }
 }
 
-/// Returns the origin of the approval page, if there is one.
+/// What the audit trail says of a file that was read.
+pub fn note(actor: &str, action: &'static str, config: &Config, always: bool) -> FileNote {
+    FileNote { actor: actor.to_owned(), action, file: config.path.display().to_string(), always }
+}
+
+/// The origin of the approval page, if there is one.
 pub fn page_origin(config: &Config) -> Option<String> {
     config.admin.remote.as_ref()?.page.as_ref().map(|page| page.site.origin().to_owned())
 }

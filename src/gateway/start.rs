@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::approval::Approvals;
 use crate::config;
+use crate::config::Config;
 use crate::control;
 use crate::control::socket::AdminSocket;
 use crate::domain::now_ms;
@@ -36,10 +37,11 @@ use crate::gateway::notices;
 use crate::gateway::process;
 use crate::gateway::retention;
 use crate::gateway::retention::Settled;
-use crate::gateway::revision::file_digest;
+use crate::gateway::revision::said;
 use crate::gateway::running::Running;
 use crate::gateway::running::compile;
 use crate::gateway::running::issuers;
+use crate::gateway::running::note;
 use crate::gateway::running::page_origin;
 use crate::gateway::running::server_tls;
 use crate::gateway::running::stored_entities;
@@ -68,6 +70,7 @@ use crate::secret::Vault;
 use crate::secret::load_key;
 use crate::secret::unusable;
 use crate::store::DataDirLock;
+use crate::store::Said;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::View;
@@ -229,8 +232,8 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
     journal.hold(store.read(View::held).await.map_err(of_store)?);
 
     let now = now_ms();
-    let file = file_digest(&config);
-    let digest = file.clone();
+    let file = said(&config);
+    let digest = file.digest.clone();
     let read =
         store.read(move |view| Ok((view.entities(None)?, view.revision_as(&digest)?, view.locks(now)?)));
     let (stored, revision, locks) = read.await.map_err(of_store)?;
@@ -250,9 +253,9 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
     let snapshot = compile(&config, &entities, revision, Arc::clone(&issuers), &mask_key, None)?;
 
     let certificate = server_tls(&config, &vault).await?;
-    // Only now, so that an invalid file does not use up a revision; and before the first record that names
-    // it. The store cannot have changed meanwhile: the data directory is locked.
-    store.change(move |change| change.revision_with(&file)).await.map_err(of_store)?;
+    // Only now: a file that does not hold together uses up no number. And before the first record that names it. Nobody else can
+    // have changed the store meanwhile: the data directory is ours.
+    take_file(&store, file, &config).await.map_err(of_store)?;
 
     let runtime = tokio::runtime::Handle::current();
     issuers.start(&runtime);
@@ -310,7 +313,20 @@ async fn note_journal(store: &Store, made: bool) -> Result<(), StoreError> {
     }
 }
 
-/// The listeners for clients.
+/// Gives what the file says its number, with what is new in the audit trail. A trail that is broken stops no start.
+async fn take_file(store: &Store, said: Said, config: &Config) -> Result<u64, StoreError> {
+    let note = note("hoopctl", "config.start", config, false);
+    let digest = said.digest.clone();
+    match store.change(move |change| change.take_file(&said, &note)).await {
+        Err(error @ StoreError::AuditBroken { .. }) => {
+            tracing::error!(%error, "what the configuration file changed is not in the audit trail");
+            store.change(move |change| change.revision_with(&digest)).await
+        }
+        taken => taken,
+    }
+}
+
+/// Where clients connect.
 struct Listeners {
     http: TcpListener,
     postgres: Option<TcpListener>,
@@ -515,15 +531,15 @@ mod tests {
         write(&file, dir.path(), "/a");
         let (running, listener, lock) = opened(&file).await;
         let first = running.gate.snapshot().revision();
-        assert_eq!(running.reload().await.unwrap().revision, first, "nothing has changed");
+        assert_eq!(running.reload("local:a").await.unwrap().revision, first, "nothing has changed");
         write(&file, dir.path(), "/b");
-        let second = running.reload().await.unwrap().revision;
+        let second = running.reload("local:a").await.unwrap().revision;
         assert!(second > first);
         // A file that cannot be applied uses up no revision, however late it fails.
         let tls = "listen = \"127.0.0.1:0\"\ntls = { cert = \"/none\", key = \"file:/none\" }";
         let text = std::fs::read_to_string(&file).unwrap().replace("\"/b\"", "\"/x\"");
         std::fs::write(&file, text.replace("listen = \"127.0.0.1:0\"", tls)).unwrap();
-        let error = running.reload().await.unwrap_err();
+        let error = running.reload("local:a").await.unwrap_err();
         assert!(matches!(error, GatewayError::Certificate { .. }), "{error:?}");
         assert_eq!(running.store.read(View::revision).await.unwrap(), second);
         write(&file, dir.path(), "/b");

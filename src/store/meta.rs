@@ -82,6 +82,17 @@ impl Change<'_> {
         if now_ms > self.clock()? { self.set_fact("clock", &now_ms.to_string()) } else { Ok(()) }
     }
 
+    /// [`Change::set_fact`], where there may be no such row yet.
+    pub(super) fn put_fact(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
+            )
+            .and_then(|mut put| put.execute(params![key, value]))
+            .during("write a fact of the store")
+            .map(drop)
+    }
+
     pub(super) fn set_fact(&self, key: &str, value: &str) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("UPDATE meta SET value = ?2 WHERE key = ?1")

@@ -21,6 +21,7 @@ mod lock;
 mod lock_file;
 mod meta;
 mod pin;
+mod said;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -54,5 +55,8 @@ pub use pin::LookedAt;
 pub use secret::StoredSecret;
 pub use thread::Store;
 
+pub use said::FileNote;
+pub use said::Part;
+pub use said::Said;
 /// The name of the store's file in the data directory.
 pub const DB_FILE: &str = "hoopctl.db";

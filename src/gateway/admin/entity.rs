@@ -24,8 +24,8 @@ use crate::gateway::admin::fault::invalid;
 use crate::gateway::admin::hide::without_values;
 use crate::store::StoredEntity;
 
-/// Returns the file's entities of one kind.
-pub(super) fn of_file(config: &Config, kind: EntityKind) -> Vec<Entity> {
+/// The entities of the file of one kind.
+pub fn of_file(config: &Config, kind: EntityKind) -> Vec<Entity> {
     match kind {
         EntityKind::Connection => config.connections.iter().cloned().map(Entity::Connection).collect(),
         EntityKind::Mask => config.masks.iter().cloned().map(Entity::Mask).collect(),

@@ -109,25 +109,26 @@ impl Admin {
     pub async fn reload_as(&self, actor: &str) -> Result<ReloadReport, ApiError> {
         let running = self.running()?;
         let _turn = self.changing.lock().await;
-        let reloaded = running.live.reload().await;
-        let (action, detail) = match &reloaded {
+        let reloaded = running.live.reload(actor).await;
+        let error = match &reloaded {
             Ok(report) => {
                 let ReloadReport { revision, restart_needed, .. } = report;
                 tracing::info!(actor, revision, ?restart_needed, "reloaded");
                 self.announce_change(*revision);
-                ("config.reload", json!({ "revision": revision }))
+                return reloaded;
             }
-            Err(error) => {
-                for problem in &error.problems {
-                    tracing::error!("{problem}");
-                }
-                tracing::error!(actor, error = %error.message, "not reloaded");
-                ("config.reload.failed", json!({ "code": error.code, "problems": error.problems.len() }))
-            }
+            Err(error) => error,
         };
+        for problem in &error.problems {
+            tracing::error!("{problem}");
+        }
+        tracing::error!(actor, error = %error.message, "not reloaded");
+        let detail = json!({ "code": error.code, "problems": error.problems.len() });
         let file = self.config.load().path.display().to_string();
         let by = actor.to_owned();
-        let noted = self.store.change(move |change| change.append_audit(&by, action, &file, &detail)).await;
+        let noted =
+            self.store.change(move |change| change.append_audit(&by, "config.reload.failed", &file, &detail));
+        let noted = noted.await;
         if let Err(error) = &noted {
             tracing::error!(%error, "a reload is not in the audit trail");
         }

@@ -127,12 +127,18 @@ struct Told {
 }
 
 impl Live for Told {
-    fn reload(&self) -> Answer<'_, ReloadReport> {
-        Box::pin(async {
+    fn reload<'a>(&'a self, actor: &'a str) -> Answer<'a, ReloadReport> {
+        Box::pin(async move {
             if *self.fails.lock().unwrap() {
                 let problems = vec!["gw.toml:1:1: wrong".to_owned()];
                 return Err(ApiError::new(ErrorCode::Invalid, "invalid").problems(problems));
             }
+            let (store, _) = self.stored.get().unwrap().clone();
+            let actor = actor.to_owned();
+            let note = move |change: &crate::store::Change<'_>| {
+                change.append_audit(&actor, "config.reload", "gw.toml", &serde_json::json!({}))
+            };
+            store.change(note).await.unwrap();
             Ok(ReloadReport {
                 revision: 9,
                 counts: Counts::default(),
