@@ -61,11 +61,13 @@ pub fn run(terminal: Terminal, place: &Place) -> Outcome {
         let mut known = Known {
             kept: Kept::Unknown("[storage] has a problem".to_owned()),
             unset: gateway.and_then(|gateway| gateway.unset),
+            damaged: Vec::new(),
         };
         if has("storage") {
             data_dir(&mut checks, &config);
-            known.kept = Kept::of(&here, &config, running);
+            (known.kept, known.damaged) = Kept::of(&here, &config, running);
             secrets::store_key(&mut checks, &config, &known);
+            secrets::damaged(&mut checks, &known);
             broken = rests && schema(&mut checks, &config) || running && trail(&mut checks, &here);
             disk(&mut checks, &config);
         }

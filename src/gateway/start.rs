@@ -212,16 +212,15 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
     let of_store = |source| GatewayError::Store { source };
     let lock = lock_data_dir(data_dir).map_err(of_store)?;
     let store = Store::open(data_dir).map_err(of_store)?;
-    let sealed = store.read(View::any_sealed_secret).await.map_err(of_store)?;
-    let key = load_key(&config.storage.key_source(), sealed.is_some())
+    let sealed = store.read(View::sealed_secrets).await.map_err(of_store)?;
+    let key = load_key(&config.storage.key_source(), !sealed.is_empty())
         .map_err(|source| GatewayError::Seal { source })?;
     let sealer = Arc::new(Sealer::new(&key).map_err(|source| GatewayError::Seal { source })?);
-    if let Some((name, blob)) = sealed {
-        // With another key than the one the secrets were sealed with, no connection would work, so it is
-        // reported now.
-        sealer
-            .open(SEALED_TABLE, &name, SEALED_COLUMN, &blob)
-            .map_err(|source| GatewayError::Seal { source })?;
+    // With another key than the one the secrets were sealed with, no connection would work: say so now.
+    let damaged =
+        sealer.prove(SEALED_TABLE, SEALED_COLUMN, &sealed).map_err(|source| GatewayError::Seal { source })?;
+    for (name, error) in damaged {
+        tracing::error!(secret = name, %error, "a stored secret does not open: its connections are refused until it is set again (hoopctl secret set)");
     }
     let vault = Arc::new(Vault::new(Some((Arc::clone(&sealer), Arc::new(StoredSecrets(store.clone()))))));
     let mask_key = MaskKey::open(data_dir)?;
@@ -522,6 +521,87 @@ mod tests {
         assert_eq!((last.action.as_str(), last.subject.clone()), ("lock.expire", long.id.to_string()));
         assert_eq!((&last.detail["reason"], &last.detail["expires_ms"]), (&"gone".into(), &1.into()));
         assert_eq!(running.store.read(|view| view.locks(now_ms())).await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_the_file_says_otherwise_is_in_the_audit_trail_by_whom_and_with_its_text() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("gw.toml");
+        let configs = async |running: &Running| {
+            let trail = running.store.read(|view| view.audit(0, 100)).await.unwrap();
+            let told = trail.into_iter().filter(|entry| entry.action.starts_with("config."));
+            told.collect::<Vec<_>>()
+        };
+        write(&file, dir.path(), "/a");
+        let (running, listener, lock) = opened(&file).await;
+        let trail = configs(&running).await;
+        let [start] = &trail[..] else { panic!("{trail:?}") };
+        assert_eq!(
+            (&*start.actor, &*start.action, &*start.subject),
+            ("hoopctl", "config.start", file.to_str().unwrap())
+        );
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let policy = &start.detail["changes"][0];
+        assert_eq!(
+            (text(&policy["kind"]), text(&policy["name"]), text(&policy["outcome"])),
+            ("policy".to_owned(), "no".to_owned(), "added".to_owned())
+        );
+        assert!(text(&policy["body"]).contains("/a"));
+        write(&file, dir.path(), "/b");
+        let revision = running.reload("entra/ada").await.unwrap().revision;
+        running.reload("signal:SIGHUP").await.unwrap();
+        running.entities_changed().await.unwrap();
+        let trail = configs(&running).await;
+        let [_, changed, same] = &trail[..] else { panic!("{trail:?}") };
+        assert_eq!((&*changed.actor, &*changed.action), ("entra/ada", "config.reload"));
+        assert_eq!(changed.detail["revision"], revision);
+        let policy = &changed.detail["changes"][0];
+        assert!(text(&policy["body"]).contains("/b") && text(&policy["was"]).contains("/a"), "{policy}");
+        assert_eq!((&*same.actor, &same.detail["changes"]), ("signal:SIGHUP", &serde_json::json!([])));
+        assert_eq!(same.detail["file_digest"], changed.detail["file_digest"]);
+        running.gate.journal().close();
+        drop((running, listener, lock));
+
+        // The same file after a restart is nothing new; another one is, with what it was before.
+        let (running, listener, lock) = opened(&file).await;
+        assert_eq!(configs(&running).await.len(), 3);
+        running.gate.journal().close();
+        drop((running, listener, lock));
+        write(&file, dir.path(), "/c");
+        let (running, _listener, _lock) = opened(&file).await;
+        let trail = configs(&running).await;
+        let policy = &trail.last().unwrap().detail["changes"][0];
+        assert!(text(&policy["body"]).contains("/c") && text(&policy["was"]).contains("/b"), "{policy}");
+        running.gate.journal().close();
+    }
+
+    #[tokio::test]
+    async fn one_damaged_secret_stops_no_start_and_another_key_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("gw.toml");
+        write(&file, dir.path(), "/a");
+        let (running, listener, lock) = opened(&file).await;
+        let good = running.sealer.seal(SEALED_TABLE, "b", SEALED_COLUMN, b"value").unwrap();
+        running
+            .store
+            .change(move |change| {
+                change.put_secret("a", b"torn", "local:a")?;
+                change.put_secret("b", &good, "local:a")
+            })
+            .await
+            .unwrap();
+        running.gate.journal().close();
+        drop((running, listener, lock));
+        let (running, listener, lock) = opened(&file).await;
+        assert_eq!(running.vault.resolve(&"store:b".parse().unwrap()).await.unwrap().expose(), b"value");
+        let error = running.vault.resolve(&"store:a".parse().unwrap()).await.unwrap_err();
+        assert!(error.to_string().contains("store:a"), "{error}");
+        running.gate.journal().close();
+        drop((running, listener, lock));
+        std::fs::write(dir.path().join("data/store.key"), "00".repeat(32)).unwrap();
+        let config = config::load(&file).unwrap();
+        let options = RunOptions { config, config_path: file, watch: None, log_format: LogFormat::Pretty };
+        assert!(matches!(open(options).await, Err(GatewayError::Seal { .. })));
     }
 
     #[tokio::test]

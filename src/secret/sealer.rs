@@ -123,7 +123,33 @@ impl Sealer {
         Ok(Secret::new(plain.to_vec()))
     }
 
-    /// Returns the associated data: each part is prefixed with its length, so that places cannot be confused.
+    /// Opens all rows of a place, and gives those that do not open, each with why. That some do, or were sealed with this key and
+    /// changed since, proves that the key is the right one: one damaged row is no sign of another key.
+    ///
+    /// # Errors
+    /// Why none opens: another key first.
+    pub fn prove(
+        &self,
+        table: &str,
+        column: &str,
+        rows: &[(String, Vec<u8>)],
+    ) -> Result<Vec<(String, SealError)>, SealError> {
+        let failed: Vec<(String, SealError)> = rows
+            .iter()
+            .filter_map(|(row, sealed)| Some((row.clone(), self.open(table, row, column, sealed).err()?)))
+            .collect();
+        let with_this_key = |(_, error): &(String, SealError)| matches!(error, SealError::Altered);
+        if failed.len() < rows.len() || failed.iter().any(with_this_key) {
+            return Ok(failed);
+        }
+        let of_another = |(_, error): &&(String, SealError)| matches!(error, SealError::WrongKey { .. });
+        match failed.iter().find(of_another).or(failed.first()) {
+            Some((_, error)) => Err(error.clone()),
+            None => Ok(failed),
+        }
+    }
+
+    /// What is authenticated beside the bytes: each part with its length before it, so that no two places read alike.
     fn place(&self, table: &str, row: &str, column: &str) -> Vec<u8> {
         let mut place = Vec::new();
         for part in [b"hoopctl/v1", table.as_bytes(), row.as_bytes(), column.as_bytes(), &self.id] {

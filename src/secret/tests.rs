@@ -111,6 +111,27 @@ fn a_wrong_key_is_named_and_a_key_id_says_nothing_about_the_key() {
 }
 
 #[test]
+fn one_row_proves_the_key_and_only_none_refutes_it() {
+    let (own, other) = (sealer(1), sealer(2));
+    let row = |name: &str, sealer: &Sealer| {
+        (name.to_owned(), sealer.seal(SEALED_TABLE, name, SEALED_COLUMN, CANARY).unwrap())
+    };
+    let prove = |rows: &[(String, Vec<u8>)]| {
+        let failed = own.prove(SEALED_TABLE, SEALED_COLUMN, rows)?;
+        Ok::<_, SealError>(failed.into_iter().map(|(name, _)| name).collect::<Vec<_>>())
+    };
+    assert!(prove(&[]).unwrap().is_empty());
+    let torn = || ("a".to_owned(), b"torn".to_vec());
+    assert_eq!(prove(&[torn(), row("b", &other), row("c", &own)]).unwrap(), ["a", "b"]);
+    // What this key sealed and somebody changed is no sign of another key.
+    let (name, mut changed) = row("a", &own);
+    *changed.last_mut().unwrap() ^= 1;
+    assert_eq!(prove(&[(name, changed), row("b", &other)]).unwrap(), ["a", "b"]);
+    assert!(matches!(prove(&[torn(), row("b", &other)]), Err(SealError::WrongKey { .. })));
+    assert!(matches!(prove(&[torn()]), Err(SealError::Form)));
+}
+
+#[test]
 fn the_same_secret_never_seals_to_the_same_bytes() {
     let sealer = sealer(7);
     let all: std::collections::BTreeSet<_> =

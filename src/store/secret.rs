@@ -42,13 +42,13 @@ impl View {
             .during("read a secret")
     }
 
-    /// Reads an arbitrary secret with its sealed bytes, to check the sealing key at startup. `None`: there
-    /// are no secrets, so a new key may be created.
-    pub fn any_sealed_secret(&self) -> Result<Option<(String, Vec<u8>)>, StoreError> {
+    /// All secrets, with their sealed bytes: to see whether the sealing key is the right one, and which of them are damaged. None:
+    /// a new key may be made.
+    pub fn sealed_secrets(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         self.connection
-            .prepare_cached("SELECT key, sealed FROM secret ORDER BY key LIMIT 1")
-            .and_then(|mut select| select.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional())
-            .during("read a secret")
+            .prepare_cached("SELECT key, sealed FROM secret ORDER BY key")
+            .and_then(|mut select| select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
+            .during("read the secrets")
     }
 }
 
@@ -57,6 +57,7 @@ impl Change<'_> {
     /// older bytes are erased from disk.
     pub fn put_secret(&self, key: &str, sealed: &[u8], actor: &str) -> Result<(), StoreError> {
         self.scrub_after();
+        let replaced = self.sealed_secret(key)?.is_some();
         self.connection
             .prepare_cached(
                 "INSERT INTO secret VALUES (?1, ?2, ?3, ?3, ?4)
@@ -64,7 +65,7 @@ impl Change<'_> {
             )
             .and_then(|mut insert| insert.execute(params![key, sealed, self.now_ms, actor]))
             .during("write a secret")?;
-        self.append_audit(actor, "secret.set", key, &json!({}))
+        self.append_audit(actor, "secret.set", key, &json!({ "replaced": replaced }))
     }
 
     /// Removes a secret, with `secret.remove` in the audit trail. Its bytes are erased from disk.

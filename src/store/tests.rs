@@ -426,7 +426,9 @@ fn sealed_bytes_that_were_replaced_or_removed_are_gone_from_the_disk() {
         change(&store, move |change| change.put_secret("k", &pattern, "local:a"));
     }
     assert_eq!(patterns.iter().map(|pattern| on_disk(pattern)).collect::<Vec<_>>(), [false, false, true]);
-    assert_eq!(read(&store, View::any_sealed_secret), Some(("k".to_owned(), patterns[2].clone())));
+    assert_eq!(read(&store, View::sealed_secrets), [("k".to_owned(), patterns[2].clone())]);
+    let set: Vec<_> = read(&store, |view| view.audit(0, 9)).into_iter().map(|entry| entry.detail).collect();
+    assert_eq!(set, [false, true, true].map(|replaced| json!({ "replaced": replaced })));
     change(&store, |change| change.remove_secret("k", "local:a"));
     assert!(!on_disk(&patterns[2]));
     assert!(matches!(

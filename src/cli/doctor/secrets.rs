@@ -10,6 +10,9 @@ use crate::cli::probe;
 use crate::config::Config;
 use crate::domain::secret::SecretRef;
 use crate::secret;
+use crate::secret::SEALED_COLUMN;
+use crate::secret::SEALED_TABLE;
+use crate::secret::Sealer;
 use crate::store;
 use crate::store::Store;
 use crate::store::View;
@@ -20,6 +23,8 @@ pub struct Known {
     pub kept: Kept,
     /// The variables that the running gateway lacks; `None`: none is running, or it does not report them.
     pub unset: Option<Vec<String>>,
+    /// The secrets of the store that do not open, each with why.
+    pub damaged: Vec<(String, String)>,
 }
 
 /// The names of the secrets in the store, if they can be read.
@@ -33,27 +38,33 @@ pub enum Kept {
 }
 
 impl Kept {
-    /// Asks the gateway, or reads the store.
-    pub fn of(place: &Place, config: &Config, running: bool) -> Self {
+    /// Asks the gateway, or looks into the store. With those that do not open.
+    pub fn of(place: &Place, config: &Config, running: bool) -> (Self, Vec<(String, String)>) {
         if running {
             let found = Access::online(place).and_then(|access| access.wait(access.backend().secrets()));
-            return found.map_or_else(
-                |failure| Self::Unknown(failure.message),
-                |found| Self::Names(found.items.into_iter().map(|entry| entry.name).collect()),
-            );
+            let found = match found {
+                Ok(found) => found.items,
+                Err(failure) => return (Self::Unknown(failure.message), Vec::new()),
+            };
+            let damaged = found.iter().filter_map(|entry| Some((entry.name.clone(), entry.damaged.clone()?)));
+            let damaged = damaged.collect();
+            return (Self::Names(found.into_iter().map(|entry| entry.name).collect()), damaged);
         }
         let dir = &config.storage.data_dir;
         if matches!(dir.join(store::DB_FILE).try_exists(), Ok(false)) {
-            return Self::NoStore;
+            return (Self::NoStore, Vec::new());
         }
-        let read = store::lock_data_dir(dir).and_then(|_held| {
+        let read = store::lock_data_dir_soon(dir).and_then(|_held| {
             let store = Store::open(dir)?;
-            store.call_blocking(|db| db.read(View::secrets))
+            store.call_blocking(|db| db.read(View::sealed_secrets))
         });
-        read.map_or_else(
-            |error| Self::Unknown(error.to_string()),
-            |secrets| Self::Names(secrets.into_iter().map(|secret| secret.key).collect()),
-        )
+        match read {
+            Ok(sealed) => {
+                let damaged = opened(config, &sealed);
+                (Self::Names(sealed.into_iter().map(|(name, _)| name).collect()), damaged)
+            }
+            Err(error) => (Self::Unknown(error.to_string()), Vec::new()),
+        }
     }
 
     /// Returns whether the store has sealed secrets.
@@ -65,7 +76,33 @@ impl Kept {
     }
 }
 
-/// Checks the key that seals the secrets of the store.
+/// Opens all that is sealed, and gives what does not open, each with why. Nothing where the key is not at hand: that is told already.
+fn opened(config: &Config, sealed: &[(String, Vec<u8>)]) -> Vec<(String, String)> {
+    if sealed.is_empty() {
+        return Vec::new();
+    }
+    let key = secret::load_key(&config.storage.key_source(), true);
+    let Some(sealer) = key.and_then(|key| Sealer::new(&key)).ok() else { return Vec::new() };
+    let why = |(name, bytes): &(String, Vec<u8>)| {
+        let error = sealer.open(SEALED_TABLE, name, SEALED_COLUMN, bytes).err()?;
+        Some((name.clone(), error.to_string()))
+    };
+    sealed.iter().filter_map(why).collect()
+}
+
+/// Names the secrets of the store that do not open.
+pub fn damaged(checks: &mut Checks, known: &Known) {
+    for (name, why) in &known.damaged {
+        let found = format!("{name} cannot be opened: {why}");
+        checks.wrong(
+            "stored secret",
+            found,
+            format!("set it again: hoopctl secret set {name}; or put the key back that sealed it"),
+        );
+    }
+}
+
+/// Looks at the key that seals the secrets of the store.
 pub fn store_key(checks: &mut Checks, config: &Config, known: &Known) {
     let what = "store key";
     match config.storage.key_source() {
@@ -121,6 +158,8 @@ pub fn source(checks: &mut Checks, what: &str, from: &SecretRef, known: &Known) 
             }
         }
         SecretRef::Store(name) => match &known.kept {
+            // Told already, by its name.
+            Kept::Names(_) if known.damaged.iter().any(|(damaged, _)| damaged == name) => {}
             Kept::Names(names) if names.contains(name) => {
                 checks.good(what, format!("the store has {name}"));
             }
@@ -161,7 +200,12 @@ mod tests {
     fn looked_at(from: &str, kept: Kept, unset: Option<&[&str]>) -> Check {
         let mut checks = Checks::default();
         let unset = unset.map(|unset| unset.iter().map(ToString::to_string).collect());
-        credential(&mut checks, "connection wiki", &from.parse().unwrap(), &Known { kept, unset });
+        credential(
+            &mut checks,
+            "connection wiki",
+            &from.parse().unwrap(),
+            &Known { kept, unset, damaged: Vec::new() },
+        );
         checks.0.remove(0)
     }
 
@@ -198,6 +242,28 @@ mod tests {
     }
 
     #[test]
+    fn each_secret_that_does_not_open_is_named_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = dir.path().join("store.key");
+        let text = format!(
+            "version = 1\n[storage]\ndata_dir = {:?}\nkey = \"file:{}\"\n",
+            dir.path(),
+            key.display()
+        );
+        let config = crate::config::parse(&text, Path::new("/x.toml")).unwrap();
+        let sealer = Sealer::new(&secret::load_key(&config.storage.key_source(), false).unwrap()).unwrap();
+        let good = sealer.seal(SEALED_TABLE, "crm", SEALED_COLUMN, b"value").unwrap();
+        let sealed = [("bad".to_owned(), b"torn".to_vec()), ("crm".to_owned(), good)];
+        let names = || Kept::Names(vec!["bad".to_owned(), "crm".to_owned()]);
+        let known = Known { kept: names(), unset: None, damaged: opened(&config, &sealed) };
+        let mut checks = Checks::default();
+        damaged(&mut checks, &known);
+        credential(&mut checks, "connection x", &SecretRef::Store("bad".to_owned()), &known);
+        let [check] = &checks.0[..] else { panic!("{checks:?}") };
+        assert!(check.state == State::Wrong && check.found.starts_with("bad cannot be opened"), "{check:?}");
+    }
+
+    #[test]
     fn a_key_that_is_missing_is_wrong_only_where_something_is_sealed_or_it_cannot_be_made() {
         let dir = tempfile::tempdir().unwrap();
         let key = |key: &str, kept: Kept| {
@@ -205,7 +271,7 @@ mod tests {
             let text = format!("version = 1\n[storage]\ndata_dir = {data:?}\nkey = \"file:{key}\"\n");
             let config = crate::config::parse(&text, Path::new("/x.toml")).unwrap();
             let mut checks = Checks::default();
-            store_key(&mut checks, &config, &Known { kept, unset: None });
+            store_key(&mut checks, &config, &Known { kept, unset: None, damaged: Vec::new() });
             checks.0.remove(0)
         };
         let own = dir.path().join("data/store.key").display().to_string();

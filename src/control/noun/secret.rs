@@ -27,6 +27,9 @@ pub struct SecretEntry {
     pub actor: String,
     /// The connections that use it, by name.
     pub used_by: Vec<String>,
+    /// Why it does not open, so that it has to be set again; `None`: it does, or the key is not at hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damaged: Option<String>,
 }
 
 /// A value on its way into the store. It cannot be printed, and is wiped on drop.
@@ -87,8 +90,8 @@ impl Secrets for Client {
     }
 }
 
-/// The paths and their methods.
-const ROUTES: &[(&str, &str)] = &[("secrets", "GET"), ("secrets/*", "DELETE, PUT")];
+/// The paths and what each takes.
+pub(super) const ROUTES: &[(&str, &str)] = &[("secrets", "GET"), ("secrets/*", "DELETE, PUT")];
 
 /// Returns the routes below `/v1/secrets`.
 ///

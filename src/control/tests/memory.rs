@@ -230,6 +230,7 @@ impl Secrets for Acting {
                 updated_ms: 1,
                 actor: self.caller.actor().to_owned(),
                 used_by: Vec::new(),
+                damaged: None,
             })
         })
     }

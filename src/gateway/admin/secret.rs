@@ -1,5 +1,6 @@
 //! Secrets of the store: sealed when they are set, never read out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::control::Answer;
@@ -18,6 +19,7 @@ use crate::gateway::admin::fault::fault_of_sealing;
 use crate::gateway::admin::fault::fault_of_store;
 use crate::secret::SEALED_COLUMN;
 use crate::secret::SEALED_TABLE;
+use crate::secret::SealError;
 use crate::secret::Sealer;
 use crate::secret::load_key;
 use crate::store::StoredSecret;
@@ -29,28 +31,54 @@ const MAX_NAME: usize = 128;
 const MAX_VALUE: usize = 64 << 10;
 
 impl Admin {
-    /// Returns the sealer: the running gateway's, or one with the configured key, which must be the one that
-    /// sealed the existing secrets.
-    async fn sealer(&self) -> Result<Arc<Sealer>, ApiError> {
+    /// What seals: the running gateway's, or one with the key that the configuration names, which must be the one that
+    /// sealed what is there, beside what is written over.
+    async fn sealer(&self, over: &str) -> Result<Arc<Sealer>, ApiError> {
         if let Some(running) = &self.running {
             return Ok(Arc::clone(&running.sealer));
         }
-        let kept = self.store.read(View::any_sealed_secret).await.map_err(|error| fault_of_store(&error))?;
+        let mut kept = self.sealed().await?;
         let source = self.config.load().storage.key_source();
-        let made = || {
-            let sealer = Sealer::new(&load_key(&source, kept.is_some())?)?;
-            if let Some((name, sealed)) = &kept {
-                drop(sealer.open(SEALED_TABLE, name, SEALED_COLUMN, sealed)?);
-            }
+        let mut made = || {
+            let sealer = Sealer::new(&load_key(&source, !kept.is_empty())?)?;
+            kept.retain(|(name, _)| name != over);
+            sealer.prove(SEALED_TABLE, SEALED_COLUMN, &kept)?;
             Ok(Arc::new(sealer))
         };
-        made().map_err(|error| fault_of_sealing(&error))
+        made().map_err(|error: SealError| fault_of_sealing(&error))
+    }
+
+    async fn sealed(&self) -> Result<Vec<(String, Vec<u8>)>, ApiError> {
+        self.store.read(View::sealed_secrets).await.map_err(|error| fault_of_store(&error))
+    }
+
+    /// Those that do not open, each with why. None where the key is not at hand: that is another fault.
+    async fn unopened(&self) -> Result<BTreeMap<String, String>, ApiError> {
+        let sealed = self.sealed().await?;
+        let sealer = if let Some(running) = &self.running {
+            Some(Arc::clone(&running.sealer))
+        } else {
+            let source = self.config.load().storage.key_source();
+            let key = if sealed.is_empty() { None } else { load_key(&source, true).ok() };
+            key.and_then(|key| Sealer::new(&key).ok()).map(Arc::new)
+        };
+        let Some(sealer) = sealer else { return Ok(BTreeMap::new()) };
+        let why = |(name, bytes): (String, Vec<u8>)| {
+            let error = sealer.open(SEALED_TABLE, &name, SEALED_COLUMN, &bytes).err()?;
+            Some((name, error.to_string()))
+        };
+        Ok(sealed.into_iter().filter_map(why).collect())
     }
 
     async fn secret_entries(&self) -> Result<Vec<SecretEntry>, ApiError> {
         let secrets = self.store.read(View::secrets).await.map_err(|error| fault_of_store(&error))?;
+        let mut damaged = self.unopened().await?;
         let connections = self.combined().await?.connections;
-        Ok(secrets.into_iter().map(|secret| entry(secret, &connections)).collect())
+        let entries = secrets.into_iter().map(|secret| {
+            let damaged = damaged.remove(&secret.key);
+            SecretEntry { damaged, ..entry(secret, &connections) }
+        });
+        Ok(entries.collect())
     }
 
     async fn secret_entry(&self, name: &str) -> Result<SecretEntry, ApiError> {
@@ -70,7 +98,13 @@ fn entry(secret: StoredSecret, connections: &[Connection]) -> SecretEntry {
         connection.secrets().any(|source| *source == SecretRef::Store(secret.key.clone()))
     };
     let used_by = connections.iter().filter(uses).map(|connection| connection.name.to_string()).collect();
-    SecretEntry { used_by, name: secret.key, updated_ms: secret.updated_ms, actor: secret.actor }
+    SecretEntry {
+        used_by,
+        name: secret.key,
+        updated_ms: secret.updated_ms,
+        actor: secret.actor,
+        damaged: None,
+    }
 }
 
 fn check_name(name: &str) -> Result<(), ApiError> {
@@ -98,7 +132,7 @@ impl Secrets for Acting {
                 return Err(ApiError::new(ErrorCode::BadRequest, text));
             }
             let _turn = self.admin.changing.lock().await;
-            let sealer = self.admin.sealer().await?;
+            let sealer = self.admin.sealer(&name).await?;
             let sealed = sealer
                 .seal(SEALED_TABLE, &name, SEALED_COLUMN, value.expose())
                 .map_err(|error| fault_of_sealing(&error))?;

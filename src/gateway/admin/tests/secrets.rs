@@ -67,3 +67,30 @@ async fn another_key_than_the_one_in_use_is_noticed_before_it_seals() {
     assert!(!key.exists(), "a new key would lose the secrets that are there");
     assert_eq!(rig.owner().secrets().await.unwrap().items.len(), 1);
 }
+
+#[tokio::test]
+async fn one_damaged_secret_keeps_nobody_from_the_others_and_is_set_again() {
+    let rig = Rig::offline();
+    let owner = rig.owner();
+    let damage = async |name: &'static str, bytes: Vec<u8>| {
+        rig.store.change(move |change| change.put_secret(name, &bytes, "local:x")).await.unwrap();
+    };
+    let damaged = async || {
+        let entries = rig.owner().secrets().await.unwrap().items;
+        let named = entries.into_iter().filter(|entry| entry.damaged.is_some()).map(|entry| entry.name);
+        named.collect::<Vec<_>>()
+    };
+    // The only one, of whatever kind its damage is.
+    owner.set_secret("A".to_owned(), value("aaaa")).await.unwrap();
+    damage("A", b"torn".to_vec()).await;
+    assert_eq!(damaged().await, ["A"]);
+    owner.set_secret("A".to_owned(), value("aaaa")).await.unwrap();
+    assert!(damaged().await.is_empty());
+    // The first of several.
+    owner.set_secret("B".to_owned(), value("bbbb")).await.unwrap();
+    damage("A", b"torn".to_vec()).await;
+    owner.set_secret("C".to_owned(), value("cccc")).await.unwrap();
+    assert_eq!(damaged().await, ["A"]);
+    let set = owner.set_secret("A".to_owned(), value("aaaa")).await.unwrap();
+    assert_eq!((set.damaged, damaged().await.len()), (None, 0));
+}
