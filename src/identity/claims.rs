@@ -60,11 +60,14 @@ impl<'a> Claims<'a> {
         self.text(name)?.ok_or_else(|| TokenError::claim(name, "is missing"))
     }
 
-    /// Returns an identifier: 1 to 255 printable ASCII characters, so that two that look alike are equal.
+    /// An identifier: 1 to 255 printable ASCII characters, with single spaces within at most, so that two that look alike are alike.
     pub(crate) fn identifier(self, name: &str) -> Result<Option<&'a str>, TokenError> {
         match self.text(name)? {
             Some(id) if id.len() > MAX_ID || !id.bytes().all(|byte| (0x20..0x7f).contains(&byte)) => {
                 Err(TokenError::claim(name, "is not 1 to 255 printable ASCII characters"))
+            }
+            Some(id) if id.starts_with(' ') || id.ends_with(' ') || id.contains("  ") => {
+                Err(TokenError::claim(name, "has a space at an end, or two in a row"))
             }
             found => Ok(found),
         }
