@@ -117,18 +117,20 @@ pub fn make_dir(dir: &Path) -> Result<(), Failure> {
 
 /// Writes a file that only this user can read.
 fn write(file: &Path, text: &str, force: bool) -> Result<(), Failure> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).mode(0o600);
-    if force {
-        options.create(true).truncate(true);
-    } else {
-        options.create_new(true);
+    // What is written over is replaced: a link may lead to a file of somebody else, and an open one keeps its owner and its readers.
+    let beside = file.with_file_name(format!(".hoopctl.{}", crate::domain::RequestId::new()));
+    let to = if force { &beside } else { file };
+    let written =
+        std::fs::OpenOptions::new().write(true).mode(0o600).create_new(true).open(to).and_then(|mut open| {
+            // Whatever the umask takes away.
+            open.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+            open.write_all(text.as_bytes())?;
+            if force { open.sync_all().and_then(|()| std::fs::rename(to, file)) } else { Ok(()) }
+        });
+    if force && written.is_err() {
+        // Not there any more, or never made.
+        let _gone = std::fs::remove_file(&beside);
     }
-    let written = options.open(file).and_then(|mut open| {
-        // An existing file keeps its mode when it is opened.
-        open.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-        open.write_all(text.as_bytes())
-    });
     written.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
             Failure::new(Exit::Conflict, format!("{} is there already", file.display()))
