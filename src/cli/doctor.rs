@@ -72,6 +72,7 @@ pub fn run(terminal: Terminal, place: &Place) -> Outcome {
             disk(&mut checks, &config);
         }
         certificate(&mut checks, &config, &known);
+        page(&mut checks, &config, &known);
         if has("oidc") {
             issuers(&mut checks, (&config, &known), running);
         }
@@ -265,6 +266,14 @@ fn certificate(checks: &mut Checks, config: &Config, known: &Known) {
     }
 }
 
+/// What the approval page logs in with at its issuer.
+fn page(checks: &mut Checks, config: &Config, known: &Known) {
+    let page = config.admin.remote.as_ref().and_then(|remote| remote.page.as_ref());
+    if let Some(secret) = page.and_then(|page| page.secret.as_ref()) {
+        secrets::credential(checks, "admin.page", secret, known);
+    }
+}
+
 fn issuers(checks: &mut Checks, (config, known): (&Config, &Known), running: bool) {
     let statuses = token::issuers(config.oidc.clone()).and_then(|issuers| {
         Ok(access::runtime()?.block_on(async {
@@ -404,6 +413,20 @@ mod tests {
             assert_eq!(checks.0[0].state, state, "{bits:o}");
             assert_eq!(checks.0[0].fix.is_some(), state == State::Wrong);
         }
+    }
+
+    #[test]
+    fn the_secret_of_the_page_is_looked_at() {
+        let text = "version = 1\n[gateway]\npublic_url = \"https://gw.example\"\n[storage]\ndata_dir = \"/tmp/h\"\n\
+                    [admin]\nlisten = \"127.0.0.1:8441\"\nroles = { approver = [\"dba\"] }\n\
+                    public_url = \"https://gw.example\"\n\
+                    page = { client_id = \"web\", scopes = [\"use\"], secret = \"file:/nonexistent/page\" }\n\
+                    [[oidc]]\nname = \"idp\"\nissuer = \"https://idp.example\"\naudiences = [\"api://hoopctl\"]\n";
+        let config = crate::config::parse(text, Path::new("/x.toml")).unwrap();
+        let mut checks = Checks::default();
+        page(&mut checks, &config, &Known { kept: Kept::NoStore, unset: None, damaged: Vec::new() });
+        let [check] = &checks.0[..] else { panic!("{checks:?}") };
+        assert!(check.state == State::Wrong && check.found.contains("/nonexistent/page"), "{check:?}");
     }
 
     #[test]
