@@ -3,6 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::runtime::Runtime;
 
@@ -18,6 +19,7 @@ use crate::control::Client;
 use crate::control::Peer;
 use crate::gateway::admin::Admin;
 use crate::store;
+use crate::store::StoreError;
 
 /// The access that a command needs if no gateway is running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,31 +63,42 @@ impl Access {
         }
         let runtime = runtime()?;
         let socket = place.socket()?;
-        match runtime.block_on(Client::connect(&socket)) {
-            Ok(client) => Ok(Self { backend: Arc::new(client), runtime, remote: false }),
-            Err(error) if error.is_not_running() => {
-                let config = place.config_or_default()?;
-                let data_dir = config.storage.data_dir.clone();
-                // A directory that cannot be read may have one: opening it reports what is wrong.
-                let has_store = !matches!(data_dir.join(store::DB_FILE).try_exists(), Ok(false));
-                let backend = {
-                    let _entered = runtime.enter();
-                    let admin = match how {
-                        Use::Look if !has_store => Admin::without_store(config)?,
-                        Use::Change | Use::Look => Admin::offline(config)?,
-                    };
-                    admin.backend(&Peer::this_process())
-                };
-                terminal.say(&match how {
-                    Use::Change => "gateway not running: editing the store directly".to_owned(),
-                    Use::Look if has_store => "gateway not running: reading the store directly".to_owned(),
-                    Use::Look => {
-                        format!("gateway not running, and there is no store in {} yet", data_dir.display())
-                    }
-                });
-                Ok(Self { backend, runtime, remote: false })
+        let end = Instant::now() + store::WAITS;
+        loop {
+            match runtime.block_on(Client::connect(&socket)) {
+                Ok(client) => return Ok(Self { backend: Arc::new(client), runtime, remote: false }),
+                Err(error) if !error.is_not_running() => return Err(ApiError::from(error).into()),
+                Err(_nobody) => {}
             }
-            Err(error) => Err(ApiError::from(error).into()),
+            let config = place.config_or_default()?;
+            let data_dir = config.storage.data_dir.clone();
+            // A folder that cannot be looked into may have one: opening it says what is wrong.
+            let has_store = !matches!(data_dir.join(store::DB_FILE).try_exists(), Ok(false));
+            let admin = {
+                let _entered = runtime.enter();
+                match how {
+                    Use::Look if !has_store => Admin::without_store(config)?,
+                    Use::Change | Use::Look => match store::lock_data_dir(&data_dir) {
+                        // A gateway that starts, and soon listens; or another command that is soon done.
+                        Err(StoreError::Locked { .. }) if Instant::now() < end => {
+                            std::thread::sleep(store::BETWEEN);
+                            continue;
+                        }
+                        Ok(held) => Admin::offline_with(config, held)?,
+                        // It fails in the same way, and says why.
+                        Err(_) => Admin::offline(config)?,
+                    },
+                }
+            };
+            let backend = admin.backend(&Peer::this_process());
+            terminal.say(&match how {
+                Use::Change => "gateway not running: editing the store directly".to_owned(),
+                Use::Look if has_store => "gateway not running: reading the store directly".to_owned(),
+                Use::Look => {
+                    format!("gateway not running, and there is no store in {} yet", data_dir.display())
+                }
+            });
+            return Ok(Self { backend, runtime, remote: false });
         }
     }
 

@@ -204,7 +204,7 @@ fn schema(checks: &mut Checks, config: &Config) -> bool {
         return false;
     }
     let fix = "see the guide operations.md, section \"Damaged or newer stores\"";
-    let opened = store::lock_data_dir(dir).and_then(|lock| Ok((lock, store::Store::open(dir)?)));
+    let opened = store::lock_data_dir_soon(dir).and_then(|lock| Ok((lock, store::Store::open(dir)?)));
     match opened {
         Ok((_lock, store)) => {
             checks.good("store", "is whole, and of this version");

@@ -272,7 +272,7 @@ pub fn prune(terminal: Terminal, place: &Place, yes: bool) -> Outcome {
     let dir = config.storage.data_dir.clone();
     let failed =
         |error: &dyn std::fmt::Display| Failure::failed(format!("cannot prune {}: {error}", dir.display()));
-    let _lock = store::lock_data_dir(&dir).map_err(|error| match error {
+    let _lock = store::lock_data_dir_soon(&dir).map_err(|error| match error {
         store::StoreError::Locked { .. } => Failure::new(Exit::Unreachable, error.to_string())
             .hint("a running gateway prunes by itself, as recording.retention says"),
         other => failed(&other),

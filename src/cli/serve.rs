@@ -69,7 +69,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &ServeArgs) -> Outcome {
         // Reported before the issuer's port is found to be taken: the gateway itself would find the lock
         // later.
         let data_dir = &config.storage.data_dir;
-        store::lock_data_dir(data_dir).map_err(|source| GatewayError::Store { source })?;
+        store::lock_data_dir_soon(data_dir).map_err(|source| GatewayError::Store { source })?;
     }
     let _issuer = DevThread::start(&config)?;
     gateway::run(RunOptions { config, config_path, watch, log_format: args.log_format.into() })?;

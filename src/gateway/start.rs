@@ -74,7 +74,7 @@ use crate::store::Said;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::View;
-use crate::store::lock_data_dir;
+use crate::store::lock_data_dir_soon;
 use crate::transport::listen::listen;
 
 /// The actor of a reload by signal, in the audit trail: any process that may signal this one.
@@ -210,7 +210,7 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
     let RunOptions { config, config_path, watch: _, log_format: _ } = options;
     let data_dir = &config.storage.data_dir;
     let of_store = |source| GatewayError::Store { source };
-    let lock = lock_data_dir(data_dir).map_err(of_store)?;
+    let lock = lock_data_dir_soon(data_dir).map_err(of_store)?;
     let store = Store::open(data_dir).map_err(of_store)?;
     let sealed = store.read(View::sealed_secrets).await.map_err(of_store)?;
     let key = load_key(&config.storage.key_source(), !sealed.is_empty())

@@ -7,6 +7,8 @@ use std::io::Read;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
+use std::time::Instant;
 
 use crate::store::error::StoreError;
 use crate::store::folder;
@@ -14,7 +16,12 @@ use crate::store::folder;
 /// Name of the lock file in the data directory.
 const LOCK_FILE: &str = "lock";
 
-/// The lock on a data directory. Released on drop or when the process dies; the file stays.
+/// How long a data directory that another process holds is waited for.
+pub const WAITS: Duration = Duration::from_secs(2);
+/// How long between two looks at it.
+pub const BETWEEN: Duration = Duration::from_millis(50);
+
+/// The hold on a data directory. It ends when this is dropped or the process dies; the file stays.
 #[derive(Debug)]
 pub struct DataDirLock {
     _file: File,
@@ -55,7 +62,21 @@ pub fn lock_data_dir(data_dir: &Path) -> Result<DataDirLock, StoreError> {
     Ok(DataDirLock { _file: file })
 }
 
-/// Returns the process id in the lock file; `None` if there is none.
+/// The same, where another one may be about to go: another command, or a gateway that stops. Waits at most [`WAITS`].
+///
+/// # Errors
+/// As [`lock_data_dir`].
+pub fn lock_data_dir_soon(data_dir: &Path) -> Result<DataDirLock, StoreError> {
+    let end = Instant::now() + WAITS;
+    loop {
+        match lock_data_dir(data_dir) {
+            Err(StoreError::Locked { .. }) if Instant::now() < end => std::thread::sleep(BETWEEN),
+            done => return done,
+        }
+    }
+}
+
+/// The process number in the lock; `None` when there is none to read.
 fn read_pid(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.take(32).read_to_string(&mut text).ok()?;

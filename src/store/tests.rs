@@ -254,6 +254,23 @@ fn two_never_hold_one_data_directory() {
 }
 
 #[test]
+fn a_data_directory_that_is_soon_free_is_waited_for() {
+    let place = Place::new();
+    let first = lock_data_dir(&place.dir).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            drop(first);
+        });
+        let second = lock_data_dir_soon(&place.dir).unwrap();
+        let begin = std::time::Instant::now();
+        assert!(matches!(lock_data_dir_soon(&place.dir), Err(StoreError::Locked { .. })));
+        assert!(begin.elapsed() >= WAITS);
+        drop(second);
+    });
+}
+
+#[test]
 fn a_file_that_is_taken_away_or_exchanged_stops_the_store() {
     let place = Place::filled();
     let store = place.open().unwrap();

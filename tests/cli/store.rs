@@ -279,3 +279,24 @@ fn a_secret_goes_in_by_standard_input_and_never_comes_out() {
     assert_eq!(code(&all(&["secret", "remove", "crm-token", "--yes"], "")), 5);
     assert_eq!(code(&all(&["secret", "set", "empty"], "")), 2);
 }
+
+#[test]
+fn a_store_that_another_command_is_soon_done_with_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hoopctl.toml");
+    std::fs::write(&file, "version = 1\n[storage]\ndata_dir = \"data\"\n").unwrap();
+    assert_eq!(code(&run_with(folder.path(), &["secret", "set", "a"], "value-of-a")), 0);
+    let held = std::fs::File::open(folder.path().join("data/lock")).unwrap();
+    held.lock().unwrap();
+    let mut command = hoopctl(folder.path());
+    command
+        .args(["secret", "list"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let child = command.spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(600));
+    drop(held);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains('a'));
+}

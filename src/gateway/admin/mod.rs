@@ -176,6 +176,15 @@ impl Admin {
     pub fn offline(config: Config) -> Result<Arc<Self>, ApiError> {
         let data_dir = config.storage.data_dir.clone();
         let held = lock_data_dir(&data_dir).map_err(|error| fault_of_store(&error))?;
+        Self::offline_with(config, held)
+    }
+
+    /// The same with the data directory, which was taken already.
+    ///
+    /// # Errors
+    /// `unavailable` with what is wrong with the store.
+    pub fn offline_with(config: Config, held: DataDirLock) -> Result<Arc<Self>, ApiError> {
+        let data_dir = config.storage.data_dir.clone();
         let store = Store::open(&data_dir).map_err(|error| fault_of_store(&error))?;
         match Journal::finish(&data_dir, config.recording.clone()) {
             Ok(false) => {}
