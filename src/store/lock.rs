@@ -81,7 +81,8 @@ impl Change<'_> {
         let lock =
             self.lock(id)?.ok_or_else(|| StoreError::Missing { kind: "lock", name: id.to_string() })?;
         self.delete_lock(id)?;
-        self.append_audit(actor, "lock.remove", &id.to_string(), &json!({ "target": lock.target }))?;
+        let detail = json!({ "target": lock.target, "reason": lock.reason });
+        self.append_audit(actor, "lock.remove", &id.to_string(), &detail)?;
         Ok(lock)
     }
 

@@ -414,6 +414,8 @@ fn locks_fall_by_themselves_and_by_hand() {
     assert_eq!(change(&store, move |change| change.sweep_locks(5_000 + day)), [timed]);
     let id = lasting.id;
     change(&store, move |change| change.remove_lock(id, "local:a"));
+    let last = read(&store, |view| view.audit(0, 99)).pop().unwrap();
+    assert_eq!((last.action.as_str(), last.detail.get("reason").is_some()), ("lock.remove", true));
     assert!(matches!(
         try_change(&store, move |change| change.remove_lock(id, "local:a")),
         Err(StoreError::Missing { .. })
