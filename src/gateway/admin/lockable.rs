@@ -27,6 +27,12 @@ impl Admin {
         let config = self.config.load_full();
         let known = match target {
             LockTarget::Everybody | LockTarget::Token(_) => true,
+            LockTarget::Client(id) if !unseen && let Some(alone) = without_issuer(&config, id) => {
+                let text =
+                    format!("{target} begins with an issuer: a client is locked by its id, at all issuers");
+                let hint = format!("client:{alone}; for an id that is written so: --yes");
+                return Err(ApiError::new(ErrorCode::BadRequest, text).hint(hint));
+            }
             LockTarget::Principal(id) => self.names_a_principal(&config, id, unseen).await?,
             _ if unseen => true,
             LockTarget::Client(id) => {
@@ -130,7 +136,13 @@ impl Admin {
     }
 }
 
-/// Returns whether the configuration contains a client with this id.
+/// The id of a client that is written with its issuer before it, as `admin.clients` has it.
+fn without_issuer<'a>(config: &Config, id: &'a str) -> Option<&'a str> {
+    let (issuer, alone) = id.split_once('/').filter(|(_, alone)| !alone.is_empty())?;
+    config.oidc.iter().any(|entry| entry.name == issuer).then_some(alone)
+}
+
+/// Whether the configuration speaks of a client of this id.
 fn names_client(config: &Config, id: &str) -> bool {
     let remote = config.admin.remote.as_ref();
     let of_admin = remote.into_iter().flat_map(|remote| {

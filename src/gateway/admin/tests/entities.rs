@@ -244,7 +244,9 @@ async fn a_lock_that_would_lock_nobody_is_refused() {
             assert!(error.hint.as_ref().unwrap().contains(hint), "{target}: {:?}", error.hint);
         }
     }
-    // Names that are not known now.
+    let error = owner.add_lock(new_lock("client:idp/cli", None, false)).await.unwrap_err();
+    assert!(error.code == BadRequest && error.hint.as_ref().unwrap().contains("client:cli"), "{error:?}");
+    // What names nobody now.
     for target in [
         "principal:dev/agent-7",
         "principal:entra:t/o",
@@ -257,7 +259,9 @@ async fn a_lock_that_would_lock_nobody_is_refused() {
         assert!(error.hint.as_ref().unwrap().contains("--yes"), "{target}: {:?}", error.hint);
     }
     assert!(owner.locks().await.unwrap().items.is_empty() && rig.told.locks.lock().unwrap().is_empty());
-    for target in ["issuer:nosuch", "connection:nosuch", "client:nosuch", "principal:entra:t/o"] {
+    for target in
+        ["issuer:nosuch", "connection:nosuch", "client:nosuch", "client:idp/x", "principal:entra:t/o"]
+    {
         owner.add_lock(new_lock(target, None, true)).await.unwrap();
     }
     // Names that are known: from the file, the store, or a session.
