@@ -63,12 +63,13 @@ pub(super) fn load_of(path: &Path, reader: Option<u32>) -> Result<Config, Proble
 }
 
 /// Refuses a file, or a link to one, that belongs neither to `reader` nor to root.
-fn must_belong_to(path: &Path, owners: [u32; 2], reader: u32) -> Result<(), Problem> {
+fn must_belong_to(path: &Path, owners: [u32; 2], reader: u32) -> Result<(), Problems> {
     let Some(other) = owners.into_iter().find(|owner| *owner != reader && *owner != 0) else { return Ok(()) };
     let name = nix::unistd::User::from_uid(other.into()).ok().flatten().map(|user| user.name);
     let name = name.unwrap_or_else(|| format!("number {other}"));
     let hint = format!("if you trust it, name it: -c {}", path.display());
-    Err(Problem::of_file(path, format!("belongs to another user ({name}), and was not named"), Some(hint)))
+    Err(Problem::of_file(path, format!("belongs to another user ({name}), and was not named"), Some(hint))
+        .into())
 }
 
 /// Reads a configuration file; `missing` is the hint if it does not exist.

@@ -55,11 +55,11 @@ pub use lock_file::WAITS;
 pub use lock_file::lock_data_dir;
 pub use lock_file::lock_data_dir_soon;
 pub use pin::LookedAt;
-pub use secret::StoredSecret;
-pub use thread::Store;
-
 pub use said::FileNote;
 pub use said::Part;
 pub use said::Said;
+pub use secret::StoredSecret;
+pub use thread::Store;
+
 /// The name of the store's file in the data directory.
 pub const DB_FILE: &str = "hoopctl.db";

@@ -154,11 +154,11 @@ fn a_file_that_another_user_left_here_is_obeyed_only_by_name() {
 
 #[test]
 fn a_socket_that_another_user_listens_on_is_told_nothing() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
     if !is_root() {
         return;
     }
-    use std::os::unix::fs::PermissionsExt as _;
-    use std::os::unix::process::CommandExt as _;
     let folder = tempfile::tempdir().unwrap();
     let open = std::fs::Permissions::from_mode(0o1777);
     std::fs::set_permissions(folder.path(), open).unwrap();
