@@ -9,6 +9,7 @@ use tokio::sync::broadcast;
 use crate::approval::clock::Clock;
 use crate::approval::desk::Change;
 use crate::approval::desk::Desk;
+use crate::approval::standing;
 use crate::approval::standing::StandingGrants;
 use crate::approval::standing::Wanted;
 use crate::approval::ticket::Outcome;
@@ -90,7 +91,23 @@ impl Approvals {
         self.store.read(move |view| view.grants(standing_at)).await
     }
 
-    /// Subscribes to all changes from now on, for the event stream.
+    /// The same, with those marked that cover nothing now.
+    pub async fn judged_grants(&self, ended: bool) -> Result<Vec<Grant>, StoreError> {
+        let standing_at = (!ended).then(|| self.shared.clock.now());
+        let read = self.store.read(move |view| {
+            let grants = view.grants(standing_at)?.into_iter();
+            grants.map(|grant| Ok((view.approval(grant.approval)?, grant))).collect::<Result<Vec<_>, _>>()
+        });
+        let judged = read.await?.into_iter().map(|(approval, grant)| {
+            let covers = |approval: Approval| {
+                standing::quorum(&approval.spec, standing::yes(&approval), &*self.shared.electorate)
+            };
+            Grant { suspended: grant.ended_ms.is_none() && !approval.is_some_and(covers), ..grant }
+        });
+        Ok(judged.collect())
+    }
+
+    /// Every change from now on, for the event stream.
     pub fn subscribe(&self) -> broadcast::Receiver<Change> {
         self.shared.desk.subscribe()
     }

@@ -232,7 +232,7 @@ fn give(
         created_ms: now_ms,
         expires_ms,
         ended_ms: None,
-        terms: change.terms_of(approval.id)?,
+        suspended: false,
     };
     if !change.approve(approval.id, expires_ms, now_ms)? {
         // Checked in this same transaction: only a damaged store gets here, and it must not give a grant.

@@ -89,9 +89,14 @@ fn row(grant: &Grant, (format, now): (Format, i64)) -> Row {
     let state = match grant.ended_ms {
         Some(_) => "ended",
         None if grant.expires_ms <= now => "expired",
+        None if grant.suspended => "suspended",
         None => "stands",
     };
-    let ends = if state == "stands" { output::until(format, grant.expires_ms, now) } else { "-".to_owned() };
+    let ends = if matches!(state, "stands" | "suspended") {
+        output::until(format, grant.expires_ms, now)
+    } else {
+        "-".to_owned()
+    };
     Row {
         cells: vec![
             grant.id.to_string(),

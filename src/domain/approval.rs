@@ -280,8 +280,7 @@ pub struct Grant {
     pub expires_ms: i64,
     /// When it was used up (once) or revoked, in milliseconds since 1970.
     pub ended_ms: Option<i64>,
-    /// The terms it was given on: the digest of the policies and of the connection as they were defined then.
-    /// On others it covers nothing.
-    #[serde(skip)]
-    pub terms: String,
+    /// That it covers nothing now, as too few of those who approved it may still do so. Only a running gateway's list tells; it is not kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspended: bool,
 }

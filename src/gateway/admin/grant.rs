@@ -17,7 +17,12 @@ const REASON: &str = "the grant was revoked";
 impl Grants for Acting {
     fn grants(&self, filter: GrantFilter) -> Answer<'_, List<Grant>> {
         Box::pin(async move {
-            let grants = self.admin.approvals.grants(filter.ended.unwrap_or(false)).await;
+            let ended = filter.ended.unwrap_or(false);
+            // Who may approve over the network, only a running gateway knows.
+            let grants = match &self.admin.running {
+                Some(_running) => self.admin.approvals.judged_grants(ended).await,
+                None => self.admin.approvals.grants(ended).await,
+            };
             let mut grants = grants.map_err(|error| fault_of_store(&error))?;
             grants.retain(|grant| {
                 filter.principal.as_ref().is_none_or(|principal| grant.principal == *principal)

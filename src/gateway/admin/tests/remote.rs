@@ -109,10 +109,16 @@ async fn an_approval_over_the_network_counts_while_its_approver_may_decide() {
     let approved = ada.decide_approval(held.id(), yes("x")).await.unwrap();
     assert_eq!((approved.state, approved.decisions[0].by.as_str()), (ApprovalState::Approved, "idp/ada"));
     assert!(electors.may_decide("idp/ada", &from) && !electors.may_decide("idp/bob", &from));
+    let suspended = async || {
+        let found = rig.owner().grants(GrantFilter::default()).await.unwrap().items;
+        found.into_iter().map(|grant| grant.suspended).collect::<Vec<_>>()
+    };
+    assert_eq!(suspended().await, [false]);
 
     // Her next token no longer has the group, and her last one belongs to another app.
     admit(&rig, "cli human ada audit on-call @110").await.unwrap();
     assert!(!electors.may_decide("idp/ada", &from));
+    assert_eq!(suspended().await, [true]);
     assert!(admit(&rig, "agent-host human ada dba @120").await.is_err());
     assert!(!electors.may_decide("idp/ada", &from));
     // Nor if she has lost the deciding role, or every role, or as a program.
