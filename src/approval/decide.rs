@@ -232,6 +232,7 @@ fn give(
         created_ms: now_ms,
         expires_ms,
         ended_ms: None,
+        terms: change.terms_of(approval.id)?,
         suspended: false,
     };
     if !change.approve(approval.id, expires_ms, now_ms)? {

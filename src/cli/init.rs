@@ -117,7 +117,8 @@ pub fn make_dir(dir: &Path) -> Result<(), Failure> {
 
 /// Writes a file that only this user can read.
 fn write(file: &Path, text: &str, force: bool) -> Result<(), Failure> {
-    // What is written over is replaced: a link may lead to a file of somebody else, and an open one keeps its owner and its readers.
+    // What is written over is replaced: a link may lead to a file of somebody else, and an open one keeps its
+    // owner and its readers.
     let beside = file.with_file_name(format!(".hoopctl.{}", crate::domain::RequestId::new()));
     let to = if force { &beside } else { file };
     let written =

@@ -47,8 +47,9 @@ pub fn load(path: &Path) -> Result<Config, Problems> {
     load_of(path, None)
 }
 
-/// The same for a file that nobody named, as it was found: in the working directory it must belong to who reads it, or to root.
-/// Anybody can put one into a folder that others come to, and it says where secrets and tokens go.
+/// The same for a file that nobody named, as it was found: in the working directory it must belong to who
+/// reads it, or to root. Anybody can put one into a folder that others come to, and it says where secrets and
+/// tokens go.
 ///
 /// # Errors
 /// As [`load`]; and the file of another user.

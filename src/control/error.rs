@@ -209,7 +209,8 @@ pub enum ClientError {
         /// Path of the socket.
         path: PathBuf,
     },
-    /// Whoever listens is not the gateway: neither root, this user, nor the owner of the folder of the socket.
+    /// Whoever listens is not the gateway: neither root, this user, nor the owner of the folder of the
+    /// socket.
     #[error("whoever listens on {} is another user (number {uid}): not trusted", path.display())]
     NotTheGateway {
         /// The socket.

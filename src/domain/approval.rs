@@ -280,7 +280,12 @@ pub struct Grant {
     pub expires_ms: i64,
     /// When it was used up (once) or revoked, in milliseconds since 1970.
     pub ended_ms: Option<i64>,
-    /// That it covers nothing now, as too few of those who approved it may still do so. Only a running gateway's list tells; it is not kept.
+    /// Digest of the policies and of the connection as they were when it was given. If they are others now, the
+    /// grant covers nothing.
+    #[serde(skip)]
+    pub terms: String,
+    /// Whether it covers nothing now because too few of its approvers may still give it. Only a running
+    /// gateway's list says so; the store does not keep it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suspended: bool,
 }

@@ -252,8 +252,8 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
     let snapshot = compile(&config, &entities, revision, Arc::clone(&issuers), &mask_key, None)?;
 
     let certificate = server_tls(&config, &vault).await?;
-    // Only now: a file that does not hold together uses up no number. And before the first record that names it. Nobody else can
-    // have changed the store meanwhile: the data directory is ours.
+    // Only now: a file that does not hold together uses up no number. And before the first record that names
+    // it. Nobody else can have changed the store meanwhile: the data directory is ours.
     take_file(&store, file, &config).await.map_err(of_store)?;
 
     let runtime = tokio::runtime::Handle::current();
@@ -312,7 +312,8 @@ async fn note_journal(store: &Store, made: bool) -> Result<(), StoreError> {
     }
 }
 
-/// Gives what the file says its number, with what is new in the audit trail. A trail that is broken stops no start.
+/// Gives what the file says its number, with what is new in the audit trail. A trail that is broken stops no
+/// start.
 async fn take_file(store: &Store, said: Said, config: &Config) -> Result<u64, StoreError> {
     let note = note("hoopctl", "config.start", config, false);
     let digest = said.digest.clone();

@@ -60,7 +60,8 @@ impl<'a> Claims<'a> {
         self.text(name)?.ok_or_else(|| TokenError::claim(name, "is missing"))
     }
 
-    /// An identifier: 1 to 255 printable ASCII characters, with single spaces within at most, so that two that look alike are alike.
+    /// An identifier: 1 to 255 printable ASCII characters, with single spaces within at most, so that two
+    /// that look alike are alike.
     pub(crate) fn identifier(self, name: &str) -> Result<Option<&'a str>, TokenError> {
         match self.text(name)? {
             Some(id) if id.len() > MAX_ID || !id.bytes().all(|byte| (0x20..0x7f).contains(&byte)) => {

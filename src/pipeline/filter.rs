@@ -138,8 +138,8 @@ impl BodyFilter {
     }
 }
 
-/// The notes that were added since the last call. `now` only grows at its end; `reported` has for each note the number
-/// that was reported already.
+/// The notes that were added since the last call. `now` only grows at its end; `reported` has for each note
+/// the number that was reported already.
 fn since(now: &[MaskNote], reported: &mut Vec<u64>) -> Vec<MaskNote> {
     let mut new = Vec::new();
     reported.resize(now.len(), 0);

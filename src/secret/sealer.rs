@@ -123,8 +123,9 @@ impl Sealer {
         Ok(Secret::new(plain.to_vec()))
     }
 
-    /// Opens all rows of a place, and gives those that do not open, each with why. That some do, or were sealed with this key and
-    /// changed since, proves that the key is the right one: one damaged row is no sign of another key.
+    /// Opens all rows of a place, and gives those that do not open, each with why. That some do, or were
+    /// sealed with this key and changed since, proves that the key is the right one: one damaged row is no
+    /// sign of another key.
     ///
     /// # Errors
     /// Why none opens: another key first.
@@ -149,7 +150,8 @@ impl Sealer {
         }
     }
 
-    /// What is authenticated beside the bytes: each part with its length before it, so that no two places read alike.
+    /// What is authenticated beside the bytes: each part with its length before it, so that no two places
+    /// read alike.
     fn place(&self, table: &str, row: &str, column: &str) -> Vec<u8> {
         let mut place = Vec::new();
         for part in [b"hoopctl/v1", table.as_bytes(), row.as_bytes(), column.as_bytes(), &self.id] {

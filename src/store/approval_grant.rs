@@ -113,6 +113,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Grant> {
         created_ms: row.get("created_ms")?,
         expires_ms: row.get("expires_ms")?,
         ended_ms: row.get("ended_ms")?,
+        terms: row.get("terms")?,
         suspended: false,
     })
 }

@@ -62,7 +62,8 @@ pub fn lock_data_dir(data_dir: &Path) -> Result<DataDirLock, StoreError> {
     Ok(DataDirLock { _file: file })
 }
 
-/// The same, where another one may be about to go: another command, or a gateway that stops. Waits at most [`WAITS`].
+/// The same, where another one may be about to go: another command, or a gateway that stops. Waits at most
+/// [`WAITS`].
 ///
 /// # Errors
 /// As [`lock_data_dir`].

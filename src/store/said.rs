@@ -60,7 +60,8 @@ struct Noted {
 }
 
 impl Change<'_> {
-    /// As [`Change::revision_with`]; and adds to the audit trail what the file says otherwise than it did when it was noted last.
+    /// As [`Change::revision_with`]; and adds to the audit trail what the file says otherwise than it did
+    /// when it was noted last.
     ///
     /// # Errors
     /// As [`Change::append_audit`].
@@ -85,7 +86,8 @@ impl Change<'_> {
     }
 }
 
-/// What differs, in the order of the new file, what is gone last. `first`: nothing is known of what was before.
+/// What differs, in the order of the new file, what is gone last. `first`: nothing is known of what was
+/// before.
 fn changes(before: &[Part], after: &[Part], first: bool) -> Vec<Value> {
     let find = |parts: &[Part], like: &Part| {
         parts.iter().find(|part| part.kind == like.kind && part.name == like.name).cloned()

@@ -42,8 +42,8 @@ impl View {
             .during("read a secret")
     }
 
-    /// All secrets, with their sealed bytes: to see whether the sealing key is the right one, and which of them are damaged. None:
-    /// a new key may be made.
+    /// All secrets, with their sealed bytes: to see whether the sealing key is the right one, and which of
+    /// them are damaged. None: a new key may be made.
     pub fn sealed_secrets(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         self.connection
             .prepare_cached("SELECT key, sealed FROM secret ORDER BY key")

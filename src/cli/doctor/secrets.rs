@@ -76,7 +76,8 @@ impl Kept {
     }
 }
 
-/// Opens all that is sealed, and gives what does not open, each with why. Nothing where the key is not at hand: that is told already.
+/// Opens all that is sealed, and gives what does not open, each with why. Nothing where the key is not at
+/// hand: that is told already.
 fn opened(config: &Config, sealed: &[(String, Vec<u8>)]) -> Vec<(String, String)> {
     if sealed.is_empty() {
         return Vec::new();

@@ -334,8 +334,8 @@ fn folder_of(socket: &Path) -> &Path {
     socket.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Whether whoever listens can be the gateway: root, who asks, or the owner of the folder that the socket is in. Others can make a
-/// socket where a folder is open to all, and would be told secrets and tokens.
+/// Whether whoever listens can be the gateway: root, who asks, or the owner of the folder that the socket is
+/// in. Others can make a socket where a folder is open to all, and would be told secrets and tokens.
 const fn may_listen(listener: u32, owner_of_folder: u32, own: u32) -> bool {
     listener == 0 || listener == own || listener == owner_of_folder
 }

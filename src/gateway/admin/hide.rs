@@ -1,4 +1,5 @@
-//! What who only looks is not told: people put secrets into the variables of a program, and into its arguments.
+//! What who only looks is not told: people put secrets into the variables of a program, and into its
+//! arguments.
 
 use serde_json::Value as Json;
 use toml::Table;
@@ -25,8 +26,8 @@ pub(super) fn without_values(mut view: EntityView) -> EntityView {
     view
 }
 
-/// An entry of the audit trail for who only looks: the texts of connections in it are shortened as the connections are. Its hash
-/// stays that of the whole entry.
+/// An entry of the audit trail for who only looks: the texts of connections in it are shortened as the
+/// connections are. Its hash stays that of the whole entry.
 pub(super) fn without_texts(mut entry: AuditEntry) -> AuditEntry {
     let noun = entry.action.split_once('.').map_or("", |(noun, _verb)| noun);
     if EntityKind::parse(noun).is_some() || noun == FILE {

@@ -76,10 +76,12 @@ pub type Identified<'a> = std::pin::Pin<Box<dyn Future<Output = Result<Arc<Verif
 
 /// The operations of a running gateway.
 pub trait Live: Send + Sync + 'static {
-    /// Reads file and store again and takes them over whole, or leaves all as it is. An invalid configuration is
-    /// `invalid`, with its problems. That `actor` had it done is in the audit trail, with what the file says otherwise.
+    /// Reads file and store again and takes them over whole, or leaves all as it is. An invalid configuration
+    /// is `invalid`, with its problems. That `actor` had it done is in the audit trail, with what the file
+    /// says otherwise.
     fn reload<'a>(&'a self, actor: &'a str) -> Answer<'a, ReloadReport>;
-    /// Takes over the entities of the store, which changed and were checked; the file stays as it was read last.
+    /// Takes over the entities of the store, which changed and were checked; the file stays as it was read
+    /// last.
     fn entities_changed(&self) -> Answer<'_, ()>;
     /// Applies the current locks, and cuts the streams they apply to, before it returns.
     fn locks_changed(&self, locks: Vec<Lock>);

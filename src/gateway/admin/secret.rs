@@ -31,8 +31,8 @@ const MAX_NAME: usize = 128;
 const MAX_VALUE: usize = 64 << 10;
 
 impl Admin {
-    /// What seals: the running gateway's, or one with the key that the configuration names, which must be the one that
-    /// sealed what is there, beside what is written over.
+    /// What seals: the running gateway's, or one with the key that the configuration names, which must be the
+    /// one that sealed what is there, beside what is written over.
     async fn sealer(&self, over: &str) -> Result<Arc<Sealer>, ApiError> {
         if let Some(running) = &self.running {
             return Ok(Arc::clone(&running.sealer));
