@@ -211,7 +211,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
         }
         'hoopctl;connect;add' {
             [CompletionResult]::new('--upstream', '--upstream', [CompletionResultType]::ParameterName, 'Address of the target: an http or https URL, mcp+https://HOST/PATH, ''mcp+stdio:PROGRAM ARGUMENTS'', or postgres://HOST/DATABASE')
-            [CompletionResult]::new('--inject', '--inject', [CompletionResultType]::ParameterName, 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC for a database, env:NAME:SRC for a program; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND')
+            [CompletionResult]::new('--inject', '--inject', [CompletionResultType]::ParameterName, 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC or certificate:USER for a database, env:NAME:SRC for a program; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND')
             [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'A tag that policies and masks match; may be repeated')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'A limit: session, idle, approval_wait, connect, response (durations), body (size of what is held or judged; other bodies only pass through), rate (per second), rows (per statement of a database)')
             [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Certificate authorities to trust for this target, instead of the platform''s')
@@ -278,7 +278,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
         }
         'hoopctl;connect;edit' {
             [CompletionResult]::new('--upstream', '--upstream', [CompletionResultType]::ParameterName, 'Address of the target: an http or https URL, mcp+https://HOST/PATH, ''mcp+stdio:PROGRAM ARGUMENTS'', or postgres://HOST/DATABASE')
-            [CompletionResult]::new('--inject', '--inject', [CompletionResultType]::ParameterName, 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC for a database, env:NAME:SRC for a program; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND')
+            [CompletionResult]::new('--inject', '--inject', [CompletionResultType]::ParameterName, 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC or certificate:USER for a database, env:NAME:SRC for a program; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND')
             [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'A tag that policies and masks match; may be repeated')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'A limit: session, idle, approval_wait, connect, response (durations), body (size of what is held or judged; other bodies only pass through), rate (per second), rows (per statement of a database)')
             [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Certificate authorities to trust for this target, instead of the platform''s')

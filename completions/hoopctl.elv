@@ -199,7 +199,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
         }
         &'hoopctl;connect;add'= {
             cand --upstream 'Address of the target: an http or https URL, mcp+https://HOST/PATH, ''mcp+stdio:PROGRAM ARGUMENTS'', or postgres://HOST/DATABASE'
-            cand --inject 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC for a database, env:NAME:SRC for a program; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND'
+            cand --inject 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC or certificate:USER for a database, env:NAME:SRC for a program; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND'
             cand --tag 'A tag that policies and masks match; may be repeated'
             cand --limit 'A limit: session, idle, approval_wait, connect, response (durations), body (size of what is held or judged; other bodies only pass through), rate (per second), rows (per statement of a database)'
             cand --ca-file 'Certificate authorities to trust for this target, instead of the platform''s'
@@ -263,7 +263,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
         }
         &'hoopctl;connect;edit'= {
             cand --upstream 'Address of the target: an http or https URL, mcp+https://HOST/PATH, ''mcp+stdio:PROGRAM ARGUMENTS'', or postgres://HOST/DATABASE'
-            cand --inject 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC for a database, env:NAME:SRC for a program; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND'
+            cand --inject 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC or certificate:USER for a database, env:NAME:SRC for a program; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND'
             cand --tag 'A tag that policies and masks match; may be repeated'
             cand --limit 'A limit: session, idle, approval_wait, connect, response (durations), body (size of what is held or judged; other bodies only pass through), rate (per second), rows (per statement of a database)'
             cand --ca-file 'Certificate authorities to trust for this target, instead of the platform''s'

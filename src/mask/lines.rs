@@ -138,12 +138,8 @@ fn part(text: &[u8], start: usize, sign: usize, whole: bool) -> (Option<usize>, 
             return (Some(end), None);
         }
         if end + 1 >= text.len() {
-            let waits = joins && !whole;
-            return if waits {
-                (parted, Some(parted.map_or(start, |end| end + 1)))
-            } else {
-                (Some(end), None)
-            };
+            // The lines before wait too: a value in them may end in what is joined.
+            return if joins && !whole { (None, Some(start)) } else { (Some(end), None) };
         }
         if end - start >= AT_ONCE {
             return (parted, None);

@@ -164,7 +164,7 @@ fn a_lock_cuts_a_short_reply_that_comes_slowly() {
     world.ok(&["lock", "add", "principal:idp/reader", "--yes"]);
     let reply = client.reply();
     assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
-    assert_eq!((reply.status, reply.code().as_str()), (403, "session_ended"));
+    assert_eq!((reply.status, reply.code().as_str()), (403, "locked"));
 }
 
 #[test]

@@ -176,7 +176,7 @@ fn what_a_target_says_to_a_notification_is_told_without_its_words() {
         let texts: Vec<_> = events.iter().filter_map(|event| event["data"]["text"].as_str()).collect();
         let meant: Vec<_> = said
             .iter()
-            .map(|what| format!("a {what} of the target went nowhere: nobody asked for it"))
+            .map(|what| format!("a {what} from the target was dropped: nobody asked for it"))
             .collect();
         assert_eq!(texts, meant, "{how}");
         assert!(!format!("{events:?}").contains("s3cret"), "{how}: {events:?}");

@@ -51,7 +51,7 @@ fn observed_changes_pass_and_are_told_of_everywhere() {
     // Without a terminal nobody looks: what is not named by its digest is not accepted.
     for blind in [&["--accept", "look"][..], &["--accept", "--all"]] {
         let (code, _, err) = place.world.cli(&[&["connect", "pin", "tools"], blind].concat());
-        assert!(code == 2 && err.contains("no terminal"), "{blind:?} {code} {err}");
+        assert!(code == 2 && err.contains("not a terminal"), "{blind:?} {code} {err}");
     }
     assert_eq!(place.state("look"), "changed");
     for wrong in [&["--accept"][..], &["--all"], &["--accept", "send", "--all"]] {
