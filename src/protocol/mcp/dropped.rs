@@ -57,12 +57,12 @@ impl Why {
             Self::Unasked => "nobody asked for it",
             Self::Hidden => "it concerns something the caller may not see",
             Self::NotItsTask => "its task is not the caller's",
-            Self::NotSubscribed => "the caller did not ask to be told of it",
-            Self::NoProgress => "it is no progress",
-            Self::Nobody => "it names nobody",
-            Self::NoRequests => "servers of this version ask nothing",
-            Self::MayNotAsk => "it asks the client what it may not ask",
-            Self::Untaken => "nobody listens, and too much is kept",
+            Self::NotSubscribed => "the caller has not subscribed to it",
+            Self::NoProgress => "it is not progress that the caller asked for",
+            Self::Nobody => "it names no recipient",
+            Self::NoRequests => "servers of this MCP version send no requests",
+            Self::MayNotAsk => "it asks for something that is not allowed or declared",
+            Self::Untaken => "no client is listening and the buffer is full",
         }
     }
 }

@@ -145,7 +145,7 @@ fn what_is_said_of_a_task_asks_for_no_more_than_an_answer_may() {
     }
     let session = attack.world.list(&["session", "list"])[0]["id"].as_str().unwrap().to_owned();
     let recorded = attack.world.events(&session);
-    let left_out = json!({ "kind": "notification", "method": "notifications/tasks", "why": "it asks the client what it may not ask" });
+    let left_out = json!({ "kind": "notification", "method": "notifications/tasks", "why": "it asks for something that is not allowed or declared" });
     assert!(recorded.iter().any(|event| event["data"]["left_out"] == left_out), "{recorded:?}");
 }
 

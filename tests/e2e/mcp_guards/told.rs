@@ -41,7 +41,7 @@ fn progress_is_told_under_tokens_that_the_client_gave() {
     let session = attack.world.list(&["session", "list"])[0]["id"].as_str().unwrap().to_owned();
     let recorded = attack.world.events(&session);
     let left_out =
-        json!({ "kind": "notification", "method": "notifications/progress", "why": "it names nobody" });
+        json!({ "kind": "notification", "method": "notifications/progress", "why": "it names no recipient" });
     assert_eq!(recorded.iter().filter(|event| event["data"]["left_out"] == left_out).count(), 5);
     assert!(!format!("{recorded:?}").contains("s3cret"));
 }
