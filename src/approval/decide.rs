@@ -104,7 +104,7 @@ impl Approvals {
 
 enum Decided {
     /// It counted; with the grant, if it was the last approval needed.
-    Counted(Approval, Option<Grant>),
+    Counted(Approval, Option<Box<Grant>>),
     /// It came too late: the approval expired now.
     Over(Approval),
     Refused(DecideError),
@@ -171,7 +171,7 @@ fn decide(
     }
     let scope = within.unwrap_or(approval.spec.grant);
     let grant = give(change, &mut approval, scope, now_ms)?;
-    Ok(Decided::Counted(approval, Some(grant)))
+    Ok(Decided::Counted(approval, Some(Box::new(grant))))
 }
 
 /// Returns why approving cannot give `within`; `None` if it can.

@@ -280,8 +280,8 @@ pub struct Grant {
     pub expires_ms: i64,
     /// When it was used up (once) or revoked, in milliseconds since 1970.
     pub ended_ms: Option<i64>,
-    /// Digest of the policies and of the connection as they were when it was given. If they are others now, the
-    /// grant covers nothing.
+    /// Digest of the policies and of the connection as they were when it was given. If they are others now,
+    /// the grant covers nothing.
     #[serde(skip)]
     pub terms: String,
     /// Whether it covers nothing now because too few of its approvers may still give it. Only a running

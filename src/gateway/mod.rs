@@ -8,6 +8,7 @@ mod live;
 mod logging;
 mod masks;
 mod notices;
+mod periodic;
 mod process;
 pub mod retention;
 mod revision;

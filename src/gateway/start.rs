@@ -34,9 +34,9 @@ use crate::gateway::keeper::StoredSecrets;
 use crate::gateway::live;
 use crate::gateway::masks::MaskKey;
 use crate::gateway::notices;
+use crate::gateway::periodic;
 use crate::gateway::process;
 use crate::gateway::retention;
-use crate::gateway::retention::Settled;
 use crate::gateway::revision::said;
 use crate::gateway::running::Running;
 use crate::gateway::running::compile;
@@ -81,10 +81,6 @@ use crate::transport::listen::listen;
 const HANG_UP: &str = "signal:SIGHUP";
 /// The actor of a reload by a watched file: whoever changed it.
 const CHANGED: &str = "file:changed";
-/// How often recordings are pruned.
-const PRUNE_EVERY: Duration = Duration::from_hours(1);
-/// How long approvals and ended grants stay in the store after their end.
-const APPROVALS_KEPT: Duration = Duration::from_hours(24 * 400);
 
 /// Runs the gateway to its end.
 pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
@@ -140,8 +136,8 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     }
     let tasks = [
         tokio::spawn(notices::record_decisions(running.gate.clone(), running.approvals.subscribe())),
-        tokio::spawn(tick(Arc::clone(&running))),
-        tokio::spawn(prune(Arc::clone(&running))),
+        tokio::spawn(periodic::tick(Arc::clone(&running))),
+        tokio::spawn(periodic::prune(Arc::clone(&running))),
     ];
     tracing::info!(listen = %running.listener, postgres_listen = running.databases.map(tracing::field::display), admin_listen = running.remote.map(tracing::field::display), tls = running.tls.load().is_some(), data_dir = %config.storage.data_dir.display(), "ready");
 
@@ -418,49 +414,6 @@ async fn drain(workers: &Workers, running: &Running, signals: &mut Signals) {
     }
 }
 
-/// Ends expired sessions, locks and approvals once a second.
-async fn tick(running: Arc<Running>) {
-    let mut every = tokio::time::interval(Duration::from_secs(1));
-    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        every.tick().await;
-        running.gate.tick();
-        running.pins.flush();
-        notices::end_grants(&running).await;
-        match running.approvals.tick(now_ms()).await {
-            Ok(ended) => notices::record_ended(&running.gate, &ended),
-            Err(error) => tracing::warn!(%error, "approvals could not be looked through"),
-        }
-        if let Ok(pending) = running.store.read(View::count_pending).await {
-            running.pending.store(pending, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Once an hour: recordings and approvals past their retention, locks that have fallen; these not at once, as
-/// a clock that is wrong when the machine starts is most often set right soon.
-async fn prune(running: Arc<Running>) {
-    let (mut first, mut settled) = (true, Settled::new(now_ms()));
-    loop {
-        let now = now_ms();
-        if !std::mem::take(&mut first) {
-            sweep_locks(&running, now).await;
-        }
-        retention::prune_running(&running, now, settled.over_ms(now)).await;
-        let before = now.saturating_sub(i64::try_from(APPROVALS_KEPT.as_millis()).unwrap_or(i64::MAX));
-        if let Err(error) = running.approvals.prune(before).await {
-            tracing::warn!(%error, "approvals could not be pruned");
-        }
-        tokio::time::sleep(PRUNE_EVERY).await;
-    }
-}
-
-async fn sweep_locks(running: &Running, now_ms: i64) {
-    if let Err(error) = running.store.change(move |change| change.sweep_locks(now_ms)).await {
-        tracing::warn!(%error, "expired locks could not be removed; they no longer lock anybody out");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -510,12 +463,12 @@ mod tests {
             found.await.unwrap()
         };
         // The first round removes no locks: the journal's answer shows that it is over.
-        let task = tokio::spawn(prune(Arc::clone(&running)));
+        let task = tokio::spawn(periodic::prune(Arc::clone(&running)));
         tokio::time::sleep(Duration::from_millis(300)).await;
         let (of_long, of_late, _) = look().await;
         assert!(of_long && of_late, "not at the start");
         task.abort();
-        sweep_locks(&running, now).await;
+        periodic::sweep_locks(&running, now).await;
         let (of_long, of_late, trail) = look().await;
         assert!(!of_long && of_late, "what fell just now waits for a day");
         let last = trail.last().unwrap();

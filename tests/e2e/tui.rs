@@ -260,7 +260,7 @@ fn colours_are_for_the_ground_that_the_terminal_says_it_has() {
         // Neither that nor an answer that comes when nobody waits for it any more is taken for keys.
         screen.write("\u{1b}]11;rgb:aaaa/dddd/eeee\u{1b}\\");
         screen.press(&["?"]);
-        screen.wait("Approvals");
+        screen.wait("[everywhere]");
         screen.press(&["Escape", "q"]);
         screen.wait("ended with 0");
     }
