@@ -62,7 +62,7 @@ impl Approvals {
             let decided = db.change(|change| decide(change, &shared, id, &said))?;
             Ok(match decided {
                 Decided::Counted(approval, grant) => {
-                    if let Some(grant) = grant {
+                    if let Some(grant) = grant.map(|grant| *grant) {
                         shared.standing.add(grant.clone(), &approval);
                         shared.announce_grant(grant);
                     }
