@@ -14,11 +14,11 @@ use crate::domain::sql::Access;
 use crate::domain::sql::Effects;
 use crate::domain::sql::Object;
 use crate::domain::sql::Relation;
-use crate::protocol::postgres::session::known::unread;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::plan::runs_names;
 use crate::protocol::postgres::session::shared::Shared;
 use crate::protocol::postgres::targets::Change;
+use crate::protocol::postgres::targets::Entry;
 use crate::protocol::postgres::targets::Known;
 
 /// How many ties of one transaction are kept.
@@ -106,22 +106,7 @@ impl Shared {
     pub(super) async fn related(&self) -> Result<Option<Arc<Known>>, Denied> {
         let entry = self.entry(&self.seat.current());
         entry.want_kin();
-        if let Some(known) = entry.current() {
-            return Ok(Some(known));
-        }
-        let denied = if entry.has_just_failed() {
-            unread("catalog_unreachable")
-        } else {
-            match self.known().await {
-                Ok(known) => return Ok(Some(known)),
-                Err(denied) => denied,
-            }
-        };
-        match entry.old_kin() {
-            Some(known) => Ok(Some(known)),
-            None if entry.is_unreadable() => Ok(None),
-            None => Err(denied),
-        }
+        self.known_or_old(&entry, Entry::current, Entry::old_kin).await
     }
 
     /// Tells a command what shares rows with the relations that it names. What is not known may be anything.

@@ -71,7 +71,21 @@ impl Shared {
     /// It cannot be read for the moment, and was never read, too long ago, or before functions have changed.
     pub(super) async fn code(&self) -> Result<Option<Arc<Known>>, Denied> {
         let entry = self.entry(&self.seat.current());
-        if let Some(known) = entry.current_code() {
+        self.known_or_old(&entry, Entry::current_code, Entry::old_code).await
+    }
+
+    /// Returns what `current` says is known; else reads the catalog, and where that fails returns what `old`
+    /// says may still be relied on. `None` if the target does not answer such questions.
+    ///
+    /// # Errors
+    /// The catalog cannot be read for the moment, and nothing old may be relied on.
+    pub(super) async fn known_or_old(
+        &self,
+        entry: &Entry,
+        current: fn(&Entry) -> Option<Arc<Known>>,
+        old: fn(&Entry) -> Option<Arc<Known>>,
+    ) -> Result<Option<Arc<Known>>, Denied> {
+        if let Some(known) = current(entry) {
             return Ok(Some(known));
         }
         let denied = if entry.has_just_failed() {
@@ -82,7 +96,7 @@ impl Shared {
                 Err(denied) => denied,
             }
         };
-        match entry.old_code() {
+        match old(entry) {
             Some(known) => Ok(Some(known)),
             None if entry.is_unreadable() => Ok(None),
             None => Err(denied),
@@ -141,7 +155,7 @@ pub(super) fn tell_when_closed(shared: &Shared, made: Change, mut target: impl A
     });
 }
 
-pub(super) fn unread(audit: &'static str) -> Denied {
+fn unread(audit: &'static str) -> Denied {
     let detail = "what the target's catalogue says could not be found out, and without it nothing is passed; try again later";
     Denied::new(DenyCode::UpstreamUnavailable, detail).because(audit)
 }
