@@ -104,6 +104,17 @@ impl Issuer {
     }
 }
 
+/// A command whose signals do what they do by default, however the tests were started: whoever starts them in
+/// the background of a script has them ignore SIGINT.
+fn interruptible(home: &Path, args: &[&str]) -> Command {
+    let command = crate::hoopctl(home);
+    let mut defaults = Command::new("env");
+    defaults.arg("--default-signal=INT,HUP,TERM").arg(command.get_program()).args(args);
+    defaults.current_dir(home).env_clear();
+    defaults.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    defaults
+}
+
 fn request(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     loop {
@@ -126,8 +137,7 @@ fn a_signal_waits_until_the_new_refresh_token_is_kept_and_ends_the_command_then(
     let (home, issuer) = (tempfile::tempdir().unwrap(), Issuer::start());
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         issuer.keep(home.path());
-        let mut command = crate::hoopctl(home.path());
-        command.args(["approval", "list", "--url", &issuer.origin]);
+        let command = interruptible(home.path(), &["approval", "list", "--url", &issuer.origin]);
         let status = issuer.interrupted(command, signal);
         assert_eq!(issuer.kept(home.path()), "new-refresh", "{signal}");
         assert_eq!(status.signal(), Some(signal as i32), "{status}");
@@ -139,8 +149,7 @@ fn a_signal_waits_until_a_new_login_is_kept_and_ends_the_command_then() {
     let (home, issuer) = (tempfile::tempdir().unwrap(), Issuer::start());
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         std::fs::remove_file(home.path().join(".config/hoopctl/tokens.json")).ok();
-        let mut command = crate::hoopctl(home.path());
-        command.args(["login", "--device", "--yes", "--url", &issuer.origin]);
+        let command = interruptible(home.path(), &["login", "--device", "--yes", "--url", &issuer.origin]);
         let status = issuer.interrupted(command, signal);
         assert_eq!(issuer.kept(home.path()), "new-refresh", "{signal}");
         assert_eq!(status.signal(), Some(signal as i32), "{status}");
@@ -167,8 +176,7 @@ fn a_signal_that_the_command_was_started_to_ignore_stays_ignored() {
 #[test]
 fn an_interrupted_login_that_cannot_be_kept_says_what_became_of_it() {
     let (home, issuer) = (tempfile::tempdir().unwrap(), Issuer::start());
-    let mut command = crate::hoopctl(home.path());
-    command.args(["login", "--device", "--yes", "--url", &issuer.origin]);
+    let mut command = interruptible(home.path(), &["login", "--device", "--yes", "--url", &issuer.origin]);
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     issuer.asked.recv_timeout(PATIENCE).unwrap();
     // Another process has the file, and keeps it.
