@@ -215,7 +215,7 @@ impl PostgresService {
         let told = |ready: &Ready| parameter(ready, READ_ONLY).is_none_or(|value| *value == *b"on");
         let entered = entered.and_then(|(stream, ready, input)| {
             if governed.connection.database.readonly && !told(&ready) {
-                let detail = "the target gives no session that only reads, and this connection has no other";
+                let detail = "this connection is read-only (readonly = true), and the target, or a pool before it, ignored default_transaction_read_only";
                 return Err(Denied::new(DenyCode::UpstreamUnavailable, detail).because("readonly"));
             }
             Ok((stream, ready, input))

@@ -156,6 +156,6 @@ pub(super) fn tell_when_closed(shared: &Shared, made: Change, mut target: impl A
 }
 
 fn unread(audit: &'static str) -> Denied {
-    let detail = "what the target's catalogue says could not be found out, and without it nothing is passed; try again later";
+    let detail = "the gateway could not read the target's catalog, which it needs to check this statement; try again later";
     Denied::new(DenyCode::UpstreamUnavailable, detail).because(audit)
 }

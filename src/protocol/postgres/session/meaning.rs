@@ -328,7 +328,7 @@ impl Shared {
             && !asked.judged.is_denied()
             && effects.is_none_or(frees_from_readonly)
         {
-            let detail = "this connection only reads (readonly = true), and that cannot be changed: not by a setting, and not in what is not judged, as the code of a DO or a text that a function runs";
+            let detail = "this connection is read-only (readonly = true): settings that would end that, DO blocks and functions that run SQL texts are refused";
             return Some(Denied::new(DenyCode::Denied, detail).because("readonly"));
         }
         if let Some(guess) = wanted.guess.as_ref().filter(|_| !asked.judged.is_denied()) {
@@ -338,11 +338,11 @@ impl Shared {
         let unmaskable =
             |detail: &str, audit| Some(Denied::new(DenyCode::UnmaskableReply, detail).because(audit));
         if wanted.reach.copies(Some(effects)) {
-            let detail = "a COPY of what may hold masked values is not passed: nobody says what its columns are; select them";
+            let detail = "COPY of what may hold masked values is refused, since its columns are not described; use SELECT";
             return unmaskable(detail, "copy_masked");
         }
         if wanted.reach.keeps(Some(effects)) {
-            let detail = "it reads masked columns, or takes values out of JSON, and changes or makes something: masked values could come to where they are not masked; name only columns that are not, and write JSON as the documents that it is";
+            let detail = "this statement could write masked values to where they are not masked: it reads masked columns, or takes values out of JSON, and changes or creates something; name only columns that are not masked, and write JSON as whole documents";
             return unmaskable(detail, "keeps_masked");
         }
         None

@@ -241,7 +241,7 @@ impl Shared {
         let renamed = self.statement_naming.get().max(self.portal_naming.get()) > portal.number;
         if runs_names(&portal.definition) && renamed {
             let message =
-                "what this portal runs by name may have been made anew since it was bound; bind it again";
+                "a statement or cursor that this portal runs may have been replaced since Bind; bind again";
             let denied = Denied::new(DenyCode::Denied, message).because("portal_stale");
             return self.refused_text_as(
                 kind(execute.portal),
@@ -436,7 +436,7 @@ fn too_many(error: TooMany) -> Denied {
 fn too_long(name: &[u8]) -> Option<Denied> {
     (name.len() > LONGEST_NAME).then(|| {
         let message = format!(
-            "a name of {} bytes: the server tells names apart by {LONGEST_NAME} bytes only",
+            "a name of {} bytes: the server compares only the first {LONGEST_NAME}, so it is ambiguous",
             name.len()
         );
         Denied::new(DenyCode::BadRequest, message).because("name_too_long")
