@@ -19,7 +19,7 @@ fn world() -> (World, String) {
     (world, token)
 }
 
-const REFUSED: &str = "this connection only reads";
+const REFUSED: &str = "this connection is read-only";
 
 #[test]
 fn a_connection_that_only_reads_cannot_be_talked_into_writing() {

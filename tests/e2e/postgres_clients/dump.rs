@@ -87,7 +87,7 @@ fn a_dump_holds_no_masked_value() {
     for table in ["customers", "app.things"] {
         let (code, out, err) = dump(&world, &token, &["--table", table]);
         assert!(
-            code != 0 && err.contains("a COPY of what may hold masked values is not passed"),
+            code != 0 && err.contains("COPY of what may hold masked values is refused"),
             "{code} {err}"
         );
         assert!(!out.contains("078-05"), "{out}");

@@ -51,7 +51,7 @@ pub(super) enum Lost {
     Encoding,
     /// The session may write, on a connection that only reads.
     #[error(
-        "the target says that the session may write now, and this connection only reads (readonly = true)"
+        "the target says that the session may write now, and this connection is read-only (readonly = true)"
     )]
     Writable,
     /// What came back could not be recorded.
