@@ -86,10 +86,7 @@ fn a_dump_holds_no_masked_value() {
     // `COPY` of masked columns is refused, and says so; as `INSERT` their values are masked.
     for table in ["customers", "app.things"] {
         let (code, out, err) = dump(&world, &token, &["--table", table]);
-        assert!(
-            code != 0 && err.contains("COPY of what may hold masked values is refused"),
-            "{code} {err}"
-        );
+        assert!(code != 0 && err.contains("COPY of what may hold masked values is refused"), "{code} {err}");
         assert!(!out.contains("078-05"), "{out}");
         let (code, out, err) = dump(&world, &token, &["--inserts", "--table", table]);
         assert!(code == 0 && out.contains("***-**-") && !out.contains("078-05"), "{code} {out} {err}");
