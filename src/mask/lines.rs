@@ -63,7 +63,7 @@ impl LineView {
         whole: bool,
         hits: &mut Vec<Hit>,
     ) -> Option<usize> {
-        let from = if joined { joined_before(text, start) } else { start };
+        let from = if joined { joined_before(text, start) } else { line_before(text, start) };
         let mut end = part_end;
         loop {
             let is_last = end + 1 >= text.len();
@@ -88,9 +88,10 @@ impl LineView {
                 let (first, last) = self.view.raw_range(hit.start, hit.end);
                 let (first, last) = (from + first, from + last);
                 let is_below = first > part_end && !matches!(hit.by, By::Field(_));
-                if is_below || (hit.is_open() && first < start) {
+                if is_below || (hit.is_open() && first < start && (joined || last <= start)) {
                     continue;
                 }
+                let first = if hit.is_open() { first.max(start) } else { first };
                 is_open |= hit.is_open() || (joins && hit.end == seen);
                 hits.push(Hit { start: first, end: last, ..*hit });
                 let line = memchr::memrchr(b'\n', text.get(..last).unwrap_or_default()).unwrap_or(0);
@@ -162,6 +163,22 @@ fn joined_before(text: &[u8], start: usize) -> usize {
         from = least + memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
     }
     from
+}
+
+/// Returns the start of the last line before a place that is not blank, where it may end in the name of what
+/// follows.
+fn line_before(text: &[u8], start: usize) -> usize {
+    let follows = text.get(start..).unwrap_or_default().trim_ascii_start();
+    if follows.first().is_none_or(u8::is_ascii_alphanumeric) {
+        return start;
+    }
+    let least = start.saturating_sub(BEHIND);
+    let before = text.get(least..start).unwrap_or_default().trim_ascii_end();
+    if before.is_empty() {
+        return start;
+    }
+    let from = least + memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
+    if goes_on(text, from) { joined_before(text, from) } else { from }
 }
 
 /// Returns whether the line before a place is joined to it.

@@ -255,7 +255,8 @@ fn recordings_that_were_replaced_by_forged_ones_are_missed() {
     );
     forged(
         &world,
-        "UPDATE session SET id = 'ses_' || substr(id, 5, length(id) - 5) || 'z' WHERE no = (SELECT max(no) FROM session)",
+        "UPDATE session SET id = substr(id, 1, length(id) - 1) || CASE substr(id, -1) WHEN 'z' THEN 'y' ELSE 'z' END
+         WHERE no = (SELECT max(no) FROM session)",
         unlike,
     );
     // One whose events were removed, and that says that it was retention.

@@ -206,7 +206,7 @@ proptest! {
         let value = match spelling {
             0 => format!("{number}"),
             1 => format!("{number}.0"),
-            2 => format!("{number}0e-1"),
+            2 => format!("{}e-1", number * 10),
             3 => format!("\"{number}\""),
             4 => format!("\"{number}abc\""),
             5 => format!("\" {number}\\u200b\""),
