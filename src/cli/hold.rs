@@ -16,7 +16,7 @@ use crate::cli::session::find;
 use crate::control::noun::session::SessionFilter;
 use crate::control::noun::session::SessionView;
 use crate::domain::id::SessionId;
-use crate::store::HoldFault;
+use crate::store::LegalHoldFault;
 
 /// Options of `session hold`.
 #[derive(Debug, Args)]
@@ -54,9 +54,9 @@ pub fn run(terminal: Terminal, place: &Place, args: &HoldArgs) -> Outcome {
     let found = find(&access, id)?;
     let backend = access.backend();
     let view = if args.release {
-        access.wait(backend.release_session(found.id, reason.clone()))?
+        access.wait(backend.lift_legal_hold(found.id, reason.clone()))?
     } else {
-        access.wait(backend.hold_session(found.id, reason.clone()))?
+        access.wait(backend.place_legal_hold(found.id, reason.clone()))?
     };
     terminal.say(&format!("{} {}", if args.release { "released" } else { "held" }, view.id));
     if let (Some(ms), false) = (view.pruned_ms, args.release) {
@@ -77,13 +77,14 @@ fn acknowledge(terminal: Terminal, access: &Access, id: &str, reason: String) ->
         Ok(session) => session,
         Err(_) => find(access, id)?.id,
     };
-    let noted = access.wait(access.backend().acknowledge_hold(session, reason))?;
-    let now = match (noted.held, noted.faults.contains(&HoldFault::Unknown)) {
+    let noted = access.wait(access.backend().acknowledge_legal_hold(session, reason))?;
+    let now = match (noted.held, noted.faults.contains(&LegalHoldFault::Unknown)) {
         (false, _) => "it is not held",
         (true, false) => "it is held as before",
         (true, true) => "it is held until somebody releases it",
     };
-    terminal.say(&format!("acknowledged: {session}, {}; now {now}", HoldFault::all_in_words(&noted.faults)));
+    terminal
+        .say(&format!("acknowledged: {session}, {}; now {now}", LegalHoldFault::all_in_words(&noted.faults)));
     if terminal.format.is_json() {
         terminal.item(&[], &output::json(&noted))?;
     }

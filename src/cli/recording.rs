@@ -38,8 +38,8 @@ use crate::recording::StoredEvent;
 use crate::recording::chain::Hash;
 use crate::recording::replay::transcript;
 use crate::store;
-use crate::store::AcknowledgedHold;
-use crate::store::HoldFault;
+use crate::store::AcknowledgedLegalHold;
+use crate::store::LegalHoldFault;
 
 /// Columns of the verification results.
 pub const VERDICT_COLUMNS: [&str; 5] = ["result", "session", "events", "hash", "note"];
@@ -157,15 +157,15 @@ pub fn found_besides(problem: &str) -> Row {
 }
 
 /// Returns an acknowledged fault of a legal hold, as a row.
-pub fn acknowledged(noted: &AcknowledgedHold) -> Row {
-    let now = match (noted.held, noted.faults.contains(&HoldFault::Unknown)) {
+pub fn acknowledged(noted: &AcknowledgedLegalHold) -> Row {
+    let now = match (noted.held, noted.faults.contains(&LegalHoldFault::Unknown)) {
         (false, _) => "the hold is over",
         (true, false) => "it was held again as before",
         (true, true) => "it was held on by them",
     };
     let note = format!(
         "{}; acknowledged by {} {}: {}; {now}",
-        HoldFault::all_in_words(&noted.faults),
+        LegalHoldFault::all_in_words(&noted.faults),
         noted.actor,
         output::time(noted.ts_ms),
         noted.reason
@@ -286,9 +286,10 @@ pub fn prune(terminal: Terminal, place: &Place, yes: bool) -> Outcome {
         &format!("Remove recordings older than {keep}, and the oldest beyond {size}?"),
     )?;
     let store = store::Store::open(&dir).map_err(|error| failed(&error))?;
-    let holds = store.call_blocking(|db| db.read(store::View::held)).map_err(|error| failed(&error))?;
+    let holds =
+        store.call_blocking(|db| db.read(store::View::under_legal_hold)).map_err(|error| failed(&error))?;
     let journal = Journal::open(&dir, config.recording).map_err(|error| failed(&error))?;
-    journal.hold(holds.iter().copied());
+    journal.place_legal_holds(holds.iter().copied());
     let made = journal.report().made;
     let actor = Peer::this_process().principal_id();
     store

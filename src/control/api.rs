@@ -58,7 +58,7 @@ pub use crate::control::noun::session::EventPage;
 pub use crate::control::noun::session::EventsFrom;
 pub use crate::control::noun::session::Grep;
 pub use crate::control::noun::session::GrepMatch;
-pub use crate::control::noun::session::HoldView;
+pub use crate::control::noun::session::LegalHoldView;
 pub use crate::control::noun::session::LiveSession;
 pub use crate::control::noun::session::RecordedEvent;
 pub use crate::control::noun::session::SessionFilter;

@@ -160,11 +160,11 @@ async fn every_route_is_the_one_its_call_means() {
     assert_eq!(said(client.verify_all(from).await.unwrap_err()), "Some(7)");
     assert_eq!(said(client.grep_sessions(grep).await.unwrap_err()), "a.*b");
     assert_eq!(said(client.kill_session(session, String::new()).await.unwrap_err()), session.to_string());
-    let held = client.hold_session(session, "case 7".to_owned()).await.unwrap_err();
+    let held = client.place_legal_hold(session, "case 7".to_owned()).await.unwrap_err();
     assert_eq!(said(held), format!("hold {session} case 7"));
-    let released = client.release_session(session, "over".to_owned()).await.unwrap_err();
+    let released = client.lift_legal_hold(session, "over".to_owned()).await.unwrap_err();
     assert_eq!(said(released), format!("release {session} over"));
-    let noted = client.acknowledge_hold(session, "seen".to_owned()).await.unwrap_err();
+    let noted = client.acknowledge_legal_hold(session, "seen".to_owned()).await.unwrap_err();
     assert_eq!(said(noted), format!("acknowledge {session} seen"));
 }
 

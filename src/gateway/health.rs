@@ -45,7 +45,7 @@ impl Probe for GateProbe {
         let issuers = self.gate.issuers().status();
         self.gate.metrics().text(&[
             ("hoopctl_sessions", "Sessions that live.", gauge(self.gate.sessions().list().len())),
-            ("hoopctl_held_sessions", "Sessions under legal hold.", gauge(self.gate.journal().held())),
+            ("hoopctl_held_sessions", "Sessions under legal hold.", gauge(self.gate.journal().legal_holds())),
             ("hoopctl_held_commands", "Commands waiting for approval.", self.pending.load(Ordering::Relaxed)),
             ("hoopctl_locks", "Locks that stand.", gauge(self.gate.locks().locks().len())),
             ("hoopctl_policy_revision", "The revision of the policies.", self.gate.snapshot().revision()),

@@ -109,7 +109,7 @@ impl Gateway {
             sessions: count(self.running.gate.sessions().list().len()),
             approvals: self.running.pending.load(Ordering::Relaxed),
             locks: count(self.running.gate.locks().locks().len()),
-            held: count(self.running.gate.journal().held()),
+            held: count(self.running.gate.journal().legal_holds()),
         }
     }
 

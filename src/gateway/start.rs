@@ -224,7 +224,7 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
         .map_err(|source| GatewayError::Journal { source })?;
     note_journal(&store, journal.report().made).await.map_err(of_store)?;
     // Before anything is pruned.
-    journal.hold(store.read(View::held).await.map_err(of_store)?);
+    journal.place_legal_holds(store.read(View::under_legal_hold).await.map_err(of_store)?);
 
     let now = now_ms();
     let file = said(&config);

@@ -246,24 +246,24 @@ impl Journal {
 
     /// Places sessions under legal hold: retention removes nothing of them after this returns. What was
     /// removed before is not restored.
-    pub fn hold(&self, sessions: impl IntoIterator<Item = SessionId>) {
-        lock(&self.owner.shared.held).extend(sessions);
+    pub fn place_legal_holds(&self, sessions: impl IntoIterator<Item = SessionId>) {
+        lock(&self.owner.shared.legal_holds).extend(sessions);
     }
 
     /// Lifts the legal hold of a session.
-    pub fn release(&self, session: SessionId) {
-        lock(&self.owner.shared.held).remove(&session);
+    pub fn lift_legal_hold(&self, session: SessionId) {
+        lock(&self.owner.shared.legal_holds).remove(&session);
     }
 
     /// Returns the number of sessions under legal hold.
-    pub fn held(&self) -> usize {
-        lock(&self.owner.shared.held).len()
+    pub fn legal_holds(&self) -> usize {
+        lock(&self.owner.shared.legal_holds).len()
     }
 
     /// Returns whether a session is under legal hold.
     #[cfg(test)]
-    pub(crate) fn holds(&self, session: SessionId) -> bool {
-        lock(&self.owner.shared.held).contains(&session)
+    pub(crate) fn is_under_legal_hold(&self, session: SessionId) -> bool {
+        lock(&self.owner.shared.legal_holds).contains(&session)
     }
 
     /// Returns what retention removes next, as of `now_ms`. The caller notes it where it survives the loss of
@@ -274,7 +274,7 @@ impl Journal {
     pub fn next_removal(&self, now_ms: i64) -> Result<Removal, ReadError> {
         let folder = self.owner.path.parent().unwrap_or(Path::new(""));
         let reader = Reader::open(folder)?;
-        let held = lock(&self.owner.shared.held).clone();
+        let held = lock(&self.owner.shared.legal_holds).clone();
         Ok(removed::next(&reader.connection, now_ms, &self.settings(), &held)?)
     }
 

@@ -68,20 +68,20 @@ pub(crate) struct Spared<'a> {
     /// Whether a session may still receive events.
     pub(crate) is_open: &'a dyn Fn(i64) -> bool,
     /// Sessions under legal hold.
-    pub(crate) held: &'a HashSet<SessionId>,
+    pub(crate) legal_holds: &'a HashSet<SessionId>,
 }
 
 impl Spared<'_> {
     /// Returns whether the session of a row is under legal hold.
-    fn holds(&self, row: &Row<'_>) -> rusqlite::Result<bool> {
-        is_held(row, self.held)
+    fn is_under_legal_hold(&self, row: &Row<'_>) -> rusqlite::Result<bool> {
+        is_under_legal_hold(row, self.legal_holds)
     }
 }
 
-/// Returns whether the session of a row, by its column `id`, is in `held`.
-pub(crate) fn is_held(row: &Row<'_>, held: &HashSet<SessionId>) -> rusqlite::Result<bool> {
+/// Returns whether the session of a row, by its column `id`, is in `legal_holds`.
+pub(crate) fn is_under_legal_hold(row: &Row<'_>, legal_holds: &HashSet<SessionId>) -> rusqlite::Result<bool> {
     let id = row.get_ref("id")?.as_str()?;
-    Ok(!held.is_empty() && id.parse().is_ok_and(|id: SessionId| held.contains(&id)))
+    Ok(!legal_holds.is_empty() && id.parse().is_ok_and(|id: SessionId| legal_holds.contains(&id)))
 }
 
 /// Does one small step. Returns `true` if nothing is left to do.
@@ -125,7 +125,7 @@ fn emptying(connection: &Connection) -> rusqlite::Result<Option<i64>> {
 fn may_go(connection: &Connection, no: i64, spared: &Spared<'_>) -> rusqlite::Result<bool> {
     let held = connection
         .prepare_cached("SELECT id FROM session WHERE no = ? AND ended_ms IS NOT NULL AND pruned_ms IS NULL")?
-        .query_row([no], |row| spared.holds(row))
+        .query_row([no], |row| spared.is_under_legal_hold(row))
         .optional()?;
     Ok(held == Some(false))
 }
@@ -169,7 +169,7 @@ fn forget(connection: &Connection, numbers: &[i64], spared: &Spared<'_>) -> rusq
     for no in numbers {
         let held = connection
             .prepare_cached("SELECT id FROM session WHERE no = ? AND pruned_ms IS NOT NULL")?
-            .query_row([no], |row| spared.holds(row))
+            .query_row([no], |row| spared.is_under_legal_hold(row))
             .optional()?;
         if held == Some(false) {
             connection.prepare_cached("DELETE FROM session WHERE no = ?")?.execute([no])?;

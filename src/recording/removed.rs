@@ -9,7 +9,7 @@ use rusqlite::params;
 
 use crate::domain::id::SessionId;
 use crate::recording::prune;
-use crate::recording::prune::is_held;
+use crate::recording::prune::is_under_legal_hold;
 use crate::recording::schema::PAGE_SIZE;
 use crate::recording::session::GATEWAY;
 use crate::recording::settings::Settings;
@@ -67,23 +67,23 @@ pub(crate) fn next(
     connection: &Connection,
     now_ms: i64,
     settings: &Settings,
-    held: &HashSet<SessionId>,
+    legal_holds: &HashSet<SessionId>,
 ) -> rusqlite::Result<Removal> {
-    let forgotten = forgotten(connection, prune::before(now_ms, settings.metadata), held)?;
-    let old = numbers(connection, prune::before(now_ms, settings.recordings), i64::MAX, held)?;
+    let forgotten = forgotten(connection, prune::before(now_ms, settings.metadata), legal_holds)?;
+    let old = numbers(connection, prune::before(now_ms, settings.recordings), i64::MAX, legal_holds)?;
     if !old.is_empty() {
         return Ok(Removal { numbers: old, reason: PruneReason::Age, forgotten });
     }
     let mut too_many = prune::size(connection)?.saturating_sub(settings.max_size);
     if too_many > 0 {
-        too_many = too_many.saturating_sub(held_size(connection, held)?);
+        too_many = too_many.saturating_sub(size_under_legal_hold(connection, legal_holds)?);
     }
     let bytes = i64::try_from(too_many).unwrap_or(i64::MAX);
     let mut chosen = Vec::new();
     if bytes > 0 {
-        chosen = refusals(connection, settings.max_size / REFUSALS, bytes, held)?;
+        chosen = refusals(connection, settings.max_size / REFUSALS, bytes, legal_holds)?;
         if chosen.is_empty() {
-            chosen = numbers(connection, i64::MAX, bytes, held)?;
+            chosen = numbers(connection, i64::MAX, bytes, legal_holds)?;
         }
     }
     Ok(Removal { numbers: chosen, reason: PruneReason::Size, forgotten })
@@ -93,7 +93,7 @@ pub(crate) fn next(
 fn forgotten(
     connection: &Connection,
     before_ms: i64,
-    held: &HashSet<SessionId>,
+    legal_holds: &HashSet<SessionId>,
 ) -> rusqlite::Result<Vec<i64>> {
     let mut select = connection.prepare_cached(
         "SELECT no, id FROM session WHERE pruned_ms IS NOT NULL AND ended_ms < ? ORDER BY ended_ms",
@@ -103,7 +103,7 @@ fn forgotten(
     while numbers.len() < MOST
         && let Some(row) = rows.next()?
     {
-        if !is_held(row, held)? {
+        if !is_under_legal_hold(row, legal_holds)? {
             numbers.push(row.get("no")?);
         }
     }
@@ -115,7 +115,7 @@ fn numbers(
     connection: &Connection,
     before_ms: i64,
     bytes: i64,
-    held: &HashSet<SessionId>,
+    legal_holds: &HashSet<SessionId>,
 ) -> rusqlite::Result<Vec<i64>> {
     let mut select = connection.prepare_cached(
         "SELECT no, id, bytes + events * ? AS size FROM session
@@ -127,7 +127,7 @@ fn numbers(
         && sum < bytes
         && let Some(row) = rows.next()?
     {
-        if !is_held(row, held)? {
+        if !is_under_legal_hold(row, legal_holds)? {
             numbers.push(row.get("no")?);
             sum = sum.saturating_add(row.get("size")?);
         }
@@ -141,7 +141,7 @@ fn refusals(
     connection: &Connection,
     most: u64,
     bytes: i64,
-    held: &HashSet<SessionId>,
+    legal_holds: &HashSet<SessionId>,
 ) -> rusqlite::Result<Vec<i64>> {
     let mut select = connection.prepare_cached(
         "SELECT no, id, bytes, bytes + events * ? AS size FROM session
@@ -150,7 +150,7 @@ fn refusals(
     let mut rows = select.query(params![PER_EVENT, GATEWAY])?;
     let (mut found, mut all) = (Vec::new(), 0_u64);
     while let Some(row) = rows.next()? {
-        if !is_held(row, held)? {
+        if !is_under_legal_hold(row, legal_holds)? {
             let (no, of_events): (i64, i64) = (row.get("no")?, row.get("bytes")?);
             all = all.saturating_add(of_events.unsigned_abs());
             found.push((no, of_events.unsigned_abs(), row.get::<_, i64>("size")?));
@@ -169,12 +169,12 @@ fn refusals(
 }
 
 /// Returns approximate size in the file of the sessions under legal hold.
-fn held_size(connection: &Connection, held: &HashSet<SessionId>) -> rusqlite::Result<u64> {
+fn size_under_legal_hold(connection: &Connection, legal_holds: &HashSet<SessionId>) -> rusqlite::Result<u64> {
     let mut find = connection.prepare_cached("SELECT no FROM session WHERE id = ?")?;
     let mut lengths =
         connection.prepare_cached("SELECT length(bytes) FROM block WHERE id BETWEEN ? AND ?")?;
     let mut bytes = 0_u64;
-    for id in held {
+    for id in legal_holds {
         let no: Option<i64> = find.query_row([id.to_string()], |row| row.get(0)).optional()?;
         let Some(no) = no else { continue };
         let mut rows = lengths.query(params![block_id(no, 0), block_id(no, u64::from(u32::MAX))])?;

@@ -70,7 +70,7 @@ pub(crate) struct Shared {
     pub(crate) live: broadcast::Sender<Arc<StoredEvent>>,
     pub(crate) sync: SyncRoom,
     /// Sessions under legal hold.
-    pub(crate) held: Mutex<HashSet<SessionId>>,
+    pub(crate) legal_holds: Mutex<HashSet<SessionId>>,
 }
 
 thread_local! {
@@ -89,7 +89,7 @@ impl Shared {
             settings: ArcSwap::from_pointee(settings),
             live: broadcast::Sender::new(LIVE_EVENTS),
             sync: SyncRoom::default(),
-            held: Mutex::default(),
+            legal_holds: Mutex::default(),
         }
     }
 

@@ -272,11 +272,11 @@ impl Writer {
         let sessions = &self.sessions;
         // Held until the step is over: whoever places a legal hold afterwards can see whether the session was
         // already removed.
-        let held = lock(&self.shared.held);
-        let spared = Spared { is_open: &|no| sessions.is_open(no), held: &held };
+        let legal_holds = lock(&self.shared.legal_holds);
+        let spared = Spared { is_open: &|no| sessions.is_open(no), legal_holds: &legal_holds };
         let done = prune::step(&database.connection, pruning, &spared)
             .map_err(|error| RecordError::broken(&error))?;
-        drop(held);
+        drop(legal_holds);
         if done {
             // The file itself shrinks when the log is moved into it.
             schema::checkpoint(&database.connection, "PASSIVE")?;

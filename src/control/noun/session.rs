@@ -18,8 +18,8 @@ use crate::domain::percent;
 use crate::domain::principal::Kind;
 use crate::domain::session::SessionEnd;
 use crate::recording::SessionRow;
-use crate::store::AcknowledgedHold;
-use crate::store::HoldFault;
+use crate::store::AcknowledgedLegalHold;
+use crate::store::LegalHoldFault;
 
 /// Timeout of a search, in seconds.
 pub const GREP_TIMEOUT_S: u64 = 60;
@@ -84,7 +84,7 @@ pub struct SessionView {
     pub pruned_ms: Option<i64>,
     /// Its legal hold, if any.
     #[serde(default)]
-    pub hold: Option<HoldView>,
+    pub hold: Option<LegalHoldView>,
     /// What only the running gateway knows; `None` for an ended session, and without a running gateway.
     pub live: Option<LiveSession>,
 }
@@ -141,7 +141,7 @@ impl SessionView {
 
 /// The legal hold of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HoldView {
+pub struct LegalHoldView {
     /// The reason.
     pub reason: String,
     /// The actor who placed it.
@@ -280,10 +280,10 @@ pub struct WholeReport {
     pub holds_unlike: u64,
     /// The faulty holds, each with its fault.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub faulty_holds: Vec<FaultyHold>,
+    pub faulty_holds: Vec<FaultyLegalHold>,
     /// Faults of holds that somebody acknowledged: no longer a problem, and never forgotten.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub acknowledged: Vec<AcknowledgedHold>,
+    pub acknowledged: Vec<AcknowledgedLegalHold>,
     /// The tables for these checks, or the whole database, cannot be read: they are damaged.
     #[serde(default)]
     pub unreadable: bool,
@@ -298,11 +298,11 @@ pub struct WholeReport {
 
 /// A legal hold that disagrees with the audit trail, or whose recording is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FaultyHold {
+pub struct FaultyLegalHold {
     /// Which session.
     pub session: SessionId,
     /// The problem.
-    pub fault: HoldFault,
+    pub fault: LegalHoldFault,
 }
 
 impl WholeReport {
@@ -409,12 +409,12 @@ pub trait Sessions {
     fn kill_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView>;
     /// Places a session under legal hold, until it is released. The reason, at most 1000 bytes, is kept in
     /// the audit trail. One that is already held is a `conflict`.
-    fn hold_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView>;
+    fn place_legal_hold(&self, id: SessionId, reason: String) -> Answer<'_, SessionView>;
     /// Lifts a legal hold, with a reason. One that is not held is `not_found`.
-    fn release_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView>;
+    fn lift_legal_hold(&self, id: SessionId, reason: String) -> Answer<'_, SessionView>;
     /// Acknowledges a hold that was tampered with, or whose recording is gone, with a reason. A hold without
     /// faults is a `conflict`.
-    fn acknowledge_hold(&self, id: SessionId, reason: String) -> Answer<'_, AcknowledgedHold>;
+    fn acknowledge_legal_hold(&self, id: SessionId, reason: String) -> Answer<'_, AcknowledgedLegalHold>;
 }
 
 impl Sessions for Client {
@@ -448,15 +448,15 @@ impl Sessions for Client {
         self.call_with(Method::POST, format!("sessions/{id}/kill"), &Why { reason })
     }
 
-    fn hold_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
+    fn place_legal_hold(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
         self.call_with(Method::POST, format!("sessions/{id}/hold"), &Why { reason })
     }
 
-    fn release_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
+    fn lift_legal_hold(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
         self.call_with(Method::POST, format!("sessions/{id}/release"), &Why { reason })
     }
 
-    fn acknowledge_hold(&self, id: SessionId, reason: String) -> Answer<'_, AcknowledgedHold> {
+    fn acknowledge_legal_hold(&self, id: SessionId, reason: String) -> Answer<'_, AcknowledgedLegalHold> {
         self.call_with(Method::POST, format!("sessions/{id}/acknowledge"), &Why { reason })
     }
 }
@@ -502,15 +502,15 @@ pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError
                 }
                 (&Method::POST, ["sessions", id, "hold"]) => {
                     let Why { reason } = call.json()?;
-                    Reply::json(&backend.hold_session(call.id(id)?, reason).await?)
+                    Reply::json(&backend.place_legal_hold(call.id(id)?, reason).await?)
                 }
                 (&Method::POST, ["sessions", id, "release"]) => {
                     let Why { reason } = call.json()?;
-                    Reply::json(&backend.release_session(call.id(id)?, reason).await?)
+                    Reply::json(&backend.lift_legal_hold(call.id(id)?, reason).await?)
                 }
                 (&Method::POST, ["sessions", id, "acknowledge"]) => {
                     let Why { reason } = call.json()?;
-                    Reply::json(&backend.acknowledge_hold(call.id(id)?, reason).await?)
+                    Reply::json(&backend.acknowledge_legal_hold(call.id(id)?, reason).await?)
                 }
                 _ => Err(call.unknown_among(ROUTES)),
             }

@@ -1,7 +1,7 @@
 //! A mock backend that records calls.
 
 use super::*;
-use crate::store::AcknowledgedHold;
+use crate::store::AcknowledgedLegalHold;
 
 /// The recorded calls, and the answers.
 #[derive(Default)]
@@ -271,15 +271,15 @@ impl Sessions for Acting {
         no(&id.to_string())
     }
 
-    fn hold_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
+    fn place_legal_hold(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
         no(&format!("hold {id} {reason}"))
     }
 
-    fn release_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
+    fn lift_legal_hold(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
         no(&format!("release {id} {reason}"))
     }
 
-    fn acknowledge_hold(&self, id: SessionId, reason: String) -> Answer<'_, AcknowledgedHold> {
+    fn acknowledge_legal_hold(&self, id: SessionId, reason: String) -> Answer<'_, AcknowledgedLegalHold> {
         no(&format!("acknowledge {id} {reason}"))
     }
 }

@@ -15,7 +15,7 @@ mod explain;
 mod fault;
 mod grant;
 mod hide;
-mod hold;
+mod legal_hold;
 mod lock;
 mod lockable;
 mod page;

@@ -33,7 +33,7 @@ use crate::gateway::admin::Admin;
 use crate::gateway::admin::fault::check_length;
 use crate::gateway::admin::fault::fault_of_reading;
 use crate::gateway::admin::fault::fault_of_store;
-use crate::gateway::admin::hold::Holds;
+use crate::gateway::admin::legal_hold::LegalHolds;
 use crate::recording;
 use crate::recording::Finding;
 use crate::recording::Journal;
@@ -43,7 +43,7 @@ use crate::recording::RecordError;
 use crate::recording::SessionRow;
 use crate::recording::Verification;
 use crate::recording::chain;
-use crate::store::AcknowledgedHold;
+use crate::store::AcknowledgedLegalHold;
 
 /// A page of events ends before this many bytes, but contains at least one event.
 const MAX_PAGE: usize = 8 << 20;
@@ -159,7 +159,7 @@ impl Admin {
     /// Returns one session, with what is known besides its recording.
     pub(super) async fn session_view(&self, name: String) -> Result<SessionView, ApiError> {
         let row = self.session_row(name).await?;
-        let hold = self.holds().await?.remove(&row.id);
+        let hold = self.legal_holds().await?.remove(&row.id);
         Ok(SessionView { hold, ..view(row, &self.live_sessions()) })
     }
 
@@ -197,7 +197,7 @@ fn rows(
     reader: &Reader,
     filter: &SessionFilter,
     limit: Option<u32>,
-    holds: &Holds,
+    holds: &LegalHolds,
 ) -> Result<Vec<SessionRow>, ApiError> {
     // The recordings do not show which ones are held.
     let at_most = if filter.held.is_some() { None } else { limit };
@@ -283,7 +283,12 @@ fn verify_part(reader: &Reader, from: VerifyFrom) -> Result<VerifyPage, ApiError
     Ok(VerifyPage { sessions, problems, unsettled: None, next, whole })
 }
 
-fn search(reader: &Reader, grep: &Grep, pattern: &Regex, holds: &Holds) -> Result<List<GrepMatch>, ApiError> {
+fn search(
+    reader: &Reader,
+    grep: &Grep,
+    pattern: &Regex,
+    holds: &LegalHolds,
+) -> Result<List<GrepMatch>, ApiError> {
     let fault = |error: ReadError| fault_of_reading(&error);
     let give_up = Instant::now() + Duration::from_secs(GREP_TIMEOUT_S);
     let limit = usize::try_from(bounded(grep.sessions.limit)).unwrap_or(usize::MAX);
@@ -338,7 +343,7 @@ impl Sessions for Acting {
     fn sessions(&self, filter: SessionFilter) -> Answer<'_, List<SessionView>> {
         Box::pin(async move {
             let limit = bounded(filter.limit);
-            let mut holds = self.admin.holds().await?;
+            let mut holds = self.admin.legal_holds().await?;
             let held = holds.clone();
             let found = self.admin.read(move |reader| rows(reader, &filter, Some(limit + 1), &held)).await?;
             let live = self.admin.live_sessions();
@@ -397,7 +402,7 @@ impl Sessions for Acting {
     fn grep_sessions(&self, grep: Grep) -> Answer<'_, List<GrepMatch>> {
         Box::pin(async move {
             let pattern = compile(&grep.pattern)?;
-            let holds = self.admin.holds().await?;
+            let holds = self.admin.legal_holds().await?;
             let found = self.admin.read(move |reader| search(reader, &grep, &pattern, &holds)).await?;
             Ok(found.unwrap_or_else(|| List::all(Vec::new())))
         })
@@ -424,15 +429,15 @@ impl Sessions for Acting {
         })
     }
 
-    fn hold_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
-        Box::pin(self.hold(id, reason))
+    fn place_legal_hold(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
+        Box::pin(self.place_hold(id, reason))
     }
 
-    fn release_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
-        Box::pin(self.release(id, reason))
+    fn lift_legal_hold(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
+        Box::pin(self.lift_hold(id, reason))
     }
 
-    fn acknowledge_hold(&self, id: SessionId, reason: String) -> Answer<'_, AcknowledgedHold> {
-        Box::pin(self.acknowledge(id, reason))
+    fn acknowledge_legal_hold(&self, id: SessionId, reason: String) -> Answer<'_, AcknowledgedLegalHold> {
+        Box::pin(self.acknowledge_hold(id, reason))
     }
 }

@@ -45,7 +45,7 @@ impl Admin {
         let waiting = store::ApprovalFilter { state: Some(ApprovalState::Pending), ..Default::default() };
         let counted = self.store.read(move |view| {
             let approvals = count(&view.approvals(&waiting)?);
-            Ok((count(&view.locks(now_ms())?), approvals, count(&view.holds()?)))
+            Ok((count(&view.locks(now_ms())?), approvals, count(&view.legal_holds()?)))
         });
         let (locks, approvals, held) = counted.await.map_err(|error| fault_of_store(&error))?;
         let counts = Counts {

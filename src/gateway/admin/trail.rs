@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use crate::control::ApiError;
 use crate::control::ErrorCode;
-use crate::control::noun::session::FaultyHold;
+use crate::control::noun::session::FaultyLegalHold;
 use crate::control::noun::session::WholeReport;
 use crate::domain::id::SessionId;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::fault::fault_of_reading;
 use crate::gateway::admin::fault::fault_of_store;
-use crate::store::Hold;
-use crate::store::HoldFault;
-use crate::store::HoldNotes;
 use crate::store::JournalNotes;
+use crate::store::LegalHold;
+use crate::store::LegalHoldFault;
+use crate::store::LegalHoldNotes;
 use crate::store::StoreError;
 use crate::store::View;
 
@@ -21,8 +21,8 @@ use crate::store::View;
 struct Told {
     notes: JournalNotes,
     /// The held sessions: by their table, and by the trail.
-    table: BTreeMap<SessionId, Hold>,
-    trail: HoldNotes,
+    table: BTreeMap<SessionId, LegalHold>,
+    trail: LegalHoldNotes,
 }
 
 impl Told {
@@ -37,8 +37,8 @@ impl Told {
     }
 
     fn with(notes: JournalNotes, view: &View) -> Result<Self, StoreError> {
-        let table = view.holds()?.into_iter().map(|hold| (hold.session, hold)).collect();
-        Ok(Self { notes, table, trail: view.hold_notes()? })
+        let table = view.legal_holds()?.into_iter().map(|hold| (hold.session, hold)).collect();
+        Ok(Self { notes, table, trail: view.legal_hold_notes()? })
     }
 
     /// Returns all sessions that either says are held, each with its start.
@@ -48,16 +48,16 @@ impl Told {
     }
 
     /// Returns what is wrong with a hold, apart from its recording. Nothing is if the trail cannot be read.
-    fn fault(&self, session: SessionId) -> Option<HoldFault> {
+    fn fault(&self, session: SessionId) -> Option<LegalHoldFault> {
         if self.trail.unreadable {
             return None;
         }
-        HoldFault::between(self.trail.held.get(&session), self.table.get(&session))
+        LegalHoldFault::between(self.trail.held.get(&session), self.table.get(&session))
     }
 
     /// Returns the holds on which both disagree.
-    fn unlike(&self) -> impl Iterator<Item = FaultyHold> {
-        let fault = |session| self.fault(session).map(|fault| FaultyHold { session, fault });
+    fn unlike(&self) -> impl Iterator<Item = FaultyLegalHold> {
+        let fault = |session| self.fault(session).map(|fault| FaultyLegalHold { session, fault });
         self.held().into_keys().filter_map(fault)
     }
 }
@@ -65,11 +65,11 @@ impl Told {
 /// A hold by the trail and by the table, and what is wrong with it.
 pub(super) struct HeldNow {
     /// The hold by the trail, and by the table.
-    pub(super) told: [Option<Hold>; 2],
+    pub(super) told: [Option<LegalHold>; 2],
     /// The owner of the session when it was held, if the trail names one.
     pub(super) owner: Option<String>,
     /// All problems.
-    pub(super) faults: Vec<HoldFault>,
+    pub(super) faults: Vec<LegalHoldFault>,
 }
 
 impl Admin {
@@ -96,7 +96,7 @@ impl Admin {
                 Ok(found.is_some_and(|found| !found.lost(&held).is_empty()))
             });
             if lost.await?.unwrap_or_default() {
-                faults.push(HoldFault::Lost);
+                faults.push(LegalHoldFault::Lost);
             }
         }
         let owner = told.trail.owners.remove(&id);
@@ -126,7 +126,8 @@ impl Admin {
             whole.altered = found.altered(&after.notes);
             let lost = found.lost(&after.held());
             whole.lost_holds = lost.len() as u64;
-            let lost = lost.into_iter().map(|session| FaultyHold { session, fault: HoldFault::Lost });
+            let lost =
+                lost.into_iter().map(|session| FaultyLegalHold { session, fault: LegalHoldFault::Lost });
             whole.faulty_holds.extend(lost);
         }
         whole.acknowledged = after.trail.acknowledged;

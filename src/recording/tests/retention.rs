@@ -202,22 +202,22 @@ async fn what_is_held_stays_whole_until_it_is_released() {
     }
     journal.close();
     let journal = Journal::open(dir.path(), settings()).unwrap();
-    journal.hold([held]);
+    journal.place_legal_holds([held]);
     let reader = Reader::open(dir.path()).unwrap();
     let pruned = |id: SessionId| reader.verify(id).unwrap().pruned_ms;
     let report = prune(&journal, START_MS + 31 * DAY_MS).await.unwrap();
     assert_eq!((report.recordings, pruned(held)), (2, None));
     assert_eq!(reader.events(held, 1).unwrap().flatten().count(), 22);
     // Its events were removed before the hold: its row stays.
-    journal.hold([late]);
+    journal.place_legal_holds([late]);
     let report = prune(&journal, START_MS + 401 * DAY_MS).await.unwrap();
     assert_eq!((report.recordings, report.sessions), (0, 1));
     let left: Vec<SessionId> =
         reader.sessions(&SessionFilter::default()).unwrap().iter().map(|row| row.id).collect();
     assert_eq!(left, [late, held]);
     assert_whole(dir.path());
-    journal.release(held);
-    journal.release(late);
+    journal.lift_legal_hold(held);
+    journal.lift_legal_hold(late);
     let report = prune(&journal, START_MS + 401 * DAY_MS).await.unwrap();
     assert_eq!((report.recordings, report.sessions), (1, 2));
     assert_whole(dir.path());
@@ -246,12 +246,12 @@ async fn what_is_held_pushes_nothing_else_out() {
     // All but the newest of authenticated principals, and the oldest of unauthenticated peers: what is left
     // is small.
     let held = [&sessions[..6], &sessions[7..8]].concat();
-    journal.hold(held.iter().copied());
+    journal.place_legal_holds(held.iter().copied());
     assert_eq!(prune(&journal, START_MS).await.unwrap().recordings, 0);
     // Two of the held ones are too much now: the oldest of them is removed, and before it one of an
     // unauthenticated peer.
-    journal.release(sessions[3]);
-    journal.release(sessions[4]);
+    journal.lift_legal_hold(sessions[3]);
+    journal.lift_legal_hold(sessions[4]);
     let report = prune(&journal, START_MS).await.unwrap();
     let reader = Reader::open(dir.path()).unwrap();
     let gone: Vec<usize> =

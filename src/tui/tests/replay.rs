@@ -13,7 +13,7 @@ use crate::control::noun::List;
 use crate::control::noun::event::LiveEvent;
 use crate::control::noun::event::Topic;
 use crate::control::noun::session::EventPage;
-use crate::control::noun::session::HoldView;
+use crate::control::noun::session::LegalHoldView;
 use crate::control::noun::session::RecordedEvent;
 use crate::control::noun::session::SessionView;
 use crate::control::noun::session::VerifyReport;
@@ -239,7 +239,7 @@ fn the_list_and_empty_states_in_all_sizes() {
         stage.answer(Answer::Sessions { live: false, found: Ok(several()) });
         key(stage, "j");
     });
-    let hold = HoldView {
+    let hold = LegalHoldView {
         reason: "case 4411".to_owned(),
         actor: "local:kate".to_owned(),
         since_ms: START_MS + 300_000,

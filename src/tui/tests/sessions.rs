@@ -12,7 +12,7 @@ use crate::control::noun::List;
 use crate::control::noun::event::LiveEvent;
 use crate::control::noun::event::Topic;
 use crate::control::noun::session::EventPage;
-use crate::control::noun::session::HoldView;
+use crate::control::noun::session::LegalHoldView;
 use crate::control::noun::session::LiveSession;
 use crate::control::noun::session::RecordedEvent;
 use crate::control::noun::session::SessionView;
@@ -191,7 +191,7 @@ fn a_held_one_in_all_sizes() {
         let mut all = some();
         for place in [0, 4] {
             let (reason, actor) = ("case 4411: \u{1b}[2J claims".to_owned(), "local:kate".to_owned());
-            all[place].hold = Some(HoldView { reason, actor, since_ms: START_MS - 60_000 });
+            all[place].hold = Some(LegalHoldView { reason, actor, since_ms: START_MS - 60_000 });
         }
         told(stage, &all);
     };

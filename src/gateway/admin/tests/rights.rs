@@ -29,8 +29,8 @@ async fn who_is_not_listed_looks_but_changes_nothing() {
     refused(mallory.remove_secret("K".to_owned()).await);
     refused(mallory.revoke_grant(GrantId::new()).await);
     refused(mallory.kill_session(SessionId::new(), String::new()).await);
-    refused(mallory.hold_session(SessionId::new(), "x".to_owned()).await);
-    refused(mallory.release_session(SessionId::new(), "x".to_owned()).await);
+    refused(mallory.place_legal_hold(SessionId::new(), "x".to_owned()).await);
+    refused(mallory.lift_legal_hold(SessionId::new(), "x".to_owned()).await);
     refused(mallory.reload().await);
     refused(mallory.refresh_issuer("entra".to_owned()).await);
     for approve in [true, false] {

@@ -8,9 +8,9 @@ use super::recordings::begin;
 use super::recordings::end;
 use super::recordings::request;
 use super::*;
-use crate::control::noun::session::FaultyHold;
+use crate::control::noun::session::FaultyLegalHold;
 use crate::gateway::retention;
-use crate::store::HoldFault;
+use crate::store::LegalHoldFault;
 
 /// The time of the events, and times at which events and rows are past their retention.
 const START_MS: i64 = 1_795_166_043_000;
@@ -114,7 +114,7 @@ async fn what_is_left_of_a_pruned_session_cannot_be_changed_or_taken_early() {
     assert_eq!(problems(&rig).await, Vec::<String>::new());
     // Removal by retention is no finding, and the remaining sessions are still known.
     let (rig, journal, [held, ..]) = self::rig().await;
-    journal.hold([held]);
+    journal.place_legal_holds([held]);
     assert_eq!(prune(&rig, &journal, EVENTS_MS).await.recordings, 2);
     assert_eq!(prune(&rig, &journal, ROWS_MS).await.sessions, 2);
     journal.close();
@@ -159,7 +159,7 @@ async fn a_note_is_no_licence_for_what_was_not_removed() {
     assert!(found.contains(UNEXPLAINED), "{found}");
     // Held when it was about to be removed.
     let journal = opened(&rig);
-    journal.hold([first]);
+    journal.place_legal_holds([first]);
     let removal =
         recording::Removal { numbers: vec![1], reason: recording::PruneReason::Age, forgotten: Vec::new() };
     let noted = crate::store::JournalRemoval { events: [1].into_iter().collect(), ..Default::default() };
@@ -187,7 +187,7 @@ async fn a_held_session_that_went_and_a_hold_that_was_taken_away_are_found() {
     journal.close();
     for session in [first, second] {
         rig.store
-            .change(move |change| change.add_hold(session, "entra/etl", "case 7", "local:a"))
+            .change(move |change| change.place_legal_hold(session, "entra/etl", "case 7", "local:a"))
             .await
             .unwrap();
     }
@@ -216,7 +216,7 @@ async fn a_held_session_that_went_and_a_hold_that_was_taken_away_are_found() {
         assert!(found.contains(said), "{statement}: {found}");
     }
     // The next start keeps it nevertheless.
-    let held = rig.store.read(View::held).await.unwrap();
+    let held = rig.store.read(View::under_legal_hold).await.unwrap();
     assert!(held.contains(&first) && held.contains(&second));
 }
 
@@ -265,9 +265,9 @@ async fn a_store_from_before_rows_were_noted_is_whole_and_is_noted_on() {
 async fn what_is_gone_is_not_held() {
     let (rig, journal, [first, ..]) = rig().await;
     assert_eq!(prune(&rig, &journal, EVENTS_MS).await.recordings, 3);
-    let refused = rig.owner().hold_session(first, "case 7".to_owned()).await.unwrap_err();
+    let refused = rig.owner().place_legal_hold(first, "case 7".to_owned()).await.unwrap_err();
     assert!(refused.code == ErrorCode::Conflict && refused.message.contains("are gone"), "{refused:?}");
-    assert!(rig.store.read(View::holds).await.unwrap().is_empty());
+    assert!(rig.store.read(View::legal_holds).await.unwrap().is_empty());
 }
 
 /// Writes into the store behind the gateway's back.
@@ -287,39 +287,40 @@ async fn a_hold_that_was_tampered_with_is_as_it_was_once_somebody_takes_note_of_
     };
     let held = rig
         .store
-        .change(move |change| change.add_hold(first, "entra/etl", "case 7", "local:a"))
+        .change(move |change| change.place_legal_hold(first, "entra/etl", "case 7", "local:a"))
         .await
         .unwrap();
-    let sound = owner.acknowledge_hold(first, "seen".to_owned()).await.unwrap_err();
+    let sound = owner.acknowledge_legal_hold(first, "seen".to_owned()).await.unwrap_err();
     assert!(sound.code == ErrorCode::Conflict && sound.message.contains("trail tells"), "{sound:?}");
     let forged = format!("INSERT INTO hold VALUES ('{second}', 'x', 'local:x', 1)");
     for (statement, session, fault) in [
-        (format!("DELETE FROM hold WHERE session = '{first}'"), first, HoldFault::Missing),
-        ("UPDATE hold SET since_ms = since_ms + 1".to_owned(), first, HoldFault::Altered),
-        ("UPDATE hold SET actor = 'local:gateway'".to_owned(), first, HoldFault::Altered),
-        ("UPDATE hold SET reason = 'none'".to_owned(), first, HoldFault::Altered),
-        (forged, second, HoldFault::Unknown),
+        (format!("DELETE FROM hold WHERE session = '{first}'"), first, LegalHoldFault::Missing),
+        ("UPDATE hold SET since_ms = since_ms + 1".to_owned(), first, LegalHoldFault::Altered),
+        ("UPDATE hold SET actor = 'local:gateway'".to_owned(), first, LegalHoldFault::Altered),
+        ("UPDATE hold SET reason = 'none'".to_owned(), first, LegalHoldFault::Altered),
+        (forged, second, LegalHoldFault::Unknown),
     ] {
         tamper(&rig, &statement);
         assert_eq!(problems(&rig).await.len(), 1, "{statement}");
-        if fault == HoldFault::Missing {
-            conflict(owner.hold_session(session, "anew".to_owned()).await);
+        if fault == LegalHoldFault::Missing {
+            conflict(owner.place_legal_hold(session, "anew".to_owned()).await);
         }
-        conflict(owner.release_session(session, "over".to_owned()).await);
-        let empty = owner.acknowledge_hold(session, " ".to_owned()).await.unwrap_err();
+        conflict(owner.lift_legal_hold(session, "over".to_owned()).await);
+        let empty = owner.acknowledge_legal_hold(session, " ".to_owned()).await.unwrap_err();
         assert_eq!(empty.code, ErrorCode::BadRequest);
-        let noted = owner.acknowledge_hold(session, "INC-12".to_owned()).await.unwrap();
+        let noted = owner.acknowledge_legal_hold(session, "INC-12".to_owned()).await.unwrap();
         assert_eq!((&*noted.faults, noted.held, noted.session), (&[fault][..], true, session));
         assert_eq!(problems(&rig).await, Vec::<String>::new(), "{statement}");
-        let holds = rig.store.read(View::holds).await.unwrap();
+        let holds = rig.store.read(View::legal_holds).await.unwrap();
         assert_eq!(holds.iter().find(|hold| hold.session == first), Some(&held), "{statement}");
         assert!(rig.journal.as_ref().unwrap().holds(session), "only a release lets retention have it");
     }
-    let taken = rig.store.read(View::holds).await.unwrap().into_iter().find(|hold| hold.session == second);
+    let taken =
+        rig.store.read(View::legal_holds).await.unwrap().into_iter().find(|hold| hold.session == second);
     let taken = taken.unwrap();
     assert_eq!((taken.actor.as_str(), taken.reason.as_str()), ("local:gateway", "INC-12"));
     for session in [first, second] {
-        owner.release_session(session, "over".to_owned()).await.unwrap();
+        owner.lift_legal_hold(session, "over".to_owned()).await.unwrap();
         assert!(!rig.journal.as_ref().unwrap().holds(session));
     }
     assert_eq!(problems(&rig).await, Vec::<String>::new());
@@ -331,7 +332,7 @@ async fn a_hold_that_was_tampered_with_is_as_it_was_once_somebody_takes_note_of_
     tamper(&rig, &format!("INSERT INTO hold VALUES ('{second}', 'x', 'local:x', 1)"));
     assert_eq!(problems(&rig).await.len(), 1);
     let found = owner.verify_all(VerifyFrom::default()).await.unwrap().whole.unwrap().faulty_holds;
-    assert_eq!(found, [FaultyHold { session: second, fault: HoldFault::Unknown }]);
+    assert_eq!(found, [FaultyLegalHold { session: second, fault: LegalHoldFault::Unknown }]);
 }
 
 #[tokio::test]
@@ -340,19 +341,22 @@ async fn a_held_recording_that_is_gone_is_acknowledged_and_not_held_any_more() {
     look(&rig).await.unwrap();
     journal.close();
     let owner = rig.owner();
-    rig.store.change(move |change| change.add_hold(first, "entra/etl", "case 7", "local:a")).await.unwrap();
+    rig.store
+        .change(move |change| change.place_legal_hold(first, "entra/etl", "case 7", "local:a"))
+        .await
+        .unwrap();
     let noted = crate::store::JournalRemoval { events: [1].into_iter().collect(), ..Default::default() };
     rig.store.change(move |change| change.note_removal("hoopctl", &noted)).await.unwrap();
     let pruned = "DELETE FROM block WHERE id >> 32 = 1";
     write(&rig.data, &format!("UPDATE session SET pruned_ms = {EVENTS_MS} WHERE no = 1; {pruned}"));
     assert_eq!(problems(&rig).await, ["a session is held, and its recording is gone"]);
     // A release would hide it.
-    let refused = owner.release_session(first, "over".to_owned()).await.unwrap_err();
+    let refused = owner.lift_legal_hold(first, "over".to_owned()).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::Conflict);
-    let noted = owner.acknowledge_hold(first, "INC-12".to_owned()).await.unwrap();
-    assert_eq!((&*noted.faults, noted.held), (&[HoldFault::Lost][..], false));
+    let noted = owner.acknowledge_legal_hold(first, "INC-12".to_owned()).await.unwrap();
+    assert_eq!((&*noted.faults, noted.held), (&[LegalHoldFault::Lost][..], false));
     assert_eq!(problems(&rig).await, Vec::<String>::new());
-    assert!(rig.store.read(View::held).await.unwrap().is_empty());
+    assert!(rig.store.read(View::under_legal_hold).await.unwrap().is_empty());
     let whole = owner.verify_all(VerifyFrom::default()).await.unwrap().whole.unwrap();
     assert_eq!(whole.acknowledged, [noted]);
 }
@@ -362,15 +366,18 @@ async fn all_that_is_wrong_with_a_hold_is_acknowledged_by_name() {
     let (rig, journal, [first, ..]) = rig().await;
     look(&rig).await.unwrap();
     journal.close();
-    rig.store.change(move |change| change.add_hold(first, "entra/etl", "case 7", "local:a")).await.unwrap();
+    rig.store
+        .change(move |change| change.place_legal_hold(first, "entra/etl", "case 7", "local:a"))
+        .await
+        .unwrap();
     write(&rig.data, "DELETE FROM session WHERE no = 1; DELETE FROM block WHERE id >> 32 = 1");
     tamper(&rig, "UPDATE hold SET reason = 'none'");
-    let refused = rig.owner().release_session(first, "over".to_owned()).await.unwrap_err();
-    for fault in [HoldFault::Altered, HoldFault::Lost] {
+    let refused = rig.owner().lift_legal_hold(first, "over".to_owned()).await.unwrap_err();
+    for fault in [LegalHoldFault::Altered, LegalHoldFault::Lost] {
         assert!(refused.message.contains(fault.as_str()), "{}", refused.message);
     }
-    let noted = rig.owner().acknowledge_hold(first, "INC-12".to_owned()).await.unwrap();
-    assert_eq!((&*noted.faults, noted.held), (&[HoldFault::Altered, HoldFault::Lost][..], false));
+    let noted = rig.owner().acknowledge_legal_hold(first, "INC-12".to_owned()).await.unwrap();
+    assert_eq!((&*noted.faults, noted.held), (&[LegalHoldFault::Altered, LegalHoldFault::Lost][..], false));
     let whole = rig.owner().verify_all(VerifyFrom::default()).await.unwrap().whole.unwrap();
     assert_eq!((whole.acknowledged, whole.faulty_holds), (vec![noted], Vec::new()));
 }
@@ -386,8 +393,8 @@ async fn entries_that_name_one_fault_are_still_told() {
         })
         .await
         .unwrap();
-    let notes = rig.store.read(View::hold_notes).await.unwrap();
-    assert_eq!(notes.acknowledged[0].faults, [HoldFault::Unknown]);
+    let notes = rig.store.read(View::legal_hold_notes).await.unwrap();
+    assert_eq!(notes.acknowledged[0].faults, [LegalHoldFault::Unknown]);
     assert!(notes.held.is_empty());
 }
 
@@ -396,7 +403,10 @@ async fn a_hold_is_not_tampered_with_because_the_trail_cannot_be_read() {
     let (rig, journal, [first, ..]) = rig().await;
     look(&rig).await.unwrap();
     journal.close();
-    rig.store.change(move |change| change.add_hold(first, "entra/etl", "case 7", "local:a")).await.unwrap();
+    rig.store
+        .change(move |change| change.place_legal_hold(first, "entra/etl", "case 7", "local:a"))
+        .await
+        .unwrap();
     let path = rig.data.join("hoopctl.db");
     let database = Database::open(&path).unwrap();
     let number = |sql: &str| database.query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap();
@@ -411,8 +421,8 @@ async fn a_hold_is_not_tampered_with_because_the_trail_cannot_be_read() {
     database.execute_batch("UPDATE hold SET since_ms = since_ms").unwrap();
     let owner = rig.owner();
     for refused in [
-        owner.release_session(first, "over".to_owned()).await.unwrap_err(),
-        owner.acknowledge_hold(first, "seen".to_owned()).await.unwrap_err(),
+        owner.lift_legal_hold(first, "over".to_owned()).await.unwrap_err(),
+        owner.acknowledge_legal_hold(first, "seen".to_owned()).await.unwrap_err(),
     ] {
         assert!(refused.message.contains("trail cannot be read"), "{}", refused.message);
     }

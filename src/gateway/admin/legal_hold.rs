@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::control::ApiError;
 use crate::control::ErrorCode;
-use crate::control::noun::session::HoldView;
+use crate::control::noun::session::LegalHoldView;
 use crate::control::noun::session::SessionView;
 use crate::domain::id::SessionId;
 use crate::gateway::admin::Acting;
@@ -12,16 +12,16 @@ use crate::gateway::admin::Admin;
 use crate::gateway::admin::fault::check_length;
 use crate::gateway::admin::fault::fault_of_store;
 use crate::gateway::admin::trail::HeldNow;
-use crate::store::AcknowledgedHold;
-use crate::store::Hold;
-use crate::store::HoldFault;
+use crate::store::AcknowledgedLegalHold;
+use crate::store::LegalHold;
+use crate::store::LegalHoldFault;
 use crate::store::View;
 
 /// The legal holds by session.
-pub(super) type Holds = BTreeMap<SessionId, HoldView>;
+pub(super) type LegalHolds = BTreeMap<SessionId, LegalHoldView>;
 
-fn view(hold: Hold) -> HoldView {
-    HoldView { reason: hold.reason, actor: hold.actor, since_ms: hold.since_ms }
+fn view(hold: LegalHold) -> LegalHoldView {
+    LegalHoldView { reason: hold.reason, actor: hold.actor, since_ms: hold.since_ms }
 }
 
 fn check_reason(reason: &str) -> Result<(), ApiError> {
@@ -34,19 +34,19 @@ fn check_reason(reason: &str) -> Result<(), ApiError> {
 
 impl Admin {
     /// Returns the legal holds.
-    pub(super) async fn holds(&self) -> Result<Holds, ApiError> {
-        let holds = self.store.read(View::holds).await.map_err(|error| fault_of_store(&error))?;
+    pub(super) async fn legal_holds(&self) -> Result<LegalHolds, ApiError> {
+        let holds = self.store.read(View::legal_holds).await.map_err(|error| fault_of_store(&error))?;
         Ok(holds.into_iter().map(|hold| (hold.session, view(hold))).collect())
     }
 }
 
 impl Acting {
     /// Places a legal hold on a session: keeps its recording from retention.
-    pub(super) async fn hold(&self, id: SessionId, reason: String) -> Result<SessionView, ApiError> {
+    pub(super) async fn place_hold(&self, id: SessionId, reason: String) -> Result<SessionView, ApiError> {
         self.must_manage("session.hold", &id.to_string()).await?;
         check_reason(&reason)?;
         let _turn = self.admin.changing.lock().await;
-        if let Some(held) = self.admin.holds().await?.get(&id) {
+        if let Some(held) = self.admin.legal_holds().await?.get(&id) {
             let text = format!("{id} is held already, by {}: {}", held.actor, held.reason);
             return Err(ApiError::new(ErrorCode::Conflict, text));
         }
@@ -55,11 +55,11 @@ impl Acting {
         // held exists.
         let journal = self.admin.running.as_ref().map(|running| &running.journal);
         if let Some(journal) = journal {
-            journal.hold([id]);
+            journal.place_legal_holds([id]);
         }
-        let held = self.hold_in_store(id, reason).await;
+        let held = self.place_in_store(id, reason).await;
         if let (Err(_), Some(journal)) = (&held, journal) {
-            journal.release(id);
+            journal.lift_legal_hold(id);
         }
         held
     }
@@ -71,18 +71,18 @@ impl Acting {
         if now.faults.is_empty() {
             return Ok(now);
         }
-        let text = format!("{id} was tampered with: {}", HoldFault::all_in_words(&now.faults));
+        let text = format!("{id} was tampered with: {}", LegalHoldFault::all_in_words(&now.faults));
         let hint = format!("hoopctl session hold {id} --acknowledge -r WHY takes note of it");
         Err(ApiError::new(ErrorCode::Conflict, text).hint(hint))
     }
 
     /// Acknowledges tampering with a hold: it is restored as in the audit trail, or ended if its recording is
     /// gone. A hold that is unknown to the trail is kept until it is released.
-    pub(super) async fn acknowledge(
+    pub(super) async fn acknowledge_hold(
         &self,
         id: SessionId,
         reason: String,
-    ) -> Result<AcknowledgedHold, ApiError> {
+    ) -> Result<AcknowledgedLegalHold, ApiError> {
         self.must_manage("session.acknowledge", &id.to_string()).await?;
         check_reason(&reason)?;
         let _turn = self.admin.changing.lock().await;
@@ -96,15 +96,18 @@ impl Acting {
             return Err(ApiError::new(ErrorCode::Conflict, text));
         }
         self.must_not_be_own("session.acknowledge", id, &now).await?;
-        let (actor, lost) = (self.actor(), now.faults.contains(&HoldFault::Lost));
-        let noted =
-            self.admin.store.change(move |change| change.acknowledge_hold(id, lost, &reason, &actor)).await;
+        let (actor, lost) = (self.actor(), now.faults.contains(&LegalHoldFault::Lost));
+        let noted = self
+            .admin
+            .store
+            .change(move |change| change.acknowledge_legal_hold(id, lost, &reason, &actor))
+            .await;
         let noted = noted.map_err(|error| fault_of_store(&error))?;
         if let Some(running) = &self.admin.running {
             if noted.held {
-                running.journal.hold([id]);
+                running.journal.place_legal_holds([id]);
             } else {
-                running.journal.release(id);
+                running.journal.lift_legal_hold(id);
             }
         }
         Ok(noted)
@@ -142,7 +145,7 @@ impl Acting {
         self.refused(action, &id.to_string(), error).await
     }
 
-    async fn hold_in_store(&self, id: SessionId, reason: String) -> Result<SessionView, ApiError> {
+    async fn place_in_store(&self, id: SessionId, reason: String) -> Result<SessionView, ApiError> {
         // A session that does not exist, or no longer does, cannot be held.
         let found = self.admin.session_view(id.to_string()).await?;
         if found.pruned_ms.is_some() {
@@ -151,13 +154,14 @@ impl Acting {
         }
         let actor = self.actor();
         let owner = found.principal.clone();
-        let added = self.admin.store.change(move |change| change.add_hold(id, &owner, &reason, &actor)).await;
+        let added =
+            self.admin.store.change(move |change| change.place_legal_hold(id, &owner, &reason, &actor)).await;
         let hold = added.map_err(|error| fault_of_store(&error))?;
         Ok(SessionView { hold: Some(view(hold)), ..found })
     }
 
     /// Lifts the legal hold: retention may remove the recording again.
-    pub(super) async fn release(&self, id: SessionId, reason: String) -> Result<SessionView, ApiError> {
+    pub(super) async fn lift_hold(&self, id: SessionId, reason: String) -> Result<SessionView, ApiError> {
         self.must_manage("session.release", &id.to_string()).await?;
         check_reason(&reason)?;
         let _turn = self.admin.changing.lock().await;
@@ -167,10 +171,11 @@ impl Acting {
         }
         self.must_not_be_own("session.release", id, &now).await?;
         let actor = self.actor();
-        let removed = self.admin.store.change(move |change| change.remove_hold(id, &reason, &actor)).await;
+        let removed =
+            self.admin.store.change(move |change| change.lift_legal_hold(id, &reason, &actor)).await;
         removed.map_err(|error| fault_of_store(&error))?;
         if let Some(running) = &self.admin.running {
-            running.journal.release(id);
+            running.journal.lift_legal_hold(id);
         }
         self.admin.session_view(id.to_string()).await
     }

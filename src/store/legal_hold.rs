@@ -28,7 +28,7 @@ const ACKNOWLEDGE: &str = "session.acknowledge";
 
 /// The legal hold of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hold {
+pub struct LegalHold {
     /// The session on hold.
     pub session: SessionId,
     /// The reason.
@@ -42,7 +42,7 @@ pub struct Hold {
 /// A fault of a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum HoldFault {
+pub enum LegalHoldFault {
     /// The trail has it, and the table does not.
     Missing,
     /// The table disagrees with the trail.
@@ -53,9 +53,9 @@ pub enum HoldFault {
     Lost,
 }
 
-impl HoldFault {
+impl LegalHoldFault {
     /// Returns the fault of a hold, given its entries in trail and table; ignores its recording.
-    pub fn between(trail: Option<&Hold>, table: Option<&Hold>) -> Option<Self> {
+    pub fn between(trail: Option<&LegalHold>, table: Option<&LegalHold>) -> Option<Self> {
         match (trail, table) {
             (Some(_), None) => Some(Self::Missing),
             (None, Some(_)) => Some(Self::Unknown),
@@ -82,11 +82,11 @@ impl HoldFault {
 
 /// Acknowledged faults of a hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AcknowledgedHold {
+pub struct AcknowledgedLegalHold {
     /// The session on hold.
     pub session: SessionId,
     /// All acknowledged faults.
-    pub faults: Vec<HoldFault>,
+    pub faults: Vec<LegalHoldFault>,
     /// Whether it is on hold since: as before, or placed by whoever acknowledged it if the trail had no hold.
     pub held: bool,
     /// The actor who acknowledged it.
@@ -99,18 +99,18 @@ pub struct AcknowledgedHold {
 
 /// The holds according to the trail.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HoldNotes {
+pub struct LegalHoldNotes {
     /// The sessions on hold.
-    pub held: BTreeMap<SessionId, Hold>,
+    pub held: BTreeMap<SessionId, LegalHold>,
     /// The principals of the sessions, from the newest hold of each.
     pub owners: BTreeMap<SessionId, String>,
     /// The acknowledged faults, oldest first.
-    pub acknowledged: Vec<AcknowledgedHold>,
+    pub acknowledged: Vec<AcknowledgedLegalHold>,
     /// The trail cannot be read, so that a missing hold means nothing.
     pub unreadable: bool,
 }
 
-impl HoldNotes {
+impl LegalHoldNotes {
     fn add(&mut self, ts_ms: i64, action: &str, [subject, actor]: [&str; 2], detail: &Value) {
         let Ok(session) = subject.parse::<SessionId>() else { return };
         let (actor, reason) = (actor.to_owned(), detail["reason"].as_str().unwrap_or_default().to_owned());
@@ -119,7 +119,7 @@ impl HoldNotes {
             HOLD => {
                 self.owners.remove(&session);
                 self.owners.extend(owner);
-                self.held.insert(session, Hold { session, reason, actor, since_ms: ts_ms });
+                self.held.insert(session, LegalHold { session, reason, actor, since_ms: ts_ms });
             }
             RELEASE => {
                 self.held.remove(&session);
@@ -133,7 +133,7 @@ impl HoldNotes {
                 if held {
                     // A hold without an entry in the trail becomes that of whoever acknowledged it.
                     self.owners.extend(owner);
-                    self.held.entry(session).or_insert_with(|| Hold {
+                    self.held.entry(session).or_insert_with(|| LegalHold {
                         session,
                         reason: reason.clone(),
                         actor: actor.clone(),
@@ -142,7 +142,7 @@ impl HoldNotes {
                 } else {
                     self.held.remove(&session);
                 }
-                self.acknowledged.push(AcknowledgedHold { session, faults, held, actor, reason, ts_ms });
+                self.acknowledged.push(AcknowledgedLegalHold { session, faults, held, actor, reason, ts_ms });
             }
         }
     }
@@ -151,17 +151,17 @@ impl HoldNotes {
 impl View {
     /// Reads the holds from the trail. If it cannot be read, the result is empty and marked as such:
     /// [`View::verify_audit`] finds where.
-    pub fn hold_notes(&self) -> Result<HoldNotes, StoreError> {
-        match self.read_hold_notes() {
+    pub fn legal_hold_notes(&self) -> Result<LegalHoldNotes, StoreError> {
+        match self.read_legal_hold_notes() {
             Err(error) if error.is_fault_of_disk() => {
-                Ok(HoldNotes { unreadable: true, ..HoldNotes::default() })
+                Ok(LegalHoldNotes { unreadable: true, ..LegalHoldNotes::default() })
             }
             found => found,
         }
     }
 
-    fn read_hold_notes(&self) -> Result<HoldNotes, StoreError> {
-        let mut notes = HoldNotes::default();
+    fn read_legal_hold_notes(&self) -> Result<LegalHoldNotes, StoreError> {
+        let mut notes = LegalHoldNotes::default();
         self.audit_of([HOLD, RELEASE, ACKNOWLEDGE], |entry| {
             let detail = serde_json::from_str(entry.detail).unwrap_or_default();
             notes.add(entry.ts_ms, entry.action, [entry.subject, entry.actor], &detail);
@@ -169,8 +169,8 @@ impl View {
         Ok(notes)
     }
 
-    /// Lists all holds, by session.
-    pub fn holds(&self) -> Result<Vec<Hold>, StoreError> {
+    /// Lists all legal holds, by session.
+    pub fn legal_holds(&self) -> Result<Vec<LegalHold>, StoreError> {
         self.connection
             .prepare_cached("SELECT * FROM hold ORDER BY session")
             .and_then(|mut select| select.query_map([], read)?.collect())
@@ -179,9 +179,9 @@ impl View {
 
     /// Returns the sessions that retention must not remove: those on hold in the table or in the trail.
     /// Deleting a hold from the table alone therefore removes nothing.
-    pub fn held(&self) -> Result<BTreeSet<SessionId>, StoreError> {
-        let mut held: BTreeSet<_> = self.hold_notes()?.held.into_keys().collect();
-        held.extend(self.holds()?.into_iter().map(|hold| hold.session));
+    pub fn under_legal_hold(&self) -> Result<BTreeSet<SessionId>, StoreError> {
+        let mut held: BTreeSet<_> = self.legal_hold_notes()?.held.into_keys().collect();
+        held.extend(self.legal_holds()?.into_iter().map(|hold| hold.session));
         Ok(held)
     }
 }
@@ -192,32 +192,32 @@ impl Change<'_> {
     ///
     /// # Errors
     /// [`StoreError::Exists`]: it is already on hold.
-    pub fn add_hold(
+    pub fn place_legal_hold(
         &self,
         session: SessionId,
         principal: &str,
         reason: &str,
         actor: &str,
-    ) -> Result<Hold, StoreError> {
+    ) -> Result<LegalHold, StoreError> {
         let name = session.to_string();
         let hold =
-            Hold { session, reason: reason.to_owned(), actor: actor.to_owned(), since_ms: self.now_ms };
-        if self.insert_hold(&hold)? == 0 {
+            LegalHold { session, reason: reason.to_owned(), actor: actor.to_owned(), since_ms: self.now_ms };
+        if self.insert_legal_hold(&hold)? == 0 {
             return Err(StoreError::Exists { kind: "hold", name });
         }
         self.append_audit(actor, HOLD, &name, &json!({ "reason": reason, "principal": principal }))?;
         Ok(hold)
     }
 
-    fn insert_hold(&self, hold: &Hold) -> Result<usize, StoreError> {
-        let Hold { session, reason, actor, since_ms } = hold;
+    fn insert_legal_hold(&self, hold: &LegalHold) -> Result<usize, StoreError> {
+        let LegalHold { session, reason, actor, since_ms } = hold;
         self.connection
             .prepare_cached("INSERT OR IGNORE INTO hold VALUES (?1, ?2, ?3, ?4)")
             .and_then(|mut insert| insert.execute(params![session.to_string(), reason, actor, since_ms]))
             .during("write a hold")
     }
 
-    fn delete_hold(&self, session: SessionId) -> Result<usize, StoreError> {
+    fn delete_legal_hold(&self, session: SessionId) -> Result<usize, StoreError> {
         self.connection
             .prepare_cached("DELETE FROM hold WHERE session = ?1")
             .and_then(|mut delete| delete.execute([session.to_string()]))
@@ -230,49 +230,50 @@ impl Change<'_> {
     ///
     /// # Errors
     /// [`StoreError::Missing`]: it has no fault.
-    pub fn acknowledge_hold(
+    pub fn acknowledge_legal_hold(
         &self,
         session: SessionId,
         lost: bool,
         reason: &str,
         actor: &str,
-    ) -> Result<AcknowledgedHold, StoreError> {
+    ) -> Result<AcknowledgedLegalHold, StoreError> {
         let name = session.to_string();
-        let trail = self.read_hold_notes()?.held.remove(&session);
-        let table = self.holds()?.into_iter().find(|hold| hold.session == session);
+        let trail = self.read_legal_hold_notes()?.held.remove(&session);
+        let table = self.legal_holds()?.into_iter().find(|hold| hold.session == session);
         let lost = lost && (trail.is_some() || table.is_some());
-        let mut faults: Vec<_> = HoldFault::between(trail.as_ref(), table.as_ref()).into_iter().collect();
-        faults.extend(lost.then_some(HoldFault::Lost));
+        let mut faults: Vec<_> =
+            LegalHoldFault::between(trail.as_ref(), table.as_ref()).into_iter().collect();
+        faults.extend(lost.then_some(LegalHoldFault::Lost));
         if faults.is_empty() {
             return Err(StoreError::Missing { kind: "fault of a hold", name });
         }
         let detail = json!({ "reason": reason, "faults": faults, "held": !lost });
         let (actor, reason) = (actor.to_owned(), reason.to_owned());
-        self.delete_hold(session)?;
+        self.delete_legal_hold(session)?;
         if !lost {
             let taken =
-                || Hold { session, reason: reason.clone(), actor: actor.clone(), since_ms: self.now_ms };
-            self.insert_hold(&trail.unwrap_or_else(taken))?;
+                || LegalHold { session, reason: reason.clone(), actor: actor.clone(), since_ms: self.now_ms };
+            self.insert_legal_hold(&trail.unwrap_or_else(taken))?;
         }
         self.append_audit(&actor, ACKNOWLEDGE, &name, &detail)?;
-        Ok(AcknowledgedHold { session, faults, held: !lost, actor, reason, ts_ms: self.now_ms })
+        Ok(AcknowledgedLegalHold { session, faults, held: !lost, actor, reason, ts_ms: self.now_ms })
     }
 
     /// Lifts the hold of a session, with `session.release` in the audit trail.
     ///
     /// # Errors
     /// [`StoreError::Missing`]: it is not on hold.
-    pub fn remove_hold(&self, session: SessionId, reason: &str, actor: &str) -> Result<(), StoreError> {
+    pub fn lift_legal_hold(&self, session: SessionId, reason: &str, actor: &str) -> Result<(), StoreError> {
         let name = session.to_string();
-        if self.delete_hold(session)? == 0 {
+        if self.delete_legal_hold(session)? == 0 {
             return Err(StoreError::Missing { kind: "hold", name });
         }
         self.append_audit(actor, RELEASE, &name, &json!({ "reason": reason }))
     }
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Hold> {
-    Ok(Hold {
+fn read(row: &Row<'_>) -> rusqlite::Result<LegalHold> {
+    Ok(LegalHold {
         session: parsed(row, "session")?,
         reason: row.get("reason")?,
         actor: row.get("actor")?,
