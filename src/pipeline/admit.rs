@@ -1,175 +1,36 @@
-//! The middle steps: decide, hold until approved, record; only then give a permit.
+//! The middle steps: asks once more, holds until approved, records; only then gives a permit.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
-use crate::domain::ApprovalId;
 use crate::domain::Class;
-use crate::domain::Command;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::Effect;
-use crate::domain::Event;
 use crate::domain::EventKind;
-use crate::domain::MaskNote;
 use crate::domain::SessionEnd;
 use crate::domain::Verdict;
-use crate::domain::event::Direction;
 use crate::domain::json::write::Object;
-use crate::pipeline::body::Capture;
+use crate::pipeline::decision::CommandRecord;
+use crate::pipeline::decision::write_decision;
 use crate::pipeline::enter::Exchange;
 use crate::pipeline::enter::session_ended;
+use crate::pipeline::held::Held;
+use crate::pipeline::judged::Judged;
+use crate::pipeline::judged::blocked;
+use crate::pipeline::judged::strictest;
+use crate::pipeline::judged::unjudged;
 use crate::pipeline::permit::Permit;
 use crate::pipeline::reply::ReplyGuard;
 use crate::pipeline::snapshot::Snapshot;
-use crate::policy::PolicySet;
 use crate::policy::Subject;
 use crate::recording::Durability;
-use crate::recording::SyncMode;
 
 /// The time within which the same policies are sure to give the same verdict: only `when` depends on the
 /// clock, and its finest unit is a minute.
 const SURELY_AGREED: Duration = Duration::from_secs(1);
 
-/// A command with its verdict.
-#[derive(Debug)]
-pub struct Judged {
-    /// The command.
-    pub command: Command,
-    /// The prepared statements and cursors that this command executes by name.
-    pub(super) also: Vec<Command>,
-    pub(super) verdict: Verdict,
-}
-
-impl Judged {
-    /// Returns whether the command passes without approval.
-    pub fn passes(&self) -> bool {
-        self.verdict.effect == Effect::Allow
-    }
-
-    /// Returns whether the command is denied.
-    pub fn is_denied(&self) -> bool {
-        self.verdict.effect == Effect::Deny
-    }
-
-    /// Returns the class of the command, or of anything it executes, whichever is worse.
-    pub fn class(&self) -> Class {
-        self.also.iter().map(|command| command.class).fold(self.command.class, Class::max)
-    }
-
-    /// Returns the ids of the policies behind the verdict, separated by commas.
-    pub fn rules(&self) -> String {
-        self.verdict.rules.join(",")
-    }
-
-    /// Returns whether the command must be held for approval. Its exact bytes are then needed to admit it.
-    pub fn holds(&self) -> bool {
-        self.verdict.effect == Effect::Approve
-    }
-}
-
-/// The approval text of a held command, and the digest that binds an approval to its bytes.
-#[derive(Debug)]
-pub struct Held {
-    /// A digest of the exact bytes that will be sent: SHA-256, in hexadecimal digits.
-    pub bytes_digest: String,
-    /// The approval text: all that will be sent, readable, with masked values masked.
-    pub detail: String,
-    /// Whether `detail` was cut.
-    pub truncated: bool,
-    /// The reason that the requester gave.
-    pub reason: String,
-    /// The number of bytes that are kept in memory while the command is held.
-    pub bytes: usize,
-    /// How long the client waits for a decision. `None`: the connection's `approval_wait` applies.
-    pub wait: Option<Duration>,
-    /// Notified once, when the command has to wait.
-    pub told: Option<oneshot::Sender<Waiting>>,
-    /// Signals that the client disconnected but may resume. The approval stays pending and nothing is sent
-    /// until it does. `None`: a disconnect withdraws the approval.
-    pub leaves: Option<oneshot::Receiver<()>>,
-}
-
-impl Held {
-    /// The longest approval text, in bytes. A longer command can be denied, but not approved.
-    pub const MAX_SHOWN: usize = 256 << 10;
-    /// The longest reason, in characters. A longer one is cut.
-    pub const MAX_REASON: usize = 500;
-
-    /// A command without a reason, of which `size` bytes are kept besides `detail`. What is more than
-    /// approvers are shown is left out of `detail`; `truncated` says that something is left out already.
-    #[must_use]
-    pub fn new(bytes_digest: String, mut detail: String, truncated: bool, size: usize) -> Self {
-        let cut = detail.len() > Self::MAX_SHOWN;
-        if cut {
-            detail.truncate(detail.floor_char_boundary(Self::MAX_SHOWN));
-        }
-        Self {
-            bytes_digest,
-            truncated: truncated || cut,
-            reason: String::new(),
-            bytes: size.saturating_add(detail.len()),
-            detail,
-            wait: None,
-            told: None,
-            leaves: None,
-        }
-    }
-}
-
-/// What a client is told about its own pending command.
-#[derive(Debug)]
-pub struct Waiting {
-    /// The pending approval.
-    pub approval: ApprovalId,
-    /// The policies that ask for it, by id.
-    pub rule: String,
-    /// The groups whose members may decide.
-    pub from: Vec<String>,
-    /// When the approval expires, in milliseconds since 1970.
-    pub until_ms: i64,
-}
-
-/// The event that records a command: its kind, its data without the decision, and what was masked in it.
-#[derive(Debug)]
-pub struct CommandRecord {
-    /// The kind of event.
-    pub kind: EventKind,
-    /// The data, one JSON object.
-    pub data: String,
-    /// What was masked in `data`.
-    pub mask: Vec<MaskNote>,
-}
-
 impl Exchange {
-    /// Returns whether some policy needs the arguments to judge this command.
-    pub fn wants_args(&self, command: &Command) -> bool {
-        self.snapshot.policies().wants_args(&self.subject(), command)
-    }
-
-    /// Judges a command by the policies.
-    pub fn judge(&self, command: Command) -> Judged {
-        self.judge_with(command, Vec::new())
-    }
-
-    /// Judges a command together with the earlier commands that it executes. The strictest verdict counts.
-    pub fn judge_with(&self, command: Command, also: Vec<Command>) -> Judged {
-        let verdict = strictest(self.snapshot.policies(), &self.subject(), &command, &also);
-        Judged { command, also, verdict }
-    }
-
-    /// Returns whether bodies are recorded.
-    pub fn keeps_bodies(&self) -> bool {
-        self.snapshot.recording().keeps_bodies()
-    }
-
-    /// Returns an empty capture of a body, limited as the recording settings say.
-    pub fn capture(&self) -> Capture {
-        Capture::new(self.keeps_bodies(), self.snapshot.recording().max_body)
-    }
-
     /// Admits a judged command: gives a permit for `payload`, or the refusal. Either is recorded first.
     /// `held` is required for a command that [`Judged::holds`].
     pub async fn admit<P>(
@@ -212,7 +73,7 @@ impl Exchange {
     /// both commands need the same approval.
     ///
     /// `approved`: the first one has been approved; else this one is recorded as pending.
-    pub async fn admit_kept(
+    pub async fn admit_repeated(
         self,
         judged: &Judged,
         record: CommandRecord,
@@ -242,7 +103,11 @@ impl Exchange {
     ///
     /// # Errors
     /// The command is refused, or could not be recorded.
-    pub async fn admit_own(mut self, judged: &Judged, record: CommandRecord) -> Result<ReplyGuard, Denied> {
+    pub async fn admit_gateway_answer(
+        mut self,
+        judged: &Judged,
+        record: CommandRecord,
+    ) -> Result<ReplyGuard, Denied> {
         self.changes = false;
         // Uses the current policies: the body may have arrived slowly.
         let verdict =
@@ -331,127 +196,6 @@ impl Exchange {
         match self.append(vec![event], Durability::Written).await {
             Ok(()) => denied,
             Err(unrecorded) => unrecorded,
-        }
-    }
-
-    pub(super) fn durability(&self, class: Class) -> Durability {
-        match (class, self.snapshot.recording().sync) {
-            (Class::Read, SyncMode::Writes) => Durability::Written,
-            _ => Durability::Synced,
-        }
-    }
-
-    /// Builds the command's event and its decision. A plain allow, by far the most frequent decision, is
-    /// written into the command's event itself.
-    pub(super) fn command_events(
-        &self,
-        record: CommandRecord,
-        verdict: &Verdict,
-        denied: Option<&Denied>,
-        grant: Option<&str>,
-    ) -> Vec<Event> {
-        let CommandRecord { kind, mut data, mask } = record;
-        let mut decision = String::with_capacity(128);
-        write_decision(&mut decision, verdict, denied, grant);
-        let plain =
-            verdict.effect == Effect::Allow && denied.is_none() && self.snapshot.recording().keeps(kind);
-        if data.ends_with('}') {
-            data.pop();
-            self.session.write_caller(&self.verified.principal, self.source, &mut data);
-            if plain {
-                data.push_str(",\"decision\":");
-                data.push_str(&decision);
-            }
-            data.push('}');
-        }
-        let mut event = self.session.event(kind, Some(Direction::C2s), Some(self.request), data);
-        event.mask = mask;
-        let mut events = vec![event];
-        if !plain {
-            events.push(self.session.event(EventKind::Decision, None, Some(self.request), decision));
-        }
-        events
-    }
-
-    pub(super) async fn append(&self, events: Vec<Event>, durability: Durability) -> Result<(), Denied> {
-        self.gate.0.journal.append(events, durability).await.map_err(|error| {
-            tracing::error!(request = %self.request, %error, "a command could not be recorded");
-            unrecorded()
-        })
-    }
-}
-
-/// Returns the strictest verdict for the command and everything it executes. Two that need different
-/// approvers are denied: one approval cannot satisfy both.
-fn strictest(policies: &PolicySet, subject: &Subject<'_>, command: &Command, also: &[Command]) -> Verdict {
-    let mut strictest = policies.decide(subject, command);
-    for command in also {
-        let verdict = policies.decide(subject, command);
-        let both = verdict.effect == Effect::Approve && strictest.effect == Effect::Approve;
-        if both && verdict.rules != strictest.rules {
-            let message = "the prepared statement needs approval by other approvers than this command; run its SQL directly instead";
-            return Verdict { effect: Effect::Deny, message: Some(message.into()), ..verdict };
-        }
-        if verdict.effect > strictest.effect {
-            strictest = verdict;
-        }
-    }
-    strictest
-}
-
-/// Returns the verdict for a refusal that no policy decided.
-pub(super) fn unjudged(revision: u64) -> Verdict {
-    Verdict {
-        effect: Effect::Deny,
-        rule: None,
-        rules: Vec::new(),
-        approval: None,
-        session_limit: None,
-        message: None,
-        revision,
-    }
-}
-
-/// Returns the refusal of a command that could not be recorded.
-pub(super) fn unrecorded() -> Denied {
-    Denied::new(
-        DenyCode::RecordingUnavailable,
-        "the command could not be recorded, so it was not done; try again later",
-    )
-}
-
-pub(super) fn blocked(verdict: &Verdict) -> Denied {
-    let detail = match (&verdict.message, &verdict.rule) {
-        (Some(message), _) => message.to_string(),
-        (None, Some(rule)) => format!("policy {rule} blocks this"),
-        (None, None) => "no policy allows this".to_owned(),
-    };
-    Denied { rule: verdict.rule.clone(), ..Denied::new(DenyCode::Denied, detail) }
-}
-
-pub(super) fn write_decision(
-    out: &mut String,
-    verdict: &Verdict,
-    denied: Option<&Denied>,
-    grant: Option<&str>,
-) {
-    let mut data = Object::begin(out);
-    data.word("effect", verdict.effect);
-    match &verdict.rule {
-        Some(rule) => data.text("rule", rule),
-        None => data.value("rule", "null"),
-    };
-    if verdict.rules.len() > 1 {
-        data.texts("rules", &verdict.rules);
-    }
-    data.value("policy_rev", verdict.revision);
-    if let Some(grant) = grant {
-        data.word("grant", grant);
-    }
-    if let Some(denied) = denied {
-        data.word("code", denied.code);
-        if let Some(reason) = denied.audit {
-            data.word("reason", reason);
         }
     }
 }

@@ -4,6 +4,7 @@ use aws_lc_rs::digest;
 
 use crate::domain::hex;
 use crate::domain::json::write::Object;
+use crate::pipeline::enter::Exchange;
 
 /// Captures the beginning of a body that passes by.
 pub struct Capture {
@@ -94,6 +95,18 @@ impl Capture {
         if let Some(digest) = digest {
             body.word("sha256", hex::encode(digest.finish().as_ref())).value("cut", true);
         }
+    }
+}
+
+impl Exchange {
+    /// Returns whether bodies are recorded.
+    pub fn keeps_bodies(&self) -> bool {
+        self.snapshot.recording().keeps_bodies()
+    }
+
+    /// Returns an empty capture of a body, limited as the recording settings say.
+    pub fn capture(&self) -> Capture {
+        Capture::new(self.keeps_bodies(), self.snapshot.recording().max_body)
     }
 }
 

@@ -10,19 +10,22 @@ use crate::approval::Ask;
 use crate::approval::Outcome;
 use crate::approval::Ticket;
 use crate::approval::Wanted;
+use crate::domain::ApprovalId;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::EventKind;
+use crate::domain::Verdict;
 use crate::domain::approval::ApprovalSpec;
+use crate::domain::approval::Grant;
 use crate::domain::approval::GrantScope;
 use crate::domain::digest::Parts;
 use crate::domain::json::write::Object;
-use crate::pipeline::admit::CommandRecord;
-use crate::pipeline::admit::Held;
-use crate::pipeline::admit::Judged;
-use crate::pipeline::admit::Waiting;
+use crate::pipeline::decision::CommandRecord;
 use crate::pipeline::enter::Exchange;
 use crate::pipeline::enter::session_ended;
+use crate::pipeline::held::Held;
+use crate::pipeline::held::Waiting;
+use crate::pipeline::judged::Judged;
 use crate::pipeline::room;
 use crate::recording::Durability;
 
@@ -39,9 +42,30 @@ struct Patience {
     leaves: Option<oneshot::Receiver<()>>,
 }
 
+impl Patience {
+    /// Takes it out of a held command.
+    fn of(held: &mut Held) -> Self {
+        Self { wait: held.wait, told: held.told.take(), leaves: held.leaves.take() }
+    }
+}
+
+/// What the policies require of an approval of a command.
+struct Requirement {
+    /// The policies that ask for it, joined by `,`.
+    rule: String,
+    /// The digest of these policies and of the connection as they are defined now.
+    terms: String,
+    /// Who must approve.
+    spec: Arc<ApprovalSpec>,
+}
+
 /// Waits for a decision. The bool says that the client left first: the approval then stays open for a retry,
 /// and the command must not run now.
-async fn word(ticket: &mut Ticket, wait: Duration, leaves: Option<oneshot::Receiver<()>>) -> (Outcome, bool) {
+async fn wait_for_decision(
+    ticket: &mut Ticket,
+    wait: Duration,
+    leaves: Option<oneshot::Receiver<()>>,
+) -> (Outcome, bool) {
     let left = async {
         let left = match leaves {
             Some(leaves) => leaves.await.is_ok(),
@@ -62,17 +86,8 @@ impl Exchange {
     /// Returns whether a command that [`Judged::holds`] has to wait for a decision: no existing grant covers
     /// it.
     pub fn waits(&self, judged: &Judged) -> bool {
-        let Some(spec) = judged.verdict.approval.as_deref() else { return false };
-        let rule = judged.verdict.rules.join(",");
-        let wanted = Wanted {
-            principal: &self.verified.principal.id,
-            connection: &self.governed.connection.name,
-            rule: &rule,
-            terms: &self.snapshot.terms(&self.governed, &rule),
-            spec,
-            session: self.session.id,
-        };
-        judged.holds() && self.gate.0.approvals.standing_grant(&wanted).is_none()
+        let Some(spec) = &judged.verdict.approval else { return false };
+        judged.holds() && self.standing_grant(&self.requirement(&judged.verdict, spec)).is_none()
     }
 
     /// Holds a command until it is approved, or finds an existing grant that covers it. Returns the scope of
@@ -83,37 +98,13 @@ impl Exchange {
         record: CommandRecord,
         held: Option<Held>,
     ) -> Result<GrantScope, Denied> {
-        let Judged { command, verdict, .. } = judged;
-        let (Some(held), Some(spec)) = (held, verdict.approval.clone()) else {
-            let denied =
-                Denied::new(DenyCode::Internal, "a command that needs approval came without its bytes")
-                    .because("not_held");
-            return Err(self.refuse_recorded(record, verdict, denied).await);
+        let verdict = &judged.verdict;
+        let (mut held, spec) = match must_be_shown_whole(held, verdict) {
+            Ok(shown) => shown,
+            Err(denied) => return Err(self.refuse_recorded(record, verdict, denied).await),
         };
-        if held.truncated {
-            let detail = format!(
-                "this command needs approval, but it cannot be shown to the approver in full: it is longer than {} KiB or not text; send a smaller or a text request",
-                Held::MAX_SHOWN >> 10
-            );
-            let denied =
-                Denied { rule: verdict.rule.clone(), ..Denied::new(DenyCode::LimitExceeded, detail) };
-            return Err(self.refuse_recorded(record, verdict, denied.because("body_too_large")).await);
-        }
-        let rule = verdict.rules.join(",");
-        let digest = self.digest(&rule, &held.bytes_digest);
-        let principal = Arc::clone(&self.verified.principal);
-        let connection = self.governed.connection.name.clone();
-        let session = self.session.id;
-        let terms = self.snapshot.terms(&self.governed, &rule);
-        let wanted = Wanted {
-            principal: &principal.id,
-            connection: &connection,
-            rule: &rule,
-            terms: &terms,
-            spec: &spec,
-            session,
-        };
-        if let Some(grant) = self.gate.0.approvals.standing_grant(&wanted) {
+        let required = self.requirement(verdict, &spec);
+        if let Some(grant) = self.standing_grant(&required) {
             let id = grant.id.to_string();
             self.append(self.command_events(record, verdict, None, Some(&id)), Durability::Synced).await?;
             self.counters.approved();
@@ -130,36 +121,33 @@ impl Exchange {
                 return Err(self.refuse_recorded(record, verdict, denied).await);
             }
         };
-        let summary = command.summary();
         let mut record_masked = record;
-        let shown_summary = self.masked_summary(&summary, &mut record_masked);
+        let summary = self.masked_summary(&judged.command.summary(), &mut record_masked);
         self.append(self.command_events(record_masked, verdict, None, None), Durability::Synced).await?;
-        let patience = Patience { wait: held.wait, told: held.told, leaves: held.leaves };
-        let ask = Ask {
-            principal: principal.id.to_string(),
-            label: principal.label().to_owned(),
-            kind: principal.kind,
-            groups: principal.groups.iter().map(str::to_owned).collect(),
-            source: self.source.to_string(),
-            connection,
-            session: self.session.id,
-            session_end_ms: self.session.latest_end_ms(),
-            request: self.request,
-            rule,
-            terms,
-            spec: (*spec).clone(),
-            digest,
-            class: judged.class(),
-            summary: shown_summary,
-            detail: held.detail,
-            truncated: held.truncated,
-            reason: held.reason,
-            revision: verdict.revision,
-        };
-        match self.wait_for_people(ask, judged, &spec, patience).await {
+        let patience = Patience::of(&mut held);
+        let ask = self.approval_request(judged, required, held, summary);
+        match self.wait_for_approvers(ask, judged, &spec, patience).await {
             Ok(scope) => Ok(scope),
             Err(denied) => Err(self.refuse_late(verdict, denied).await),
         }
+    }
+
+    fn requirement(&self, verdict: &Verdict, spec: &Arc<ApprovalSpec>) -> Requirement {
+        let rule = verdict.rules.join(",");
+        let terms = self.snapshot.terms(&self.governed, &rule);
+        Requirement { rule, terms, spec: Arc::clone(spec) }
+    }
+
+    /// Returns a session or window grant that covers this command now.
+    fn standing_grant(&self, required: &Requirement) -> Option<Arc<Grant>> {
+        self.gate.0.approvals.standing_grant(&Wanted {
+            principal: &self.verified.principal.id,
+            connection: &self.governed.connection.name,
+            rule: &required.rule,
+            terms: &required.terms,
+            spec: &required.spec,
+            session: self.session.id,
+        })
     }
 
     fn masked_summary(&self, summary: &str, record: &mut CommandRecord) -> String {
@@ -169,7 +157,34 @@ impl Exchange {
         masked.unwrap_or_else(|| summary.to_owned())
     }
 
-    async fn wait_for_people(
+    /// Returns what approvers are asked. `summary`: of the command, masked.
+    fn approval_request(&self, judged: &Judged, required: Requirement, held: Held, summary: String) -> Ask {
+        let principal = &self.verified.principal;
+        let digest = self.digest(&required.rule, &held.bytes_digest);
+        Ask {
+            principal: principal.id.to_string(),
+            label: principal.label().to_owned(),
+            kind: principal.kind,
+            groups: principal.groups.iter().map(str::to_owned).collect(),
+            source: self.source.to_string(),
+            connection: self.governed.connection.name.clone(),
+            session: self.session.id,
+            session_end_ms: self.session.latest_end_ms(),
+            request: self.request,
+            rule: required.rule,
+            terms: required.terms,
+            spec: (*required.spec).clone(),
+            digest,
+            class: judged.class(),
+            summary,
+            detail: held.detail,
+            truncated: held.truncated,
+            reason: held.reason,
+            revision: judged.verdict.revision,
+        }
+    }
+
+    async fn wait_for_approvers(
         &mut self,
         ask: Ask,
         judged: &Judged,
@@ -178,22 +193,8 @@ impl Exchange {
     ) -> Result<GrantScope, Denied> {
         let verdict = &judged.verdict;
         let wait = patience.wait.unwrap_or(self.governed.connection.limits.approval_wait);
-        let requested = requested_data(&ask, spec);
-        let unavailable = |error: ApprovalError| {
-            tracing::warn!(request = %self.request, %error, "an approval could not be requested");
-            Denied { rule: verdict.rule.clone(), ..not_to_be_had(&error) }
-        };
-        let mut ticket = self.gate.0.approvals.ask(ask).await.map_err(unavailable)?;
+        let mut ticket = self.request_approval(ask, verdict, spec).await?;
         let id = ticket.id();
-        if !ticket.joined() {
-            let mut data = requested;
-            if data.pop().is_some() {
-                Object::go_on(&mut data).word("approval", id);
-                data.push('}');
-            }
-            let event = self.session.event(EventKind::ApprovalRequested, None, Some(self.request), data);
-            self.append(vec![event], Durability::Synced).await?;
-        }
         self.counters.held();
         if let Some(told) = patience.told {
             let rule = verdict.rules.join(", ");
@@ -201,51 +202,45 @@ impl Exchange {
             // The receiver is gone; the notification is optional.
             drop(told.send(Waiting { approval: id, rule, from: spec.from.clone(), until_ms }));
         }
-        let denied = |code, detail: String| Denied {
-            rule: verdict.rule.clone(),
-            approval: Some(id),
-            ..Denied::new(code, detail)
-        };
         let end = self.end_watch();
         let (outcome, is_away) = tokio::select! {
-            word = word(&mut ticket, wait, patience.leaves) => word,
+            decided = wait_for_decision(&mut ticket, wait, patience.leaves) => decided,
             end = end.wait() => {
                 return Err(Denied { approval: Some(id), ..session_ended(end) });
             }
         };
-        match outcome {
-            Outcome::Approved { .. } if is_away => {
-                let detail =
-                    "it was approved after its client disconnected; send the same request again to run it";
-                return Err(denied(DenyCode::ApprovalPending, detail.into()).because("client_left"));
-            }
-            Outcome::Approved { .. } => {}
-            Outcome::Denied { reason, .. } => {
-                let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-                return Err(denied(DenyCode::ApprovalDenied, format!("an approver denied it{why}")));
-            }
-            Outcome::Used => return Err(denied(DenyCode::ApprovalExpired, USED.into()).because("used")),
-            Outcome::Cancelled | Outcome::Expired => {
-                return Err(denied(
-                    DenyCode::ApprovalExpired,
-                    "nobody approved it in time; send it again to request a new approval".into(),
-                ));
-            }
-            Outcome::Pending(_) => {
-                let detail = format!(
-                    "approval {id} needs {} {} from {}; send the same request again to check",
-                    spec.min,
-                    if spec.min == 1 { "approver" } else { "approvers" },
-                    spec.from.join(", ")
-                );
-                let retry_after = Some(Duration::from_secs(5));
-                return Err(Denied { retry_after, ..denied(DenyCode::ApprovalPending, detail) });
-            }
-            Outcome::Stopped => return Err(denied(DenyCode::Overloaded, "the gateway is stopping".into())),
-        }
+        must_be_approved(&outcome, is_away, spec, id)
+            .map_err(|denied| Denied { rule: verdict.rule.clone(), ..denied })?;
         // Time has passed: session, token and policies are checked again.
         self.still_agreed(judged).map_err(|denied| Denied { approval: Some(id), ..denied })?;
-        let scope = ticket.redeem().await.map_err(unavailable)?.grant.scope;
+        let redeemed = ticket.redeem().await.map_err(|error| self.not_to_be_had(verdict, &error))?;
+        self.record_approved(verdict, id).await?;
+        self.counters.approved();
+        Ok(redeemed.grant.scope)
+    }
+
+    /// Requests an approval, or joins an open one for the same command. A new request is recorded.
+    async fn request_approval(
+        &self,
+        ask: Ask,
+        verdict: &Verdict,
+        spec: &ApprovalSpec,
+    ) -> Result<Ticket, Denied> {
+        let mut data = requested_data(&ask, spec);
+        let asked = self.gate.0.approvals.ask(ask).await;
+        let ticket = asked.map_err(|error| self.not_to_be_had(verdict, &error))?;
+        if !ticket.joined() {
+            if data.pop().is_some() {
+                Object::go_on(&mut data).word("approval", ticket.id());
+                data.push('}');
+            }
+            let event = self.session.event(EventKind::ApprovalRequested, None, Some(self.request), data);
+            self.append(vec![event], Durability::Synced).await?;
+        }
+        Ok(ticket)
+    }
+
+    async fn record_approved(&self, verdict: &Verdict, id: ApprovalId) -> Result<(), Denied> {
         let mut data = String::new();
         Object::begin(&mut data)
             .word("effect", "allow")
@@ -253,9 +248,13 @@ impl Exchange {
             .word("approval", id)
             .value("policy_rev", verdict.revision);
         let event = self.session.event(EventKind::Decision, None, Some(self.request), data);
-        self.append(vec![event], Durability::Synced).await?;
-        self.counters.approved();
-        Ok(scope)
+        self.append(vec![event], Durability::Synced).await
+    }
+
+    /// Logs that an approval cannot be requested or used, and returns the refusal.
+    fn not_to_be_had(&self, verdict: &Verdict, error: &ApprovalError) -> Denied {
+        tracing::warn!(request = %self.request, %error, "an approval could not be requested");
+        Denied { rule: verdict.rule.clone(), ..not_to_be_had(error) }
     }
 
     /// Computes SHA-256 over principal, connection, target, policies and the digest of the bytes, each
@@ -271,6 +270,62 @@ impl Exchange {
         digest.add(&upstream).add(rule).add(keyed.as_deref().unwrap_or(bytes_digest));
         digest.hex()
     }
+}
+
+/// Returns a held command and who must approve it, if approvers can be shown all of it.
+fn must_be_shown_whole(held: Option<Held>, verdict: &Verdict) -> Result<(Held, Arc<ApprovalSpec>), Denied> {
+    let (Some(held), Some(spec)) = (held, &verdict.approval) else {
+        return Err(Denied::new(DenyCode::Internal, "a command that needs approval came without its bytes")
+            .because("not_held"));
+    };
+    if held.truncated {
+        let detail = format!(
+            "this command needs approval, but it cannot be shown to the approver in full: it is longer than {} KiB or not text; send a smaller or a text request",
+            Held::MAX_SHOWN >> 10
+        );
+        let denied = Denied { rule: verdict.rule.clone(), ..Denied::new(DenyCode::LimitExceeded, detail) };
+        return Err(denied.because("body_too_large"));
+    }
+    Ok((held, Arc::clone(spec)))
+}
+
+/// Returns the refusal unless the outcome of the wait is an approval, and the client is still there to get
+/// the reply. `id`: of the approval.
+fn must_be_approved(
+    outcome: &Outcome,
+    is_away: bool,
+    spec: &ApprovalSpec,
+    id: ApprovalId,
+) -> Result<(), Denied> {
+    let denied = match outcome {
+        Outcome::Approved { .. } if is_away => {
+            let detail =
+                "it was approved after its client disconnected; send the same request again to run it";
+            Denied::new(DenyCode::ApprovalPending, detail).because("client_left")
+        }
+        Outcome::Approved { .. } => return Ok(()),
+        Outcome::Denied { reason, .. } => {
+            let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+            Denied::new(DenyCode::ApprovalDenied, format!("an approver denied it{why}"))
+        }
+        Outcome::Used => Denied::new(DenyCode::ApprovalExpired, USED).because("used"),
+        Outcome::Cancelled | Outcome::Expired => Denied::new(
+            DenyCode::ApprovalExpired,
+            "nobody approved it in time; send it again to request a new approval",
+        ),
+        Outcome::Pending(_) => {
+            let detail = format!(
+                "approval {id} needs {} {} from {}; send the same request again to check",
+                spec.min,
+                if spec.min == 1 { "approver" } else { "approvers" },
+                spec.from.join(", ")
+            );
+            let retry_after = Some(Duration::from_secs(5));
+            Denied { retry_after, ..Denied::new(DenyCode::ApprovalPending, detail) }
+        }
+        Outcome::Stopped => Denied::new(DenyCode::Overloaded, "the gateway is stopping"),
+    };
+    Err(Denied { approval: Some(id), ..denied })
 }
 
 /// Returns the refusal when the approval cannot be requested or used.
@@ -314,4 +369,39 @@ fn requested_data(ask: &Ask, spec: &ApprovalSpec) -> String {
         .word("digest", &ask.digest)
         .text("summary", &ask.summary);
     data
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::GrantId;
+
+    #[test]
+    fn nothing_but_an_approval_whose_client_is_there_lets_a_command_run() {
+        let id = ApprovalId::new();
+        let spec = ApprovalSpec {
+            from: vec!["dba".to_owned()],
+            min: 1,
+            timeout_s: 600,
+            reason: false,
+            grant: GrantScope::Once,
+        };
+        let approved = || Outcome::Approved { approval: id, grant: GrantId::new() };
+        let no = || Outcome::Denied { by: "entra/ada".to_owned(), reason: "not now".to_owned() };
+        assert_eq!(must_be_approved(&approved(), false, &spec, id), Ok(()));
+        for (outcome, is_away, code, audit) in [
+            (approved(), true, DenyCode::ApprovalPending, Some("client_left")),
+            (no(), false, DenyCode::ApprovalDenied, None),
+            (Outcome::Used, false, DenyCode::ApprovalExpired, Some("used")),
+            (Outcome::Cancelled, false, DenyCode::ApprovalExpired, None),
+            (Outcome::Expired, true, DenyCode::ApprovalExpired, None),
+            (Outcome::Pending(id), false, DenyCode::ApprovalPending, None),
+            (Outcome::Stopped, false, DenyCode::Overloaded, None),
+        ] {
+            let denied = must_be_approved(&outcome, is_away, &spec, id).unwrap_err();
+            assert_eq!((denied.code, denied.audit, denied.approval), (code, audit, Some(id)), "{outcome:?}");
+        }
+        let denied = must_be_approved(&no(), false, &spec, id).unwrap_err();
+        assert_eq!(denied.detail, "an approver denied it: not now");
+    }
 }

@@ -257,7 +257,7 @@ impl Again {
             let denied = Denied::new(DenyCode::UpstreamUnavailable, detail).because("no_outcome");
             return Err(exchange.refuse(record, denied).await.after_sending());
         };
-        let mut guard = exchange.admit_kept(&judged, record, true).await?;
+        let mut guard = exchange.admit_repeated(&judged, record, true).await?;
         let unread = || garbage("its stored answer cannot be read");
         let message = Message::scan(said, Limits::new(MOST_BYTES)).map_err(|_refusal| unread())?;
         let mut rewrite = Rewrite::new(&message);

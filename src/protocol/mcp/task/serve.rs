@@ -89,7 +89,7 @@ pub async fn begin(exchange: Exchange, mut held: Held, message: &Message) -> Res
     let work = match held.shared.tasks.open(call) {
         Ok(Opened::New(work)) => work,
         Ok(Opened::Known(task)) => {
-            let known = match exchange.admit_kept(&held.judged, held.record, task.is_approved()).await {
+            let known = match exchange.admit_repeated(&held.judged, held.record, task.is_approved()).await {
                 Ok(mut guard) => masked(&held.shared, &mut guard, &task, wire::created(&task, &id))
                     .inspect_err(|denied| guard.record_failure(denied))
                     .and_then(|body| finish(guard, body)),
@@ -150,7 +150,7 @@ pub async fn answer(door: Door<'_>, message: &Message, task: &Task) -> Result<Re
         let (status, body) = reply::refusal(denied, Era::Modern, &Asked::Other, &id, request);
         json(status, body)
     };
-    let mut guard = match door.exchange.admit_own(&judged, record).await {
+    let mut guard = match door.exchange.admit_gateway_answer(&judged, record).await {
         Ok(guard) => guard,
         Err(denied) => return Ok(refused(&denied)),
     };
