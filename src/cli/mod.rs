@@ -27,6 +27,7 @@ pub mod hold;
 pub mod init;
 mod jwks;
 pub mod lint;
+mod live;
 pub mod lock;
 pub mod login;
 pub mod mask;

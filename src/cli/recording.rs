@@ -8,6 +8,8 @@ use serde_json::json;
 
 use crate::cli::access::Access;
 use crate::cli::ask;
+use crate::cli::live::LiveStream;
+use crate::cli::live::News;
 use crate::cli::output;
 use crate::cli::output::Colour;
 use crate::cli::output::Format;
@@ -207,7 +209,7 @@ pub fn tail(terminal: Terminal, access: &Access, id: Option<&str>) -> Outcome {
     let only = session.as_ref().map(|view| view.id);
     let filter = EventFilter { session: only, topic: Some(Topic::Session), without: None };
     // Subscribed before the recording is read, so that no event is missed in between.
-    let mut stream = access.wait(access.backend().events(filter, None))?;
+    let mut stream = LiveStream::open(access, filter)?;
     let mut seen = 0;
     if let Some(session) = only {
         for event in Events::of(access, session) {
@@ -218,30 +220,16 @@ pub fn tail(terminal: Terminal, access: &Access, id: Option<&str>) -> Outcome {
             }
         }
     }
-    let mut last = None;
-    loop {
-        let Some(message) = access.block_on(stream.next())? else { return Ok(Exit::Done) };
-        match message.topic {
-            Topic::Session => {
-                let event = StoredEvent::read(Hash::default(), message.data.as_bytes())
-                    .map_err(|error| Failure::failed(error.to_string()))?;
-                let repeated = only.is_some() && event.seq <= seen;
-                if !repeated && !follow(terminal, &event, only.is_some())? {
-                    return Ok(Exit::Done);
-                }
-            }
-            Topic::Gap => {
-                terminal.say("warning: some events were missed (the stream could not be resumed)");
-            }
-            Topic::End if message.data.contains("slow") => {
-                stream = access.wait(access.backend().events(filter, last.take()))?;
-                continue;
-            }
-            Topic::End => return Err(Failure::new(Exit::Unreachable, "the gateway stops")),
-            Topic::Approval | Topic::Change | Topic::Denied => {}
+    while let Some(news) = stream.next(terminal)? {
+        let News::Message(data) = news else { continue };
+        let event = StoredEvent::read(Hash::default(), data.as_bytes())
+            .map_err(|error| Failure::failed(error.to_string()))?;
+        let repeated = only.is_some() && event.seq <= seen;
+        if !repeated && !follow(terminal, &event, only.is_some())? {
+            break;
         }
-        last = Some(message.id);
     }
+    Ok(Exit::Done)
 }
 
 /// Prints one event of a live stream. Returns whether more may follow if only one session is `followed`.

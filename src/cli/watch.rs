@@ -6,6 +6,8 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::cli::access::Access;
+use crate::cli::live::LiveStream;
+use crate::cli::live::News;
 use crate::cli::output;
 use crate::cli::output::Format;
 use crate::cli::output::Row;
@@ -15,7 +17,6 @@ use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
 use crate::control::noun::approval::ApprovalFilter;
 use crate::control::noun::event::EventFilter;
-use crate::control::noun::event::EventSource;
 use crate::control::noun::event::Topic;
 use crate::control::noun::session::EventsFrom;
 use crate::control::paging;
@@ -47,53 +48,9 @@ const SESSION: [Column; 6] =
 const APPROVAL: [Column; 6] =
     [("time", 20), ("what", 9), ("who", 16), ("connection", 12), ("approval", 30), ("detail", 0)];
 
-/// The next item of the stream.
-enum News {
-    Message(String),
-    /// Some messages were missed.
-    Gap,
-}
-
-/// A stream of one topic, resumed when the gateway ends it because it is read too slowly.
-struct Stream<'a> {
-    access: &'a Access,
-    filter: EventFilter,
-    source: Box<dyn EventSource>,
-    last: Option<String>,
-}
-
-impl<'a> Stream<'a> {
-    fn open(access: &'a Access, topic: Topic) -> Result<Self, Failure> {
-        let filter = EventFilter { session: None, topic: Some(topic), without: None };
-        let source = access.wait(access.backend().events(filter, None))?;
-        Ok(Self { access, filter, source, last: None })
-    }
-
-    /// Returns the next message. The gateway's shutdown is an error.
-    fn next(&mut self, terminal: Terminal) -> Result<News, Failure> {
-        loop {
-            let ended = || Failure::new(Exit::Unreachable, "the gateway stops");
-            let message = self.access.block_on(self.source.next())?.ok_or_else(ended)?;
-            match message.topic {
-                Topic::End if message.data.contains("slow") => {
-                    let last = self.last.take();
-                    self.source = self.access.wait(self.access.backend().events(self.filter, last))?;
-                }
-                Topic::End => return Err(ended()),
-                Topic::Gap => {
-                    self.last = Some(message.id);
-                    terminal.say("warning: some events were missed (the stream could not be resumed)");
-                    return Ok(News::Gap);
-                }
-                topic => {
-                    self.last = Some(message.id);
-                    if Some(topic) == self.filter.topic {
-                        return Ok(News::Message(message.data));
-                    }
-                }
-            }
-        }
-    }
+/// Selects the messages of one topic.
+fn only(topic: Topic) -> EventFilter {
+    EventFilter { session: None, topic: Some(topic), without: None }
 }
 
 /// Prints the names of the columns, if the format has them.
@@ -144,12 +101,12 @@ struct Owner {
 
 /// Follows all sessions: starts, ends, denials.
 pub fn sessions(terminal: Terminal, access: &Access) -> Outcome {
-    let mut stream = Stream::open(access, Topic::Session)?;
+    let mut stream = LiveStream::open(access, only(Topic::Session))?;
     let denied: Position = "#denied".parse().map_err(|error| Failure::failed(format!("{error}")))?;
     let mut owners: HashMap<SessionId, Owner> = HashMap::new();
     head(terminal, &SESSION)?;
     loop {
-        let News::Message(data) = stream.next(terminal)? else { continue };
+        let News::Message(data) = stream.next_until_stop(terminal)? else { continue };
         if !may_matter(&data) {
             continue;
         }
@@ -292,7 +249,7 @@ impl Known {
 /// Follows all approvals, pending ones first.
 pub fn approvals(terminal: Terminal, access: &Access) -> Outcome {
     // Opened before the list is read, so that nothing is missed in between.
-    let mut stream = Stream::open(access, Topic::Approval)?;
+    let mut stream = LiveStream::open(access, only(Topic::Approval))?;
     let mut known = Known::default();
     head(terminal, &APPROVAL)?;
     let mut news = News::Gap;
@@ -312,7 +269,7 @@ pub fn approvals(terminal: Terminal, access: &Access) -> Outcome {
                 terminal.data(&line(terminal.format, &APPROVAL, row))?;
             }
         }
-        news = stream.next(terminal)?;
+        news = stream.next_until_stop(terminal)?;
     }
 }
 

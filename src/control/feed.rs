@@ -14,6 +14,7 @@ use std::sync::PoisonError;
 use rand::RngCore as _;
 use tokio::sync::watch;
 
+use crate::control::noun::event::EndReason;
 use crate::control::noun::event::EventFilter;
 use crate::control::noun::event::EventSource;
 use crate::control::noun::event::LiveEvent;
@@ -212,7 +213,7 @@ impl Follower {
         }
         if self.from < state.kept_from(&self.filter) {
             self.ended = true;
-            return Some(self.feed.event(self.from.saturating_sub(1), Topic::End, r#"{"reason":"slow"}"#));
+            return Some(self.end(EndReason::Slow));
         }
         let rings = [&state.sessions, &state.denied, &state.rest];
         let found = rings.map(|ring| ring.first(self.from, &self.filter));
@@ -223,13 +224,13 @@ impl Follower {
         self.from = state.next;
         if state.stopping {
             self.ended = true;
-            return Some(self.feed.event(
-                self.from.saturating_sub(1),
-                Topic::End,
-                r#"{"reason":"stopping"}"#,
-            ));
+            return Some(self.end(EndReason::Stopping));
         }
         None
+    }
+
+    fn end(&self, reason: EndReason) -> LiveEvent {
+        self.feed.event(self.from.saturating_sub(1), Topic::End, reason.data())
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::control::ApiError;
 use crate::control::Backend;
 use crate::control::ErrorCode;
+use crate::control::noun::event::EndReason;
 use crate::control::noun::event::EventFilter;
 use crate::control::noun::event::EventSource;
 use crate::control::noun::event::Topic;
@@ -159,8 +160,10 @@ async fn read(
     loop {
         match stream.next().await {
             Ok(Some(event)) if event.topic == Topic::End => {
-                let slow = event.data.contains("slow");
-                let why = if slow { "it was read too slowly" } else { "the gateway stops" };
+                let why = match EndReason::of(&event.data) {
+                    EndReason::Slow => "it was read too slowly",
+                    EndReason::Stopping => "the gateway stops",
+                };
                 return Some(Broke::Down(why.to_owned()));
             }
             Ok(Some(event)) => {

@@ -72,6 +72,30 @@ pub struct LiveEvent {
     pub data: String,
 }
 
+/// Why the gateway ended the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndReason {
+    /// The reader did not keep up. The stream can be resumed.
+    Slow,
+    /// The gateway stops.
+    Stopping,
+}
+
+impl EndReason {
+    /// Returns the data of the message [`Topic::End`].
+    pub const fn data(self) -> &'static str {
+        match self {
+            Self::Slow => r#"{"reason":"slow"}"#,
+            Self::Stopping => r#"{"reason":"stopping"}"#,
+        }
+    }
+
+    /// Reads the data of the message [`Topic::End`]. A reason that is not known counts as `Stopping`.
+    pub fn of(data: &str) -> Self {
+        if data.contains("\"slow\"") { Self::Slow } else { Self::Stopping }
+    }
+}
+
 /// Selects messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
