@@ -1,11 +1,11 @@
 //! A clock that never goes back: what has expired stays expired, even if the wall clock is set back.
 
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
 use crate::domain::now_ms;
+use crate::domain::sync::lock;
 
 /// Milliseconds since 1970, never less than before: the later of the wall clock and the latest time seen,
 /// advanced by the monotonic time since then.
@@ -23,7 +23,7 @@ impl Clock {
 
     /// Returns the time now, which is not before `seen_ms`.
     pub(super) fn raise(&self, seen_ms: i64) -> i64 {
-        let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut latest = lock(&self.0);
         let (base, at) = *latest;
         let passed = i64::try_from(at.elapsed().as_millis()).unwrap_or(i64::MAX);
         let moved_on = base.saturating_add(passed);

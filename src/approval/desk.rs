@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
 use tokio::sync::broadcast;
 use tokio::sync::watch;
@@ -13,6 +12,7 @@ use crate::approval::ticket::Outcome;
 use crate::domain::approval::Approval;
 use crate::domain::approval::Grant;
 use crate::domain::id::ApprovalId;
+use crate::domain::sync::lock;
 
 /// How many changes a slow reader of the stream may lag behind before it misses some.
 const CHANGES: usize = 1024;
@@ -54,7 +54,7 @@ impl Desk {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Adds a request that waits for a pending approval; it may be one that was told to come back.

@@ -9,7 +9,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
 use rand::RngCore as _;
 use tokio::sync::watch;
@@ -21,6 +20,7 @@ use crate::control::noun::event::LiveEvent;
 use crate::control::noun::event::NextEvent;
 use crate::control::noun::event::Topic;
 use crate::domain::id::SessionId;
+use crate::domain::sync::lock;
 
 /// Limits of one ring, in messages and bytes of data; the newest message stays whatever its size.
 const MAX: Bounds = Bounds { messages: 16_384, bytes: 8 << 20 };
@@ -121,7 +121,7 @@ impl Feed {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // The state is consistent between any two statements that could panic.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Adds a message for all followers. `data` is one JSON value.

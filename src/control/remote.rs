@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -42,6 +41,7 @@ use crate::control::server::finish;
 use crate::control::server::json;
 use crate::control::sign_in;
 use crate::domain::principal::MAX_TOKEN;
+use crate::domain::sync::lock;
 use crate::transport::listen::keep_alive;
 use crate::transport::strangers::Shut;
 use crate::transport::strangers::Stranger;
@@ -213,17 +213,17 @@ impl Network {
 
     /// Marks the peer as authenticated.
     fn is_known(&self) {
-        *self.stranger.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock(&self.stranger) = None;
     }
 
     fn failed(&self) {
-        if let Some((stranger, _place)) = &*self.stranger.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some((stranger, _place)) = &*lock(&self.stranger) {
             stranger.failed();
         }
     }
 
     fn shut(&self) -> Option<Shut> {
-        self.stranger.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.0.shut
+        lock(&self.stranger).as_ref()?.0.shut
     }
 
     /// Returns the address that was called.

@@ -24,6 +24,7 @@ pub mod ranges;
 pub mod secret;
 pub mod session;
 pub mod sql;
+pub mod sync;
 pub mod text;
 pub mod units;
 pub mod verdict;

@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 
 use crate::domain::Principal;
 use crate::domain::now_ms;
+use crate::domain::sync::lock;
 use crate::identity::claims;
 use crate::identity::discovery::Fetch;
 use crate::identity::discovery::Web;
@@ -178,7 +179,7 @@ impl Issuers {
     /// Fetches all key sets now and keeps them up to date, on `runtime`, until this value is dropped. A
     /// second call does nothing.
     pub fn start(&self, runtime: &Handle) {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tasks = lock(&self.tasks);
         for source in &self.sources {
             if source.claim_start() {
                 tasks.push(runtime.spawn(Arc::clone(source).run()).abort_handle());

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -14,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::domain::now_ms;
+use crate::domain::sync::lock;
 use crate::domain::with_causes;
 use crate::identity::discovery::Fetch;
 use crate::identity::discovery::jwks_uri;
@@ -162,7 +162,7 @@ impl Source {
     }
 
     fn control(&self) -> MutexGuard<'_, Control> {
-        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.control)
     }
 
     /// Returns the keys, if they are not too old.

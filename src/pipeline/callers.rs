@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
 use crate::domain::ConnectionName;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::sync::lock;
 
 /// A bucket that has not been used for this long is removed.
 const QUIET: Duration = Duration::from_mins(1);
@@ -52,7 +52,7 @@ impl Callers {
     ) -> Result<(), Denied> {
         let Some(rate) = rate else { return Ok(()) };
         let now = Instant::now();
-        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buckets = lock(&self.0);
         let rate = f64::from(rate);
         let bucket = buckets
             .entry((Arc::clone(principal), connection.cloned()))
@@ -69,7 +69,7 @@ impl Callers {
 
     /// Removes the buckets of principals without recent requests: they would be full again.
     pub fn forget_quiet(&self) {
-        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buckets = lock(&self.0);
         buckets.retain(|_, bucket| bucket.at.elapsed() < QUIET);
     }
 }

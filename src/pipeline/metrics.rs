@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -13,6 +12,7 @@ use crate::domain::ConnectionName;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::Protocol;
+use crate::domain::sync::lock;
 
 /// The counters of one connection.
 #[derive(Debug)]
@@ -89,16 +89,13 @@ impl Counters {
         let of_target = matches!(denied.code, DenyCode::UpstreamCredential | DenyCode::UpstreamUnavailable);
         let of_client = denied.audit.is_some_and(|reason| reason.starts_with("client_"));
         if of_target && !of_client {
-            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some((at_ms, denied.code));
+            *lock(&self.failed) = Some((at_ms, denied.code));
         }
     }
 
     fn health(&self) -> TargetHealth {
         let answered_ms = self.answered_ms.load(Ordering::Relaxed);
-        TargetHealth {
-            answered_ms: (answered_ms != 0).then_some(answered_ms),
-            failed: *self.failed.lock().unwrap_or_else(PoisonError::into_inner),
-        }
+        TargetHealth { answered_ms: (answered_ms != 0).then_some(answered_ms), failed: *lock(&self.failed) }
     }
 
     pub(super) fn replied(&self, bytes: u64, masked: u64) {
@@ -129,7 +126,7 @@ pub struct Metrics {
 impl Metrics {
     /// Returns the counters of a connection. They begin at zero if its protocol has changed.
     pub(super) fn of(&self, connection: &ConnectionName, protocol: Protocol) -> Arc<Counters> {
-        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connections = lock(&self.connections);
         if let Some(counters) = connections.get(connection).filter(|counters| counters.protocol == protocol) {
             return Arc::clone(counters);
         }
@@ -139,7 +136,7 @@ impl Metrics {
     }
 
     pub(super) fn refused(&self, code: DenyCode) {
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
+        *lock(&self.refused).entry(code).or_default() += 1;
     }
 
     pub(super) fn stream_closed(&self, why: StreamClosed) {
@@ -154,7 +151,7 @@ impl Metrics {
 
     /// Returns the health of a connection's target since the start.
     pub fn target(&self, connection: &ConnectionName) -> TargetHealth {
-        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        let connections = lock(&self.connections);
         connections.get(connection).map(|counters| counters.health()).unwrap_or_default()
     }
 
@@ -163,7 +160,7 @@ impl Metrics {
     pub fn text(&self, gauges: &[(&str, &str, u64)]) -> String {
         let mut out = String::new();
         out.push_str("# HELP hoopctl_requests_total Commands by connection and verdict.\n# TYPE hoopctl_requests_total counter\n");
-        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        let connections = lock(&self.connections);
         for (name, counters) in connections.iter() {
             let protocol = counters.protocol;
             for (verdict, count) in [
@@ -203,7 +200,7 @@ impl Metrics {
         out.push_str(
             "# HELP hoopctl_refused_total Refusals by code.\n# TYPE hoopctl_refused_total counter\n",
         );
-        for (code, count) in self.refused.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for (code, count) in lock(&self.refused).iter() {
             let _infallible = writeln!(out, "hoopctl_refused_total{{code=\"{code}\"}} {count}");
         }
         out.push_str("# HELP hoopctl_streams_closed_total Client streams that were closed unread, by the limit that they met.\n# TYPE hoopctl_streams_closed_total counter\n");

@@ -3,7 +3,6 @@
 
 use std::net::IpAddr;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -16,6 +15,7 @@ use crate::domain::SessionEnd;
 use crate::domain::SessionId;
 use crate::domain::json::write::Object;
 use crate::domain::now_ms;
+use crate::domain::sync::lock;
 use crate::mask::Notes;
 use crate::pipeline::snapshot::Governed;
 use crate::recording::GATEWAY;
@@ -146,7 +146,7 @@ impl Refusals {
     /// Returns the recording for this refusal and the number left out before it; `None` if this one is only
     /// counted.
     fn admit(&self, journal: &Journal, revision: u64) -> Option<(Recording, u64)> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         let second = state.recording.started.elapsed().as_secs();
         let suppressed = state.flood.admit(second)?;
         state.turn(journal, revision);
@@ -156,18 +156,18 @@ impl Refusals {
 
     /// Ends a recording that has lasted too long.
     pub fn tick(&self, journal: &Journal, revision: u64) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).turn(journal, revision);
+        lock(&self.state).turn(journal, revision);
     }
 
     /// Pretends that `events` more have been recorded.
     #[cfg(test)]
     pub fn grow_by(&self, events: u32) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).recording.events += events;
+        lock(&self.state).recording.events += events;
     }
 
     /// Ends the recording of this run.
     pub fn close(&self, journal: &Journal) {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = lock(&self.state);
         state.recording.end(journal, SessionEnd::Stopped);
     }
 }

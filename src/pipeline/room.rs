@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::OnceLock;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::sync::lock;
 use crate::pipeline::enter::Exchange;
 
 /// The total budget, in bytes.
@@ -42,7 +42,7 @@ pub(super) struct Part {
 
 impl Room {
     fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Reserves memory for one command of a principal that keeps `bytes` bytes.

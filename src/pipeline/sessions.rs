@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::AtomicU64;
@@ -30,6 +29,7 @@ use crate::domain::SessionId;
 use crate::domain::event::Direction;
 use crate::domain::json::write::Object;
 use crate::domain::now_ms;
+use crate::domain::sync::lock;
 use crate::identity::Trust;
 use crate::identity::Verified;
 use crate::pipeline::locks::LockSet;
@@ -208,7 +208,7 @@ impl Session {
         self.commands.fetch_add(1, Ordering::Relaxed);
         self.token_end.fetch_max(verified.expires_ms, Ordering::Relaxed);
         // Usually the same few tokens come again, so the list is only read.
-        let mut known = self.token_ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.token_ids);
         if known.len() < MAX_TOKEN_IDS && verified.token_ids.last().is_some_and(|id| !known.contains(id)) {
             known.extend(verified.token_ids.iter().cloned());
         }
@@ -263,7 +263,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 impl Sessions {
     fn map(&self) -> MutexGuard<'_, HashMap<Key, Arc<Session>, ahash::RandomState>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.live)
     }
 
     /// Returns the open session of a verified caller on a connection, or opens one and records its start.
@@ -376,7 +376,7 @@ impl Sessions {
 
     pub(super) fn end_locked(&self, locks: &LockSet, journal: &Journal) {
         self.end_where(journal, |session| {
-            let ids = session.token_ids.lock().unwrap_or_else(PoisonError::into_inner);
+            let ids = lock(&session.token_ids);
             let shut =
                 locks.shuts_out(&session.principal, &ids) || locks.shuts(&session.governed.connection.name);
             shut.then_some(SessionEnd::Locked)
@@ -395,7 +395,7 @@ impl Sessions {
 
     /// Records the ends of sessions that ended at least `ago` before and whose streams are still open.
     pub(super) fn record_ends(&self, journal: &Journal, ago: Duration) {
-        let mut ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ending = lock(&self.ending);
         ending.retain(|(session, since)| {
             let waits = session.streams() > 0 && since.elapsed() < ago;
             if !waits && let Some(end) = session.end() {
@@ -415,7 +415,7 @@ impl Sessions {
         if session.streams() == 0 {
             session.record_end(end, journal);
         } else {
-            let mut ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut ending = lock(&self.ending);
             ending.push((Arc::clone(session), Instant::now()));
         }
     }

@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
-use crate::recording::queue::lock;
+use crate::domain::sync::lock;
 use crate::recording::schema;
 
 /// Number of WAL pages that triggers a checkpoint: 16 MiB.

@@ -5,9 +5,9 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
+use crate::domain::sync::lock;
 use crate::recording::error::RecordError;
 use crate::recording::queue::Stage;
-use crate::recording::queue::lock;
 
 /// Maximum number of ranges. Beyond it the oldest two are merged with everything between them: a waiter that
 /// asks late may then be told of a failure that was none, but never of a success that was none.

@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
-use crate::recording::queue::lock;
+use crate::domain::sync::lock;
 
 /// A counter of completed tickets, and the waiters for the others.
 #[derive(Default)]

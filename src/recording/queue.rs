@@ -1,8 +1,5 @@
 //! The writer's input: the write-ahead log, and the events that are not in the database yet.
 
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Instant;
 
 use crate::domain::event::Event;
@@ -99,12 +96,6 @@ pub(crate) struct Group {
     /// The write-ahead log should continue in a new segment.
     pub(crate) full: bool,
     pub(crate) bytes: usize,
-}
-
-/// Locks `mutex`, even if a thread panicked while holding it: the data behind these locks is consistent
-/// between any two statements.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Queue {

@@ -22,6 +22,7 @@ use tokio::sync::broadcast;
 
 use crate::domain::event::Event;
 use crate::domain::id::SessionId;
+use crate::domain::sync::lock;
 use crate::recording::ahead::Ahead;
 use crate::recording::ahead::Segment;
 use crate::recording::ahead::frame;
@@ -38,7 +39,6 @@ use crate::recording::queue::Group;
 use crate::recording::queue::Queue;
 use crate::recording::queue::Sleep;
 use crate::recording::queue::Stage;
-use crate::recording::queue::lock;
 use crate::recording::roster;
 use crate::recording::settings::Level;
 use crate::recording::settings::Settings;

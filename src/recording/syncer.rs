@@ -15,10 +15,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::domain::sync::lock;
 use crate::recording::error::RecordError;
 use crate::recording::queue::Sleep;
 use crate::recording::queue::Stage;
-use crate::recording::queue::lock;
 use crate::recording::shared::Shared;
 
 /// How long data may be written but not synced. The writer reports within 10 ms that there is some.

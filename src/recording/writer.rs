@@ -16,6 +16,7 @@ use rusqlite::params;
 
 use crate::domain::event::Event;
 use crate::domain::id::SessionId;
+use crate::domain::sync::lock;
 use crate::recording::ahead;
 use crate::recording::ahead::Position;
 use crate::recording::ahead::Segment;
@@ -35,7 +36,6 @@ use crate::recording::prune::Pruning;
 use crate::recording::prune::Spared;
 use crate::recording::queue::Fault;
 use crate::recording::queue::Group;
-use crate::recording::queue::lock;
 use crate::recording::recover;
 use crate::recording::schema;
 use crate::recording::session;

@@ -38,6 +38,7 @@ use crate::control::ErrorCode;
 use crate::domain::Secret;
 use crate::domain::now_ms;
 use crate::domain::principal::MAX_TOKEN;
+use crate::domain::sync::lock;
 
 /// How long before its expiry a token is renewed, in milliseconds. One that cannot be renewed is used to its
 /// end.
@@ -210,7 +211,7 @@ impl Person {
 
     /// Returns the renewal in progress, or a new one, and whether it is new.
     fn joined(&self, refused: Option<&Arc<Secret>>) -> Result<(watch::Receiver<Stage>, bool), Failure> {
-        let mut renewal = self.renewal.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut renewal = lock(&self.renewal);
         if let Some(renewal) = &*renewal {
             let stage = renewal.stage.subscribe();
             let runs = matches!(*stage.borrow(), Stage::Runs);

@@ -26,7 +26,6 @@ use std::process::Command;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -62,6 +61,7 @@ use crate::cli::report::Failure;
 use crate::control::page::html::escaped;
 use crate::domain::now_ms;
 use crate::domain::percent;
+use crate::domain::sync::lock;
 use crate::domain::with_causes;
 use crate::transport::listen::listen;
 
@@ -253,7 +253,7 @@ impl Wait {
                 }
             });
         }
-        let onward = self.onward.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let onward = lock(&self.onward).take();
         let Some(onward) = onward.and_then(|onward| header::HeaderValue::try_from(onward).ok()) else {
             return shut(
                 "It leads on once only. If it was not you who opened it before, end hoopctl and sign in again.",
@@ -273,7 +273,7 @@ impl Wait {
         let parameters = parameters(request.uri().query()?)?;
         let state = single(&parameters, "state").ok()??;
         verify_slices_are_equal(state.as_bytes(), self.state.as_bytes()).ok()?;
-        let taker = self.taker.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let taker = lock(&self.taker).take()?;
         Some((parameters, taker))
     }
 }

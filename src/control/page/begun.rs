@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -15,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::control::page::random;
 use crate::control::page::random::Kept;
 use crate::domain::id::ApprovalId;
+use crate::domain::sync::lock;
 use crate::transport::strangers::Place;
 
 /// How long a person may take to sign in at the issuer.
@@ -68,7 +68,7 @@ pub(super) struct SignIns(Mutex<HashMap<Kept, Begun>>);
 impl SignIns {
     /// Locks those still valid. Expired verifiers are dropped here, as long as anybody looks.
     fn all(&self) -> MutexGuard<'_, HashMap<Kept, Begun>> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.0);
         let now = Instant::now();
         all.retain(|_, begun| now.duration_since(begun.at) < WITHIN);
         all

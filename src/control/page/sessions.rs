@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::control::page::random;
 use crate::control::page::random::Kept;
+use crate::domain::sync::lock;
 
 /// How long a browser stays signed in, however long its token is valid.
 pub(super) const LASTS: Duration = Duration::from_hours(1);
@@ -46,7 +46,7 @@ pub(super) struct Sessions(Mutex<HashMap<Kept, Session>>);
 
 impl Sessions {
     fn all(&self) -> MutexGuard<'_, HashMap<Kept, Session>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Signs a browser in. Returns its new id.

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::OnceLock;
-use std::sync::PoisonError;
 
 use arc_swap::ArcSwap;
 
@@ -15,6 +14,7 @@ use crate::domain::Kind;
 use crate::domain::Principal;
 use crate::domain::json::Json;
 use crate::domain::now_ms;
+use crate::domain::sync::lock;
 use crate::gateway::admin::remote::takes_client;
 use crate::pipeline::locks::LockSet;
 
@@ -102,7 +102,7 @@ impl Electors {
         let issued_s = issued_s(principal);
         // A token without `iat` was issued by now.
         let by_s = issued_s.unwrap_or_else(|| now_ms() / 1000);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = lock(&self.seen);
         seen.count += 1;
         let now = seen.count;
         match seen.people.get_mut(&*principal.id) {
@@ -134,7 +134,7 @@ impl Electors {
     }
 
     fn seen(&self, id: &str) -> Option<Arc<Principal>> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = lock(&self.seen);
         seen.people.get(id).map(|known| Arc::clone(&known.principal))
     }
 }

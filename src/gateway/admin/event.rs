@@ -1,7 +1,6 @@
 //! The live stream: fed from the journal and the approvals while it has followers.
 
 use std::sync::Arc;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use serde_json::json;
@@ -14,6 +13,7 @@ use crate::control::noun::event::EventFilter;
 use crate::control::noun::event::EventSource;
 use crate::control::noun::event::Events;
 use crate::control::noun::event::Topic;
+use crate::domain::sync::lock;
 use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::Running;
@@ -41,7 +41,7 @@ impl Admin {
         after: Option<&str>,
     ) -> Box<dyn EventSource> {
         // Held until the follower is counted, so that the feed does not stop in between.
-        let mut pump = self.pump.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pump = lock(&self.pump);
         if !pump.runs {
             pump.runs = true;
             let sources = (running.journal.subscribe(), self.approvals.subscribe());
@@ -52,7 +52,7 @@ impl Admin {
 
     /// Stops the feed if there are no followers; returns whether it did.
     fn may_rest(&self) -> bool {
-        let mut pump = self.pump.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pump = lock(&self.pump);
         let nobody = self.feed.followers() == 0;
         if nobody {
             self.feed.rest();

@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
 use crate::control::ApiError;
 use crate::control::ErrorCode;
+use crate::domain::sync::lock;
 
 /// How many streams one principal may have.
 pub(super) const MOST_OF_ONE: usize = 32;
@@ -27,7 +27,7 @@ pub(super) struct OpenStream {
 
 impl Streams {
     fn open(&self) -> MutexGuard<'_, HashMap<Box<str>, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Takes a slot for that principal.
