@@ -17,10 +17,10 @@ use crate::identity::Verified;
 use crate::pipeline::Gate;
 use crate::pipeline::authenticate::unauthenticated;
 use crate::pipeline::end::EndWatch;
+use crate::pipeline::memory::BodyShare;
 use crate::pipeline::metrics::Counters;
 use crate::pipeline::metrics::StreamClosed;
 use crate::pipeline::refusals::Stranger;
-use crate::pipeline::room::OfBody;
 use crate::pipeline::sessions::Session;
 use crate::pipeline::side::SideNotes;
 use crate::pipeline::snapshot::Governed;
@@ -61,7 +61,7 @@ pub struct Exchange {
     /// Whether the admitted command may change something.
     pub(super) changes: bool,
     /// The memory share of its body.
-    pub(super) of_body: OfBody,
+    pub(super) body_share: BodyShare,
 }
 
 impl Gate {
@@ -95,7 +95,7 @@ impl Gate {
             verified,
             began,
             changes: true,
-            of_body: OfBody::default(),
+            body_share: BodyShare::default(),
         })
     }
 

@@ -26,7 +26,7 @@ use crate::pipeline::enter::session_ended;
 use crate::pipeline::held::Held;
 use crate::pipeline::held::Waiting;
 use crate::pipeline::judged::Judged;
-use crate::pipeline::room;
+use crate::pipeline::memory;
 use crate::recording::Durability;
 
 /// Detail for a request whose single-use approval was consumed by an identical one.
@@ -111,11 +111,11 @@ impl Exchange {
             return Ok(grant.scope);
         }
         // From here on the command is pending and its memory counts; its body has reserved its share already.
-        let of_body = self.of_body.hand_on();
-        let more = held.bytes.saturating_sub(room::size(of_body.as_ref()));
-        let room = self.gate.0.room.take(&self.verified.principal.id, more);
-        let _room = match room {
-            Ok(part) => part,
+        let body_share = self.body_share.take();
+        let more = held.bytes.saturating_sub(memory::size(body_share.as_ref()));
+        let share = self.gate.0.memory.reserve(&self.verified.principal.id, more);
+        let _share = match share {
+            Ok(share) => share,
             Err(denied) => {
                 let denied = Denied { rule: verdict.rule.clone(), ..denied };
                 return Err(self.refuse_recorded(record, verdict, denied).await);

@@ -23,12 +23,12 @@ mod judged;
 pub mod locks;
 mod login;
 mod marker;
+mod memory;
 pub mod metrics;
 mod notice;
 mod permit;
 mod refusals;
 mod reply;
-mod room;
 mod seat;
 pub mod sessions;
 mod side;
@@ -67,7 +67,7 @@ pub use marker::LeftOut;
 pub use permit::Permit;
 pub use permit::Preparation;
 pub use reply::ReplyGuard;
-pub use room::BodyRoom;
+pub use memory::BodyBudget;
 pub use seat::Seat;
 pub use side::SideNotes;
 
@@ -79,7 +79,7 @@ use callers::Callers;
 use locks::LockSet;
 use metrics::Metrics;
 use refusals::Refusals;
-use room::Room;
+use memory::MemoryBudget;
 use sessions::Sessions;
 use snapshot::Snapshot;
 
@@ -100,7 +100,7 @@ struct Inner {
     journal: Journal,
     approvals: Approvals,
     vault: Arc<Vault>,
-    room: Arc<Room>,
+    memory: Arc<MemoryBudget>,
     metrics: Metrics,
 }
 
@@ -125,7 +125,7 @@ impl Gate {
             journal,
             approvals,
             vault,
-            room: Arc::default(),
+            memory: Arc::default(),
             metrics: Metrics::default(),
         }))
     }

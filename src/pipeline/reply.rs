@@ -44,7 +44,7 @@ pub struct ReplyGuard {
 impl ReplyGuard {
     pub(super) fn new(mut exchange: Exchange) -> Self {
         // From here on the body alone keeps its share of the memory budget.
-        drop(exchange.of_body.hand_on());
+        drop(exchange.body_share.take());
         let capture = exchange.capture();
         Self {
             exchange,

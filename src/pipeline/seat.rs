@@ -30,12 +30,12 @@ use crate::pipeline::enter::no_such_connection;
 use crate::pipeline::enter::session_ended;
 use crate::pipeline::enter::subject;
 use crate::pipeline::judged::unjudged;
+use crate::pipeline::memory::BodyShare;
 use crate::pipeline::metrics::Counters;
 use crate::pipeline::notice::Said;
 use crate::pipeline::permit::Preparation;
 use crate::pipeline::refusals::Flood;
 use crate::pipeline::refusals::failure_data;
-use crate::pipeline::room::OfBody;
 use crate::pipeline::sessions::Session;
 use crate::pipeline::snapshot::Governed;
 use crate::pipeline::snapshot::Snapshot;
@@ -183,7 +183,7 @@ impl Seat {
             counters: Arc::clone(&self.counters),
             began,
             changes: true,
-            of_body: OfBody::default(),
+            body_share: BodyShare::default(),
         };
         exchange.still_stands()?;
         Ok(exchange)

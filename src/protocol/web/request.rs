@@ -25,7 +25,7 @@ use crate::domain::Protocol;
 use crate::domain::RequestId;
 use crate::domain::SessionEnd;
 use crate::pipeline::Arrival;
-use crate::pipeline::BodyRoom;
+use crate::pipeline::BodyBudget;
 use crate::pipeline::Exchange;
 use crate::pipeline::Gate;
 use crate::pipeline::snapshot::Governed;
@@ -192,9 +192,9 @@ pub async fn read_or_part(
     limit: u64,
     exchange: &Exchange,
 ) -> Result<Bytes, (Denied, Vec<u8>)> {
-    let (mut whole, mut room) = (Vec::new(), exchange.body_room(limit));
-    match gather(&mut whole, body, limit, &mut room, exchange.end_watch().wait()).await {
-        Ok(()) => Ok(exchange.keep(whole, room)),
+    let (mut whole, mut budget) = (Vec::new(), exchange.body_budget(limit));
+    match gather(&mut whole, body, limit, &mut budget, exchange.end_watch().wait()).await {
+        Ok(()) => Ok(exchange.keep(whole, budget)),
         Err(denied) => Err((denied, whole)),
     }
 }
@@ -204,7 +204,7 @@ async fn gather<B>(
     whole: &mut Vec<u8>,
     body: &mut B,
     limit: u64,
-    room: &mut BodyRoom,
+    budget: &mut BodyBudget,
     end: impl Future<Output = SessionEnd>,
 ) -> Result<(), Denied>
 where
@@ -229,7 +229,7 @@ where
             Poll::Ready(frame) => frame,
             Poll::Pending => {
                 // A body that waits for its client may do so for long, together with many others.
-                room.reach(whole.capacity())?;
+                budget.grow_to(whole.capacity())?;
                 let now = Instant::now();
                 let at_latest = *began.get_or_insert(now) + time_for(whole.len());
                 tokio::select! {
@@ -247,7 +247,7 @@ where
             let fits = if length as u64 > limit {
                 Err(too_large())
             } else {
-                make_room(whole, length, told, most, room)
+                make_room(whole, length, told, most, budget)
             };
             // Appended even if the body is refused, for callers that inspect the part that was read.
             whole.extend_from_slice(&data);
@@ -266,14 +266,14 @@ fn make_room(
     length: usize,
     told: Option<usize>,
     most: usize,
-    room: &mut BodyRoom,
+    budget: &mut BodyBudget,
 ) -> Result<(), Denied> {
     if length > whole.capacity() {
         // A small announced length is trusted; a body of unknown length grows from its first piece on.
         let at_once = told.unwrap_or(0).min(FREE);
         let capacity = grown(whole.capacity().saturating_mul(2).max(at_once), length, most);
         if capacity > FREE {
-            room.reach(capacity)?;
+            budget.grow_to(capacity)?;
         }
         whole.reserve_exact(capacity.saturating_sub(whole.len()));
     }
@@ -333,44 +333,47 @@ mod tests {
         }
     }
 
-    async fn read(mut body: Slow, room: &mut BodyRoom) -> (Result<usize, Option<&'static str>>, Duration) {
+    async fn read(
+        mut body: Slow,
+        budget: &mut BodyBudget,
+    ) -> (Result<usize, Option<&'static str>>, Duration) {
         let began = Instant::now();
         let mut whole = Vec::new();
-        let read = gather(&mut whole, &mut body, 10 << 20, room, std::future::pending()).await;
+        let read = gather(&mut whole, &mut body, 10 << 20, budget, std::future::pending()).await;
         (read.map(|()| whole.len()).map_err(|denied| denied.audit), began.elapsed())
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_drips_is_refused_before_long_and_one_that_is_slow_is_read() {
-        let mut room = BodyRoom::alone(10 << 20);
-        let (read_drips, time) = read(Slow::new(1, Duration::from_secs(20), 100_000), &mut room).await;
+        let mut budget = BodyBudget::alone(10 << 20);
+        let (read_drips, time) = read(Slow::new(1, Duration::from_secs(20), 100_000), &mut budget).await;
         assert_eq!(read_drips, Err(Some("body")));
         assert!(time <= PATIENCE + Duration::from_secs(1), "{time:?}");
-        let (stalled, time) = read(Slow::new(1, Duration::from_secs(40), 2), &mut room).await;
+        let (stalled, time) = read(Slow::new(1, Duration::from_secs(40), 2), &mut budget).await;
         assert_eq!((stalled, time), (Err(Some("body")), STALL));
-        let (slow, time) = read(Slow::new(2 * SLOWEST, Duration::from_secs(2), 200), &mut room).await;
+        let (slow, time) = read(Slow::new(2 * SLOWEST, Duration::from_secs(2), 200), &mut budget).await;
         assert_eq!((slow, time.as_secs()), (Ok(400 * SLOWEST), 400));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_is_waited_for_takes_room_and_a_small_one_that_is_there_takes_none() {
-        let mut room = BodyRoom::alone(10 << 20);
-        assert_eq!(read(Slow::new(FREE, Duration::ZERO, 1), &mut room).await.0, Ok(FREE));
-        assert_eq!(room.taken(), 0);
-        assert_eq!(read(Slow::new(100, Duration::from_secs(1), 2), &mut room).await.0, Ok(200));
-        assert!((100..=200).contains(&room.taken()), "{}", room.taken());
-        let mut room = BodyRoom::alone(10 << 20);
-        assert_eq!(read(Slow::new(FREE, Duration::ZERO, 10), &mut room).await.0, Ok(10 * FREE));
-        assert!((10 * FREE..=20 * FREE).contains(&room.taken()), "{}", room.taken());
+        let mut budget = BodyBudget::alone(10 << 20);
+        assert_eq!(read(Slow::new(FREE, Duration::ZERO, 1), &mut budget).await.0, Ok(FREE));
+        assert_eq!(budget.reserved(), 0);
+        assert_eq!(read(Slow::new(100, Duration::from_secs(1), 2), &mut budget).await.0, Ok(200));
+        assert!((100..=200).contains(&budget.reserved()), "{}", budget.reserved());
+        let mut budget = BodyBudget::alone(10 << 20);
+        assert_eq!(read(Slow::new(FREE, Duration::ZERO, 10), &mut budget).await.0, Ok(10 * FREE));
+        assert!((10 * FREE..=20 * FREE).contains(&budget.reserved()), "{}", budget.reserved());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_for_which_there_is_no_room_is_not_read_on() {
-        let mut room = BodyRoom::alone(10 << 20);
+        let mut budget = BodyBudget::alone(10 << 20);
         let mut endless = Slow::new(FREE, Duration::ZERO, 1 << 20);
         let mut whole = Vec::new();
         let refused =
-            gather(&mut whole, &mut endless, 1 << 40, &mut room, std::future::pending()).await.unwrap_err();
+            gather(&mut whole, &mut endless, 1 << 40, &mut budget, std::future::pending()).await.unwrap_err();
         assert_eq!((refused.code, refused.audit), (DenyCode::LimitExceeded, Some("held_share")));
         let read = (1 << 20) - endless.left;
         assert!(read * FREE <= 65 << 20, "{read}");
