@@ -188,7 +188,7 @@ impl Live for Gateway {
             .iter()
             .map(|session| LiveSession {
                 id: session.id,
-                streams: count(session.streams()),
+                streams: count(session.running_exchanges()),
                 commands: session.commands(),
                 active_ms: session.active_ms(),
                 expires_ms: session.latest_end_ms(),

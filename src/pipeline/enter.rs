@@ -79,7 +79,7 @@ impl Gate {
         who: &mut Option<Arc<Verified>>,
     ) -> Result<Exchange, Denied> {
         let began = Instant::now();
-        let (verified, snapshot, governed) = self.find(arrival, who).await?;
+        let (verified, snapshot, governed) = self.authorize_counted(arrival, who).await?;
         let session =
             self.0.sessions.open(&verified, &governed, arrival.source, &snapshot, &self.0.journal)?;
         session.begin_exchange();
@@ -104,13 +104,16 @@ impl Gate {
     ///
     /// # Errors
     /// The token is not valid, or the connection is not open to its principal.
-    pub async fn whose(&self, arrival: Arrival<'_>) -> Result<(Arc<str>, Arc<Governed>), Denied> {
-        let (verified, _, governed) = self.know(&arrival, &mut None).await?;
+    pub async fn identify_uncounted(
+        &self,
+        arrival: Arrival<'_>,
+    ) -> Result<(Arc<str>, Arc<Governed>), Denied> {
+        let (verified, _, governed) = self.authorize(&arrival, &mut None).await?;
         Ok((Arc::clone(&verified.principal.id), governed))
     }
 
     /// Returns whether a token is valid and no lock applies to its caller. Policies are not asked.
-    pub async fn knows(&self, token: &str) -> bool {
+    pub async fn accepts_token(&self, token: &str) -> bool {
         let Ok((verified, _)) = self.authenticate(token).await else { return false };
         !self.0.locks.load().shuts_out(&verified.principal, &verified.token_ids)
     }
@@ -122,12 +125,12 @@ impl Gate {
 
     /// Identifies the caller and finds the connection, which is open to it, in the current snapshot. Counts
     /// against the rate limits.
-    pub(super) async fn find(
+    pub(super) async fn authorize_counted(
         &self,
         arrival: &Arrival<'_>,
         who: &mut Option<Arc<Verified>>,
     ) -> Result<(Arc<Verified>, Arc<Snapshot>, Arc<Governed>), Denied> {
-        let (verified, snapshot, governed) = self.know(arrival, who).await?;
+        let (verified, snapshot, governed) = self.authorize(arrival, who).await?;
         self.count_request(&verified, &snapshot, &governed)?;
         Ok((verified, snapshot, governed))
     }
@@ -147,8 +150,8 @@ impl Gate {
         self.0.callers.admit(id, Some(&governed.connection.name), governed.connection.limits.rate)
     }
 
-    /// Does the same as [`Self::find`] without counting.
-    async fn know(
+    /// Does the same as [`Self::authorize_counted`] without counting.
+    async fn authorize(
         &self,
         arrival: &Arrival<'_>,
         who: &mut Option<Arc<Verified>>,

@@ -18,7 +18,6 @@ mod enter;
 mod filter;
 mod held;
 mod hold;
-mod identify;
 mod judged;
 pub mod locks;
 mod login;

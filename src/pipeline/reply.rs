@@ -236,7 +236,7 @@ impl ReplyGuard {
             }
         }
         self.settled |= matches!(kind, EventKind::HttpResponse | EventKind::SqlDone | EventKind::Error);
-        self.exchange.session.used();
+        self.exchange.session.mark_active();
         event
     }
 

@@ -63,7 +63,7 @@ impl Gate {
     /// The same as [`Gate::enter`]; the refusal is recorded.
     pub async fn log_in(&self, arrival: Arrival<'_>) -> Result<Seat, Denied> {
         let mut principal = None;
-        let found = self.find(&arrival, &mut principal).await;
+        let found = self.authorize_counted(&arrival, &mut principal).await;
         let seated = found.and_then(|(verified, snapshot, governed)| {
             let session =
                 self.0.sessions.open_own(&verified, &governed, arrival.source, &snapshot, &self.0.journal)?;
@@ -123,8 +123,8 @@ impl Seat {
     }
 
     /// Marks the session as used, so that idle time counts from now.
-    pub fn used(&self) {
-        self.session.used();
+    pub fn mark_active(&self) {
+        self.session.mark_active();
     }
 
     /// Returns how many bytes of a statement's text are recorded; `None` if none are.
@@ -171,7 +171,7 @@ impl Seat {
         let (snapshot, governed) = self.standing()?;
         self.gate.count_request(&self.verified, &snapshot, &governed)?;
         self.session.begin_exchange();
-        self.session.touch(&self.verified);
+        self.session.count_command(&self.verified);
         let exchange = Exchange {
             gate: self.gate.clone(),
             snapshot,

@@ -53,13 +53,16 @@ pub struct Session {
     /// When it began, in milliseconds since 1970.
     pub started_ms: i64,
     started: Instant,
-    last_used: AtomicU64,
-    token_end: AtomicI64,
+    /// When it last had a command or part of a reply, in microseconds since it began.
+    last_used_us: AtomicU64,
+    /// When the last of its tokens expires, in milliseconds since 1970.
+    token_end_ms: AtomicI64,
     token_ids: Mutex<Vec<Box<str>>>,
+    /// When it ends at the latest, in microseconds since it began.
     hard_end_us: AtomicU64,
     commands: AtomicU64,
     /// The running exchanges. The last one records the end of a session that has ended meanwhile.
-    running: AtomicUsize,
+    running_exchanges: AtomicUsize,
     end_recorded: AtomicBool,
     ended: watch::Sender<Option<SessionEnd>>,
 }
@@ -75,12 +78,12 @@ impl Session {
             source,
             started_ms: now_ms(),
             started: Instant::now(),
-            last_used: AtomicU64::new(0),
-            token_end: AtomicI64::new(verified.expires_ms),
+            last_used_us: AtomicU64::new(0),
+            token_end_ms: AtomicI64::new(verified.expires_ms),
             token_ids: Mutex::new(verified.token_ids.clone()),
             hard_end_us: AtomicU64::new(limit),
             commands: AtomicU64::new(0),
-            running: AtomicUsize::new(0),
+            running_exchanges: AtomicUsize::new(0),
             end_recorded: AtomicBool::new(false),
             ended: watch::Sender::new(None),
         }
@@ -113,7 +116,7 @@ impl Session {
 
     /// Returns when the last of its tokens expires, in milliseconds since 1970.
     pub fn token_end_ms(&self) -> i64 {
-        self.token_end.load(Ordering::Relaxed)
+        self.token_end_ms.load(Ordering::Relaxed)
     }
 
     /// Returns the latest possible end, in milliseconds since 1970: the session's limit or the expiry of its
@@ -124,17 +127,17 @@ impl Session {
     }
 
     /// Returns the number of running requests and streams.
-    pub fn streams(&self) -> usize {
-        self.running.load(Ordering::Acquire)
+    pub fn running_exchanges(&self) -> usize {
+        self.running_exchanges.load(Ordering::Acquire)
     }
 
     pub(super) fn begin_exchange(&self) {
-        self.running.fetch_add(1, Ordering::AcqRel);
+        self.running_exchanges.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Counts an exchange out. Its own events are recorded before the end of the session.
     pub(super) fn end_exchange(&self, journal: &Journal) {
-        if self.running.fetch_sub(1, Ordering::AcqRel) == 1
+        if self.running_exchanges.fetch_sub(1, Ordering::AcqRel) == 1
             && let Some(end) = self.end()
         {
             self.record_end(end, journal);
@@ -179,7 +182,7 @@ impl Session {
 
     /// Returns when the session last had a command or part of a reply, in milliseconds since 1970.
     pub fn active_ms(&self) -> i64 {
-        let after_ms = self.last_used.load(Ordering::Relaxed) / 1000;
+        let after_ms = self.last_used_us.load(Ordering::Relaxed) / 1000;
         self.started_ms.saturating_add(i64::try_from(after_ms).unwrap_or(i64::MAX))
     }
 
@@ -203,10 +206,11 @@ impl Session {
         }
     }
 
-    pub(super) fn touch(&self, verified: &Verified) {
-        self.last_used.store(self.elapsed_us(), Ordering::Relaxed);
+    /// Counts a command, which also makes the session last as long as its token.
+    pub(super) fn count_command(&self, verified: &Verified) {
+        self.last_used_us.store(self.elapsed_us(), Ordering::Relaxed);
         self.commands.fetch_add(1, Ordering::Relaxed);
-        self.token_end.fetch_max(verified.expires_ms, Ordering::Relaxed);
+        self.token_end_ms.fetch_max(verified.expires_ms, Ordering::Relaxed);
         // Usually the same few tokens come again, so the list is only read.
         let mut known = lock(&self.token_ids);
         if known.len() < MAX_TOKEN_IDS && verified.token_ids.last().is_some_and(|id| !known.contains(id)) {
@@ -227,16 +231,16 @@ impl Session {
         }
         let idle = micros(self.governed.connection.limits.idle);
         // An open stream is in use: its exchange keeps the session from being idle.
-        let rest = now_us.saturating_sub(self.last_used.load(Ordering::Relaxed));
-        if rest >= idle && self.streams() == 0 {
+        let rest = now_us.saturating_sub(self.last_used_us.load(Ordering::Relaxed));
+        if rest >= idle && self.running_exchanges() == 0 {
             return Some(SessionEnd::Idle);
         }
         (self.token_end_ms() <= now_ms).then_some(SessionEnd::TokenExpired)
     }
 
     /// Marks the session as used, so that idle time counts from now.
-    pub fn used(&self) {
-        self.last_used.store(self.elapsed_us(), Ordering::Relaxed);
+    pub fn mark_active(&self) {
+        self.last_used_us.store(self.elapsed_us(), Ordering::Relaxed);
     }
 }
 
@@ -287,7 +291,7 @@ impl Sessions {
             };
             match due {
                 None if session.end().is_none() => {
-                    session.touch(verified);
+                    session.count_command(verified);
                     session.shorten(governed.connection.limits.session);
                     return Ok(Arc::clone(session));
                 }
@@ -341,7 +345,7 @@ impl Sessions {
         journal.push(start).map_err(|_error| {
             Denied::new(DenyCode::RecordingUnavailable, "the session could not be recorded; try again later")
         })?;
-        session.touch(verified);
+        session.count_command(verified);
         map.insert(key, Arc::clone(&session));
         Ok(session)
     }
@@ -397,7 +401,7 @@ impl Sessions {
     pub(super) fn record_ends(&self, journal: &Journal, ago: Duration) {
         let mut ending = lock(&self.ending);
         ending.retain(|(session, since)| {
-            let waits = session.streams() > 0 && since.elapsed() < ago;
+            let waits = session.running_exchanges() > 0 && since.elapsed() < ago;
             if !waits && let Some(end) = session.end() {
                 session.record_end(end, journal);
             }
@@ -412,7 +416,7 @@ impl Sessions {
             *ended = ended.or(Some(end));
             first
         });
-        if session.streams() == 0 {
+        if session.running_exchanges() == 0 {
             session.record_end(end, journal);
         } else {
             let mut ending = lock(&self.ending);

@@ -45,7 +45,7 @@ impl SideNotes {
     ) -> Result<(), Denied> {
         let mut event = self.session.event(kind, dir, Some(self.request), data);
         event.mask = mask;
-        self.session.used();
+        self.session.mark_active();
         self.gate.0.journal.push(event).map_err(|error| {
             tracing::error!(request = %self.request, %error, "a part of a command could not be recorded");
             Denied::new(DenyCode::RecordingUnavailable, "it could not be recorded, so it is withheld")

@@ -161,7 +161,7 @@ pub async fn whose(
     origin: &Origin,
     head: &Parts,
 ) -> Result<(Arc<str>, Arc<Governed>), Denied> {
-    gate.whose(arrival(protocol, origin, head).0).await
+    gate.identify_uncounted(arrival(protocol, origin, head).0).await
 }
 
 /// Returns the one bearer token of a request: `Ok(None)` if there is none.

@@ -232,7 +232,7 @@ impl WebService {
     async fn look(&self, request: &Request<Incoming>, visitor: &Visitor) {
         if visitor.is_stranger()
             && let Ok(Some(token)) = bearer(request.headers())
-            && self.gate.knows(token).await
+            && self.gate.accepts_token(token).await
         {
             visitor.known();
         }

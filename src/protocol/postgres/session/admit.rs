@@ -204,7 +204,7 @@ impl Front {
     }
 
     fn remind(&self, waiting: &Waiting) {
-        self.shared.seat.used();
+        self.shared.seat.mark_active();
         let hint = "It runs once it is approved. Cancel the statement to withdraw it.";
         self.shared.say(|out| reply::notice(out, SqlState::WAITING, &hold::words(waiting), hint));
     }
