@@ -126,7 +126,7 @@ impl Shared {
     /// publishes the change.
     pub(super) fn announce(&self, approval: &Approval) {
         if let Some(outcome) = Outcome::of(approval) {
-            self.desk.settle(approval.id, outcome);
+            self.desk.resolve(approval.id, outcome);
         }
         let shown = Approval { detail: String::new(), ..approval.clone() };
         self.desk.publish(Change::Approval(Arc::new(shown)));

@@ -98,7 +98,7 @@ impl Desk {
     }
 
     /// Wakes all waiting requests with the outcome.
-    pub(super) fn settle(&self, id: ApprovalId, outcome: Outcome) {
+    pub(super) fn resolve(&self, id: ApprovalId, outcome: Outcome) {
         let seat = self.state().seats.remove(&id);
         if let Some(seat) = seat {
             seat.outcome.send_replace(Some(outcome));

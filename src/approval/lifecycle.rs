@@ -282,7 +282,7 @@ fn cancel(db: &mut store::Db, shared: &Shared, id: ApprovalId) -> Result<(), Sto
     match ended {
         Some(approval) => finish(shared, approval),
         // It ended in another way, so its entry is left over.
-        None => shared.desk.settle(id, Outcome::Cancelled),
+        None => shared.desk.resolve(id, Outcome::Cancelled),
     }
     Ok(())
 }

@@ -104,7 +104,7 @@ impl Ticket {
 
     /// Returns the outcome if it is settled, without waiting.
     #[cfg(test)]
-    pub fn settled(&self) -> Option<&Outcome> {
+    pub fn outcome(&self) -> Option<&Outcome> {
         self.outcome.as_ref()
     }
 

@@ -133,7 +133,7 @@ pub fn new_table(
         }
         None => Table::new(),
     };
-    settled(access, kind, &mut table, file)?;
+    make_paths_absolute(access, kind, &mut table, file)?;
     named(kind, name, &mut table)?;
     Ok(table)
 }
@@ -152,7 +152,12 @@ fn bare(kind: EntityKind, mut table: Table) -> Result<Table, Failure> {
 }
 
 /// Makes its paths absolute; only connections have paths.
-fn settled(access: &Access, kind: EntityKind, table: &mut Table, file: Option<&Path>) -> Result<(), Failure> {
+fn make_paths_absolute(
+    access: &Access,
+    kind: EntityKind,
+    table: &mut Table,
+    file: Option<&Path>,
+) -> Result<(), Failure> {
     match kind {
         EntityKind::Connection if access.is_remote() => entity::paths_elsewhere(table),
         EntityKind::Connection => entity::absolute_paths(table, file),
@@ -196,10 +201,10 @@ pub fn edit(
         }
     };
     let mut table = bare(kind, entity::parse_table(&text, name)?)?;
-    settled(access, kind, &mut table, file)?;
+    make_paths_absolute(access, kind, &mut table, file)?;
     if let Some(options) = options {
         options(&mut table)?;
-        settled(access, kind, &mut table, None)?;
+        make_paths_absolute(access, kind, &mut table, None)?;
     }
     named(kind, name, &mut table)?;
     put(

@@ -10,7 +10,7 @@ use clap::error::ErrorKind;
 const TEXTS: &[&str] = &["-r", "--reason", "--message"];
 
 /// Rewrites `hoopctl help COMMAND…` to `hoopctl COMMAND… --help`.
-pub fn settled(arguments: Vec<OsString>) -> Vec<OsString> {
+pub fn corrected(arguments: Vec<OsString>) -> Vec<OsString> {
     match &arguments[..] {
         [program, help, rest @ ..] if help == "help" => {
             let words = std::iter::once(program).chain(rest).cloned();
@@ -90,12 +90,12 @@ mod tests {
     #[test]
     fn help_of_a_command_is_asked_for_in_either_order() {
         let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
-        for (line, settled_line) in [
+        for (line, corrected_line) in [
             ("hoopctl help", "hoopctl --help"),
             ("hoopctl help lock add", "hoopctl lock add --help"),
             ("hoopctl lock help", "hoopctl lock help"),
         ] {
-            assert_eq!(settled(words(line)), words(settled_line));
+            assert_eq!(corrected(words(line)), words(corrected_line));
         }
     }
 }

@@ -84,7 +84,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         reaper::run(std::io::stdin().lock());
         return ExitCode::SUCCESS;
     }
-    let arguments = guess::settled(arguments);
+    let arguments = guess::corrected(arguments);
     let parsed =
         command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {

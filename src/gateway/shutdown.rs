@@ -50,7 +50,7 @@ pub(super) async fn close(running: &Running) {
     }
     running.gate.close();
     notices::end_grants(running).await;
-    if let Err(error) = running.gate.journal().settle().await {
+    if let Err(error) = running.gate.journal().flush().await {
         tracing::error!(%error, "the end of some sessions is not recorded; the next start closes them");
     }
     running.gate.journal().close();

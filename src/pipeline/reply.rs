@@ -32,7 +32,7 @@ pub struct ReplyGuard {
     filter: BodyFilter,
     notes: Notes,
     /// Whether the outcome of the command is recorded.
-    settled: bool,
+    is_recorded: bool,
     /// Whether the gateway itself answers, and not the target.
     own: bool,
     /// The messages from the target that were dropped.
@@ -51,7 +51,7 @@ impl ReplyGuard {
             credential: None,
             filter: BodyFilter::default(),
             notes: Notes::default(),
-            settled: false,
+            is_recorded: false,
             own: false,
             left_out: None,
             capture,
@@ -206,7 +206,7 @@ impl ReplyGuard {
     /// # Errors
     /// It could not be recorded: the client must not be told that the command is done.
     pub fn record_end(&mut self, kind: EventKind, data: String) -> Result<(), Denied> {
-        self.settled = true;
+        self.is_recorded = true;
         if !self.exchange.changes {
             return self.record(kind, Direction::S2c, data);
         }
@@ -235,7 +235,7 @@ impl ReplyGuard {
                 self.exchange.counters.answered(event.ts_ms);
             }
         }
-        self.settled |= matches!(kind, EventKind::HttpResponse | EventKind::SqlDone | EventKind::Error);
+        self.is_recorded |= matches!(kind, EventKind::HttpResponse | EventKind::SqlDone | EventKind::Error);
         self.exchange.session.mark_active();
         event
     }
@@ -276,8 +276,8 @@ impl ReplyGuard {
     }
 
     /// Marks the command as ended properly, with nothing more to record.
-    pub fn settle(&mut self) {
-        self.settled = true;
+    pub fn mark_recorded(&mut self) {
+        self.is_recorded = true;
     }
 
     /// Counts a finished reply.
@@ -304,7 +304,7 @@ impl ReplyGuard {
 impl Drop for ReplyGuard {
     fn drop(&mut self) {
         self.tell_left_out();
-        if !self.settled {
+        if !self.is_recorded {
             // The client left before there was a reply; the command may have been executed all the same.
             let gone =
                 Denied::new(DenyCode::UpstreamUnavailable, "the client went away").because("client_gone");

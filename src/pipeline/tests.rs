@@ -227,7 +227,7 @@ async fn a_command_tells_who_sent_it_where_that_is_not_who_the_session_began_wit
         assert!(exchange.admit(judged, record, (), None).await.is_ok());
     }
     gate.close();
-    gate.journal().settle().await.unwrap();
+    gate.journal().flush().await.unwrap();
     gate.journal().close();
     let reader = recording::Reader::open(&dir.path().join("data")).unwrap();
     let sessions = reader.sessions(&recording::SessionFilter::default()).unwrap();
@@ -287,7 +287,7 @@ async fn recordings_of_refusals_end_and_others_begin() {
         refusals.record(&journal, 1, stranger, &denied, None);
     }
     refusals.close(&journal);
-    journal.settle().await.unwrap();
+    journal.flush().await.unwrap();
     let reader = recording::Reader::open(dir.path()).unwrap();
     let sessions = reader.sessions(&recording::SessionFilter::default()).unwrap();
     let ends: Vec<_> = sessions.iter().map(|session| (session.end, session.events)).collect();
@@ -313,7 +313,7 @@ async fn a_refusal_without_a_session_is_recorded_without_secrets_in_its_path() {
         assert!(gate.enter(arrival("no token", path)).await.is_err());
     }
     gate.close();
-    gate.journal().settle().await.unwrap();
+    gate.journal().flush().await.unwrap();
     gate.journal().close();
     let told = refusals(&dir);
     assert!(
@@ -369,7 +369,7 @@ async fn a_connection_exists_only_for_the_protocol_that_it_speaks() {
     }
     assert_eq!(gate.sessions().list().len(), 2);
     gate.close();
-    gate.journal().settle().await.unwrap();
+    gate.journal().flush().await.unwrap();
     gate.journal().close();
     let told = refusals(&dir);
     assert_eq!(told.matches("wrong_protocol").count(), 2, "{told}");

@@ -254,10 +254,10 @@ impl Ahead {
     }
 
     /// Removes and returns the sealed segments that are entirely in the database: those whose tickets are all
-    /// at most `settled`.
-    pub(crate) fn take_settled(&mut self, settled: u64) -> Vec<PathBuf> {
+    /// at most `stored`.
+    pub(crate) fn take_stored(&mut self, stored: u64) -> Vec<PathBuf> {
         let mut taken = Vec::new();
-        while let Some(sealed) = self.sealed.pop_front_if(|sealed| sealed.synced && sealed.last <= settled) {
+        while let Some(sealed) = self.sealed.pop_front_if(|sealed| sealed.synced && sealed.last <= stored) {
             taken.push(sealed.segment.path);
         }
         taken

@@ -68,24 +68,24 @@ mod tests {
 
     #[test]
     fn a_failure_is_never_forgotten_however_many_there_are() {
-        use Stage::{Settled, Synced};
+        use Stage::{Stored, Synced};
         let failures = Failures::default();
         assert!(failures.of(1, Synced).is_none());
-        failures.add(5, 4, Settled, &RecordError::Stopped);
-        assert!(failures.of(5, Settled).is_none());
+        failures.add(5, 4, Stored, &RecordError::Stopped);
+        assert!(failures.of(5, Stored).is_none());
         failures.add(2, 3, Synced, &RecordError::Overloaded);
-        assert!(failures.of(2, Synced).is_some() && failures.of(2, Settled).is_none());
+        assert!(failures.of(2, Synced).is_some() && failures.of(2, Stored).is_none());
         let tickets: Vec<u64> = (0..2000).map(|n| 10 + n * 2).collect();
         for ticket in &tickets {
             failures.add(
                 *ticket,
                 *ticket,
-                if ticket % 4 == 0 { Synced } else { Settled },
+                if ticket % 4 == 0 { Synced } else { Stored },
                 &RecordError::Stopped,
             );
         }
         for ticket in tickets {
-            assert!(failures.of(ticket, if ticket % 4 == 0 { Synced } else { Settled }).is_some());
+            assert!(failures.of(ticket, if ticket % 4 == 0 { Synced } else { Stored }).is_some());
         }
         assert!(failures.of(10_000, Synced).is_none());
         assert!(lock(&failures.ranges).len() <= MAX_RANGES);

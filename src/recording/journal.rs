@@ -215,13 +215,13 @@ impl Journal {
     }
 
     /// Resolves when everything recorded before is in the database, where a [`Reader`] finds it.
-    pub fn settle(&self) -> Appended {
+    pub fn flush(&self) -> Appended {
         let shared = &self.owner.shared;
         Appended(match shared.press() {
             Ok(ticket) => State::Waiting {
                 shared: Arc::clone(shared),
                 ticket,
-                stage: Stage::Settled,
+                stage: Stage::Stored,
                 registered: false,
             },
             Err(error) => State::Done(Some(Err(error))),

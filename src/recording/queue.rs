@@ -28,7 +28,7 @@ pub(crate) enum Stage {
     /// The frames are synced to disk.
     Synced,
     /// The events are in the database.
-    Settled,
+    Stored,
 }
 
 /// The state of the writer's thread.

@@ -64,7 +64,7 @@ pub(crate) struct Shared {
     queue: Mutex<Queue>,
     wake_writer: Condvar,
     synced: Progress,
-    settled: Progress,
+    stored: Progress,
     failures: Failures,
     pub(crate) settings: ArcSwap<Settings>,
     pub(crate) live: broadcast::Sender<Arc<StoredEvent>>,
@@ -84,7 +84,7 @@ impl Shared {
             queue: Mutex::new(Queue::new(ahead)),
             wake_writer: Condvar::new(),
             synced: Progress::default(),
-            settled: Progress::default(),
+            stored: Progress::default(),
             failures: Failures::default(),
             settings: ArcSwap::from_pointee(settings),
             live: broadcast::Sender::new(LIVE_EVENTS),
@@ -173,7 +173,7 @@ impl Shared {
             self.sync.want(ticket);
             return Ok(Some((ticket, Stage::Synced)));
         }
-        Ok((throttled && durability.is_some()).then_some((ticket, Stage::Settled)))
+        Ok((throttled && durability.is_some()).then_some((ticket, Stage::Stored)))
     }
 
     /// Returns the ticket of everything recorded so far, and makes the writer commit it at once.
@@ -291,7 +291,7 @@ impl Shared {
         self.synced.advance_sparingly(ticket, wakers);
         let mut queue = lock(&self.queue);
         queue.ahead.synced(sealed);
-        queue.ahead.take_settled(self.settled.done())
+        queue.ahead.take_stored(self.stored.done())
     }
 
     /// Forgets the sealed segments, whose content is durable in the database. Returns the number of the
@@ -303,8 +303,8 @@ impl Shared {
     }
 
     /// Marks everything up to `ticket` as committed to the database.
-    pub(crate) fn settle(&self, ticket: u64, wakers: &mut Vec<Waker>) {
-        self.settled.advance(ticket, wakers);
+    pub(crate) fn mark_stored(&self, ticket: u64, wakers: &mut Vec<Waker>) {
+        self.stored.advance(ticket, wakers);
     }
 
     /// Forgets sessions that ended so long ago that they accept no more events.
@@ -359,7 +359,7 @@ impl Shared {
         queue.flush();
         let last = queue.last;
         drop(queue);
-        for (stage, progress) in [(Stage::Synced, &self.synced), (Stage::Settled, &self.settled)] {
+        for (stage, progress) in [(Stage::Synced, &self.synced), (Stage::Stored, &self.stored)] {
             self.failures.add(progress.done() + 1, last, stage, error);
             progress.wake_all(last, wakers);
         }
@@ -386,7 +386,7 @@ impl Shared {
         let last = queue.last;
         drop(queue);
         self.synced.advance(last, wakers);
-        self.settled.advance(last, wakers);
+        self.stored.advance(last, wakers);
         Ok(())
     }
 
@@ -404,7 +404,7 @@ impl Shared {
     pub(crate) fn progress(&self, stage: Stage) -> &Progress {
         match stage {
             Stage::Synced => &self.synced,
-            Stage::Settled => &self.settled,
+            Stage::Stored => &self.stored,
         }
     }
 

@@ -223,7 +223,7 @@ impl Writer {
         self.shared.forget(&self.sessions.committed(&self.saved, now));
         self.group.events.clear();
         self.group.owed.clear();
-        self.shared.settle(self.group.last, &mut self.wakers);
+        self.shared.mark_stored(self.group.last, &mut self.wakers);
         if written {
             self.shared.sync.written();
         }

@@ -102,7 +102,7 @@ impl Model {
         };
         let (shared, pane) = model.shown();
         let effects = pane.enter(shared);
-        let effects = model.settled(effects);
+        let effects = model.follow_jumps(effects);
         (model, effects)
     }
 
@@ -184,17 +184,17 @@ impl Model {
             Msg::Live(event) => self.live(&event),
             Msg::Answer(answer) => self.answered(&answer),
         };
-        self.settled(effects)
+        self.follow_jumps(effects)
     }
 
     /// Follows the jumps among the effects; the loop performs the others.
-    fn settled(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
+    fn follow_jumps(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
         let mut out = Vec::new();
         for effect in effects {
             match effect {
                 Effect::Go(jump) => {
                     let jumped = self.jump(jump);
-                    out.extend(self.settled(jumped));
+                    out.extend(self.follow_jumps(jumped));
                 }
                 Effect::Ask(request) => out.extend(self.turns.ask(request).map(Effect::Ask)),
                 other => out.push(other),
@@ -432,6 +432,6 @@ impl Model {
     pub fn begin(&mut self, jump: Jump) -> Vec<Effect> {
         let effects = self.jump(jump);
         self.back.clear();
-        self.settled(effects)
+        self.follow_jumps(effects)
     }
 }

@@ -78,7 +78,7 @@ fn measure(waiters: usize, durability: Durability, body: usize) {
         })
         .collect();
     let commands: u64 = workers.into_iter().map(|worker| worker.join().unwrap()).sum();
-    runtime().block_on(journal.settle()).unwrap();
+    runtime().block_on(journal.flush()).unwrap();
     let (cpu, took) = (cpu_time() - cpu, began.elapsed());
     journal.close();
     let events = (commands * 3) as f64;

@@ -98,7 +98,7 @@ async fn a_quorum_counts_distinct_people_and_one_no_ends_it() {
     // A policy that requires nobody still requires one.
     (asked.spec.min, asked.digest) = (0, "d".repeat(64));
     let ticket = house.approvals.ask(asked.clone()).await.unwrap();
-    assert!(ticket.settled().is_none());
+    assert!(ticket.outcome().is_none());
     asked.spec.from.clear();
     assert!(matches!(house.approvals.ask(asked).await, Err(ApprovalError::NobodyMayDecide)));
 }
@@ -118,7 +118,7 @@ async fn an_approver_who_lost_the_right_meanwhile_has_not_approved() {
     assert_eq!(house.tick(0).await.len(), 1);
     // It can be asked for again, and approved by somebody else.
     let again = house.approvals.ask(ask()).await.unwrap();
-    assert!(again.settled().is_none());
+    assert!(again.outcome().is_none());
     house.decide(again.id(), "lee", true).await.unwrap();
     again.redeem().await.unwrap();
 }

@@ -25,7 +25,7 @@ async fn an_approved_command_runs_once_and_the_next_is_held_again() {
     assert_eq!(house.state(id).await, ApprovalState::Used);
     assert!(house.approvals.grants(false).await.unwrap().is_empty());
     let again = house.approvals.ask(ask()).await.unwrap();
-    assert!(again.id() != id && again.settled().is_none() && !again.joined());
+    assert!(again.id() != id && again.outcome().is_none() && !again.joined());
     for (action, times) in
         [("approval.request", 2), ("approval.approve", 1), ("grant.add", 1), ("grant.use", 1)]
     {
@@ -123,7 +123,7 @@ async fn of_five_hundred_changed_commands_none_passes_on_the_approval() {
         assert!(mutate(&mut changed, number % 16, number / 16));
         let held = house.approvals.ask(changed.clone()).await.unwrap();
         assert_ne!(held.id(), id, "{number}");
-        assert!(held.settled().is_none(), "{number}");
+        assert!(held.outcome().is_none(), "{number}");
         // The second check: a ticket that claims the approval with another command.
         let mut forged = house.approvals.ask(ask()).await.unwrap();
         assert_eq!(forged.id(), id);
@@ -155,12 +155,12 @@ async fn a_session_grant_of_one_session_is_none_of_another() {
     let mut forged = house.approvals.ask(other_command.clone()).await.unwrap();
     forged.ask.session = other_session.session;
     assert!(matches!(forged.redeem().await, Err(ApprovalError::Different)));
-    assert!(house.approvals.ask(other_session).await.unwrap().settled().is_none());
+    assert!(house.approvals.ask(other_session).await.unwrap().outcome().is_none());
     house.approvals.end_without_session(|_lives| true).await.unwrap();
     assert!(house.approvals.standing_grant(&wanted(&first)).is_some());
     house.approvals.end_without_session(|session| session != first.session).await.unwrap();
     assert!(house.approvals.standing_grant(&wanted(&first)).is_none());
-    assert!(house.approvals.ask(other_command).await.unwrap().settled().is_none());
+    assert!(house.approvals.ask(other_command).await.unwrap().outcome().is_none());
 }
 
 #[tokio::test]
@@ -217,7 +217,7 @@ async fn a_revoked_grant_covers_nothing_from_that_moment() {
     assert!(matches!(once.redeem().await, Err(ApprovalError::NotApproved { state: ApprovalState::Denied })));
     let told = house.approvals.ask(ask()).await.unwrap();
     assert_eq!(
-        told.settled(),
+        told.outcome(),
         Some(&Outcome::Denied { by: "local:root".into(), reason: "no after all".into() })
     );
     assert_eq!(house.audited("grant.revoke").await, 2);

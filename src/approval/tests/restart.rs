@@ -80,7 +80,7 @@ async fn a_stopping_gateway_stops_what_waits_and_takes_nothing_more() {
     assert!(ended.is_empty());
     // A command that was approved before the stop may still run, once.
     house.approvals.ask(other.clone()).await.unwrap().redeem().await.unwrap();
-    assert!(house.approvals.ask(other).await.unwrap().settled().is_none());
+    assert!(house.approvals.ask(other).await.unwrap().outcome().is_none());
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn a_kill_anywhere_around_a_redemption_lets_it_pass_at_most_once() {
         // It was acknowledged, so no restart may let it pass again.
         let (_store, restarted) = open(&dir, &house.former);
         restarted.recover().await.unwrap();
-        assert!(restarted.ask(ask()).await.unwrap().settled().is_none());
+        assert!(restarted.ask(ask()).await.unwrap().outcome().is_none());
         // Killed at another moment: it passes at most once, however often it is asked for.
         let copies = std::mem::take(&mut *copies.lock().unwrap());
         for copy in &copies {
@@ -152,7 +152,7 @@ async fn a_kill_anywhere_around_a_redemption_lets_it_pass_at_most_once() {
             let mut passed = 0;
             for _ in 0..3 {
                 let ticket = killed.ask(ask()).await.unwrap();
-                if ticket.settled().is_some() && ticket.redeem().await.is_ok() {
+                if ticket.outcome().is_some() && ticket.redeem().await.is_ok() {
                     passed += 1;
                 }
             }

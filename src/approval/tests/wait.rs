@@ -53,7 +53,7 @@ async fn an_approved_command_that_does_not_come_back_in_time_expires() {
         drop(ticket);
         assert!(house.tick(end - 5_000).await.is_empty());
         let back = house.approvals.ask(asked.clone()).await.unwrap();
-        assert!(matches!(back.settled(), Some(Outcome::Approved { .. })));
+        assert!(matches!(back.outcome(), Some(Outcome::Approved { .. })));
         assert_eq!(house.tick(5_000).await.len(), 1);
         assert_eq!(house.state(id).await, ApprovalState::Expired);
         assert!(matches!(back.redeem().await, Err(ApprovalError::Expired)));
@@ -131,7 +131,7 @@ async fn a_client_that_was_away_hears_the_end_once() {
         assert_eq!((told.id(), told.wait(NOW).await), (id, expected));
         assert!(told.redeem().await.is_err());
         let new = house.approvals.ask(ask()).await.unwrap();
-        assert!(new.id() != id && new.settled().is_none());
+        assert!(new.id() != id && new.outcome().is_none());
         drop(new);
         house.tick(0).await;
     }

@@ -67,21 +67,21 @@ impl Admin {
         &self,
         job: impl FnOnce(&Reader) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<Option<T>, ApiError> {
-        if let Some(why) = self.settle().await {
+        if let Some(why) = self.flush_journal().await {
             tracing::warn!("{why}");
         }
         self.read_now(job).await
     }
 
     /// Waits until all recorded events are in the database. Returns why they are not.
-    async fn settle(&self) -> Option<String> {
+    async fn flush_journal(&self) -> Option<String> {
         let Some(running) = &self.running else {
             let left = Journal::unsettled(&self.config.load().storage.data_dir);
             return (left > 0).then(|| {
                 format!("the write-ahead log ({left} files) is not in the database yet: start the gateway, and see its log")
             });
         };
-        match tokio::time::timeout(SETTLE, running.journal.settle()).await {
+        match tokio::time::timeout(SETTLE, running.journal.flush()).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(format!("the last recorded events are not in the database yet: {error}")),
             Err(_elapsed) => {
@@ -127,7 +127,7 @@ impl Admin {
             }
             // A session that is just ending is no longer live, and its end is about to be recorded.
             tokio::time::sleep(UNKNOWN_FOR).await;
-            if self.settle().await.is_some() {
+            if self.flush_journal().await.is_some() {
                 return Ok(());
             }
             let asked = std::mem::take(&mut unknown);
@@ -369,7 +369,7 @@ impl Sessions for Acting {
 
     fn verify_session(&self, id: SessionId) -> Answer<'_, VerifyReport> {
         Box::pin(async move {
-            let unsettled = self.admin.settle().await;
+            let unsettled = self.admin.flush_journal().await;
             let verify = move |reader: &Reader| reader.verify(id).map_err(|error| fault_of_reading(&error));
             let found = self.admin.read_now(verify).await?.ok_or_else(|| no_session(&id.to_string()))?;
             let mut page = VerifyPage { sessions: vec![report(&found)], unsettled, ..VerifyPage::default() };
@@ -381,7 +381,7 @@ impl Sessions for Acting {
 
     fn verify_all(&self, from: VerifyFrom) -> Answer<'_, VerifyPage> {
         Box::pin(async move {
-            let unsettled = self.admin.settle().await;
+            let unsettled = self.admin.flush_journal().await;
             let found = self.admin.read_now(move |reader| verify_part(reader, from)).await;
             let found = found.or_else(|error| self.admin.damaged().map(Some).ok_or(error))?;
             let absent = found.is_none();

@@ -68,7 +68,7 @@ pub async fn stream(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
             Err(denied.into())
         }
         Answer::One(..) | Answer::Said { .. } | Answer::Nothing => {
-            relay.guard.settle();
+            relay.guard.mark_recorded();
             if status == StatusCode::NOT_FOUND
                 && let Some(session) = &relay.turn.session
             {
@@ -94,7 +94,7 @@ pub async fn delete(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
     // all the same.
     shared.end_session(&session);
     let Ok(Answered { status, .. }) = answered else { return Ok(json(StatusCode::OK, Bytes::new())) };
-    guard.settle();
+    guard.mark_recorded();
     let known = status.is_success() || status == StatusCode::NOT_FOUND;
     Ok(json(if known { status } else { StatusCode::OK }, Bytes::new()))
 }

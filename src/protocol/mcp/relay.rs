@@ -180,7 +180,7 @@ impl Relay {
                     return Err(garbage("its stream ended without the answer").into());
                 }
                 None => {
-                    self.guard.settle();
+                    self.guard.mark_recorded();
                     return Ok(None);
                 }
                 Some(Item::Comment(_)) => {}

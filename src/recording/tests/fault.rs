@@ -235,8 +235,8 @@ async fn who_waits_for_the_database_is_not_forgotten_because_another_goes_away()
     let other = database(dir.path());
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     journal.append([request(session, 1)], Durability::Written).await.unwrap();
-    let mut goes = Box::pin(journal.settle());
-    let mut stays = Box::pin(journal.settle());
+    let mut goes = Box::pin(journal.flush());
+    let mut stays = Box::pin(journal.flush());
     assert!(tokio::time::timeout(Duration::ZERO, &mut goes).await.is_err());
     assert!(tokio::time::timeout(Duration::ZERO, &mut stays).await.is_err());
     drop(goes);

@@ -56,7 +56,7 @@ async fn a_row_says_what_its_session_did() {
     for (kind, data, mask) in said {
         journal.push(Event { mask, ..event(session, kind, 1, data) }).unwrap();
     }
-    journal.settle().await.unwrap();
+    journal.flush().await.unwrap();
     let reader = Reader::open(dir.path()).unwrap();
     let row = reader.session(session).unwrap().unwrap();
     assert_eq!(
@@ -91,7 +91,7 @@ async fn two_sessions_interleaved_keep_their_own_chains() {
             .unwrap();
     }
     journal.append([end(two, 60), end(one, 60)], Durability::Synced).await.unwrap();
-    journal.settle().await.unwrap();
+    journal.flush().await.unwrap();
     assert_eq!((events_of(dir.path(), one).len(), events_of(dir.path(), two).len()), (100, 100));
     assert!(events_of(dir.path(), one).iter().all(|event| event.event.session == one));
     journal.close();
@@ -204,7 +204,7 @@ async fn a_push_is_on_the_disk_soon_and_a_close_loses_nothing() {
         journal.append([request(session, 1)], Durability::Written).await,
         Err(RecordError::Stopped)
     ));
-    assert!(matches!(journal.settle().await, Err(RecordError::Stopped)));
+    assert!(matches!(journal.flush().await, Err(RecordError::Stopped)));
     assert!(journal.healthy().is_err());
     journal.close();
 }

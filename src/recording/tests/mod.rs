@@ -77,7 +77,7 @@ pub(super) fn end(session: SessionId, n: u64) -> Event {
 /// Records one event, as a block of its own.
 pub(super) async fn append(journal: &Journal, event: Event) {
     journal.append([event], Durability::Written).await.unwrap();
-    journal.settle().await.unwrap();
+    journal.flush().await.unwrap();
 }
 
 /// Records a session with `requests` requests, and ends it. Each event is a block of its own.
