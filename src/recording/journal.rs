@@ -17,10 +17,6 @@ use crate::domain::event::Event;
 use crate::domain::id::SessionId;
 use crate::domain::now_ms;
 use crate::domain::sync::lock;
-use crate::recording::ahead;
-use crate::recording::ahead::Ahead;
-use crate::recording::ahead::Segment;
-use crate::recording::ahead::replay;
 use crate::recording::checkpoint;
 use crate::recording::checkpoint::CheckpointRoom;
 use crate::recording::error::RecordError;
@@ -40,6 +36,10 @@ use crate::recording::settings::Settings;
 use crate::recording::settings::SyncMode;
 use crate::recording::shared::Shared;
 use crate::recording::syncer;
+use crate::recording::wal;
+use crate::recording::wal::Segment;
+use crate::recording::wal::Wal;
+use crate::recording::wal::replay;
 #[cfg(test)]
 use crate::recording::writer::Hooks;
 use crate::recording::writer::Opened;
@@ -103,7 +103,7 @@ impl Journal {
             path: data_dir.to_owned(),
             detail: error.to_string().into(),
         })?;
-        let shared = Arc::new(Shared::new(settings, Ahead::new(segment)));
+        let shared = Arc::new(Shared::new(settings, Wal::new(segment)));
         #[cfg(test)]
         {
             shared.fail_writes(&hooks.write_fails);
@@ -144,7 +144,7 @@ impl Journal {
     /// # Errors
     /// As [`Journal::open`].
     pub fn finish(data_dir: &Path, settings: Settings) -> Result<bool, RecordError> {
-        if ahead::segments(data_dir).is_ok_and(|segments| segments.is_empty()) {
+        if wal::segments(data_dir).is_ok_and(|segments| segments.is_empty()) {
             return Ok(false);
         }
         let journal = Self::open(data_dir, settings)?;
@@ -155,7 +155,7 @@ impl Journal {
     /// Counts the write-ahead log segments in the data directory. While no journal is open, their content is
     /// not in the database.
     pub fn unsettled(data_dir: &Path) -> usize {
-        ahead::segments(data_dir).map_or(0, |segments| segments.len())
+        wal::segments(data_dir).map_or(0, |segments| segments.len())
     }
 
     /// Lists files in the data directory whose content could not be recovered after a crash.
@@ -218,12 +218,9 @@ impl Journal {
     pub fn flush(&self) -> Appended {
         let shared = &self.owner.shared;
         Appended(match shared.press() {
-            Ok(ticket) => State::Waiting {
-                shared: Arc::clone(shared),
-                ticket,
-                stage: Stage::Stored,
-                registered: false,
-            },
+            Ok(ticket) => {
+                State::Waiting { shared: Arc::clone(shared), ticket, stage: Stage::Stored, registered: false }
+            }
             Err(error) => State::Done(Some(Err(error))),
         })
     }

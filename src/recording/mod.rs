@@ -10,7 +10,6 @@
 //! is detected and located. Anyone who can write the whole database can rebuild the chain of a whole session;
 //! against that, keep the final hash, [`Verification::hash`], elsewhere.
 
-mod ahead;
 pub mod chain;
 mod checkpoint;
 mod error;
@@ -42,6 +41,7 @@ mod tail;
 mod tests;
 mod trail;
 mod verify;
+mod wal;
 mod writer;
 
 pub use error::RecordError;

@@ -7,8 +7,8 @@
 use zstd::bulk::Compressor;
 use zstd::zstd_safe;
 
-use crate::recording::ahead::frame::MAX_LENGTH;
 use crate::recording::live::MAX_BLOCK;
+use crate::recording::wal::frame::MAX_LENGTH;
 
 /// The first bytes of a compressed block.
 const MAGIC: [u8; 4] = zstd_safe::MAGICNUMBER.to_le_bytes();

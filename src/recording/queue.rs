@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
-use crate::recording::ahead::Ahead;
-use crate::recording::ahead::Position;
 use crate::recording::error::RecordError;
 use crate::recording::prune::Pruning;
 use crate::recording::roster::Roster;
+use crate::recording::wal::Position;
+use crate::recording::wal::Wal;
 
 /// Events are gathered before they go to the database, up to this many bytes.
 pub(crate) const GATHER_BYTES: usize = 1 << 20;
@@ -53,7 +53,7 @@ pub(crate) struct Fault {
 
 /// The queue in front of the writer.
 pub(crate) struct Queue {
-    pub(crate) ahead: Ahead,
+    pub(crate) wal: Wal,
     pub(crate) roster: Roster,
     pub(crate) events: Vec<Event>,
     /// Bytes of `events` and of the group that is being written.
@@ -99,9 +99,9 @@ pub(crate) struct Group {
 }
 
 impl Queue {
-    pub(crate) fn new(ahead: Ahead) -> Self {
+    pub(crate) fn new(wal: Wal) -> Self {
         Self {
-            ahead,
+            wal,
             roster: Roster::default(),
             events: Vec::new(),
             bytes: 0,
@@ -125,7 +125,7 @@ impl Queue {
     pub(crate) fn break_down(&mut self, error: &RecordError, unsure: bool) {
         self.broken = Some(error.clone());
         if unsure {
-            self.ahead.taint();
+            self.wal.taint();
         }
         let unsure = unsure || self.fault.as_ref().is_some_and(|fault| fault.unsure);
         self.fault = Some(Fault { error: error.clone(), unsure });
@@ -144,8 +144,8 @@ impl Queue {
     /// Writes the buffered frames. After a failure nothing can be written: the fault goes to the writer, and
     /// the segment is not used again.
     pub(crate) fn flush(&mut self) {
-        if !self.ahead.is_tainted()
-            && let Err(error) = self.ahead.flush()
+        if !self.wal.is_tainted()
+            && let Err(error) = self.wal.flush()
         {
             self.break_down(&RecordError::broken(&error), false);
         }
@@ -163,14 +163,14 @@ impl Queue {
         }
         group.bytes = self.bytes;
         group.last = self.last;
-        group.upto = self.ahead.position();
+        group.upto = self.wal.position();
         group.prunings.append(&mut self.prunings);
         if self.broken.is_none() {
             group.owed.append(&mut self.owed);
         }
         group.stop = self.stop;
         group.fault = self.fault.take();
-        group.full = self.ahead.is_full();
+        group.full = self.wal.is_full();
     }
 
     /// Calls [`Self::owe`] for each event.

@@ -23,9 +23,6 @@ use tokio::sync::broadcast;
 use crate::domain::event::Event;
 use crate::domain::id::SessionId;
 use crate::domain::sync::lock;
-use crate::recording::ahead::Ahead;
-use crate::recording::ahead::Segment;
-use crate::recording::ahead::frame;
 use crate::recording::error::RecordError;
 use crate::recording::failures::Failures;
 use crate::recording::level;
@@ -43,6 +40,9 @@ use crate::recording::roster;
 use crate::recording::settings::Level;
 use crate::recording::settings::Settings;
 use crate::recording::syncer::SyncRoom;
+use crate::recording::wal::Segment;
+use crate::recording::wal::Wal;
+use crate::recording::wal::frame;
 
 /// Maximum bytes of events that may wait for the database.
 const MAX_QUEUED: usize = 64 << 20;
@@ -79,9 +79,9 @@ thread_local! {
 }
 
 impl Shared {
-    pub(crate) fn new(settings: Settings, ahead: Ahead) -> Self {
+    pub(crate) fn new(settings: Settings, wal: Wal) -> Self {
         Self {
-            queue: Mutex::new(Queue::new(ahead)),
+            queue: Mutex::new(Queue::new(wal)),
             wake_writer: Condvar::new(),
             synced: Progress::default(),
             stored: Progress::default(),
@@ -147,8 +147,8 @@ impl Shared {
         }
         queue.roster.admit(&events)?;
         let put = match durability {
-            Some(_) => queue.ahead.write(frames, data.as_bytes()),
-            None => queue.ahead.put_off(frames, data.as_bytes()),
+            Some(_) => queue.wal.write(frames, data.as_bytes()),
+            None => queue.wal.put_off(frames, data.as_bytes()),
         };
         if let Err(error) = put {
             let error = RecordError::broken(&error);
@@ -260,20 +260,20 @@ impl Shared {
         if let Some(error) = queue.broken.clone() {
             return Err(error);
         }
-        queue.ahead.go_on_in(segment, last);
+        queue.wal.go_on_in(segment, last);
         Ok(())
     }
 
     /// Returns whether the write-ahead log must continue in a new segment.
     pub(crate) fn is_tainted(&self) -> bool {
-        lock(&self.queue).ahead.is_tainted()
+        lock(&self.queue).wal.is_tainted()
     }
 
     /// Starts a new segment after a failure: the writer has the buffered frames.
     pub(crate) fn begin_anew(&self, segment: Segment) {
         let mut queue = lock(&self.queue);
         let last = queue.last;
-        queue.ahead.go_on_in(segment, last);
+        queue.wal.go_on_in(segment, last);
     }
 
     /// Returns the files that one sync must cover, oldest first; how many of them are sealed; and the ticket
@@ -282,7 +282,7 @@ impl Shared {
         let mut queue = lock(&self.queue);
         // Buffered frames are written now: otherwise they would wait for the next sync.
         queue.flush();
-        let (files, sealed) = queue.ahead.unsynced();
+        let (files, sealed) = queue.wal.unsynced();
         (files, sealed, queue.last)
     }
 
@@ -290,16 +290,16 @@ impl Shared {
     pub(crate) fn synced(&self, ticket: u64, sealed: usize, wakers: &mut Vec<Waker>) -> Vec<PathBuf> {
         self.synced.advance_sparingly(ticket, wakers);
         let mut queue = lock(&self.queue);
-        queue.ahead.synced(sealed);
-        queue.ahead.take_stored(self.stored.done())
+        queue.wal.synced(sealed);
+        queue.wal.take_stored(self.stored.done())
     }
 
     /// Forgets the sealed segments, whose content is durable in the database. Returns the number of the
     /// current one.
     pub(crate) fn forget_sealed(&self) -> u64 {
         let mut queue = lock(&self.queue);
-        queue.ahead.forget_sealed();
-        queue.ahead.position().segment
+        queue.wal.forget_sealed();
+        queue.wal.position().segment
     }
 
     /// Marks everything up to `ticket` as committed to the database.
@@ -422,6 +422,6 @@ impl Shared {
 
     #[cfg(test)]
     pub(crate) fn fail_writes(&self, fails: &Arc<std::sync::atomic::AtomicBool>) {
-        lock(&self.queue).ahead.fails = Arc::clone(fails);
+        lock(&self.queue).wal.fails = Arc::clone(fails);
     }
 }

@@ -17,10 +17,6 @@ use rusqlite::params;
 use crate::domain::event::Event;
 use crate::domain::id::SessionId;
 use crate::domain::sync::lock;
-use crate::recording::ahead;
-use crate::recording::ahead::Position;
-use crate::recording::ahead::Segment;
-use crate::recording::ahead::replay;
 use crate::recording::chain::Hash;
 use crate::recording::checkpoint::CheckpointRoom;
 use crate::recording::checkpoint::Checkpoints;
@@ -41,6 +37,10 @@ use crate::recording::schema;
 use crate::recording::session;
 use crate::recording::shared::Shared;
 use crate::recording::syncer::Log;
+use crate::recording::wal;
+use crate::recording::wal::Position;
+use crate::recording::wal::Segment;
+use crate::recording::wal::replay;
 
 /// How long the writer waits before it retries a broken database.
 const RETRY: Duration = Duration::from_millis(250);
@@ -249,7 +249,7 @@ impl Writer {
     }
 
     fn remove_before(&self, end: u64) -> Result<(), RecordError> {
-        ahead::remove_before(self.directory(), end).map_err(|error| RecordError::broken(&error))
+        wal::remove_before(self.directory(), end).map_err(|error| RecordError::broken(&error))
     }
 
     fn next_segment(&mut self) -> Result<(), RecordError> {

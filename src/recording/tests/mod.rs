@@ -1,6 +1,5 @@
 //! Tests of the recording as a whole: through the journal, the disk and the reader.
 
-mod ahead;
 mod crash;
 mod export;
 mod fault;
@@ -9,6 +8,7 @@ mod open;
 mod prove;
 mod retention;
 mod tamper;
+mod wal;
 
 use std::path::Path;
 

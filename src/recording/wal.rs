@@ -1,7 +1,7 @@
 //! The write-ahead log (WAL). Every event is first appended to a plain file, in order of arrival, with one
 //! `write()` on the thread that records it. A read command waits only for that write; every other command
 //! waits for one sync of the file. The database follows in large batches, which cost a fraction of small
-//! ones.
+//! ones. SQLite keeps a write-ahead log of its own besides, `events.db-wal`.
 //!
 //! File space is allocated in steps before it is needed, so that a sync flushes data only and not a new file
 //! length as well. Space that is allocated but not yet written reads as zeros.
@@ -79,7 +79,7 @@ struct Sealed {
 
 /// The write-ahead log: the sealed segments, the current one, and its write position.
 #[derive(Debug)]
-pub(crate) struct Ahead {
+pub(crate) struct Wal {
     current: Segment,
     length: u64,
     /// Allocated file size in bytes.
@@ -96,7 +96,7 @@ pub(crate) struct Ahead {
     pub(crate) fails: Arc<AtomicBool>,
 }
 
-impl Ahead {
+impl Wal {
     /// Starts with an empty segment.
     pub(crate) fn new(current: Segment) -> Self {
         Self {

@@ -10,10 +10,6 @@ use rusqlite::OptionalExtension;
 
 use crate::domain::event::Event;
 use crate::domain::id::SessionId;
-use crate::recording::ahead;
-use crate::recording::ahead::Position;
-use crate::recording::ahead::frame;
-use crate::recording::ahead::frame::Next;
 use crate::recording::error::RecordError;
 use crate::recording::live::Live;
 use crate::recording::live::Sessions;
@@ -21,6 +17,10 @@ use crate::recording::recover;
 use crate::recording::session;
 use crate::recording::tail;
 use crate::recording::tail::Followed;
+use crate::recording::wal;
+use crate::recording::wal::Position;
+use crate::recording::wal::frame;
+use crate::recording::wal::frame::Next;
 use crate::recording::writer;
 use crate::recording::writer::Place;
 
@@ -45,7 +45,7 @@ pub(crate) struct Replayed {
 
 /// Applies all write-ahead log segments to the database.
 pub(crate) fn replay(connection: &Connection, directory: &Path) -> Result<Replayed, RecordError> {
-    let segments = ahead::segments(directory).map_err(|error| RecordError::broken(&error))?;
+    let segments = wal::segments(directory).map_err(|error| RecordError::broken(&error))?;
     let place = place(connection).map_err(|error| RecordError::broken(&error))?;
     let from = place.upto;
     let mut replayed = Replayed { next: from.segment + 1, groups: place.groups, ..Replayed::default() };
