@@ -1,6 +1,7 @@
 //! `doctor`: finds problems of an installation, and how to fix them.
 
 mod configuration;
+mod finding;
 mod ports;
 mod secrets;
 
@@ -13,21 +14,21 @@ use tokio::runtime::Handle;
 
 use crate::cli::access;
 use crate::cli::access::Access;
-use crate::cli::check::Checks;
+use crate::cli::connect::probe;
+use crate::cli::connect::probe::Target;
 use crate::cli::doctor::configuration::Found;
+use crate::cli::doctor::finding::Checks;
 use crate::cli::doctor::secrets::Kept;
 use crate::cli::doctor::secrets::Known;
 use crate::cli::named;
 use crate::cli::output;
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
-use crate::cli::probe;
-use crate::cli::probe::Target;
-use crate::cli::recording;
 use crate::cli::report::Exit;
 use crate::cli::report::Outcome;
+use crate::cli::session::recording;
+use crate::cli::session::verify;
 use crate::cli::token;
-use crate::cli::verify;
 use crate::config::Config;
 use crate::control::noun::audit::AuditVerification;
 use crate::domain::connection::Connection;
@@ -399,7 +400,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::cli::check::State;
+    use crate::cli::doctor::finding::State;
 
     #[test]
     fn a_file_that_others_can_read_is_wrong_and_the_fix_names_it() {

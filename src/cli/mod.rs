@@ -1,4 +1,4 @@
-//! The command line: one file per command. All printing and all exit codes are here.
+//! The command line: one file or folder per noun. All printing and all exit codes are here.
 
 pub mod access;
 pub mod apply;
@@ -6,39 +6,28 @@ pub mod approval;
 pub mod args;
 pub mod ask;
 pub mod audit;
-pub mod cases;
 pub mod change;
-pub mod check;
 pub mod completions;
 pub mod config;
 pub mod connect;
 pub mod current;
 pub mod demo;
+mod did_you_mean;
 pub mod doctor;
 pub mod entity;
 pub mod examples;
-pub mod explain;
-pub mod export;
 mod flags;
 pub mod grant;
-mod guess;
 pub mod help;
-pub mod hold;
 pub mod init;
-mod jwks;
-pub mod lint;
 mod live;
 pub mod lock;
 pub mod login;
 pub mod mask;
 pub mod named;
-pub mod open;
 pub mod output;
-pub mod pin;
 pub mod place;
 pub mod policy;
-pub mod probe;
-pub mod recording;
 pub mod remote;
 pub mod replay;
 pub mod report;
@@ -50,7 +39,6 @@ pub mod token;
 pub mod tour;
 pub mod traffic;
 pub mod tui;
-pub mod verify;
 pub mod watch;
 
 use std::ffi::OsString;
@@ -84,7 +72,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         reaper::run(std::io::stdin().lock());
         return ExitCode::SUCCESS;
     }
-    let arguments = guess::corrected(arguments);
+    let arguments = did_you_mean::corrected(arguments);
     let parsed =
         command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
@@ -228,7 +216,7 @@ fn told(error: &clap::Error, arguments: &[OsString]) -> Exit {
     let (message, hint) = text.split_once("\n\n").unwrap_or((text, ""));
     let message = message.strip_prefix("error: ").unwrap_or(message);
     let mut failure = Failure::usage(message);
-    if let Some(meant) = guess::hint(arguments, error) {
+    if let Some(meant) = did_you_mean::hint(arguments, error) {
         failure = failure.hint(meant);
     } else if !hint.trim().is_empty() {
         let lines =

@@ -6,7 +6,6 @@ use std::time::Instant;
 use clap::Args;
 
 use crate::cli::access::Access;
-use crate::cli::jwks;
 use crate::cli::output;
 use crate::cli::output::Format;
 use crate::cli::output::Terminal;
@@ -14,6 +13,7 @@ use crate::cli::place::Place;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
+use crate::cli::token::jwks;
 use crate::control::noun::gateway::CallerReport;
 use crate::control::noun::gateway::StatusReport;
 use crate::control::noun::gateway::TargetReport;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::Table;
 
-use crate::cli::check::Checks;
+use crate::cli::doctor::finding::Checks;
 use crate::cli::doctor::mode;
 use crate::cli::place::Place;
 use crate::config;
@@ -115,7 +115,7 @@ fn what_holds(file: &Path, problems: Problems) -> Option<(Config, Vec<String>)> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::check::State;
+    use crate::cli::doctor::finding::State;
 
     fn looked_at(text: &str) -> (Checks, Option<Found>) {
         let dir = tempfile::tempdir().unwrap();

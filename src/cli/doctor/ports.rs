@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 
-use crate::cli::check::Checks;
+use crate::cli::doctor::finding::Checks;
 use crate::config::Config;
 
 /// Checks whether they are free; `has` says which parts of the file are valid.
@@ -49,7 +49,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::cli::check::State;
+    use crate::cli::doctor::finding::State;
 
     #[test]
     fn a_port_that_is_taken_is_wrong_and_its_key_is_named() {

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use crate::cli::access::Access;
-use crate::cli::check::Checks;
+use crate::cli::connect::probe;
+use crate::cli::doctor::finding::Checks;
 use crate::cli::doctor::mode;
 use crate::cli::place::Place;
-use crate::cli::probe;
 use crate::config::Config;
 use crate::domain::secret::SecretRef;
 use crate::secret;
@@ -195,8 +195,8 @@ fn variable(checks: &mut Checks, what: &str, (name, from): (&String, &SecretRef)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::check::Check;
-    use crate::cli::check::State;
+    use crate::cli::doctor::finding::Check;
+    use crate::cli::doctor::finding::State;
 
     fn looked_at(from: &str, kept: Kept, unset: Option<&[&str]>) -> Check {
         let mut checks = Checks::default();

@@ -15,9 +15,9 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::cli::access::Access;
-use crate::cli::recording::Events;
 use crate::cli::report::Failure;
 use crate::cli::session;
+use crate::cli::session::recording::Events;
 use crate::cli::traffic::recorded::Recorded;
 use crate::cli::traffic::recorded::Seen;
 use crate::cli::traffic::recorded::Tape;

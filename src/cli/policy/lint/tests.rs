@@ -89,7 +89,7 @@ fn a_connection_with_personal_data_has_a_mask() {
 
 #[test]
 fn the_policies_of_the_manual_are_clean() {
-    let manual = include_str!("../../../examples/guides/postgresql.md");
+    let manual = include_str!("../../../../examples/guides/postgresql.md");
     let blocks = manual.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
     let policies = blocks.filter(|block| block.contains("id = \"refunds\""));
     let text = format!("version = 1\n{}", policies.collect::<String>());

@@ -1,5 +1,10 @@
 //! `session`: recorded sessions.
 
+pub mod export;
+pub mod legal_hold;
+pub mod recording;
+pub mod verify;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,20 +15,20 @@ use clap::ValueEnum;
 use crate::cli::access::Access;
 use crate::cli::approval::note_more;
 use crate::cli::ask;
-use crate::cli::export;
 use crate::cli::help;
-use crate::cli::hold;
-use crate::cli::hold::HoldArgs;
 use crate::cli::output;
 use crate::cli::output::Format;
 use crate::cli::output::Row;
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
-use crate::cli::recording;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
-use crate::cli::verify;
+use crate::cli::session::export;
+use crate::cli::session::legal_hold;
+use crate::cli::session::legal_hold::HoldArgs;
+use crate::cli::session::recording;
+use crate::cli::session::verify;
 use crate::cli::watch;
 use crate::control::noun::session::Grep;
 use crate::control::noun::session::SessionFilter;
@@ -189,7 +194,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: SessionVerb) -> Outcome {
         return recording::prune(terminal, place, yes);
     }
     if let SessionVerb::Hold(args) = &verb {
-        return hold::run(terminal, place, args);
+        return legal_hold::run(terminal, place, args);
     }
     let access = Access::to_look(terminal, place)?;
     match verb {
@@ -237,7 +242,11 @@ pub fn find(access: &Access, id: &str) -> Result<SessionView, Failure> {
 
 fn list(terminal: Terminal, access: &Access, args: &ListArgs) -> Outcome {
     if args.which.held {
-        return hold::list(terminal, access, SessionFilter { before: args.before, ..args.which.filter() });
+        return legal_hold::list(
+            terminal,
+            access,
+            SessionFilter { before: args.before, ..args.which.filter() },
+        );
     }
     let filter = SessionFilter { before: args.before, ..args.which.filter() };
     let all = filter == SessionFilter { limit: filter.limit, ..SessionFilter::default() };

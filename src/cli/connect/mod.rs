@@ -1,6 +1,9 @@
 //! `connect`: connections, the named routes to targets.
 
 mod mcp;
+pub mod open;
+pub mod pin;
+pub mod probe;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,18 +19,18 @@ use crate::cli::access::Use;
 use crate::cli::change;
 use crate::cli::change::joined;
 use crate::cli::connect::mcp::Setup;
+use crate::cli::connect::open;
+use crate::cli::connect::open::OpenArgs;
+use crate::cli::connect::pin;
+use crate::cli::connect::pin::PinArgs;
+use crate::cli::connect::probe;
+use crate::cli::connect::probe::Target;
 use crate::cli::current;
 use crate::cli::entity;
 use crate::cli::entity::ConnectionOptions;
 use crate::cli::help;
-use crate::cli::open;
-use crate::cli::open::OpenArgs;
 use crate::cli::output::Terminal;
-use crate::cli::pin;
-use crate::cli::pin::PinArgs;
 use crate::cli::place::Place;
-use crate::cli::probe;
-use crate::cli::probe::Target;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;

@@ -1,5 +1,9 @@
 //! `policy`: policies, which decide about commands.
 
+pub mod cases;
+pub mod explain;
+pub mod lint;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -7,16 +11,16 @@ use clap::Subcommand;
 
 use crate::cli::access::Access;
 use crate::cli::access::Use;
-use crate::cli::cases;
 use crate::cli::change;
 use crate::cli::change::joined;
 use crate::cli::entity::PolicyOptions;
-use crate::cli::explain;
-use crate::cli::explain::ExplainArgs;
 use crate::cli::help;
-use crate::cli::lint;
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
+use crate::cli::policy::cases;
+use crate::cli::policy::explain;
+use crate::cli::policy::explain::ExplainArgs;
+use crate::cli::policy::lint;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
 use crate::cli::traffic::simulate;

@@ -1,5 +1,7 @@
 //! `token`: mint test tokens, decode any token, verify one.
 
+pub mod jwks;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +14,14 @@ use tokio::runtime::Handle;
 
 use crate::cli::access;
 use crate::cli::ask::read_text;
-use crate::cli::jwks;
-use crate::cli::jwks::JwksArgs;
 use crate::cli::output::Format;
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
+use crate::cli::token::jwks;
+use crate::cli::token::jwks::JwksArgs;
 use crate::demo::issuer::Fault;
 use crate::demo::issuer::MAX_LIFETIME_S;
 use crate::demo::issuer::MintRequest;
@@ -68,7 +70,7 @@ pub struct MintArgs {
     #[arg(long = "role", value_name = "ROLE")]
     pub roles: Vec<String>,
     /// The kind of principal: human, app or agent
-    #[arg(long, value_name = "KIND", default_value = "app", value_parser = crate::cli::explain::kind)]
+    #[arg(long, value_name = "KIND", default_value = "app", value_parser = crate::cli::policy::explain::kind)]
     pub kind: Kind,
     /// A display name
     #[arg(long, value_name = "TEXT")]
