@@ -74,9 +74,7 @@ impl Listeners {
 }
 
 /// Opens all data on disk, compiles it, and listens. Nothing is served yet.
-pub(super) async fn open(
-    options: RunOptions,
-) -> Result<(Running, Listeners, DataDirLock), GatewayError> {
+pub(super) async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), GatewayError> {
     let RunOptions { config, config_path, watch: _, log_format: _ } = options;
     let data_dir = &config.storage.data_dir;
     let lock = lock_data_dir_soon(data_dir).map_err(of_store)?;

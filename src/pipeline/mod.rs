@@ -45,28 +45,28 @@ use crate::identity::Issuers;
 use crate::recording::Journal;
 use crate::secret::Vault;
 
-pub use decision::CommandRecord;
-pub use held::Held;
-pub use judged::Judged;
-pub use held::Waiting;
 pub use batch::Asked;
 pub use batch::admit_together;
 pub use brief::BRIEF;
 pub use brief::brief;
 pub use credential::Credential;
+pub use decision::CommandRecord;
 pub use end::EndWatch;
 pub use enter::Arrival;
 pub use enter::Exchange;
 pub use enter::session_ended;
 pub use filter::unmaskable;
 pub use filter::unsearchable;
+pub use held::Held;
+pub use held::Waiting;
+pub use judged::Judged;
 pub use login::login_url;
 pub use login::names_itself;
 pub use marker::LeftOut;
+pub use memory::BodyBudget;
 pub use permit::Permit;
 pub use permit::Preparation;
 pub use reply::ReplyGuard;
-pub use memory::BodyBudget;
 pub use seat::Seat;
 pub use side::SideNotes;
 
@@ -76,9 +76,9 @@ pub use crate::identity::OAuthGrant;
 
 use callers::Callers;
 use locks::LockSet;
+use memory::MemoryBudget;
 use metrics::Metrics;
 use refusals::Refusals;
-use memory::MemoryBudget;
 use sessions::Sessions;
 use snapshot::Snapshot;
 
