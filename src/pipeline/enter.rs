@@ -58,7 +58,7 @@ pub struct Exchange {
     pub(super) verified: Arc<Verified>,
     pub(super) counters: Arc<Counters>,
     pub(super) began: Instant,
-    /// Whether the admitted command may change something.
+    /// Whether the command may change something. True until it is admitted, when its class is known.
     pub(super) changes: bool,
     /// The memory share of its body.
     pub(super) body_share: BodyShare,
@@ -262,8 +262,9 @@ impl Exchange {
         SideNotes::new(&self.gate, &self.session, self.request)
     }
 
-    /// Returns whether replies must be readable: they are masked, or may echo a credential.
-    pub fn reads_bodies(&self) -> bool {
+    /// Returns whether replies may have to be readable: they are masked, or a credential is configured, which
+    /// they could echo.
+    pub fn may_read_bodies(&self) -> bool {
         !self.governed().plan.is_empty() || self.governed().connection.inject.source().is_some()
     }
 

@@ -105,8 +105,9 @@ impl ReplyGuard {
         self.credential.is_some()
     }
 
-    /// Returns whether a body must be readable: it is masked, or may echo a credential.
-    pub fn reads_bodies(&self) -> bool {
+    /// Returns whether a body must be readable: it is masked, or a credential was sent along, which it could
+    /// echo.
+    pub fn must_read_bodies(&self) -> bool {
         self.masks() || self.credential.is_some()
     }
 
@@ -218,7 +219,8 @@ impl ReplyGuard {
     }
 
     /// Records the head of a reply. If the command may have changed something, the event is written before
-    /// the client gets the head.
+    /// the client gets the head. It is as safe then as with [`Self::record_end`], which does not wait because
+    /// it is called where nothing can: in the poll of a body, for one.
     pub async fn record_head(&mut self, kind: EventKind, data: String) -> Result<(), Denied> {
         if !self.exchange.changes {
             return self.record(kind, Direction::S2c, data);

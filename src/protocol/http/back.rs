@@ -209,7 +209,7 @@ async fn in_one_piece(
 
 /// Returns the decoder of the reply's coding; `None` if there is none or the body need not be read.
 fn decoder(headers: &HeaderMap, guard: &ReplyGuard) -> Result<Option<Decoder>, Denied> {
-    if !guard.reads_bodies() {
+    if !guard.must_read_bodies() {
         return Ok(None);
     }
     Decoder::of_headers(headers).map_err(|_unknown| undecodable("its Content-Encoding is not supported"))

@@ -112,7 +112,8 @@ async fn run(
     let address = if masks { format!("{path}?{query}") } else { String::new() };
     let changes = [http::Method::PUT, http::Method::PATCH, http::Method::DELETE].contains(&head.method);
     let tags = masks.then_some(Tags { plan: &governed.plan, address: &address, changes });
-    let mut headers = headers::to_target(&head.headers, &governed.connection, tags, exchange.reads_bodies());
+    let mut headers =
+        headers::to_target(&head.headers, &governed.connection, tags, exchange.may_read_bodies());
     if upgrade.is_some() {
         if masks && !judged.is_denied() {
             let denied = crate::pipeline::unmaskable("frames of a WebSocket are not masked");
