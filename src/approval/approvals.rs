@@ -22,12 +22,12 @@ use crate::store::StoreError;
 
 /// The approvers by the current configuration. Asked again when an approval is used, so that one given by a
 /// person who has since lost the right does not count.
-pub trait Electorate: Send + Sync {
+pub trait ApproverRoster: Send + Sync {
     /// Returns whether the principal with this id is in one of the groups `from`. Must not block.
     fn may_decide(&self, approver: &str, from: &[String]) -> bool;
 }
 
-impl<F: Fn(&str, &[String]) -> bool + Send + Sync> Electorate for F {
+impl<F: Fn(&str, &[String]) -> bool + Send + Sync> ApproverRoster for F {
     fn may_decide(&self, approver: &str, from: &[String]) -> bool {
         self(approver, from)
     }
@@ -45,19 +45,19 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) desk: Desk,
     pub(super) standing: StandingGrants,
-    pub(super) electorate: Arc<dyn Electorate>,
+    pub(super) roster: Arc<dyn ApproverRoster>,
     /// Whether requests are accepted: not before [`Approvals::recover`], not after [`Approvals::stop_all`].
     pub(super) open: AtomicBool,
 }
 
 impl Approvals {
     /// Creates approvals backed by `store`. Accepts no requests before [`Self::recover`] is done.
-    pub fn new(store: Store, electorate: Arc<dyn Electorate>) -> Self {
+    pub fn new(store: Store, roster: Arc<dyn ApproverRoster>) -> Self {
         let shared = Shared {
             clock: Clock::new(),
             desk: Desk::new(),
             standing: StandingGrants::default(),
-            electorate,
+            roster,
             open: AtomicBool::new(false),
         };
         Self { store, shared: Arc::new(shared) }
@@ -100,7 +100,7 @@ impl Approvals {
         });
         let judged = read.await?.into_iter().map(|(approval, grant)| {
             let covers = |approval: Approval| {
-                standing::quorum(&approval.spec, standing::yes(&approval), &*self.shared.electorate)
+                standing::quorum(&approval.spec, standing::yes(&approval), &*self.shared.roster)
             };
             Grant { suspended: grant.ended_ms.is_none() && !approval.is_some_and(covers), ..grant }
         });
@@ -115,7 +115,7 @@ impl Approvals {
 
 impl Shared {
     pub(super) fn standing_grant(&self, wanted: &Wanted<'_>) -> Option<Arc<Grant>> {
-        self.standing.find(wanted, || self.clock.now(), &*self.electorate)
+        self.standing.find(wanted, || self.clock.now(), &*self.roster)
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -24,7 +24,7 @@ mod tests;
 mod ticket;
 
 pub use approvals::Approvals;
-pub use approvals::Electorate;
+pub use approvals::ApproverRoster;
 pub use ask::Ask;
 pub use desk::Change;
 pub use error::ApprovalError;

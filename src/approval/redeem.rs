@@ -114,7 +114,7 @@ fn redeem(
     if let Some(refusal) = ended(&approval, &grant, now_ms) {
         return Ok(Err(refusal.into()));
     }
-    if !standing::quorum(&approval.spec, standing::yes(&approval), &*shared.electorate) {
+    if !standing::quorum(&approval.spec, standing::yes(&approval), &*shared.roster) {
         return take_back(change, id, grant, now_ms).map(Err);
     }
     change.raise_clock(now_ms)?;

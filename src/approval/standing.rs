@@ -7,7 +7,7 @@ use std::sync::RwLock;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
-use crate::approval::approvals::Electorate;
+use crate::approval::approvals::ApproverRoster;
 use crate::domain::approval::Approval;
 use crate::domain::approval::ApprovalSpec;
 use crate::domain::approval::Grant;
@@ -56,7 +56,7 @@ impl StandingGrants {
         &self,
         wanted: &Wanted<'_>,
         now_ms: impl FnOnce() -> i64,
-        electorate: &dyn Electorate,
+        roster: &dyn ApproverRoster,
     ) -> Option<Arc<Grant>> {
         if self.count.load(Ordering::Acquire) == 0 {
             return None;
@@ -66,7 +66,7 @@ impl StandingGrants {
         let now_ms = now_ms();
         of_one
             .iter()
-            .find(|standing| standing.covers(wanted, now_ms) && standing.has_quorum(electorate))
+            .find(|standing| standing.covers(wanted, now_ms) && standing.has_quorum(roster))
             .map(|standing| Arc::clone(&standing.grant))
     }
 
@@ -130,8 +130,8 @@ impl Standing {
             && self.spec == *wanted.spec
     }
 
-    fn has_quorum(&self, electorate: &dyn Electorate) -> bool {
-        quorum(&self.spec, self.approvers.iter().map(String::as_str), electorate)
+    fn has_quorum(&self, roster: &dyn ApproverRoster) -> bool {
+        quorum(&self.spec, self.approvers.iter().map(String::as_str), roster)
     }
 }
 
@@ -149,7 +149,7 @@ pub(super) fn wanted_votes(spec: &ApprovalSpec) -> usize {
 pub(super) fn quorum<'a>(
     spec: &ApprovalSpec,
     approvers: impl Iterator<Item = &'a str>,
-    electorate: &dyn Electorate,
+    roster: &dyn ApproverRoster,
 ) -> bool {
-    approvers.filter(|approver| electorate.may_decide(approver, &spec.from)).count() >= wanted_votes(spec)
+    approvers.filter(|approver| roster.may_decide(approver, &spec.from)).count() >= wanted_votes(spec)
 }

@@ -97,8 +97,8 @@ impl House {
 fn open(dir: &Path, former: &Former) -> (Store, Approvals) {
     let store = Store::open(dir).unwrap();
     let former = Arc::clone(former);
-    let electorate = move |who: &str, _from: &[String]| !former.lock().unwrap().contains(who);
-    (store.clone(), Approvals::new(store, Arc::new(electorate)))
+    let roster = move |who: &str, _from: &[String]| !former.lock().unwrap().contains(who);
+    (store.clone(), Approvals::new(store, Arc::new(roster)))
 }
 
 fn person(name: &str) -> Principal {

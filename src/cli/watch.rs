@@ -12,7 +12,6 @@ use crate::cli::output;
 use crate::cli::output::Format;
 use crate::cli::output::Row;
 use crate::cli::output::Terminal;
-use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
 use crate::control::noun::approval::ApprovalFilter;

@@ -51,7 +51,7 @@ pub fn service(running: &Arc<Running>, stopping: &Arc<AtomicBool>) -> Arc<Admin>
         store: running.store.clone(),
         config: Arc::clone(&running.config),
         approvals: running.approvals.clone(),
-        electors: Arc::clone(&running.electors),
+        approvers: Arc::clone(&running.approvers),
         journal: running.gate.journal().clone(),
         sealer: Arc::clone(&running.sealer),
         vault: Arc::clone(&running.vault),

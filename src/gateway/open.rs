@@ -16,7 +16,7 @@ use crate::config::Entities;
 use crate::domain::Lock;
 use crate::domain::now_ms;
 use crate::gateway::RunOptions;
-use crate::gateway::admin::Electors;
+use crate::gateway::admin::CurrentApprovers;
 use crate::gateway::error::GatewayError;
 use crate::gateway::keeper::StoredPins;
 use crate::gateway::keeper::StoredSecrets;
@@ -97,11 +97,11 @@ pub(super) async fn open(options: RunOptions) -> Result<(Running, Listeners, Dat
     let runtime = tokio::runtime::Handle::current();
     issuers.start(&runtime);
     let shared_config = Arc::new(ArcSwap::from_pointee(config));
-    let electors = Electors::new(Arc::clone(&shared_config));
-    let approvals = Approvals::new(store.clone(), Arc::<Electors>::clone(&electors));
+    let approvers = CurrentApprovers::new(Arc::clone(&shared_config));
+    let approvals = Approvals::new(store.clone(), Arc::<CurrentApprovers>::clone(&approvers));
     approvals.recover().await.map_err(|source| GatewayError::Approvals { source })?;
     let gate = Gate::new(snapshot, LockSet::new(locks), journal, approvals.clone(), Arc::clone(&vault));
-    electors.heed(gate.lock_watch());
+    approvers.heed(gate.lock_watch());
     let config = shared_config.load_full();
     let listeners = Listeners::open(&config)?;
     let address = listeners.http.local_addr().unwrap_or(config.gateway.listen);
@@ -124,7 +124,7 @@ pub(super) async fn open(options: RunOptions) -> Result<(Running, Listeners, Dat
         listener: address,
         databases: listeners.databases(),
         remote: listeners.admin.as_ref().and_then(|listener| listener.local_addr().ok()),
-        electors,
+        approvers,
         started: SystemTime::now(),
         runtime,
         pending: Arc::default(),

@@ -18,7 +18,7 @@ use crate::config::GatewayLimits;
 use crate::config::Problems;
 use crate::domain::Connection;
 use crate::domain::Origin;
-use crate::gateway::admin::Electors;
+use crate::gateway::admin::CurrentApprovers;
 use crate::gateway::error::GatewayError;
 use crate::gateway::keeper::StoredKeys;
 use crate::gateway::masks::MaskKey;
@@ -74,7 +74,7 @@ pub struct Running {
     /// The address of the admin API over the network, if enabled.
     pub remote: Option<std::net::SocketAddr>,
     /// The approvers.
-    pub electors: Arc<Electors>,
+    pub approvers: Arc<CurrentApprovers>,
     /// When it was started.
     pub started: SystemTime,
     /// The runtime on which the issuers fetch their keys.

@@ -11,7 +11,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::task::JoinSet;
 
-use crate::config::Config;
 use crate::control;
 use crate::control::socket::AdminSocket;
 use crate::gateway::RunOptions;

@@ -20,7 +20,6 @@ use crate::cli::place::Place;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
-use crate::cli::token::jwks;
 use crate::cli::token::jwks::JwksArgs;
 use crate::demo::issuer::Fault;
 use crate::demo::issuer::MAX_LIFETIME_S;

@@ -6,9 +6,9 @@
 //! they fail with `not_running`.
 
 mod approval;
+mod approvers;
 mod change;
 mod diff;
-mod electors;
 mod entity;
 mod event;
 mod explain;
@@ -30,7 +30,7 @@ mod streams;
 mod tests;
 mod trail;
 
-pub use electors::Electors;
+pub use approvers::CurrentApprovers;
 pub use entity::of_file;
 
 use std::sync::Arc;
@@ -128,7 +128,7 @@ pub struct Parts {
     /// The approvals.
     pub approvals: Approvals,
     /// The approvers.
-    pub electors: Arc<Electors>,
+    pub approvers: Arc<CurrentApprovers>,
     /// The journal.
     pub journal: Journal,
     /// Seals the secrets of the store.
@@ -144,7 +144,7 @@ struct Running {
     journal: Journal,
     sealer: Arc<Sealer>,
     vault: Arc<Vault>,
-    electors: Arc<Electors>,
+    approvers: Arc<CurrentApprovers>,
     live: Arc<dyn Live>,
 }
 
@@ -166,8 +166,8 @@ pub struct Admin {
 impl Admin {
     /// Creates the service layer of a running gateway.
     pub fn online(parts: Parts) -> Arc<Self> {
-        let Parts { store, config, approvals, electors, journal, sealer, vault, live } = parts;
-        let running = Running { journal, sealer, vault, electors, live };
+        let Parts { store, config, approvals, approvers, journal, sealer, vault, live } = parts;
+        let running = Running { journal, sealer, vault, approvers, live };
         Self::new(store, config, approvals, Some(running), None)
     }
 
@@ -199,7 +199,7 @@ impl Admin {
             }
         }
         let config = Arc::new(ArcSwap::from_pointee(config));
-        let approvals = Approvals::new(store.clone(), Electors::new(Arc::clone(&config)));
+        let approvals = Approvals::new(store.clone(), CurrentApprovers::new(Arc::clone(&config)));
         Ok(Self::new(store, config, approvals, None, Some(held)))
     }
 
@@ -211,7 +211,7 @@ impl Admin {
     pub fn without_store(config: Config) -> Result<Arc<Self>, ApiError> {
         let store = Store::empty().map_err(|error| fault_of_store(&error))?;
         let config = Arc::new(ArcSwap::from_pointee(config));
-        let approvals = Approvals::new(store.clone(), Electors::new(Arc::clone(&config)));
+        let approvals = Approvals::new(store.clone(), CurrentApprovers::new(Arc::clone(&config)));
         Ok(Self::new(store, config, approvals, None, None))
     }
 

@@ -97,7 +97,7 @@ impl Admin {
             .as_ref()
             .is_some_and(|own| takes_client(own, &verified.principal));
         if of_ours {
-            running.electors.saw(&verified.principal);
+            running.approvers.saw(&verified.principal);
         }
         let caller = caller.inspect_err(|error| {
             tracing::warn!(%from, principal = %verified.principal.id, why = %error.message, "somebody without a role called the admin API");

@@ -46,7 +46,7 @@ use crate::domain::json::Json;
 use crate::domain::lock::Lock;
 use crate::domain::pin::Pin;
 use crate::gateway::admin::Admin;
-use crate::gateway::admin::Electors;
+use crate::gateway::admin::CurrentApprovers;
 use crate::gateway::admin::Identified;
 use crate::gateway::admin::Live;
 use crate::gateway::admin::Parts;
@@ -261,7 +261,7 @@ impl Live for Told {
 struct Rig {
     admin: Arc<Admin>,
     approvals: Approvals,
-    electors: Arc<Electors>,
+    approvers: Arc<CurrentApprovers>,
     store: Store,
     told: Arc<Told>,
     journal: Option<Journal>,
@@ -277,8 +277,8 @@ impl Rig {
         let lock = lock_data_dir(&data).unwrap();
         let store = Store::open(&data).unwrap();
         let config = Arc::new(ArcSwap::from_pointee(config(dir.path())));
-        let electors = Electors::new(Arc::clone(&config));
-        let approvals = Approvals::new(store.clone(), Arc::<Electors>::clone(&electors));
+        let approvers = CurrentApprovers::new(Arc::clone(&config));
+        let approvals = Approvals::new(store.clone(), Arc::<CurrentApprovers>::clone(&approvers));
         approvals.recover().await.unwrap();
         let journal = Journal::open(&data, recording::Settings::default()).unwrap();
         let told = Arc::new(Told::default());
@@ -288,13 +288,23 @@ impl Rig {
             store: store.clone(),
             config,
             approvals: approvals.clone(),
-            electors: Arc::clone(&electors),
+            approvers: Arc::clone(&approvers),
             journal: journal.clone(),
             sealer: Arc::new(Sealer::new(&SealKey::new(Zeroizing::new([7; 32]))).unwrap()),
             vault: Arc::new(Vault::new(None)),
             live: Arc::clone(&told) as Arc<dyn Live>,
         });
-        Self { admin, approvals, electors, store, told, journal: Some(journal), data, _lock: Some(lock), dir }
+        Self {
+            admin,
+            approvals,
+            approvers,
+            store,
+            told,
+            journal: Some(journal),
+            data,
+            _lock: Some(lock),
+            dir,
+        }
     }
 
     fn offline() -> Self {
@@ -302,11 +312,11 @@ impl Rig {
         let admin = Admin::offline(config(dir.path())).unwrap();
         let (store, approvals) = (admin.store.clone(), admin.approvals.clone());
         let data = dir.path().join("data");
-        let electors = Electors::new(Arc::clone(&admin.config));
+        let approvers = CurrentApprovers::new(Arc::clone(&admin.config));
         Self {
             admin,
             approvals,
-            electors,
+            approvers,
             store,
             told: Arc::default(),
             journal: None,

@@ -120,7 +120,7 @@ async fn nobody_releases_a_session_of_their_own_that_somebody_else_holds() {
     other.place_hold(session, "case 7".to_owned()).await.unwrap();
     let error = own.lift_hold(session, "nothing to see".to_owned()).await.unwrap_err();
     assert_eq!((error.code, error.exit_code), (ErrorCode::Forbidden, 9), "{}", error.message);
-    assert!(rig.journal.as_ref().unwrap().holds(session));
+    assert!(rig.journal.as_ref().unwrap().is_under_legal_hold(session));
     let store = rusqlite::Connection::open(rig.data.join("hoopctl.db")).unwrap();
     store.execute_batch("UPDATE hold SET actor = 'entra/etl'").unwrap();
     let error = own.acknowledge_hold(session, "nothing to see".to_owned()).await.unwrap_err();

@@ -6,12 +6,12 @@ use std::net::Ipv4Addr;
 use super::approvals::ask;
 use super::approvals::yes;
 use super::*;
-use crate::approval::Electorate as _;
+use crate::approval::ApproverRoster as _;
 use crate::control::Service as _;
 use crate::domain::approval::ApprovalState;
 use crate::domain::approval::GrantScope;
 use crate::domain::entity::EntityKind;
-use crate::gateway::admin::electors;
+use crate::gateway::admin::approvers;
 use crate::gateway::admin::streams;
 
 const FROM: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -96,10 +96,10 @@ async fn no_operator_over_the_network_reaches_into_the_machine() {
 async fn an_approval_over_the_network_counts_while_its_approver_may_decide() {
     let rig = Rig::online().await;
     let from = ["dba".to_owned()];
-    let electors = &rig.electors;
+    let approvers = &rig.approvers;
     let held = rig.approvals.ask(ask("idp/etl", "a", GrantScope::Once)).await.unwrap();
     let own = rig.approvals.ask(ask("idp/ada", "b", GrantScope::Once)).await.unwrap();
-    assert!(!electors.may_decide("idp/ada", &from), "nothing is known of her yet");
+    assert!(!approvers.may_decide("idp/ada", &from), "nothing is known of her yet");
 
     // An approver of another group, and one who asked herself.
     let other = admit(&rig, "cli human bob on-call").await.unwrap();
@@ -108,7 +108,7 @@ async fn an_approval_over_the_network_counts_while_its_approver_may_decide() {
     assert_eq!(ada.decide_approval(own.id(), yes("x")).await.unwrap_err().code, ErrorCode::Forbidden);
     let approved = ada.decide_approval(held.id(), yes("x")).await.unwrap();
     assert_eq!((approved.state, approved.decisions[0].by.as_str()), (ApprovalState::Approved, "idp/ada"));
-    assert!(electors.may_decide("idp/ada", &from) && !electors.may_decide("idp/bob", &from));
+    assert!(approvers.may_decide("idp/ada", &from) && !approvers.may_decide("idp/bob", &from));
     let suspended = async || {
         let found = rig.owner().grants(GrantFilter::default()).await.unwrap().items;
         found.into_iter().map(|grant| grant.suspended).collect::<Vec<_>>()
@@ -117,19 +117,19 @@ async fn an_approval_over_the_network_counts_while_its_approver_may_decide() {
 
     // Her next token no longer has the group, and her last one belongs to another app.
     admit(&rig, "cli human ada audit on-call @110").await.unwrap();
-    assert!(!electors.may_decide("idp/ada", &from));
+    assert!(!approvers.may_decide("idp/ada", &from));
     assert_eq!(suspended().await, [true]);
     assert!(admit(&rig, "agent-host human ada dba @120").await.is_err());
-    assert!(!electors.may_decide("idp/ada", &from));
+    assert!(!approvers.may_decide("idp/ada", &from));
     // Nor if she has lost the deciding role, or every role, or as a program.
     for (at, lost) in [(200, "cli human ada audit"), (300, "cli human ada"), (400, "cli app ada ops dba")] {
         admit(&rig, &format!("cli human ada dba @{at}")).await.unwrap();
-        assert!(electors.may_decide("idp/ada", &from));
+        assert!(approvers.may_decide("idp/ada", &from));
         drop(admit(&rig, &format!("{lost} @{}", at + 10)).await);
-        assert!(!electors.may_decide("idp/ada", &from), "{lost}");
+        assert!(!approvers.may_decide("idp/ada", &from), "{lost}");
     }
     // Nor does a similar name on this machine.
-    assert!(!electors.may_decide("local:idp/ada", &from));
+    assert!(!approvers.may_decide("local:idp/ada", &from));
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn an_older_token_gives_no_role_back_that_a_newer_one_has_not_any_more() {
         let rig = Rig::online().await;
         if let Some(token) = before {
             admit(&rig, token).await.unwrap();
-            assert!(rig.electors.may_decide("idp/ada", &from));
+            assert!(rig.approvers.may_decide("idp/ada", &from));
         }
         // With no role left, or another one.
         for newer in ["cli human ada @200", "cli human ada audit @201"] {
@@ -149,13 +149,13 @@ async fn an_older_token_gives_no_role_back_that_a_newer_one_has_not_any_more() {
             // it.
             for older in ["cli human ada dba @100", "cli human ada dba"] {
                 admit(&rig, older).await.unwrap();
-                assert!(!rig.electors.may_decide("idp/ada", &from), "{before:?} {newer} {older}");
+                assert!(!rig.approvers.may_decide("idp/ada", &from), "{before:?} {newer} {older}");
             }
         }
         // The issuer's current statement counts, also if it gives the role again.
         let later = crate::domain::now_ms() / 1000 + 5;
         admit(&rig, &format!("cli human ada dba @{later}")).await.unwrap();
-        assert!(rig.electors.may_decide("idp/ada", &from));
+        assert!(rig.approvers.may_decide("idp/ada", &from));
     }
 }
 
@@ -177,22 +177,22 @@ async fn where_it_is_not_known_which_token_is_newer_the_role_is_gone() {
         for groups in [first, other] {
             drop(admit(&rig, format!("cli human ada {groups}").trim_end()).await);
         }
-        assert!(!rig.electors.may_decide("idp/ada", &from), "{why}");
+        assert!(!rig.approvers.may_decide("idp/ada", &from), "{why}");
         // Neither of the two gives it back, nor one without a time.
         for groups in [first, other, "dba"] {
             drop(admit(&rig, format!("cli human ada {groups}").trim_end()).await);
-            assert!(!rig.electors.may_decide("idp/ada", &from), "{why}: {groups}");
+            assert!(!rig.approvers.may_decide("idp/ada", &from), "{why}: {groups}");
         }
         // A token that was certainly issued later does.
         let later = crate::domain::now_ms() / 1000 + 5;
         admit(&rig, &format!("cli human ada dba @{later}")).await.unwrap();
-        assert!(rig.electors.may_decide("idp/ada", &from), "{why}");
+        assert!(rig.approvers.may_decide("idp/ada", &from), "{why}");
     }
     // A token without a time confirms the missing role as well.
     let rig = Rig::online().await;
     for token in ["cli human ada @100", "cli human ada", "cli human ada dba @300"] {
         drop(admit(&rig, token).await);
-        assert!(!rig.electors.may_decide("idp/ada", &from), "{token}");
+        assert!(!rig.approvers.may_decide("idp/ada", &from), "{token}");
     }
     // One of two groups is lost, and the other stays; repeating a token changes nothing.
     let rig = Rig::online().await;
@@ -201,7 +201,7 @@ async fn where_it_is_not_known_which_token_is_newer_the_role_is_gone() {
     {
         admit(&rig, token).await.unwrap();
     }
-    let may = |group: &str| rig.electors.may_decide("idp/ada", &[group.to_owned()]);
+    let may = |group: &str| rig.approvers.may_decide("idp/ada", &[group.to_owned()]);
     assert!(may("on-call") && !may("dba"));
 }
 
@@ -209,13 +209,13 @@ async fn where_it_is_not_known_which_token_is_newer_the_role_is_gone() {
 async fn so_many_people_are_kept_in_mind_and_those_who_decide_for_longest() {
     let rig = Rig::online().await;
     let from = ["dba".to_owned()];
-    let saw = |token: &str| rig.electors.saw(&rig.told.holder(token).unwrap().principal);
-    let may = |id: &str| rig.electors.may_decide(id, &from);
+    let saw = |token: &str| rig.approvers.saw(&rig.told.holder(token).unwrap().principal);
+    let may = |id: &str| rig.approvers.may_decide(id, &from);
     saw("cli human ada dba @100");
     saw("cli human bob dba @100");
     saw("cli human bob @200");
     saw("cli human eve @200");
-    for number in 3..electors::MOST {
+    for number in 3..approvers::MOST {
         saw(&format!("cli human n{number} audit @200"));
     }
     // Bob is seen again; so Eve is the first to be forgotten of those who decide nothing, then others.
@@ -230,9 +230,9 @@ async fn so_many_people_are_kept_in_mind_and_those_who_decide_for_longest() {
     assert!(may("idp/eve"), "nothing is known of her any more");
     // If all may decide, the one not seen for longest is forgotten.
     let rig = Rig::online().await;
-    let saw = |token: &str| rig.electors.saw(&rig.told.holder(token).unwrap().principal);
-    let may = |id: &str| rig.electors.may_decide(id, &from);
-    for number in 0..electors::MOST {
+    let saw = |token: &str| rig.approvers.saw(&rig.told.holder(token).unwrap().principal);
+    let may = |id: &str| rig.approvers.may_decide(id, &from);
+    for number in 0..approvers::MOST {
         saw(&format!("cli human d{number} dba @200"));
     }
     assert!(may("idp/d0"));
@@ -264,11 +264,11 @@ async fn a_grant_of_several_counts_after_a_restart_for_those_who_are_back_with_t
     assert!(rig.approvals.standing_grant(&wanted).is_some());
 
     // Another process takes over the store. It knows no roles.
-    let electors = Electors::new(Arc::clone(&rig.admin.config));
-    let approvals = Approvals::new(rig.store.clone(), Arc::<Electors>::clone(&electors));
+    let approvers = CurrentApprovers::new(Arc::clone(&rig.admin.config));
+    let approvals = Approvals::new(rig.store.clone(), Arc::<CurrentApprovers>::clone(&approvers));
     approvals.recover().await.unwrap();
     let stands = || approvals.standing_grant(&wanted).is_some();
-    let saw = |token: &str| electors.saw(&rig.told.holder(token).unwrap().principal);
+    let saw = |token: &str| approvers.saw(&rig.told.holder(token).unwrap().principal);
     assert!(!stands());
     saw("cli human ada dba @200");
     assert!(!stands(), "one of two is back");

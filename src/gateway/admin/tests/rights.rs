@@ -1,7 +1,7 @@
 //! Tests of who may do what, and of what only a running gateway can do.
 
 use super::*;
-use crate::approval::Electorate as _;
+use crate::approval::ApproverRoster as _;
 use crate::domain::entity::EntityKind;
 use crate::domain::id::ApprovalId;
 use crate::domain::id::GrantId;
@@ -114,7 +114,7 @@ async fn the_data_directory_has_one_user_at_a_time() {
 fn approvers_are_those_the_configuration_lists_now() {
     let dir = tempfile::tempdir().unwrap();
     let swap = Arc::new(ArcSwap::from_pointee(config(dir.path())));
-    let may = Electors::new(Arc::clone(&swap));
+    let may = CurrentApprovers::new(Arc::clone(&swap));
     let dba = ["dba".to_owned()];
     assert!(may.may_decide("local:alice", &dba));
     for (approver, from) in [

@@ -313,7 +313,10 @@ async fn a_hold_that_was_tampered_with_is_as_it_was_once_somebody_takes_note_of_
         assert_eq!(problems(&rig).await, Vec::<String>::new(), "{statement}");
         let holds = rig.store.read(View::legal_holds).await.unwrap();
         assert_eq!(holds.iter().find(|hold| hold.session == first), Some(&held), "{statement}");
-        assert!(rig.journal.as_ref().unwrap().holds(session), "only a release lets retention have it");
+        assert!(
+            rig.journal.as_ref().unwrap().is_under_legal_hold(session),
+            "only a release lets retention have it"
+        );
     }
     let taken =
         rig.store.read(View::legal_holds).await.unwrap().into_iter().find(|hold| hold.session == second);
@@ -321,7 +324,7 @@ async fn a_hold_that_was_tampered_with_is_as_it_was_once_somebody_takes_note_of_
     assert_eq!((taken.actor.as_str(), taken.reason.as_str()), ("local:gateway", "INC-12"));
     for session in [first, second] {
         owner.lift_legal_hold(session, "over".to_owned()).await.unwrap();
-        assert!(!rig.journal.as_ref().unwrap().holds(session));
+        assert!(!rig.journal.as_ref().unwrap().is_under_legal_hold(session));
     }
     assert_eq!(problems(&rig).await, Vec::<String>::new());
     // An acknowledged finding is reported from then on, and a later one is a finding again.

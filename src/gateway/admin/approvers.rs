@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use arc_swap::ArcSwap;
 
-use crate::approval::Electorate;
+use crate::approval::ApproverRoster;
 use crate::config::Config;
 use crate::domain::Kind;
 use crate::domain::Principal;
@@ -38,7 +38,7 @@ pub(super) const MOST: usize = 10_000;
 /// clocks of several machines, and may be missing. So a group is lost with any token without it, however old,
 /// and only comes back with a token that was issued later than all those without it. That may end a grant too
 /// early, until its approver calls with a new token, but never too late.
-pub struct Electors {
+pub struct CurrentApprovers {
     config: Arc<ArcSwap<Config>>,
     seen: Mutex<Seen>,
     /// Not the gate, which owns the approvals, which own this: the cycle would never be freed.
@@ -84,7 +84,7 @@ impl Known {
     }
 }
 
-impl Electors {
+impl CurrentApprovers {
     /// Creates an empty state.
     pub fn new(config: Arc<ArcSwap<Config>>) -> Arc<Self> {
         Arc::new(Self { config, seen: Mutex::default(), locks: OnceLock::new() })
@@ -144,7 +144,7 @@ fn issued_s(principal: &Principal) -> Option<i64> {
     principal.claims.member("iat").and_then(Json::as_i64)
 }
 
-impl Electorate for Electors {
+impl ApproverRoster for CurrentApprovers {
     fn may_decide(&self, approver: &str, from: &[String]) -> bool {
         let config = self.config.load();
         if let Some(user) = approver.strip_prefix("local:") {
