@@ -199,8 +199,8 @@ async fn note_journal(store: &Store, made: bool) -> Result<(), StoreError> {
     }
 }
 
-/// Numbers what the file says, and notes what is new of it in the audit trail. A broken trail does not prevent
-/// the start.
+/// Numbers what the file says, and notes what is new of it in the audit trail. A broken trail does not
+/// prevent the start.
 async fn take_file(store: &Store, said: Said, config: &Config) -> Result<u64, StoreError> {
     let note = note("hoopctl", "config.start", config, false);
     let digest = said.digest.clone();

@@ -103,9 +103,9 @@ impl Gate {
         }
     }
 
-    /// Identifies the holder of a token for requests that are not commands, such as those of the admin API over
-    /// the network: verifies the token and checks the locks. A lock on everybody is ignored, so that an operator can log in
-    /// to remove it.
+    /// Identifies the holder of a token for requests that are not commands, such as those of the admin API
+    /// over the network: verifies the token and checks the locks. A lock on everybody is ignored, so that an
+    /// operator can log in to remove it.
     pub async fn identify(&self, token: &str) -> Result<Arc<Verified>, Denied> {
         let identified = async {
             let (verified, _snapshot) = self.authenticate(token).await?;
