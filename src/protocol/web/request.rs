@@ -151,7 +151,7 @@ fn arrival<'a>(
     (arrival, route.rest, token)
 }
 
-/// Identifies the caller of a request that the rate limit refused ([`Gate::whose`]).
+/// Identifies the caller of a request that the rate limit refused ([`Gate::identify_uncounted`]).
 ///
 /// # Errors
 /// The token is not valid, or the connection is not open to its principal.
