@@ -23,7 +23,7 @@ use crate::protocol::postgres::session::hold;
 use crate::protocol::postgres::session::hold::Subject;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::record::How;
-use crate::protocol::postgres::session::shared::Shared;
+use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::Step;
 use crate::protocol::postgres::session::step::Wanted;
@@ -41,7 +41,7 @@ impl Front {
             steps.iter_mut().filter_map(|(_, step)| step.take_command()).map(|wanted| *wanted).collect();
         let apart = commands.iter().any(|wanted| {
             wanted.asked.as_ref().is_some_and(|asked| asked.judged.holds())
-                || Shared::forbidden(wanted).is_some()
+                || SessionState::forbidden(wanted).is_some()
         });
         if apart {
             return Box::pin(self.admit_apart(commands)).await;
@@ -84,7 +84,7 @@ impl Front {
 
     /// One command that waits for people, or that the connection forbids.
     async fn admit_alone(&mut self, mut wanted: Wanted) -> Result<Verdict, Gone> {
-        let forbidden = Shared::forbidden(&wanted);
+        let forbidden = SessionState::forbidden(&wanted);
         let Some(asked) = wanted.asked.take() else {
             let refusal = Refusal::new(SqlState::INTERNAL_ERROR, "a command was lost");
             return Ok((wanted, Err(refusal)));
@@ -110,19 +110,19 @@ impl Front {
         // A wish to cancel that came too late for what waited before is not meant for this.
         tokio::select! {
             biased;
-            () = self.shared.withdrawn.notified() => {}
+            () = self.session.withdrawn.notified() => {}
             () = std::future::ready(()) => {}
         }
-        self.shared.held.set(true);
+        self.session.held.set(true);
         // A client that is gone without a word must not get what people approve meanwhile.
         let _impatience = self.from.impatient(hold::GONE);
         let preview = if asked.exchange.waits(&asked.judged) {
             let preview = async {
                 tokio::select! {
-                    preview = Box::pin(self.shared.preview(&wanted, &asked)) => preview,
-                    () = self.shared.withdrawn.notified() => {
+                    preview = Box::pin(self.session.preview(&wanted, &asked)) => preview,
+                    () = self.session.withdrawn.notified() => {
                         // It is withdrawn as soon as it waits.
-                        self.shared.withdrawn.notify_one();
+                        self.session.withdrawn.notify_one();
                         String::new()
                     }
                 }
@@ -143,10 +143,10 @@ impl Front {
             types: &wanted.definition.types,
             runs: &wanted.runs,
             bind: bind.as_ref(),
-            database: &self.shared.database,
-            transaction: self.shared.transaction.get(),
-            around: &self.shared.around,
-            moved: self.shared.moved.is_moved(),
+            database: &self.session.database,
+            transaction: self.session.transaction.get(),
+            around: &self.session.around,
+            moved: self.session.moved.is_moved(),
             preview: &preview,
             governed: exchange.governed(),
             bytes: payload.len(),
@@ -154,11 +154,11 @@ impl Front {
         .held(told);
         let admitted =
             self.wait_for_people(exchange.admit(judged, record, payload.clone(), Some(held)), waiting).await;
-        self.shared.held.set(false);
+        self.session.held.set(false);
         let Some(admitted) = admitted? else { return Ok((wanted, Err(Refusal::cancelled()))) };
         let admitted = admitted.map_err(|denied| wanted.refusal(&denied));
         if admitted.is_ok() {
-            let remasked = self.shared.remask(&wanted);
+            let remasked = self.session.remask(&wanted);
             unless_it_leaves(&mut self.from, &mut self.input, remasked).await?;
         }
         Ok((wanted, admitted))
@@ -180,7 +180,7 @@ impl Front {
             tokio::select! {
                 biased;
                 admitted = &mut admitting => return Ok(Some(admitted)),
-                () = self.shared.withdrawn.notified() => return Ok(None),
+                () = self.session.withdrawn.notified() => return Ok(None),
                 news = &mut told, if asks => {
                     let Ok(news) = news else { return Ok(Some(admitting.await)) };
                     self.remind(&news);
@@ -204,9 +204,9 @@ impl Front {
     }
 
     fn remind(&self, waiting: &Waiting) {
-        self.shared.seat.mark_active();
+        self.session.seat.mark_active();
         let hint = "It runs once it is approved. Cancel the statement to withdraw it.";
-        self.shared.say(|out| reply::notice(out, SqlState::WAITING, &hold::words(waiting), hint));
+        self.session.say(|out| reply::notice(out, SqlState::WAITING, &hold::words(waiting), hint));
     }
 }
 

@@ -64,31 +64,31 @@ impl Front {
     /// What becomes of a message. While the target's catalogue is asked for it, the client may leave or
     /// cancel.
     pub(super) async fn plan(&mut self, tag: FrontTag, frame: Bytes, number: Number) -> Result<Step, Gone> {
-        let shared = Rc::clone(&self.shared);
-        forget(&shared.asks).await;
-        let mut plan = pin!(shared.plan(tag, frame, number));
+        let session = Rc::clone(&self.session);
+        forget(&session.asks).await;
+        let mut plan = pin!(session.plan(tag, frame, number));
         tokio::select! {
             biased;
             step = &mut plan => return Ok(step?),
-            () = shared.asks.notified() => {}
+            () = session.asks.notified() => {}
         }
         // A wish to cancel that came too late for what waited before is not meant for this.
-        forget(&shared.withdrawn).await;
+        forget(&session.withdrawn).await;
         let settles = async {
             tokio::select! {
                 biased;
                 step = &mut plan => Some(step),
-                () = shared.withdrawn.notified() => None,
+                () = session.withdrawn.notified() => None,
             }
         };
-        shared.held.set(true);
+        session.held.set(true);
         let step = unless_it_leaves(&mut self.from, &mut self.input, settles).await;
-        shared.held.set(false);
+        session.held.set(false);
         if let Some(step) = step? {
             return Ok(step?);
         }
         let denied = Denied::new(DenyCode::BadRequest, "it was cancelled before it was judged");
-        Ok(shared.refused(Kind::unnamed(tag), SqlState::QUERY_CANCELED, denied.because("cancelled")))
+        Ok(session.refused(Kind::unnamed(tag), SqlState::QUERY_CANCELED, denied.because("cancelled")))
     }
 }
 

@@ -6,6 +6,8 @@ mod fail;
 mod long;
 mod said;
 
+use std::rc::Rc;
+
 use bytes::Buf;
 use bytes::BytesMut;
 
@@ -19,7 +21,7 @@ use crate::protocol::postgres::session::owed::What;
 use crate::protocol::postgres::session::run::End;
 use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::session::run::Running;
-use crate::protocol::postgres::session::shared::Common;
+use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::wire::back::CommandTag;
 use crate::protocol::postgres::wire::back::RowDescription;
@@ -73,16 +75,16 @@ impl From<Denied> for Lost {
 
 /// Reads what the target sends.
 pub(super) struct Back {
-    shared: Common,
+    session: Rc<SessionState>,
     scanner: Scanner<BackTag>,
     long: Option<Long>,
 }
 
 impl Back {
     /// A reader of a session that begins.
-    pub(super) fn new(shared: Common, mut scanner: Scanner<BackTag>) -> Self {
+    pub(super) fn new(session: Rc<SessionState>, mut scanner: Scanner<BackTag>) -> Self {
         scanner.session_begins();
-        Self { shared, scanner, long: None }
+        Self { session, scanner, long: None }
     }
 
     /// Whether what was taken so far ends between two messages.
@@ -112,7 +114,7 @@ impl Back {
 
     fn frame(&mut self, tag: BackTag, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
         let (swallows, failed) = {
-            let mut queue = self.shared.queue.borrow_mut();
+            let mut queue = self.session.queue.borrow_mut();
             let swallows = queue.swallows();
             (swallows, matches!(queue.front().map(|owed| &owed.what), Some(What::Query { failed: true, .. })))
         };
@@ -166,18 +168,18 @@ impl Back {
     /// Where masked values may turn up in what is said now: constraints may speak of rows that an earlier
     /// command of the transaction has changed, and settings are told of when a series is over.
     fn reach(&self) -> Reach {
-        let now = match self.shared.queue.borrow_mut().front().map(|owed| &owed.what) {
+        let now = match self.session.queue.borrow_mut().front().map(|owed| &owed.what) {
             Some(
                 What::Query { run: Some(run), .. } | What::Execute(run) | What::Bind { run: Some(run), .. },
             ) => run.get().reach(),
             _ => Reach::NOTHING,
         };
-        now.join(self.shared.reached.get())
+        now.join(self.session.reached.get())
     }
 
     /// What runs at the front, if rows or copied data may come of it.
     fn running(&self) -> Option<Run> {
-        match &self.shared.queue.borrow_mut().front()?.what {
+        match &self.session.queue.borrow_mut().front()?.what {
             What::Query { run, failed: false, .. } => run.clone(),
             What::Execute(run) => Some(run.clone()),
             _ => None,
@@ -195,11 +197,11 @@ impl Back {
 
     /// Whether the answer to a text that was sent whole is due.
     fn is_simple(&self) -> bool {
-        matches!(self.shared.queue.borrow_mut().front().map(|owed| &owed.what), Some(What::Query { .. }))
+        matches!(self.session.queue.borrow_mut().front().map(|owed| &owed.what), Some(What::Query { .. }))
     }
 
     fn unexpected(&self, tag: BackTag) -> Lost {
-        let owed = match self.shared.queue.borrow_mut().front().map(|owed| &owed.what) {
+        let owed = match self.session.queue.borrow_mut().front().map(|owed| &owed.what) {
             None => "nothing",
             Some(What::Bind { .. }) => "the answer to a Bind",
             Some(What::Close { .. }) => "the answer to a Close",
@@ -236,7 +238,7 @@ impl Back {
     /// Whether the connection's limit of rows is reached: then what comes is cut, and the statement
     /// cancelled.
     fn is_over_limit(&self, run: &mut Running) -> bool {
-        let Some(limit) = self.shared.rows.filter(|limit| run.all_rows >= *limit) else { return false };
+        let Some(limit) = self.session.rows.filter(|limit| run.all_rows >= *limit) else { return false };
         let message = format!("the statement gives more than the {limit} rows that this connection allows");
         self.cut(run, Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
         true
@@ -245,12 +247,12 @@ impl Back {
     /// Nothing more of this command reaches the client but this error; the target is asked to stop.
     fn cut(&self, run: &mut Running, refusal: Refusal) {
         run.cut = Some(refusal);
-        self.shared.cancel.notify_one();
+        self.session.cancel.notify_one();
     }
 
     fn described(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
         let columns = RowDescription::read(body(frame))?;
-        let mut queue = self.shared.queue.borrow_mut();
+        let mut queue = self.session.queue.borrow_mut();
         let (run, injected, stays) = match queue.front().map(|owed| &owed.what) {
             Some(What::Query { run: Some(run), failed: false, .. }) => (Some(run.clone()), false, true),
             Some(What::DescribePortal { run, injected }) => (run.clone(), *injected, false),
@@ -274,15 +276,15 @@ impl Back {
                 reply::notice(out, SqlState::WITHHELD, &withheld, hint);
             }
             if stale {
-                self.shared.catalog_changed(Change::Relations);
+                self.session.catalog_changed(Change::Relations);
             }
         }
         Ok(())
     }
 
     fn acknowledged(&mut self, tag: BackTag, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
-        let mut queue = self.shared.queue.borrow_mut();
-        let mut names = self.shared.names.borrow_mut();
+        let mut queue = self.session.queue.borrow_mut();
+        let mut names = self.session.names.borrow_mut();
         let number = queue.front().map_or(0, |owed| owed.number);
         let shown = match (tag, queue.front().map(|owed| &owed.what)) {
             (BackTag::CloseComplete, Some(What::Close { portal, name })) => {
@@ -324,7 +326,7 @@ impl Back {
         let end = match tag {
             BackTag::CommandComplete => {
                 let tag = CommandTag::read(body(frame))?;
-                self.shared.around.done(&String::from_utf8_lossy(tag.text));
+                self.session.around.done(&String::from_utf8_lossy(tag.text));
                 End::Complete(String::from_utf8_lossy(tag.text).into_owned())
             }
             BackTag::PortalSuspended => End::Suspended,
@@ -346,24 +348,24 @@ impl Back {
                 _ => (refusal.clone(), refused(&refusal)),
             };
             refusal.write(out);
-            run.end(&end, self.shared.transaction.get())?;
+            run.end(&end, self.session.transaction.get())?;
             drop(run);
             return self.fails_late();
         }
-        run.end(&end, self.shared.transaction.get())?;
+        run.end(&end, self.session.transaction.get())?;
         drop(run);
         self.stop_copying();
         if tag == BackTag::CommandComplete {
             // In a transaction that has failed only its end is done.
-            self.shared.aborted.set(false);
+            self.session.aborted.set(false);
         }
-        let mut queue = self.shared.queue.borrow_mut();
+        let mut queue = self.session.queue.borrow_mut();
         match queue.front().map(|owed| (&mut owed.what, owed.number)) {
             Some((What::Execute(run), number)) => {
                 if tag != BackTag::PortalSuspended {
                     let mut run = run.get();
-                    self.shared.names.borrow_mut().ran(run.definition(), number);
-                    self.shared.moved.done(run.definition(), number);
+                    self.session.names.borrow_mut().ran(run.definition(), number);
+                    self.session.moved.done(run.definition(), number);
                     run.give_back();
                 }
                 queue.pop();
@@ -371,7 +373,7 @@ impl Back {
             Some((What::Query { done, run, .. }, number)) if tag != BackTag::PortalSuspended => {
                 *done = true;
                 if let Some(run) = run {
-                    self.shared.moved.done(run.get().definition(), number);
+                    self.session.moved.done(run.get().definition(), number);
                 }
             }
             _ => {
@@ -385,11 +387,11 @@ impl Back {
 
     fn ready(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
         let transaction = Transaction::read(body(frame))?;
-        let before = self.shared.transaction.replace(transaction);
-        self.shared.moved.ready(before, transaction);
-        self.shared.aborted.set(transaction == Transaction::Failed);
+        let before = self.session.transaction.replace(transaction);
+        self.session.moved.ready(before, transaction);
+        self.session.aborted.set(transaction == Transaction::Failed);
         let popped = {
-            let mut queue = self.shared.queue.borrow_mut();
+            let mut queue = self.session.queue.borrow_mut();
             let fits = matches!(
                 queue.front().map(|owed| &owed.what),
                 Some(What::Query { done: true, .. } | What::Sync | What::FunctionCall)
@@ -397,23 +399,27 @@ impl Back {
             if fits { queue.pop() } else { None }
         };
         let Some(owed) = popped else { return Err(self.unexpected(BackTag::ReadyForQuery)) };
-        self.shared.around.ready(before, transaction, owed.number);
-        let mut names = self.shared.names.borrow_mut();
+        self.session.around.ready(before, transaction, owed.number);
+        let mut names = self.session.names.borrow_mut();
         if let What::Query { run: Some(run), failed: false, .. } = &owed.what {
             names.ran(run.get().definition(), owed.number);
         }
         if transaction == Transaction::Idle {
             names.transaction_ended(owed.number);
-            self.shared.reached.set(Reach::NOTHING);
+            self.session.reached.set(Reach::NOTHING);
             // What was sent after it may have begun another transaction by now.
-            let later = self.shared.remade.get() > owed.number;
+            let later = self.session.remade.get() > owed.number;
             if !later {
-                self.shared.ties.ended();
+                self.session.ties.ended();
             }
-            self.shared.catalog_changed(if later { self.shared.ddl.get() } else { self.shared.ddl.take() });
+            self.session.catalog_changed(if later {
+                self.session.ddl.get()
+            } else {
+                self.session.ddl.take()
+            });
         }
         drop(names);
-        self.shared.seat.tell_left_out()?;
+        self.session.seat.tell_left_out()?;
         out.extend_from_slice(frame);
         Ok(())
     }

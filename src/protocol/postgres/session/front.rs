@@ -2,6 +2,7 @@
 //! and sent with one write.
 
 use std::io;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use bytes::BytesMut;
@@ -13,8 +14,7 @@ use crate::protocol::postgres::session::admit::Verdict;
 use crate::protocol::postgres::session::ahead::unless_it_leaves;
 use crate::protocol::postgres::session::known::keep_fresh;
 use crate::protocol::postgres::session::names::Number;
-use crate::protocol::postgres::session::shared::Common;
-use crate::protocol::postgres::session::shared::Shared;
+use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::Step;
 use crate::protocol::postgres::upstream::Control;
@@ -67,7 +67,7 @@ enum Long {
 
 /// Reads what the client sends.
 pub(super) struct Front {
-    pub(super) shared: Common,
+    pub(super) session: Rc<SessionState>,
     pub(super) from: ReadSide,
     pub(super) input: BytesMut,
     scanner: Scanner<FrontTag>,
@@ -83,7 +83,7 @@ pub(super) struct Front {
 impl Front {
     /// A reader of a client that has logged in; `input` is what it has sent already.
     pub(super) fn new(
-        shared: Common,
+        session: Rc<SessionState>,
         from: ReadSide,
         input: BytesMut,
         mut scanner: Scanner<FrontTag>,
@@ -91,7 +91,7 @@ impl Front {
     ) -> Self {
         scanner.session_begins();
         Self {
-            shared,
+            session,
             from,
             input,
             scanner,
@@ -105,8 +105,8 @@ impl Front {
     }
 
     /// What both directions know.
-    pub(super) fn shared(&self) -> &Shared {
-        &self.shared
+    pub(super) fn session(&self) -> &SessionState {
+        &self.session
     }
 
     /// Sends what waits for the target. If that takes none of it the client waits, and its end is seen.
@@ -146,7 +146,7 @@ impl Front {
                 self.input.reserve(READ);
                 let read = tokio::select! {
                     read = self.from.read_buf(&mut self.input) => read,
-                    () = fails_before_sync(&self.shared), if self.overdue > 0 => return self.sync_late().await,
+                    () = fails_before_sync(&self.session), if self.overdue > 0 => return self.sync_late().await,
                 };
                 match read {
                     Ok(0) | Err(_) => Err(Gone::Left),
@@ -157,7 +157,7 @@ impl Front {
     }
 
     async fn frame(&mut self, tag: FrontTag, frame: Bytes) -> Result<(), Gone> {
-        let copies = self.shared.copying.borrow().is_some();
+        let copies = self.session.copying.borrow().is_some();
         if self.overdue > 0 && !copies {
             self.sync_late().await?;
         }
@@ -201,11 +201,11 @@ impl Front {
     /// Waits until data may be copied in, or it is known that none may.
     async fn may_copy(&mut self) -> Result<bool, Gone> {
         loop {
-            let news = self.shared.progress.notified();
-            if self.shared.copying.borrow().is_some() {
+            let news = self.session.progress.notified();
+            if self.session.copying.borrow().is_some() {
                 return Ok(true);
             }
-            if !self.shared.queue.borrow().may_copy_in() {
+            if !self.session.queue.borrow().may_copy_in() {
                 return Ok(false);
             }
             unless_it_leaves(&mut self.from, &mut self.input, news).await?;
@@ -228,7 +228,7 @@ impl Front {
     /// Data that is copied in. Outside of a copy the target would pass it over; it is not sent at all.
     async fn copy(&mut self, tag: FrontTag, frame: &[u8]) -> Result<(), Gone> {
         self.overdue = 0;
-        if self.shared.copying.borrow().is_none() {
+        if self.session.copying.borrow().is_none() {
             self.flush().await?;
             if !self.may_copy().await? {
                 return Ok(());
@@ -236,21 +236,21 @@ impl Front {
         }
         self.copy_on(frame, body(frame).len());
         if tag != FrontTag::CopyData {
-            *self.shared.copying.borrow_mut() = None;
+            *self.session.copying.borrow_mut() = None;
         }
         if self.target.waiting() > SENT { self.flush().await } else { Ok(()) }
     }
 
     /// Passes bytes of a copy on, if one is going on.
     fn copy_on(&mut self, bytes: &[u8], data: usize) {
-        if let Some(copy) = self.shared.copying.borrow_mut().as_mut() {
+        if let Some(copy) = self.session.copying.borrow_mut().as_mut() {
             self.target.copy(&copy.permitted, bytes);
             copy.count(data);
         }
     }
 
     async fn begin_long(&mut self, header: Header<FrontTag>, bytes: &[u8]) -> Result<(), Gone> {
-        if self.overdue > 0 && self.shared.copying.borrow().is_none() {
+        if self.overdue > 0 && self.session.copying.borrow().is_none() {
             self.sync_late().await?;
         }
         self.send_batch().await?;
@@ -276,9 +276,9 @@ impl Front {
                 let message = "the message is longer than this gateway judges; raise limits.body of the connection if it must be";
                 let denied = Denied::new(DenyCode::LimitExceeded, message).because("too_long");
                 self.number = self.number.saturating_add(1);
-                self.shared.batch.set(self.number.saturating_add(1));
+                self.session.batch.set(self.number.saturating_add(1));
                 let refused =
-                    self.shared.unread(Kind::unnamed(tag), SqlState::PROGRAM_LIMIT_EXCEEDED, denied);
+                    self.session.unread(Kind::unnamed(tag), SqlState::PROGRAM_LIMIT_EXCEEDED, denied);
                 self.refuse_message(refused, self.number)
             }
             _ => Ok(()),
@@ -288,13 +288,13 @@ impl Front {
     /// Waits while more is owed than is kept in mind: a client that sends and does not read waits with its
     /// replies.
     async fn wait_for_answers(&mut self) -> Result<(), Gone> {
-        if self.shared.queue.borrow().len() < OWED {
+        if self.session.queue.borrow().len() < OWED {
             return Ok(());
         }
         self.flush().await?;
         loop {
-            let news = self.shared.progress.notified();
-            if self.shared.queue.borrow().len() < OWED {
+            let news = self.session.progress.notified();
+            if self.session.queue.borrow().len() < OWED {
                 return Ok(());
             }
             unless_it_leaves(&mut self.from, &mut self.input, news).await?;
@@ -315,14 +315,14 @@ impl Front {
                 passed_over = false;
             }
             // What it would pass over need not come, and is neither judged nor recorded as if it ran.
-            if passed_over || (self.shared.queue.borrow().skips() && tag != FrontTag::Sync) {
+            if passed_over || (self.session.queue.borrow().skips() && tag != FrontTag::Sync) {
                 continue;
             }
             let step = self.settled_step(tag, frame, &mut steps).await?;
             passed_over |= step.fails_series();
             steps.push((self.number, step));
             if matches!(tag, FrontTag::Sync | FrontTag::Query | FrontTag::FunctionCall) {
-                self.shared.series.set(self.number.saturating_add(1));
+                self.session.series.set(self.number.saturating_add(1));
             }
         }
         self.send_steps(&mut steps).await
@@ -340,9 +340,9 @@ impl Front {
             return Ok(step);
         }
         self.send_steps(steps).await?;
-        self.shared.batch.set(self.number);
+        self.session.batch.set(self.number);
         self.settle().await?;
-        if self.shared.queue.borrow().skips() {
+        if self.session.queue.borrow().skips() {
             return Ok(Step::Flush);
         }
         match self.plan(tag, frame, self.number).await? {
@@ -351,7 +351,7 @@ impl Front {
                 let denied =
                     Denied::new(DenyCode::BadRequest, "another message came while data is copied in");
                 let state = SqlState::PROTOCOL_VIOLATION;
-                Ok(self.shared.refused(Kind::Query, state, denied.because("in_copy")))
+                Ok(self.session.refused(Kind::Query, state, denied.because("in_copy")))
             }
             step => Ok(step),
         }
@@ -359,14 +359,14 @@ impl Front {
 
     /// Waits until all that was sent is answered, or data may be copied in.
     async fn settle(&mut self) -> Result<(), Gone> {
-        if self.shared.queue.borrow().is_in_series() {
+        if self.session.queue.borrow().is_in_series() {
             // The target holds its answers back up to the end of a series, or this.
             self.target.control(Control::Flush)?;
         }
         self.flush().await?;
         loop {
-            let news = self.shared.progress.notified();
-            if self.shared.queue.borrow().is_empty() || self.shared.copying.borrow().is_some() {
+            let news = self.session.progress.notified();
+            if self.session.queue.borrow().is_empty() || self.session.copying.borrow().is_some() {
                 return Ok(());
             }
             unless_it_leaves(&mut self.from, &mut self.input, news).await?;
@@ -375,11 +375,11 @@ impl Front {
 
     /// Admits steps and sends them.
     async fn send_steps(&mut self, steps: &mut Vec<(Number, Step)>) -> Result<(), Gone> {
-        keep_fresh(&self.shared);
+        keep_fresh(&self.session);
         let mut steps = std::mem::take(steps);
         let verdicts = self.admit(&mut steps).await?;
         let sent = self.send(steps, verdicts);
-        self.shared.batch.set(self.number.saturating_add(1));
+        self.session.batch.set(self.number.saturating_add(1));
         sent
     }
 
@@ -387,7 +387,7 @@ impl Front {
     fn send(&mut self, steps: Vec<(Number, Step)>, verdicts: Vec<Verdict>) -> Result<(), Gone> {
         let mut verdicts = verdicts.into_iter();
         for (number, step) in steps {
-            let skips = self.shared.queue.borrow().skips();
+            let skips = self.session.queue.borrow().skips();
             if skips && !matches!(step, Step::Sync) {
                 // The target passes over all of it; so it need not come.
                 match step {
@@ -396,11 +396,11 @@ impl Front {
                             if let Ok(permit) = admitted {
                                 wanted.run.get().admitted(Target::discard(permit));
                             }
-                            self.shared.unlearn(wanted.kind);
+                            self.session.unlearn(wanted.kind);
                         }
                     }
                     Step::Prepare { name, before, .. } => {
-                        self.shared.unlearn(Kind::Parse { name, before });
+                        self.session.unlearn(Kind::Parse { name, before });
                     }
                     _ => {}
                 }
@@ -423,10 +423,10 @@ impl Front {
 }
 
 /// Resolves when a copy behind which a `Sync` waits is over: it has failed, since its end has not been sent.
-async fn fails_before_sync(shared: &Shared) {
+async fn fails_before_sync(session: &SessionState) {
     loop {
-        let news = shared.progress.notified();
-        if shared.copying.borrow().is_none() {
+        let news = session.progress.notified();
+        if session.copying.borrow().is_none() {
             return;
         }
         news.await;

@@ -16,7 +16,7 @@ use crate::domain::sql::Object;
 use crate::domain::sql::Relation;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::plan::runs_names;
-use crate::protocol::postgres::session::shared::Shared;
+use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::targets::Entry;
 use crate::protocol::postgres::targets::Known;
@@ -90,7 +90,7 @@ pub(super) fn tie(command: &Command, change: Change) -> Option<Tie> {
     (tie.len() > 1).then_some(tie)
 }
 
-impl Shared {
+impl SessionState {
     /// Whether policies may go by what shares rows with the relations of a text, or of what it runs by name.
     pub(super) fn wants_kin(&self, definition: &Definition) -> bool {
         let names = definition.judgement.effects().is_some_and(|effects| names_relations(effects));

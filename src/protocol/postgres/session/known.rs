@@ -8,8 +8,7 @@ use tokio::io::AsyncRead;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::pipeline::snapshot::Governed;
-use crate::protocol::postgres::session::shared::Common;
-use crate::protocol::postgres::session::shared::Shared;
+use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::Wanted;
 use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::targets::Entry;
@@ -19,7 +18,7 @@ use crate::protocol::postgres::targets::Unknown;
 /// How long a target may take to close the stream of a session that is over.
 const CLOSES: Duration = Duration::from_mins(1);
 
-impl Shared {
+impl SessionState {
     pub(super) fn entry(&self, governed: &Governed) -> Arc<Entry> {
         let mut kept = self.catalog.borrow_mut();
         match &*kept {
@@ -57,7 +56,7 @@ impl Shared {
     /// What is known of the catalogue where values are masked; `None` where none are.
     ///
     /// # Errors
-    /// As [`Shared::known`].
+    /// As [`SessionState::known`].
     pub(super) async fn masking(&self) -> Result<Option<Arc<Known>>, Denied> {
         if self.seat.current().plan.is_empty() { Ok(None) } else { self.known().await.map(Some) }
     }
@@ -126,12 +125,12 @@ impl Shared {
 }
 
 /// Reads what has become old again, beside the session.
-pub(super) fn keep_fresh(shared: &Common) {
-    let entry = shared.catalog.borrow().as_ref().map(|(_, entry)| Arc::clone(entry));
+pub(super) fn keep_fresh(session: &SessionState) {
+    let entry = session.catalog.borrow().as_ref().map(|(_, entry)| Arc::clone(entry));
     let Some(entry) = entry.filter(|entry| entry.wants_refresh()) else { return };
     let (judge, governed, database) =
-        (Arc::clone(&shared.judge), shared.seat.current(), shared.database.clone());
-    let credential = shared.seat.credential_of(&governed);
+        (Arc::clone(&session.judge), session.seat.current(), session.database.clone());
+    let credential = session.seat.credential_of(&governed);
     tokio::task::spawn_local(async move {
         let credential = credential.await.ok().flatten();
         let password = credential.as_ref().and_then(|credential| credential.secret());
@@ -141,11 +140,15 @@ pub(super) fn keep_fresh(shared: &Common) {
 
 /// A session may end before the target has done what it was sent, a `COMMIT` too. Then others are told once
 /// more when it has closed the stream, or after some time.
-pub(super) fn tell_when_closed(shared: &Shared, made: Change, mut target: impl AsyncRead + Unpin + 'static) {
+pub(super) fn tell_when_closed(
+    session: &SessionState,
+    made: Change,
+    mut target: impl AsyncRead + Unpin + 'static,
+) {
     if made == Change::Nothing {
         return;
     }
-    let entry = shared.entry(&shared.seat.current());
+    let entry = session.entry(&session.seat.current());
     tokio::task::spawn_local(async move {
         let closed = async { tokio::io::copy(&mut target, &mut tokio::io::sink()).await };
         if tokio::time::timeout(CLOSES, closed).await.is_err() {

@@ -30,7 +30,7 @@ use crate::protocol::postgres::session::moved::Moves;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::plan::runs_names;
-use crate::protocol::postgres::session::shared::Shared;
+use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::Wanted;
 use crate::protocol::postgres::targets::Change;
@@ -60,7 +60,7 @@ pub(super) struct Meaning {
     pub(super) guess: Option<Guess>,
 }
 
-impl Shared {
+impl SessionState {
     /// Whether everything up to a message is sent and answered.
     fn has_answered(&self, number: Number) -> bool {
         number < self.batch.get() && self.queue.borrow().has_answered(number)

@@ -26,8 +26,8 @@ mod record;
 mod refuse;
 mod run;
 mod send;
-mod shared;
 mod shown;
+mod state;
 mod step;
 
 use std::cell::Cell;
@@ -65,8 +65,7 @@ use crate::protocol::postgres::session::front::Gone;
 use crate::protocol::postgres::session::kin::Ties;
 use crate::protocol::postgres::session::known::tell_when_closed;
 use crate::protocol::postgres::session::moved::Moved;
-use crate::protocol::postgres::session::shared::Common;
-use crate::protocol::postgres::session::shared::Shared;
+use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::targets::Targets;
 use crate::protocol::postgres::upstream;
 use crate::protocol::postgres::upstream::Control;
@@ -137,7 +136,7 @@ enum End {
 pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
     let governed = start.seat.governed();
     let limits = &governed.connection.limits;
-    let shared: Common = Rc::new(Shared {
+    let session = Rc::new(SessionState {
         rows: limits.rows,
         seat: start.seat,
         judge: start.judge,
@@ -173,16 +172,16 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         copying: RefCell::new(None),
     });
     for (name, value) in &start.told {
-        shared.around.told(name.as_bytes(), value.as_bytes());
+        session.around.told(name.as_bytes(), value.as_bytes());
     }
     let (client_read, mut client_write) = start.client.sides();
     let (mut target_read, target_write) = tokio::io::split(start.target);
     let judged = usize::try_from(limits.body).unwrap_or(usize::MAX).max(64 << 10);
     let scanner = Scanner::new(Limits { whole: judged, ..Limits::default() });
     let mut front =
-        Front::new(Rc::clone(&shared), client_read, start.client_input, scanner, Target::new(target_write));
+        Front::new(Rc::clone(&session), client_read, start.client_input, scanner, Target::new(target_write));
     let mut pump = Pump {
-        back: Back::new(Rc::clone(&shared), Scanner::new(Limits { whole: 1 << 20, ..Limits::default() })),
+        back: Back::new(Rc::clone(&session), Scanner::new(Limits { whole: 1 << 20, ..Limits::default() })),
         input: start.target_input,
         out: BytesMut::new(),
         read: READ.0,
@@ -191,39 +190,39 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
     let work = async {
         tokio::select! {
             gone = front.run() => End::Gone(gone),
-            end = pump.run(&shared, &mut target_read, &mut client_write) => end,
-            () = drained(&shared, &mut draining) => End::Over(SessionEnd::Stopped),
-            () = cancels(&shared, &start.asked, key.as_ref()) => End::TargetLeft,
+            end = pump.run(&session, &mut target_read, &mut client_write) => end,
+            () = drained(&session, &mut draining) => End::Over(SessionEnd::Stopped),
+            () = cancels(&session, &start.asked, key.as_ref()) => End::TargetLeft,
         }
     };
     // What ends it is looked at first: a target that never stops sending uses up what one turn of the task
     // may do.
     let end = tokio::select! {
         biased;
-        why = shared.seat.end_watch().wait() => End::Over(why),
+        why = session.seat.end_watch().wait() => End::Over(why),
         end = work => end,
     };
-    if let Err(denied) = shared.seat.tell_left_out() {
+    if let Err(denied) = session.seat.tell_left_out() {
         tracing::error!(code = %denied.code, "how much of a flood was left out could not be recorded");
     }
-    record_end(&shared, &end);
+    record_end(&session, &end);
     // Nobody sees any more how the open transaction ends.
-    let made = shared.ddl.take();
-    shared.catalog_changed(made);
+    let made = session.ddl.take();
+    session.catalog_changed(made);
     let word = last_word(&end);
-    let busy = !shared.queue.borrow().is_empty();
+    let busy = !session.queue.borrow().is_empty();
     if let Some(key) = key.filter(|_| busy && !matches!(end, End::TargetLeft)) {
-        let governed = shared.seat.governed();
+        let governed = session.seat.governed();
         tokio::task::spawn_local(async move { upstream::cancel(&governed, &key, || true).await });
     }
-    if let Some(word) = word.filter(|_| !shared.said.get())
+    if let Some(word) = word.filter(|_| !session.said.get())
         && pump.back.is_between()
     {
         word.write_fatal(&mut pump.out);
         say(&mut client_write, &pump.out).await;
     }
     leave(front.target(), &end).await;
-    tell_when_closed(&shared, made, target_read);
+    tell_when_closed(&session, made, target_read);
 }
 
 /// Says good-bye to the target.
@@ -241,17 +240,17 @@ async fn leave(target: &mut Target, end: &End) {
     }
 }
 
-fn record_end(shared: &Shared, end: &End) {
+fn record_end(session: &SessionState, end: &End) {
     match end {
         // What the session stands on may be over a moment before the session is.
-        End::Over(why) => shared.seat.ends(*why),
+        End::Over(why) => session.seat.ends(*why),
         End::TargetLeft => {
-            shared.seat.record_failure(&target_failed("target_closed"));
-            shared.seat.ends(SessionEnd::TargetClosed);
+            session.seat.record_failure(&target_failed("target_closed"));
+            session.seat.ends(SessionEnd::TargetClosed);
         }
         End::Lost(_) | End::Gone(Gone::Target(_)) => {
-            shared.seat.record_failure(&target_failed("target_broke"));
-            shared.seat.ends(SessionEnd::TargetClosed);
+            session.seat.record_failure(&target_failed("target_broke"));
+            session.seat.ends(SessionEnd::TargetClosed);
         }
         End::Gone(Gone::Left | Gone::Wire(_) | Gone::Write(_)) | End::ClientBroke => {}
     }
@@ -293,13 +292,13 @@ fn last_word(end: &End) -> Option<Refusal> {
 }
 
 /// Resolves when the gateway stops and nothing of the session is under way.
-async fn drained(shared: &Shared, draining: &mut watch::Receiver<bool>) {
+async fn drained(session: &SessionState, draining: &mut watch::Receiver<bool>) {
     if draining.wait_for(|draining| *draining).await.is_err() {
         std::future::pending::<()>().await;
     }
     loop {
-        let news = shared.progress.notified();
-        if shared.is_idle() && shared.transaction.get() == Transaction::Idle {
+        let news = session.progress.notified();
+        if session.is_idle() && session.transaction.get() == Transaction::Idle {
             return;
         }
         news.await;
@@ -307,22 +306,22 @@ async fn drained(shared: &Shared, draining: &mut watch::Receiver<bool>) {
 }
 
 /// Passes wishes to cancel on: to what is held here, or to what runs at the target. Never resolves.
-async fn cancels(shared: &Shared, asked: &Notify, key: Option<&Rc<CancelKey>>) {
+async fn cancels(session: &SessionState, asked: &Notify, key: Option<&Rc<CancelKey>>) {
     loop {
         tokio::select! {
             () = asked.notified() => {
-                if shared.held.get() {
-                    shared.withdrawn.notify_one();
+                if session.held.get() {
+                    session.withdrawn.notify_one();
                     continue;
                 }
             }
-            () = shared.cancel.notified() => {}
+            () = session.cancel.notified() => {}
         }
         // With nothing under way there is nothing to cancel, and what comes next is not meant.
-        let running = shared.queue.borrow_mut().front().map(|owed| owed.number);
+        let running = session.queue.borrow_mut().front().map(|owed| owed.number);
         if let Some((key, running)) = key.zip(running) {
-            let still = || !shared.queue.borrow().has_answered(running);
-            upstream::cancel(&shared.seat.governed(), key, still).await;
+            let still = || !session.queue.borrow().has_answered(running);
+            upstream::cancel(&session.seat.governed(), key, still).await;
         }
     }
 }
@@ -336,14 +335,14 @@ struct Pump {
 }
 
 impl Pump {
-    async fn run(&mut self, shared: &Shared, from: &mut ReadHalf<Stream>, to: &mut WriteSide) -> End {
+    async fn run(&mut self, session: &SessionState, from: &mut ReadHalf<Stream>, to: &mut WriteSide) -> End {
         loop {
             if let Err(lost) = self.back.take(&mut self.input, &mut self.out) {
                 return End::Lost(lost);
             }
-            shared.progress.notify_waiters();
+            session.progress.notify_waiters();
             if self.back.is_between() {
-                let mut outbox = shared.outbox.borrow_mut();
+                let mut outbox = session.outbox.borrow_mut();
                 if !outbox.is_empty() {
                     self.out.extend_from_slice(&outbox.split());
                 }
@@ -366,7 +365,7 @@ impl Pump {
                     // More at once while there is much, little while there is not.
                     Ok(read) => self.read = if read >= self.read { READ.1 } else if read < READ.0 { READ.0 } else { self.read },
                 },
-                () = shared.wake.notified() => {}
+                () = session.wake.notified() => {}
             }
         }
     }

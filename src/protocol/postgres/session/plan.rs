@@ -31,7 +31,7 @@ use crate::protocol::postgres::session::record;
 use crate::protocol::postgres::session::record::How;
 use crate::protocol::postgres::session::refuse::Refused;
 use crate::protocol::postgres::session::run::Run;
-use crate::protocol::postgres::session::shared::Shared;
+use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::Changes;
 use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::Step;
@@ -66,7 +66,7 @@ struct What<'a> {
     known: Option<Arc<Known>>,
 }
 
-impl Shared {
+impl SessionState {
     /// What becomes of a message.
     ///
     /// # Errors

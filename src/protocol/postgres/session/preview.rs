@@ -20,7 +20,7 @@ use crate::pipeline::Asked;
 use crate::protocol::postgres::inquiry::Inquiry;
 use crate::protocol::postgres::inquiry::Rows;
 use crate::protocol::postgres::judge::Lexing;
-use crate::protocol::postgres::session::shared::Shared;
+use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::Wanted;
 use crate::protocol::postgres::wire::back::Transaction;
@@ -67,7 +67,7 @@ struct Questions {
     process: Option<u32>,
 }
 
-impl Shared {
+impl SessionState {
     /// Lines for people about a statement that is about to be held; empty where there is nothing to say.
     pub(super) async fn preview(&self, wanted: &Wanted, asked: &Asked<bytes::Bytes>) -> String {
         let mut lines = String::new();

@@ -8,7 +8,7 @@ use crate::pipeline::CommandRecord;
 use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::record;
-use crate::protocol::postgres::session::shared::Shared;
+use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::Step;
 use crate::protocol::postgres::wire::error::WireError;
@@ -42,9 +42,9 @@ impl Refused {
     }
 
     /// Records it. Gives what it stands for, and what its client is told.
-    pub(super) fn settle(self, shared: &Shared) -> (Kind, Refusal) {
+    pub(super) fn settle(self, session: &SessionState) -> (Kind, Refusal) {
         let Self { kind, request, record, denied, state, later } = self;
-        let denied = shared.seat.refuse(request, record, denied);
+        let denied = session.seat.refuse(request, record, denied);
         let refusal = Refusal::of(&denied, request);
         let refusal = match state.filter(|_| denied.code != DenyCode::RecordingUnavailable) {
             Some(state) => refusal.with_state(state),
@@ -54,7 +54,7 @@ impl Refused {
     }
 }
 
-impl Shared {
+impl SessionState {
     /// An `Execute` of a portal that cannot be run: its statement was refused, or has run to its end.
     pub(super) fn portal_without_run(&self, portal: Box<[u8]>, over: bool) -> Refused {
         let name = String::from_utf8_lossy(&portal);

@@ -10,7 +10,7 @@ use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::owed::What;
 use crate::protocol::postgres::session::refuse::Refused;
 use crate::protocol::postgres::session::run::Run;
-use crate::protocol::postgres::session::shared::Shared;
+use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::Step;
 use crate::protocol::postgres::session::step::Wanted;
@@ -28,17 +28,17 @@ impl Front {
         }
         let guard = self.target().send(permit);
         run.get().admitted(guard);
-        self.shared().ddl.set(self.shared().ddl.get().max(changes.catalog));
-        self.shared().catalog_changed(changes.catalog);
-        self.shared().ties.sent(changes.ties);
-        self.shared().moved.sent(changes.names, number);
+        self.session().ddl.set(self.session().ddl.get().max(changes.catalog));
+        self.session().catalog_changed(changes.catalog);
+        self.session().ties.sent(changes.ties);
+        self.session().moved.sent(changes.names, number);
         if matches!(kind, Kind::Bind { .. }) {
             // What is only bound sets nothing.
             run.get().sets = sets;
         } else {
-            self.shared().around.sent(sets, number);
+            self.session().around.sent(sets, number);
         }
-        self.shared().reached.set(self.shared().reached.get().join(reach));
+        self.session().reached.set(self.session().reached.get().join(reach));
         let what = match kind {
             Kind::Bind { portal, before } => What::Bind { portal, run: Some(run), before },
             Kind::Execute { .. } => What::Execute(run),
@@ -50,7 +50,7 @@ impl Front {
         if let What::Execute(run) | What::Query { run: Some(run), .. } = &what {
             run.get().sent();
         }
-        self.shared().queue.borrow_mut().push(number, what, None);
+        self.session().queue.borrow_mut().push(number, what, None);
     }
 
     /// Where values are masked, no row comes whose columns are not known: the client need not ask, so the
@@ -62,23 +62,23 @@ impl Front {
         // A name that is too long to be written cannot be run either.
         if self.target().control(Control::Describe(Named::Portal(portal))).is_ok() {
             let what = What::DescribePortal { run: Some(run.clone()), injected: true };
-            self.shared().queue.borrow_mut().push(number, what, None);
+            self.session().queue.borrow_mut().push(number, what, None);
         }
     }
 
     /// Records a refused message, and sends what the target fails at in its place.
     pub(super) fn refuse_message(&mut self, refused: Refused, number: Number) -> Result<(), Gone> {
-        if self.shared().queue.borrow().skips() {
+        if self.session().queue.borrow().skips() {
             // The target passes over it, and the client is told of what came before.
             return Ok(());
         }
-        let (kind, refusal) = refused.settle(self.shared());
+        let (kind, refusal) = refused.settle(self.session());
         self.refuse(kind, refusal, number)
     }
 
     /// Sends what the target fails at, in place of a refused message.
     pub(super) fn refuse(&mut self, kind: Kind, refusal: Refusal, number: Number) -> Result<(), Gone> {
-        if self.shared().queue.borrow().skips() {
+        if self.session().queue.borrow().skips() {
             return Ok(());
         }
         let substitute = match &kind {
@@ -96,7 +96,7 @@ impl Front {
             Kind::Parse { name, before } => What::Parse { name, before },
             Kind::Query => What::Query { run: None, done: false, failed: false },
         };
-        self.shared().queue.borrow_mut().push(number, what, Some(refusal));
+        self.session().queue.borrow_mut().push(number, what, Some(refusal));
         Ok(())
     }
 
@@ -109,12 +109,12 @@ impl Front {
             }
             Step::Execute { run, portal, rows } => {
                 if run.get().guard.is_none() {
-                    let refused = self.shared().portal_without_run(portal, run.get().is_over());
+                    let refused = self.session().portal_without_run(portal, run.get().is_over());
                     return self.refuse_message(refused, number);
                 }
                 self.describe(&run, &portal, number);
                 let sets = run.get().sets.clone();
-                self.shared().around.sent(sets, number);
+                self.session().around.sent(sets, number);
                 run.get().sent();
                 self.target().control(Control::Execute(Execute { portal: &portal, rows }))?;
                 What::Execute(run)
@@ -142,12 +142,12 @@ impl Front {
             }
             Step::Command(_) | Step::Taken | Step::Refuse(_) | Step::Unsettled => return Ok(()),
         };
-        self.shared().queue.borrow_mut().push(number, what, None);
+        self.session().queue.borrow_mut().push(number, what, None);
         Ok(())
     }
 }
 
-impl Shared {
+impl SessionState {
     /// A name is again what it was before a message that is not sent after all.
     pub(super) fn unlearn(&self, kind: Kind) {
         let mut names = self.names.borrow_mut();

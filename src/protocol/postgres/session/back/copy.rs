@@ -9,7 +9,7 @@ use crate::mask::Notes;
 use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::session::run::Copied;
 use crate::protocol::postgres::session::run::Running;
-use crate::protocol::postgres::session::shared::Copying;
+use crate::protocol::postgres::session::state::Copying;
 use crate::protocol::postgres::wire::back::write_copy_data;
 use crate::protocol::postgres::wire::frame::body;
 use crate::protocol::postgres::wire::sqlstate::SqlState;
@@ -40,7 +40,7 @@ impl Back {
     /// A heading counts as one.
     pub(super) fn copies_too_much(&self, run: &mut Running) -> bool {
         let messages = run.copied.map_or(0, |copied| copied.messages);
-        let Some(limit) = self.shared.rows.filter(|limit| messages > *limit) else { return false };
+        let Some(limit) = self.session.rows.filter(|limit| messages > *limit) else { return false };
         let message = format!("the copy gives more than the {limit} rows that this connection allows");
         self.cut(run, Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
         true
@@ -48,7 +48,7 @@ impl Back {
 
     /// Data of a copy whose text may not reach masked columns: what is found in it by shape is replaced.
     pub(super) fn copy_masked(&self, run: &mut Running, frame: &[u8], out: &mut BytesMut) {
-        let governed = self.shared.seat.governed();
+        let governed = self.session.seat.governed();
         let mut notes = Notes::default();
         let Ok(text) = std::str::from_utf8(body(frame)) else {
             let message =
@@ -86,8 +86,8 @@ impl Back {
                 run.copied = Some(Copied { out: false, bytes: 0, messages: 0 });
                 drop(run);
                 let copying = Copying::of(&ran);
-                *self.shared.copying.borrow_mut() = copying;
-                self.shared.queue.borrow_mut().copies_in();
+                *self.session.copying.borrow_mut() = copying;
+                self.session.queue.borrow_mut().copies_in();
             }
             // Nobody says what the columns of copied data are: it comes only where the text was judged as a
             // copy.
@@ -99,6 +99,6 @@ impl Back {
     }
 
     pub(super) fn stop_copying(&self) {
-        *self.shared.copying.borrow_mut() = None;
+        *self.session.copying.borrow_mut() = None;
     }
 }

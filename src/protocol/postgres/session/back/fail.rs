@@ -28,12 +28,12 @@ impl Back {
             // It speaks of the session, not of what was sent.
             let code = report.code().unwrap_or(SqlState::CONNECTION_FAILURE);
             Refusal::new(code, farewell(report.field(Field::MESSAGE))).write_fatal(out);
-            self.shared.said.set(true);
+            self.session.said.set(true);
             return Ok(());
         }
-        let governed = self.shared.seat.governed();
+        let governed = self.session.seat.governed();
         let mut notes = Notes::default();
-        let (plan, columns) = (&governed.plan, self.shared.seat.asks_columns());
+        let (plan, columns) = (&governed.plan, self.session.seat.asks_columns());
         let cleared = clear_report(BackTag::ErrorResponse, &report, plan, self.reach(), columns, &mut notes);
         let failure = match &cleared {
             None => Failure::of(&report),
@@ -52,15 +52,15 @@ impl Back {
     /// The message at the front has failed. Gives what the client is told in place of the target's error.
     pub(super) fn fail(&mut self, failure: &Failure) -> Result<Option<Refusal>, Lost> {
         self.stop_copying();
-        self.shared.moved.failed();
-        self.shared.around.failed();
-        let mut queue = self.shared.queue.borrow_mut();
+        self.session.moved.failed();
+        self.session.around.failed();
+        let mut queue = self.session.queue.borrow_mut();
         let Some(front) = queue.front() else {
             drop(queue);
             return Err(self.unexpected(BackTag::ErrorResponse));
         };
         let (mut told, number) = (front.refusal.take(), front.number);
-        if self.shared.aborted.get() {
+        if self.session.aborted.get() {
             told = told.map(Refusal::in_failed_transaction);
         }
         let run = match &mut front.what {
@@ -79,11 +79,11 @@ impl Back {
                 drop(queue);
                 return Err(self.unexpected(BackTag::ErrorResponse));
             }
-            self.shared.names.borrow_mut().failed(run.definition(), number);
+            self.session.names.borrow_mut().failed(run.definition(), number);
             told = told.or_else(|| run.cut.take());
             let end = told.as_ref().map_or_else(|| failure.end(), refused);
             run.sent();
-            run.end(&end, self.shared.transaction.get())?;
+            run.end(&end, self.session.transaction.get())?;
         }
         let extended = !matches!(front.what, What::Query { .. } | What::FunctionCall | What::Sync);
         if extended {
@@ -95,14 +95,14 @@ impl Back {
             for owed in skipped.into_iter().rev() {
                 match owed.what {
                     What::Bind { portal, before, run } => {
-                        self.shared.names.borrow_mut().restore_portal(&portal, before);
+                        self.session.names.borrow_mut().restore_portal(&portal, before);
                         if let Some(run) = run {
                             run.get().passed_over();
                         }
                     }
                     What::Execute(run) => run.get().passed_over(),
                     What::Parse { name, before } => {
-                        self.shared.names.borrow_mut().restore_statement(&name, before);
+                        self.session.names.borrow_mut().restore_statement(&name, before);
                     }
                     _ => {}
                 }
@@ -114,7 +114,7 @@ impl Back {
     /// What a name is when its own message has failed: what it was, but for the unnamed ones, which the
     /// target has dropped first.
     pub(super) fn forget_failed(&self, what: What) {
-        let mut names = self.shared.names.borrow_mut();
+        let mut names = self.session.names.borrow_mut();
         match what {
             What::Bind { portal, before, .. } => {
                 let before = before.filter(|_| !portal.is_empty());
@@ -131,14 +131,14 @@ impl Back {
     /// What a text still does whose client was told that it failed: one that was cut when the target was done
     /// with it already goes on there. The client hears no more of it, the recording does.
     pub(super) fn unheard(&self, tag: BackTag, frame: &[u8]) -> Result<(), Lost> {
-        let run = match self.shared.queue.borrow_mut().front().map(|owed| &owed.what) {
+        let run = match self.session.queue.borrow_mut().front().map(|owed| &owed.what) {
             Some(What::Query { run: Some(run), .. }) => run.clone(),
             _ => return Ok(()),
         };
         let (end, could) = match tag {
             BackTag::CommandComplete => {
                 let tag = CommandTag::read(body(frame))?;
-                self.shared.around.done(&String::from_utf8_lossy(tag.text));
+                self.session.around.done(&String::from_utf8_lossy(tag.text));
                 (End::Complete(String::from_utf8_lossy(tag.text).into_owned()), run.get().unheard_done())
             }
             BackTag::ErrorResponse => match BackMessage::read(tag, body(frame))? {
@@ -154,7 +154,7 @@ impl Back {
         if !could {
             return Err(self.unexpected(tag));
         }
-        run.get().end(&end, self.shared.transaction.get())?;
+        run.get().end(&end, self.session.transaction.get())?;
         Ok(())
     }
 
@@ -162,7 +162,7 @@ impl Back {
     /// where a client reads on after an error, is not for it.
     pub(super) fn fails_late(&self) -> Result<(), Lost> {
         self.stop_copying();
-        let mut queue = self.shared.queue.borrow_mut();
+        let mut queue = self.session.queue.borrow_mut();
         if let Some(What::Query { failed, done, .. }) = queue.front().map(|owed| &mut owed.what) {
             (*failed, *done) = (true, true);
         } else {

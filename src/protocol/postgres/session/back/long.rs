@@ -32,7 +32,7 @@ impl Back {
         out: &mut BytesMut,
     ) -> Result<(), Lost> {
         let not_for_the_client = {
-            let mut queue = self.shared.queue.borrow_mut();
+            let mut queue = self.session.queue.borrow_mut();
             queue.swallows()
                 || matches!(queue.front().map(|owed| &owed.what), Some(What::Query { failed: true, .. }))
         };

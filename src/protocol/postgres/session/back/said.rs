@@ -22,11 +22,11 @@ use crate::protocol::postgres::wire::tag::BackTag;
 impl Back {
     /// A notice or notification, as the client may see it.
     pub(super) fn noticed(&mut self, tag: BackTag, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
-        let governed = self.shared.seat.governed();
+        let governed = self.session.seat.governed();
         let mut notes = Notes::default();
         let cleared = match BackMessage::read(tag, body(frame))? {
             BackMessage::NoticeResponse(report) => {
-                let columns = self.shared.seat.asks_columns();
+                let columns = self.session.seat.asks_columns();
                 clear_report(tag, &report, &governed.plan, self.reach(), columns, &mut notes)
             }
             BackMessage::NotificationResponse(notification) => {
@@ -41,24 +41,24 @@ impl Back {
     /// see.
     pub(super) fn parameter(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
         let status = ParameterStatus::read(body(frame))?;
-        self.shared.around.told(status.name, status.value);
+        self.session.around.told(status.name, status.value);
         match (status.name, status.value) {
             (b"client_encoding", b"UTF8") => {}
             (b"client_encoding", _) => return Err(Lost::Encoding),
             (b"standard_conforming_strings", value) => {
-                self.shared.lexing.set(Lexing { standard_conforming_strings: value != b"off" });
+                self.session.lexing.set(Lexing { standard_conforming_strings: value != b"off" });
             }
             // PostgreSQL tells of it since 14. Code of the database has changed it: what comes next could
             // write.
             (b"default_transaction_read_only", value)
-                if value != b"on" && self.shared.seat.governed().connection.database.readonly =>
+                if value != b"on" && self.session.seat.governed().connection.database.readonly =>
             {
                 return Err(Lost::Writable);
             }
-            (b"search_path", path) => self.shared.moved.reported(path),
+            (b"search_path", path) => self.session.moved.reported(path),
             _ => {}
         }
-        let governed = self.shared.seat.governed();
+        let governed = self.session.seat.governed();
         let mut notes = Notes::default();
         let cleared = clear_status(&status, &governed.plan, self.reach(), &mut notes);
         self.say_on(BackTag::ParameterStatus, cleared.as_deref().unwrap_or(frame), &notes, out)
@@ -73,14 +73,14 @@ impl Back {
         let message = BackMessage::read(tag, body(frame))?;
         // What others notify has nothing to do with what runs.
         let request = if tag == BackTag::NotificationResponse { None } else { self.request() };
-        self.shared.seat.record_notice(request, notes, |keep, data| record::said(&message, keep, data))?;
+        self.session.seat.record_notice(request, notes, |keep, data| record::said(&message, keep, data))?;
         out.extend_from_slice(frame);
         Ok(())
     }
 
     /// The request of what runs at the front.
     fn request(&self) -> Option<RequestId> {
-        match self.shared.queue.borrow_mut().front().map(|owed| &owed.what) {
+        match self.session.queue.borrow_mut().front().map(|owed| &owed.what) {
             Some(
                 What::Query { run: Some(run), .. } | What::Execute(run) | What::Bind { run: Some(run), .. },
             ) => run.get().guard.as_ref().map(ReplyGuard::request),

@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -25,8 +24,8 @@ use crate::protocol::postgres::targets::Targets;
 use crate::protocol::postgres::upstream::CopyIn;
 use crate::protocol::postgres::wire::back::Transaction;
 
-/// Both directions of one session.
-pub(super) struct Shared {
+/// What both directions of one session know, and change.
+pub(super) struct SessionState {
     pub(super) seat: Seat,
     pub(super) judge: Arc<Judge>,
     pub(super) targets: Targets,
@@ -111,7 +110,7 @@ impl Copying {
     }
 }
 
-impl Shared {
+impl SessionState {
     /// Whether nothing runs and nothing waits.
     pub(super) fn is_idle(&self) -> bool {
         self.queue.borrow().is_empty() && !self.held.get()
@@ -123,6 +122,3 @@ impl Shared {
         self.wake.notify_one();
     }
 }
-
-/// Shared by the two directions.
-pub(super) type Common = Rc<Shared>;
