@@ -17,7 +17,7 @@ use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::rows::Reach;
 use crate::protocol::postgres::session::back::fail::refused;
 use crate::protocol::postgres::session::back::long::Long;
-use crate::protocol::postgres::session::owed::What;
+use crate::protocol::postgres::session::pending::ReplyKind;
 use crate::protocol::postgres::session::run::End;
 use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::session::run::Running;
@@ -114,9 +114,9 @@ impl Back {
 
     fn frame(&mut self, tag: BackTag, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
         let (swallows, failed) = {
-            let mut queue = self.session.queue.borrow_mut();
-            let swallows = queue.swallows();
-            (swallows, matches!(queue.front().map(|owed| &owed.what), Some(What::Query { failed: true, .. })))
+            let mut pending = self.session.pending.borrow_mut();
+            let swallows = pending.swallows();
+            (swallows, matches!(pending.front_kind(), Some(ReplyKind::Query { failed: true, .. })))
         };
         let of_the_session = matches!(
             tag,
@@ -168,9 +168,11 @@ impl Back {
     /// Where masked values may turn up in what is said now: constraints may speak of rows that an earlier
     /// command of the transaction has changed, and settings are told of when a series is over.
     fn reach(&self) -> Reach {
-        let now = match self.session.queue.borrow_mut().front().map(|owed| &owed.what) {
+        let now = match self.session.pending.borrow().front_kind() {
             Some(
-                What::Query { run: Some(run), .. } | What::Execute(run) | What::Bind { run: Some(run), .. },
+                ReplyKind::Query { run: Some(run), .. }
+                | ReplyKind::Execute(run)
+                | ReplyKind::Bind { run: Some(run), .. },
             ) => run.get().reach(),
             _ => Reach::NOTHING,
         };
@@ -179,9 +181,9 @@ impl Back {
 
     /// What runs at the front, if rows or copied data may come of it.
     fn running(&self) -> Option<Run> {
-        match &self.session.queue.borrow_mut().front()?.what {
-            What::Query { run, failed: false, .. } => run.clone(),
-            What::Execute(run) => Some(run.clone()),
+        match self.session.pending.borrow().front_kind()? {
+            ReplyKind::Query { run, failed: false, .. } => run.clone(),
+            ReplyKind::Execute(run) => Some(run.clone()),
             _ => None,
         }
     }
@@ -197,20 +199,22 @@ impl Back {
 
     /// Whether the answer to a text that was sent whole is due.
     fn is_simple(&self) -> bool {
-        matches!(self.session.queue.borrow_mut().front().map(|owed| &owed.what), Some(What::Query { .. }))
+        matches!(self.session.pending.borrow().front_kind(), Some(ReplyKind::Query { .. }))
     }
 
     fn unexpected(&self, tag: BackTag) -> Lost {
-        let owed = match self.session.queue.borrow_mut().front().map(|owed| &owed.what) {
+        let owed = match self.session.pending.borrow().front_kind() {
             None => "nothing",
-            Some(What::Bind { .. }) => "the answer to a Bind",
-            Some(What::Close { .. }) => "the answer to a Close",
-            Some(What::DescribePortal { .. } | What::DescribeStatement) => "the answer to a Describe",
-            Some(What::Execute(_)) => "the answer to an Execute",
-            Some(What::FunctionCall) => "the answer to a FunctionCall",
-            Some(What::Parse { .. }) => "the answer to a Parse",
-            Some(What::Query { .. }) => "the answer to a Query",
-            Some(What::Sync) => "the answer to a Sync",
+            Some(ReplyKind::Bind { .. }) => "the answer to a Bind",
+            Some(ReplyKind::Close { .. }) => "the answer to a Close",
+            Some(ReplyKind::DescribePortal { .. } | ReplyKind::DescribeStatement) => {
+                "the answer to a Describe"
+            }
+            Some(ReplyKind::Execute(_)) => "the answer to an Execute",
+            Some(ReplyKind::FunctionCall) => "the answer to a FunctionCall",
+            Some(ReplyKind::Parse { .. }) => "the answer to a Parse",
+            Some(ReplyKind::Query { .. }) => "the answer to a Query",
+            Some(ReplyKind::Sync) => "the answer to a Sync",
         };
         Lost::Unexpected { found: tag.name(), owed }
     }
@@ -252,20 +256,20 @@ impl Back {
 
     fn described(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
         let columns = RowDescription::read(body(frame))?;
-        let mut queue = self.session.queue.borrow_mut();
-        let (run, injected, stays) = match queue.front().map(|owed| &owed.what) {
-            Some(What::Query { run: Some(run), failed: false, .. }) => (Some(run.clone()), false, true),
-            Some(What::DescribePortal { run, injected }) => (run.clone(), *injected, false),
-            Some(What::DescribeStatement) => (None, false, false),
+        let mut pending = self.session.pending.borrow_mut();
+        let (run, injected, stays) = match pending.front_kind() {
+            Some(ReplyKind::Query { run: Some(run), failed: false, .. }) => (Some(run.clone()), false, true),
+            Some(ReplyKind::DescribePortal { run, injected }) => (run.clone(), *injected, false),
+            Some(ReplyKind::DescribeStatement) => (None, false, false),
             _ => {
-                drop(queue);
+                drop(pending);
                 return Err(self.unexpected(BackTag::RowDescription));
             }
         };
         if !stays {
-            queue.pop();
+            pending.pop();
         }
-        drop(queue);
+        drop(pending);
         if !injected {
             out.extend_from_slice(frame);
         }
@@ -283,11 +287,11 @@ impl Back {
     }
 
     fn acknowledged(&mut self, tag: BackTag, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
-        let mut queue = self.session.queue.borrow_mut();
+        let mut pending = self.session.pending.borrow_mut();
         let mut names = self.session.names.borrow_mut();
-        let number = queue.front().map_or(0, |owed| owed.number);
-        let shown = match (tag, queue.front().map(|owed| &owed.what)) {
-            (BackTag::CloseComplete, Some(What::Close { portal, name })) => {
+        let number = pending.front().map_or(0, |reply| reply.number);
+        let shown = match (tag, pending.front_kind()) {
+            (BackTag::CloseComplete, Some(ReplyKind::Close { portal, name })) => {
                 if *portal {
                     names.forget_portal(name, number);
                 } else {
@@ -295,26 +299,26 @@ impl Back {
                 }
                 true
             }
-            (BackTag::ParameterDescription, Some(What::DescribeStatement)) => {
+            (BackTag::ParameterDescription, Some(ReplyKind::DescribeStatement)) => {
                 // The columns follow.
                 out.extend_from_slice(frame);
                 return Ok(());
             }
-            (BackTag::ParseComplete, Some(What::Parse { .. }))
-            | (BackTag::BindComplete, Some(What::Bind { .. }))
-            | (BackTag::NoData, Some(What::DescribeStatement)) => true,
-            (BackTag::NoData, Some(What::DescribePortal { run, injected })) => {
+            (BackTag::ParseComplete, Some(ReplyKind::Parse { .. }))
+            | (BackTag::BindComplete, Some(ReplyKind::Bind { .. }))
+            | (BackTag::NoData, Some(ReplyKind::DescribeStatement)) => true,
+            (BackTag::NoData, Some(ReplyKind::DescribePortal { run, injected })) => {
                 if let Some(run) = run {
                     run.get().gives_nothing();
                 }
                 !injected
             }
             _ => {
-                drop((queue, names));
+                drop((pending, names));
                 return Err(self.unexpected(tag));
             }
         };
-        queue.pop();
+        pending.pop();
         if shown {
             out.extend_from_slice(frame);
         }
@@ -359,25 +363,25 @@ impl Back {
             // In a transaction that has failed only its end is done.
             self.session.aborted.set(false);
         }
-        let mut queue = self.session.queue.borrow_mut();
-        match queue.front().map(|owed| (&mut owed.what, owed.number)) {
-            Some((What::Execute(run), number)) => {
+        let mut pending = self.session.pending.borrow_mut();
+        match pending.front().map(|reply| (&mut reply.kind, reply.number)) {
+            Some((ReplyKind::Execute(run), number)) => {
                 if tag != BackTag::PortalSuspended {
                     let mut run = run.get();
                     self.session.names.borrow_mut().ran(run.definition(), number);
                     self.session.moved.done(run.definition(), number);
                     run.give_back();
                 }
-                queue.pop();
+                pending.pop();
             }
-            Some((What::Query { done, run, .. }, number)) if tag != BackTag::PortalSuspended => {
+            Some((ReplyKind::Query { done, run, .. }, number)) if tag != BackTag::PortalSuspended => {
                 *done = true;
                 if let Some(run) = run {
                     self.session.moved.done(run.get().definition(), number);
                 }
             }
             _ => {
-                drop(queue);
+                drop(pending);
                 return Err(self.unexpected(tag));
             }
         }
@@ -391,24 +395,24 @@ impl Back {
         self.session.moved.ready(before, transaction);
         self.session.aborted.set(transaction == Transaction::Failed);
         let popped = {
-            let mut queue = self.session.queue.borrow_mut();
+            let mut pending = self.session.pending.borrow_mut();
             let fits = matches!(
-                queue.front().map(|owed| &owed.what),
-                Some(What::Query { done: true, .. } | What::Sync | What::FunctionCall)
+                pending.front_kind(),
+                Some(ReplyKind::Query { done: true, .. } | ReplyKind::Sync | ReplyKind::FunctionCall)
             );
-            if fits { queue.pop() } else { None }
+            if fits { pending.pop() } else { None }
         };
-        let Some(owed) = popped else { return Err(self.unexpected(BackTag::ReadyForQuery)) };
-        self.session.around.ready(before, transaction, owed.number);
+        let Some(reply) = popped else { return Err(self.unexpected(BackTag::ReadyForQuery)) };
+        self.session.around.ready(before, transaction, reply.number);
         let mut names = self.session.names.borrow_mut();
-        if let What::Query { run: Some(run), failed: false, .. } = &owed.what {
-            names.ran(run.get().definition(), owed.number);
+        if let ReplyKind::Query { run: Some(run), failed: false, .. } = &reply.kind {
+            names.ran(run.get().definition(), reply.number);
         }
         if transaction == Transaction::Idle {
-            names.transaction_ended(owed.number);
+            names.transaction_ended(reply.number);
             self.session.reached.set(Reach::NOTHING);
             // What was sent after it may have begun another transaction by now.
-            let later = self.session.remade.get() > owed.number;
+            let later = self.session.remade.get() > reply.number;
             if !later {
                 self.session.ties.ended();
             }

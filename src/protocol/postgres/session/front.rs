@@ -205,7 +205,7 @@ impl Front {
             if self.session.copying.borrow().is_some() {
                 return Ok(true);
             }
-            if !self.session.queue.borrow().may_copy_in() {
+            if !self.session.pending.borrow().may_copy_in() {
                 return Ok(false);
             }
             unless_it_leaves(&mut self.from, &mut self.input, news).await?;
@@ -288,13 +288,13 @@ impl Front {
     /// Waits while more is owed than is kept in mind: a client that sends and does not read waits with its
     /// replies.
     async fn wait_for_answers(&mut self) -> Result<(), Gone> {
-        if self.session.queue.borrow().len() < OWED {
+        if self.session.pending.borrow().len() < OWED {
             return Ok(());
         }
         self.flush().await?;
         loop {
             let news = self.session.progress.notified();
-            if self.session.queue.borrow().len() < OWED {
+            if self.session.pending.borrow().len() < OWED {
                 return Ok(());
             }
             unless_it_leaves(&mut self.from, &mut self.input, news).await?;
@@ -315,7 +315,7 @@ impl Front {
                 passed_over = false;
             }
             // What it would pass over need not come, and is neither judged nor recorded as if it ran.
-            if passed_over || (self.session.queue.borrow().skips() && tag != FrontTag::Sync) {
+            if passed_over || (self.session.pending.borrow().skips() && tag != FrontTag::Sync) {
                 continue;
             }
             let step = self.settled_step(tag, frame, &mut steps).await?;
@@ -342,7 +342,7 @@ impl Front {
         self.send_steps(steps).await?;
         self.session.batch.set(self.number);
         self.settle().await?;
-        if self.session.queue.borrow().skips() {
+        if self.session.pending.borrow().skips() {
             return Ok(Step::Flush);
         }
         match self.plan(tag, frame, self.number).await? {
@@ -359,14 +359,14 @@ impl Front {
 
     /// Waits until all that was sent is answered, or data may be copied in.
     async fn settle(&mut self) -> Result<(), Gone> {
-        if self.session.queue.borrow().is_in_series() {
+        if self.session.pending.borrow().is_in_series() {
             // The target holds its answers back up to the end of a series, or this.
             self.target.control(Control::Flush)?;
         }
         self.flush().await?;
         loop {
             let news = self.session.progress.notified();
-            if self.session.queue.borrow().is_empty() || self.session.copying.borrow().is_some() {
+            if self.session.pending.borrow().is_empty() || self.session.copying.borrow().is_some() {
                 return Ok(());
             }
             unless_it_leaves(&mut self.from, &mut self.input, news).await?;
@@ -387,7 +387,7 @@ impl Front {
     fn send(&mut self, steps: Vec<(Number, Step)>, verdicts: Vec<Verdict>) -> Result<(), Gone> {
         let mut verdicts = verdicts.into_iter();
         for (number, step) in steps {
-            let skips = self.session.queue.borrow().skips();
+            let skips = self.session.pending.borrow().skips();
             if skips && !matches!(step, Step::Sync) {
                 // The target passes over all of it; so it need not come.
                 match step {

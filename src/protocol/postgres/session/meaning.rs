@@ -63,7 +63,7 @@ pub(super) struct Meaning {
 impl SessionState {
     /// Whether everything up to a message is sent and answered.
     fn has_answered(&self, number: Number) -> bool {
-        number < self.batch.get() && self.queue.borrow().has_answered(number)
+        number < self.batch.get() && self.pending.borrow().has_answered(number)
     }
 
     /// Whether nothing is under way that may change how texts are read or where names are looked up.

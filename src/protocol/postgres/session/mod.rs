@@ -1,7 +1,7 @@
 //! One session: two directions of one client and one session at the target, and the reasons for it to end.
 //!
 //! [`front`] reads what the client sends, in batches; [`plan`] judges each message by what it means in this
-//! session ([`meaning`]); [`send`] puts it to the target and notes in [`owed`] what answer is due; [`back`]
+//! session ([`meaning`]); [`send`] puts it to the target and notes in [`pending`] which reply is due; [`back`]
 //! reads the answers, each held against what is owed. [`names`] keeps what prepared statements and portals
 //! stand for, [`mod@run`] what a command that runs has given so far, [`record`] words it for the recording,
 //! [`hold`] for people, with what [`preview`] finds out. [`refuse`] records what never became a command,
@@ -19,7 +19,7 @@ mod known;
 mod meaning;
 mod moved;
 mod names;
-mod owed;
+mod pending;
 mod plan;
 mod preview;
 mod record;
@@ -143,7 +143,7 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         targets: start.targets,
         catalog: RefCell::new(None),
         database: start.database,
-        queue: RefCell::default(),
+        pending: RefCell::default(),
         names: RefCell::default(),
         transaction: Cell::new(start.transaction),
         process: start.cancel_key.as_ref().map(|key| key.process),
@@ -210,7 +210,7 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
     let made = session.ddl.take();
     session.catalog_changed(made);
     let word = last_word(&end);
-    let busy = !session.queue.borrow().is_empty();
+    let busy = !session.pending.borrow().is_empty();
     if let Some(key) = key.filter(|_| busy && !matches!(end, End::TargetLeft)) {
         let governed = session.seat.governed();
         tokio::task::spawn_local(async move { upstream::cancel(&governed, &key, || true).await });
@@ -318,9 +318,9 @@ async fn cancels(session: &SessionState, asked: &Notify, key: Option<&Rc<CancelK
             () = session.cancel.notified() => {}
         }
         // With nothing under way there is nothing to cancel, and what comes next is not meant.
-        let running = session.queue.borrow_mut().front().map(|owed| owed.number);
+        let running = session.pending.borrow_mut().front().map(|reply| reply.number);
         if let Some((key, running)) = key.zip(running) {
-            let still = || !session.queue.borrow().has_answered(running);
+            let still = || !session.pending.borrow().has_answered(running);
             upstream::cancel(&session.seat.governed(), key, still).await;
         }
     }

@@ -83,7 +83,7 @@ impl SessionState {
         if !in_time {
             tracing::debug!("what a held statement would touch was not found out in time");
         }
-        if !self.queue.borrow().is_empty() {
+        if !self.pending.borrow().is_empty() {
             lines.push_str("statements that its client sent before it are not answered yet: it may be in another transaction by then\n");
         }
         if !lines.contains(PLAN) {
@@ -96,7 +96,7 @@ impl SessionState {
     async fn answered(&self) {
         loop {
             let news = self.progress.notified();
-            if self.queue.borrow().is_empty() || self.queue.borrow().is_in_series() {
+            if self.pending.borrow().is_empty() || self.pending.borrow().is_in_series() {
                 return;
             }
             news.await;

@@ -7,7 +7,7 @@ use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::session::front::Front;
 use crate::protocol::postgres::session::front::Gone;
 use crate::protocol::postgres::session::names::Number;
-use crate::protocol::postgres::session::owed::What;
+use crate::protocol::postgres::session::pending::ReplyKind;
 use crate::protocol::postgres::session::refuse::Refused;
 use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::session::state::SessionState;
@@ -39,18 +39,18 @@ impl Front {
             self.session().around.sent(sets, number);
         }
         self.session().reached.set(self.session().reached.get().join(reach));
-        let what = match kind {
-            Kind::Bind { portal, before } => What::Bind { portal, run: Some(run), before },
-            Kind::Execute { .. } => What::Execute(run),
-            Kind::Query => What::Query { run: Some(run), done: false, failed: false },
+        let reply = match kind {
+            Kind::Bind { portal, before } => ReplyKind::Bind { portal, run: Some(run), before },
+            Kind::Execute { .. } => ReplyKind::Execute(run),
+            Kind::Query => ReplyKind::Query { run: Some(run), done: false, failed: false },
             // Neither is ever admitted: a `Parse` comes here only to be refused, a `FunctionCall` too.
-            Kind::Parse { name, before } => What::Parse { name, before },
-            Kind::FunctionCall => What::FunctionCall,
+            Kind::Parse { name, before } => ReplyKind::Parse { name, before },
+            Kind::FunctionCall => ReplyKind::FunctionCall,
         };
-        if let What::Execute(run) | What::Query { run: Some(run), .. } = &what {
+        if let ReplyKind::Execute(run) | ReplyKind::Query { run: Some(run), .. } = &reply {
             run.get().sent();
         }
-        self.session().queue.borrow_mut().push(number, what, None);
+        self.session().pending.borrow_mut().push(number, reply, None);
     }
 
     /// Where values are masked, no row comes whose columns are not known: the client need not ask, so the
@@ -61,14 +61,14 @@ impl Front {
         }
         // A name that is too long to be written cannot be run either.
         if self.target().control(Control::Describe(Named::Portal(portal))).is_ok() {
-            let what = What::DescribePortal { run: Some(run.clone()), injected: true };
-            self.session().queue.borrow_mut().push(number, what, None);
+            let reply = ReplyKind::DescribePortal { run: Some(run.clone()), injected: true };
+            self.session().pending.borrow_mut().push(number, reply, None);
         }
     }
 
     /// Records a refused message, and sends what the target fails at in its place.
     pub(super) fn refuse_message(&mut self, refused: Refused, number: Number) -> Result<(), Gone> {
-        if self.session().queue.borrow().skips() {
+        if self.session().pending.borrow().skips() {
             // The target passes over it, and the client is told of what came before.
             return Ok(());
         }
@@ -78,7 +78,7 @@ impl Front {
 
     /// Sends what the target fails at, in place of a refused message.
     pub(super) fn refuse(&mut self, kind: Kind, refusal: Refusal, number: Number) -> Result<(), Gone> {
-        if self.session().queue.borrow().skips() {
+        if self.session().pending.borrow().skips() {
             return Ok(());
         }
         let substitute = match &kind {
@@ -89,23 +89,23 @@ impl Front {
             Kind::Query => Substitute::Query,
         };
         self.target().refuse(substitute)?;
-        let what = match kind {
-            Kind::Bind { portal, before } => What::Bind { portal, run: None, before },
-            Kind::Execute { .. } => What::DescribeStatement,
-            Kind::FunctionCall => What::FunctionCall,
-            Kind::Parse { name, before } => What::Parse { name, before },
-            Kind::Query => What::Query { run: None, done: false, failed: false },
+        let reply = match kind {
+            Kind::Bind { portal, before } => ReplyKind::Bind { portal, run: None, before },
+            Kind::Execute { .. } => ReplyKind::DescribeStatement,
+            Kind::FunctionCall => ReplyKind::FunctionCall,
+            Kind::Parse { name, before } => ReplyKind::Parse { name, before },
+            Kind::Query => ReplyKind::Query { run: None, done: false, failed: false },
         };
-        self.session().queue.borrow_mut().push(number, what, Some(refusal));
+        self.session().pending.borrow_mut().push(number, reply, Some(refusal));
         Ok(())
     }
 
     /// Sends a step that is neither a command nor refused.
     pub(super) fn send_plain(&mut self, step: Step, number: Number) -> Result<(), Gone> {
-        let what = match step {
+        let reply = match step {
             Step::Prepare { preparation, name, before } => {
                 self.target().prepare(preparation);
-                What::Parse { name, before }
+                ReplyKind::Parse { name, before }
             }
             Step::Execute { run, portal, rows } => {
                 if run.get().guard.is_none() {
@@ -117,24 +117,24 @@ impl Front {
                 self.session().around.sent(sets, number);
                 run.get().sent();
                 self.target().control(Control::Execute(Execute { portal: &portal, rows }))?;
-                What::Execute(run)
+                ReplyKind::Execute(run)
             }
             Step::Close { portal, name } => {
                 let named = if portal { Named::Portal(&name) } else { Named::Statement(&name) };
                 self.target().control(Control::Close(named))?;
-                What::Close { portal, name }
+                ReplyKind::Close { portal, name }
             }
             Step::DescribePortal { run, name } => {
                 self.target().control(Control::Describe(Named::Portal(&name)))?;
-                What::DescribePortal { run, injected: false }
+                ReplyKind::DescribePortal { run, injected: false }
             }
             Step::DescribeStatement { name } => {
                 self.target().control(Control::Describe(Named::Statement(&name)))?;
-                What::DescribeStatement
+                ReplyKind::DescribeStatement
             }
             Step::Sync => {
                 self.target().control(Control::Sync)?;
-                What::Sync
+                ReplyKind::Sync
             }
             Step::Flush => {
                 self.target().control(Control::Flush)?;
@@ -142,7 +142,7 @@ impl Front {
             }
             Step::Command(_) | Step::Taken | Step::Refuse(_) | Step::Unsettled => return Ok(()),
         };
-        self.session().queue.borrow_mut().push(number, what, None);
+        self.session().pending.borrow_mut().push(number, reply, None);
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ use crate::protocol::postgres::session::kin::Ties;
 use crate::protocol::postgres::session::moved::Moved;
 use crate::protocol::postgres::session::names::Names;
 use crate::protocol::postgres::session::names::Number;
-use crate::protocol::postgres::session::owed::Queue;
+use crate::protocol::postgres::session::pending::PendingReplies;
 use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::targets::Entry;
@@ -34,7 +34,7 @@ pub(super) struct SessionState {
     pub(super) database: String,
     /// How many rows one statement may give.
     pub(super) rows: Option<u64>,
-    pub(super) queue: RefCell<Queue>,
+    pub(super) pending: RefCell<PendingReplies>,
     pub(super) names: RefCell<Names>,
     pub(super) transaction: Cell<Transaction>,
     /// The number of its process at the target, as that has told it.
@@ -113,7 +113,7 @@ impl Copying {
 impl SessionState {
     /// Whether nothing runs and nothing waits.
     pub(super) fn is_idle(&self) -> bool {
-        self.queue.borrow().is_empty() && !self.held.get()
+        self.pending.borrow().is_empty() && !self.held.get()
     }
 
     /// Says something to the client.

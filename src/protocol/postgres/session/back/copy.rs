@@ -87,7 +87,7 @@ impl Back {
                 drop(run);
                 let copying = Copying::of(&ran);
                 *self.session.copying.borrow_mut() = copying;
-                self.session.queue.borrow_mut().copies_in();
+                self.session.pending.borrow_mut().copies_in();
             }
             // Nobody says what the columns of copied data are: it comes only where the text was judged as a
             // copy.

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use crate::mask::Notes;
 use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::rows::clear_report;
-use crate::protocol::postgres::session::owed::What;
+use crate::protocol::postgres::session::pending::ReplyKind;
 use crate::protocol::postgres::session::run::End;
 use crate::protocol::postgres::wire::back::BackMessage;
 use crate::protocol::postgres::wire::back::CommandTag;
@@ -54,29 +54,29 @@ impl Back {
         self.stop_copying();
         self.session.moved.failed();
         self.session.around.failed();
-        let mut queue = self.session.queue.borrow_mut();
-        let Some(front) = queue.front() else {
-            drop(queue);
+        let mut pending = self.session.pending.borrow_mut();
+        let Some(front) = pending.front() else {
+            drop(pending);
             return Err(self.unexpected(BackTag::ErrorResponse));
         };
         let (mut told, number) = (front.refusal.take(), front.number);
         if self.session.aborted.get() {
             told = told.map(Refusal::in_failed_transaction);
         }
-        let run = match &mut front.what {
-            What::Query { run, failed, done } => {
+        let run = match &mut front.kind {
+            ReplyKind::Query { run, failed, done } => {
                 (*failed, *done) = (true, true);
                 run.clone()
             }
-            What::Execute(run) => Some(run.clone()),
-            What::Bind { run, .. } => run.clone(),
+            ReplyKind::Execute(run) => Some(run.clone()),
+            ReplyKind::Bind { run, .. } => run.clone(),
             _ => None,
         };
         if let Some(run) = &run {
             let mut run = run.get();
             // A portal may fail more than once.
-            if matches!(front.what, What::Query { .. }) && !run.fails() {
-                drop(queue);
+            if matches!(front.kind, ReplyKind::Query { .. }) && !run.fails() {
+                drop(pending);
                 return Err(self.unexpected(BackTag::ErrorResponse));
             }
             self.session.names.borrow_mut().failed(run.definition(), number);
@@ -85,23 +85,24 @@ impl Back {
             run.sent();
             run.end(&end, self.session.transaction.get())?;
         }
-        let extended = !matches!(front.what, What::Query { .. } | What::FunctionCall | What::Sync);
+        let extended =
+            !matches!(front.kind, ReplyKind::Query { .. } | ReplyKind::FunctionCall | ReplyKind::Sync);
         if extended {
-            let mut skipped = queue.fail();
+            let mut skipped = pending.fail();
             if !skipped.is_empty() {
-                self.forget_failed(skipped.remove(0).what);
+                self.forget_failed(skipped.remove(0).kind);
             }
             // From the last to the first, so that each name is again what it was before the series.
-            for owed in skipped.into_iter().rev() {
-                match owed.what {
-                    What::Bind { portal, before, run } => {
+            for reply in skipped.into_iter().rev() {
+                match reply.kind {
+                    ReplyKind::Bind { portal, before, run } => {
                         self.session.names.borrow_mut().restore_portal(&portal, before);
                         if let Some(run) = run {
                             run.get().passed_over();
                         }
                     }
-                    What::Execute(run) => run.get().passed_over(),
-                    What::Parse { name, before } => {
+                    ReplyKind::Execute(run) => run.get().passed_over(),
+                    ReplyKind::Parse { name, before } => {
                         self.session.names.borrow_mut().restore_statement(&name, before);
                     }
                     _ => {}
@@ -113,14 +114,14 @@ impl Back {
 
     /// What a name is when its own message has failed: what it was, but for the unnamed ones, which the
     /// target has dropped first.
-    pub(super) fn forget_failed(&self, what: What) {
+    pub(super) fn forget_failed(&self, reply: ReplyKind) {
         let mut names = self.session.names.borrow_mut();
-        match what {
-            What::Bind { portal, before, .. } => {
+        match reply {
+            ReplyKind::Bind { portal, before, .. } => {
                 let before = before.filter(|_| !portal.is_empty());
                 names.restore_portal(&portal, before);
             }
-            What::Parse { name, before } => {
+            ReplyKind::Parse { name, before } => {
                 let before = before.filter(|_| !name.is_empty());
                 names.restore_statement(&name, before);
             }
@@ -131,8 +132,8 @@ impl Back {
     /// What a text still does whose client was told that it failed: one that was cut when the target was done
     /// with it already goes on there. The client hears no more of it, the recording does.
     pub(super) fn unheard(&self, tag: BackTag, frame: &[u8]) -> Result<(), Lost> {
-        let run = match self.session.queue.borrow_mut().front().map(|owed| &owed.what) {
-            Some(What::Query { run: Some(run), .. }) => run.clone(),
+        let run = match self.session.pending.borrow().front_kind() {
+            Some(ReplyKind::Query { run: Some(run), .. }) => run.clone(),
             _ => return Ok(()),
         };
         let (end, could) = match tag {
@@ -162,16 +163,16 @@ impl Back {
     /// where a client reads on after an error, is not for it.
     pub(super) fn fails_late(&self) -> Result<(), Lost> {
         self.stop_copying();
-        let mut queue = self.session.queue.borrow_mut();
-        if let Some(What::Query { failed, done, .. }) = queue.front().map(|owed| &mut owed.what) {
+        let mut pending = self.session.pending.borrow_mut();
+        if let Some(ReplyKind::Query { failed, done, .. }) = pending.front().map(|reply| &mut reply.kind) {
             (*failed, *done) = (true, true);
         } else {
-            queue.pop();
-            if queue.changes_before_sync() {
+            pending.pop();
+            if pending.changes_before_sync() {
                 // The client would take it for passed over, and it is not.
                 return Err(Lost::Cut);
             }
-            queue.swallow();
+            pending.swallow();
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::protocol::postgres::session::back::fail::refused;
 use bytes::BytesMut;
 
 use crate::protocol::postgres::reply::Refusal;
-use crate::protocol::postgres::session::owed::What;
+use crate::protocol::postgres::session::pending::ReplyKind;
 use crate::protocol::postgres::wire::frame::Header;
 use crate::protocol::postgres::wire::sqlstate::SqlState;
 use crate::protocol::postgres::wire::tag::BackTag;
@@ -32,9 +32,8 @@ impl Back {
         out: &mut BytesMut,
     ) -> Result<(), Lost> {
         let not_for_the_client = {
-            let mut queue = self.session.queue.borrow_mut();
-            queue.swallows()
-                || matches!(queue.front().map(|owed| &owed.what), Some(What::Query { failed: true, .. }))
+            let mut pending = self.session.pending.borrow_mut();
+            pending.swallows() || matches!(pending.front_kind(), Some(ReplyKind::Query { failed: true, .. }))
         };
         if not_for_the_client && header.tag != BackTag::ErrorResponse {
             self.long = Some(Long::Withheld);

@@ -12,7 +12,7 @@ use crate::protocol::postgres::rows::clear_report;
 use crate::protocol::postgres::rows::clear_status;
 use crate::protocol::postgres::session::back::Back;
 use crate::protocol::postgres::session::back::Lost;
-use crate::protocol::postgres::session::owed::What;
+use crate::protocol::postgres::session::pending::ReplyKind;
 use crate::protocol::postgres::session::record;
 use crate::protocol::postgres::wire::back::BackMessage;
 use crate::protocol::postgres::wire::back::ParameterStatus;
@@ -80,9 +80,11 @@ impl Back {
 
     /// The request of what runs at the front.
     fn request(&self) -> Option<RequestId> {
-        match self.session.queue.borrow_mut().front().map(|owed| &owed.what) {
+        match self.session.pending.borrow().front_kind() {
             Some(
-                What::Query { run: Some(run), .. } | What::Execute(run) | What::Bind { run: Some(run), .. },
+                ReplyKind::Query { run: Some(run), .. }
+                | ReplyKind::Execute(run)
+                | ReplyKind::Bind { run: Some(run), .. },
             ) => run.get().guard.as_ref().map(ReplyGuard::request),
             _ => None,
         }

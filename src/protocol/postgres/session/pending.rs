@@ -13,8 +13,8 @@ use crate::protocol::postgres::session::names::Portal;
 use crate::protocol::postgres::session::names::Statement;
 use crate::protocol::postgres::session::run::Run;
 
-/// What one message makes the target answer.
-pub(super) enum What {
+/// Which reply one message makes the target send.
+pub(super) enum ReplyKind {
     /// `BindComplete`.
     Bind {
         /// The portal.
@@ -64,21 +64,21 @@ pub(super) enum What {
     Sync,
 }
 
-/// What one message makes the target answer, and what the client is told instead where the message was
+/// The reply that one message makes the target send, and what the client is told instead where it was
 /// refused.
-pub(super) struct Owed {
+pub(super) struct PendingReply {
     /// The message.
     pub(super) number: Number,
     /// What is to come.
-    pub(super) what: What,
+    pub(super) kind: ReplyKind,
     /// What the client gets in place of the error.
     pub(super) refusal: Option<Refusal>,
 }
 
-/// All that is owed, the next one first.
+/// The replies that the target still owes, the next one first.
 #[derive(Default)]
-pub(super) struct Queue {
-    owed: VecDeque<Owed>,
+pub(super) struct PendingReplies {
+    replies: VecDeque<PendingReply>,
     /// An error was answered, and the target passes over everything up to the next `Sync`, which has not been
     /// sent yet.
     skipping: bool,
@@ -87,25 +87,30 @@ pub(super) struct Queue {
     swallowing: bool,
 }
 
-impl Queue {
+impl PendingReplies {
     /// The next one.
-    pub(super) fn front(&mut self) -> Option<&mut Owed> {
-        self.owed.front_mut()
+    pub(super) fn front(&mut self) -> Option<&mut PendingReply> {
+        self.replies.front_mut()
+    }
+
+    /// Which reply is the next one.
+    pub(super) fn front_kind(&self) -> Option<&ReplyKind> {
+        self.replies.front().map(|reply| &reply.kind)
     }
 
     /// Takes the next one.
-    pub(super) fn pop(&mut self) -> Option<Owed> {
-        self.owed.pop_front()
+    pub(super) fn pop(&mut self) -> Option<PendingReply> {
+        self.replies.pop_front()
     }
 
     /// Nothing is owed.
     pub(super) fn is_empty(&self) -> bool {
-        self.owed.is_empty()
+        self.replies.is_empty()
     }
 
     /// How much is owed.
     pub(super) fn len(&self) -> usize {
-        self.owed.len()
+        self.replies.len()
     }
 
     /// Whether the target passes over what is sent to it now, up to a `Sync`.
@@ -116,55 +121,57 @@ impl Queue {
     /// From here on the client gets nothing up to the answer to a `Sync`, and nothing is sent up to one.
     pub(super) fn swallow(&mut self) {
         self.swallowing = true;
-        self.skipping = !self.owed.iter().any(|owed| matches!(owed.what, What::Sync));
+        self.skipping = !self.replies.iter().any(|reply| matches!(reply.kind, ReplyKind::Sync));
     }
 
     /// Whether what comes next is not for the client.
     pub(super) fn swallows(&mut self) -> bool {
-        if matches!(self.owed.front().map(|owed| &owed.what), Some(What::Sync)) {
+        if matches!(self.front_kind(), Some(ReplyKind::Sync)) {
             self.swallowing = false;
         }
         self.swallowing
     }
 
     /// A message was sent.
-    pub(super) fn push(&mut self, number: Number, what: What, refusal: Option<Refusal>) {
-        if matches!(what, What::Sync) {
+    pub(super) fn push(&mut self, number: Number, kind: ReplyKind, refusal: Option<Refusal>) {
+        if matches!(kind, ReplyKind::Sync) {
             self.skipping = false;
         }
-        self.owed.push_back(Owed { number, what, refusal });
+        self.replies.push_back(PendingReply { number, kind, refusal });
     }
 
     /// An extended message has failed: nothing up to the next `Sync` is answered. Gives what is not.
-    pub(super) fn fail(&mut self) -> Vec<Owed> {
-        let sync = self.owed.iter().position(|owed| matches!(owed.what, What::Sync));
+    pub(super) fn fail(&mut self) -> Vec<PendingReply> {
+        let sync = self.replies.iter().position(|reply| matches!(reply.kind, ReplyKind::Sync));
         self.skipping = sync.is_none();
-        self.owed.drain(..sync.unwrap_or(self.owed.len())).collect()
+        self.replies.drain(..sync.unwrap_or(self.replies.len())).collect()
     }
 
     /// A copy in begins: each `Sync` that was sent right behind its command is passed over by the target,
     /// which takes data now.
     pub(super) fn copies_in(&mut self) {
-        while matches!(self.owed.get(1).map(|owed| &owed.what), Some(What::Sync)) {
-            self.owed.remove(1);
+        while matches!(self.replies.get(1).map(|reply| &reply.kind), Some(ReplyKind::Sync)) {
+            self.replies.remove(1);
         }
     }
 
     /// Whether all messages up to this one are answered.
     pub(super) fn has_answered(&self, number: Number) -> bool {
-        self.owed.front().is_none_or(|owed| owed.number > number)
+        self.replies.front().is_none_or(|reply| reply.number > number)
     }
 
     /// Whether what was sent last is answered only after a `Flush` or `Sync`.
     pub(super) fn is_in_series(&self) -> bool {
-        let ends = |owed: &Owed| matches!(owed.what, What::Sync | What::Query { .. } | What::FunctionCall);
-        self.owed.back().is_some_and(|owed| !ends(owed))
+        let ends = |reply: &PendingReply| {
+            matches!(reply.kind, ReplyKind::Sync | ReplyKind::Query { .. } | ReplyKind::FunctionCall)
+        };
+        self.replies.back().is_some_and(|reply| !ends(reply))
     }
 
     /// Whether data that is copied in may be asked for.
     pub(super) fn may_copy_in(&self) -> bool {
-        self.owed.iter().any(|owed| match &owed.what {
-            What::Query { run: Some(run), failed: false, .. } | What::Execute(run) => {
+        self.replies.iter().any(|reply| match &reply.kind {
+            ReplyKind::Query { run: Some(run), failed: false, .. } | ReplyKind::Execute(run) => {
                 run.get().copies(Verb::CopyIn)
             }
             _ => false,
@@ -173,10 +180,10 @@ impl Queue {
 
     /// Whether anything that may change something is answered before the next `Sync`.
     pub(super) fn changes_before_sync(&self) -> bool {
-        let series = self.owed.iter().take_while(|owed| !matches!(owed.what, What::Sync));
-        series
-            .into_iter()
-            .any(|owed| matches!(owed.what, What::Bind { .. } | What::Execute(_) | What::Query { .. }))
+        let series = self.replies.iter().take_while(|reply| !matches!(reply.kind, ReplyKind::Sync));
+        series.into_iter().any(|reply| {
+            matches!(reply.kind, ReplyKind::Bind { .. } | ReplyKind::Execute(_) | ReplyKind::Query { .. })
+        })
     }
 }
 
@@ -189,19 +196,19 @@ mod tests {
     use crate::protocol::postgres::judge::Unread;
     use crate::protocol::postgres::session::names::Definition;
 
-    fn shape(queue: &Queue) -> String {
-        queue
-            .owed
+    fn shape(pending: &PendingReplies) -> String {
+        pending
+            .replies
             .iter()
-            .map(|owed| match owed.what {
-                What::Bind { .. } => 'B',
-                What::Close { .. } => 'C',
-                What::DescribePortal { .. } | What::DescribeStatement => 'D',
-                What::Execute(_) => 'E',
-                What::FunctionCall => 'F',
-                What::Parse { .. } => 'P',
-                What::Query { .. } => 'Q',
-                What::Sync => 'S',
+            .map(|reply| match reply.kind {
+                ReplyKind::Bind { .. } => 'B',
+                ReplyKind::Close { .. } => 'C',
+                ReplyKind::DescribePortal { .. } | ReplyKind::DescribeStatement => 'D',
+                ReplyKind::Execute(_) => 'E',
+                ReplyKind::FunctionCall => 'F',
+                ReplyKind::Parse { .. } => 'P',
+                ReplyKind::Query { .. } => 'Q',
+                ReplyKind::Sync => 'S',
             })
             .collect()
     }
@@ -211,56 +218,56 @@ mod tests {
         Run::new(Definition::new(b"x", b"", judgement), Vec::new(), None)
     }
 
-    fn queue(messages: &str) -> Queue {
-        let mut queue = Queue::default();
+    fn replies(messages: &str) -> PendingReplies {
+        let mut pending = PendingReplies::default();
         for (number, message) in (1..).zip(messages.chars()) {
-            let what = match message {
-                'B' => What::Bind { portal: Box::default(), run: None, before: None },
-                'C' => What::Close { portal: false, name: Box::default() },
-                'D' => What::DescribeStatement,
-                'E' => What::Execute(run()),
-                'P' => What::Parse { name: Box::default(), before: None },
-                'Q' => What::Query { run: None, done: false, failed: false },
-                _ => What::Sync,
+            let kind = match message {
+                'B' => ReplyKind::Bind { portal: Box::default(), run: None, before: None },
+                'C' => ReplyKind::Close { portal: false, name: Box::default() },
+                'D' => ReplyKind::DescribeStatement,
+                'E' => ReplyKind::Execute(run()),
+                'P' => ReplyKind::Parse { name: Box::default(), before: None },
+                'Q' => ReplyKind::Query { run: None, done: false, failed: false },
+                _ => ReplyKind::Sync,
             };
-            queue.push(number, what, None);
+            pending.push(number, kind, None);
         }
-        queue
+        pending
     }
 
     #[test]
     fn an_error_passes_over_everything_up_to_the_next_sync() {
-        let mut all = queue("BDESPBES");
+        let mut all = replies("BDESPBES");
         assert_eq!(all.fail().len(), 3);
         assert_eq!(shape(&all), "SPBES");
         assert!(!all.skips());
         // A simple query before the next Sync is passed over too.
-        let mut mixed = queue("BEQBE");
+        let mut mixed = replies("BEQBE");
         mixed.fail();
         assert!(shape(&mixed).is_empty() && mixed.skips());
-        mixed.push(9, What::Sync, None);
+        mixed.push(9, ReplyKind::Sync, None);
         assert!(!mixed.skips());
     }
 
     #[test]
     fn a_copy_in_makes_the_syncs_that_were_sent_with_it_void() {
-        let mut all = queue("ES");
+        let mut all = replies("ES");
         all.copies_in();
         assert_eq!(shape(&all), "E");
-        let mut simple = queue("QSQS");
+        let mut simple = replies("QSQS");
         simple.copies_in();
         assert_eq!(shape(&simple), "QQS", "one that stands behind something else counts");
     }
 
     #[test]
     fn what_is_not_for_the_client_ends_with_the_next_sync() {
-        let mut all = queue("BESBES");
+        let mut all = replies("BESBES");
         all.swallow();
         assert!(all.swallows());
         all.pop();
         all.pop();
         assert!(!all.swallows() && !all.skips());
-        let mut open = queue("E");
+        let mut open = replies("E");
         open.swallow();
         assert!(open.swallows() && open.skips());
     }
