@@ -20,61 +20,62 @@ use crate::protocol::postgres::session::ahead::unless_it_leaves;
 use crate::protocol::postgres::session::front::Front;
 use crate::protocol::postgres::session::front::Gone;
 use crate::protocol::postgres::session::hold;
-use crate::protocol::postgres::session::hold::Subject;
+use crate::protocol::postgres::session::hold::HeldStatement;
 use crate::protocol::postgres::session::names::Number;
-use crate::protocol::postgres::session::record::How;
+use crate::protocol::postgres::session::record::SubmittedBy;
 use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::Kind;
+use crate::protocol::postgres::session::step::PlannedCommand;
 use crate::protocol::postgres::session::step::Step;
-use crate::protocol::postgres::session::step::Wanted;
 use crate::protocol::postgres::wire::frame::body;
 use crate::protocol::postgres::wire::front::Bind;
 use crate::protocol::postgres::wire::sqlstate::SqlState;
 
 /// A command, and whether it may be sent.
-pub(super) type Verdict = (Wanted, Result<Permit<Bytes>, Refusal>);
+pub(super) type Verdict = (PlannedCommand, Result<Permit<Bytes>, Refusal>);
 
 impl Front {
     /// A permit or a refusal for each command among the steps, in their order.
     pub(super) async fn admit(&mut self, steps: &mut [(Number, Step)]) -> Result<Vec<Verdict>, Gone> {
-        let commands: Vec<Wanted> =
-            steps.iter_mut().filter_map(|(_, step)| step.take_command()).map(|wanted| *wanted).collect();
-        let apart = commands.iter().any(|wanted| {
-            wanted.asked.as_ref().is_some_and(|asked| asked.judged.holds())
-                || SessionState::forbidden(wanted).is_some()
+        let commands: Vec<PlannedCommand> =
+            steps.iter_mut().filter_map(|(_, step)| step.take_command()).map(|planned| *planned).collect();
+        let apart = commands.iter().any(|planned| {
+            planned.asked.as_ref().is_some_and(|asked| asked.judged.holds())
+                || SessionState::forbidden(planned).is_some()
         });
         if apart {
             return Box::pin(self.admit_apart(commands)).await;
         }
         let mut verdicts = Vec::with_capacity(commands.len());
         let mut commands = commands;
-        let asked: Vec<Asked<Bytes>> = commands.iter_mut().filter_map(|wanted| wanted.asked.take()).collect();
+        let asked: Vec<Asked<Bytes>> =
+            commands.iter_mut().filter_map(|planned| planned.asked.take()).collect();
         let permits = admit_together(asked).await;
-        for (wanted, permit) in commands.into_iter().zip(permits) {
-            let permit = permit.map_err(|denied| wanted.refusal(&denied));
-            verdicts.push((wanted, permit));
+        for (planned, permit) in commands.into_iter().zip(permits) {
+            let permit = permit.map_err(|denied| planned.refusal(&denied));
+            verdicts.push((planned, permit));
         }
         Ok(verdicts)
     }
 
     /// Commands among which some wait for people, or are forbidden. Those that wait come first: a permit that
     /// others got before would be old when it is used.
-    async fn admit_apart(&mut self, commands: Vec<Wanted>) -> Result<Vec<Verdict>, Gone> {
+    async fn admit_apart(&mut self, commands: Vec<PlannedCommand>) -> Result<Vec<Verdict>, Gone> {
         let mut verdicts: Vec<Option<Verdict>> = Vec::new();
         let mut others = Vec::new();
-        for (place, wanted) in commands.into_iter().enumerate() {
+        for (place, planned) in commands.into_iter().enumerate() {
             verdicts.push(None);
-            if wanted.asked.as_ref().is_some_and(|asked| asked.judged.holds()) {
-                let verdict = self.admit_alone(wanted).await?;
+            if planned.asked.as_ref().is_some_and(|asked| asked.judged.holds()) {
+                let verdict = self.admit_alone(planned).await?;
                 if let Some(own) = verdicts.get_mut(place) {
                     *own = Some(verdict);
                 }
             } else {
-                others.push((place, wanted));
+                others.push((place, planned));
             }
         }
-        for (place, wanted) in others {
-            let verdict = self.admit_alone(wanted).await?;
+        for (place, planned) in others {
+            let verdict = self.admit_alone(planned).await?;
             if let Some(own) = verdicts.get_mut(place) {
                 *own = Some(verdict);
             }
@@ -83,28 +84,28 @@ impl Front {
     }
 
     /// One command that waits for people, or that the connection forbids.
-    async fn admit_alone(&mut self, mut wanted: Wanted) -> Result<Verdict, Gone> {
-        let forbidden = SessionState::forbidden(&wanted);
-        let Some(asked) = wanted.asked.take() else {
+    async fn admit_alone(&mut self, mut planned: PlannedCommand) -> Result<Verdict, Gone> {
+        let forbidden = SessionState::forbidden(&planned);
+        let Some(asked) = planned.asked.take() else {
             let refusal = Refusal::new(SqlState::INTERNAL_ERROR, "a command was lost");
-            return Ok((wanted, Err(refusal)));
+            return Ok((planned, Err(refusal)));
         };
         if asked.judged.holds() && forbidden.is_none() {
-            return Box::pin(self.hold(wanted, asked)).await;
+            return Box::pin(self.hold(planned, asked)).await;
         }
         let Asked { exchange, judged, record, payload } = asked;
         if let Some(denied) = forbidden {
             let denied = exchange.refuse(record, denied).await;
-            let refusal = wanted.refusal(&denied);
-            return Ok((wanted, Err(refusal)));
+            let refusal = planned.refusal(&denied);
+            return Ok((planned, Err(refusal)));
         }
         let admitted = exchange.admit(judged, record, payload, None).await;
-        let admitted = admitted.map_err(|denied| wanted.refusal(&denied));
-        Ok((wanted, admitted))
+        let admitted = admitted.map_err(|denied| planned.refusal(&denied));
+        Ok((planned, admitted))
     }
 
     /// One command that waits for people, or passes on a grant of theirs.
-    async fn hold(&mut self, wanted: Wanted, asked: Asked<Bytes>) -> Result<Verdict, Gone> {
+    async fn hold(&mut self, planned: PlannedCommand, asked: Asked<Bytes>) -> Result<Verdict, Gone> {
         // What was admitted before must not wait for people.
         self.flush().await?;
         // A wish to cancel that came too late for what waited before is not meant for this.
@@ -119,7 +120,7 @@ impl Front {
         let preview = if asked.exchange.waits(&asked.judged) {
             let preview = async {
                 tokio::select! {
-                    preview = Box::pin(self.session.preview(&wanted, &asked)) => preview,
+                    preview = Box::pin(self.session.preview(&planned, &asked)) => preview,
                     () = self.session.withdrawn.notified() => {
                         // It is withdrawn as soon as it waits.
                         self.session.withdrawn.notify_one();
@@ -133,15 +134,19 @@ impl Front {
         };
         let Asked { exchange, judged, record, payload } = asked;
         let (told, waiting) = oneshot::channel();
-        let bind = match wanted.kind {
+        let bind = match planned.kind {
             Kind::Bind { .. } => Bind::read(body(&payload)).ok(),
             _ => None,
         };
-        let held = Subject {
-            how: if matches!(wanted.kind, Kind::Query) { How::Simple } else { How::Execute },
-            sql: &wanted.definition.sql,
-            types: &wanted.definition.types,
-            runs: &wanted.runs,
+        let held = HeldStatement {
+            submitted_by: if matches!(planned.kind, Kind::Query) {
+                SubmittedBy::Simple
+            } else {
+                SubmittedBy::Execute
+            },
+            sql: &planned.definition.sql,
+            types: &planned.definition.types,
+            runs: &planned.runs,
             bind: bind.as_ref(),
             database: &self.session.database,
             transaction: self.session.transaction.get(),
@@ -155,13 +160,13 @@ impl Front {
         let admitted =
             self.wait_for_people(exchange.admit(judged, record, payload.clone(), Some(held)), waiting).await;
         self.session.held.set(false);
-        let Some(admitted) = admitted? else { return Ok((wanted, Err(Refusal::cancelled()))) };
-        let admitted = admitted.map_err(|denied| wanted.refusal(&denied));
+        let Some(admitted) = admitted? else { return Ok((planned, Err(Refusal::cancelled()))) };
+        let admitted = admitted.map_err(|denied| planned.refusal(&denied));
         if admitted.is_ok() {
-            let remasked = self.session.remask(&wanted);
+            let remasked = self.session.remask(&planned);
             unless_it_leaves(&mut self.from, &mut self.input, remasked).await?;
         }
-        Ok((wanted, admitted))
+        Ok((planned, admitted))
     }
 
     /// Waits for a held command; `None` when the client has asked to cancel it. Dropped, the approval is
@@ -210,7 +215,7 @@ impl Front {
     }
 }
 
-impl Wanted {
+impl PlannedCommand {
     /// What its client is told of a refusal.
     fn refusal(&self, denied: &Denied) -> Refusal {
         let refusal = match &*self.definition.judgement {

@@ -18,9 +18,9 @@ use crate::protocol::postgres::rows::Reach;
 use crate::protocol::postgres::session::back::fail::refused;
 use crate::protocol::postgres::session::back::long::Long;
 use crate::protocol::postgres::session::pending::ReplyKind;
-use crate::protocol::postgres::session::run::End;
 use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::session::run::Running;
+use crate::protocol::postgres::session::run::StatementEnd;
 use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::wire::back::CommandTag;
@@ -331,10 +331,10 @@ impl Back {
             BackTag::CommandComplete => {
                 let tag = CommandTag::read(body(frame))?;
                 self.session.around.done(&String::from_utf8_lossy(tag.text));
-                End::Complete(String::from_utf8_lossy(tag.text).into_owned())
+                StatementEnd::Complete(String::from_utf8_lossy(tag.text).into_owned())
             }
-            BackTag::PortalSuspended => End::Suspended,
-            _ => End::Complete(String::new()),
+            BackTag::PortalSuspended => StatementEnd::Suspended,
+            _ => StatementEnd::Complete(String::new()),
         };
         let mut run = run.get();
         if self.is_simple() && !run.statement_done() {
@@ -344,10 +344,10 @@ impl Back {
             // The target was done before it could be stopped: the client must not take what it has for all of
             // it, and not think either that nothing was done.
             let (refusal, end) = match end {
-                End::Complete(tag) if !tag.is_empty() => {
+                StatementEnd::Complete(tag) if !tag.is_empty() => {
                     let refusal = refusal.done_all_the_same(&tag);
                     let (state, message) = (refusal.state().to_string(), refusal.message().to_owned());
-                    (refusal, End::CutDone { tag, state, message })
+                    (refusal, StatementEnd::CutDone { tag, state, message })
                 }
                 _ => (refusal.clone(), refused(&refusal)),
             };

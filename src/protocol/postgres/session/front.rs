@@ -392,11 +392,11 @@ impl Front {
                 // The target passes over all of it; so it need not come.
                 match step {
                     Step::Taken => {
-                        if let Some((wanted, admitted)) = verdicts.next() {
+                        if let Some((planned, admitted)) = verdicts.next() {
                             if let Ok(permit) = admitted {
-                                wanted.run.get().admitted(Target::discard(permit));
+                                planned.run.get().admitted(Target::discard(permit));
                             }
-                            self.session.unlearn(wanted.kind);
+                            self.session.unlearn(planned.kind);
                         }
                     }
                     Step::Prepare { name, before, .. } => {
@@ -408,10 +408,10 @@ impl Front {
             }
             match step {
                 Step::Taken => {
-                    let Some((wanted, admitted)) = verdicts.next() else { continue };
+                    let Some((planned, admitted)) = verdicts.next() else { continue };
                     match admitted {
-                        Ok(permit) => self.send_command(wanted, permit, number),
-                        Err(refusal) => self.refuse(wanted.kind, refusal, number)?,
+                        Ok(permit) => self.send_command(planned, permit, number),
+                        Err(refusal) => self.refuse(planned.kind, refusal, number)?,
                     }
                 }
                 Step::Refuse(refused) => self.refuse_message(*refused, number)?,

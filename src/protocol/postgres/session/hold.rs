@@ -16,7 +16,7 @@ use crate::pipeline::Waiting;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::postgres::session::around::Around;
 use crate::protocol::postgres::session::names::Definition;
-use crate::protocol::postgres::session::record::How;
+use crate::protocol::postgres::session::record::SubmittedBy;
 use crate::protocol::postgres::wire::back::Transaction;
 use crate::protocol::postgres::wire::front::Bind;
 use crate::protocol::postgres::wire::values::Format;
@@ -32,9 +32,9 @@ pub(super) const REMIND_OFTEN: Duration = Duration::from_secs(3);
 /// as gone.
 pub(super) const GONE: Duration = Duration::from_mins(1);
 
-/// What is to be approved.
-pub(super) struct Subject<'a> {
-    pub(super) how: How,
+/// A statement that needs approval, with all that its approvers see and approve.
+pub(super) struct HeldStatement<'a> {
+    pub(super) submitted_by: SubmittedBy,
     pub(super) sql: &'a [u8],
     /// The types of its parameters, as its `Parse` has them.
     pub(super) types: &'a [u8],
@@ -53,7 +53,7 @@ pub(super) struct Subject<'a> {
     pub(super) bytes: usize,
 }
 
-impl Subject<'_> {
+impl HeldStatement<'_> {
     /// What the pipeline needs to hold it.
     pub(super) fn held(&self, told: oneshot::Sender<Waiting>) -> Held {
         let plan = &self.governed.plan;
@@ -75,7 +75,7 @@ impl Subject<'_> {
     fn digest(&self) -> String {
         let mut digest = Parts::default();
         digest.add("postgres").add(self.database);
-        digest.add(if self.how == How::Simple { "simple" } else { "extended" });
+        digest.add(if self.submitted_by == SubmittedBy::Simple { "simple" } else { "extended" });
         digest.add(self.around.digest(self.moved)).add(self.sql).add(self.types);
         digest.add_count(self.runs.len());
         for definition in self.runs {

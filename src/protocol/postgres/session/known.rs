@@ -9,7 +9,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::postgres::session::state::SessionState;
-use crate::protocol::postgres::session::step::Wanted;
+use crate::protocol::postgres::session::step::PlannedCommand;
 use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::targets::Entry;
 use crate::protocol::postgres::targets::Known;
@@ -109,10 +109,10 @@ impl SessionState {
 
     /// While a command waited for people the catalogue may have changed: its rows are masked by what is known
     /// now. Where that cannot be found out, they stay masked as they were.
-    pub(super) async fn remask(&self, wanted: &Wanted) {
+    pub(super) async fn remask(&self, planned: &PlannedCommand) {
         if let Ok(Some(known)) = self.masking().await {
-            let reach = self.meaning(&wanted.definition, Some(&known)).reach;
-            wanted.run.get().remask(Some((known, reach)));
+            let reach = self.meaning(&planned.definition, Some(&known)).reach;
+            planned.run.get().remask(Some((known, reach)));
         }
     }
 

@@ -32,7 +32,7 @@ use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::plan::runs_names;
 use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::Kind;
-use crate::protocol::postgres::session::step::Wanted;
+use crate::protocol::postgres::session::step::PlannedCommand;
 use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::targets::Known;
 
@@ -316,12 +316,12 @@ impl SessionState {
     }
 
     /// What the connection itself forbids, whatever the policies say; `None` for most.
-    pub(super) fn forbidden(wanted: &Wanted) -> Option<Denied> {
-        if matches!(wanted.kind, Kind::FunctionCall) {
+    pub(super) fn forbidden(planned: &PlannedCommand) -> Option<Denied> {
+        if matches!(planned.kind, Kind::FunctionCall) {
             let detail = "calls of functions by oid (large objects of old drivers) are not passed: there is no SQL to judge";
             return Some(Denied::new(DenyCode::BadRequest, detail).because("function_call"));
         }
-        let asked = wanted.asked.as_ref()?;
+        let asked = planned.asked.as_ref()?;
         let effects = asked.judged.command.sql().and_then(|sql| sql.effects.as_deref());
         // What the policies deny anyhow they deny in their own words.
         if asked.exchange.governed().connection.database.readonly
@@ -331,17 +331,17 @@ impl SessionState {
             let detail = "this connection is read-only (readonly = true): settings that would end that, DO blocks and functions that run SQL texts are refused";
             return Some(Denied::new(DenyCode::Denied, detail).because("readonly"));
         }
-        if let Some(guess) = wanted.guess.as_ref().filter(|_| !asked.judged.is_denied()) {
+        if let Some(guess) = planned.guess.as_ref().filter(|_| !asked.judged.is_denied()) {
             return Some(Denied::new(DenyCode::Denied, guess.words()).because("masked_predicate"));
         }
         let effects = effects?;
         let unmaskable =
             |detail: &str, audit| Some(Denied::new(DenyCode::UnmaskableReply, detail).because(audit));
-        if wanted.reach.copies(Some(effects)) {
+        if planned.reach.copies(Some(effects)) {
             let detail = "COPY of what may hold masked values is refused, since its columns are not described; use SELECT";
             return unmaskable(detail, "copy_masked");
         }
-        if wanted.reach.keeps(Some(effects)) {
+        if planned.reach.keeps(Some(effects)) {
             let detail = "this statement could write masked values to where they are not masked: it reads masked columns, or takes values out of JSON, and changes or creates something; name only columns that are not masked, and write JSON as whole documents";
             return unmaskable(detail, "keeps_masked");
         }

@@ -28,14 +28,14 @@ use crate::protocol::postgres::session::names::Portal;
 use crate::protocol::postgres::session::names::Statement;
 use crate::protocol::postgres::session::names::TooMany;
 use crate::protocol::postgres::session::record;
-use crate::protocol::postgres::session::record::How;
+use crate::protocol::postgres::session::record::SubmittedBy;
 use crate::protocol::postgres::session::refuse::Refused;
 use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::Changes;
 use crate::protocol::postgres::session::step::Kind;
+use crate::protocol::postgres::session::step::PlannedCommand;
 use crate::protocol::postgres::session::step::Step;
-use crate::protocol::postgres::session::step::Wanted;
 use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::targets::Known;
 use crate::protocol::postgres::wire::error::WireError;
@@ -57,7 +57,7 @@ const MASKS_CHANGED: &str = "masks_changed";
 /// What there is to a message before the policies are asked.
 struct What<'a> {
     kind: Kind,
-    how: How,
+    submitted_by: SubmittedBy,
     frame: Bytes,
     definition: Rc<Definition>,
     meaning: Meaning,
@@ -100,7 +100,7 @@ impl SessionState {
         }
         let judgement = self.judge.judge(sql, self.lexing.get()).await;
         let definition = Definition::new(sql, b"", judgement);
-        self.ask(kind, How::Simple, frame, definition, None, number).await
+        self.ask(kind, SubmittedBy::Simple, frame, definition, None, number).await
     }
 
     async fn parse(&self, frame: Bytes, number: Number) -> Step {
@@ -129,7 +129,9 @@ impl SessionState {
         };
         let Meaning { command, also, guess, .. } = self.meaning(&definition, known.as_deref());
         if guess.is_some() {
-            return self.ask(kind(parse.name), How::Prepare, frame.clone(), definition, None, number).await;
+            return self
+                .ask(kind(parse.name), SubmittedBy::Prepare, frame.clone(), definition, None, number)
+                .await;
         }
         for command in std::iter::once(&command).chain(&also) {
             match self.seat.prepare(command, ()) {
@@ -137,7 +139,7 @@ impl SessionState {
                 // Through the pipeline, which records the refusal and knows its words.
                 Ok(None) => {
                     return self
-                        .ask(kind(parse.name), How::Prepare, frame.clone(), definition, None, number)
+                        .ask(kind(parse.name), SubmittedBy::Prepare, frame.clone(), definition, None, number)
                         .await;
                 }
                 Err(denied) => return self.refused_text(kind(parse.name), &definition, denied),
@@ -179,25 +181,33 @@ impl SessionState {
             let message =
                 format!("prepared statement \"{name}\" does not exist, or the gateway has not seen it made");
             let denied = Denied::new(DenyCode::BadRequest, message).because("unknown_statement");
-            let record = record::unread(How::Execute, bind.statement, bind.portal, self.transaction.get());
+            let record =
+                record::unread(SubmittedBy::Execute, bind.statement, bind.portal, self.transaction.get());
             return Refused::new(kind(bind.portal), record, denied).with_state(SqlState::NO_STATEMENT).step();
         };
         let step = self
-            .ask(kind(bind.portal), How::Execute, frame.clone(), statement.definition, Some(&bind), number)
+            .ask(
+                kind(bind.portal),
+                SubmittedBy::Execute,
+                frame.clone(),
+                statement.definition,
+                Some(&bind),
+                number,
+            )
             .await;
-        let Step::Command(mut wanted) = step else { return step };
+        let Step::Command(mut planned) = step else { return step };
         self.portal_naming.set(number);
         let portal =
-            Portal { number, definition: Rc::clone(&wanted.definition), run: Some(wanted.run.clone()) };
+            Portal { number, definition: Rc::clone(&planned.definition), run: Some(planned.run.clone()) };
         let set = self.names.borrow_mut().set_portal(bind.portal, portal);
         match set {
             Ok(was) => {
-                if let Kind::Bind { before, .. } = &mut wanted.kind {
+                if let Kind::Bind { before, .. } = &mut planned.kind {
                     *before = was;
                 }
-                Step::Command(wanted)
+                Step::Command(planned)
             }
-            Err(error) => self.refused_text(kind(bind.portal), &wanted.definition, too_many(error)),
+            Err(error) => self.refused_text(kind(bind.portal), &planned.definition, too_many(error)),
         }
     }
 
@@ -229,11 +239,18 @@ impl SessionState {
             // A cursor of SQL, or a portal that has run to its end and gives nothing more: another command
             // either way.
             let step = self
-                .ask(kind(execute.portal), How::Execute, frame.clone(), portal.definition, None, number)
+                .ask(
+                    kind(execute.portal),
+                    SubmittedBy::Execute,
+                    frame.clone(),
+                    portal.definition,
+                    None,
+                    number,
+                )
                 .await;
-            if let (Step::Command(wanted), Some(over)) = (&step, over) {
-                wanted.run.get().bound_with(over.get().results());
-                self.names.borrow_mut().rerun(execute.portal, wanted.run.clone());
+            if let (Step::Command(planned), Some(over)) = (&step, over) {
+                planned.run.get().bound_with(over.get().results());
+                self.names.borrow_mut().rerun(execute.portal, planned.run.clone());
             }
             return step;
         };
@@ -285,8 +302,8 @@ impl SessionState {
         let judgement = Arc::new(Judgement::Unread(Unread::Failed));
         let definition = Definition::new(b"(FunctionCall)", b"", judgement);
         let meaning = self.meaning(&definition, None);
-        let (kind, how) = (Kind::FunctionCall, How::Function);
-        self.wanted(What { kind, how, frame, definition, meaning, bind: None, known: None }, number)
+        let (kind, submitted_by) = (Kind::FunctionCall, SubmittedBy::Function);
+        self.wanted(What { kind, submitted_by, frame, definition, meaning, bind: None, known: None }, number)
     }
 
     /// A `Describe` or `Close`.
@@ -324,7 +341,7 @@ impl SessionState {
     async fn ask(
         &self,
         kind: Kind,
-        how: How,
+        submitted_by: SubmittedBy,
         frame: Bytes,
         definition: Rc<Definition>,
         bind: Option<&Bind<'_>>,
@@ -338,11 +355,11 @@ impl SessionState {
             Err(denied) => return self.refused_text(kind, &definition, denied),
         };
         let meaning = self.meaning(&definition, known.as_deref());
-        self.wanted(What { kind, how, frame, definition, meaning, bind, known }, number)
+        self.wanted(What { kind, submitted_by, frame, definition, meaning, bind, known }, number)
     }
 
     fn wanted(&self, what: What<'_>, number: Number) -> Step {
-        let What { kind, how, frame, definition, meaning, bind, known } = what;
+        let What { kind, submitted_by, frame, definition, meaning, bind, known } = what;
         let Meaning { command, also, runs, reach, guess } = meaning;
         let request = RequestId::new();
         let exchange = match self.seat.exchange(request) {
@@ -351,7 +368,7 @@ impl SessionState {
         };
         let governed = exchange.governed();
         // A call by oid is refused whatever is masked.
-        let masks = !governed.plan.is_empty() && how != How::Function;
+        let masks = !governed.plan.is_empty() && submitted_by != SubmittedBy::Function;
         if masks && known.as_ref().is_none_or(|known| known.mask_tag != governed.mask_tag) {
             let denied = Denied::new(DenyCode::Overloaded, "the masks have just changed; send it again");
             let denied = denied.because(MASKS_CHANGED);
@@ -361,7 +378,7 @@ impl SessionState {
         let change = |command| changes_catalog(command, known.as_deref());
         let catalog = all().map(change).max().unwrap_or_default();
         let known = known.filter(|_| masks);
-        if how != How::Prepare {
+        if submitted_by != SubmittedBy::Prepare {
             all().for_each(|command| self.note_effects(&definition, command, number));
             if catalog >= Change::Relations {
                 self.remade.set(number);
@@ -374,7 +391,7 @@ impl SessionState {
         let sets = effects.and_then(|effects| Event::of(&definition, effects, bind));
         let judged = exchange.judge_with(command, also);
         let record = record::Statement {
-            how,
+            submitted_by,
             command: &judged.command,
             class: judged.class().as_str(),
             sql: &definition.sql,
@@ -391,7 +408,7 @@ impl SessionState {
         let results: Vec<Format> = bind.map(|bind| bind.results.codes().collect()).unwrap_or_default();
         let run = Run::new(Rc::clone(&definition), results, known.map(|known| (known, reach)));
         let asked = Some(Asked { exchange, judged, record, payload: frame });
-        Step::Command(Box::new(Wanted {
+        Step::Command(Box::new(PlannedCommand {
             kind,
             request,
             asked,

@@ -22,7 +22,7 @@ use crate::protocol::postgres::inquiry::Rows;
 use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::Kind;
-use crate::protocol::postgres::session::step::Wanted;
+use crate::protocol::postgres::session::step::PlannedCommand;
 use crate::protocol::postgres::wire::back::Transaction;
 use crate::protocol::postgres::wire::frame::body;
 use crate::protocol::postgres::wire::front::Bind;
@@ -69,12 +69,12 @@ struct Questions {
 
 impl SessionState {
     /// Lines for people about a statement that is about to be held; empty where there is nothing to say.
-    pub(super) async fn preview(&self, wanted: &Wanted, asked: &Asked<bytes::Bytes>) -> String {
+    pub(super) async fn preview(&self, planned: &PlannedCommand, asked: &Asked<bytes::Bytes>) -> String {
         let mut lines = String::new();
         let looking = async {
             self.answered().await;
             let questions = Questions {
-                explain: self.explain(wanted, asked).unwrap_or_default(),
+                explain: self.explain(planned, asked).unwrap_or_default(),
                 process: self.process.filter(|_| self.transaction.get() == Transaction::Open),
             };
             self.look(&questions, &mut lines).await;
@@ -104,7 +104,7 @@ impl SessionState {
     }
 
     /// The questions what a statement would touch, if they may be asked.
-    fn explain(&self, wanted: &Wanted, asked: &Asked<bytes::Bytes>) -> Option<Vec<String>> {
+    fn explain(&self, planned: &PlannedCommand, asked: &Asked<bytes::Bytes>) -> Option<Vec<String>> {
         let sql = asked.judged.command.sql()?;
         let effects = sql.effects.as_deref()?;
         let plain = |verb: &Verb| {
@@ -115,7 +115,7 @@ impl SessionState {
             && effects.verbs.iter().all(plain)
             && effects.names.is_empty()
             && effects.settings.is_empty()
-            && wanted.runs.is_empty();
+            && planned.runs.is_empty();
         // Not those that only the catalogue calls harmless: that goes by what they say of themselves.
         let harmless = effects.opaque.is_empty() && asked.judged.class() <= Class::Write;
         // The gateway's own session reads the text as a new one would.
@@ -124,11 +124,11 @@ impl SessionState {
         if !one || !harmless || !as_usual {
             return None;
         }
-        let values = match wanted.kind {
+        let values = match planned.kind {
             Kind::Bind { .. } => Bind::read(body(&asked.payload)).ok()?.values.count(),
             _ => 0,
         };
-        questions(&wanted.definition.sql, values)
+        questions(&planned.definition.sql, values)
     }
 
     async fn look(&self, questions: &Questions, lines: &mut String) {

@@ -22,9 +22,9 @@ use crate::protocol::postgres::wire::back::Transaction;
 use crate::protocol::postgres::wire::front::Bind;
 use crate::protocol::postgres::wire::values::Format;
 
-/// By which message a statement came.
+/// The message by which a client submitted a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum How {
+pub(super) enum SubmittedBy {
     /// `Bind` and `Execute`.
     Execute,
     /// `FunctionCall`.
@@ -35,7 +35,7 @@ pub(super) enum How {
     Simple,
 }
 
-impl How {
+impl SubmittedBy {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Execute => "execute",
@@ -48,7 +48,7 @@ impl How {
 
 /// A statement as it is to be recorded.
 pub(super) struct Statement<'a> {
-    pub(super) how: How,
+    pub(super) submitted_by: SubmittedBy,
     pub(super) command: &'a Command,
     /// The class of all it runs.
     pub(super) class: &'static str,
@@ -75,7 +75,7 @@ impl Statement<'_> {
         if let Some(keep) = keep {
             write_sql(self.sql, plan, keep, &mut query, &mut notes);
         }
-        query.word("how", self.how.as_str()).word("class", self.class);
+        query.word("how", self.submitted_by.as_str()).word("class", self.class);
         let texts = std::iter::once(self.sql).chain(self.runs.iter().map(|definition| &*definition.sql));
         let shown = Shown::new(plan, texts.filter(|_| self.names_any()));
         self.write_effects(keep.is_none(), &shown, &mut query, &mut notes);
@@ -177,10 +177,15 @@ fn write_sql(sql: &[u8], plan: &Plan, keep: usize, query: &mut Json<'_>, notes: 
 
 /// A message that was refused before anything of it was judged: nothing is known of what it does. The names
 /// are those that it says, cut by the caller or by the server's own limit; empty for none.
-pub(super) fn unread(how: How, statement: &[u8], portal: &[u8], transaction: Transaction) -> CommandRecord {
+pub(super) fn unread(
+    submitted_by: SubmittedBy,
+    statement: &[u8],
+    portal: &[u8],
+    transaction: Transaction,
+) -> CommandRecord {
     let mut data = String::new();
     Json::begin(&mut data)
-        .word("how", how.as_str())
+        .word("how", submitted_by.as_str())
         .word("class", "unknown")
         .text_if_any("statement", &String::from_utf8_lossy(statement))
         .text_if_any("portal", &String::from_utf8_lossy(portal))
@@ -190,7 +195,7 @@ pub(super) fn unread(how: How, statement: &[u8], portal: &[u8], transaction: Tra
 
 /// A text that was read, and refused before it was a command.
 pub(super) fn refused(
-    how: How,
+    submitted_by: SubmittedBy,
     sql: &[u8],
     plan: &Plan,
     keep: Option<u64>,
@@ -202,7 +207,7 @@ pub(super) fn refused(
     if let Some(keep) = keep {
         write_sql(sql, plan, usize::try_from(keep).unwrap_or(usize::MAX), &mut query, &mut notes);
     }
-    query.word("how", how.as_str()).word("class", "unknown").word("tx", word(transaction));
+    query.word("how", submitted_by.as_str()).word("class", "unknown").word("tx", word(transaction));
     drop(query);
     CommandRecord { kind: EventKind::SqlQuery, data, mask: notes.take() }
 }

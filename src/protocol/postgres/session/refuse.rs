@@ -80,7 +80,7 @@ impl SessionState {
             Kind::Parse { .. } | Kind::FunctionCall | Kind::Query => b"",
         };
         let statement: &[u8] = if let Kind::Parse { name, .. } = &kind { name } else { b"" };
-        let record = record::unread(kind.how(), statement, portal, self.transaction.get());
+        let record = record::unread(kind.submitted_by(), statement, portal, self.transaction.get());
         Refused::new(kind, record, denied).with_state(state)
     }
 
@@ -109,7 +109,7 @@ impl SessionState {
     fn text(&self, kind: Kind, definition: &Definition, denied: Denied) -> Refused {
         let governed = self.seat.governed();
         let record = record::refused(
-            kind.how(),
+            kind.submitted_by(),
             &definition.sql,
             &governed.plan,
             self.seat.keeps(),

@@ -49,7 +49,7 @@ pub(super) struct Copied {
 
 /// How a statement ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum StatementEnd {
     /// With this tag.
     Complete(String),
     /// With an error of this SQLSTATE and message, as the client sees it.
@@ -430,25 +430,25 @@ impl Running {
     ///
     /// # Errors
     /// It could not be recorded: what is left of it must not be sent.
-    pub(super) fn end(&mut self, end: &End, transaction: Transaction) -> Result<(), Denied> {
+    pub(super) fn end(&mut self, end: &StatementEnd, transaction: Transaction) -> Result<(), Denied> {
         self.flush_rows()?;
         self.ended = true;
         let transaction = after(end, transaction);
         let mut data = String::with_capacity(128);
         let mut done = Json::begin(&mut data);
         match end {
-            End::Complete(tag) => done.text("tag", tag).word("end", "complete"),
-            End::Error { state, message } => {
+            StatementEnd::Complete(tag) => done.text("tag", tag).word("end", "complete"),
+            StatementEnd::Error { state, message } => {
                 done.word("end", "error");
                 write_error(&mut done, state, message)
             }
-            End::CutDone { tag, state, message } => {
+            StatementEnd::CutDone { tag, state, message } => {
                 done.text("tag", tag).word("end", "complete").value("cut", true);
                 write_error(&mut done, state, message)
             }
-            End::Cut => done.word("end", "cut"),
-            End::NotRun => done.word("end", "not_run"),
-            End::Suspended => done.word("end", "suspended"),
+            StatementEnd::Cut => done.word("end", "cut"),
+            StatementEnd::NotRun => done.word("end", "not_run"),
+            StatementEnd::Suspended => done.word("end", "suspended"),
         };
         let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let (rows, bytes) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.bytes));
@@ -478,14 +478,14 @@ fn write_error<'a, 'out>(done: &'a mut Json<'out>, state: impl Display, message:
 }
 
 /// Where the transaction stands after a statement that ended like this; `before` is where it stood.
-fn after(end: &End, before: Transaction) -> Transaction {
+fn after(end: &StatementEnd, before: Transaction) -> Transaction {
     match (end, before) {
-        (End::Complete(tag) | End::CutDone { tag, .. }, _) => match tag.as_str() {
+        (StatementEnd::Complete(tag) | StatementEnd::CutDone { tag, .. }, _) => match tag.as_str() {
             "BEGIN" | "START TRANSACTION" => Transaction::Open,
             "COMMIT" | "ROLLBACK" | "PREPARE TRANSACTION" => Transaction::Idle,
             _ => before,
         },
-        (End::Error { .. }, Transaction::Open) => Transaction::Failed,
+        (StatementEnd::Error { .. }, Transaction::Open) => Transaction::Failed,
         _ => before,
     }
 }
@@ -493,7 +493,7 @@ fn after(end: &End, before: Transaction) -> Transaction {
 impl Drop for Running {
     fn drop(&mut self) {
         if self.guard.is_some() && !self.ended {
-            let end = if self.sent { End::Cut } else { End::NotRun };
+            let end = if self.sent { StatementEnd::Cut } else { StatementEnd::NotRun };
             let recorded = self.end(&end, Transaction::Idle);
             if let Err(denied) = recorded {
                 tracing::error!(code = %denied.code, "that a command was not run could not be recorded");

@@ -12,8 +12,8 @@ use crate::protocol::postgres::session::refuse::Refused;
 use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::Kind;
+use crate::protocol::postgres::session::step::PlannedCommand;
 use crate::protocol::postgres::session::step::Step;
-use crate::protocol::postgres::session::step::Wanted;
 use crate::protocol::postgres::upstream::Control;
 use crate::protocol::postgres::upstream::Substitute;
 use crate::protocol::postgres::wire::front::Execute;
@@ -21,8 +21,8 @@ use crate::protocol::postgres::wire::front::Named;
 
 impl Front {
     /// Sends an admitted command.
-    pub(super) fn send_command(&mut self, wanted: Wanted, permit: Permit<Bytes>, number: Number) {
-        let Wanted { kind, run, reach, changes, sets, .. } = wanted;
+    pub(super) fn send_command(&mut self, planned: PlannedCommand, permit: Permit<Bytes>, number: Number) {
+        let PlannedCommand { kind, run, reach, changes, sets, .. } = planned;
         if let Kind::Execute { portal } = &kind {
             self.describe(&run, portal, number);
         }

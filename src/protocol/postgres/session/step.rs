@@ -15,7 +15,7 @@ use crate::protocol::postgres::session::moved::Moves;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Portal;
 use crate::protocol::postgres::session::names::Statement;
-use crate::protocol::postgres::session::record::How;
+use crate::protocol::postgres::session::record::SubmittedBy;
 use crate::protocol::postgres::session::refuse::Refused;
 use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::targets::Change;
@@ -53,19 +53,19 @@ impl Kind {
         }
     }
 
-    /// How the recording calls it.
-    pub(super) const fn how(&self) -> How {
+    /// Returns the message that the recording names.
+    pub(super) const fn submitted_by(&self) -> SubmittedBy {
         match self {
-            Self::Bind { .. } | Self::Execute { .. } => How::Execute,
-            Self::FunctionCall => How::Function,
-            Self::Parse { .. } => How::Prepare,
-            Self::Query => How::Simple,
+            Self::Bind { .. } | Self::Execute { .. } => SubmittedBy::Execute,
+            Self::FunctionCall => SubmittedBy::Function,
+            Self::Parse { .. } => SubmittedBy::Prepare,
+            Self::Query => SubmittedBy::Simple,
         }
     }
 }
 
 /// A command that waits to be admitted.
-pub(super) struct Wanted {
+pub(super) struct PlannedCommand {
     pub(super) kind: Kind,
     pub(super) request: RequestId,
     /// There until it is taken to the pipeline.
@@ -98,7 +98,7 @@ pub(super) struct Changes {
 /// What becomes of one message.
 pub(super) enum Step {
     /// It is a command.
-    Command(Box<Wanted>),
+    Command(Box<PlannedCommand>),
     /// It was a command, which has gone to the pipeline.
     Taken,
     /// It makes one ready.
@@ -135,12 +135,12 @@ pub(super) enum Step {
 
 impl Step {
     /// The command, which goes to the pipeline.
-    pub(super) fn take_command(&mut self) -> Option<Box<Wanted>> {
+    pub(super) fn take_command(&mut self) -> Option<Box<PlannedCommand>> {
         if !matches!(self, Self::Command(_)) {
             return None;
         }
         match std::mem::replace(self, Self::Taken) {
-            Self::Command(wanted) => Some(wanted),
+            Self::Command(planned) => Some(planned),
             _ => None,
         }
     }
@@ -149,11 +149,11 @@ impl Step {
     pub(super) fn fails_series(&self) -> bool {
         match self {
             Self::Refuse(refused) => !matches!(refused.kind, Kind::Query | Kind::FunctionCall),
-            Self::Command(wanted) => match wanted.kind {
+            Self::Command(planned) => match planned.kind {
                 // It goes to the pipeline only to be refused there.
                 Kind::Parse { .. } => true,
                 Kind::Bind { .. } | Kind::Execute { .. } => {
-                    wanted.asked.as_ref().is_some_and(|asked| asked.judged.is_denied())
+                    planned.asked.as_ref().is_some_and(|asked| asked.judged.is_denied())
                 }
                 Kind::Query | Kind::FunctionCall => false,
             },

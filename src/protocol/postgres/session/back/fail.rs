@@ -8,7 +8,7 @@ use crate::mask::Notes;
 use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::rows::clear_report;
 use crate::protocol::postgres::session::pending::ReplyKind;
-use crate::protocol::postgres::session::run::End;
+use crate::protocol::postgres::session::run::StatementEnd;
 use crate::protocol::postgres::wire::back::BackMessage;
 use crate::protocol::postgres::wire::back::CommandTag;
 use crate::protocol::postgres::wire::back::Field;
@@ -140,7 +140,10 @@ impl Back {
             BackTag::CommandComplete => {
                 let tag = CommandTag::read(body(frame))?;
                 self.session.around.done(&String::from_utf8_lossy(tag.text));
-                (End::Complete(String::from_utf8_lossy(tag.text).into_owned()), run.get().unheard_done())
+                (
+                    StatementEnd::Complete(String::from_utf8_lossy(tag.text).into_owned()),
+                    run.get().unheard_done(),
+                )
             }
             BackTag::ErrorResponse => match BackMessage::read(tag, body(frame))? {
                 BackMessage::ErrorResponse(report) => {
@@ -197,30 +200,30 @@ fn farewell(said: Option<&[u8]>) -> &'static str {
 
 /// How a statement failed at the target.
 pub(super) struct Failure {
-    pub(super) end: End,
+    pub(super) end: StatementEnd,
 }
 
 impl Failure {
     /// One whose words nobody hears: they may hold masked values.
     fn without_words(report: &Report<'_>) -> Self {
         let state = report.code().map_or_else(|| "?????".to_owned(), |code| code.to_string());
-        Self { end: End::Error { state, message: String::new() } }
+        Self { end: StatementEnd::Error { state, message: String::new() } }
     }
 
     fn of(report: &Report<'_>) -> Self {
         let state = report.code().map_or_else(|| "?????".to_owned(), |code| code.to_string());
         let message = String::from_utf8_lossy(report.field(Field::MESSAGE).unwrap_or_default()).into_owned();
-        Self { end: End::Error { state, message } }
+        Self { end: StatementEnd::Error { state, message } }
     }
 
-    fn end(&self) -> End {
+    fn end(&self) -> StatementEnd {
         self.end.clone()
     }
 }
 
 /// The end of what the gateway refused or cut.
-pub(super) fn refused(refusal: &Refusal) -> End {
-    End::Error { state: refusal.state().to_string(), message: refusal.message().to_owned() }
+pub(super) fn refused(refusal: &Refusal) -> StatementEnd {
+    StatementEnd::Error { state: refusal.state().to_string(), message: refusal.message().to_owned() }
 }
 
 #[cfg(test)]
