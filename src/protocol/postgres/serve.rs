@@ -268,7 +268,7 @@ impl PostgresService {
             moved: startup.setting(Setting::SearchPath).is_some_and(|path| !sql::is_usual(path)),
             path: parameter(&ready, "search_path"),
             settings: startup.forwarded().map(|(name, value)| (name, value.to_owned())).collect(),
-            told: ready.parameters,
+            reported: ready.parameters,
             cancel_key: ready.cancel,
             asked,
         };

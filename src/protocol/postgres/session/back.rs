@@ -330,7 +330,7 @@ impl Back {
         let end = match tag {
             BackTag::CommandComplete => {
                 let tag = CommandTag::read(body(frame))?;
-                self.session.around.done(&String::from_utf8_lossy(tag.text));
+                self.session.settings.done(&String::from_utf8_lossy(tag.text));
                 StatementEnd::Complete(String::from_utf8_lossy(tag.text).into_owned())
             }
             BackTag::PortalSuspended => StatementEnd::Suspended,
@@ -369,7 +369,7 @@ impl Back {
                 if tag != BackTag::PortalSuspended {
                     let mut run = run.get();
                     self.session.names.borrow_mut().ran(run.definition(), number);
-                    self.session.moved.done(run.definition(), number);
+                    self.session.search_path.done(run.definition(), number);
                     run.give_back();
                 }
                 pending.pop();
@@ -377,7 +377,7 @@ impl Back {
             Some((ReplyKind::Query { done, run, .. }, number)) if tag != BackTag::PortalSuspended => {
                 *done = true;
                 if let Some(run) = run {
-                    self.session.moved.done(run.get().definition(), number);
+                    self.session.search_path.done(run.get().definition(), number);
                 }
             }
             _ => {
@@ -392,7 +392,7 @@ impl Back {
     fn ready(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
         let transaction = Transaction::read(body(frame))?;
         let before = self.session.transaction.replace(transaction);
-        self.session.moved.ready(before, transaction);
+        self.session.search_path.ready(before, transaction);
         self.session.aborted.set(transaction == Transaction::Failed);
         let popped = {
             let mut pending = self.session.pending.borrow_mut();
@@ -403,7 +403,7 @@ impl Back {
             if fits { pending.pop() } else { None }
         };
         let Some(reply) = popped else { return Err(self.unexpected(BackTag::ReadyForQuery)) };
-        self.session.around.ready(before, transaction, reply.number);
+        self.session.settings.ready(before, transaction, reply.number);
         let mut names = self.session.names.borrow_mut();
         if let ReplyKind::Query { run: Some(run), failed: false, .. } = &reply.kind {
             names.ran(run.get().definition(), reply.number);

@@ -14,9 +14,9 @@ use crate::mask::Notes;
 use crate::pipeline::Held;
 use crate::pipeline::Waiting;
 use crate::pipeline::snapshot::Governed;
-use crate::protocol::postgres::session::around::Around;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::record::SubmittedBy;
+use crate::protocol::postgres::session::session_settings::SessionSettings;
 use crate::protocol::postgres::wire::back::Transaction;
 use crate::protocol::postgres::wire::front::Bind;
 use crate::protocol::postgres::wire::values::Format;
@@ -44,8 +44,8 @@ pub(super) struct HeldStatement<'a> {
     pub(super) database: &'a str,
     pub(super) transaction: Transaction,
     /// What its session has set, and whether names are looked up elsewhere there.
-    pub(super) around: &'a Around,
-    pub(super) moved: bool,
+    pub(super) settings: &'a SessionSettings,
+    pub(super) names_moved: bool,
     /// What else people should know, in whole lines.
     pub(super) preview: &'a str,
     pub(super) governed: &'a Governed,
@@ -76,7 +76,7 @@ impl HeldStatement<'_> {
         let mut digest = Parts::default();
         digest.add("postgres").add(self.database);
         digest.add(if self.submitted_by == SubmittedBy::Simple { "simple" } else { "extended" });
-        digest.add(self.around.digest(self.moved)).add(self.sql).add(self.types);
+        digest.add(self.settings.digest(self.names_moved)).add(self.sql).add(self.types);
         digest.add_count(self.runs.len());
         for definition in self.runs {
             digest.add(&definition.sql).add(&definition.types);
@@ -104,7 +104,7 @@ impl HeldStatement<'_> {
             Transaction::Open => "inside an open transaction, which keeps its locks while this waits\n",
             Transaction::Failed => "inside a failed transaction\n",
         });
-        for line in self.around.lines(self.moved) {
+        for line in self.settings.lines(self.names_moved) {
             detail.push_str(plan.text(&line, "sql", notes).as_deref().unwrap_or(&line));
             detail.push('\n');
         }

@@ -26,10 +26,10 @@ use crate::protocol::postgres::command::command;
 use crate::protocol::postgres::judge::runs_text;
 use crate::protocol::postgres::rows::Guess;
 use crate::protocol::postgres::rows::Reach;
-use crate::protocol::postgres::session::moved::Moves;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::plan::runs_names;
+use crate::protocol::postgres::session::search_path::PathEffect;
 use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::PlannedCommand;
@@ -204,7 +204,7 @@ impl SessionState {
         Self::see(&mut command, definition, deeper);
         self.tell_kin(&mut command, known);
         self.tell_settings(&mut command, known);
-        if self.moved.is_moved()
+        if self.search_path.is_moved()
             && let Words::Sql(sql) = &mut command.words
             && let Some(effects) = &mut sql.effects
         {
@@ -391,18 +391,18 @@ fn frees_from_readonly(effects: &Effects) -> bool {
 /// their names are looked up.
 pub(super) fn may_change_reading(command: &Command) -> bool {
     command.class == Class::Unknown
-        || moves_names(command) != Moves::No
+        || path_effect(command) != PathEffect::No
         || command.sql().and_then(|sql| sql.effects.as_deref()).is_none_or(Effects::changes_lexing)
 }
 
 /// What a command may do to where names are looked up in the texts after it.
-pub(super) fn moves_names(command: &Command) -> Moves {
-    let Some(sql) = command.sql() else { return Moves::Unseen };
+pub(super) fn path_effect(command: &Command) -> PathEffect {
+    let Some(sql) = command.sql() else { return PathEffect::Unseen };
     match &sql.effects {
         Some(effects) if sql.opaque.is_empty() && sql.base < Class::Unknown => {
-            if effects.moves_names(sql.base) { Moves::Path } else { Moves::No }
+            if effects.moves_names(sql.base) { PathEffect::Path } else { PathEffect::No }
         }
-        _ => Moves::Unseen,
+        _ => PathEffect::Unseen,
     }
 }
 

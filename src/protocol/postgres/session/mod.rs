@@ -5,19 +5,17 @@
 //! reads the answers, each held against what is owed. [`names`] keeps what prepared statements and portals
 //! stand for, [`mod@run`] what a command that runs has given so far, [`record`] words it for the recording,
 //! [`hold`] for people, with what [`preview`] finds out. [`refuse`] records what never became a command,
-//! [`moved`] keeps where names are looked up, [`around`] what else a text hangs on, [`ahead`] sees a client's
-//! end while it waits.
+//! [`search_path`] keeps where names are looked up, [`session_settings`] what else a text hangs on, [`ahead`]
+//! sees a client's end while it waits.
 
 mod admit;
 mod ahead;
-mod around;
 mod back;
 mod front;
 mod hold;
 mod kin;
 mod known;
 mod meaning;
-mod moved;
 mod names;
 mod pending;
 mod plan;
@@ -25,7 +23,9 @@ mod preview;
 mod record;
 mod refuse;
 mod run;
+mod search_path;
 mod send;
+mod session_settings;
 mod shown;
 mod state;
 mod step;
@@ -57,14 +57,14 @@ use crate::protocol::postgres::login::CancelKey;
 use crate::protocol::postgres::reply;
 use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::rows::Reach;
-use crate::protocol::postgres::session::around::Around;
 use crate::protocol::postgres::session::back::Back;
 use crate::protocol::postgres::session::back::Lost;
 use crate::protocol::postgres::session::front::Front;
 use crate::protocol::postgres::session::front::Gone;
 use crate::protocol::postgres::session::kin::Ties;
 use crate::protocol::postgres::session::known::tell_when_closed;
-use crate::protocol::postgres::session::moved::Moved;
+use crate::protocol::postgres::session::search_path::SearchPath;
+use crate::protocol::postgres::session::session_settings::SessionSettings;
 use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::targets::Targets;
 use crate::protocol::postgres::upstream;
@@ -115,7 +115,7 @@ pub struct Start {
     /// The settings that the client has chosen at its login.
     pub settings: Vec<(&'static str, String)>,
     /// Those that the target has told of.
-    pub told: BTreeMap<String, String>,
+    pub reported: BTreeMap<String, String>,
 }
 
 /// Why a session ends.
@@ -158,8 +158,8 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         ddl: Cell::default(),
         ties: Ties::default(),
         remade: Cell::new(0),
-        moved: Moved::new(start.moved, start.path),
-        around: Around::new(start.settings.iter().map(|(name, value)| (*name, value.as_str()))),
+        search_path: SearchPath::new(start.moved, start.path),
+        settings: SessionSettings::new(start.settings.iter().map(|(name, value)| (*name, value.as_str()))),
         aborted: Cell::new(start.transaction == Transaction::Failed),
         outbox: RefCell::default(),
         wake: Notify::new(),
@@ -171,8 +171,8 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         said: Cell::new(false),
         copying: RefCell::new(None),
     });
-    for (name, value) in &start.told {
-        session.around.told(name.as_bytes(), value.as_bytes());
+    for (name, value) in &start.reported {
+        session.settings.reported(name.as_bytes(), value.as_bytes());
     }
     let (client_read, mut client_write) = start.client.sides();
     let (mut target_read, target_write) = tokio::io::split(start.target);

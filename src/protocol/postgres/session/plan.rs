@@ -14,13 +14,11 @@ use crate::domain::sql::NameAction;
 use crate::pipeline::Asked;
 use crate::protocol::postgres::judge::Judgement;
 use crate::protocol::postgres::judge::Unread;
-use crate::protocol::postgres::session::around::Event;
 use crate::protocol::postgres::session::kin::tie;
 use crate::protocol::postgres::session::meaning::Meaning;
 use crate::protocol::postgres::session::meaning::changes_catalog;
 use crate::protocol::postgres::session::meaning::may_change_reading;
-use crate::protocol::postgres::session::meaning::moves_names;
-use crate::protocol::postgres::session::moved::Moves;
+use crate::protocol::postgres::session::meaning::path_effect;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::LONGEST_NAME;
 use crate::protocol::postgres::session::names::Number;
@@ -31,6 +29,8 @@ use crate::protocol::postgres::session::record;
 use crate::protocol::postgres::session::record::SubmittedBy;
 use crate::protocol::postgres::session::refuse::Refused;
 use crate::protocol::postgres::session::run::Run;
+use crate::protocol::postgres::session::search_path::PathEffect;
+use crate::protocol::postgres::session::session_settings::SettingChange;
 use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::Changes;
 use crate::protocol::postgres::session::step::Kind;
@@ -384,11 +384,11 @@ impl SessionState {
                 self.remade.set(number);
             }
         }
-        let names = all().map(moves_names).fold(Moves::No, Moves::max);
+        let names = all().map(path_effect).fold(PathEffect::No, PathEffect::max);
         let ties = all().filter_map(|command| tie(command, catalog)).collect();
         let changes = Changes { catalog, names, ties };
         let effects = command.sql().and_then(|sql| sql.effects.as_deref());
-        let sets = effects.and_then(|effects| Event::of(&definition, effects, bind));
+        let sets = effects.and_then(|effects| SettingChange::of(&definition, effects, bind));
         let judged = exchange.judge_with(command, also);
         let record = record::Statement {
             submitted_by,

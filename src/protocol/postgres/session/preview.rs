@@ -119,8 +119,9 @@ impl SessionState {
         // Not those that only the catalogue calls harmless: that goes by what they say of themselves.
         let harmless = effects.opaque.is_empty() && asked.judged.class() <= Class::Write;
         // The gateway's own session reads the text as a new one would.
-        let as_usual =
-            !self.moved.is_moved() && !self.around.has_set() && self.lexing.get() == Lexing::default();
+        let as_usual = !self.search_path.is_moved()
+            && !self.settings.has_set()
+            && self.lexing.get() == Lexing::default();
         if !one || !harmless || !as_usual {
             return None;
         }

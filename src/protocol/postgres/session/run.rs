@@ -21,11 +21,11 @@ use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::rows::Reach;
 use crate::protocol::postgres::rows::RowError;
 use crate::protocol::postgres::rows::RowPlan;
-use crate::protocol::postgres::session::around::Event;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Described;
 use crate::protocol::postgres::session::record::word;
 use crate::protocol::postgres::session::record::write_binary;
+use crate::protocol::postgres::session::session_settings::SettingChange;
 use crate::protocol::postgres::targets::Known;
 use crate::protocol::postgres::wire::back::RowDescription;
 use crate::protocol::postgres::wire::back::Transaction;
@@ -87,7 +87,7 @@ pub(super) struct Running {
     /// What is copied, while it is.
     pub(super) copied: Option<Copied>,
     /// What it sets when it runs, where it was bound.
-    pub(super) sets: Option<Event>,
+    pub(super) sets: Option<SettingChange>,
     /// Why what still comes is not sent on: the error that the client gets in its place.
     pub(super) cut: Option<Refusal>,
     /// Rows since the last end, and all of them.

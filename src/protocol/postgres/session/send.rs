@@ -31,12 +31,12 @@ impl Front {
         self.session().ddl.set(self.session().ddl.get().max(changes.catalog));
         self.session().catalog_changed(changes.catalog);
         self.session().ties.sent(changes.ties);
-        self.session().moved.sent(changes.names, number);
+        self.session().search_path.sent(changes.names, number);
         if matches!(kind, Kind::Bind { .. }) {
             // What is only bound sets nothing.
             run.get().sets = sets;
         } else {
-            self.session().around.sent(sets, number);
+            self.session().settings.sent(sets, number);
         }
         self.session().reached.set(self.session().reached.get().join(reach));
         let reply = match kind {
@@ -114,7 +114,7 @@ impl Front {
                 }
                 self.describe(&run, &portal, number);
                 let sets = run.get().sets.clone();
-                self.session().around.sent(sets, number);
+                self.session().settings.sent(sets, number);
                 run.get().sent();
                 self.target().control(Control::Execute(Execute { portal: &portal, rows }))?;
                 ReplyKind::Execute(run)

@@ -11,13 +11,13 @@ use crate::pipeline::Seat;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::rows::Reach;
-use crate::protocol::postgres::session::around::Around;
 use crate::protocol::postgres::session::kin::Ties;
-use crate::protocol::postgres::session::moved::Moved;
 use crate::protocol::postgres::session::names::Names;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::pending::PendingReplies;
 use crate::protocol::postgres::session::run::Run;
+use crate::protocol::postgres::session::search_path::SearchPath;
+use crate::protocol::postgres::session::session_settings::SessionSettings;
 use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::targets::Entry;
 use crate::protocol::postgres::targets::Targets;
@@ -62,8 +62,8 @@ pub(super) struct SessionState {
     /// The last message that may change the catalogue.
     pub(super) remade: Cell<Number>,
     /// Whether names without a schema may be looked up elsewhere than usual.
-    pub(super) moved: Moved,
-    pub(super) around: Around,
+    pub(super) search_path: SearchPath,
+    pub(super) settings: SessionSettings,
     /// The transaction has failed, and nothing has ended it since.
     pub(super) aborted: Cell<bool>,
     /// What the gateway has to say to the client, whole messages; sent at the next place between two messages

@@ -9,15 +9,15 @@ use crate::pipeline::Asked;
 use crate::pipeline::Preparation;
 use crate::protocol::postgres::rows::Guess;
 use crate::protocol::postgres::rows::Reach;
-use crate::protocol::postgres::session::around::Event;
 use crate::protocol::postgres::session::kin::Tie;
-use crate::protocol::postgres::session::moved::Moves;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Portal;
 use crate::protocol::postgres::session::names::Statement;
 use crate::protocol::postgres::session::record::SubmittedBy;
 use crate::protocol::postgres::session::refuse::Refused;
 use crate::protocol::postgres::session::run::Run;
+use crate::protocol::postgres::session::search_path::PathEffect;
+use crate::protocol::postgres::session::session_settings::SettingChange;
 use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::wire::tag::FrontTag;
 
@@ -81,7 +81,7 @@ pub(super) struct PlannedCommand {
     /// What it changes for the messages after it.
     pub(super) changes: Changes,
     /// What it sets.
-    pub(super) sets: Option<Event>,
+    pub(super) sets: Option<SettingChange>,
 }
 
 /// What a command may change for the messages after it.
@@ -90,7 +90,7 @@ pub(super) struct Changes {
     /// The catalogue.
     pub(super) catalog: Change,
     /// Where names are looked up.
-    pub(super) names: Moves,
+    pub(super) names: PathEffect,
     /// Which relations may be children of others from now on.
     pub(super) ties: Vec<Tie>,
 }

@@ -52,8 +52,8 @@ impl Back {
     /// The message at the front has failed. Gives what the client is told in place of the target's error.
     pub(super) fn fail(&mut self, failure: &Failure) -> Result<Option<Refusal>, Lost> {
         self.stop_copying();
-        self.session.moved.failed();
-        self.session.around.failed();
+        self.session.search_path.failed();
+        self.session.settings.failed();
         let mut pending = self.session.pending.borrow_mut();
         let Some(front) = pending.front() else {
             drop(pending);
@@ -139,7 +139,7 @@ impl Back {
         let (end, could) = match tag {
             BackTag::CommandComplete => {
                 let tag = CommandTag::read(body(frame))?;
-                self.session.around.done(&String::from_utf8_lossy(tag.text));
+                self.session.settings.done(&String::from_utf8_lossy(tag.text));
                 (
                     StatementEnd::Complete(String::from_utf8_lossy(tag.text).into_owned()),
                     run.get().unheard_done(),

@@ -41,7 +41,7 @@ impl Back {
     /// see.
     pub(super) fn parameter(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
         let status = ParameterStatus::read(body(frame))?;
-        self.session.around.told(status.name, status.value);
+        self.session.settings.reported(status.name, status.value);
         match (status.name, status.value) {
             (b"client_encoding", b"UTF8") => {}
             (b"client_encoding", _) => return Err(Lost::Encoding),
@@ -55,7 +55,7 @@ impl Back {
             {
                 return Err(Lost::Writable);
             }
-            (b"search_path", path) => self.session.moved.reported(path),
+            (b"search_path", path) => self.session.search_path.reported(path),
             _ => {}
         }
         let governed = self.session.seat.governed();

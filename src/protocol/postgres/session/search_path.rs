@@ -15,9 +15,9 @@ use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::wire::back::Transaction;
 
-/// What a command may do to the lookup of names.
+/// What a command may do to the search path, and so to where names are looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Moves {
+pub(super) enum PathEffect {
     /// Nothing.
     No,
     /// It sets the search path.
@@ -44,7 +44,7 @@ enum Series {
 
 /// Where names are looked up in a session.
 #[derive(Debug)]
-pub(super) struct Moved {
+pub(super) struct SearchPath {
     /// The session began with another path: it stays so, since a `RESET` leads back there.
     from_start: bool,
     /// The last message that may have set the path, and was not undone.
@@ -59,7 +59,7 @@ pub(super) struct Moved {
     reported: Cell<bool>,
 }
 
-impl Moved {
+impl SearchPath {
     /// A session that begins.
     pub(super) fn new(from_start: bool, home: Option<Box<[u8]>>) -> Self {
         Self {
@@ -84,11 +84,11 @@ impl Moved {
     }
 
     /// A command was sent.
-    pub(super) fn sent(&self, moves: Moves, number: Number) {
-        match moves {
-            Moves::No => {}
-            Moves::Path => self.path.set(Some(number)),
-            Moves::Unseen => self.unseen.set(Some(number)),
+    pub(super) fn sent(&self, effect: PathEffect, number: Number) {
+        match effect {
+            PathEffect::No => {}
+            PathEffect::Path => self.path.set(Some(number)),
+            PathEffect::Unseen => self.unseen.set(Some(number)),
         }
     }
 
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn what_the_server_tells_of_its_path_counts_whatever_has_set_it() {
-        let moved = Moved::new(false, Some((*b"app, public").into()));
+        let search_path = SearchPath::new(false, Some((*b"app, public").into()));
         for (path, is_moved) in [
             (&b"evil, public"[..], true),
             (b"\"$user\", public", false),
@@ -210,13 +210,13 @@ mod tests {
             (b"app, public", false),
             (b"\xff", true),
         ] {
-            moved.reported(path);
-            assert_eq!(moved.is_moved(), is_moved, "{}", path.escape_ascii());
+            search_path.reported(path);
+            assert_eq!(search_path.is_moved(), is_moved, "{}", path.escape_ascii());
         }
         // It says nothing of what else was done.
-        moved.sent(Moves::Unseen, 1);
-        moved.reported(b"public");
-        assert!(moved.is_moved());
+        search_path.sent(PathEffect::Unseen, 1);
+        search_path.reported(b"public");
+        assert!(search_path.is_moved());
     }
 
     #[tokio::test]
@@ -235,12 +235,12 @@ mod tests {
             definition("SELECT 1").await,
         );
         let (idle, open) = (Transaction::Idle, Transaction::Open);
-        let moved = |moves| {
-            let moved = Moved::new(false, None);
-            moved.sent(moves, 1);
-            moved
+        let sent = |effect| {
+            let path = SearchPath::new(false, None);
+            path.sent(effect, 1);
+            path
         };
-        let path = moved(Moves::Path);
+        let path = sent(PathEffect::Path);
         path.done(&reset, 2);
         path.ready(idle, idle);
         assert!(!path.is_moved());
@@ -253,7 +253,7 @@ mod tests {
             (idle, idle, &reset, Some(&other)),
             (idle, idle, &other, Some(&reset)),
         ] {
-            let path = moved(Moves::Path);
+            let path = sent(PathEffect::Path);
             path.done(first, 2);
             if let Some(last) = last {
                 path.done(last, 3);
@@ -261,21 +261,21 @@ mod tests {
             path.ready(before, now);
             assert!(path.is_moved(), "{before:?} {now:?}");
         }
-        let failed = moved(Moves::Path);
+        let failed = sent(PathEffect::Path);
         failed.done(&reset, 2);
         failed.failed();
         failed.ready(idle, idle);
         assert!(failed.is_moved());
 
         // What was sent behind it moves them again.
-        let later = moved(Moves::Path);
-        later.sent(Moves::Path, 3);
+        let later = sent(PathEffect::Path);
+        later.sent(PathEffect::Path, 3);
         later.done(&reset, 2);
         later.ready(idle, idle);
         assert!(later.is_moved());
 
         // A function may have made temporary tables.
-        let unseen = moved(Moves::Unseen);
+        let unseen = sent(PathEffect::Unseen);
         unseen.done(&reset, 2);
         unseen.ready(idle, idle);
         assert!(unseen.is_moved());
@@ -283,7 +283,7 @@ mod tests {
         unseen.ready(idle, idle);
         assert!(!unseen.is_moved());
 
-        let from_start = Moved::new(true, None);
+        let from_start = SearchPath::new(true, None);
         from_start.done(&discard, 2);
         from_start.ready(idle, idle);
         assert!(from_start.is_moved());

@@ -31,29 +31,29 @@ const FAIL: Did = Did("SELECT 1/0", &[], true, FAILED);
 struct Sessions(Judge);
 
 impl Sessions {
-    fn event(&self, text: &str) -> Option<Event> {
+    fn change(&self, text: &str) -> Option<SettingChange> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let judgement = runtime.block_on(self.0.judge(text.as_bytes(), Lexing::default()));
         let definition = Definition::new(text.as_bytes(), b"", judgement);
         // Whatever was set before: all that comes after it says so.
         let effects = definition.judgement.effects()?.with_moved_names();
-        Event::of(&definition, &effects, None)
+        SettingChange::of(&definition, &effects, None)
     }
 
     /// A session after all this.
-    fn after(&self, all: &[Did]) -> Around {
-        let around = Around::default();
+    fn after(&self, all: &[Did]) -> SessionSettings {
+        let settings = SessionSettings::default();
         let mut before = IDLE;
         for (number, Did(text, tags, failed, now)) in (1..).zip(all) {
-            around.sent(self.event(text), number);
-            tags.iter().for_each(|tag| around.done(tag));
+            settings.sent(self.change(text), number);
+            tags.iter().for_each(|tag| settings.done(tag));
             if *failed {
-                around.failed();
+                settings.failed();
             }
-            around.ready(before, *now, number);
+            settings.ready(before, *now, number);
             before = *now;
         }
-        around
+        settings
     }
 
     fn alike(&self, one: &[Did], other: &[Did]) -> bool {
@@ -133,10 +133,10 @@ fn sessions_differ_where_something_else_may_be_in_force() {
     }
     assert!(all.after(&[set(EVIL)]).has_set() && all.after(&[set(computed)]).has_set());
     assert!(!all.after(&[set(EVIL), set("DISCARD ALL")]).has_set());
-    let waits = Around::default();
-    waits.sent(all.event(EVIL), 5);
+    let waits = SessionSettings::default();
+    waits.sent(all.change(EVIL), 5);
     waits.ready(IDLE, IDLE, 4);
-    assert_ne!(waits.digest(false), Around::default().digest(false));
+    assert_ne!(waits.digest(false), SessionSettings::default().digest(false));
     // Order counts, and what was taken back.
     assert!(!all.alike(&[set(computed), set(PUBLIC)], &[set(PUBLIC), set(computed)]));
     assert!(!all.alike(&[set(PUBLIC), set(EVIL)], &[set(EVIL), set(PUBLIC)]));
@@ -145,51 +145,54 @@ fn sessions_differ_where_something_else_may_be_in_force() {
     let twice = || vec![Did("SET search_path = evil; COMMIT; SET search_path = x", &["COMMIT"], true, IDLE)];
     assert!(!all.alike(&twice(), &twice()), "where it failed nobody knows");
     // Names that are looked up elsewhere, the login, and what the server tells of.
-    let plain = Around::default();
+    let plain = SessionSettings::default();
     assert_ne!(plain.digest(true), plain.digest(false));
-    assert_ne!(Around::new([("TimeZone", "UTC")].into_iter()).digest(false), plain.digest(false));
-    assert_eq!(Around::new([("application_name", "x")].into_iter()).digest(false), plain.digest(false));
-    plain.told(b"DateStyle", b"SQL, DMY");
-    assert_ne!(plain.digest(false), Around::default().digest(false));
+    assert_ne!(SessionSettings::new([("TimeZone", "UTC")].into_iter()).digest(false), plain.digest(false));
+    assert_eq!(
+        SessionSettings::new([("application_name", "x")].into_iter()).digest(false),
+        plain.digest(false)
+    );
+    plain.reported(b"DateStyle", b"SQL, DMY");
+    assert_ne!(plain.digest(false), SessionSettings::default().digest(false));
 }
 
 #[test]
 fn many_texts_of_one_transaction_are_kept_as_few() {
     let all = sessions();
-    let around = Around::default();
-    let event = all.event("SET app.tenant = '7'");
+    let settings = SessionSettings::default();
+    let change = all.change("SET app.tenant = '7'");
     for number in 1..1000 {
-        around.sent(event.clone(), number);
-        around.ready(OPEN, OPEN, number);
+        settings.sent(change.clone(), number);
+        settings.ready(OPEN, OPEN, number);
     }
-    assert_eq!(around.0.borrow().open.len(), APART);
-    let before = around.digest(false);
-    around.sent(event, 1000);
-    around.ready(OPEN, OPEN, 1000);
-    assert_ne!(around.digest(false), before);
+    assert_eq!(settings.0.borrow().open.len(), APART);
+    let before = settings.digest(false);
+    settings.sent(change, 1000);
+    settings.ready(OPEN, OPEN, 1000);
+    assert_ne!(settings.digest(false), before);
 }
 
 #[test]
 fn people_see_one_line_for_each_text() {
     let all = sessions();
-    let around = all.after(&[
+    let settings = all.after(&[
         set("SET search_path =\n  evil;\n\n"),
         inside("BEGIN"),
         inside("SET LOCAL app.x = 'in no\r\ntransaction'"),
     ]);
     assert_eq!(
-        around.lines(true),
+        settings.lines(true),
         [
             "names without a schema may be looked up elsewhere than usual",
             "before it, its session ran: SET search_path = evil;",
             "before it, its session ran: SET LOCAL app.x = 'in no transaction'",
         ]
     );
-    around.told(b"search_path", b"evil");
+    settings.reported(b"search_path", b"evil");
     assert_eq!(
-        around.lines(true)[0],
+        settings.lines(true)[0],
         "names without a schema may be looked up elsewhere than usual, in evil"
     );
-    let long = all.event(&format!("SET app.x = '{}'", "x".repeat(1000))).unwrap();
+    let long = all.change(&format!("SET app.x = '{}'", "x".repeat(1000))).unwrap();
     assert_eq!(long.text.chars().count(), SHOWN.0 + 1);
 }

@@ -22,7 +22,7 @@ const SHOWN: (usize, usize) = (200, 8);
 /// How many texts of one transaction are kept apart.
 const APART: usize = 64;
 /// What the server tells of, and texts hang on.
-const TOLD: [&[u8]; 4] = [b"DateStyle", b"IntervalStyle", b"TimeZone", b"search_path"];
+const REPORTED: [&[u8]; 4] = [b"DateStyle", b"IntervalStyle", b"TimeZone", b"search_path"];
 /// Settings that change how long something takes and what is reported, not what a text does. That of a
 /// transaction is seen by its end.
 const NO_MATTER: &[&str] = &[
@@ -82,15 +82,15 @@ enum Sets {
     Other,
 }
 
-/// A text that sets something.
+/// What one text sets, with the text.
 #[derive(Debug, Clone)]
-pub(super) struct Event {
+pub(super) struct SettingChange {
     text: Box<str>,
     hash: Hash,
     sets: Sets,
 }
 
-impl Event {
+impl SettingChange {
     /// What a command's text sets that matters, with its values; `None` where it is nothing. A relation that
     /// it makes may be a temporary one, which stands before all others of its name.
     pub(super) fn of(definition: &Definition, effects: &Effects, bind: Option<&Bind<'_>>) -> Option<Self> {
@@ -106,36 +106,36 @@ impl Event {
     }
 }
 
-/// What a session stands in.
+/// What a session has set, and what of it is not known to stay.
 #[derive(Default)]
-pub(super) struct Around(RefCell<State>);
+pub(super) struct SessionSettings(RefCell<State>);
 
 #[derive(Default)]
 struct State {
     /// What its startup packet has set.
     start: BTreeMap<Box<str>, Box<str>>,
     /// What the server tells of.
-    told: BTreeMap<Box<[u8]>, Box<[u8]>>,
+    reported: BTreeMap<Box<[u8]>, Box<[u8]>>,
     /// What one text each has set since, by the setting.
-    plain: BTreeMap<Box<str>, Event>,
+    plain: BTreeMap<Box<str>, SettingChange>,
     /// All that was set before that in another way.
     rest: Option<Hash>,
     /// The last texts of it.
     texts: Vec<Box<str>>,
     /// What the open transaction has set.
-    open: Vec<Event>,
+    open: Vec<SettingChange>,
     /// Something of it was taken back, or failed.
     mixed: bool,
     /// Something of it was committed: `COMMIT AND CHAIN`.
     chained: bool,
     /// What was sent, and not answered.
-    sent: Vec<(Number, Event)>,
+    sent: Vec<(Number, SettingChange)>,
     /// How transactions ended, and whether anything failed, since the last `ReadyForQuery`.
     ends: Vec<bool>,
     failed: bool,
 }
 
-impl Around {
+impl SessionSettings {
     /// Of a session that begins, with the settings of its startup packet.
     pub(super) fn new<'a>(start: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let start = start
@@ -147,16 +147,16 @@ impl Around {
     }
 
     /// The server tells of a setting.
-    pub(super) fn told(&self, name: &[u8], value: &[u8]) {
-        if TOLD.contains(&name) {
-            self.0.borrow_mut().told.insert(name.into(), value.into());
+    pub(super) fn reported(&self, name: &[u8], value: &[u8]) {
+        if REPORTED.contains(&name) {
+            self.0.borrow_mut().reported.insert(name.into(), value.into());
         }
     }
 
     /// A command was sent.
-    pub(super) fn sent(&self, event: Option<Event>, number: Number) {
-        let event = event.map(|event| (number, event));
-        self.0.borrow_mut().sent.extend(event);
+    pub(super) fn sent(&self, change: Option<SettingChange>, number: Number) {
+        let change = change.map(|change| (number, change));
+        self.0.borrow_mut().sent.extend(change);
     }
 
     /// A statement was done, with this tag.
@@ -185,34 +185,34 @@ impl Around {
     }
 
     /// All of it, with whether names are looked up elsewhere.
-    pub(super) fn digest(&self, moved: bool) -> Hash {
+    pub(super) fn digest(&self, names_moved: bool) -> Hash {
         let state = self.0.borrow();
-        let mut parts: Vec<&[u8]> = vec![if moved { b"moved" } else { b"usual" }];
+        let mut parts: Vec<&[u8]> = vec![if names_moved { b"moved" } else { b"usual" }];
         parts.extend(state.start.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]));
         parts.push(b"told");
-        parts.extend(state.told.iter().flat_map(|(name, value)| [&**name, &**value]));
+        parts.extend(state.reported.iter().flat_map(|(name, value)| [&**name, &**value]));
         parts.push(b"plain");
-        parts.extend(state.plain.iter().flat_map(|(name, event)| [name.as_bytes(), &event.hash[..]]));
+        parts.extend(state.plain.iter().flat_map(|(name, change)| [name.as_bytes(), &change.hash[..]]));
         parts.push(state.rest.as_ref().map_or(b"".as_slice(), |rest| rest));
         parts.push(b"open");
-        parts.extend(state.open.iter().map(|event| &event.hash[..]));
+        parts.extend(state.open.iter().map(|change| &change.hash[..]));
         parts.push(b"sent");
-        parts.extend(state.sent.iter().map(|(_, event)| &event.hash[..]));
+        parts.extend(state.sent.iter().map(|(_, change)| &change.hash[..]));
         hash(&parts)
     }
 
     /// Lines for people, not masked; each is one line, whatever was set.
-    pub(super) fn lines(&self, moved: bool) -> Vec<String> {
+    pub(super) fn lines(&self, names_moved: bool) -> Vec<String> {
         let state = self.0.borrow();
         let mut lines = Vec::new();
-        if moved {
-            let path = state.told.get(TOLD[3]).map(|path| one_line(&String::from_utf8_lossy(path)));
+        if names_moved {
+            let path = state.reported.get(REPORTED[3]).map(|path| one_line(&String::from_utf8_lossy(path)));
             let path = path.map_or_else(String::new, |path| format!(", in {path}"));
             lines.push(format!("names without a schema may be looked up elsewhere than usual{path}"));
         }
-        let plain = state.plain.values().map(|event| &event.text);
+        let plain = state.plain.values().map(|change| &change.text);
         let late =
-            state.open.iter().chain(state.sent.iter().map(|(_, event)| event)).map(|event| &event.text);
+            state.open.iter().chain(state.sent.iter().map(|(_, change)| change)).map(|change| &change.text);
         let texts: Vec<&Box<str>> = state.texts.iter().chain(plain).chain(late).collect();
         // The last ones count most.
         let left_out = texts.len().saturating_sub(SHOWN.1);
@@ -233,12 +233,12 @@ impl State {
     fn ready(&mut self, before: Transaction, now: Transaction, number: Number) {
         let (failed, ends) = (std::mem::take(&mut self.failed), std::mem::take(&mut self.ends));
         let later = self.sent.iter().position(|(sent, _)| *sent > number).unwrap_or(self.sent.len());
-        let sent: Vec<Event> = self.sent.drain(..later).map(|(_, event)| event).collect();
+        let sent: Vec<SettingChange> = self.sent.drain(..later).map(|(_, change)| change).collect();
         if now != Transaction::Idle {
             self.mixed |= failed || !ends.is_empty();
             self.chained |= ends.contains(&true);
-            for event in sent {
-                self.opened(event);
+            for change in sent {
+                self.opened(change);
             }
             return;
         }
@@ -253,36 +253,37 @@ impl State {
             [committed] if !was_idle && alone && !chained => (!committed, *committed && !mixed && !failed),
             _ => (false, false),
         };
-        for event in all.into_iter().filter(|_| !taken_back) {
+        for change in all.into_iter().filter(|_| !taken_back) {
             if holds {
-                self.apply(event);
+                self.apply(change);
             } else {
                 let no_other = RequestId::new().to_string();
-                let hash = hash(&[&event.hash, no_other.as_bytes()]);
-                self.fold(Event { hash, ..event });
+                let hash = hash(&[&change.hash, no_other.as_bytes()]);
+                self.fold(SettingChange { hash, ..change });
             }
         }
     }
 
     /// A text of the open transaction. One that has very many is kept as the last one of them.
-    fn opened(&mut self, event: Event) {
+    fn opened(&mut self, change: SettingChange) {
         let full = self.open.len() >= APART;
         match self.open.last_mut().filter(|_| full) {
             Some(last) => {
-                *last = Event { hash: hash(&[&last.hash, &event.hash]), sets: Sets::Other, ..event };
+                *last =
+                    SettingChange { hash: hash(&[&last.hash, &change.hash]), sets: Sets::Other, ..change };
             }
-            None => self.open.push(event),
+            None => self.open.push(change),
         }
     }
 
-    fn apply(&mut self, event: Event) {
-        match &event.sets {
+    fn apply(&mut self, change: SettingChange) {
+        match &change.sets {
             Sets::Local => {}
             Sets::One(name, true) if self.rest.is_none() => {
                 self.plain.remove(name);
             }
             Sets::One(name, _) => {
-                self.plain.insert(name.clone(), event);
+                self.plain.insert(name.clone(), change);
             }
             Sets::Discard => {
                 self.plain.clear();
@@ -292,18 +293,18 @@ impl State {
             Sets::Reset if self.rest.is_none() => {
                 self.plain.retain(|name, _| matches!(&**name, "role" | "session_authorization"));
             }
-            Sets::Reset | Sets::Other => self.fold(event),
+            Sets::Reset | Sets::Other => self.fold(change),
         }
     }
 
     /// Puts a text behind all that was set before it.
-    fn fold(&mut self, event: Event) {
+    fn fold(&mut self, change: SettingChange) {
         let plain = std::mem::take(&mut self.plain);
         let mut parts: Vec<&[u8]> = vec![self.rest.as_ref().map_or(b"".as_slice(), |rest| rest)];
-        parts.extend(plain.iter().flat_map(|(name, event)| [name.as_bytes(), &event.hash[..]]));
-        parts.push(&event.hash);
+        parts.extend(plain.iter().flat_map(|(name, change)| [name.as_bytes(), &change.hash[..]]));
+        parts.push(&change.hash);
         self.rest = Some(hash(&parts));
-        self.texts.extend(plain.into_values().chain([event]).map(|event| event.text));
+        self.texts.extend(plain.into_values().chain([change]).map(|change| change.text));
         let old = self.texts.len().saturating_sub(SHOWN.1);
         self.texts.drain(..old);
     }
