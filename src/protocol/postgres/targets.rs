@@ -32,7 +32,7 @@ use crate::protocol::postgres::inquiry::InquiryError;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::login::LoginError;
-use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::rows::Exposure;
 use crate::protocol::postgres::upstream::Unreachable;
 
 /// What was read is read again after this long, for changes that do not come through the gateway.
@@ -451,7 +451,7 @@ async fn lineage(
     let Some(definition) = definition else { return Ok(None) };
     let judgement = judge.judge(definition.as_bytes(), Lexing::default()).await;
     let effects = judgement.effects().map(|effects| &**effects);
-    let reach = Reach::of(effects, masked, false, false);
+    let exposure = Exposure::of(effects, masked, false, false);
     let origins = match inquiry.origins(&definition).await {
         Ok(origins) => origins,
         Err(InquiryError::Refused(_)) => None,
@@ -459,7 +459,7 @@ async fn lineage(
     };
     Ok(origins.map(|origins| Lineage {
         sources: origins.into_iter().map(|(table, attribute)| Source { table, attribute }).collect(),
-        reaches: reach.values(),
+        reaches: exposure.values(),
     }))
 }
 

@@ -17,7 +17,7 @@ pub struct Lineage {
     /// Each column in its order.
     pub sources: Vec<Source>,
     /// Whether expressions in it may hold masked values. It is what
-    /// [`Reach::values`](crate::protocol::postgres::rows::Reach::values) says of the definition's text;
+    /// [`Exposure::values`](crate::protocol::postgres::rows::Exposure::values) says of the definition's text;
     /// `true` if that was not judged.
     pub reaches: bool,
 }

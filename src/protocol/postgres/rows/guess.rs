@@ -8,7 +8,7 @@ use crate::domain::command::Class;
 use crate::domain::sql::{Column, Effects, Function, Look, Object};
 use crate::protocol::postgres::catalog::{Masked, gives_data};
 use crate::protocol::postgres::judge::{is_dangerous, runs_text};
-use crate::protocol::postgres::rows::reach::Place;
+use crate::protocol::postgres::rows::exposure::ColumnScope;
 
 /// What a text looks at that its masks do not allow. It says so wherever the text does not tell that it does
 /// not.
@@ -53,13 +53,13 @@ impl Guess {
             return Some(Self::Call(Object { schema: None, name: name.into() }));
         }
         let source = effects.sources.iter().find(reads);
-        let place = Place::of(effects, masked, remade || effects.remakes());
+        let scope = ColumnScope::of(effects, masked, remade || effects.remakes());
         for (column, look) in &effects.looked {
             // What such a function calls its columns nobody knows.
             if let Some(source) = source.filter(|_| column.relation.is_none()) {
                 return Some(Self::Call(source.clone()));
             }
-            let Some((predicates, whole)) = place.predicates(column) else { continue };
+            let Some((predicates, whole)) = scope.predicates(column) else { continue };
             let allowed = match predicates {
                 Predicates::Allow => true,
                 Predicates::Equality => whole && *look == Look::Equal,

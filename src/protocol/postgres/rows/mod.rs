@@ -2,7 +2,7 @@
 //!
 //! A column that comes straight from a masked column is masked by that rule, whatever the statement calls it:
 //! the description of the rows says where it comes from. Of a value that is computed nobody says what went
-//! into it; it is withheld if the text may have read masked values ([`Reach`]). What is left is searched by
+//! into it; it is withheld if the text may have read masked values ([`Exposure`]). What is left is searched by
 //! shape, if the plan has detectors ([`RowPlan`]). A masked cell stays valid for its type: text where the
 //! type takes text, else NULL.
 //!
@@ -22,21 +22,21 @@
 //! passed: no detector of the gateway's own finds anything in them.
 
 mod cell;
+mod exposure;
 mod guess;
 mod look;
 mod numeric;
 mod plan;
-mod reach;
 mod report;
 
 #[cfg(test)]
 mod tests;
 
+pub use exposure::Exposure;
 pub use guess::Guess;
 pub use plan::Action;
 pub use plan::RowError;
 pub use plan::RowPlan;
-pub use reach::Reach;
 pub use report::WITHHELD;
 pub use report::clear_notification;
 pub use report::clear_report;

@@ -6,7 +6,7 @@ use bytes::BufMut;
 use bytes::BytesMut;
 
 use super::cell::{Masking, New, Sort};
-use super::reach::Reach;
+use super::exposure::Exposure;
 use crate::mask::{FieldRule, Notes, Plan};
 use crate::protocol::postgres::catalog::{Mask, Masked};
 use crate::protocol::postgres::wire::back::{Column, RowDescription, read_row};
@@ -66,9 +66,14 @@ pub struct RowPlan {
 
 impl RowPlan {
     /// Decides over the columns of a description. `formats` are those of the `Bind`: none if the description
-    /// tells them (that of a portal, or of a simple query), one for all columns, or one for each. `reach` is
+    /// tells them (that of a portal, or of a simple query), one for all columns, or one for each. `exposure` is
     /// that of the text.
-    pub fn of(masked: &Masked, description: &RowDescription<'_>, formats: &[Format], reach: Reach) -> Self {
+    pub fn of(
+        masked: &Masked,
+        description: &RowDescription<'_>,
+        formats: &[Format],
+        exposure: Exposure,
+    ) -> Self {
         let plan = Arc::clone(masked.plan());
         let mut stale = false;
         let columns: Vec<Masking> = description
@@ -81,7 +86,7 @@ impl RowPlan {
                     each => each.get(place).copied().unwrap_or(column.format),
                 };
                 let sort = Sort::of(column.data_type, column.type_modifier);
-                let action = action(masked, &column, sort, reach, &mut stale);
+                let action = action(masked, &column, sort, exposure, &mut stale);
                 Masking::new(&plan, &column, format, sort, action)
             })
             .collect();
@@ -200,15 +205,15 @@ impl RowPlan {
 }
 
 /// What is done to a column.
-fn action(masked: &Masked, column: &Column<'_>, sort: Sort, reach: Reach, stale: &mut bool) -> Action {
+fn action(masked: &Masked, column: &Column<'_>, sort: Sort, exposure: Exposure, stale: &mut bool) -> Action {
     let plan = masked.plan();
     if plan.has_fields() {
         let (table, attribute) = (column.table, column.attribute);
-        if reach.rewritten() {
+        if exposure.rewritten() {
             return Action::Withhold;
         }
         if table == 0 {
-            if reach.values() {
+            if exposure.values() {
                 return Action::Withhold;
             }
         } else if !masked.knows(table, attribute) {

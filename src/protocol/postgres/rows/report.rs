@@ -3,7 +3,7 @@
 use bytes::BufMut;
 use bytes::BytesMut;
 
-use super::reach::Reach;
+use super::exposure::Exposure;
 use crate::mask::REDACTED;
 use crate::mask::{Notes, Plan};
 use crate::protocol::postgres::wire::back::{Field, Notification, ParameterStatus, Report};
@@ -26,15 +26,15 @@ enum Fate {
 }
 
 impl Fate {
-    fn of(field: Field, reach: Reach) -> Self {
-        let withheld = reach.reports();
+    fn of(field: Field, exposure: Exposure) -> Self {
+        let withheld = exposure.reports();
         match field {
             Field::SEVERITY_SHOWN | Field::SEVERITY | Field::CODE | Field::POSITION => Self::Keeps,
             Field::MESSAGE if withheld => Self::Replaced,
             // Names of things of the catalogue; but a function can set them to anything (`RAISE … USING
             // COLUMN = …`).
             Field::SCHEMA | Field::TABLE | Field::COLUMN | Field::DATA_TYPE | Field::CONSTRAINT => {
-                if reach.code() { Self::Dropped } else { Self::Searched }
+                if exposure.code() { Self::Dropped } else { Self::Searched }
             }
             _ if withheld => Self::Dropped,
             Field::FILE | Field::LINE | Field::ROUTINE | Field::INTERNAL_POSITION => Self::Keeps,
@@ -44,8 +44,8 @@ impl Fate {
 }
 
 /// The frame of an error or notice with nothing masked left in it; `None` if it can stay as it is. `tag` is
-/// its type, [`BackTag::ErrorResponse`] or [`BackTag::NoticeResponse`]; `reach` is that of the text which was
-/// running, [`Reach::NOTHING`] if none was.
+/// its type, [`BackTag::ErrorResponse`] or [`BackTag::NoticeResponse`]; `exposure` is that of the text which was
+/// running, [`Exposure::NOTHING`] if none was.
 ///
 /// Where the text may reach masked values, only the severity, the code, the position and names of the
 /// catalogue are left. Where policies go by `columns`, the detail of an error that shows a row or a key goes,
@@ -54,7 +54,7 @@ pub fn clear_report(
     tag: BackTag,
     report: &Report<'_>,
     plan: &Plan,
-    reach: Reach,
+    exposure: Exposure,
     columns: bool,
     notes: &mut Notes,
 ) -> Option<BytesMut> {
@@ -65,7 +65,8 @@ pub fn clear_report(
     let (mut out, mut changed) = (begin(tag), false);
     for (field, text) in report.fields() {
         let masked;
-        let fate = if shows_rows && field == Field::DETAIL { Fate::Dropped } else { Fate::of(field, reach) };
+        let fate =
+            if shows_rows && field == Field::DETAIL { Fate::Dropped } else { Fate::of(field, exposure) };
         let text = match fate {
             Fate::Keeps => text,
             Fate::Searched => match plan.cell("report", text, notes) {
@@ -124,11 +125,11 @@ pub fn clear_notification(
 pub fn clear_status(
     status: &ParameterStatus<'_>,
     plan: &Plan,
-    reach: Reach,
+    exposure: Exposure,
     notes: &mut Notes,
 ) -> Option<BytesMut> {
     let name = String::from_utf8_lossy(status.name);
-    let value = if reach.values() && FREE_SETTINGS.contains(&status.name) {
+    let value = if exposure.values() && FREE_SETTINGS.contains(&status.name) {
         notes.withheld(&name);
         REDACTED.to_vec()
     } else {

@@ -14,7 +14,7 @@ use bytes::BytesMut;
 use crate::domain::Denied;
 use crate::protocol::postgres::reply;
 use crate::protocol::postgres::reply::Refusal;
-use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::rows::Exposure;
 use crate::protocol::postgres::session::back::fail::refused;
 use crate::protocol::postgres::session::back::long::Long;
 use crate::protocol::postgres::session::pending::ReplyKind;
@@ -167,14 +167,14 @@ impl Back {
 
     /// Where masked values may turn up in what is said now: constraints may speak of rows that an earlier
     /// command of the transaction has changed, and settings are told of when a series is over.
-    fn reach(&self) -> Reach {
+    fn exposure(&self) -> Exposure {
         let now = match self.session.pending.borrow().front_kind() {
             Some(
                 ReplyKind::Query { run: Some(run), .. }
                 | ReplyKind::Execute(run)
                 | ReplyKind::Bind { run: Some(run), .. },
-            ) => run.get().reach(),
-            _ => Reach::NOTHING,
+            ) => run.get().exposure(),
+            _ => Exposure::NOTHING,
         };
         now.join(self.session.reached.get())
     }
@@ -410,7 +410,7 @@ impl Back {
         }
         if transaction == Transaction::Idle {
             names.transaction_ended(reply.number);
-            self.session.reached.set(Reach::NOTHING);
+            self.session.reached.set(Exposure::NOTHING);
             // What was sent after it may have begun another transaction by now.
             let later = self.session.remade.get() > reply.number;
             if !later {

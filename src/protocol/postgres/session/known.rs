@@ -111,8 +111,8 @@ impl SessionState {
     /// now. Where that cannot be found out, they stay masked as they were.
     pub(super) async fn remask(&self, planned: &PlannedCommand) {
         if let Ok(Some(known)) = self.masking().await {
-            let reach = self.meaning(&planned.definition, Some(&known)).reach;
-            planned.run.get().remask(Some((known, reach)));
+            let exposure = self.meaning(&planned.definition, Some(&known)).exposure;
+            planned.run.get().remask(Some((known, exposure)));
         }
     }
 

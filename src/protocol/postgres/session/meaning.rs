@@ -24,8 +24,8 @@ use crate::domain::sql::Verb;
 use crate::protocol::postgres::command::by_its_words;
 use crate::protocol::postgres::command::command;
 use crate::protocol::postgres::judge::runs_text;
+use crate::protocol::postgres::rows::Exposure;
 use crate::protocol::postgres::rows::Guess;
-use crate::protocol::postgres::rows::Reach;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::plan::runs_names;
@@ -55,7 +55,7 @@ pub(super) struct Meaning {
     /// The texts of these.
     pub(super) runs: Vec<Rc<Definition>>,
     /// Where masked values may turn up.
-    pub(super) reach: Reach,
+    pub(super) exposure: Exposure,
     /// What it looks at that masks do not allow.
     pub(super) guess: Option<Guess>,
 }
@@ -171,9 +171,9 @@ impl SessionState {
         // What a text changes counts for what it runs, too.
         let effects = definition.judgement.effects();
         let remade = self.ddl.get() >= Change::Relations || effects.is_some_and(|effects| effects.remakes());
-        let reach = known.map_or(Reach::NOTHING, |known| self.reach(definition, known, remade, 0));
+        let exposure = known.map_or(Exposure::NOTHING, |known| self.exposure(definition, known, remade, 0));
         let guess = known.and_then(|known| self.guess(definition, known, remade, 0));
-        Meaning { command, also, runs, reach, guess }
+        Meaning { command, also, runs, exposure, guess }
     }
 
     /// What is found out of each text that a text runs or reads from by name, once for each.
@@ -287,13 +287,13 @@ impl SessionState {
     }
 
     /// Where masked values may turn up when a text runs.
-    fn reach(&self, definition: &Definition, known: &Known, remade: bool, depth: usize) -> Reach {
+    fn exposure(&self, definition: &Definition, known: &Known, remade: bool, depth: usize) -> Exposure {
         let effects = definition.judgement.effects().map(|effects| &**effects);
         let opaque = effects.is_none_or(|effects| !self.opaque(effects, Some(known)).is_empty());
-        let runs =
-            self.each_run(definition, depth, |run| self.reach(run, known, remade, depth.saturating_add(1)));
+        let runs = self
+            .each_run(definition, depth, |run| self.exposure(run, known, remade, depth.saturating_add(1)));
         let named = |entry: &NameUse| runs.get(&Rc::as_ptr(&self.names.borrow().definition(entry)?)).copied();
-        Reach::of(effects, &known.masked, opaque, remade).with_names(effects, &known.masked, named)
+        Exposure::of(effects, &known.masked, opaque, remade).with_names(effects, &known.masked, named)
     }
 
     /// What a text looks at that masks do not allow, by itself or in what it runs by name.
@@ -337,11 +337,11 @@ impl SessionState {
         let effects = effects?;
         let unmaskable =
             |detail: &str, audit| Some(Denied::new(DenyCode::UnmaskableReply, detail).because(audit));
-        if planned.reach.copies(Some(effects)) {
+        if planned.exposure.copies(Some(effects)) {
             let detail = "COPY of what may hold masked values is refused, since its columns are not described; use SELECT";
             return unmaskable(detail, "copy_masked");
         }
-        if planned.reach.keeps(Some(effects)) {
+        if planned.exposure.keeps(Some(effects)) {
             let detail = "this statement could write masked values to where they are not masked: it reads masked columns, or takes values out of JSON, and changes or creates something; name only columns that are not masked, and write JSON as whole documents";
             return unmaskable(detail, "keeps_masked");
         }

@@ -56,7 +56,7 @@ use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::login::CancelKey;
 use crate::protocol::postgres::reply;
 use crate::protocol::postgres::reply::Refusal;
-use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::rows::Exposure;
 use crate::protocol::postgres::session::back::Back;
 use crate::protocol::postgres::session::back::Lost;
 use crate::protocol::postgres::session::front::Front;
@@ -153,7 +153,7 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         portal_naming: Cell::new(0),
         other_naming: Cell::new(0),
         series: Cell::new(1),
-        reached: Cell::new(Reach::NOTHING),
+        reached: Cell::new(Exposure::NOTHING),
         batch: Cell::new(1),
         ddl: Cell::default(),
         ties: Ties::default(),

@@ -18,7 +18,7 @@ use crate::domain::sql::NameAction;
 use crate::domain::sql::NameUse;
 use crate::domain::sql::Transaction;
 use crate::protocol::postgres::judge::Judgement;
-use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::rows::Exposure;
 use crate::protocol::postgres::rows::RowPlan;
 use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::targets::Known;
@@ -48,12 +48,12 @@ pub(super) struct Definition {
 }
 
 /// How the rows of a statement are masked. It holds for these formats, this knowledge of the catalogue, this
-/// reach.
+/// exposure.
 #[derive(Clone)]
 pub(super) struct Described {
     pub(super) results: Vec<Format>,
     pub(super) known: Arc<Known>,
-    pub(super) reach: Reach,
+    pub(super) exposure: Exposure,
     pub(super) plan: Rc<RowPlan>,
     /// The names of the columns, as the recording has them.
     pub(super) columns: Rc<str>,

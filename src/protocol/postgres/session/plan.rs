@@ -360,7 +360,7 @@ impl SessionState {
 
     fn wanted(&self, what: What<'_>, number: Number) -> Step {
         let What { kind, submitted_by, frame, definition, meaning, bind, known } = what;
-        let Meaning { command, also, runs, reach, guess } = meaning;
+        let Meaning { command, also, runs, exposure, guess } = meaning;
         let request = RequestId::new();
         let exchange = match self.seat.exchange(request) {
             Ok(exchange) => exchange,
@@ -406,7 +406,7 @@ impl SessionState {
         }
         .record(&governed.plan, self.seat.keeps());
         let results: Vec<Format> = bind.map(|bind| bind.results.codes().collect()).unwrap_or_default();
-        let run = Run::new(Rc::clone(&definition), results, known.map(|known| (known, reach)));
+        let run = Run::new(Rc::clone(&definition), results, known.map(|known| (known, exposure)));
         let asked = Some(Asked { exchange, judged, record, payload: frame });
         Step::Command(Box::new(PlannedCommand {
             kind,
@@ -415,7 +415,7 @@ impl SessionState {
             run,
             definition,
             runs,
-            reach,
+            exposure,
             guess,
             changes,
             sets,

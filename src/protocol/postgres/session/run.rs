@@ -18,7 +18,7 @@ use crate::domain::sql::Verb;
 use crate::mask::Notes;
 use crate::pipeline::ReplyGuard;
 use crate::protocol::postgres::reply::Refusal;
-use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::rows::Exposure;
 use crate::protocol::postgres::rows::RowError;
 use crate::protocol::postgres::rows::RowPlan;
 use crate::protocol::postgres::session::names::Definition;
@@ -75,7 +75,7 @@ pub(super) struct Running {
     /// The formats that a `Bind` asked for; none: as the description says.
     results: Vec<Format>,
     /// What is known of the catalogue, and where masked values may turn up; `None` where nothing is masked.
-    masking: Option<(Arc<Known>, Reach)>,
+    masking: Option<(Arc<Known>, Exposure)>,
     /// The tag of the masks when there were none.
     plain_tag: Option<Box<str>>,
     /// How its rows are masked, once they are described.
@@ -141,7 +141,7 @@ impl Run {
     pub(super) fn new(
         definition: Rc<Definition>,
         results: Vec<Format>,
-        masking: Option<(Arc<Known>, Reach)>,
+        masking: Option<(Arc<Known>, Exposure)>,
     ) -> Self {
         Self(Rc::new(RefCell::new(Running {
             guard: None,
@@ -220,7 +220,7 @@ impl Running {
     /// Whether its rows cannot be passed before they are described. What was described before, for the same
     /// formats and under the same catalogue, holds.
     pub(super) fn wants_description(&mut self) -> bool {
-        let Some((known, reach)) = &self.masking else { return false };
+        let Some((known, exposure)) = &self.masking else { return false };
         if self.described {
             return false;
         }
@@ -228,7 +228,7 @@ impl Running {
         let fits = |described: &Described| {
             described.results == self.results
                 && Arc::ptr_eq(&described.known, known)
-                && described.reach == *reach
+                && described.exposure == *exposure
         };
         let Some(described) = described.filter(fits) else { return true };
         self.begin_rows(&described.columns);
@@ -248,14 +248,14 @@ impl Running {
         self.described = true;
         let names = names_of(columns);
         self.begin_rows(&names);
-        let Some((known, reach)) = &self.masking else { return (None, false) };
-        let plan = Rc::new(RowPlan::of(&known.masked, columns, &[], *reach));
+        let Some((known, exposure)) = &self.masking else { return (None, false) };
+        let plan = Rc::new(RowPlan::of(&known.masked, columns, &[], *exposure));
         let said = (plan.notes(), plan.stale());
         if !plan.stale() {
             *self.definition.described.borrow_mut() = Some(Described {
                 results: self.results.clone(),
                 known: Arc::clone(known),
-                reach: *reach,
+                exposure: *exposure,
                 plan: Rc::clone(&plan),
                 columns: names.into(),
             });
@@ -308,7 +308,7 @@ impl Running {
     }
 
     /// What is known of the catalogue now: while it was held, that may have changed.
-    pub(super) fn remask(&mut self, masking: Option<(Arc<Known>, Reach)>) {
+    pub(super) fn remask(&mut self, masking: Option<(Arc<Known>, Exposure)>) {
         self.masking = masking;
     }
 
@@ -319,8 +319,8 @@ impl Running {
     }
 
     /// Where masked values may turn up in what is said about it.
-    pub(super) fn reach(&self) -> Reach {
-        self.masking.as_ref().map_or(Reach::NOTHING, |(_, reach)| *reach)
+    pub(super) fn exposure(&self) -> Exposure {
+        self.masking.as_ref().map_or(Exposure::NOTHING, |(_, exposure)| *exposure)
     }
 
     /// Whether its rows are masked by the masks of this tag.

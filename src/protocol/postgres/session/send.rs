@@ -22,7 +22,7 @@ use crate::protocol::postgres::wire::front::Named;
 impl Front {
     /// Sends an admitted command.
     pub(super) fn send_command(&mut self, planned: PlannedCommand, permit: Permit<Bytes>, number: Number) {
-        let PlannedCommand { kind, run, reach, changes, sets, .. } = planned;
+        let PlannedCommand { kind, run, exposure, changes, sets, .. } = planned;
         if let Kind::Execute { portal } = &kind {
             self.describe(&run, portal, number);
         }
@@ -38,7 +38,7 @@ impl Front {
         } else {
             self.session().settings.sent(sets, number);
         }
-        self.session().reached.set(self.session().reached.get().join(reach));
+        self.session().reached.set(self.session().reached.get().join(exposure));
         let reply = match kind {
             Kind::Bind { portal, before } => ReplyKind::Bind { portal, run: Some(run), before },
             Kind::Execute { .. } => ReplyKind::Execute(run),

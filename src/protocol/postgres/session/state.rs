@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use crate::pipeline::Seat;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::Lexing;
-use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::rows::Exposure;
 use crate::protocol::postgres::session::kin::Ties;
 use crate::protocol::postgres::session::names::Names;
 use crate::protocol::postgres::session::names::Number;
@@ -52,7 +52,7 @@ pub(super) struct SessionState {
     /// The first message of the open series: what fails in it makes the target pass over its rest.
     pub(super) series: Cell<Number>,
     /// Where masked values may turn up that commands of the open transaction have reached.
-    pub(super) reached: Cell<Reach>,
+    pub(super) reached: Cell<Exposure>,
     /// The first message that is not sent yet.
     pub(super) batch: Cell<Number>,
     /// What the open transaction may have changed of the catalogue, for others from its end on.

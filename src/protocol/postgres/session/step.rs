@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::domain::RequestId;
 use crate::pipeline::Asked;
 use crate::pipeline::Preparation;
+use crate::protocol::postgres::rows::Exposure;
 use crate::protocol::postgres::rows::Guess;
-use crate::protocol::postgres::rows::Reach;
 use crate::protocol::postgres::session::kin::Tie;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Portal;
@@ -75,7 +75,7 @@ pub(super) struct PlannedCommand {
     /// What it runs by name.
     pub(super) runs: Vec<Rc<Definition>>,
     /// Where masked values may turn up.
-    pub(super) reach: Reach,
+    pub(super) exposure: Exposure,
     /// What it looks at that masks do not allow.
     pub(super) guess: Option<Guess>,
     /// What it changes for the messages after it.

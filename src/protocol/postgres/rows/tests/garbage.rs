@@ -54,9 +54,9 @@ proptest! {
         columns in prop::collection::vec((drawn(), cell()), 0..12), reaches in any::<bool>(),
     ) {
         let masked = everything();
-        let reach = if reaches { Reach::ALL } else { Reach::NOTHING };
+        let exposure = if reaches { Exposure::ALL } else { Exposure::NOTHING };
         let described: Vec<Column<'_>> = columns.iter().map(|(column, _)| described(column)).collect();
-        let plan = row_plan(&masked, &described, reach);
+        let plan = row_plan(&masked, &described, exposure);
         let cells: Vec<Cell> = columns.into_iter().map(|(_, cell)| cell).collect();
         let mut notes = Notes::new();
         let new = masked_row(&plan, &cells, &mut notes);
@@ -82,7 +82,7 @@ proptest! {
     fn rows_without_a_mask_are_copied_as_they_are(cells in prop::collection::vec(cell(), 0..20)) {
         let masked = catalog().masked(&plan(&[(&["ssn"], &[], MaskOp::Redact)]));
         let columns = vec![Column { table: 16384, attribute: 1, ..column("id", 17, Format::Binary) }; cells.len()];
-        let plan = row_plan(&masked, &columns, Reach::ALL);
+        let plan = row_plan(&masked, &columns, Exposure::ALL);
         prop_assert!(plan.passes());
         prop_assert_eq!(masked_row(&plan, &cells, &mut Notes::new()), cells);
     }
@@ -94,7 +94,7 @@ proptest! {
         cut in any::<prop::sample::Index>(),
     ) {
         let described: Vec<Column<'_>> = columns.iter().map(|(column, _)| described(column)).collect();
-        let plan = row_plan(&everything(), &described, Reach::NOTHING);
+        let plan = row_plan(&everything(), &described, Exposure::NOTHING);
         let mut bytes = body(&columns.into_iter().map(|(_, cell)| cell).collect::<Vec<_>>());
         for (at, byte) in changes {
             let at = at.index(bytes.len());
@@ -110,7 +110,7 @@ proptest! {
 
     #[test]
     fn any_value_of_any_type_is_looked_into(data_type in any::<u32>(), bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let plan = row_plan(&everything(), &[column("x", data_type, Format::Binary)], Reach::NOTHING);
+        let plan = row_plan(&everything(), &[column("x", data_type, Format::Binary)], Exposure::NOTHING);
         one(&plan, &bytes);
     }
 
@@ -126,17 +126,17 @@ proptest! {
         }
         body.push(0);
         let masked = everything();
-        let reach = if reaches { Reach::ALL } else { Reach::NOTHING };
+        let exposure = if reaches { Exposure::ALL } else { Exposure::NOTHING };
         let BackMessage::NoticeResponse(report) = BackMessage::read(BackTag::NoticeResponse, &body).unwrap() else {
             panic!("a notice")
         };
-        let cleared = clear_report(BackTag::NoticeResponse, &report, masked.plan(), reach, false, &mut Notes::new());
+        let cleared = clear_report(BackTag::NoticeResponse, &report, masked.plan(), exposure, false, &mut Notes::new());
         if let Some(frame) = cleared {
             prop_assert_eq!(frame[0], b'N');
             prop_assert!(BackMessage::read(BackTag::NoticeResponse, frame::body(&frame)).is_ok());
         }
         let status = ParameterStatus { name: b"x", value: fields.first().map_or(b"", |(_, text)| text.as_bytes()) };
-        if let Some(frame) = clear_status(&status, masked.plan(), reach, &mut Notes::new()) {
+        if let Some(frame) = clear_status(&status, masked.plan(), exposure, &mut Notes::new()) {
             prop_assert!(BackMessage::read(BackTag::ParameterStatus, frame::body(&frame)).is_ok());
         }
     }

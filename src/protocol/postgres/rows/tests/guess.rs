@@ -1,6 +1,6 @@
 //! Texts, judged by the grammar, and what they look at that masks do not allow.
 
-use super::reach::effects;
+use super::exposure::effects;
 use crate::domain::sql::{Function, Object};
 use crate::domain::{MaskOp, Predicates};
 use crate::protocol::postgres::catalog::Masked;

@@ -1,8 +1,8 @@
 //! What of JSON may be written, and where to.
 
-use super::reach::{effects, reach};
+use super::exposure::{effects, exposure};
 use crate::protocol::postgres::catalog::tests::masked;
-use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::rows::Exposure;
 
 /// Values without their names, or whose names nobody looks for.
 const LEAVES: &[&str] = &[
@@ -121,7 +121,7 @@ const STAYS: &[&str] = &[
 fn what_is_taken_out_of_json_is_not_written_elsewhere() {
     for (texts, keeps) in [(LEAVES, true), (STAYS, false)] {
         for sql in texts {
-            assert_eq!(reach(sql).keeps(Some(&effects(sql))), keeps, "{sql}");
+            assert_eq!(exposure(sql).keeps(Some(&effects(sql))), keeps, "{sql}");
         }
     }
 }
@@ -131,7 +131,7 @@ fn a_document_is_written_only_where_a_document_is_known_to_be() {
     let masked = masked();
     let keeps = |sql: &str, remade| {
         let effects = effects(sql);
-        Reach::of(Some(&effects), &masked, false, remade).keeps(Some(&effects))
+        Exposure::of(Some(&effects), &masked, false, remade).keeps(Some(&effects))
     };
     for sql in [
         // The catalogue does not show such a column.
@@ -161,8 +161,8 @@ fn a_column_may_have_been_renamed_since_the_catalogue_was_read() {
     let masked = masked();
     let of = |sql: &str, remade| {
         let effects = effects(sql);
-        let reach = Reach::of(Some(&effects), &masked, false, remade);
-        (reach.values(), reach.keeps(Some(&effects)))
+        let exposure = Exposure::of(Some(&effects), &masked, false, remade);
+        (exposure.values(), exposure.keeps(Some(&effects)))
     };
     for sql in [
         "INSERT INTO orders (card) SELECT other ->> 'ssn' FROM mails",
@@ -186,10 +186,11 @@ fn what_lays_nothing_down_may_be_made_a_table_of_by_its_name() {
     let masked = masked();
     let execute = effects("CREATE TABLE t AS EXECUTE p");
     let with = |sql| {
-        let named = Some(reach(sql));
-        let reach =
-            Reach::of(Some(&execute), &masked, false, false).with_names(Some(&execute), &masked, |_| named);
-        reach.keeps(Some(&execute))
+        let named = Some(exposure(sql));
+        let exposure =
+            Exposure::of(Some(&execute), &masked, false, false)
+                .with_names(Some(&execute), &masked, |_| named);
+        exposure.keeps(Some(&execute))
     };
     assert!(with("SELECT doc ->> 'ssn' FROM mails") && !with("SELECT id FROM mails"));
 }

@@ -1,17 +1,17 @@
 //! What a client may see of results, and what not.
 
 mod attacks;
+mod exposure;
 mod garbage;
 mod guess;
 mod json;
 mod queue;
-mod reach;
 mod report;
 mod table;
 
 use bytes::BytesMut;
 
-use super::{Reach, RowPlan};
+use super::{Exposure, RowPlan};
 use crate::mask::Notes;
 use crate::protocol::postgres::catalog::Masked;
 use crate::protocol::postgres::catalog::tests::plan;
@@ -29,10 +29,10 @@ fn column(name: &str, data_type: u32, format: Format) -> Column<'_> {
     Column { name, table: 0, attribute: 0, data_type, type_size: -1, type_modifier: -1, format }
 }
 
-fn row_plan(masked: &Masked, columns: &[Column<'_>], reach: Reach) -> RowPlan {
+fn row_plan(masked: &Masked, columns: &[Column<'_>], exposure: Exposure) -> RowPlan {
     let mut out = BytesMut::new();
     write_row_description(&mut out, columns.iter().copied()).unwrap();
-    RowPlan::of(masked, &RowDescription::read(frame::body(&out)).unwrap(), &[], reach)
+    RowPlan::of(masked, &RowDescription::read(frame::body(&out)).unwrap(), &[], exposure)
 }
 
 fn body(cells: &[Cell]) -> BytesMut {

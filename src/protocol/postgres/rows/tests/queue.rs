@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::reach::effects;
+use super::exposure::effects;
 use crate::domain::MaskOp;
 use crate::protocol::postgres::catalog::tests::{answers, plan, rows};
 use crate::protocol::postgres::catalog::{Catalog, Masked};
-use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::rows::Exposure;
 
 /// A queue whose payload is JSON, under rules that name `fields`.
 fn queue(fields: &[&str]) -> Masked {
@@ -68,11 +68,11 @@ fn what_is_given_back_is_not_kept() {
         for (texts, keeps) in [(TAKES, false), (STEALS, true)] {
             for sql in texts {
                 let effects = effects(sql);
-                let reach = Reach::of(Some(&effects), &masked, false, false);
-                assert_eq!(reach.keeps(Some(&effects)), keeps, "{fields:?} {sql}");
+                let exposure = Exposure::of(Some(&effects), &masked, false, false);
+                assert_eq!(exposure.keeps(Some(&effects)), keeps, "{fields:?} {sql}");
             }
         }
         let copy = effects("COPY (UPDATE jobs SET state = 'x' RETURNING ssn) TO STDOUT");
-        assert!(Reach::of(Some(&copy), &masked, false, false).copies(Some(&copy)));
+        assert!(Exposure::of(Some(&copy), &masked, false, false).copies(Some(&copy)));
     }
 }

@@ -14,7 +14,7 @@ fn rules() -> Arc<Plan> {
 }
 
 /// What the masked values do with the rows that failed, without any function that could do it.
-fn changes() -> Reach {
+fn changes() -> Exposure {
     let masked = crate::protocol::postgres::catalog::tests::masked();
     let relation = crate::domain::sql::Relation {
         object: crate::domain::sql::Object { schema: None, name: "customers".into() },
@@ -22,22 +22,22 @@ fn changes() -> Reach {
         only: false,
     };
     let effects = crate::domain::sql::Effects { relations: [relation].into(), ..Default::default() };
-    Reach::of(Some(&effects), &masked, false, false)
+    Exposure::of(Some(&effects), &masked, false, false)
 }
 
 /// The fields of an error, `letter:text`, once it is cleared; `None` if it stays as it is.
-fn cleared(fields: &[&str], plan: &Plan, reach: Reach) -> Option<Vec<String>> {
-    cleared_with(fields, plan, reach, false)
+fn cleared(fields: &[&str], plan: &Plan, exposure: Exposure) -> Option<Vec<String>> {
+    cleared_with(fields, plan, exposure, false)
 }
 
 /// The same where policies may go by columns.
-fn cleared_with(fields: &[&str], plan: &Plan, reach: Reach, columns: bool) -> Option<Vec<String>> {
+fn cleared_with(fields: &[&str], plan: &Plan, exposure: Exposure, columns: bool) -> Option<Vec<String>> {
     let mut body: Vec<u8> = fields.iter().flat_map(|field| [field.as_bytes(), b"\0"].concat()).collect();
     body.push(0);
     let BackMessage::ErrorResponse(report) = BackMessage::read(BackTag::ErrorResponse, &body).unwrap() else {
         panic!("an error")
     };
-    let frame = clear_report(BackTag::ErrorResponse, &report, plan, reach, columns, &mut Notes::new())?;
+    let frame = clear_report(BackTag::ErrorResponse, &report, plan, exposure, columns, &mut Notes::new())?;
     assert_eq!(u32::from_be_bytes(frame[1..5].try_into().unwrap()) as usize, frame.len() - 1);
     let body = frame::body(&frame);
     let BackMessage::ErrorResponse(report) = BackMessage::read(BackTag::ErrorResponse, body).unwrap() else {
@@ -80,7 +80,7 @@ fn a_report_that_may_quote_masked_values_keeps_its_kind_and_its_names() {
     assert_eq!(cleared(&FAILED, &plan, changes()).unwrap(), wanted);
     // Code of somebody else can write anything into the names, too.
     let wanted = [names[0], names[1], names[2], withheld.as_str(), "P7"];
-    assert_eq!(cleared(&FAILED, &plan, Reach::ALL).unwrap(), wanted);
+    assert_eq!(cleared(&FAILED, &plan, Exposure::ALL).unwrap(), wanted);
     // Letters that nobody knows.
     assert_eq!(cleared(&["SERROR", "Z219-09-9999"], &plan, changes()).unwrap(), ["SERROR"]);
 }
@@ -88,23 +88,23 @@ fn a_report_that_may_quote_masked_values_keeps_its_kind_and_its_names() {
 #[test]
 fn other_reports_are_searched() {
     let plan = rules();
-    let fields = cleared(&FAILED, &plan, Reach::NOTHING).unwrap();
+    let fields = cleared(&FAILED, &plan, Exposure::NOTHING).unwrap();
     assert_eq!(fields.len(), FAILED.len());
     assert!(fields.iter().all(|field| !field.contains("219-09-9999")), "{fields:?}");
     assert_eq!(fields[3], "Mfailed: [REDACTED]");
     assert_eq!(fields[14..], FAILED[14..]);
     let harmless = ["SERROR", "VERROR", "C42P01", "Mrelation \"x\" does not exist", "P15"];
-    assert_eq!(cleared(&harmless, &plan, Reach::NOTHING), None);
-    let name = cleared(&["SERROR", "Mno", "calice@example.com"], &plan, Reach::NOTHING).unwrap();
+    assert_eq!(cleared(&harmless, &plan, Exposure::NOTHING), None);
+    let name = cleared(&["SERROR", "Mno", "calice@example.com"], &plan, Exposure::NOTHING).unwrap();
     assert_eq!(name, ["SERROR", "Mno", "c[REDACTED]"]);
-    assert_eq!(cleared(&FAILED, &super::plan(&[]), Reach::ALL), None, "nothing is masked");
+    assert_eq!(cleared(&FAILED, &super::plan(&[]), Exposure::ALL), None, "nothing is masked");
 }
 
 #[test]
 fn the_detail_of_a_row_goes_where_policies_go_by_columns() {
     let state = |state: &str, plan: &Plan| {
         let fields = ["SERROR", state, "Mno", "DFailing row contains (1, x)."];
-        cleared_with(&fields, plan, Reach::NOTHING, true)
+        cleared_with(&fields, plan, Exposure::NOTHING, true)
     };
     for (code, gone) in
         [("C23502", true), ("C23505", true), ("C44000", true), ("Cx", true), ("C42703", false)]
@@ -134,15 +134,15 @@ fn notifications_are_searched() {
 #[test]
 fn settings_are_searched_and_free_ones_withheld() {
     let plan = rules();
-    for (name, value, reach, wanted) in [
-        ("application_name", "psql", Reach::NOTHING, None),
-        ("application_name", "219-09-9999", Reach::NOTHING, Some("[REDACTED]")),
-        ("application_name", "anything", Reach::ALL, Some("[REDACTED]")),
-        ("client_encoding", "UTF8", Reach::ALL, None),
-        ("server_version", "15.20 (Debian 15.20-0+deb12u1)", Reach::NOTHING, None),
+    for (name, value, exposure, wanted) in [
+        ("application_name", "psql", Exposure::NOTHING, None),
+        ("application_name", "219-09-9999", Exposure::NOTHING, Some("[REDACTED]")),
+        ("application_name", "anything", Exposure::ALL, Some("[REDACTED]")),
+        ("client_encoding", "UTF8", Exposure::ALL, None),
+        ("server_version", "15.20 (Debian 15.20-0+deb12u1)", Exposure::NOTHING, None),
     ] {
         let status = ParameterStatus { name: name.as_bytes(), value: value.as_bytes() };
-        let frame = clear_status(&status, &plan, reach, &mut Notes::new());
+        let frame = clear_status(&status, &plan, exposure, &mut Notes::new());
         let wanted = wanted.map(|wanted| ParameterStatus { name: name.as_bytes(), value: wanted.as_bytes() });
         let found = frame.as_ref().map(|frame| ParameterStatus::read(frame::body(frame)).unwrap());
         assert_eq!(found, wanted, "{name} {value}");

@@ -62,7 +62,7 @@ fn under_a_masked_name_each_type_gets_a_value_that_is_valid_for_it() {
             MaskOp::Hash | MaskOp::Null => None,
         };
         for format in [Format::Text, Format::Binary] {
-            let of = |data_type| row_plan(&masked, &[column("SSN", data_type, format)], Reach::NOTHING);
+            let of = |data_type| row_plan(&masked, &[column("SSN", data_type, format)], Exposure::NOTHING);
             for text in [25, 1043, 1042, 19, 705] {
                 let cell = shown(&one(&of(text), SSN.as_bytes()));
                 if *op == MaskOp::Hash {
@@ -98,7 +98,8 @@ fn under_a_masked_name_each_type_gets_a_value_that_is_valid_for_it() {
         }
     }
     // A `jsonb` of a version that is not known.
-    let binary = row_plan(&fields(&MaskOp::Redact), &[column("ssn", 3802, Format::Binary)], Reach::NOTHING);
+    let binary =
+        row_plan(&fields(&MaskOp::Redact), &[column("ssn", 3802, Format::Binary)], Exposure::NOTHING);
     assert_eq!(one(&binary, b"\x02\"x\""), None);
     assert_eq!(one(&binary, b""), None);
 }
@@ -107,7 +108,7 @@ fn under_a_masked_name_each_type_gets_a_value_that_is_valid_for_it() {
 fn what_is_withheld_is_redacted_or_null() {
     let masked = fields(&MaskOp::Redact);
     for format in [Format::Text, Format::Binary] {
-        let of = |data_type| row_plan(&masked, &[column("x", data_type, format)], Reach::ALL);
+        let of = |data_type| row_plan(&masked, &[column("x", data_type, format)], Exposure::ALL);
         for text in [25, 1043, 1042, 19, 705] {
             assert_eq!(one(&of(text), b"secret").as_deref(), Some(&b"[REDACTED]"[..]));
         }
@@ -135,14 +136,14 @@ fn texts_are_no_longer_than_their_type() {
         (&keep, 1043, 4 + 9, "a", "*"),
     ] {
         let column = Column { type_modifier: modifier, ..column("ssn", data_type, Format::Text) };
-        let plan = row_plan(masked, &[column], Reach::NOTHING);
+        let plan = row_plan(masked, &[column], Exposure::NOTHING);
         assert_eq!(shown(&one(&plan, value.as_bytes())).as_deref(), Some(wanted), "{value} {modifier}");
     }
     let long = fields(&MaskOp::Replace { with: "é".repeat(40) });
-    let name = row_plan(&long, &[column("ssn", 19, Format::Text)], Reach::NOTHING);
+    let name = row_plan(&long, &[column("ssn", 19, Format::Text)], Exposure::NOTHING);
     assert_eq!(shown(&one(&name, b"x")), Some("é".repeat(31)), "63 bytes, and no half character");
     let varchar = Column { type_modifier: 4 + 3, ..column("ssn", 1043, Format::Text) };
-    let varchar = row_plan(&long, &[varchar], Reach::NOTHING);
+    let varchar = row_plan(&long, &[varchar], Exposure::NOTHING);
     assert_eq!(shown(&one(&varchar, b"x")), Some("é".repeat(3)));
 }
 
@@ -187,7 +188,7 @@ fn shapes_are_found_in_all_types() {
         (16_999, Format::Binary, &nested, None),
         (16_999, Format::Binary, &array(16_998, &[MAIL.as_bytes()]), None),
     ] {
-        let plan = row_plan(&masked, &[column("x", data_type, format)], Reach::NOTHING);
+        let plan = row_plan(&masked, &[column("x", data_type, format)], Exposure::NOTHING);
         assert_eq!(shown(&one(&plan, value)).as_deref(), wanted, "{data_type} {format:?}");
     }
 }
@@ -226,7 +227,7 @@ fn cells_without_anything_in_them_stay_as_they_are() {
         (16_999, Format::Binary, b"happy"),
         (16_999, Format::Binary, &nested),
     ] {
-        let plan = row_plan(&masked, &[column("x", data_type, format)], Reach::NOTHING);
+        let plan = row_plan(&masked, &[column("x", data_type, format)], Exposure::NOTHING);
         assert_eq!(one(&plan, value).as_deref(), Some(value), "{data_type} {format:?}");
     }
 }
@@ -260,14 +261,14 @@ fn a_binary_cell_that_cannot_be_read_becomes_null() {
         (16_999, Format::Binary, &pairs),
         (16_999, Format::Binary, &[0xC3]),
     ] {
-        let plan = row_plan(&masked, &[column("x", data_type, format)], Reach::NOTHING);
+        let plan = row_plan(&masked, &[column("x", data_type, format)], Exposure::NOTHING);
         let mut notes = Notes::new();
         assert_eq!(masked_row(&plan, &[Some(value.to_vec())], &mut notes), [None], "{data_type} {format:?}");
         assert!(notes.as_slice().iter().any(|note| note.entity == "withheld"), "{data_type}");
     }
     // Without detectors nothing is looked for.
     let named = fields(&MaskOp::Redact);
-    assert!(row_plan(&named, &[column("x", 17, Format::Binary)], Reach::NOTHING).passes());
+    assert!(row_plan(&named, &[column("x", 17, Format::Binary)], Exposure::NOTHING).passes());
 }
 
 #[test]
@@ -279,9 +280,9 @@ fn fields_inside_of_json_are_masked() {
         (3802, Format::Binary, "\x01[{\"ssn\": \"1\"}]", "\x01[{\"ssn\": \"[REDACTED]\"}]"),
         (25, Format::Text, "{\"ssn\": \"1\"}", "{\"ssn\": \"[REDACTED]\"}"),
     ] {
-        let plan = row_plan(&masked, &[column("data", data_type, format)], Reach::NOTHING);
+        let plan = row_plan(&masked, &[column("data", data_type, format)], Exposure::NOTHING);
         assert_eq!(shown(&one(&plan, value.as_bytes())).as_deref(), Some(wanted));
     }
-    let plan = row_plan(&masked, &[column("data", 114, Format::Text)], Reach::NOTHING);
+    let plan = row_plan(&masked, &[column("data", 114, Format::Text)], Exposure::NOTHING);
     assert_eq!(one(&plan, b"{\"a\": 1, \"ssn\""), None, "what cannot be read is not shown");
 }

@@ -34,7 +34,8 @@ impl Back {
         let governed = self.session.seat.governed();
         let mut notes = Notes::default();
         let (plan, columns) = (&governed.plan, self.session.seat.asks_columns());
-        let cleared = clear_report(BackTag::ErrorResponse, &report, plan, self.reach(), columns, &mut notes);
+        let cleared =
+            clear_report(BackTag::ErrorResponse, &report, plan, self.exposure(), columns, &mut notes);
         let failure = match &cleared {
             None => Failure::of(&report),
             Some(cleared) => match BackMessage::read(BackTag::ErrorResponse, body(cleared))? {

@@ -27,7 +27,7 @@ impl Back {
         let cleared = match BackMessage::read(tag, body(frame))? {
             BackMessage::NoticeResponse(report) => {
                 let columns = self.session.seat.asks_columns();
-                clear_report(tag, &report, &governed.plan, self.reach(), columns, &mut notes)
+                clear_report(tag, &report, &governed.plan, self.exposure(), columns, &mut notes)
             }
             BackMessage::NotificationResponse(notification) => {
                 clear_notification(&notification, &governed.plan, &mut notes)
@@ -60,7 +60,7 @@ impl Back {
         }
         let governed = self.session.seat.governed();
         let mut notes = Notes::default();
-        let cleared = clear_status(&status, &governed.plan, self.reach(), &mut notes);
+        let cleared = clear_status(&status, &governed.plan, self.exposure(), &mut notes);
         self.say_on(BackTag::ParameterStatus, cleared.as_deref().unwrap_or(frame), &notes, out)
     }
 

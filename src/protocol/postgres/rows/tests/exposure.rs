@@ -22,8 +22,8 @@ pub(super) fn effects(sql: &str) -> Effects {
     judgement.effects().unwrap_or_else(|| panic!("{sql}: {judgement:?}")).as_ref().clone()
 }
 
-pub(super) fn reach(sql: &str) -> Reach {
-    Reach::of(Some(&effects(sql)), &masked(), false, false)
+pub(super) fn exposure(sql: &str) -> Exposure {
+    Exposure::of(Some(&effects(sql)), &masked(), false, false)
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn texts_that_read_nothing_masked_reach_nothing() {
         "SELECT twice + 1 FROM customers",
         "SELECT count(*), max(id + 1) FROM mails",
     ] {
-        assert_eq!(reach(sql), Reach::NOTHING, "{sql}");
+        assert_eq!(exposure(sql), Exposure::NOTHING, "{sql}");
     }
 }
 
@@ -105,11 +105,11 @@ fn texts_that_may_read_something_masked_reach_it() {
         "UPDATE orders SET total = 1 FROM customers c WHERE c.ssn = '1'",
         "SELECT 1; SELECT ssn || '' FROM customers",
     ] {
-        assert!(reach(sql).values() && reach(sql).reports(), "{sql}");
+        assert!(exposure(sql).values() && exposure(sql).reports(), "{sql}");
     }
-    assert_eq!(Reach::of(None, &masked(), false, false), Reach::ALL);
+    assert_eq!(Exposure::of(None, &masked(), false, false), Exposure::ALL);
     assert!(
-        Reach::of(Some(&effects("SELECT 1")), &masked(), true, false).values(),
+        Exposure::of(Some(&effects("SELECT 1")), &masked(), true, false).values(),
         "a function is left that nobody knows"
     );
 }
@@ -129,15 +129,15 @@ fn what_is_taken_out_of_json_may_be_a_masked_field() {
         "COPY mails (doc) TO STDOUT (FORMAT csv)",
         "COPY mails TO STDOUT",
     ] {
-        let (effects, reach) = (effects(sql), reach(sql));
-        assert!(reach.values() && reach.reports(), "{sql}");
-        assert_eq!(reach.copies(Some(&effects)), sql.starts_with("COPY"), "{sql}");
-        assert!(!reach.keeps(Some(&effects)), "{sql}");
+        let (effects, exposure) = (effects(sql), exposure(sql));
+        assert!(exposure.values() && exposure.reports(), "{sql}");
+        assert_eq!(exposure.copies(Some(&effects)), sql.starts_with("COPY"), "{sql}");
+        assert!(!exposure.keeps(Some(&effects)), "{sql}");
     }
     let keeps = effects("SELECT set_config('my.x', doc ->> 'ssn', false) FROM mails");
-    assert!(Reach::of(Some(&keeps), &masked(), false, false).keeps(Some(&keeps)));
+    assert!(Exposure::of(Some(&keeps), &masked(), false, false).keeps(Some(&keeps)));
     // A row that fails is quoted.
-    let write = reach("INSERT INTO mails (id, doc) VALUES (1, '{}') RETURNING id + 1");
+    let write = exposure("INSERT INTO mails (id, doc) VALUES (1, '{}') RETURNING id + 1");
     assert!(!write.values() && write.reports());
 }
 
@@ -145,7 +145,7 @@ fn what_is_taken_out_of_json_may_be_a_masked_field() {
 fn a_settled_view_is_known() {
     let mut masked = masked();
     masked.asks();
-    let of = |masked: &Masked, sql| Reach::of(Some(&effects(sql)), masked, false, false).values();
+    let of = |masked: &Masked, sql| Exposure::of(Some(&effects(sql)), masked, false, false).values();
     assert!(of(&masked, "SELECT total + 1 FROM vo"), "it is withheld as long as nobody has asked");
     let sources = vec![Source { table: 16430, attribute: 2 }];
     masked.settle(16460, Some(&Lineage { sources, reaches: false }));
@@ -167,8 +167,8 @@ fn errors_may_quote_rows_of_masked_tables_that_are_changed() {
         ("CREATE TABLE made_just_now (a int)", false),
         ("SELECT id FROM customers", false),
     ] {
-        let reach = reach(sql);
-        assert_eq!((reach.values(), reach.reports()), (false, reports), "{sql}");
+        let exposure = exposure(sql);
+        assert_eq!((exposure.values(), exposure.reports()), (false, reports), "{sql}");
     }
 }
 
@@ -200,18 +200,25 @@ fn errors_may_quote_masked_rows_that_are_looked_at_or_changed_along_the_way() {
         ("16440|c|16470 16470|p|16384", "", delete, true),
     ] {
         let masked = with(dependencies, inheritance);
-        let reach = Reach::of(Some(&effects(sql)), &masked, false, false);
-        assert_eq!((reach.values(), reach.reports()), (false, reports), "{dependencies} {inheritance} {sql}");
+        let exposure = Exposure::of(Some(&effects(sql)), &masked, false, false);
+        assert_eq!(
+            (exposure.values(), exposure.reports()),
+            (false, reports),
+            "{dependencies} {inheritance} {sql}"
+        );
     }
-    assert!(Reach::of(Some(&effects(read)), &masked(), false, true).reports(), "it may have been made anew");
+    assert!(
+        Exposure::of(Some(&effects(read)), &masked(), false, true).reports(),
+        "it may have been made anew"
+    );
     // A view that shows nothing masked.
     let mut masked = masked();
     masked.asks();
     let sources = vec![Source { table: 16430, attribute: 2 }];
     masked.settle(16460, Some(&Lineage { sources, reaches: false }));
     for sql in ["SELECT count(*) FROM vo", "UPDATE vo SET total = 1", "REFRESH MATERIALIZED VIEW vo"] {
-        let reach = Reach::of(Some(&effects(sql)), &masked, false, false);
-        assert_eq!((reach.values(), reach.reports()), (false, true), "{sql}");
+        let exposure = Exposure::of(Some(&effects(sql)), &masked, false, false);
+        assert_eq!((exposure.values(), exposure.reports()), (false, true), "{sql}");
     }
 }
 
@@ -291,39 +298,39 @@ fn copies_and_what_keeps_values_are_told() {
         ("SELECT upper(ssn), current_setting('app.tenant') FROM customers", false, false),
     ] {
         let effects = effects(sql);
-        let reach = Reach::of(Some(&effects), &masked(), false, false);
-        assert_eq!(reach.copies(Some(&effects)), copies, "{sql}");
-        assert_eq!(reach.keeps(Some(&effects)), keeps, "{sql}");
+        let exposure = Exposure::of(Some(&effects), &masked(), false, false);
+        assert_eq!(exposure.copies(Some(&effects)), copies, "{sql}");
+        assert_eq!(exposure.keeps(Some(&effects)), keeps, "{sql}");
     }
-    assert!(Reach::ALL.copies(None) && Reach::ALL.keeps(None));
-    assert!(!Reach::NOTHING.copies(None) && !Reach::NOTHING.keeps(None));
+    assert!(Exposure::ALL.copies(None) && Exposure::ALL.keeps(None));
+    assert!(!Exposure::NOTHING.copies(None) && !Exposure::NOTHING.keeps(None));
 }
 
 #[test]
 fn names_stand_for_what_was_prepared() {
     let masked = masked();
-    let of = |sql: &str, known: Option<Reach>| {
+    let of = |sql: &str, known: Option<Exposure>| {
         let effects = effects(sql);
-        Reach::of(Some(&effects), &masked, false, false).with_names(Some(&effects), &masked, |_| known)
+        Exposure::of(Some(&effects), &masked, false, false).with_names(Some(&effects), &masked, |_| known)
     };
     for sql in ["EXECUTE p", "FETCH c", "EXPLAIN ANALYZE EXECUTE p"] {
-        assert_eq!(of(sql, None), Reach::ALL, "{sql}");
-        assert_eq!(of(sql, Some(Reach::NOTHING)), Reach::NOTHING, "{sql}");
-        assert!(of(sql, Some(reach("SELECT ssn FROM customers"))).values(), "{sql}");
+        assert_eq!(of(sql, None), Exposure::ALL, "{sql}");
+        assert_eq!(of(sql, Some(Exposure::NOTHING)), Exposure::NOTHING, "{sql}");
+        assert!(of(sql, Some(exposure("SELECT ssn FROM customers"))).values(), "{sql}");
     }
-    assert_eq!(of("PREPARE p AS SELECT 1; EXECUTE p", None), Reach::NOTHING);
+    assert_eq!(of("PREPARE p AS SELECT 1; EXECUTE p", None), Exposure::NOTHING);
     assert!(of("PREPARE p AS SELECT ssn FROM customers", None).values());
     // A cursor of the same name is another thing.
-    assert_eq!(of("PREPARE p AS SELECT 1; FETCH p", None), Reach::ALL);
-    assert_eq!(of("CLOSE c; DEALLOCATE ALL", None), Reach::NOTHING);
+    assert_eq!(of("PREPARE p AS SELECT 1; FETCH p", None), Exposure::ALL);
+    assert_eq!(of("CLOSE c; DEALLOCATE ALL", None), Exposure::NOTHING);
 }
 
 #[test]
 fn nothing_is_reached_under_a_plan_without_fields() {
     let masked = catalog().masked(&plan(&[(&[], &[Entity::UsSsn], MaskOp::Redact)]));
-    assert_eq!(Reach::of(None, &masked, true, false), Reach::NOTHING);
+    assert_eq!(Exposure::of(None, &masked, true, false), Exposure::NOTHING);
     let effects = effects("EXECUTE p");
-    assert_eq!(Reach::NOTHING.with_names(Some(&effects), &masked, |_| None), Reach::NOTHING);
+    assert_eq!(Exposure::NOTHING.with_names(Some(&effects), &masked, |_| None), Exposure::NOTHING);
 }
 
 /// What a statement in a `WITH` gives back goes to the client, if nothing that writes can see it.
@@ -396,17 +403,19 @@ fn what_a_with_gives_back_is_kept_only_by_what_writes_behind_it() {
     ] {
         let sql = sql.replace('@', BACK);
         let effects = effects(&sql);
-        let reach = Reach::of(Some(&effects), &masked(), false, false);
-        assert_eq!(reach.keeps(Some(&effects)), keeps, "{sql}");
-        assert!(reach.reports(), "{sql}");
+        let exposure = Exposure::of(Some(&effects), &masked(), false, false);
+        assert_eq!(exposure.keeps(Some(&effects)), keeps, "{sql}");
+        assert!(exposure.reports(), "{sql}");
     }
     // By its name, it may be made a table of.
-    let back = reach(&format!("WITH t AS ({BACK} ssn) SELECT ssn FROM t"));
+    let back = exposure(&format!("WITH t AS ({BACK} ssn) SELECT ssn FROM t"));
     for (sql, keeps) in [("CREATE TABLE made AS EXECUTE p", true), ("EXECUTE p", false)] {
         let effects = effects(sql);
-        let reach =
-            Reach::of(Some(&effects), &masked(), false, false)
-                .with_names(Some(&effects), &masked(), |_| Some(back));
-        assert_eq!(reach.keeps(Some(&effects)), keeps, "{sql}");
+        let exposure = Exposure::of(Some(&effects), &masked(), false, false).with_names(
+            Some(&effects),
+            &masked(),
+            |_| Some(back),
+        );
+        assert_eq!(exposure.keeps(Some(&effects)), keeps, "{sql}");
     }
 }

@@ -12,27 +12,31 @@ use crate::protocol::postgres::judge::{is_dangerous, lays_down};
 /// The columns that every table has without saying so.
 const SYSTEM: [&str; 7] = ["cmax", "cmin", "ctid", "oid", "tableoid", "xmax", "xmin"];
 
-/// Where masked values may turn up after a text ran. It says "may" wherever the text does not say no.
+/// Where masked values may turn up because a SQL text ran. It says "may" wherever the text does not say no.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and all are joined by or")]
-pub struct Reach {
+pub struct Exposure {
+    /// Computed values may be made of masked ones, or taken out of JSON.
     values: bool,
+    /// The text reads masked values.
     reads: bool,
-    /// It reads them elsewhere than in what it gives back of rows that it changes.
+    /// It reads them elsewhere than in the rows that `RETURNING` gives back.
     looks: bool,
     /// It reads columns that are JSON, in which there may be masked fields.
     json: bool,
-    /// What it reads of them may be written, in another form than that of the document that it is. Of a text
-    /// that deletes: it may choose rows by masked values of others.
+    /// Values read from JSON may be written elsewhere, other than as a whole document. Of a text that
+    /// deletes: it may choose rows by masked values of others.
     parts: bool,
+    /// Errors and notices may quote masked values.
     reports: bool,
+    /// Code of which nothing is known may run.
     code: bool,
-    /// What it gives back of rows that it changes may be made of others: a rule says what it is.
+    /// `RETURNING` may yield values of other rows: a rewrite rule says what it gives back.
     rewritten: bool,
 }
 
-impl Reach {
-    /// Nowhere.
+impl Exposure {
+    /// Masked values turn up nowhere.
     pub const NOTHING: Self = Self {
         values: false,
         reads: false,
@@ -43,7 +47,7 @@ impl Reach {
         code: false,
         rewritten: false,
     };
-    /// Anywhere: of a text of which nothing is known. That a rule makes what it gives back is not assumed:
+    /// Masked values may turn up anywhere: the text is not understood. That a rule makes what it gives back is not assumed:
     /// columns are what they are said to be.
     pub const ALL: Self = Self {
         values: true,
@@ -61,7 +65,7 @@ impl Reach {
     /// read tables count here too. `remade`: relations may have been made or changed since the catalogue was
     /// read.
     ///
-    /// What the names of prepared statements and cursors stand for is not in it: see [`Reach::with_names`].
+    /// What the names of prepared statements and cursors stand for is not in it: see [`Exposure::with_names`].
     /// Under a plan without fields nothing is reached.
     pub fn of(effects: Option<&Effects>, masked: &Masked, opaque_left: bool, remade: bool) -> Self {
         if !masked.plan().has_fields() {
@@ -73,14 +77,14 @@ impl Reach {
             || effects.classes.contains(&Class::Unknown)
             || effects.opaque.iter().any(|call| !catalog.computes(&call.object))
             || effects.functions.iter().any(|call| is_dangerous(&call.object));
-        let place = Place::of(effects, masked, remade || effects.remakes());
+        let scope = ColumnScope::of(effects, masked, remade || effects.remakes());
         // A text that is only explained reads no row. But the planner computes what calls itself stable, in
         // views and policies too.
         if !code && effects.verbs.len() == 1 && effects.verbs.contains(&Verb::Explain) {
-            return Self { reports: place.strays(effects), ..Self::NOTHING };
+            return Self { reports: scope.strays(effects), ..Self::NOTHING };
         }
         let (mut values, mut reads, mut looks) = (code, code, code);
-        for column in effects.columns.iter().filter(|column| place.reaches(column)) {
+        for column in effects.columns.iter().filter(|column| scope.reaches(column)) {
             values = true;
             reads |= column.access == Access::Read;
             looks |= column.access == Access::Read && !effects.returned.contains(column);
@@ -88,26 +92,26 @@ impl Reach {
         if effects.functions.iter().any(|call| gives_data(&call.object)) {
             (values, reads, looks) = (true, true, true);
         }
-        let json = effects.columns.iter().any(|column| place.reads_json(column));
+        let json = effects.columns.iter().any(|column| scope.reads_json(column));
         values |= json;
         // What lays nothing down may be made a table of, by its name.
         let parts = if effects.lays() {
-            place.writes_parts(effects)
+            scope.writes_parts(effects)
         } else if effects.deletes() {
-            place.chooses(effects)
+            scope.chooses(effects)
         } else {
             json
         };
-        let rewritten = place.is_rewritten(effects);
+        let rewritten = scope.is_rewritten(effects);
         // Another statement of the text may write it.
         let writes = effects.relations.iter().filter(|relation| relation.access == Access::Write).count();
         looks |= rewritten && writes > 1;
-        let reports = values || place.strays(effects);
+        let reports = values || scope.strays(effects);
         Self { values: values || rewritten, reads, looks, json, parts, reports, code, rewritten }
     }
 
     /// With what the prepared statements and cursors reach that a text uses by name. `known` is asked for
-    /// each use of a name that the text has not made itself before; `None` counts as [`Reach::ALL`]. Nothing
+    /// each use of a name that the text has not made itself before; `None` counts as [`Exposure::ALL`]. Nothing
     /// is asked under a plan without fields.
     pub fn with_names(
         self,
@@ -115,9 +119,9 @@ impl Reach {
         masked: &Masked,
         known: impl Fn(&NameUse) -> Option<Self>,
     ) -> Self {
-        let mut reach = self;
+        let mut exposure = self;
         if !masked.plan().has_fields() {
-            return reach;
+            return exposure;
         }
         let lays = effects.is_none_or(Effects::lays);
         let mut made: BTreeSet<(bool, &str)> = BTreeSet::new();
@@ -130,13 +134,13 @@ impl Reach {
                 NameAction::Execute | NameAction::Fetch => {
                     if !made.contains(&(entry.action == NameAction::Execute, name)) {
                         let named = known(entry).unwrap_or(Self::ALL);
-                        reach = reach.join(if lays { named.given_on() } else { named });
+                        exposure = exposure.join(if lays { named.given_on() } else { named });
                     }
                 }
                 NameAction::Deallocate | NameAction::Close => {}
             }
         }
-        reach
+        exposure
     }
 
     /// What a text reaches whose rows go to a statement that lays something down, not to the client: `CREATE
@@ -207,7 +211,7 @@ impl Reach {
 }
 
 /// The relations of a text, for its columns.
-pub(super) struct Place<'a> {
+pub(super) struct ColumnScope<'a> {
     masked: &'a Masked,
     relations: Vec<&'a Relation>,
     /// One is read or changed that the catalogue does not know: any column may be its.
@@ -216,7 +220,7 @@ pub(super) struct Place<'a> {
     remade: bool,
 }
 
-impl<'a> Place<'a> {
+impl<'a> ColumnScope<'a> {
     pub(super) fn of(effects: &'a Effects, masked: &'a Masked, remade: bool) -> Self {
         let (mut relations, mut unknown) = (Vec::new(), false);
         for relation in &effects.relations {
