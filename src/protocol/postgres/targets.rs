@@ -48,9 +48,9 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// How many databases are kept in mind.
 const MOST: usize = 256;
 
-/// Why a catalogue is not known.
+/// Why a catalogue could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum Unknown {
+pub enum CatalogReadError {
     /// It could not be asked for.
     #[error(transparent)]
     Inquiry(#[from] InquiryError),
@@ -59,7 +59,7 @@ pub enum Unknown {
     Catalog(#[from] CatalogError),
 }
 
-impl Unknown {
+impl CatalogReadError {
     /// Whether the target is one that does not answer such questions, and hardly ever will: the words of a
     /// text are then all there is. Everything else is of the moment, also what nobody knows: it cannot be
     /// reached, it is full, slow or stopping, a lock is held.
@@ -103,10 +103,10 @@ pub enum Change {
     Settings,
 }
 
-/// A catalogue, and what is masked by it. Where no field is masked it has relations only with the columns
-/// that may be calls, and kin of relations only where somebody has asked for it.
+/// A catalogue as it was read, and what is masked by it. Where no field is masked it has relations only with
+/// the columns that may be calls, and kin of relations only where somebody has asked for it.
 #[derive(Debug)]
-pub struct Known {
+pub struct CatalogView {
     /// Which columns are masked.
     pub masked: Masked,
     /// The masks it was made for.
@@ -115,12 +115,12 @@ pub struct Known {
     kin: bool,
     at: Instant,
     /// Which changes it has surely seen.
-    seen: Seen,
+    seen: ChangeMarks,
 }
 
-/// What may have changed one database, by whatever connection it is reached.
+/// Counts what may have changed one database, by whatever connection it is reached.
 #[derive(Debug, Default)]
-struct Changes {
+struct ChangeCounters {
     /// Counts what may have changed the catalogue.
     catalog: AtomicU64,
     /// Counts what may have changed its functions and operators.
@@ -129,17 +129,17 @@ struct Changes {
     suspected: AtomicU64,
 }
 
-/// The changes up to a moment.
+/// How many changes there were up to a moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Seen {
+struct ChangeMarks {
     catalog: u64,
     code: u64,
     suspected: u64,
 }
 
-impl Changes {
-    fn seen(&self) -> Seen {
-        Seen {
+impl ChangeCounters {
+    fn marks(&self) -> ChangeMarks {
+        ChangeMarks {
             catalog: self.catalog.load(Ordering::Acquire),
             code: self.code.load(Ordering::Acquire),
             suspected: self.suspected.load(Ordering::Acquire),
@@ -151,14 +151,14 @@ impl Changes {
 #[derive(Debug, Clone)]
 struct Failure {
     at: Instant,
-    error: Arc<Unknown>,
+    error: Arc<CatalogReadError>,
 }
 
 /// One database under one plan of masks, as one connection reads it.
 #[derive(Default)]
 pub struct Entry {
-    known: ArcSwapOption<Known>,
-    changes: Arc<Changes>,
+    known: ArcSwapOption<CatalogView>,
+    changes: Arc<ChangeCounters>,
     /// There from a failure to the next success.
     failed: Mutex<Option<Failure>>,
     /// It could not be read again in the background.
@@ -180,7 +180,7 @@ struct Kept {
     entries: HashMap<Box<str>, Arc<Entry>>,
     /// By host, port and database: two connections may lead to one, and each is told of what came through the
     /// other.
-    changes: HashMap<(Arc<str>, u16, Box<str>), Arc<Changes>>,
+    changes: HashMap<(Arc<str>, u16, Box<str>), Arc<ChangeCounters>>,
 }
 
 impl Kept {
@@ -220,7 +220,7 @@ impl Targets {
     }
 }
 
-impl Known {
+impl CatalogView {
     /// Whether it tells which relations share rows.
     pub fn has_kin(&self) -> bool {
         self.kin
@@ -229,21 +229,21 @@ impl Known {
     /// Whether relations and their columns can only have changed since in other ways than through the
     /// gateway.
     pub fn has_relations_of(&self, entry: &Entry) -> bool {
-        self.seen.catalog == entry.changes.seen().catalog
+        self.seen.catalog == entry.changes.marks().catalog
     }
 
     /// The same of functions and operators.
     fn has_code_of(&self, entry: &Entry) -> bool {
-        self.seen.code == entry.changes.seen().code
+        self.seen.code == entry.changes.marks().code
     }
 }
 
 impl Entry {
     /// What is known now, if it may still be relied on.
-    pub fn current(&self) -> Option<Arc<Known>> {
+    pub fn current(&self) -> Option<Arc<CatalogView>> {
         let lapsed = self.lapsed.load(Ordering::Acquire);
         let kin = self.wants_kin.load(Ordering::Acquire);
-        let fits = |known: &Arc<Known>| {
+        let fits = |known: &Arc<CatalogView>| {
             known.has_relations_of(self) && known.at.elapsed() < OLD && (known.kin || !kin)
         };
         self.known.load_full().filter(|known| !lapsed && fits(known))
@@ -256,20 +256,21 @@ impl Entry {
 
     /// What was known last of relations that share rows, where it is nothing but old: for when it cannot be
     /// read.
-    pub fn old_kin(&self) -> Option<Arc<Known>> {
-        let fits =
-            |known: &Arc<Known>| known.kin && known.has_relations_of(self) && known.at.elapsed() < LONGEST;
+    pub fn old_kin(&self) -> Option<Arc<CatalogView>> {
+        let fits = |known: &Arc<CatalogView>| {
+            known.kin && known.has_relations_of(self) && known.at.elapsed() < LONGEST
+        };
         self.known.load_full().filter(fits)
     }
 
     /// The same as far as functions and operators go: relations may have changed since.
-    pub fn current_code(&self) -> Option<Arc<Known>> {
+    pub fn current_code(&self) -> Option<Arc<CatalogView>> {
         self.known.load_full().filter(|known| known.has_code_of(self) && known.at.elapsed() < OLD)
     }
 
     /// What was known last of functions and operators, where it is nothing but old: for when it cannot be
     /// read.
-    pub fn old_code(&self) -> Option<Arc<Known>> {
+    pub fn old_code(&self) -> Option<Arc<CatalogView>> {
         self.known.load_full().filter(|known| known.has_code_of(self) && known.at.elapsed() < LONGEST)
     }
 
@@ -291,7 +292,7 @@ impl Entry {
     fn is_due(&self) -> bool {
         self.known.load().as_ref().is_some_and(|known| {
             let age = known.at.elapsed();
-            age > AGE || (age > SOON && known.seen.suspected != self.changes.seen().suspected)
+            age > AGE || (age > SOON && known.seen.suspected != self.changes.marks().suspected)
         })
     }
 
@@ -317,13 +318,13 @@ impl Entry {
     ///
     /// # Errors
     /// It cannot be read. What is then not known must not be passed.
-    pub async fn known(
+    pub async fn current_or_read(
         &self,
         judge: &Judge,
         governed: &Governed,
         password: Option<&Arc<Secret>>,
         database: &str,
-    ) -> Result<Arc<Known>, Arc<Unknown>> {
+    ) -> Result<Arc<CatalogView>, Arc<CatalogReadError>> {
         let asked = Instant::now();
         let _one_at_a_time = self.reading.lock().await;
         if let Some(known) = self.current() {
@@ -362,15 +363,15 @@ impl Entry {
         governed: &Governed,
         password: Option<&Arc<Secret>>,
         database: &str,
-    ) -> Result<Arc<Known>, Arc<Unknown>> {
+    ) -> Result<Arc<CatalogView>, Arc<CatalogReadError>> {
         // What changes from here on makes it old before it is there.
-        let seen = self.changes.seen();
+        let seen = self.changes.marks();
         let kin = self.wants_kin.load(Ordering::Acquire);
         let read = read(judge, governed, password, database, kin).await.map_err(Arc::new);
         let failure =
             read.as_ref().err().map(|error| Failure { at: Instant::now(), error: Arc::clone(error) });
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failure;
-        let known = Arc::new(Known { seen, ..read? });
+        let known = Arc::new(CatalogView { seen, ..read? });
         self.known.store(Some(Arc::clone(&known)));
         self.lapsed.store(false, Ordering::Release);
         Ok(known)
@@ -383,7 +384,7 @@ async fn read(
     password: Option<&Arc<Secret>>,
     database: &str,
     kin: bool,
-) -> Result<Known, Unknown> {
+) -> Result<CatalogView, CatalogReadError> {
     let at = Instant::now();
     let mut inquiry = Inquiry::open(governed, password, database).await?;
     inquiry.ask("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
@@ -395,8 +396,8 @@ async fn read(
     loop {
         let views = masked.asks();
         if views.is_empty() {
-            let (mask_tag, seen) = (governed.mask_tag.clone(), Seen::default());
-            return Ok(Known { masked, mask_tag, kin, at, seen });
+            let (mask_tag, seen) = (governed.mask_tag.clone(), ChangeMarks::default());
+            return Ok(CatalogView { masked, mask_tag, kin, at, seen });
         }
         for view in views {
             let lineage = lineage(judge, &mut inquiry, &masked, view).await?;
@@ -407,7 +408,7 @@ async fn read(
 
 /// Reads a catalogue, all of it or only what tells what texts call and set, and which relations share rows if
 /// that is wanted. Databases of many customers have a hundred thousand tables.
-async fn catalog(inquiry: &mut Inquiry, all: bool, kin: bool) -> Result<Catalog, Unknown> {
+async fn catalog(inquiry: &mut Inquiry, all: bool, kin: bool) -> Result<Catalog, CatalogReadError> {
     let mut answers = Answers::default();
     for question in Question::ALL {
         let some = match question {
@@ -478,12 +479,12 @@ mod tests {
         let plan = Arc::new(Plan::compile(&[], [9; 32]).unwrap());
         let masked = Arc::new(Catalog::read(&Answers::default()).unwrap()).masked(&plan);
         let at = Instant::now().checked_sub(age).unwrap();
-        let known = Known { masked, mask_tag: Box::default(), kin, at, seen: entry.changes.seen() };
+        let known = CatalogView { masked, mask_tag: Box::default(), kin, at, seen: entry.changes.marks() };
         entry.known.store(Some(Arc::new(known)));
     }
 
     fn fail(entry: &Entry, state: &str) {
-        let error = Arc::new(Unknown::Inquiry(InquiryError::Refused(state.to_owned())));
+        let error = Arc::new(CatalogReadError::Inquiry(InquiryError::Refused(state.to_owned())));
         *entry.failed.lock().unwrap() = Some(Failure { at: Instant::now(), error });
     }
 
@@ -506,10 +507,10 @@ mod tests {
             assert!(!entry.is_unreadable(), "{state}");
         }
         for error in [InquiryError::TooLong, InquiryError::TimedOut] {
-            assert!(!Unknown::Inquiry(error).is_for_good());
+            assert!(!CatalogReadError::Inquiry(error).is_for_good());
         }
         let refused = Unreachable::Login(LoginError::CredentialRefused);
-        assert!(!Unknown::Inquiry(refused.into()).is_for_good());
+        assert!(!CatalogReadError::Inquiry(refused.into()).is_for_good());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::protocol::postgres::session::admit::Verdict;
 use crate::protocol::postgres::session::ahead::unless_it_leaves;
-use crate::protocol::postgres::session::known::keep_fresh;
+use crate::protocol::postgres::session::catalog_access::keep_fresh;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::Kind;

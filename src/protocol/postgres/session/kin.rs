@@ -17,9 +17,9 @@ use crate::domain::sql::Relation;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::plan::runs_names;
 use crate::protocol::postgres::session::state::SessionState;
+use crate::protocol::postgres::targets::CatalogView;
 use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::targets::Entry;
-use crate::protocol::postgres::targets::Known;
 
 /// How many ties of one transaction are kept.
 const MOST: usize = 20_000;
@@ -103,14 +103,14 @@ impl SessionState {
     ///
     /// # Errors
     /// It cannot be read for the moment, and was never read, too long ago, or before relations have changed.
-    pub(super) async fn related(&self) -> Result<Option<Arc<Known>>, Denied> {
+    pub(super) async fn catalog_with_kin(&self) -> Result<Option<Arc<CatalogView>>, Denied> {
         let entry = self.entry(&self.seat.current());
         entry.want_kin();
-        self.known_or_old(&entry, Entry::current, Entry::old_kin).await
+        self.catalog_or_old(&entry, Entry::current, Entry::old_kin).await
     }
 
     /// Tells a command what shares rows with the relations that it names. What is not known may be anything.
-    pub(super) fn tell_kin(&self, command: &mut Command, known: Option<&Known>) {
+    pub(super) fn tell_kin(&self, command: &mut Command, known: Option<&CatalogView>) {
         let Words::Sql(sql) = &mut command.words else { return };
         let Some(effects) = sql.effects.as_deref().filter(|effects| names_relations(effects)) else { return };
         if !self.seat.asks_kin() {

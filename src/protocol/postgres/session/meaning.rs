@@ -33,8 +33,8 @@ use crate::protocol::postgres::session::search_path::PathEffect;
 use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::PlannedCommand;
+use crate::protocol::postgres::targets::CatalogView;
 use crate::protocol::postgres::targets::Change;
-use crate::protocol::postgres::targets::Known;
 
 /// How deep one text may run another by name, which runs another.
 const DEEPEST: usize = 4;
@@ -117,14 +117,17 @@ impl SessionState {
     ///
     /// # Errors
     /// It cannot be read, and nothing will do in its place. Or the text runs more by name than is looked at.
-    pub(super) async fn needed(&self, definition: &Definition) -> Result<Option<Arc<Known>>, Denied> {
+    pub(super) async fn catalog_if_needed(
+        &self,
+        definition: &Definition,
+    ) -> Result<Option<Arc<CatalogView>>, Denied> {
         if self.names.borrow().weight_run(definition, DEEPEST) > MOST_RUN {
             let detail =
                 "the prepared statements and cursors that it runs are too long together; run them one by one";
             return Err(Denied::new(DenyCode::LimitExceeded, detail).because("runs_too_much"));
         }
-        let related = if self.wants_kin(definition) { self.related().await? } else { None };
-        match self.masking().await? {
+        let related = if self.wants_kin(definition) { self.catalog_with_kin().await? } else { None };
+        match self.catalog_if_masked().await? {
             None => {}
             known => return Ok(known),
         }
@@ -136,35 +139,35 @@ impl SessionState {
         let mut schemas = effects.opaque.iter().map(|function| function.object.schema.as_deref());
         let calls = schemas.any(|schema| schema != Some(OWN_SCHEMA));
         if (calls || !definition.uses().is_empty())
-            && let Ok(known) = self.known().await
+            && let Ok(known) = self.catalog().await
         {
             return Ok(Some(known));
         }
         if !needs_code(definition) {
             return Ok(None);
         }
-        let tells = |known: &Arc<Known>| {
+        let tells = |known: &Arc<CatalogView>| {
             let catalog = known.masked.catalog();
             catalog.hides() || catalog.has_setters()
         };
         // Without it functions that nothing is known of stay unknown, and only a policy that names them lets
         // them pass.
-        let Some(code) = self.code().await?.filter(tells) else {
+        let Some(functions) = self.functions().await?.filter(tells) else {
             return Ok(None);
         };
         // What may be a call of a function hangs on the columns, too.
-        if code.masked.catalog().fields().next().is_none() {
-            return Ok(Some(code));
+        if functions.masked.catalog().fields().next().is_none() {
+            return Ok(Some(functions));
         }
-        match self.known().await {
+        match self.catalog().await {
             // Those may have changed since; if not, it is nothing but old.
-            Err(denied) if !self.has_relations_of(&code) => Err(denied),
-            known => Ok(Some(known.unwrap_or(code))),
+            Err(denied) if !self.has_relations_of(&functions) => Err(denied),
+            known => Ok(Some(known.unwrap_or(functions))),
         }
     }
 
     /// What a text means now.
-    pub(super) fn meaning(&self, definition: &Rc<Definition>, known: Option<&Known>) -> Meaning {
+    pub(super) fn meaning(&self, definition: &Rc<Definition>, known: Option<&CatalogView>) -> Meaning {
         let command = self.command(definition, known, 0);
         let runs = self.names.borrow().runs(definition);
         let also: Vec<Command> = runs.iter().map(|definition| self.command(definition, known, 1)).collect();
@@ -192,7 +195,7 @@ impl SessionState {
         found
     }
 
-    fn command(&self, definition: &Definition, known: Option<&Known>, depth: usize) -> Command {
+    fn command(&self, definition: &Definition, known: Option<&CatalogView>, depth: usize) -> Command {
         let runs = self.each_run(definition, depth, |run| self.command(run, known, depth.saturating_add(1)));
         let deeper = |entry: &NameUse| runs.get(&Rc::as_ptr(&self.names.borrow().definition(entry)?));
         let class = |entry: &NameUse| {
@@ -215,7 +218,7 @@ impl SessionState {
 
     /// A change of rows that lead to `pg_settings` is a `SET`, of whatever they are. What the open
     /// transaction has made nobody else sees: once that may be such a relation, any may be one.
-    fn tell_settings(&self, command: &mut Command, known: Option<&Known>) {
+    fn tell_settings(&self, command: &mut Command, known: Option<&CatalogView>) {
         let Words::Sql(sql) = &mut command.words else { return };
         let Some(effects) = &mut sql.effects else { return };
         let unsure = self.ddl.get() >= Change::Settings || makes_setter(effects, known);
@@ -231,7 +234,7 @@ impl SessionState {
     /// What a text calls, or may call, that may do anything. What the open transaction has made nobody else
     /// sees, and so the catalogue is of no help: after a change of functions all that may call one counts,
     /// after one of columns all that may be a column or a call.
-    fn opaque(&self, effects: &Effects, known: Option<&Known>) -> Vec<Function> {
+    fn opaque(&self, effects: &Effects, known: Option<&CatalogView>) -> Vec<Function> {
         let mut opaque = match known {
             Some(known) => known.masked.catalog().opaque(effects),
             None => by_its_words(effects),
@@ -287,7 +290,7 @@ impl SessionState {
     }
 
     /// Where masked values may turn up when a text runs.
-    fn exposure(&self, definition: &Definition, known: &Known, remade: bool, depth: usize) -> Exposure {
+    fn exposure(&self, definition: &Definition, known: &CatalogView, remade: bool, depth: usize) -> Exposure {
         let effects = definition.judgement.effects().map(|effects| &**effects);
         let opaque = effects.is_none_or(|effects| !self.opaque(effects, Some(known)).is_empty());
         let runs = self
@@ -297,7 +300,13 @@ impl SessionState {
     }
 
     /// What a text looks at that masks do not allow, by itself or in what it runs by name.
-    fn guess(&self, definition: &Definition, known: &Known, remade: bool, depth: usize) -> Option<Guess> {
+    fn guess(
+        &self,
+        definition: &Definition,
+        known: &CatalogView,
+        remade: bool,
+        depth: usize,
+    ) -> Option<Guess> {
         if known.masked.plan().strictest() == Predicates::Allow {
             return None;
         }
@@ -356,12 +365,12 @@ fn needs_code(definition: &Definition) -> bool {
 }
 
 /// Whether settings are changed by changing rows of a relation, as far as that is known.
-fn is_setter(relation: &Object, known: Option<&Known>) -> bool {
+fn is_setter(relation: &Object, known: Option<&CatalogView>) -> bool {
     known.is_some_and(|known| known.masked.catalog().sets(relation))
 }
 
 /// Whether a text may make such a relation, or give one another name.
-fn makes_setter(effects: &Effects, known: Option<&Known>) -> bool {
+fn makes_setter(effects: &Effects, known: Option<&CatalogView>) -> bool {
     effects.relations.iter().any(|relation| relation.access == Access::Ddl)
         && effects
             .relations
@@ -407,7 +416,7 @@ pub(super) fn path_effect(command: &Command) -> PathEffect {
 }
 
 /// What a command may do to the catalogue.
-pub(super) fn changes_catalog(command: &Command, known: Option<&Known>) -> Change {
+pub(super) fn changes_catalog(command: &Command, known: Option<&CatalogView>) -> Change {
     if command.class < Class::Ddl {
         return Change::Nothing;
     }

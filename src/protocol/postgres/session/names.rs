@@ -21,7 +21,7 @@ use crate::protocol::postgres::judge::Judgement;
 use crate::protocol::postgres::rows::Exposure;
 use crate::protocol::postgres::rows::RowPlan;
 use crate::protocol::postgres::session::run::Run;
-use crate::protocol::postgres::targets::Known;
+use crate::protocol::postgres::targets::CatalogView;
 use crate::protocol::postgres::wire::values::Format;
 
 /// How many names of each kind a session may have.
@@ -52,7 +52,7 @@ pub(super) struct Definition {
 #[derive(Clone)]
 pub(super) struct Described {
     pub(super) results: Vec<Format>,
-    pub(super) known: Arc<Known>,
+    pub(super) known: Arc<CatalogView>,
     pub(super) exposure: Exposure,
     pub(super) plan: Rc<RowPlan>,
     /// The names of the columns, as the recording has them.

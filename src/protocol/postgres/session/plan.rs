@@ -36,8 +36,8 @@ use crate::protocol::postgres::session::step::Changes;
 use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::PlannedCommand;
 use crate::protocol::postgres::session::step::Step;
+use crate::protocol::postgres::targets::CatalogView;
 use crate::protocol::postgres::targets::Change;
-use crate::protocol::postgres::targets::Known;
 use crate::protocol::postgres::wire::error::WireError;
 use crate::protocol::postgres::wire::frame::HEADER;
 use crate::protocol::postgres::wire::frame::body;
@@ -63,7 +63,7 @@ struct What<'a> {
     meaning: Meaning,
     bind: Option<&'a Bind<'a>>,
     /// The catalogue, where values are masked.
-    known: Option<Arc<Known>>,
+    known: Option<Arc<CatalogView>>,
 }
 
 impl SessionState {
@@ -123,7 +123,7 @@ impl SessionState {
         if !self.names_are_sure(&definition) || !self.code_is_sure(&definition) {
             return Step::Unsettled;
         }
-        let known = match self.needed(&definition).await {
+        let known = match self.catalog_if_needed(&definition).await {
             Ok(known) => known,
             Err(denied) => return self.refused_text(kind(parse.name), &definition, denied),
         };
@@ -283,7 +283,7 @@ impl SessionState {
 
     /// Whether what was bound earlier may still run.
     async fn still_may(&self, definition: &Rc<Definition>, run: &Run) -> Result<(), Denied> {
-        let known = self.needed(definition).await?;
+        let known = self.catalog_if_needed(definition).await?;
         let Meaning { command, also, .. } = self.meaning(definition, known.as_deref());
         for command in std::iter::once(&command).chain(&also) {
             if self.seat.prepare(command, ())?.is_none() {
@@ -350,7 +350,7 @@ impl SessionState {
         if !self.names_are_sure(&definition) || !self.code_is_sure(&definition) {
             return Step::Unsettled;
         }
-        let known = match self.needed(&definition).await {
+        let known = match self.catalog_if_needed(&definition).await {
             Ok(known) => known,
             Err(denied) => return self.refused_text(kind, &definition, denied),
         };

@@ -26,7 +26,7 @@ use crate::protocol::postgres::session::names::Described;
 use crate::protocol::postgres::session::record::word;
 use crate::protocol::postgres::session::record::write_binary;
 use crate::protocol::postgres::session::session_settings::SettingChange;
-use crate::protocol::postgres::targets::Known;
+use crate::protocol::postgres::targets::CatalogView;
 use crate::protocol::postgres::wire::back::RowDescription;
 use crate::protocol::postgres::wire::back::Transaction;
 use crate::protocol::postgres::wire::back::read_row;
@@ -75,7 +75,7 @@ pub(super) struct Running {
     /// The formats that a `Bind` asked for; none: as the description says.
     results: Vec<Format>,
     /// What is known of the catalogue, and where masked values may turn up; `None` where nothing is masked.
-    masking: Option<(Arc<Known>, Exposure)>,
+    masking: Option<(Arc<CatalogView>, Exposure)>,
     /// The tag of the masks when there were none.
     plain_tag: Option<Box<str>>,
     /// How its rows are masked, once they are described.
@@ -141,7 +141,7 @@ impl Run {
     pub(super) fn new(
         definition: Rc<Definition>,
         results: Vec<Format>,
-        masking: Option<(Arc<Known>, Exposure)>,
+        masking: Option<(Arc<CatalogView>, Exposure)>,
     ) -> Self {
         Self(Rc::new(RefCell::new(Running {
             guard: None,
@@ -308,7 +308,7 @@ impl Running {
     }
 
     /// What is known of the catalogue now: while it was held, that may have changed.
-    pub(super) fn remask(&mut self, masking: Option<(Arc<Known>, Exposure)>) {
+    pub(super) fn remask(&mut self, masking: Option<(Arc<CatalogView>, Exposure)>) {
         self.masking = masking;
     }
 

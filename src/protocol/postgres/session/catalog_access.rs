@@ -10,10 +10,10 @@ use crate::domain::DenyCode;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::PlannedCommand;
+use crate::protocol::postgres::targets::CatalogReadError;
+use crate::protocol::postgres::targets::CatalogView;
 use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::targets::Entry;
-use crate::protocol::postgres::targets::Known;
-use crate::protocol::postgres::targets::Unknown;
 
 /// How long a target may take to close the stream of a session that is over.
 const CLOSES: Duration = Duration::from_mins(1);
@@ -35,7 +35,7 @@ impl SessionState {
     ///
     /// # Errors
     /// It cannot be read: what depends on it must not pass.
-    pub(super) async fn known(&self) -> Result<Arc<Known>, Denied> {
+    pub(super) async fn catalog(&self) -> Result<Arc<CatalogView>, Denied> {
         let governed = self.seat.current();
         let entry = self.entry(&governed);
         if let Some(known) = entry.current() {
@@ -44,11 +44,11 @@ impl SessionState {
         self.asks.notify_one();
         let credential = self.seat.credential().await?;
         let password = credential.as_ref().and_then(|credential| credential.secret());
-        entry.known(&self.judge, &governed, password, &self.database).await.map_err(|error| {
+        entry.current_or_read(&self.judge, &governed, password, &self.database).await.map_err(|error| {
             tracing::error!(connection = %governed.connection.name, error = &*error as &dyn std::error::Error, "the catalogue of a target could not be read");
             unread(match *error {
-                Unknown::Inquiry(_) => "catalog_unreachable",
-                Unknown::Catalog(_) => "catalog_unreadable",
+                CatalogReadError::Inquiry(_) => "catalog_unreachable",
+                CatalogReadError::Catalog(_) => "catalog_unreadable",
             })
         })
     }
@@ -56,9 +56,9 @@ impl SessionState {
     /// What is known of the catalogue where values are masked; `None` where none are.
     ///
     /// # Errors
-    /// As [`SessionState::known`].
-    pub(super) async fn masking(&self) -> Result<Option<Arc<Known>>, Denied> {
-        if self.seat.current().plan.is_empty() { Ok(None) } else { self.known().await.map(Some) }
+    /// As [`SessionState::catalog`].
+    pub(super) async fn catalog_if_masked(&self) -> Result<Option<Arc<CatalogView>>, Denied> {
+        if self.seat.current().plan.is_empty() { Ok(None) } else { self.catalog().await.map(Some) }
     }
 
     /// What is known of the target's functions and operators, where no value is masked: whether a text calls
@@ -68,9 +68,9 @@ impl SessionState {
     ///
     /// # Errors
     /// It cannot be read for the moment, and was never read, too long ago, or before functions have changed.
-    pub(super) async fn code(&self) -> Result<Option<Arc<Known>>, Denied> {
+    pub(super) async fn functions(&self) -> Result<Option<Arc<CatalogView>>, Denied> {
         let entry = self.entry(&self.seat.current());
-        self.known_or_old(&entry, Entry::current_code, Entry::old_code).await
+        self.catalog_or_old(&entry, Entry::current_code, Entry::old_code).await
     }
 
     /// Returns what `current` says is known; else reads the catalog, and where that fails returns what `old`
@@ -78,19 +78,19 @@ impl SessionState {
     ///
     /// # Errors
     /// The catalog cannot be read for the moment, and nothing old may be relied on.
-    pub(super) async fn known_or_old(
+    pub(super) async fn catalog_or_old(
         &self,
         entry: &Entry,
-        current: fn(&Entry) -> Option<Arc<Known>>,
-        old: fn(&Entry) -> Option<Arc<Known>>,
-    ) -> Result<Option<Arc<Known>>, Denied> {
+        current: fn(&Entry) -> Option<Arc<CatalogView>>,
+        old: fn(&Entry) -> Option<Arc<CatalogView>>,
+    ) -> Result<Option<Arc<CatalogView>>, Denied> {
         if let Some(known) = current(entry) {
             return Ok(Some(known));
         }
         let denied = if entry.has_just_failed() {
             unread("catalog_unreachable")
         } else {
-            match self.known().await {
+            match self.catalog().await {
                 Ok(known) => return Ok(Some(known)),
                 Err(denied) => denied,
             }
@@ -103,14 +103,14 @@ impl SessionState {
     }
 
     /// Whether nothing has changed the relations since that came through the gateway.
-    pub(super) fn has_relations_of(&self, known: &Known) -> bool {
+    pub(super) fn has_relations_of(&self, known: &CatalogView) -> bool {
         known.has_relations_of(&self.entry(&self.seat.current()))
     }
 
     /// While a command waited for people the catalogue may have changed: its rows are masked by what is known
     /// now. Where that cannot be found out, they stay masked as they were.
     pub(super) async fn remask(&self, planned: &PlannedCommand) {
-        if let Ok(Some(known)) = self.masking().await {
+        if let Ok(Some(known)) = self.catalog_if_masked().await {
             let exposure = self.meaning(&planned.definition, Some(&known)).exposure;
             planned.run.get().remask(Some((known, exposure)));
         }
