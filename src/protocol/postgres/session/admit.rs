@@ -14,9 +14,9 @@ use crate::pipeline::admit_together;
 use crate::protocol::postgres::judge::Judgement;
 use crate::protocol::postgres::reply;
 use crate::protocol::postgres::reply::Refusal;
-use crate::protocol::postgres::session::ahead::AHEAD;
-use crate::protocol::postgres::session::ahead::read_ahead;
-use crate::protocol::postgres::session::ahead::unless_it_leaves;
+use crate::protocol::postgres::session::client_gone::MAX_READ_AHEAD;
+use crate::protocol::postgres::session::client_gone::read_ahead;
+use crate::protocol::postgres::session::client_gone::unless_it_leaves;
 use crate::protocol::postgres::session::front::Front;
 use crate::protocol::postgres::session::front::Gone;
 use crate::protocol::postgres::session::hold;
@@ -199,7 +199,7 @@ impl Front {
                 }
                 read = read_ahead(&mut self.from, &mut self.input) => {
                     read?;
-                    if self.input.len() >= AHEAD {
+                    if self.input.len() >= MAX_READ_AHEAD {
                         often = hold::REMIND_OFTEN;
                         remind.as_mut().reset(Instant::now() + often);
                     }

@@ -5,13 +5,13 @@
 //! reads the answers, each held against what is owed. [`names`] keeps what prepared statements and portals
 //! stand for, [`mod@run`] what a command that runs has given so far, [`record`] words it for the recording,
 //! [`hold`] for people, with what [`preview`] finds out. [`refuse`] records what never became a command,
-//! [`search_path`] keeps where names are looked up, [`session_settings`] what else a text hangs on, [`ahead`]
-//! sees a client's end while it waits.
+//! [`search_path`] keeps where names are looked up, [`session_settings`] what else a text hangs on, [`client_gone`]
+//! sees that a client leaves while it has to wait.
 
 mod admit;
-mod ahead;
 mod back;
 mod catalog_access;
+mod client_gone;
 mod front;
 mod hold;
 mod kin;

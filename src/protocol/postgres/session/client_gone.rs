@@ -21,7 +21,7 @@ use crate::protocol::postgres::wire::tag::FrontTag;
 use crate::transport::stream::ReadSide;
 
 /// How much a client may send on while it has to wait.
-pub(super) const AHEAD: usize = 256 << 10;
+pub(super) const MAX_READ_AHEAD: usize = 256 << 10;
 /// How much room there is at least for what is read.
 const READ: usize = 8 << 10;
 /// How often it is looked whether a client that has sent so much is still there.
@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Reads what a client sends on while it has to wait. Once that is as much as is kept, nothing more is read,
 /// and only its leaving ends this: about once a second it is looked whether it has closed the stream.
 pub(super) async fn read_ahead(from: &mut ReadSide, input: &mut BytesMut) -> Result<(), Gone> {
-    if input.len() < AHEAD {
+    if input.len() < MAX_READ_AHEAD {
         input.reserve(READ);
         return match from.read_buf(input).await {
             Ok(0) | Err(_) => Err(Gone::Left),
@@ -126,7 +126,7 @@ mod tests {
     #[tokio::test]
     async fn an_end_is_seen_while_a_target_takes_nothing() {
         // Less than is read ahead, and more.
-        for sent in [0, AHEAD / 2, AHEAD + (16 << 10)] {
+        for sent in [0, MAX_READ_AHEAD / 2, MAX_READ_AHEAD + (16 << 10)] {
             let (_busy, mut target) = pair().await;
             let (mut client, stream) = pair().await;
             let (mut from, _to) = stream.sides();
@@ -139,7 +139,10 @@ mod tests {
             let waits = unless_it_leaves(&mut from, &mut input, target.write_all(&much));
             let (seen, ()) = tokio::join!(tokio::time::timeout(SOON, waits), sends);
             assert!(matches!(seen, Ok(Err(Gone::Left))), "{sent} {seen:?}");
-            assert!(input.len() >= sent.min(AHEAD) && input.capacity() <= 4 * AHEAD, "{sent}");
+            assert!(
+                input.len() >= sent.min(MAX_READ_AHEAD) && input.capacity() <= 4 * MAX_READ_AHEAD,
+                "{sent}"
+            );
         }
     }
 
