@@ -22,7 +22,6 @@ use crate::protocol::postgres::session::front::Gone;
 use crate::protocol::postgres::session::hold;
 use crate::protocol::postgres::session::hold::HeldStatement;
 use crate::protocol::postgres::session::names::Number;
-use crate::protocol::postgres::session::record::SubmittedBy;
 use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::PlannedCommand;
@@ -139,11 +138,7 @@ impl Front {
             _ => None,
         };
         let held = HeldStatement {
-            submitted_by: if matches!(planned.kind, Kind::Query) {
-                SubmittedBy::Simple
-            } else {
-                SubmittedBy::Execute
-            },
+            submitted_by: planned.kind.submitted_by(),
             sql: &planned.definition.sql,
             types: &planned.definition.types,
             runs: &planned.runs,

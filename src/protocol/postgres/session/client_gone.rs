@@ -63,13 +63,18 @@ pub(super) async fn unless_it_leaves<T>(
 impl Front {
     /// What becomes of a message. While the target's catalogue is asked for it, the client may leave or
     /// cancel.
-    pub(super) async fn plan(&mut self, tag: FrontTag, frame: Bytes, number: Number) -> Result<Step, Gone> {
+    pub(super) async fn judge_message(
+        &mut self,
+        tag: FrontTag,
+        frame: Bytes,
+        number: Number,
+    ) -> Result<Step, Gone> {
         let session = Rc::clone(&self.session);
         forget(&session.asks).await;
-        let mut plan = pin!(session.plan(tag, frame, number));
+        let mut judging = pin!(session.judge_message(tag, frame, number));
         tokio::select! {
             biased;
-            step = &mut plan => return Ok(step?),
+            step = &mut judging => return Ok(step?),
             () = session.asks.notified() => {}
         }
         // A wish to cancel that came too late for what waited before is not meant for this.
@@ -77,7 +82,7 @@ impl Front {
         let settles = async {
             tokio::select! {
                 biased;
-                step = &mut plan => Some(step),
+                step = &mut judging => Some(step),
                 () = session.withdrawn.notified() => None,
             }
         };

@@ -335,7 +335,7 @@ impl Front {
         frame: Bytes,
         steps: &mut Vec<(Number, Step)>,
     ) -> Result<Step, Gone> {
-        let step = self.plan(tag, frame.clone(), self.number).await?;
+        let step = self.judge_message(tag, frame.clone(), self.number).await?;
         if !matches!(step, Step::Unsettled) {
             return Ok(step);
         }
@@ -345,7 +345,7 @@ impl Front {
         if self.session.pending.borrow().skips() {
             return Ok(Step::Flush);
         }
-        match self.plan(tag, frame, self.number).await? {
+        match self.judge_message(tag, frame, self.number).await? {
             // Only a copy in keeps the target from answering, and it takes no other message.
             Step::Unsettled => {
                 let denied =

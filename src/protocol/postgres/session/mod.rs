@@ -1,12 +1,12 @@
 //! One session: two directions of one client and one session at the target, and the reasons for it to end.
 //!
-//! [`front`] reads what the client sends, in batches; [`plan`] judges each message by what it means in this
+//! [`front`] reads what the client sends, in batches; [`judge_message`] judges each message by what it means in this
 //! session ([`meaning`]); [`send`] puts it to the target and notes in [`pending`] which reply is due; [`back`]
 //! reads the answers, each held against what is owed. [`names`] keeps what prepared statements and portals
 //! stand for, [`mod@run`] what a command that runs has given so far, [`record`] words it for the recording,
 //! [`hold`] for people, with what [`preview`] finds out. [`refuse`] records what never became a command,
-//! [`search_path`] keeps where names are looked up, [`session_settings`] what else a text hangs on, [`client_gone`]
-//! sees that a client leaves while it has to wait.
+//! [`search_path`] keeps where names are looked up, [`session_settings`] what else a text hangs on,
+//! [`client_gone`] sees that a client leaves while it has to wait.
 
 mod admit;
 mod back;
@@ -14,11 +14,11 @@ mod catalog_access;
 mod client_gone;
 mod front;
 mod hold;
+mod judge_message;
 mod kin;
 mod meaning;
 mod names;
 mod pending;
-mod plan;
 mod preview;
 mod record;
 mod refuse;

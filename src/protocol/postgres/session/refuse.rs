@@ -13,6 +13,7 @@ use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::Step;
 use crate::protocol::postgres::wire::error::WireError;
 use crate::protocol::postgres::wire::sqlstate::SqlState;
+use crate::protocol::postgres::wire::tag::FrontTag;
 
 /// A message that is refused before it is a command.
 pub(super) struct Refused {
@@ -85,9 +86,9 @@ impl SessionState {
     }
 
     /// A message that cannot be read.
-    pub(super) fn malformed(&self, kind: Kind, error: &WireError) -> Step {
+    pub(super) fn malformed(&self, tag: FrontTag, error: &WireError) -> Step {
         let denied = Denied::new(DenyCode::BadRequest, error.to_string()).because("malformed");
-        self.refused(kind, error.sqlstate(), denied)
+        self.refused(Kind::unnamed(tag), error.sqlstate(), denied)
     }
 
     /// A message whose text was read.
