@@ -22,6 +22,7 @@ use crate::protocol::postgres::session::front::Gone;
 use crate::protocol::postgres::session::hold;
 use crate::protocol::postgres::session::hold::HeldStatement;
 use crate::protocol::postgres::session::names::Number;
+use crate::protocol::postgres::session::signals::forget;
 use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::PlannedCommand;
@@ -108,21 +109,17 @@ impl Front {
         // What was admitted before must not wait for people.
         self.flush().await?;
         // A wish to cancel that came too late for what waited before is not meant for this.
-        tokio::select! {
-            biased;
-            () = self.session.withdrawn.notified() => {}
-            () = std::future::ready(()) => {}
-        }
-        self.session.held.set(true);
+        forget(&self.session.signals.withdrawn).await;
+        self.session.signals.set_held(true);
         // A client that is gone without a word must not get what people approve meanwhile.
         let _impatience = self.from.impatient(hold::GONE);
         let preview = if asked.exchange.waits(&asked.judged) {
             let preview = async {
                 tokio::select! {
                     preview = Box::pin(self.session.preview(&planned, &asked)) => preview,
-                    () = self.session.withdrawn.notified() => {
+                    () = self.session.signals.withdrawn.notified() => {
                         // It is withdrawn as soon as it waits.
-                        self.session.withdrawn.notify_one();
+                        self.session.signals.withdrawn.notify_one();
                         String::new()
                     }
                 }
@@ -144,7 +141,7 @@ impl Front {
             runs: &planned.runs,
             bind: bind.as_ref(),
             database: &self.session.database,
-            transaction: self.session.transaction.get(),
+            transaction: self.session.transaction.status(),
             settings: &self.session.settings,
             names_moved: self.session.search_path.is_moved(),
             preview: &preview,
@@ -154,7 +151,7 @@ impl Front {
         .held(told);
         let admitted =
             self.wait_for_people(exchange.admit(judged, record, payload.clone(), Some(held)), waiting).await;
-        self.session.held.set(false);
+        self.session.signals.set_held(false);
         let Some(admitted) = admitted? else { return Ok((planned, Err(Refusal::cancelled()))) };
         let admitted = admitted.map_err(|denied| planned.refusal(&denied));
         if admitted.is_ok() {
@@ -180,7 +177,7 @@ impl Front {
             tokio::select! {
                 biased;
                 admitted = &mut admitting => return Ok(Some(admitted)),
-                () = self.session.withdrawn.notified() => return Ok(None),
+                () = self.session.signals.withdrawn.notified() => return Ok(None),
                 news = &mut told, if asks => {
                     let Ok(news) = news else { return Ok(Some(admitting.await)) };
                     self.remind(&news);
@@ -206,7 +203,7 @@ impl Front {
     fn remind(&self, waiting: &Waiting) {
         self.session.seat.mark_active();
         let hint = "It runs once it is approved. Cancel the statement to withdraw it.";
-        self.session.say(|out| reply::notice(out, SqlState::WAITING, &hold::words(waiting), hint));
+        self.session.outbox.say(|out| reply::notice(out, SqlState::WAITING, &hold::words(waiting), hint));
     }
 }
 

@@ -176,7 +176,7 @@ impl Back {
             ) => run.get().exposure(),
             _ => Exposure::NOTHING,
         };
-        now.join(self.session.reached.get())
+        now.join(self.session.transaction.exposure())
     }
 
     /// What runs at the front, if rows or copied data may come of it.
@@ -242,7 +242,7 @@ impl Back {
     /// Whether the connection's limit of rows is reached: then what comes is cut, and the statement
     /// cancelled.
     fn is_over_limit(&self, run: &mut Running) -> bool {
-        let Some(limit) = self.session.rows.filter(|limit| run.all_rows >= *limit) else { return false };
+        let Some(limit) = self.session.row_limit.filter(|limit| run.all_rows >= *limit) else { return false };
         let message = format!("the statement gives more than the {limit} rows that this connection allows");
         self.cut(run, Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
         true
@@ -251,7 +251,7 @@ impl Back {
     /// Nothing more of this command reaches the client but this error; the target is asked to stop.
     fn cut(&self, run: &mut Running, refusal: Refusal) {
         run.cut = Some(refusal);
-        self.session.cancel.notify_one();
+        self.session.signals.cancel.notify_one();
     }
 
     fn described(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
@@ -352,16 +352,15 @@ impl Back {
                 _ => (refusal.clone(), refused(&refusal)),
             };
             refusal.write(out);
-            run.end(&end, self.session.transaction.get())?;
+            run.end(&end, self.session.transaction.status())?;
             drop(run);
             return self.fails_late();
         }
-        run.end(&end, self.session.transaction.get())?;
+        run.end(&end, self.session.transaction.status())?;
         drop(run);
         self.stop_copying();
         if tag == BackTag::CommandComplete {
-            // In a transaction that has failed only its end is done.
-            self.session.aborted.set(false);
+            self.session.transaction.statement_done();
         }
         let mut pending = self.session.pending.borrow_mut();
         match pending.front().map(|reply| (&mut reply.kind, reply.number)) {
@@ -391,9 +390,8 @@ impl Back {
 
     fn ready(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
         let transaction = Transaction::read(body(frame))?;
-        let before = self.session.transaction.replace(transaction);
+        let before = self.session.transaction.ready(transaction);
         self.session.search_path.ready(before, transaction);
-        self.session.aborted.set(transaction == Transaction::Failed);
         let popped = {
             let mut pending = self.session.pending.borrow_mut();
             let fits = matches!(
@@ -410,17 +408,9 @@ impl Back {
         }
         if transaction == Transaction::Idle {
             names.transaction_ended(reply.number);
-            self.session.reached.set(Exposure::NOTHING);
             // What was sent after it may have begun another transaction by now.
-            let later = self.session.remade.get() > reply.number;
-            if !later {
-                self.session.ties.ended();
-            }
-            self.session.catalog_changed(if later {
-                self.session.ddl.get()
-            } else {
-                self.session.ddl.take()
-            });
+            let next_began = self.session.last_changes.catalog_after(reply.number);
+            self.session.catalog_changed(self.session.transaction.ended(next_began));
         }
         drop(names);
         self.session.seat.tell_left_out()?;

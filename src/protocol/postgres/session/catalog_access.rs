@@ -1,5 +1,6 @@
 //! What a session knows of its target's catalogue, and when it has to ask.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,21 +15,47 @@ use crate::protocol::postgres::targets::CatalogReadError;
 use crate::protocol::postgres::targets::CatalogView;
 use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::targets::Entry;
+use crate::protocol::postgres::targets::Targets;
 
 /// How long a target may take to close the stream of a session that is over.
 const CLOSES: Duration = Duration::from_mins(1);
 
-impl SessionState {
-    pub(super) fn entry(&self, governed: &Governed) -> Arc<Entry> {
-        let mut kept = self.catalog.borrow_mut();
+/// The target's catalogue for the masks of now; looked for when it is needed.
+pub(super) struct CatalogHandle {
+    targets: Targets,
+    /// With the tag of the masks that it was looked for with.
+    entry: RefCell<Option<(Box<str>, Arc<Entry>)>>,
+}
+
+impl CatalogHandle {
+    /// A handle to one of these.
+    pub(super) const fn new(targets: Targets) -> Self {
+        Self { targets, entry: RefCell::new(None) }
+    }
+
+    /// The entry of a database under the masks of `governed`.
+    fn entry(&self, governed: &Governed, database: &str) -> Arc<Entry> {
+        let mut kept = self.entry.borrow_mut();
         match &*kept {
             Some((tag, entry)) if **tag == *governed.mask_tag => Arc::clone(entry),
             _ => {
-                let entry = self.targets.entry(governed, &self.database);
+                let entry = self.targets.entry(governed, database);
                 *kept = Some((governed.mask_tag.clone(), Arc::clone(&entry)));
                 entry
             }
         }
+    }
+
+    /// The entry that was used last; `None` where none was needed.
+    fn last_entry(&self) -> Option<Arc<Entry>> {
+        self.entry.borrow().as_ref().map(|(_, entry)| Arc::clone(entry))
+    }
+}
+
+impl SessionState {
+    /// The target's catalogue as it is shared with other sessions.
+    pub(super) fn entry(&self, governed: &Governed) -> Arc<Entry> {
+        self.catalog.entry(governed, &self.database)
     }
 
     /// What is known of the catalogue, read first where it has to be.
@@ -41,7 +68,7 @@ impl SessionState {
         if let Some(known) = entry.current() {
             return Ok(known);
         }
-        self.asks.notify_one();
+        self.signals.asks_catalog.notify_one();
         let credential = self.seat.credential().await?;
         let password = credential.as_ref().and_then(|credential| credential.secret());
         entry.current_or_read(&self.judge, &governed, password, &self.database).await.map_err(|error| {
@@ -126,8 +153,8 @@ impl SessionState {
 
 /// Reads what has become old again, beside the session.
 pub(super) fn keep_fresh(session: &SessionState) {
-    let entry = session.catalog.borrow().as_ref().map(|(_, entry)| Arc::clone(entry));
-    let Some(entry) = entry.filter(|entry| entry.wants_refresh()) else { return };
+    let entry = session.catalog.last_entry().filter(|entry| entry.wants_refresh());
+    let Some(entry) = entry else { return };
     let (judge, governed, database) =
         (Arc::clone(&session.judge), session.seat.current(), session.database.clone());
     let credential = session.seat.credential_of(&governed);

@@ -7,13 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
-use tokio::sync::Notify;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::protocol::postgres::session::front::Front;
 use crate::protocol::postgres::session::front::Gone;
 use crate::protocol::postgres::session::names::Number;
+use crate::protocol::postgres::session::signals::forget;
 use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::Step;
 use crate::protocol::postgres::wire::sqlstate::SqlState;
@@ -70,39 +70,30 @@ impl Front {
         number: Number,
     ) -> Result<Step, Gone> {
         let session = Rc::clone(&self.session);
-        forget(&session.asks).await;
+        forget(&session.signals.asks_catalog).await;
         let mut judging = pin!(session.judge_message(tag, frame, number));
         tokio::select! {
             biased;
             step = &mut judging => return Ok(step?),
-            () = session.asks.notified() => {}
+            () = session.signals.asks_catalog.notified() => {}
         }
         // A wish to cancel that came too late for what waited before is not meant for this.
-        forget(&session.withdrawn).await;
+        forget(&session.signals.withdrawn).await;
         let settles = async {
             tokio::select! {
                 biased;
                 step = &mut judging => Some(step),
-                () = session.withdrawn.notified() => None,
+                () = session.signals.withdrawn.notified() => None,
             }
         };
-        session.held.set(true);
+        session.signals.set_held(true);
         let step = unless_it_leaves(&mut self.from, &mut self.input, settles).await;
-        session.held.set(false);
+        session.signals.set_held(false);
         if let Some(step) = step? {
             return Ok(step?);
         }
         let denied = Denied::new(DenyCode::BadRequest, "it was cancelled before it was judged");
         Ok(session.refused(Kind::unnamed(tag), SqlState::QUERY_CANCELED, denied.because("cancelled")))
-    }
-}
-
-/// Forgets what was told before.
-async fn forget(news: &Notify) {
-    tokio::select! {
-        biased;
-        () = news.notified() => {}
-        () = std::future::ready(()) => {}
     }
 }
 

@@ -201,7 +201,7 @@ impl Front {
     /// Waits until data may be copied in, or it is known that none may.
     async fn may_copy(&mut self) -> Result<bool, Gone> {
         loop {
-            let news = self.session.progress.notified();
+            let news = self.session.signals.progress.notified();
             if self.session.copying.borrow().is_some() {
                 return Ok(true);
             }
@@ -276,7 +276,7 @@ impl Front {
                 let message = "the message is longer than this gateway judges; raise limits.body of the connection if it must be";
                 let denied = Denied::new(DenyCode::LimitExceeded, message).because("too_long");
                 self.number = self.number.saturating_add(1);
-                self.session.batch.set(self.number.saturating_add(1));
+                self.session.last_changes.set_first_unsent(self.number.saturating_add(1));
                 let refused =
                     self.session.unread(Kind::unnamed(tag), SqlState::PROGRAM_LIMIT_EXCEEDED, denied);
                 self.refuse_message(refused, self.number)
@@ -293,7 +293,7 @@ impl Front {
         }
         self.flush().await?;
         loop {
-            let news = self.session.progress.notified();
+            let news = self.session.signals.progress.notified();
             if self.session.pending.borrow().len() < OWED {
                 return Ok(());
             }
@@ -322,7 +322,7 @@ impl Front {
             passed_over |= step.fails_series();
             steps.push((self.number, step));
             if matches!(tag, FrontTag::Sync | FrontTag::Query | FrontTag::FunctionCall) {
-                self.session.series.set(self.number.saturating_add(1));
+                self.session.last_changes.end_series(self.number);
             }
         }
         self.send_steps(&mut steps).await
@@ -340,7 +340,7 @@ impl Front {
             return Ok(step);
         }
         self.send_steps(steps).await?;
-        self.session.batch.set(self.number);
+        self.session.last_changes.set_first_unsent(self.number);
         self.settle().await?;
         if self.session.pending.borrow().skips() {
             return Ok(Step::Flush);
@@ -365,7 +365,7 @@ impl Front {
         }
         self.flush().await?;
         loop {
-            let news = self.session.progress.notified();
+            let news = self.session.signals.progress.notified();
             if self.session.pending.borrow().is_empty() || self.session.copying.borrow().is_some() {
                 return Ok(());
             }
@@ -379,7 +379,7 @@ impl Front {
         let mut steps = std::mem::take(steps);
         let verdicts = self.admit(&mut steps).await?;
         let sent = self.send(steps, verdicts);
-        self.session.batch.set(self.number.saturating_add(1));
+        self.session.last_changes.set_first_unsent(self.number.saturating_add(1));
         sent
     }
 
@@ -425,7 +425,7 @@ impl Front {
 /// Resolves when a copy behind which a `Sync` waits is over: it has failed, since its end has not been sent.
 async fn fails_before_sync(session: &SessionState) {
     loop {
-        let news = session.progress.notified();
+        let news = session.signals.progress.notified();
         if session.copying.borrow().is_none() {
             return;
         }

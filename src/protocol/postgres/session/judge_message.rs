@@ -131,7 +131,7 @@ impl SessionState {
         }
         let preparation = self.seat.prepare(&command, frame.clone()).map_err(refuse)?;
         let preparation = preparation.ok_or_else(|| refuse(changed()))?;
-        self.statement_naming.set(number);
+        self.last_changes.note_parse(number);
         let statement = Statement { number, definition: Rc::clone(&definition) };
         let set = self.names.borrow_mut().set_statement(parse.name, statement);
         let before = set.map_err(|error| refuse(too_many(error)))?;
@@ -152,7 +152,7 @@ impl SessionState {
         let candidate = Candidate { kind: kind(), frame: frame.clone(), definition, bind: Some(&bind) };
         let step = self.ask(candidate, number).await?;
         let Step::Command(mut planned) = step else { return Ok(step) };
-        self.portal_naming.set(number);
+        self.last_changes.note_bind(number);
         let portal =
             Portal { number, definition: Rc::clone(&planned.definition), run: Some(planned.run.clone()) };
         let set = self.names.borrow_mut().set_portal(bind.portal, portal);
@@ -194,15 +194,14 @@ impl SessionState {
         let definition = &portal.definition;
         let kind = || Kind::Execute { portal: name.into() };
         // What it runs by name is looked up by the target now, not when it was bound.
-        let renamed = self.statement_naming.get().max(self.portal_naming.get()) > portal.number;
-        if runs_names(definition) && renamed {
+        if runs_names(definition) && self.last_changes.names_after(portal.number) {
             let message =
                 "a statement or cursor that this portal runs may have been replaced since Bind; bind again";
             let denied = Denied::new(DenyCode::Denied, message).because("portal_stale");
             return Err(self.refused_text_as(kind(), definition, SqlState::NO_CURSOR, denied));
         }
         // Bound before, under policies that may not hold any more: a portal can be run again and again.
-        if portal.number < self.batch.get() {
+        if self.last_changes.is_sent(portal.number) {
             self.still_may(definition, run).await.map_err(|denied| {
                 if denied.audit == Some(MASKS_CHANGED) {
                     self.refused_text_as(kind(), definition, SqlState::NO_CURSOR, denied)
@@ -254,8 +253,7 @@ impl SessionState {
         let (Named::Portal(name) | Named::Statement(name)) = named;
         self.check_names(FrontTag::Execute, &[name])?;
         let portal = matches!(named, Named::Portal(_));
-        (if portal { &self.portal_naming } else { &self.statement_naming }).set(number);
-        self.other_naming.set(number);
+        self.last_changes.note_close(portal, number);
         Ok(Step::Close { portal, name: name.into() })
     }
 
@@ -301,7 +299,7 @@ impl SessionState {
         if submitted_by != SubmittedBy::Prepare {
             all().for_each(|command| self.note_effects(&definition, command, number));
             if changes.catalog >= Change::Relations {
-                self.remade.set(number);
+                self.last_changes.note_catalog(number);
             }
         }
         let known = known.filter(|_| masks);
@@ -320,7 +318,7 @@ impl SessionState {
                 _ => None,
             },
             bind,
-            transaction: self.transaction.get(),
+            transaction: self.transaction.status(),
         }
         .record(&governed.plan, self.seat.keeps());
         let results: Vec<Format> = bind.map(|bind| bind.results.codes().collect()).unwrap_or_default();
@@ -358,7 +356,7 @@ impl SessionState {
             format!("prepared statement \"{name}\" does not exist, or the gateway has not seen it made");
         let denied = Denied::new(DenyCode::BadRequest, message).because("unknown_statement");
         let record =
-            record::unread(SubmittedBy::Execute, bind.statement, bind.portal, self.transaction.get());
+            record::unread(SubmittedBy::Execute, bind.statement, bind.portal, self.transaction.status());
         Refused::new(kind, record, denied).with_state(SqlState::NO_STATEMENT).step()
     }
 
@@ -373,12 +371,10 @@ impl SessionState {
     /// Notes what a command may change that later messages are judged by.
     fn note_effects(&self, definition: &Definition, command: &Command, number: Number) {
         if may_change_reading(command) {
-            self.unsure.set(number);
+            self.last_changes.note_reading(number);
         }
         if !definition.uses().is_empty() {
-            self.statement_naming.set(number);
-            self.portal_naming.set(number);
-            self.other_naming.set(number);
+            self.last_changes.note_names(number);
         }
     }
 }

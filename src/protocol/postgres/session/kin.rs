@@ -117,7 +117,9 @@ impl SessionState {
             return;
         }
         sql.kin = match known.filter(|known| known.has_kin()) {
-            Some(known) => self.ties.kin(effects, |relations| known.masked.catalog().kin(relations)),
+            Some(known) => {
+                self.transaction.ties.kin(effects, |relations| known.masked.catalog().kin(relations))
+            }
             None if self.entry(&self.seat.current()).is_unreadable() => Kin::default(),
             None => Kin::untold(),
         };

@@ -61,31 +61,19 @@ pub(super) struct Meaning {
 }
 
 impl SessionState {
-    /// Whether everything up to a message is sent and answered.
-    fn has_answered(&self, number: Number) -> bool {
-        number < self.batch.get() && self.pending.borrow().has_answered(number)
-    }
-
     /// Whether nothing is under way that may change how texts are read or where names are looked up.
     pub(super) fn reads_surely(&self) -> bool {
-        self.has_answered(self.unsure.get())
+        self.last_changes.knows_reading(&self.pending.borrow())
     }
 
     /// Whether it is known what a prepared statement is, that was made by this message or not at all.
     pub(super) fn statement_is_sure(&self, made: Option<Number>) -> bool {
-        self.is_sure(self.statement_naming.get(), made)
+        self.last_changes.knows_statement(made, &self.pending.borrow())
     }
 
     /// The same of a portal.
     pub(super) fn portal_is_sure(&self, made: Option<Number>) -> bool {
-        self.is_sure(self.portal_naming.get(), made)
-    }
-
-    /// What was made in the open series is what it is, or the target passes over its use, as long as nothing
-    /// else has changed names since.
-    fn is_sure(&self, naming: Number, made: Option<Number>) -> bool {
-        let own = |made: Number| made >= self.series.get() && made > self.other_naming.get();
-        self.has_answered(naming) || made.is_some_and(own)
+        self.last_changes.knows_portal(made, &self.pending.borrow())
     }
 
     /// Whether it is known what all names of a text stand for.
@@ -108,7 +96,8 @@ impl SessionState {
     /// Whether what a text calls, what it changes and what shares rows with that cannot be changed by
     /// anything under way.
     pub(super) fn code_is_sure(&self, definition: &Definition) -> bool {
-        self.has_answered(self.remade.get()) || !(needs_code(definition) || self.wants_kin(definition))
+        self.last_changes.knows_catalog(&self.pending.borrow())
+            || !(needs_code(definition) || self.wants_kin(definition))
     }
 
     /// What is known of the catalogue, where it is needed: values are masked, policies go by what shares rows
@@ -173,7 +162,8 @@ impl SessionState {
         let also: Vec<Command> = runs.iter().map(|definition| self.command(definition, known, 1)).collect();
         // What a text changes counts for what it runs, too.
         let effects = definition.judgement.effects();
-        let remade = self.ddl.get() >= Change::Relations || effects.is_some_and(|effects| effects.remakes());
+        let remade = self.transaction.change() >= Change::Relations
+            || effects.is_some_and(|effects| effects.remakes());
         let exposure = known.map_or(Exposure::NOTHING, |known| self.exposure(definition, known, remade, 0));
         let guess = known.and_then(|known| self.guess(definition, known, remade, 0));
         Meaning { command, also, runs, exposure, guess }
@@ -221,7 +211,7 @@ impl SessionState {
     fn tell_settings(&self, command: &mut Command, known: Option<&CatalogView>) {
         let Words::Sql(sql) = &mut command.words else { return };
         let Some(effects) = &mut sql.effects else { return };
-        let unsure = self.ddl.get() >= Change::Settings || makes_setter(effects, known);
+        let unsure = self.transaction.change() >= Change::Settings || makes_setter(effects, known);
         let sets = |relation: &&Relation| {
             relation.access == Access::Write && (unsure || is_setter(&relation.object, known))
         };
@@ -239,7 +229,7 @@ impl SessionState {
             Some(known) => known.masked.catalog().opaque(effects),
             None => by_its_words(effects),
         };
-        let made = self.ddl.get();
+        let made = self.transaction.change();
         if made < Change::Relations {
             return opaque;
         }

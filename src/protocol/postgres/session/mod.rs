@@ -1,12 +1,15 @@
 //! One session: two directions of one client and one session at the target, and the reasons for it to end.
 //!
-//! [`front`] reads what the client sends, in batches; [`judge_message`] judges each message by what it means in this
-//! session ([`meaning`]); [`send`] puts it to the target and notes in [`pending`] which reply is due; [`back`]
-//! reads the answers, each held against what is owed. [`names`] keeps what prepared statements and portals
-//! stand for, [`mod@run`] what a command that runs has given so far, [`record`] words it for the recording,
-//! [`hold`] for people, with what [`preview`] finds out. [`refuse`] records what never became a command,
-//! [`search_path`] keeps where names are looked up, [`session_settings`] what else a text hangs on,
-//! [`client_gone`] sees that a client leaves while it has to wait.
+//! [`front`] reads what the client sends, in batches; [`judge_message`] judges each message by what it means in
+//! this session ([`meaning`]); [`send`] puts it to the target and notes in [`pending`] which reply is due;
+//! [`back`] reads the answers, each held against what is owed. [`state`] is what both know: [`names`], what
+//! prepared statements and portals stand for; [`last_changes`], from when on something is known for sure;
+//! [`open_transaction`]; [`search_path`], where names are looked up, and [`session_settings`], what else a text
+//! hangs on; [`outbox`] and [`signals`].
+//!
+//! [`mod@run`] is what a command that runs has given so far, [`record`] words it for the recording, [`hold`] for
+//! approvers, with what [`preview`] finds out. [`refuse`] records what never became a command, [`client_gone`]
+//! sees that a client leaves while it has to wait.
 
 mod admit;
 mod back;
@@ -16,8 +19,11 @@ mod front;
 mod hold;
 mod judge_message;
 mod kin;
+mod last_changes;
 mod meaning;
 mod names;
+mod open_transaction;
+mod outbox;
 mod pending;
 mod preview;
 mod record;
@@ -27,6 +33,7 @@ mod search_path;
 mod send;
 mod session_settings;
 mod shown;
+mod signals;
 mod state;
 mod step;
 
@@ -56,15 +63,18 @@ use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::login::CancelKey;
 use crate::protocol::postgres::reply;
 use crate::protocol::postgres::reply::Refusal;
-use crate::protocol::postgres::rows::Exposure;
 use crate::protocol::postgres::session::back::Back;
 use crate::protocol::postgres::session::back::Lost;
+use crate::protocol::postgres::session::catalog_access::CatalogHandle;
 use crate::protocol::postgres::session::catalog_access::tell_when_closed;
 use crate::protocol::postgres::session::front::Front;
 use crate::protocol::postgres::session::front::Gone;
-use crate::protocol::postgres::session::kin::Ties;
+use crate::protocol::postgres::session::last_changes::LastChanges;
+use crate::protocol::postgres::session::open_transaction::OpenTransaction;
+use crate::protocol::postgres::session::outbox::Outbox;
 use crate::protocol::postgres::session::search_path::SearchPath;
 use crate::protocol::postgres::session::session_settings::SessionSettings;
+use crate::protocol::postgres::session::signals::Signals;
 use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::targets::Targets;
 use crate::protocol::postgres::upstream;
@@ -137,38 +147,21 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
     let governed = start.seat.governed();
     let limits = &governed.connection.limits;
     let session = Rc::new(SessionState {
-        rows: limits.rows,
+        row_limit: limits.rows,
         seat: start.seat,
         judge: start.judge,
-        targets: start.targets,
-        catalog: RefCell::new(None),
+        catalog: CatalogHandle::new(start.targets),
         database: start.database,
-        pending: RefCell::default(),
-        names: RefCell::default(),
-        transaction: Cell::new(start.transaction),
         process: start.cancel_key.as_ref().map(|key| key.process),
         lexing: Cell::new(start.lexing),
-        unsure: Cell::new(0),
-        statement_naming: Cell::new(0),
-        portal_naming: Cell::new(0),
-        other_naming: Cell::new(0),
-        series: Cell::new(1),
-        reached: Cell::new(Exposure::NOTHING),
-        batch: Cell::new(1),
-        ddl: Cell::default(),
-        ties: Ties::default(),
-        remade: Cell::new(0),
+        pending: RefCell::default(),
+        names: RefCell::default(),
+        last_changes: LastChanges::default(),
+        transaction: OpenTransaction::new(start.transaction),
         search_path: SearchPath::new(start.moved, start.path),
         settings: SessionSettings::new(start.settings.iter().map(|(name, value)| (*name, value.as_str()))),
-        aborted: Cell::new(start.transaction == Transaction::Failed),
-        outbox: RefCell::default(),
-        wake: Notify::new(),
-        progress: Notify::new(),
-        asks: Notify::new(),
-        held: Cell::new(false),
-        withdrawn: Notify::new(),
-        cancel: Notify::new(),
-        said: Cell::new(false),
+        outbox: Outbox::default(),
+        signals: Signals::default(),
         copying: RefCell::new(None),
     });
     for (name, value) in &start.reported {
@@ -206,8 +199,7 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         tracing::error!(code = %denied.code, "how much of a flood was left out could not be recorded");
     }
     record_end(&session, &end);
-    // Nobody sees any more how the open transaction ends.
-    let made = session.ddl.take();
+    let made = session.transaction.take_change();
     session.catalog_changed(made);
     let word = last_word(&end);
     let busy = !session.pending.borrow().is_empty();
@@ -215,7 +207,7 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         let governed = session.seat.governed();
         tokio::task::spawn_local(async move { upstream::cancel(&governed, &key, || true).await });
     }
-    if let Some(word) = word.filter(|_| !session.said.get())
+    if let Some(word) = word.filter(|_| !session.outbox.has_farewell())
         && pump.back.is_between()
     {
         word.write_fatal(&mut pump.out);
@@ -297,8 +289,8 @@ async fn drained(session: &SessionState, draining: &mut watch::Receiver<bool>) {
         std::future::pending::<()>().await;
     }
     loop {
-        let news = session.progress.notified();
-        if session.is_idle() && session.transaction.get() == Transaction::Idle {
+        let news = session.signals.progress.notified();
+        if session.is_idle() && session.transaction.status() == Transaction::Idle {
             return;
         }
         news.await;
@@ -310,12 +302,11 @@ async fn cancels(session: &SessionState, asked: &Notify, key: Option<&Rc<CancelK
     loop {
         tokio::select! {
             () = asked.notified() => {
-                if session.held.get() {
-                    session.withdrawn.notify_one();
+                if session.signals.withdraw() {
                     continue;
                 }
             }
-            () = session.cancel.notified() => {}
+            () = session.signals.cancel.notified() => {}
         }
         // With nothing under way there is nothing to cancel, and what comes next is not meant.
         let running = session.pending.borrow_mut().front().map(|reply| reply.number);
@@ -340,12 +331,9 @@ impl Pump {
             if let Err(lost) = self.back.take(&mut self.input, &mut self.out) {
                 return End::Lost(lost);
             }
-            session.progress.notify_waiters();
+            session.signals.progress.notify_waiters();
             if self.back.is_between() {
-                let mut outbox = session.outbox.borrow_mut();
-                if !outbox.is_empty() {
-                    self.out.extend_from_slice(&outbox.split());
-                }
+                session.outbox.move_to(&mut self.out);
             }
             if let Err(error) = self.write(to).await {
                 tracing::debug!(%error, "a client did not take a reply");
@@ -365,7 +353,7 @@ impl Pump {
                     // More at once while there is much, little while there is not.
                     Ok(read) => self.read = if read >= self.read { READ.1 } else if read < READ.0 { READ.0 } else { self.read },
                 },
-                () = session.wake.notified() => {}
+                () = session.outbox.filled() => {}
             }
         }
     }

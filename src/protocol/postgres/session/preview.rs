@@ -75,7 +75,7 @@ impl SessionState {
             self.answered().await;
             let questions = Questions {
                 explain: self.explain(planned, asked).unwrap_or_default(),
-                process: self.process.filter(|_| self.transaction.get() == Transaction::Open),
+                process: self.process.filter(|_| self.transaction.status() == Transaction::Open),
             };
             self.look(&questions, &mut lines).await;
         };
@@ -95,7 +95,7 @@ impl SessionState {
     /// Waits for the answers to what was sent before, unless the target holds them back.
     async fn answered(&self) {
         loop {
-            let news = self.progress.notified();
+            let news = self.signals.progress.notified();
             if self.pending.borrow().is_empty() || self.pending.borrow().is_in_series() {
                 return;
             }

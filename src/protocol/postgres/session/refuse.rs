@@ -81,7 +81,7 @@ impl SessionState {
             Kind::Parse { .. } | Kind::FunctionCall | Kind::Query => b"",
         };
         let statement: &[u8] = if let Kind::Parse { name, .. } = &kind { name } else { b"" };
-        let record = record::unread(kind.submitted_by(), statement, portal, self.transaction.get());
+        let record = record::unread(kind.submitted_by(), statement, portal, self.transaction.status());
         Refused::new(kind, record, denied).with_state(state)
     }
 
@@ -114,7 +114,7 @@ impl SessionState {
             &definition.sql,
             &governed.plan,
             self.seat.keeps(),
-            self.transaction.get(),
+            self.transaction.status(),
         );
         Refused { later: !definition.ends_transaction(), ..Refused::new(kind, record, denied) }
     }

@@ -28,9 +28,8 @@ impl Front {
         }
         let guard = self.target().send(permit);
         run.get().admitted(guard);
-        self.session().ddl.set(self.session().ddl.get().max(changes.catalog));
+        self.session().transaction.sent(changes.catalog, changes.ties, exposure);
         self.session().catalog_changed(changes.catalog);
-        self.session().ties.sent(changes.ties);
         self.session().search_path.sent(changes.names, number);
         if matches!(kind, Kind::Bind { .. }) {
             // What is only bound sets nothing.
@@ -38,7 +37,6 @@ impl Front {
         } else {
             self.session().settings.sent(sets, number);
         }
-        self.session().reached.set(self.session().reached.get().join(exposure));
         let reply = match kind {
             Kind::Bind { portal, before } => ReplyKind::Bind { portal, run: Some(run), before },
             Kind::Execute { .. } => ReplyKind::Execute(run),

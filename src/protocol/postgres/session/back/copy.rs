@@ -40,7 +40,7 @@ impl Back {
     /// A heading counts as one.
     pub(super) fn copies_too_much(&self, run: &mut Running) -> bool {
         let messages = run.copied.map_or(0, |copied| copied.messages);
-        let Some(limit) = self.session.rows.filter(|limit| messages > *limit) else { return false };
+        let Some(limit) = self.session.row_limit.filter(|limit| messages > *limit) else { return false };
         let message = format!("the copy gives more than the {limit} rows that this connection allows");
         self.cut(run, Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
         true

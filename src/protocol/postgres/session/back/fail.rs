@@ -28,7 +28,7 @@ impl Back {
             // It speaks of the session, not of what was sent.
             let code = report.code().unwrap_or(SqlState::CONNECTION_FAILURE);
             Refusal::new(code, farewell(report.field(Field::MESSAGE))).write_fatal(out);
-            self.session.said.set(true);
+            self.session.outbox.note_farewell();
             return Ok(());
         }
         let governed = self.session.seat.governed();
@@ -61,7 +61,7 @@ impl Back {
             return Err(self.unexpected(BackTag::ErrorResponse));
         };
         let (mut told, number) = (front.refusal.take(), front.number);
-        if self.session.aborted.get() {
+        if self.session.transaction.is_aborted() {
             told = told.map(Refusal::in_failed_transaction);
         }
         let run = match &mut front.kind {
@@ -84,7 +84,7 @@ impl Back {
             told = told.or_else(|| run.cut.take());
             let end = told.as_ref().map_or_else(|| failure.end(), refused);
             run.sent();
-            run.end(&end, self.session.transaction.get())?;
+            run.end(&end, self.session.transaction.status())?;
         }
         let extended =
             !matches!(front.kind, ReplyKind::Query { .. } | ReplyKind::FunctionCall | ReplyKind::Sync);
@@ -159,7 +159,7 @@ impl Back {
         if !could {
             return Err(self.unexpected(tag));
         }
-        run.get().end(&end, self.session.transaction.get())?;
+        run.get().end(&end, self.session.transaction.status())?;
         Ok(())
     }
 

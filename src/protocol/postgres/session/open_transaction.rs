@@ -1,0 +1,91 @@
+//! The transaction of a session at the target: where it stands, and what it has done that nobody else sees.
+
+use std::cell::Cell;
+
+use crate::protocol::postgres::rows::Exposure;
+use crate::protocol::postgres::session::kin::Tie;
+use crate::protocol::postgres::session::kin::Ties;
+use crate::protocol::postgres::targets::Change;
+use crate::protocol::postgres::wire::back::Transaction;
+
+/// What is known of a session's transaction.
+#[derive(Debug)]
+pub(super) struct OpenTransaction {
+    /// Where it stood at the last `ReadyForQuery`.
+    status: Cell<Transaction>,
+    /// It has failed, and nothing has ended it since.
+    aborted: Cell<bool>,
+    /// What it may have changed of the catalogue, for others from its end on.
+    change: Cell<Change>,
+    /// Which relations it may have made children of others.
+    pub(super) ties: Ties,
+    /// Where masked values may turn up by what its commands have read.
+    exposure: Cell<Exposure>,
+}
+
+impl OpenTransaction {
+    /// The transaction of a session that begins with this status.
+    pub(super) fn new(status: Transaction) -> Self {
+        Self {
+            status: Cell::new(status),
+            aborted: Cell::new(status == Transaction::Failed),
+            change: Cell::default(),
+            ties: Ties::default(),
+            exposure: Cell::new(Exposure::NOTHING),
+        }
+    }
+
+    /// Where it stood when the target was last ready.
+    pub(super) fn status(&self) -> Transaction {
+        self.status.get()
+    }
+
+    /// Notes that the target is ready. Returns where the transaction stood before.
+    pub(super) fn ready(&self, now: Transaction) -> Transaction {
+        self.aborted.set(now == Transaction::Failed);
+        self.status.replace(now)
+    }
+
+    /// Whether it has failed, as far as is answered.
+    pub(super) fn is_aborted(&self) -> bool {
+        self.aborted.get()
+    }
+
+    /// Notes that a statement is done: in a transaction that has failed only its end is.
+    pub(super) fn statement_done(&self) {
+        self.aborted.set(false);
+    }
+
+    /// Notes a command that was sent.
+    pub(super) fn sent(&self, change: Change, ties: Vec<Tie>, exposure: Exposure) {
+        self.change.set(self.change.get().max(change));
+        self.ties.sent(ties);
+        self.exposure.set(self.exposure.get().join(exposure));
+    }
+
+    /// What it may have changed of the catalogue.
+    pub(super) fn change(&self) -> Change {
+        self.change.get()
+    }
+
+    /// Where masked values may turn up by what its commands have read.
+    pub(super) fn exposure(&self) -> Exposure {
+        self.exposure.get()
+    }
+
+    /// Notes its end. `next_began`: a message behind the end has changed the catalogue already, in the next
+    /// transaction, which keeps what is noted. Returns what may have changed for others.
+    pub(super) fn ended(&self, next_began: bool) -> Change {
+        self.exposure.set(Exposure::NOTHING);
+        if next_began {
+            return self.change.get();
+        }
+        self.ties.ended();
+        self.change.take()
+    }
+
+    /// Takes what it may have changed, at the end of the session: nobody sees any more how it ends.
+    pub(super) fn take_change(&self) -> Change {
+        self.change.take()
+    }
+}
