@@ -7,9 +7,9 @@
 //! [`open_transaction`]; [`search_path`], where names are looked up, and [`session_settings`], what else a text
 //! hangs on; [`outbox`] and [`signals`].
 //!
-//! [`mod@run`] is what a command that runs has given so far, [`record`] words it for the recording, [`hold`] for
-//! approvers, with what [`preview`] finds out. [`refuse`] records what never became a command, [`client_gone`]
-//! sees that a client leaves while it has to wait.
+//! [`mod@run`] is what a command that runs has given so far, [`row_recorder`] what is kept of its rows,
+//! [`record`] words it for the recording, [`hold`] for approvers, with what [`preview`] finds out. [`refuse`]
+//! records what never became a command, [`client_gone`] sees that a client leaves while it has to wait.
 
 mod admit;
 mod back;
@@ -28,6 +28,7 @@ mod pending;
 mod preview;
 mod record;
 mod refuse;
+mod row_recorder;
 mod run;
 mod search_path;
 mod send;

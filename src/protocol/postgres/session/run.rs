@@ -12,7 +12,6 @@ use bytes::BytesMut;
 use crate::domain::Denied;
 use crate::domain::EventKind;
 use crate::domain::event::Direction;
-use crate::domain::json::push_string;
 use crate::domain::json::write::Object as Json;
 use crate::domain::sql::Verb;
 use crate::mask::Notes;
@@ -24,7 +23,8 @@ use crate::protocol::postgres::rows::RowPlan;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Described;
 use crate::protocol::postgres::session::record::word;
-use crate::protocol::postgres::session::record::write_binary;
+use crate::protocol::postgres::session::row_recorder::RowRecorder;
+use crate::protocol::postgres::session::row_recorder::write_columns;
 use crate::protocol::postgres::session::session_settings::SettingChange;
 use crate::protocol::postgres::targets::CatalogView;
 use crate::protocol::postgres::wire::back::RowDescription;
@@ -33,7 +33,6 @@ use crate::protocol::postgres::wire::back::read_row;
 use crate::protocol::postgres::wire::error::WireError;
 use crate::protocol::postgres::wire::frame::body;
 use crate::protocol::postgres::wire::values::Format;
-use crate::protocol::postgres::wire::values::Values;
 
 /// One command. Clones are one: a portal and those who run it share it.
 #[derive(Clone)]
@@ -65,8 +64,20 @@ pub(super) enum StatementEnd {
     Suspended,
 }
 
+/// How far a command has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// Nothing that runs it was sent, or the target has passed over that.
+    NotSent,
+    /// Something that runs it was sent.
+    Sent,
+    /// What was sent is done, and that is recorded; it may be run on.
+    Ended,
+    /// It has run to its end, and cannot be run again.
+    Over,
+}
+
 /// What is known of a command that runs.
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about one command")]
 pub(super) struct Running {
     /// There once it was admitted.
     pub(super) guard: Option<ReplyGuard>,
@@ -90,23 +101,15 @@ pub(super) struct Running {
     pub(super) sets: Option<SettingChange>,
     /// Why what still comes is not sent on: the error that the client gets in its place.
     pub(super) cut: Option<Refusal>,
-    /// Rows since the last end, and all of them.
-    rows: u64,
+    /// All rows that were sent on.
     pub(super) all_rows: u64,
-    bytes: u64,
+    recorder: RowRecorder,
     began: Instant,
     /// How many statements of its text are done; of a text that is sent whole, in the simple protocol.
     done: usize,
-    /// Something that runs it was sent.
-    sent: bool,
-    ended: bool,
+    progress: Progress,
     /// The target has told of its error: of a text that was sent whole, nothing comes behind that.
     failed: bool,
-    over: bool,
-    kept: String,
-    /// How much the rows that are kept may take; 0 once they take it all.
-    room: usize,
-    kept_cut: bool,
     /// Which columns were withheld, in words.
     withheld: Option<String>,
 }
@@ -123,17 +126,6 @@ pub(super) enum Unmasked {
     /// It is no row.
     #[error(transparent)]
     Wire(#[from] WireError),
-}
-
-/// The names of columns as the beginning of what the recording keeps of rows.
-fn names_of(columns: &RowDescription<'_>) -> String {
-    let mut names = String::from("{\"columns\":[");
-    for (place, column) in columns.columns().enumerate() {
-        names.push_str(if place == 0 { "" } else { "," });
-        push_string(&String::from_utf8_lossy(column.name), &mut names);
-    }
-    names.push_str("],\"rows\":[");
-    names
 }
 
 impl Run {
@@ -155,18 +147,12 @@ impl Run {
             copied: None,
             sets: None,
             cut: None,
-            rows: 0,
             all_rows: 0,
-            bytes: 0,
+            recorder: RowRecorder::default(),
             began: Instant::now(),
             done: 0,
-            sent: false,
-            ended: false,
+            progress: Progress::NotSent,
             failed: false,
-            over: false,
-            kept: String::new(),
-            room: 0,
-            kept_cut: false,
             withheld: None,
         })))
     }
@@ -180,25 +166,27 @@ impl Run {
 impl Running {
     /// It was admitted.
     pub(super) fn admitted(&mut self, guard: ReplyGuard) {
-        self.room = guard.keeps().map_or(0, |keep| usize::try_from(keep).unwrap_or(usize::MAX));
+        self.recorder.set_room(guard.keeps());
         self.plain_tag = Some(guard.governed().mask_tag.clone());
         self.guard = Some(guard);
     }
 
     /// Whether it has run to its end: then it cannot be run again.
     pub(super) fn is_over(&self) -> bool {
-        self.over
+        self.progress == Progress::Over
     }
 
     /// It has run to its end: the session may rest.
     pub(super) fn give_back(&mut self) {
-        self.over = true;
+        self.progress = Progress::Over;
         self.guard = None;
     }
 
     /// What was sent to run it was passed over by the target.
     pub(super) fn passed_over(&mut self) {
-        self.sent = false;
+        if self.progress == Progress::Sent {
+            self.progress = Progress::NotSent;
+        }
     }
 
     /// The formats that its `Bind` asked for.
@@ -213,8 +201,14 @@ impl Running {
 
     /// It is being run.
     pub(super) fn sent(&mut self) {
-        self.sent = true;
-        self.ended = false;
+        self.go_on(Progress::Sent);
+    }
+
+    /// Notes progress, unless it is over: what is answered later changes nothing about that.
+    fn go_on(&mut self, progress: Progress) {
+        if self.progress != Progress::Over {
+            self.progress = progress;
+        }
     }
 
     /// Whether its rows cannot be passed before they are described. What was described before, for the same
@@ -231,7 +225,7 @@ impl Running {
                 && described.exposure == *exposure
         };
         let Some(described) = described.filter(fits) else { return true };
-        self.begin_rows(&described.columns);
+        self.recorder.begin(&described.columns);
         self.rows_plan = Some(described.plan);
         self.described = true;
         false
@@ -246,8 +240,8 @@ impl Running {
     /// whether the catalogue is older than they are.
     pub(super) fn describe(&mut self, columns: &RowDescription<'_>) -> (Option<String>, bool) {
         self.described = true;
-        let names = names_of(columns);
-        self.begin_rows(&names);
+        let names = write_columns(columns);
+        self.recorder.begin(&names);
         let Some((known, exposure)) = &self.masking else { return (None, false) };
         let plan = Rc::new(RowPlan::of(&known.masked, columns, &[], *exposure));
         let said = (plan.notes(), plan.stale());
@@ -263,17 +257,6 @@ impl Running {
         self.withheld.clone_from(&said.0);
         self.rows_plan = Some(plan);
         said
-    }
-
-    fn begin_rows(&mut self, columns: &str) {
-        // Rows of an earlier statement of the same text: their end, which comes first, has recorded them.
-        self.kept.clear();
-        if columns.len() > self.room {
-            self.kept_cut |= self.room > 0;
-            self.room = 0;
-        } else {
-            self.kept.push_str(columns);
-        }
     }
 
     /// Whether the columns of its rows are known.
@@ -331,7 +314,7 @@ impl Running {
         }
     }
 
-    /// Whether values are masked, and this is no text but a form that they cannot be found in.
+    /// Whether values that it gives are masked.
     pub(super) fn is_masked(&self) -> bool {
         self.masking.is_some()
     }
@@ -357,10 +340,9 @@ impl Running {
             }
             None => out.extend_from_slice(frame),
         }
-        if self.room > 0 {
+        if self.recorder.keeps_rows() {
             let row = body(out.get(from..).unwrap_or_default());
-            let values = read_row(row)?;
-            self.keep_row(row, &values);
+            self.recorder.keep(row, &read_row(row)?);
         }
         Ok(())
     }
@@ -372,57 +354,20 @@ impl Running {
 
     /// Counts a row that is sent on.
     pub(super) fn count_row(&mut self, bytes: u64) {
-        self.rows = self.rows.saturating_add(1);
         self.all_rows = self.all_rows.saturating_add(1);
-        self.bytes = self.bytes.saturating_add(bytes);
+        self.recorder.count(bytes);
     }
 
-    /// Keeps a row, as it is sent on, for the recording.
-    fn keep_row(&mut self, body: &[u8], values: &Values<'_>) {
-        if self.room == 0 {
-            return;
-        }
-        if self.kept.len().saturating_add(body.len()) > self.room {
-            self.room = 0;
-            self.kept_cut = true;
-            return;
-        }
-        if self.kept.is_empty() {
-            self.kept.push_str("{\"rows\":[");
-        }
-        self.kept.push_str(if self.kept.ends_with('[') { "[" } else { ",[" });
-        for (place, value) in values.each().enumerate() {
-            self.kept.push_str(if place == 0 { "" } else { "," });
-            match value.map(|value| (value, std::str::from_utf8(value))) {
-                None => self.kept.push_str("null"),
-                Some((value, Ok(text))) if !text.contains('\0') => {
-                    debug_assert!(value.len() <= body.len());
-                    push_string(text, &mut self.kept);
-                }
-                Some((value, _)) => write_binary(value, value.len(), &mut self.kept),
-            }
-        }
-        self.kept.push(']');
+    /// Counts a row that is sent on, and is too long to be kept.
+    pub(super) fn count_long_row(&mut self, bytes: u64) {
+        self.count_row(bytes);
+        self.recorder.skip();
     }
 
-    /// A row is sent on that is too long to be kept.
-    pub(super) fn skips_row(&mut self) {
-        self.kept_cut |= self.room > 0;
-    }
-
-    fn flush_rows(&mut self) -> Result<(), Denied> {
-        let mut data = std::mem::take(&mut self.kept);
-        if !data.contains("\"rows\":[[") {
-            return Ok(());
-        }
-        data.push(']');
-        if self.kept_cut {
-            data.push_str(",\"cut\":true");
-        }
-        data.push('}');
-        match &mut self.guard {
-            Some(guard) => guard.record(EventKind::SqlRows, Direction::S2c, data),
-            None => Ok(()),
+    fn record_rows(&mut self) -> Result<(), Denied> {
+        match (self.recorder.take_rows(), &mut self.guard) {
+            (Some(data), Some(guard)) => guard.record(EventKind::SqlRows, Direction::S2c, data),
+            _ => Ok(()),
         }
     }
 
@@ -431,8 +376,8 @@ impl Running {
     /// # Errors
     /// It could not be recorded: what is left of it must not be sent.
     pub(super) fn end(&mut self, end: &StatementEnd, transaction: Transaction) -> Result<(), Denied> {
-        self.flush_rows()?;
-        self.ended = true;
+        self.record_rows()?;
+        self.go_on(Progress::Ended);
         let transaction = after(end, transaction);
         let mut data = String::with_capacity(128);
         let mut done = Json::begin(&mut data);
@@ -451,7 +396,7 @@ impl Running {
             StatementEnd::Suspended => done.word("end", "suspended"),
         };
         let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let (rows, bytes) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.bytes));
+        let (rows, bytes) = self.recorder.take_counts();
         done.value("rows", rows)
             .value("bytes", bytes)
             .value("total_us", micros)
@@ -492,8 +437,12 @@ fn after(end: &StatementEnd, before: Transaction) -> Transaction {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.guard.is_some() && !self.ended {
-            let end = if self.sent { StatementEnd::Cut } else { StatementEnd::NotRun };
+        let end = match self.progress {
+            Progress::NotSent => StatementEnd::NotRun,
+            Progress::Sent => StatementEnd::Cut,
+            Progress::Ended | Progress::Over => return,
+        };
+        if self.guard.is_some() {
             let recorded = self.end(&end, Transaction::Idle);
             if let Err(denied) = recorded {
                 tracing::error!(code = %denied.code, "that a command was not run could not be recorded");

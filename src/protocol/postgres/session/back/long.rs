@@ -48,8 +48,7 @@ impl Back {
                 if run.cut.is_some() || self.is_over_limit(&mut run) {
                     Long::Withheld
                 } else if run.passes_rows() {
-                    run.count_row(u64::try_from(header.frame()).unwrap_or(u64::MAX));
-                    run.skips_row();
+                    run.count_long_row(u64::try_from(header.frame()).unwrap_or(u64::MAX));
                     Long::Passes
                 } else {
                     let message = "a row is too long to be masked";
