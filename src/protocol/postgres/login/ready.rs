@@ -116,11 +116,6 @@ impl Ready {
             _ => None,
         }
     }
-
-    /// The target's version, in its own words.
-    pub fn server_version(&self) -> Option<&str> {
-        self.parameters.get("server_version").map(String::as_str)
-    }
 }
 
 /// What has been told since `AuthenticationOk`.

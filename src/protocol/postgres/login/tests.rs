@@ -141,7 +141,7 @@ fn a_login_by_scram_ends_with_what_the_target_told() {
     assert_eq!(ready.status, TransactionStatus::Idle);
     assert_eq!(ready.version, Version::V3_0);
     assert_eq!(ready.notices, 1);
-    assert_eq!(ready.server_version(), Some("15.20 (Debian)"));
+    assert_eq!(ready.parameters["server_version"], "15.20 (Debian)");
     assert_eq!(ready.standard_conforming_strings(), Some(true));
     assert_eq!(ready.parameters["client_encoding"], "UTF8");
     let cancel = ready.cancel.as_ref().unwrap();

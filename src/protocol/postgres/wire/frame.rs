@@ -131,6 +131,7 @@ impl<T: Tag> Scanner<T> {
     }
 
     /// Whether the next byte would begin a frame. A stream that ends elsewhere was cut off.
+    #[cfg(test)]
     pub fn at_frame_start(&self) -> bool {
         self.left == 0
     }

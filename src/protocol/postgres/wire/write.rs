@@ -78,6 +78,7 @@ impl Body<'_> {
     }
 
     /// An Int16.
+    #[cfg(test)]
     pub(super) fn int16(&mut self, number: i16) {
         self.out.put_i16(number);
     }

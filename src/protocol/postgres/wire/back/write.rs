@@ -5,7 +5,6 @@ use bytes::BufMut;
 use bytes::BytesMut;
 
 use super::BackendKey;
-use super::Column;
 use super::Field;
 use super::Severity;
 use super::Transaction;
@@ -119,6 +118,7 @@ pub fn write_authentication_sasl_continue(out: &mut BytesMut, challenge: &[u8]) 
 ///
 /// # Errors
 /// More than 30,000 bytes.
+#[cfg(test)]
 pub fn write_authentication_sasl_final(out: &mut BytesMut, proof: &[u8]) -> Result<(), WriteError> {
     write_sasl_step(out, 12, proof)
 }
@@ -198,9 +198,10 @@ pub fn write_negotiation<S: AsRef<str>>(
 ///
 /// # Errors
 /// A NUL in a name, more than 65,535 columns, or more than 1 GiB.
+#[cfg(test)]
 pub fn write_row_description<'a>(
     out: &mut BytesMut,
-    columns: impl IntoIterator<Item = Column<'a>>,
+    columns: impl IntoIterator<Item = super::Column<'a>>,
 ) -> Result<(), WriteError> {
     frame(out, BackTag::RowDescription, |body| {
         body.counted("columns", columns, |body, column| {
@@ -220,6 +221,7 @@ pub fn write_row_description<'a>(
 ///
 /// # Errors
 /// More than 65,535 cells, or more than 1 GiB.
+#[cfg(test)]
 pub fn write_row<'a>(
     out: &mut BytesMut,
     cells: impl IntoIterator<Item = Option<&'a [u8]>>,
@@ -242,6 +244,7 @@ pub fn write_copy_data(out: &mut BytesMut, data: &[u8]) -> Result<(), WriteError
 ///
 /// # Errors
 /// A NUL in the tag, or more than 30,000 bytes.
+#[cfg(test)]
 pub fn write_command_complete(out: &mut BytesMut, tag: &str) -> Result<(), WriteError> {
     frame(out, BackTag::CommandComplete, |body| body.text("tag", tag.as_bytes()))
 }

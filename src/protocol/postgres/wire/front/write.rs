@@ -23,6 +23,7 @@ pub fn write_password(out: &mut BytesMut, password: &[u8]) -> Result<(), WriteEr
 ///
 /// # Errors
 /// A NUL in the mechanism, or more than 65,535 bytes.
+#[cfg(test)]
 pub fn write_sasl_initial(
     out: &mut BytesMut,
     mechanism: &str,
@@ -38,6 +39,7 @@ pub fn write_sasl_initial(
 ///
 /// # Errors
 /// More than 65,535 bytes.
+#[cfg(test)]
 pub fn write_sasl_response(out: &mut BytesMut, response: &[u8]) -> Result<(), WriteError> {
     frame(out, FrontTag::Password, |body| {
         body.bytes(response);
