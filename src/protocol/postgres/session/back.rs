@@ -325,9 +325,9 @@ impl Back {
         Ok(())
     }
 
-    fn completed(&mut self, tag: BackTag, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
-        let Some(run) = self.running() else { return Err(self.unexpected(tag)) };
-        let end = match tag {
+    /// How a statement ended, as the target says by this message.
+    fn statement_end(&self, tag: BackTag, frame: &[u8]) -> Result<StatementEnd, Lost> {
+        Ok(match tag {
             BackTag::CommandComplete => {
                 let tag = CommandTag::read(body(frame))?;
                 self.session.settings.done(&String::from_utf8_lossy(tag.text));
@@ -335,24 +335,18 @@ impl Back {
             }
             BackTag::PortalSuspended => StatementEnd::Suspended,
             _ => StatementEnd::Complete(String::new()),
-        };
+        })
+    }
+
+    fn completed(&mut self, tag: BackTag, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
+        let Some(run) = self.running() else { return Err(self.unexpected(tag)) };
+        let end = self.statement_end(tag, frame)?;
         let mut run = run.get();
         if self.is_simple() && !run.statement_done() {
             return Err(self.unexpected(tag));
         }
         if let Some(refusal) = run.cut.take() {
-            // The target was done before it could be stopped: the client must not take what it has for all of
-            // it, and not think either that nothing was done.
-            let (refusal, end) = match end {
-                StatementEnd::Complete(tag) if !tag.is_empty() => {
-                    let refusal = refusal.done_all_the_same(&tag);
-                    let (state, message) = (refusal.state().to_string(), refusal.message().to_owned());
-                    (refusal, StatementEnd::CutDone { tag, state, message })
-                }
-                _ => (refusal.clone(), refused(&refusal)),
-            };
-            refusal.write(out);
-            run.end(&end, self.session.transaction.status())?;
+            self.end_cut(&mut run, refusal, end, out)?;
             drop(run);
             return self.fails_late();
         }
@@ -385,6 +379,31 @@ impl Back {
             }
         }
         out.extend_from_slice(frame);
+        Ok(())
+    }
+
+    /// Ends a statement that was cut, and that the target was done with before it could be stopped: the client
+    /// must not take what it has for all of it, and not think either that nothing was done.
+    fn end_cut(
+        &self,
+        run: &mut Running,
+        refusal: Refusal,
+        end: StatementEnd,
+        out: &mut BytesMut,
+    ) -> Result<(), Lost> {
+        let (refusal, end) = match end {
+            StatementEnd::Complete(tag) if !tag.is_empty() => {
+                let refusal = refusal.done_all_the_same(&tag);
+                let (state, message) = (refusal.state().to_string(), refusal.message().to_owned());
+                (refusal, StatementEnd::CutDone { tag, state, message })
+            }
+            _ => {
+                let end = refused(&refusal);
+                (refusal, end)
+            }
+        };
+        refusal.write(out);
+        run.end(&end, self.session.transaction.status())?;
         Ok(())
     }
 

@@ -10,7 +10,6 @@ use crate::protocol::postgres::rows::clear_report;
 use crate::protocol::postgres::session::pending::ReplyKind;
 use crate::protocol::postgres::session::run::StatementEnd;
 use crate::protocol::postgres::wire::back::BackMessage;
-use crate::protocol::postgres::wire::back::CommandTag;
 use crate::protocol::postgres::wire::back::Field;
 use crate::protocol::postgres::wire::back::Report;
 use crate::protocol::postgres::wire::back::Severity;
@@ -138,14 +137,7 @@ impl Back {
             _ => return Ok(()),
         };
         let (end, could) = match tag {
-            BackTag::CommandComplete => {
-                let tag = CommandTag::read(body(frame))?;
-                self.session.settings.done(&String::from_utf8_lossy(tag.text));
-                (
-                    StatementEnd::Complete(String::from_utf8_lossy(tag.text).into_owned()),
-                    run.get().unheard_done(),
-                )
-            }
+            BackTag::CommandComplete => (self.statement_end(tag, frame)?, run.get().unheard_done()),
             BackTag::ErrorResponse => match BackMessage::read(tag, body(frame))? {
                 BackMessage::ErrorResponse(report) => {
                     (Failure::without_words(&report).end, run.get().fails())
