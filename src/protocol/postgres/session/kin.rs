@@ -32,14 +32,14 @@ pub(super) type Tie = BTreeSet<Object>;
 pub(super) struct Ties(RefCell<Vec<Tie>>);
 
 impl Ties {
-    /// Those of a command that was sent.
+    /// Notes those of a command that was sent.
     pub(super) fn sent(&self, ties: Vec<Tie>) {
         let mut own = self.0.borrow_mut();
         let room = MOST.saturating_add(1).saturating_sub(own.len());
         own.extend(ties.into_iter().take(room));
     }
 
-    /// The transaction is over.
+    /// Forgets all: the transaction is over.
     pub(super) fn ended(&self) {
         self.0.borrow_mut().clear();
     }

@@ -130,17 +130,17 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// What a prepared statement is.
+    /// Returns the prepared statement of a name.
     pub(super) fn statement(&self, name: &[u8]) -> Option<&Statement> {
         self.statements.get(name)
     }
 
-    /// What a portal is.
+    /// Returns the portal of a name.
     pub(super) fn portal(&self, name: &[u8]) -> Option<&Portal> {
         self.portals.get(name)
     }
 
-    /// A prepared statement is this one from now on. Gives what it was.
+    /// Sets what a prepared statement is from now on. Returns what it was.
     pub(super) fn set_statement(
         &mut self,
         name: &[u8],
@@ -157,7 +157,7 @@ impl Names {
         Ok(before)
     }
 
-    /// A portal is this one from now on. Gives what it was.
+    /// Sets what a portal is from now on. Returns what it was.
     pub(super) fn set_portal(&mut self, name: &[u8], portal: Portal) -> Result<Option<Portal>, TooMany> {
         if self.portals.len() >= MOST && !self.portals.contains_key(name) {
             self.forget_oldest_cursor();
@@ -178,14 +178,14 @@ impl Names {
         }
     }
 
-    /// A portal that has run to its end is run again.
+    /// Sets what runs in a portal that has run to its end, and is run again.
     pub(super) fn rerun(&mut self, name: &[u8], run: Run) {
         if let Some(portal) = self.portals.get_mut(name) {
             portal.run = Some(run);
         }
     }
 
-    /// A prepared statement is again what it was.
+    /// Sets a prepared statement back to what it was.
     pub(super) fn restore_statement(&mut self, name: &[u8], before: Option<Statement>) {
         self.drop_statement(name);
         if let Some(before) = before {
@@ -194,7 +194,7 @@ impl Names {
         }
     }
 
-    /// A portal is again what it was.
+    /// Sets a portal back to what it was.
     pub(super) fn restore_portal(&mut self, name: &[u8], before: Option<Portal>) {
         self.portals.remove(name);
         if let Some(before) = before {
@@ -208,14 +208,14 @@ impl Names {
         }
     }
 
-    /// The server has forgotten the statement of this name, if it was made before this message.
+    /// Forgets the statement of this name, if it was made before this message: the server has.
     pub(super) fn forget_statement(&mut self, name: &[u8], before: Number) {
         if self.statements.get(name).is_some_and(|statement| statement.number < before) {
             self.drop_statement(name);
         }
     }
 
-    /// The server has forgotten the portal of this name, if it was made before this message.
+    /// Forgets the portal of this name, if it was made before this message: the server has.
     pub(super) fn forget_portal(&mut self, name: &[u8], before: Number) {
         if self.portals.get(name).is_some_and(|portal| portal.number < before) {
             self.portals.remove(name);

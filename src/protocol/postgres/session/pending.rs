@@ -88,12 +88,12 @@ pub(super) struct PendingReplies {
 }
 
 impl PendingReplies {
-    /// The next one.
+    /// Returns the next one.
     pub(super) fn front(&mut self) -> Option<&mut PendingReply> {
         self.replies.front_mut()
     }
 
-    /// Which reply is the next one.
+    /// Returns which reply is the next one.
     pub(super) fn front_kind(&self) -> Option<&ReplyKind> {
         self.replies.front().map(|reply| &reply.kind)
     }
@@ -103,12 +103,12 @@ impl PendingReplies {
         self.replies.pop_front()
     }
 
-    /// Nothing is owed.
+    /// Whether nothing is owed.
     pub(super) fn is_empty(&self) -> bool {
         self.replies.is_empty()
     }
 
-    /// How much is owed.
+    /// How many replies are owed.
     pub(super) fn len(&self) -> usize {
         self.replies.len()
     }
@@ -118,7 +118,7 @@ impl PendingReplies {
         self.skipping
     }
 
-    /// From here on the client gets nothing up to the answer to a `Sync`, and nothing is sent up to one.
+    /// Keeps all replies from the client up to the answer to a `Sync`; nothing is sent up to one.
     pub(super) fn swallow(&mut self) {
         self.swallowing = true;
         self.skipping = !self.replies.iter().any(|reply| matches!(reply.kind, ReplyKind::Sync));
@@ -132,7 +132,7 @@ impl PendingReplies {
         self.swallowing
     }
 
-    /// A message was sent.
+    /// Notes a message that was sent.
     pub(super) fn push(&mut self, number: Number, kind: ReplyKind, refusal: Option<Refusal>) {
         if matches!(kind, ReplyKind::Sync) {
             self.skipping = false;

@@ -42,7 +42,7 @@ impl Refused {
         Step::Refuse(Box::new(self))
     }
 
-    /// Records it. Gives what it stands for, and what its client is told.
+    /// Records it. Returns what it stands for, and what its client is told.
     pub(super) fn settle(self, session: &SessionState) -> (Kind, Refusal) {
         let Self { kind, request, record, denied, state, later } = self;
         let denied = session.seat.refuse(request, record, denied);

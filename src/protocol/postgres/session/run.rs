@@ -157,14 +157,14 @@ impl Run {
         })))
     }
 
-    /// What is known of it.
+    /// Borrows what is known of it.
     pub(super) fn get(&self) -> RefMut<'_, Running> {
         self.0.borrow_mut()
     }
 }
 
 impl Running {
-    /// It was admitted.
+    /// Notes that it was admitted.
     pub(super) fn admitted(&mut self, guard: ReplyGuard) {
         self.recorder.set_room(guard.keeps());
         self.plain_tag = Some(guard.governed().mask_tag.clone());
@@ -176,30 +176,30 @@ impl Running {
         self.progress == Progress::Over
     }
 
-    /// It has run to its end: the session may rest.
+    /// Notes that it has run to its end: the session may rest.
     pub(super) fn give_back(&mut self) {
         self.progress = Progress::Over;
         self.guard = None;
     }
 
-    /// What was sent to run it was passed over by the target.
+    /// Notes that the target has passed over what was sent to run it.
     pub(super) fn passed_over(&mut self) {
         if self.progress == Progress::Sent {
             self.progress = Progress::NotSent;
         }
     }
 
-    /// The formats that its `Bind` asked for.
+    /// Returns the formats that its `Bind` asked for.
     pub(super) fn results(&self) -> Vec<Format> {
         self.results.clone()
     }
 
-    /// It is run in the portal of an earlier `Bind`, which asked for these formats.
+    /// Sets the formats that an earlier `Bind` of its portal has asked for.
     pub(super) fn bound_with(&mut self, results: Vec<Format>) {
         self.results = results;
     }
 
-    /// It is being run.
+    /// Notes that something that runs it is sent.
     pub(super) fn sent(&mut self) {
         self.go_on(Progress::Sent);
     }
@@ -231,7 +231,7 @@ impl Running {
         false
     }
 
-    /// It gives no rows.
+    /// Notes that it gives no rows.
     pub(super) fn gives_nothing(&mut self) {
         self.described = true;
     }

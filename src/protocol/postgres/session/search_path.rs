@@ -60,7 +60,7 @@ pub(super) struct SearchPath {
 }
 
 impl SearchPath {
-    /// A session that begins.
+    /// The search path of a session that begins.
     pub(super) fn new(from_start: bool, home: Option<Box<[u8]>>) -> Self {
         Self {
             from_start,
@@ -83,7 +83,7 @@ impl SearchPath {
         self.reported.set(!usual && self.home.as_deref() != Some(path));
     }
 
-    /// A command was sent.
+    /// Notes a command that was sent.
     pub(super) fn sent(&self, effect: PathEffect, number: Number) {
         match effect {
             PathEffect::No => {}
@@ -92,7 +92,7 @@ impl SearchPath {
         }
     }
 
-    /// A statement of a command was done.
+    /// Notes that a statement of a command is done.
     pub(super) fn done(&self, definition: &Definition, number: Number) {
         self.series.set(match (self.series.get(), restores(definition)) {
             (Series::Nothing, Some(restores)) => Series::One(restores, number),
@@ -100,7 +100,7 @@ impl SearchPath {
         });
     }
 
-    /// Something has failed.
+    /// Notes that something has failed.
     pub(super) fn failed(&self) {
         self.series.set(Series::Other);
     }

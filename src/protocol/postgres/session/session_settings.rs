@@ -136,7 +136,7 @@ struct State {
 }
 
 impl SessionSettings {
-    /// Of a session that begins, with the settings of its startup packet.
+    /// The settings of a session that begins, with those of its startup packet.
     pub(super) fn new<'a>(start: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let start = start
             .map(|(name, value)| (name.to_ascii_lowercase(), value))
@@ -146,20 +146,20 @@ impl SessionSettings {
         Self(RefCell::new(State { start, ..State::default() }))
     }
 
-    /// The server tells of a setting.
+    /// Notes a setting that the server reports.
     pub(super) fn reported(&self, name: &[u8], value: &[u8]) {
         if REPORTED.contains(&name) {
             self.0.borrow_mut().reported.insert(name.into(), value.into());
         }
     }
 
-    /// A command was sent.
+    /// Notes a command that was sent.
     pub(super) fn sent(&self, change: Option<SettingChange>, number: Number) {
         let change = change.map(|change| (number, change));
         self.0.borrow_mut().sent.extend(change);
     }
 
-    /// A statement was done, with this tag.
+    /// Notes that a statement is done, with this tag.
     pub(super) fn done(&self, tag: &str) {
         let mut state = self.0.borrow_mut();
         // What goes back to a savepoint has the tag of what ends a transaction.
@@ -168,7 +168,7 @@ impl SessionSettings {
         }
     }
 
-    /// Something has failed.
+    /// Notes that something has failed.
     pub(super) fn failed(&self) {
         self.0.borrow_mut().failed = true;
     }
@@ -184,7 +184,7 @@ impl SessionSettings {
         state.rest.is_some() || !(state.plain.is_empty() && state.open.is_empty() && state.sent.is_empty())
     }
 
-    /// All of it, with whether names are looked up elsewhere.
+    /// Returns a digest of all of it, and of whether names are looked up elsewhere.
     pub(super) fn digest(&self, names_moved: bool) -> Hash {
         let state = self.0.borrow();
         let mut parts: Vec<&[u8]> = vec![if names_moved { b"moved" } else { b"usual" }];
@@ -201,7 +201,7 @@ impl SessionSettings {
         hash(&parts)
     }
 
-    /// Lines for people, not masked; each is one line, whatever was set.
+    /// Returns lines for approvers, not masked; each is one line, whatever was set.
     pub(super) fn lines(&self, names_moved: bool) -> Vec<String> {
         let state = self.0.borrow();
         let mut lines = Vec::new();
