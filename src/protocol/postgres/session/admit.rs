@@ -23,7 +23,6 @@ use crate::protocol::postgres::session::hold;
 use crate::protocol::postgres::session::hold::HeldStatement;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::signals::forget;
-use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::PlannedCommand;
 use crate::protocol::postgres::session::step::Step;
@@ -40,8 +39,7 @@ impl Front {
         let commands: Vec<PlannedCommand> =
             steps.iter_mut().filter_map(|(_, step)| step.take_command()).map(|planned| *planned).collect();
         let apart = commands.iter().any(|planned| {
-            planned.asked.as_ref().is_some_and(|asked| asked.judged.holds())
-                || SessionState::forbidden(planned).is_some()
+            planned.asked.as_ref().is_some_and(|asked| asked.judged.holds()) || planned.forbidden().is_some()
         });
         if apart {
             return Box::pin(self.admit_apart(commands)).await;
@@ -85,7 +83,7 @@ impl Front {
 
     /// One command that waits for people, or that the connection forbids.
     async fn admit_alone(&mut self, mut planned: PlannedCommand) -> Result<Verdict, Gone> {
-        let forbidden = SessionState::forbidden(&planned);
+        let forbidden = planned.forbidden();
         let Some(asked) = planned.asked.take() else {
             let refusal = Refusal::new(SqlState::INTERNAL_ERROR, "a command was lost");
             return Ok((planned, Err(refusal)));

@@ -14,11 +14,9 @@ use crate::domain::sql::NameAction;
 use crate::pipeline::Asked;
 use crate::protocol::postgres::judge::Judgement;
 use crate::protocol::postgres::judge::Unread;
-use crate::protocol::postgres::session::kin::tie;
+use crate::protocol::postgres::session::later_effects::changes_of;
+use crate::protocol::postgres::session::later_effects::may_change_reading;
 use crate::protocol::postgres::session::meaning::Meaning;
-use crate::protocol::postgres::session::meaning::changes_catalog;
-use crate::protocol::postgres::session::meaning::may_change_reading;
-use crate::protocol::postgres::session::meaning::path_effect;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::LONGEST_NAME;
 use crate::protocol::postgres::session::names::Number;
@@ -29,10 +27,8 @@ use crate::protocol::postgres::session::record;
 use crate::protocol::postgres::session::record::SubmittedBy;
 use crate::protocol::postgres::session::refuse::Refused;
 use crate::protocol::postgres::session::run::Run;
-use crate::protocol::postgres::session::search_path::PathEffect;
 use crate::protocol::postgres::session::session_settings::SettingChange;
 use crate::protocol::postgres::session::state::SessionState;
-use crate::protocol::postgres::session::step::Changes;
 use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::PlannedCommand;
 use crate::protocol::postgres::session::step::Step;
@@ -388,19 +384,6 @@ fn settled(is_settled: bool) -> Result<(), Step> {
 fn types_of<'a>(parse: &Parse<'_>, frame: &'a [u8]) -> &'a [u8] {
     let end = HEADER.saturating_add(parse.name.len()).saturating_add(parse.sql.len()).saturating_add(2);
     frame.get(end..).unwrap_or_default()
-}
-
-/// What commands that run together may change for the messages after them.
-fn changes_of<'a>(
-    commands: impl Iterator<Item = &'a Command> + Clone,
-    known: Option<&CatalogView>,
-) -> Changes {
-    let catalog = commands.clone().map(|command| changes_catalog(command, known)).max().unwrap_or_default();
-    Changes {
-        catalog,
-        names: commands.clone().map(path_effect).fold(PathEffect::No, PathEffect::max),
-        ties: commands.filter_map(|command| tie(command, catalog)).collect(),
-    }
 }
 
 /// Whether a text runs or reads prepared statements or cursors that were made before.

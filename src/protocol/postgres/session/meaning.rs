@@ -19,20 +19,14 @@ use crate::domain::sql::NameAction;
 use crate::domain::sql::NameUse;
 use crate::domain::sql::Object;
 use crate::domain::sql::Relation;
-use crate::domain::sql::Setting;
-use crate::domain::sql::Verb;
 use crate::protocol::postgres::command::by_its_words;
 use crate::protocol::postgres::command::command;
-use crate::protocol::postgres::judge::runs_text;
 use crate::protocol::postgres::rows::Exposure;
 use crate::protocol::postgres::rows::Guess;
 use crate::protocol::postgres::session::judge_message::runs_names;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Number;
-use crate::protocol::postgres::session::search_path::PathEffect;
 use crate::protocol::postgres::session::state::SessionState;
-use crate::protocol::postgres::session::step::Kind;
-use crate::protocol::postgres::session::step::PlannedCommand;
 use crate::protocol::postgres::targets::CatalogView;
 use crate::protocol::postgres::targets::Change;
 
@@ -313,39 +307,6 @@ impl SessionState {
             run.unwrap_or(Some(Guess::Unread))
         })
     }
-
-    /// What the connection itself forbids, whatever the policies say; `None` for most.
-    pub(super) fn forbidden(planned: &PlannedCommand) -> Option<Denied> {
-        if matches!(planned.kind, Kind::FunctionCall) {
-            let detail = "calls of functions by oid (large objects of old drivers) are not passed: there is no SQL to judge";
-            return Some(Denied::new(DenyCode::BadRequest, detail).because("function_call"));
-        }
-        let asked = planned.asked.as_ref()?;
-        let effects = asked.judged.command.sql().and_then(|sql| sql.effects.as_deref());
-        // What the policies deny anyhow they deny in their own words.
-        if asked.exchange.governed().connection.database.readonly
-            && !asked.judged.is_denied()
-            && effects.is_none_or(frees_from_readonly)
-        {
-            let detail = "this connection is read-only (readonly = true): settings that would end that, DO blocks and functions that run SQL texts are refused";
-            return Some(Denied::new(DenyCode::Denied, detail).because("readonly"));
-        }
-        if let Some(guess) = planned.guess.as_ref().filter(|_| !asked.judged.is_denied()) {
-            return Some(Denied::new(DenyCode::Denied, guess.words()).because("masked_predicate"));
-        }
-        let effects = effects?;
-        let unmaskable =
-            |detail: &str, audit| Some(Denied::new(DenyCode::UnmaskableReply, detail).because(audit));
-        if planned.exposure.copies(Some(effects)) {
-            let detail = "COPY of what may hold masked values is refused, since its columns are not described; use SELECT";
-            return unmaskable(detail, "copy_masked");
-        }
-        if planned.exposure.keeps(Some(effects)) {
-            let detail = "this statement could write masked values to where they are not masked: it reads masked columns, or takes values out of JSON, and changes or creates something; name only columns that are not masked, and write JSON as whole documents";
-            return unmaskable(detail, "keeps_masked");
-        }
-        None
-    }
 }
 
 /// Whether a text may call, or change, what the catalogue alone tells of, or runs by name what may.
@@ -360,89 +321,10 @@ fn is_setter(relation: &Object, known: Option<&CatalogView>) -> bool {
 }
 
 /// Whether a text may make such a relation, or give one another name.
-fn makes_setter(effects: &Effects, known: Option<&CatalogView>) -> bool {
+pub(super) fn makes_setter(effects: &Effects, known: Option<&CatalogView>) -> bool {
     effects.relations.iter().any(|relation| relation.access == Access::Ddl)
         && effects
             .relations
             .iter()
             .any(|Relation { object, .. }| &*object.name == SETTINGS || is_setter(object, known))
-}
-
-/// Whether a text would let a session write that was told only to read, or runs code that may, and that
-/// nobody has read. Code of the database's own, its functions and procedures, is not among it. Nor is `RESET
-/// ALL`, which leaves the one of both settings as the session began and the other as it is.
-fn frees_from_readonly(effects: &Effects) -> bool {
-    let frees = |setting: &Setting| {
-        let named = matches!(
-            setting.name.as_deref(),
-            None | Some("transaction_read_only" | "default_transaction_read_only")
-        );
-        let on = matches!(setting.value.as_deref(), Some("on" | "true" | "1" | "yes"));
-        // That it is reset is no better: of a computed value nobody could tell it.
-        named && !on
-    };
-    effects.settings.iter().any(frees)
-        || effects.verbs.contains(&Verb::Do)
-        || effects.functions.iter().any(|function| runs_text(&function.object))
-}
-
-/// Whether what a command does may change how the next texts are read: how they are cut into words, or where
-/// their names are looked up.
-pub(super) fn may_change_reading(command: &Command) -> bool {
-    command.class == Class::Unknown
-        || path_effect(command) != PathEffect::No
-        || command.sql().and_then(|sql| sql.effects.as_deref()).is_none_or(Effects::changes_lexing)
-}
-
-/// What a command may do to where names are looked up in the texts after it.
-pub(super) fn path_effect(command: &Command) -> PathEffect {
-    let Some(sql) = command.sql() else { return PathEffect::Unseen };
-    match &sql.effects {
-        Some(effects) if sql.opaque.is_empty() && sql.base < Class::Unknown => {
-            if effects.moves_names(sql.base) { PathEffect::Path } else { PathEffect::No }
-        }
-        _ => PathEffect::Unseen,
-    }
-}
-
-/// What a command may do to the catalogue.
-pub(super) fn changes_catalog(command: &Command, known: Option<&CatalogView>) -> Change {
-    if command.class < Class::Ddl {
-        return Change::Nothing;
-    }
-    let Some((base, effects)) = command.sql().and_then(|sql| Some((sql.base, sql.effects.as_deref()?)))
-    else {
-        return Change::Settings;
-    };
-    if base < Class::Ddl {
-        // It only calls functions that nothing is known of, and passes because a policy names them: they may
-        // do more than they are there for.
-        return Change::Suspected;
-    }
-    let makes = |verb: &Verb| {
-        matches!(
-            verb,
-            Verb::Create
-                | Verb::Alter
-                | Verb::Drop
-                | Verb::Rename
-                | Verb::Reassign
-                | Verb::Import
-                | Verb::Load
-                | Verb::Do
-                | Verb::Execute
-        )
-    };
-    if base == Class::Unknown || effects.runs_unseen() || makes_setter(effects, known) {
-        return Change::Settings;
-    }
-    // One statement that makes, changes or drops a relation leaves functions and operators as they are.
-    let one = effects.statements == 1
-        && effects.names.is_empty()
-        && effects.relations.iter().any(|relation| relation.access == Access::Ddl);
-    if one && command.class == Class::Ddl || !effects.verbs.iter().any(makes) {
-        Change::Relations
-    } else {
-        Change::Anything
-    }
 }

@@ -1,8 +1,9 @@
 //! One session: two directions of one client and one session at the target, and the reasons for it to end.
 //!
 //! [`front`] reads what the client sends, in batches; [`judge_message`] judges each message by what it means in
-//! this session ([`meaning`]); [`send`] puts it to the target and notes in [`pending`] which reply is due;
-//! [`back`] reads the answers, each held against what is owed. [`state`] is what both know: [`names`], what
+//! this session ([`meaning`], [`later_effects`]) and what its connection forbids ([`forbidden`]); [`send`] puts
+//! it to the target and notes in [`pending`] which reply is due; [`back`] reads the answers, each held against
+//! what is owed. [`state`] is what both know: [`names`], what
 //! prepared statements and portals stand for; [`last_changes`], from when on something is known for sure;
 //! [`open_transaction`]; [`search_path`], where names are looked up, and [`session_settings`], what else a text
 //! hangs on; [`outbox`] and [`signals`].
@@ -15,11 +16,13 @@ mod admit;
 mod back;
 mod catalog_access;
 mod client_gone;
+mod forbidden;
 mod front;
 mod hold;
 mod judge_message;
 mod kin;
 mod last_changes;
+mod later_effects;
 mod meaning;
 mod names;
 mod open_transaction;

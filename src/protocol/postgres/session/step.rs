@@ -9,16 +9,14 @@ use crate::pipeline::Asked;
 use crate::pipeline::Preparation;
 use crate::protocol::postgres::rows::Exposure;
 use crate::protocol::postgres::rows::Guess;
-use crate::protocol::postgres::session::kin::Tie;
+use crate::protocol::postgres::session::later_effects::Changes;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Portal;
 use crate::protocol::postgres::session::names::Statement;
 use crate::protocol::postgres::session::record::SubmittedBy;
 use crate::protocol::postgres::session::refuse::Refused;
 use crate::protocol::postgres::session::run::Run;
-use crate::protocol::postgres::session::search_path::PathEffect;
 use crate::protocol::postgres::session::session_settings::SettingChange;
-use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::wire::tag::FrontTag;
 
 /// What kind of message a command came by; what is sent in its place when it is refused.
@@ -82,17 +80,6 @@ pub(super) struct PlannedCommand {
     pub(super) changes: Changes,
     /// What it sets.
     pub(super) sets: Option<SettingChange>,
-}
-
-/// What a command may change for the messages after it.
-#[derive(Debug)]
-pub(super) struct Changes {
-    /// The catalogue.
-    pub(super) catalog: Change,
-    /// Where names are looked up.
-    pub(super) names: PathEffect,
-    /// Which relations may be children of others from now on.
-    pub(super) ties: Vec<Tie>,
 }
 
 /// What becomes of one message.

@@ -1,0 +1,63 @@
+//! What a connection itself forbids, whatever the policies say.
+
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::sql::Effects;
+use crate::domain::sql::Setting;
+use crate::domain::sql::Verb;
+use crate::protocol::postgres::judge::runs_text;
+use crate::protocol::postgres::session::step::Kind;
+use crate::protocol::postgres::session::step::PlannedCommand;
+
+impl PlannedCommand {
+    /// What the connection itself forbids, whatever the policies say; `None` for most.
+    pub(super) fn forbidden(&self) -> Option<Denied> {
+        if matches!(self.kind, Kind::FunctionCall) {
+            let detail = "calls of functions by oid (large objects of old drivers) are not passed: there is no SQL to judge";
+            return Some(Denied::new(DenyCode::BadRequest, detail).because("function_call"));
+        }
+        let asked = self.asked.as_ref()?;
+        let effects = asked.judged.command.sql().and_then(|sql| sql.effects.as_deref());
+        // What the policies deny anyhow they deny in their own words.
+        if asked.exchange.governed().connection.database.readonly
+            && !asked.judged.is_denied()
+            && effects.is_none_or(frees_from_readonly)
+        {
+            let detail = "this connection is read-only (readonly = true): settings that would end that, DO blocks and functions that run SQL texts are refused";
+            return Some(Denied::new(DenyCode::Denied, detail).because("readonly"));
+        }
+        if let Some(guess) = self.guess.as_ref().filter(|_| !asked.judged.is_denied()) {
+            return Some(Denied::new(DenyCode::Denied, guess.words()).because("masked_predicate"));
+        }
+        let effects = effects?;
+        let unmaskable =
+            |detail: &str, audit| Some(Denied::new(DenyCode::UnmaskableReply, detail).because(audit));
+        if self.exposure.copies(Some(effects)) {
+            let detail = "COPY of what may hold masked values is refused, since its columns are not described; use SELECT";
+            return unmaskable(detail, "copy_masked");
+        }
+        if self.exposure.keeps(Some(effects)) {
+            let detail = "this statement could write masked values to where they are not masked: it reads masked columns, or takes values out of JSON, and changes or creates something; name only columns that are not masked, and write JSON as whole documents";
+            return unmaskable(detail, "keeps_masked");
+        }
+        None
+    }
+}
+
+/// Whether a text would let a session write that was told only to read, or runs code that may, and that
+/// nobody has read. Code of the database's own, its functions and procedures, is not among it. Nor is `RESET
+/// ALL`, which leaves the one of both settings as the session began and the other as it is.
+fn frees_from_readonly(effects: &Effects) -> bool {
+    let frees = |setting: &Setting| {
+        let named = matches!(
+            setting.name.as_deref(),
+            None | Some("transaction_read_only" | "default_transaction_read_only")
+        );
+        let on = matches!(setting.value.as_deref(), Some("on" | "true" | "1" | "yes"));
+        // That it is reset is no better: of a computed value nobody could tell it.
+        named && !on
+    };
+    effects.settings.iter().any(frees)
+        || effects.verbs.contains(&Verb::Do)
+        || effects.functions.iter().any(|function| runs_text(&function.object))
+}
