@@ -47,8 +47,8 @@ impl Exposure {
         code: false,
         rewritten: false,
     };
-    /// Masked values may turn up anywhere: the text is not understood. That a rule makes what it gives back is not assumed:
-    /// columns are what they are said to be.
+    /// Masked values may turn up anywhere: the text is not understood. That a rule makes what it gives back
+    /// is not assumed: columns are what they are said to be.
     pub const ALL: Self = Self {
         values: true,
         reads: true,
@@ -65,8 +65,8 @@ impl Exposure {
     /// read tables count here too. `remade`: relations may have been made or changed since the catalogue was
     /// read.
     ///
-    /// What the names of prepared statements and cursors stand for is not in it: see [`Exposure::with_names`].
-    /// Under a plan without fields nothing is reached.
+    /// What the names of prepared statements and cursors stand for is not in it: see
+    /// [`Exposure::with_names`]. Under a plan without fields nothing is reached.
     pub fn of(effects: Option<&Effects>, masked: &Masked, opaque_left: bool, remade: bool) -> Self {
         if !masked.plan().has_fields() {
             return Self::NOTHING;
@@ -111,8 +111,8 @@ impl Exposure {
     }
 
     /// With what the prepared statements and cursors reach that a text uses by name. `known` is asked for
-    /// each use of a name that the text has not made itself before; `None` counts as [`Exposure::ALL`]. Nothing
-    /// is asked under a plan without fields.
+    /// each use of a name that the text has not made itself before; `None` counts as [`Exposure::ALL`].
+    /// Nothing is asked under a plan without fields.
     pub fn with_names(
         self,
         effects: Option<&Effects>,

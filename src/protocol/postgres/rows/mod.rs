@@ -2,8 +2,8 @@
 //!
 //! A column that comes straight from a masked column is masked by that rule, whatever the statement calls it:
 //! the description of the rows says where it comes from. Of a value that is computed nobody says what went
-//! into it; it is withheld if the text may have read masked values ([`Exposure`]). What is left is searched by
-//! shape, if the plan has detectors ([`RowPlan`]). A masked cell stays valid for its type: text where the
+//! into it; it is withheld if the text may have read masked values ([`Exposure`]). What is left is searched
+//! by shape, if the plan has detectors ([`RowPlan`]). A masked cell stays valid for its type: text where the
 //! type takes text, else NULL.
 //!
 //! What rows there are may tell what is in masked columns, too, if the text looks at those: [`Guess`].

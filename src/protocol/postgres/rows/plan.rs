@@ -66,8 +66,8 @@ pub struct RowPlan {
 
 impl RowPlan {
     /// Decides over the columns of a description. `formats` are those of the `Bind`: none if the description
-    /// tells them (that of a portal, or of a simple query), one for all columns, or one for each. `exposure` is
-    /// that of the text.
+    /// tells them (that of a portal, or of a simple query), one for all columns, or one for each. `exposure`
+    /// is that of the text.
     pub fn of(
         masked: &Masked,
         description: &RowDescription<'_>,

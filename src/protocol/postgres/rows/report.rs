@@ -44,8 +44,8 @@ impl Fate {
 }
 
 /// The frame of an error or notice with nothing masked left in it; `None` if it can stay as it is. `tag` is
-/// its type, [`BackTag::ErrorResponse`] or [`BackTag::NoticeResponse`]; `exposure` is that of the text which was
-/// running, [`Exposure::NOTHING`] if none was.
+/// its type, [`BackTag::ErrorResponse`] or [`BackTag::NoticeResponse`]; `exposure` is that of the text which
+/// was running, [`Exposure::NOTHING`] if none was.
 ///
 /// Where the text may reach masked values, only the severity, the code, the position and names of the
 /// catalogue are left. Where policies go by `columns`, the detail of an error that shows a row or a key goes,

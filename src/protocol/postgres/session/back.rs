@@ -382,8 +382,8 @@ impl Back {
         Ok(())
     }
 
-    /// Ends a statement that was cut, and that the target was done with before it could be stopped: the client
-    /// must not take what it has for all of it, and not think either that nothing was done.
+    /// Ends a statement that was cut, and that the target was done with before it could be stopped: the
+    /// client must not take what it has for all of it, and not think either that nothing was done.
     fn end_cut(
         &self,
         run: &mut Running,

@@ -50,8 +50,8 @@ use crate::protocol::postgres::wire::values::Format;
 /// Why a message is refused: the masks are others than when it was bound, or judged.
 const MASKS_CHANGED: &str = "masks_changed";
 
-/// The step that a message becomes. `Err`: it became one before all of it was judged, as it is refused, or has
-/// to wait for answers.
+/// The step that a message becomes. `Err`: it became one before all of it was judged, as it is refused, or
+/// has to wait for answers.
 type Planned = Result<Step, Step>;
 
 /// A message with SQL, before the policies are asked.

@@ -1,12 +1,12 @@
 //! One session: two directions of one client and one session at the target, and the reasons for it to end.
 //!
-//! [`front`] reads what the client sends, in batches; [`judge_message`] judges each message by what it means in
-//! this session ([`meaning`], [`later_effects`]) and what its connection forbids ([`forbidden`]); [`send`] puts
-//! it to the target and notes in [`pending`] which reply is due; [`back`] reads the answers, each held against
-//! what is owed. [`state`] is what both know: [`names`], what
+//! [`front`] reads what the client sends, in batches; [`judge_message`] judges each message by what it means
+//! in this session ([`meaning`], [`later_effects`]) and what its connection forbids ([`forbidden`]); [`send`]
+//! puts it to the target and notes in [`pending`] which reply is due; [`back`] reads the answers, each held
+//! against what is owed. [`state`] is what both know: [`names`], what
 //! prepared statements and portals stand for; [`last_changes`], from when on something is known for sure;
-//! [`open_transaction`]; [`search_path`], where names are looked up, and [`session_settings`], what else a text
-//! hangs on; [`outbox`] and [`signals`].
+//! [`open_transaction`]; [`search_path`], where names are looked up, and [`session_settings`], what else a
+//! text hangs on; [`outbox`] and [`signals`].
 //!
 //! [`mod@run`] is what a command that runs has given so far, [`row_recorder`] what is kept of its rows,
 //! [`record`] words it for the recording, [`hold`] for approvers, with what [`preview`] finds out. [`refuse`]
