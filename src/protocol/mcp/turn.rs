@@ -4,6 +4,9 @@
 //! A message is read whole, cleared of the credential, filtered, masked and recorded before a byte of it is
 //! passed on; an unreadable message is not passed on.
 
+mod notification;
+mod response;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -29,29 +32,15 @@ use crate::protocol::mcp::asking::Asking;
 use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
-use crate::protocol::mcp::codec::envelope::Value;
 use crate::protocol::mcp::codec::envelope::id::Id;
-use crate::protocol::mcp::codec::envelope::names::Param;
-use crate::protocol::mcp::codec::envelope::names::ResultField;
-use crate::protocol::mcp::codec::listing::Element;
-use crate::protocol::mcp::codec::listing::Listed;
-use crate::protocol::mcp::codec::listing::Listing;
-use crate::protocol::mcp::codec::rewrite::Rewrite;
 use crate::protocol::mcp::declared::Declared;
 use crate::protocol::mcp::door::place;
 use crate::protocol::mcp::dropped::Why;
 use crate::protocol::mcp::dropped::unusable;
 use crate::protocol::mcp::dropped::words;
-use crate::protocol::mcp::era;
 use crate::protocol::mcp::era::Era;
-use crate::protocol::mcp::era::legacy;
-use crate::protocol::mcp::fresh;
 use crate::protocol::mcp::lists::Lists;
-use crate::protocol::mcp::offer::reading;
-use crate::protocol::mcp::offer::remember;
-use crate::protocol::mcp::offer::shows;
 use crate::protocol::mcp::own::Own;
-use crate::protocol::mcp::pin::check;
 use crate::protocol::mcp::record::from_target;
 use crate::protocol::mcp::sessions::About;
 use crate::protocol::mcp::sessions::OpenId;
@@ -60,13 +49,9 @@ use crate::protocol::mcp::sessions::Question;
 use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::shared::McpShared;
 use crate::protocol::mcp::subscription::Subscription;
-use crate::protocol::mcp::subscription::Told;
-use crate::protocol::mcp::task::offered;
 
 /// The largest message of a target, in bytes.
 pub const MOST: usize = 16 << 20;
-/// The longest state of a request that is kept, in bytes.
-const LONGEST_STATE: usize = 16 << 10;
 
 /// The context of one exchange.
 pub struct Turn {
@@ -175,7 +160,7 @@ impl Turn {
                     tracing::warn!(connection = %guard.governed().connection.name, "the target answered a request that was not sent");
                     return Ok(dropped(guard, &message, Why::Unasked));
                 }
-                let body = self.answer(shared, guard, &message, nameless)?;
+                let body = self.rewrite_response(shared, guard, &message, nameless)?;
                 self.is_answered();
                 let body = self.masked(shared, guard, body)?;
                 let end = Some(("complete", guard.elapsed_us()));
@@ -184,11 +169,12 @@ impl Turn {
                 guard.record_end(EventKind::McpMessage, data)?;
                 Ok(Taken::Pass { body, last: true })
             }
-            Kind::Request => self.asked(shared, guard, &message, status),
-            Kind::Notification => self.told(shared, guard, &message, status),
+            Kind::Request => self.on_request(shared, guard, &message, status),
+            Kind::Notification => self.on_notification(shared, guard, &message, status),
         }
     }
 
+    /// Masks and records a message, and passes it to the client.
     fn pass(
         &mut self,
         shared: &McpShared,
@@ -203,6 +189,7 @@ impl Turn {
         Ok(Taken::Pass { body, last: false })
     }
 
+    /// Masks a message of the target.
     fn masked(&self, shared: &McpShared, guard: &mut ReplyGuard, body: Bytes) -> Result<Bytes, Denied> {
         let governed = Arc::clone(guard.governed());
         if governed.plan.is_empty() {
@@ -227,110 +214,8 @@ impl Turn {
         }
     }
 
-    /// Processes a response: filters its lists, and binds states and tasks to the client. One that is
-    /// `nameless` gets the id of the request.
-    fn answer(
-        &self,
-        shared: &McpShared,
-        guard: &mut ReplyGuard,
-        message: &Message,
-        nameless: bool,
-    ) -> Result<Bytes, Denied> {
-        let mut rewrite = Rewrite::new(message);
-        if let Some(id) = self.about.id.as_ref().filter(|_| nameless) {
-            rewrite.id(id.to_json());
-        }
-        let astray = self.asking(&guard.governed().connection.mcp).leads_astray(message);
-        if self.era == Era::Modern || astray {
-            rewrite.edits(era::codes_of_now(message));
-        }
-        if astray && self.era == Era::Legacy {
-            guard.record(EventKind::McpMessage, Direction::S2c, refusal(Some(ServerRequest::Elicitation)))?;
-        }
-        if message.kind() == Kind::Response {
-            if let Some(session) = self.session.as_ref().filter(|_| &*self.about.method == "initialize")
-                && let Some(result) = message.result().and_then(|result| Json::parse(result.raw, DEPTH).ok())
-            {
-                session.tells(Lists::of_capabilities(&result));
-                let agreed = result.member("protocolVersion").and_then(Json::as_str).and_then(legacy);
-                if let Some(agreed) = agreed {
-                    session.agrees_on(agreed);
-                }
-            }
-            if let Some(listed) = Listed::by_method(&self.about.method) {
-                let listing = Listing::read(message, listed).map_err(|refusal| {
-                    tracing::warn!(connection = %guard.governed().connection.name, problem = %refusal.problem, "the target's list cannot be read");
-                    check::unreadable(guard.governed())
-                })?;
-                let held_back = check::listed(&shared.pins, guard, message, &listing, &self.owner.principal)?;
-                let shown = |element: &Element<'_>| {
-                    !held_back.contains(&element.span.start) && shows(guard, listed, element)
-                };
-                if listed == Listed::Tools {
-                    remember(shared, guard, &listing)?;
-                }
-                rewrite.edits(listing.keep(shown));
-            }
-            if matches!(&*self.about.method, "initialize" | "server/discover")
-                && check::greeted(&shared.pins, guard, message, &self.about.method, &self.owner.principal)?
-                && message.outcome(ResultField::Instructions).is_some()
-            {
-                rewrite.outcome(ResultField::Instructions, "\"\"");
-            }
-            if self.about.asks_for_tasks
-                && let Some(capabilities) = message.outcome(ResultField::Capabilities)
-                && let Some(offered) = offered(capabilities.raw)
-            {
-                rewrite.outcome(ResultField::Capabilities, offered);
-            }
-            fresh::bound(message, &mut rewrite, &self.about.method, guard.masks())?;
-            if let Some(state) = message.outcome(ResultField::RequestState) {
-                if state.raw.len() > LONGEST_STATE {
-                    return Err(garbage("its requestState is longer than 16 KiB"));
-                }
-                rewrite.outcome(
-                    ResultField::RequestState,
-                    shared.bound.state(&self.owner, &self.about.line, state.raw),
-                );
-            }
-            self.asking(&guard.governed().connection.mcp).check(message, &self.about.method)?;
-            self.remember_task(shared, message);
-            if self.about.method.starts_with("tasks/") {
-                self.forget_task(shared, message.result());
-            }
-            if let Some(own) = &self.about.task
-                && message.outcome(ResultField::TaskId).is_some()
-            {
-                rewrite.outcome(ResultField::TaskId, format!("\"{own}\""));
-            }
-        }
-        rewrite.finish().map_err(|_overlap| garbage("its answer could not be split"))
-    }
-
-    /// Marks a task as finished if `said`, the answer to a request about it or a notification, says so.
-    fn forget_task(&self, shared: &McpShared, said: Option<Value<'_>>) {
-        let said = said.and_then(|said| Json::parse(said.raw, DEPTH).ok());
-        let text = |name| said.as_ref().and_then(|said| said.member(name)).and_then(Json::as_str);
-        if let (Some(task), Some("completed" | "failed" | "cancelled")) = (text("taskId"), text("status")) {
-            shared.bound.task_is_over(&self.owner, task);
-        }
-    }
-
-    fn remember_task(&self, shared: &McpShared, message: &Message) {
-        let task = message
-            .outcome(ResultField::TaskId)
-            .and_then(|value| value.text().map(std::borrow::Cow::into_owned));
-        let nested = || {
-            let task = Json::parse(message.outcome(ResultField::Task)?.raw, DEPTH).ok()?;
-            task.member("taskId").and_then(Json::as_str).map(str::to_owned)
-        };
-        if let Some(task) = task.or_else(nested).filter(|_| &*self.about.method == "tools/call") {
-            shared.bound.task(&self.owner, &task, self.about.tool.as_deref());
-        }
-    }
-
     /// Handles a request of the target to the client.
-    fn asked(
+    fn on_request(
         &mut self,
         shared: &McpShared,
         guard: &mut ReplyGuard,
@@ -367,81 +252,14 @@ impl Turn {
     fn asking<'o>(&self, options: &'o McpOptions) -> Asking<'o> {
         Asking { declared: self.declared, options }
     }
-
-    fn told(
-        &mut self,
-        shared: &McpShared,
-        guard: &mut ReplyGuard,
-        message: &Message,
-        status: u16,
-    ) -> Result<Taken, Denied> {
-        let method = message.method().unwrap_or_default();
-        let body = match self.subscription.as_ref().zip(self.about.id.as_ref()) {
-            None => message.body().clone(),
-            Some((subscription, id)) => {
-                let told = subscription.told(message, id);
-                match told.map_err(|_overlap| garbage("its notification could not be split"))? {
-                    Told::Drop => return Ok(dropped(guard, message, Why::NotSubscribed)),
-                    Told::Pass(body) => body,
-                    Told::Agreed(body, lists) => {
-                        self.agreed = lists;
-                        body
-                    }
-                }
-            }
-        };
-        match &*method {
-            "notifications/progress" => {
-                if let Err(why) = self.progresses(message) {
-                    return Ok(dropped(guard, message, why));
-                }
-            }
-            // Without a requested `logLevel` no log message is forwarded.
-            "notifications/message" if self.era == Era::Modern && !self.about.logs => {
-                return Ok(dropped(guard, message, Why::NotSubscribed));
-            }
-            "notifications/tools/list_changed" => {
-                // The content of the list is unknown until it is fetched again.
-                shared.pins.list_changed(&guard.governed().connection.name);
-            }
-            "notifications/resources/updated" => {
-                let uri = message.param(Param::Uri).and_then(|uri| uri.text());
-                let shown = uri.is_some_and(|uri| guard.shows(&reading(&uri)));
-                if !shown {
-                    return Ok(dropped(guard, message, Why::Hidden));
-                }
-            }
-            "notifications/cancelled" => {
-                if let (Some(session), Some(id)) =
-                    (&self.session, message.param(Param::RequestId).and_then(|id| id.id()))
-                {
-                    session.answered(&id);
-                }
-            }
-            method if method.starts_with("notifications/tasks") => {
-                let task = message.param(Param::TaskId).and_then(|task| task.text());
-                if task.is_none_or(|task| shared.bound.task_of(&self.owner, &task).is_none()) {
-                    return Ok(dropped(guard, message, Why::NotItsTask));
-                }
-                let said = message.params().map(|params| Json::parse(params.raw, DEPTH));
-                let asking = self.asking(&guard.governed().connection.mcp);
-                if !said.is_some_and(|said| said.is_ok_and(|said| asking.task(&said).is_ok())) {
-                    return Ok(dropped(guard, message, Why::MayNotAsk));
-                }
-                self.forget_task(shared, message.params());
-            }
-            _ => {}
-        }
-        self.pass(shared, guard, body, status)
-    }
 }
 
-/// What is recorded of a question that the client is not asked.
+/// Returns the record of a request that the client does not get.
 fn refusal(what: Option<ServerRequest>) -> String {
     format!("{{\"refused\":\"{}\"}}", what.map_or("other", ServerRequest::as_str))
 }
 
-/// Nobody gets this message; that there was one is recorded.
+/// Records that a message was dropped.
 fn dropped(guard: &mut ReplyGuard, message: &Message, why: Why) -> Taken {
     let (kind, method, why) = words(message, why);
     guard.leave_out(kind, method, why);
