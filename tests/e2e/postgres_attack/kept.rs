@@ -122,7 +122,7 @@ fn what_is_committed_after_its_session_has_left_is_seen() {
     let slow = "\
 CREATE TABLE slow (id int);
 GRANT ALL ON slow TO gateway;
-CREATE FUNCTION sleeps() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN BEGIN PERFORM pg_sleep(2); EXCEPTION WHEN query_canceled THEN PERFORM pg_sleep(2); END; RETURN NULL; END';
+CREATE FUNCTION sleeps() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN BEGIN PERFORM pg_sleep(4); EXCEPTION WHEN query_canceled THEN PERFORM pg_sleep(4); END; RETURN NULL; END';
 CREATE CONSTRAINT TRIGGER sleeps AFTER INSERT ON slow DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION sleeps();
 ";
     let rules = rules().replace("[\"read\", \"ddl\"]", "[\"read\", \"write\", \"ddl\"]");
@@ -134,9 +134,12 @@ CREATE CONSTRAINT TRIGGER sleeps AFTER INSERT ON slow DEFERRABLE INITIALLY DEFER
     }
     maker.send(&Script::new().query("COMMIT").terminate());
     drop(maker);
+    let count = |from: &str| world.direct(&format!("SELECT count(*) FROM {from}"));
+    wait_until("the COMMIT has not come to the server", Duration::from_secs(30), || {
+        count("pg_stat_activity WHERE query = 'COMMIT'") == "1"
+    });
     // What is known of the catalogue is fresh, and without it.
     assert!(errors(&world, &mut reader, ATTACK).is_empty(), "{}", world.log());
-    let count = |from: &str| world.direct(&format!("SELECT count(*) FROM {from}"));
     assert_eq!(count(MADE), "0", "it was committed before it was asked for");
     wait_until("whoever left is still at the server", Duration::from_secs(30), || {
         count("pg_stat_activity WHERE query = 'COMMIT'") == "0"
