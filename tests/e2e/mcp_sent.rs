@@ -138,8 +138,9 @@ fn an_answer_of_100_mb_is_refused_without_being_held() {
         assert!(told.to_string().contains("longer than 16 MiB"), "{how}: {told}");
     }
     let more = most_memory(gateway).saturating_sub(before);
-    // Two of them, each up to the limit of 16 MiB, in buffers that grow by doubling.
-    assert!(more < PIECES * PIECE * 9 / 10, "{more} bytes more");
+    // Two of them, each up to the limit of 16 MiB, in buffers that grow by doubling: at most 96 MiB, and what the
+    // allocator keeps. One that is held whole takes 128 MiB and the 64 MiB that it grew out of.
+    assert!(more < PIECES * PIECE * 6 / 5, "{more} bytes more");
     assert_eq!(attack.arrived("tools/call").len(), 3);
 }
 
