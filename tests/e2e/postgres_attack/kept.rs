@@ -122,7 +122,7 @@ fn what_is_committed_after_its_session_has_left_is_seen() {
     let slow = "\
 CREATE TABLE slow (id int);
 GRANT ALL ON slow TO gateway;
-CREATE FUNCTION sleeps() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN BEGIN PERFORM pg_sleep(4); EXCEPTION WHEN query_canceled THEN PERFORM pg_sleep(4); END; RETURN NULL; END';
+CREATE FUNCTION sleeps() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN FOR i IN 1..5 LOOP BEGIN PERFORM pg_sleep(1); EXCEPTION WHEN query_canceled THEN PERFORM 1; END; END LOOP; RETURN NULL; END';
 CREATE CONSTRAINT TRIGGER sleeps AFTER INSERT ON slow DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION sleeps();
 ";
     let rules = rules().replace("[\"read\", \"ddl\"]", "[\"read\", \"write\", \"ddl\"]");
