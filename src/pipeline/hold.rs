@@ -99,10 +99,17 @@ impl Exchange {
         held: Option<Held>,
     ) -> Result<GrantScope, Denied> {
         let verdict = &judged.verdict;
-        let (mut held, spec) = match must_be_shown_whole(held, verdict) {
-            Ok(shown) => shown,
-            Err(denied) => return Err(self.refuse_recorded(record, verdict, denied).await),
+        let Some((mut held, spec)) = held.zip(verdict.approval.clone()) else {
+            let denied =
+                Denied::new(DenyCode::Internal, "a command that needs approval came without its bytes")
+                    .because("not_held");
+            return Err(self.refuse_recorded(record, verdict, denied).await);
         };
+        // What tells its client that it waits lives on until the refusal is recorded: so long the client is
+        // listened to.
+        if let Err(denied) = must_be_shown_whole(&held, verdict) {
+            return Err(self.refuse_recorded(record, verdict, denied).await);
+        }
         let required = self.requirement(verdict, &spec);
         if let Some(grant) = self.standing_grant(&required) {
             let id = grant.id.to_string();
@@ -272,21 +279,17 @@ impl Exchange {
     }
 }
 
-/// Returns a held command and who must approve it, if approvers can be shown all of it.
-fn must_be_shown_whole(held: Option<Held>, verdict: &Verdict) -> Result<(Held, Arc<ApprovalSpec>), Denied> {
-    let (Some(held), Some(spec)) = (held, &verdict.approval) else {
-        return Err(Denied::new(DenyCode::Internal, "a command that needs approval came without its bytes")
-            .because("not_held"));
-    };
-    if held.truncated {
-        let detail = format!(
-            "this command needs approval, but it cannot be shown to the approver in full: it is longer than {} KiB or not text; send a smaller or a text request",
-            Held::MAX_SHOWN >> 10
-        );
-        let denied = Denied { rule: verdict.rule.clone(), ..Denied::new(DenyCode::LimitExceeded, detail) };
-        return Err(denied.because("body_too_large"));
+/// Returns the refusal unless approvers can be shown all of a command.
+fn must_be_shown_whole(held: &Held, verdict: &Verdict) -> Result<(), Denied> {
+    if !held.truncated {
+        return Ok(());
     }
-    Ok((held, Arc::clone(spec)))
+    let detail = format!(
+        "this command needs approval, but it cannot be shown to the approver in full: it is longer than {} KiB or not text; send a smaller or a text request",
+        Held::MAX_SHOWN >> 10
+    );
+    let denied = Denied { rule: verdict.rule.clone(), ..Denied::new(DenyCode::LimitExceeded, detail) };
+    Err(denied.because("body_too_large"))
 }
 
 /// Returns the refusal unless the outcome of the wait is an approval, and the client is still there to get

@@ -4,6 +4,8 @@ use crate::support::World;
 use crate::support::database::Database;
 use crate::support::database::MASKS;
 use crate::support::database::WRITE_RULES;
+use crate::support::wire::Raw;
+use crate::support::wire::Script;
 
 /// The beginning of each social security number in the database.
 const SECRET: &str = "078-05-";
@@ -106,6 +108,31 @@ fn errors_on_a_way_past_masked_rows_quote_none_of_them() {
     ] {
         let (_, _, err) = world.psql(&token, &[text]);
         assert!(err.contains(words), "{text}: {err}");
+    }
+}
+
+#[test]
+fn what_is_told_at_a_commit_quotes_no_masked_row_however_its_transaction_was_sent() {
+    let tells = "\
+CREATE FUNCTION tells() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'of %', reverse(OLD.ssn); END $$;
+CREATE CONSTRAINT TRIGGER tells AFTER UPDATE ON customers DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION tells();
+";
+    let world = World::with_database(Database::new(tells), &format!("{WRITE_RULES}{MASKS}"));
+    let update = "UPDATE customers SET balance = 1 WHERE id = 1";
+    let slow = "SELECT count(*) FROM generate_series(1, 2000000)";
+    for (script, ready) in [
+        (Script::new().query("BEGIN").query(update).query("COMMIT"), 3),
+        // The target is ready outside of a transaction when all of the next one was sent.
+        (Script::new().query(slow).query("BEGIN").query(update).query("COMMIT"), 4),
+        (Script::new().run(slow).sync().run("BEGIN").run(update).sync().run("COMMIT").sync(), 3),
+    ] {
+        let mut session = Raw::login(&world, &world.token("reader"));
+        let replies = session.ask(&world, &script, ready);
+        let told = format!("{replies:?}");
+        assert!(told.contains("P0001") && told.contains("withheld"), "{told} {}", world.log());
+        assert!(!told.contains("-50-870"), "{told}");
+        let events = world.events(&world.last_session());
+        assert!(!format!("{events:?}").contains("-50-870"), "{events:?}");
     }
 }
 

@@ -429,7 +429,8 @@ impl Back {
             names.transaction_ended(reply.number);
             // What was sent after it may have begun another transaction by now.
             let next_began = self.session.last_changes.catalog_after(reply.number);
-            self.session.catalog_changed(self.session.transaction.ended(next_began));
+            let more_sent = !self.session.pending.borrow().is_empty();
+            self.session.catalog_changed(self.session.transaction.ended(more_sent, next_began));
         }
         drop(names);
         self.session.seat.tell_left_out()?;

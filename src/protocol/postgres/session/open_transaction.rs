@@ -73,10 +73,13 @@ impl OpenTransaction {
         self.exposure.get()
     }
 
-    /// Notes its end. `next_began`: a message behind the end has changed the catalogue already, in the next
-    /// transaction, which keeps what is noted. Returns what may have changed for others.
-    pub(super) fn ended(&self, next_began: bool) -> Change {
-        self.exposure.set(Exposure::NOTHING);
+    /// Notes its end. `more_sent`: messages behind the end were sent already, and the next transaction, which
+    /// may have begun with them, keeps what they may read. `next_began`: one of them has changed the
+    /// catalogue, and that is kept too. Returns what may have changed for others.
+    pub(super) fn ended(&self, more_sent: bool, next_began: bool) -> Change {
+        if !more_sent {
+            self.exposure.set(Exposure::NOTHING);
+        }
         if next_began {
             return self.change.get();
         }
