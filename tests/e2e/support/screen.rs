@@ -101,17 +101,30 @@ impl Screen {
         self.ask(&["capture-pane", "-p", "-e"])
     }
 
-    /// Waits for a text to appear. Returns the whole screen.
+    /// Waits for a text to appear. Returns the whole screen, once it is painted.
     pub fn wait(&self, wanted: &str) -> String {
         let begin = Instant::now();
         loop {
             let shown = self.shown();
             if shown.contains(wanted) {
-                return shown;
+                return self.painted(shown, wanted);
             }
             assert!(begin.elapsed() < PATIENCE, "waited for {wanted:?}; on the screen is:\n{shown}");
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Returns the screen once it stays as it is, or as it was last while it had the text.
+    fn painted(&self, mut shown: String, wanted: &str) -> String {
+        for _ in 0..10 {
+            std::thread::sleep(Duration::from_millis(30));
+            let next = self.shown();
+            if next == shown || !next.contains(wanted) {
+                break;
+            }
+            shown = next;
+        }
+        shown
     }
 
     /// Resizes the terminal.
