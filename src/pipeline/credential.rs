@@ -49,6 +49,14 @@ impl Credential {
         &self.echoes
     }
 
+    /// Returns whether the secret stands in a name of a header, which is sent in lower case.
+    pub(super) fn stands_in_name(&self, name: &str) -> bool {
+        self.secret.as_ref().is_some_and(|secret| {
+            let secret = secret.expose();
+            name.as_bytes().windows(secret.len()).any(|part| part.eq_ignore_ascii_case(secret))
+        })
+    }
+
     fn is_made_of(&self, secret: Option<&Arc<Secret>>, key: Option<&Arc<Secret>>) -> bool {
         is_same(self.secret.as_ref(), secret) && is_same(self.key.as_ref(), key)
     }

@@ -134,6 +134,11 @@ impl ReplyGuard {
         masked.or(cleared)
     }
 
+    /// Returns whether the name of a header or trailer holds the credential: it must not reach the client.
+    pub fn is_in_name(&self, name: &str) -> bool {
+        self.credential.as_ref().is_some_and(|credential| credential.stands_in_name(name))
+    }
+
     /// Removes the credential from one whole value; `None` if it is not in there.
     pub fn clear(&self, value: &[u8]) -> Option<Vec<u8>> {
         self.credential.as_ref()?.echoes().replace(value)

@@ -1,10 +1,12 @@
 //! Guards that no other room tries: each with a peer that gets past it if it is gone.
 
+use std::fs::Permissions;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Write;
 use std::net::TcpListener;
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::thread;
@@ -175,6 +177,41 @@ fn a_credential_comes_back_in_no_shape_and_across_no_seam() {
         }
     }
     assert!(text(&seen).contains(API_TOKEN) && !text(&seen).contains(&token), "{}", text(&seen));
+}
+
+#[test]
+fn no_name_of_a_header_or_trailer_tells_the_credential() {
+    const SECRET: &str = "Sk-Live-7Qz9";
+    let world = World::new();
+    std::fs::write(world.path("secret"), SECRET).unwrap();
+    std::fs::set_permissions(world.path("secret"), Permissions::from_mode(0o600)).unwrap();
+    let token = world.token("reader");
+    let head = format!(
+        "200 OK\r\nContent-Type: text/plain\r\nX-{SECRET}: 1\r\nX-Kept: 1\r\nTrailer: T-{SECRET}, T-Kept"
+    );
+    let (address, _) =
+        target(move |_| chunked(&head, &format!("2\r\nok\r\n0\r\nT-{SECRET}: 1\r\nT-Kept: 1\r\n\r\n")));
+    open(
+        &world,
+        "named",
+        &address,
+        &["--inject", &format!("bearer:file:{}", world.path("secret").display())],
+    );
+    let mut client = world.client();
+    client.send(request(
+        "GET",
+        "/c/named/x",
+        Some(&token),
+        &[("TE", "trailers"), ("Connection", "close, TE")],
+        None,
+    ));
+    let raw: Vec<u8> = std::iter::from_fn(|| client.byte()).collect();
+    let raw = String::from_utf8(raw).unwrap().to_ascii_lowercase();
+    assert!(raw.contains("x-kept: 1") && raw.contains("t-kept: 1"), "{raw}");
+    assert!(!raw.contains(&SECRET.to_ascii_lowercase()), "{raw}");
+    let session = session(&world, "named");
+    let (_, recording, _) = world.cli(&["session", "export", &session, "--format", "jsonl"]);
+    assert!(!recording.to_ascii_lowercase().contains(&SECRET.to_ascii_lowercase()), "{recording}");
 }
 
 #[test]

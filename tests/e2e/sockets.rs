@@ -6,7 +6,9 @@ use std::time::Duration;
 use crate::support::Client;
 use crate::support::World;
 use crate::support::client::request;
+use crate::support::steps::session;
 use crate::support::steps::wait_until;
+use crate::support::world::RULES;
 
 const KEY: (&str, &str) = ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
 
@@ -76,4 +78,56 @@ fn nothing_is_put_into_the_middle_of_a_frame_or_behind_a_close() {
     wait_until("the target still has them", Duration::from_secs(5), || of_targets().len() == 2);
     // The code of a stream that ends without a word is 1006.
     assert_eq!(of_targets(), ["CLOSED 1000", "CLOSED 1006"]);
+}
+
+#[test]
+fn a_long_frame_is_recorded_with_its_digest_and_one_that_breaks_off_as_far_as_it_came() {
+    const LENGTH: usize = 200_000;
+    let world = World::new();
+    let header = |length: u32| [&[0x81, 0xff, 0, 0, 0, 0][..], &length.to_be_bytes(), &[0, 0, 0, 0]].concat();
+    let payload: Vec<u8> = (b'a'..=b'z').cycle().take(LENGTH).collect();
+    let mut client = opened(&world, "/c/raw/__ws");
+    client.send(header(LENGTH as u32));
+    client.send(&payload);
+    let mut echo = vec![0; 10 + LENGTH];
+    client.exact(&mut echo);
+    assert!(echo[10..] == payload);
+    client.send(header(LENGTH as u32));
+    client.send(&payload[..150_000]);
+    thread::sleep(Duration::from_millis(300));
+    drop(client);
+    let frames = || -> Vec<_> {
+        let events = world.events(&session(&world, "raw"));
+        events
+            .into_iter()
+            .map(|event| event["data"].clone())
+            .filter(|data| data["frame"].is_string())
+            .collect()
+    };
+    wait_until("the end is not recorded", Duration::from_secs(5), || {
+        frames().last().is_some_and(|data| data["frame"] == "end")
+    });
+    let frames = frames();
+    assert_eq!(frames.len(), 4, "{} frames", frames.len());
+    let text = |at: usize| frames[at]["body"]["text"].as_str().unwrap().as_bytes();
+    assert!(text(0) == payload && text(1) == payload, "a frame up to recording.max_body is kept whole");
+    assert!(text(2) == &payload[..150_000]);
+    assert_eq!((frames[2]["end"].as_str(), frames[0].get("end")), (Some("cut"), None));
+}
+
+#[test]
+fn a_frame_beyond_what_is_recorded_of_a_body_is_cut_with_its_digest() {
+    let world = World::with(&format!("[recording]\nmax_body = \"1KiB\"\n{RULES}"));
+    let payload = [b'x'; 2_000];
+    let mut client = opened(&world, "/c/raw/__ws");
+    client.send([&[0x82, 0xfe][..], &2_000_u16.to_be_bytes(), &[0, 0, 0, 0], &payload].concat());
+    let mut echo = vec![0; 4 + 2_000];
+    client.exact(&mut echo);
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &payload);
+    let digest: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    wait_until("the frames are not recorded", Duration::from_secs(5), || {
+        let events = world.events(&session(&world, "raw"));
+        let of: Vec<_> = events.iter().filter(|event| event["data"]["frame"] == "binary").collect();
+        of.len() == 2 && of.iter().all(|event| event["data"]["body"]["sha256"] == *digest)
+    });
 }

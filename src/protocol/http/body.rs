@@ -34,9 +34,10 @@ use crate::protocol::http::overrides::Watch;
 use crate::protocol::web::body::Cut;
 use crate::protocol::web::body::Sent;
 use crate::protocol::web::body::UploadError;
-use crate::protocol::web::body::harmless_trailers;
+use crate::protocol::web::body::passing_trailers;
 use crate::protocol::web::body::undecodable;
 use crate::protocol::web::coding::Decoder;
+use crate::protocol::web::headers::is_harmless_trailer;
 use crate::protocol::web::progress::Sending;
 use crate::transport::media::is_grpc;
 
@@ -132,7 +133,7 @@ impl Upload {
                 Ok(trailers) => {
                     self.watch_end()?;
                     self.complete = true;
-                    let passing = harmless_trailers(&trailers, false);
+                    let passing = passing_trailers(&trailers, |name| is_harmless_trailer(name, false));
                     self.trailers = Some(passing.clone()).filter(|passing| !passing.is_empty());
                     Frame::trailers(passing)
                 }
@@ -351,7 +352,9 @@ impl Through {
 
     fn clear(&mut self, trailers: &HeaderMap) -> HeaderMap {
         let rewritten = self.guard.masks() || self.decoder.is_some();
-        let mut out = harmless_trailers(trailers, rewritten);
+        let mut out = passing_trailers(trailers, |name| {
+            is_harmless_trailer(name, rewritten) && !self.guard.is_in_name(name)
+        });
         for (name, value) in &mut out {
             if let Some(changed) = self.guard.header(name.as_str(), value.as_bytes())
                 && let Ok(changed) = HeaderValue::from_bytes(&changed)

@@ -9,20 +9,6 @@ pub mod close;
 pub use clear::Clear;
 pub use clear::FrameClearer;
 
-/// How much of one frame's payload is kept, in bytes.
-const KEPT: usize = 64 << 10;
-
-/// One frame.
-#[derive(Debug, PartialEq, Eq)]
-pub struct SeenFrame {
-    /// `text`, `binary`, `continuation`, `close`, `ping`, `pong`.
-    pub kind: &'static str,
-    /// The unmasked payload, up to a bound.
-    pub payload: Vec<u8>,
-    /// The length of the whole payload.
-    pub length: u64,
-}
-
 /// The bytes are not valid frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
@@ -31,8 +17,17 @@ pub struct Malformed;
 #[derive(Debug)]
 pub struct FrameReader {
     from_client: bool,
+    /// The bytes of a header that is not complete.
     head: Vec<u8>,
-    frame: Option<(SeenFrame, [u8; 4], u64)>,
+    frame: Option<Under>,
+}
+
+/// The frame whose payload is passing.
+#[derive(Debug)]
+struct Under {
+    head: Head,
+    /// How much of its payload has passed, in bytes.
+    seen: u64,
 }
 
 impl FrameReader {
@@ -46,40 +41,40 @@ impl FrameReader {
         self.head.is_empty() && self.frame.is_none()
     }
 
-    /// Reads more bytes; returns the frames completed by them.
-    pub fn push(&mut self, mut bytes: &[u8]) -> Result<Vec<SeenFrame>, Malformed> {
-        let mut complete = Vec::new();
-        loop {
-            if self.frame.is_none() {
-                while self.frame.is_none() {
-                    let Some((&byte, rest)) = bytes.split_first() else { return Ok(complete) };
-                    bytes = rest;
-                    self.head.push(byte);
-                    if let Some(Head { kind, length, key, .. }) = Head::parse(&self.head, self.from_client)? {
-                        self.frame = Some((SeenFrame { kind, payload: Vec::new(), length }, key, 0));
-                    }
-                }
+    /// Returns the kind of the frame of which a part has passed, if its header is complete.
+    pub fn unfinished(&self) -> Option<&'static str> {
+        self.frame.as_ref().map(|frame| frame.head.kind)
+    }
+
+    /// Takes bytes from the front of `bytes` up to the end of a frame, and appends what they have of its
+    /// payload, unmasked, to `payload`. Returns the frame's kind (`text`, `binary`, `continuation`, `close`,
+    /// `ping`, `pong`); `None` if the bytes end before the frame does.
+    pub fn next(
+        &mut self,
+        bytes: &mut &[u8],
+        payload: &mut Vec<u8>,
+    ) -> Result<Option<&'static str>, Malformed> {
+        while self.frame.is_none() {
+            let Some((&byte, rest)) = bytes.split_first() else { return Ok(None) };
+            *bytes = rest;
+            self.head.push(byte);
+            if let Some(head) = Head::parse(&self.head, self.from_client)? {
+                self.frame = Some(Under { head, seen: 0 });
                 self.head.clear();
             }
-            let Some((frame, key, seen)) = &mut self.frame else { return Ok(complete) };
-            let left = frame.length.saturating_sub(*seen);
-            let now = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-            let (part, rest) = bytes.split_at(now);
-            for (&byte, at) in part.iter().zip(*seen..) {
-                if frame.payload.len() >= KEPT {
-                    break;
-                }
-                let key_byte =
-                    usize::try_from(at & 3).ok().and_then(|place| key.get(place)).copied().unwrap_or(0);
-                frame.payload.push(byte ^ key_byte);
-            }
-            *seen = seen.saturating_add(now as u64);
-            bytes = rest;
-            if *seen < frame.length {
-                return Ok(complete);
-            }
-            complete.extend(self.frame.take().map(|(frame, _, _)| frame));
         }
+        let Some(Under { head, seen }) = &mut self.frame else { return Ok(None) };
+        let left = head.length.saturating_sub(*seen);
+        let now = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+        let (part, rest) = bytes.split_at(now);
+        let key = head.key.into_iter().cycle().skip(usize::try_from(*seen & 3).unwrap_or(0));
+        payload.extend(part.iter().zip(key).map(|(byte, key)| byte ^ key));
+        *seen = seen.saturating_add(now as u64);
+        *bytes = rest;
+        if *seen < head.length {
+            return Ok(None);
+        }
+        Ok(self.frame.take().map(|frame| frame.head.kind))
     }
 }
 
@@ -152,29 +147,41 @@ impl Head {
 mod tests {
     use super::*;
 
+    /// Reads pieces as they come; returns the kind and payload of each frame that is complete.
+    fn read(reader: &mut FrameReader, pieces: &[&[u8]]) -> Result<Vec<(&'static str, Vec<u8>)>, Malformed> {
+        let (mut frames, mut payload) = (Vec::new(), Vec::new());
+        for mut piece in pieces.iter().copied() {
+            while let Some(kind) = reader.next(&mut piece, &mut payload)? {
+                frames.push((kind, std::mem::take(&mut payload)));
+            }
+        }
+        Ok(frames)
+    }
+
     #[test]
     fn frames_are_read_however_they_are_cut() {
         // "Hello" masked (RFC 6455, section 5.7), then a ping without payload.
         let bytes =
             [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58, 0x89, 0x80, 1, 2, 3, 4];
         for size in 1..=bytes.len() {
-            let mut reader = FrameReader::new(true);
-            let frames: Vec<SeenFrame> =
-                bytes.chunks(size).flat_map(|piece| reader.push(piece).unwrap()).collect();
-            assert_eq!(frames.len(), 2, "in pieces of {size}");
-            assert_eq!((frames[0].kind, &frames[0].payload[..]), ("text", &b"Hello"[..]));
-            assert_eq!(frames[1].kind, "ping");
+            let pieces: Vec<&[u8]> = bytes.chunks(size).collect();
+            let frames = read(&mut FrameReader::new(true), &pieces).unwrap();
+            assert_eq!(frames, [("text", b"Hello".to_vec()), ("ping", Vec::new())], "in pieces of {size}");
         }
     }
 
     #[test]
-    fn long_frames_are_counted_and_kept_up_to_their_bound() {
+    fn the_part_of_a_frame_that_has_passed_is_known() {
         let mut bytes = vec![0x82, 127, 0, 0, 0, 0, 0, 2, 0, 0];
+        let mut reader = FrameReader::new(false);
+        assert_eq!(read(&mut reader, &[&bytes[..9]]), Ok(Vec::new()));
+        assert_eq!((reader.is_between(), reader.unfinished()), (false, None));
+        let mut payload = Vec::new();
+        assert_eq!(reader.next(&mut &[0, 7, 7][..], &mut payload), Ok(None));
+        assert_eq!((reader.unfinished(), &payload[..]), (Some("binary"), &[7, 7][..]));
         bytes.extend(vec![7; 0x2_0000]);
-        let frames = FrameReader::new(false).push(&bytes).unwrap();
-        assert_eq!((frames[0].length, frames[0].payload.len()), (0x2_0000, KEPT));
-        let frames = FrameReader::new(false).push(&[0x82, 126, 0, 3, 1, 2, 3]).unwrap();
-        assert_eq!(frames[0].payload, [1, 2, 3]);
+        let frames = read(&mut FrameReader::new(false), &[&bytes]).unwrap();
+        assert_eq!(frames, [("binary", vec![7; 0x2_0000])]);
     }
 
     #[test]
@@ -186,7 +193,7 @@ mod tests {
             (false, &[0x83, 0x00]),
             (false, &[0x82, 127, 0xff, 0, 0, 0, 0, 0, 0, 0]),
         ] {
-            assert_eq!(FrameReader::new(from_client).push(bytes), Err(Malformed));
+            assert_eq!(read(&mut FrameReader::new(from_client), &[bytes]), Err(Malformed));
         }
     }
 }

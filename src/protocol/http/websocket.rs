@@ -25,6 +25,7 @@ use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::event::Direction;
 use crate::pipeline::ReplyGuard;
+use crate::pipeline::body::Capture;
 use crate::protocol::http::back::told;
 use crate::protocol::http::frames::Clear;
 use crate::protocol::http::frames::FrameClearer;
@@ -118,7 +119,7 @@ async fn join(client: Upgraded, target: Upgraded, guard: ReplyGuard) {
         end = end.wait() => (end.as_str(), Some(end)),
     };
     let told = ended.filter(|_| down.may_close());
-    record_end(&guard, why, told.map(close::code));
+    record_end(&guard, [&mut up, &mut down], why, told.map(close::code));
     if ended.is_none() {
         return;
     }
@@ -133,9 +134,17 @@ async fn join(client: Upgraded, target: Upgraded, guard: ReplyGuard) {
     );
 }
 
-/// Records the end, and the close code that the client gets, if any.
-fn record_end(guard: &Mutex<ReplyGuard>, why: &str, code: Option<u16>) {
+/// Records the frames of which only a part has passed, then the end, and the close code that the client gets,
+/// if any.
+fn record_end(guard: &Mutex<ReplyGuard>, sides: [&mut Side; 2], why: &str, code: Option<u16>) {
     let mut guard = guard.lock().unwrap_or_else(PoisonError::into_inner);
+    for side in sides {
+        if let (Some(kind), Some(capture)) = (side.passed.unfinished(), side.capture.take())
+            && let Err(denied) = record_frame(&mut guard, side.dir, kind, capture, ",\"end\":\"cut\"")
+        {
+            tracing::error!(code = %denied.code, "an unfinished frame of a WebSocket could not be recorded");
+        }
+    }
     let code = code.map(|code| format!(",\"close\":{code}")).unwrap_or_default();
     let us = guard.elapsed_us();
     let data = format!("{{\"frame\":\"end\",\"body\":null,\"end\":\"{why}\",\"total_us\":{us}{code}}}");
@@ -203,6 +212,10 @@ struct Side {
     dir: Direction,
     came: FrameClearer,
     passed: FrameReader,
+    /// What has passed of the payload of the frame that is not finished.
+    capture: Option<Capture>,
+    /// What one read has of a payload, unmasked. Its buffer is reused.
+    payload: Vec<u8>,
     /// Whether everything released so far is written.
     is_whole: bool,
     /// Whether a close frame was sent, after which there are no others.
@@ -215,6 +228,8 @@ impl Side {
             dir,
             came: FrameClearer::default(),
             passed: FrameReader::new(dir == Direction::C2s),
+            capture: None,
+            payload: Vec::new(),
             is_whole: true,
             is_closed: false,
         }
@@ -226,7 +241,9 @@ impl Side {
     }
 }
 
-/// Records the frames that `bytes` complete, then releases the bytes: what is not recorded is not sent.
+/// Records the frames that `bytes` complete, then releases the bytes: what is not recorded is not sent. Of a
+/// frame that takes more than one read, the earlier bytes go on before; it is recorded when it is complete,
+/// or as far as it came when the socket ends.
 fn step(bytes: &[u8], side: &mut Side, guard: &Mutex<ReplyGuard>, out: &mut Vec<u8>) -> Result<(), ()> {
     let mut guard = guard.lock().unwrap_or_else(PoisonError::into_inner);
     if side.dir == Direction::S2c {
@@ -234,15 +251,31 @@ fn step(bytes: &[u8], side: &mut Side, guard: &Mutex<ReplyGuard>, out: &mut Vec<
     } else {
         out.extend_from_slice(bytes);
     }
-    for frame in side.passed.push(out).map_err(|_malformed| ())? {
-        side.is_closed |= frame.kind == "close";
-        let mut capture = guard.fresh_capture();
-        capture.add(&frame.payload);
-        capture.skip(frame.length.saturating_sub(frame.payload.len() as u64));
-        let mut data = format!("{{\"frame\":\"{}\",\"body\":", frame.kind);
-        capture.write(&mut data);
-        data.push('}');
-        guard.record(EventKind::HttpChunk, side.dir, data).map_err(|_denied| ())?;
+    let mut rest = out.as_slice();
+    loop {
+        side.payload.clear();
+        let ended = side.passed.next(&mut rest, &mut side.payload).map_err(|_malformed| ())?;
+        let mut capture = side.capture.take().unwrap_or_else(|| guard.fresh_capture());
+        capture.add(&side.payload);
+        let Some(kind) = ended else {
+            side.capture = side.passed.unfinished().map(|_kind| capture);
+            return Ok(());
+        };
+        side.is_closed |= kind == "close";
+        record_frame(&mut guard, side.dir, kind, capture, "").map_err(|_denied| ())?;
     }
-    Ok(())
+}
+
+fn record_frame(
+    guard: &mut ReplyGuard,
+    dir: Direction,
+    kind: &str,
+    mut capture: Capture,
+    more: &str,
+) -> Result<(), Denied> {
+    let mut data = format!("{{\"frame\":\"{kind}\",\"body\":");
+    capture.write(&mut data);
+    data.push_str(more);
+    data.push('}');
+    guard.record(EventKind::HttpChunk, dir, data)
 }

@@ -17,7 +17,6 @@ use hyper::body::Body;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
-use crate::protocol::web::headers::is_harmless_trailer;
 use crate::protocol::web::progress;
 
 /// The error of a body that is cut on purpose, so that the peer sees it is incomplete.
@@ -137,9 +136,9 @@ impl Body for RequestBody {
     }
 }
 
-/// Returns the trailers that may pass.
-pub fn harmless_trailers(trailers: &HeaderMap, rewritten: bool) -> HeaderMap {
-    let passing = trailers.iter().filter(|(name, _)| is_harmless_trailer(name.as_str(), rewritten));
+/// Returns the trailers whose names pass.
+pub fn passing_trailers(trailers: &HeaderMap, passes: impl Fn(&str) -> bool) -> HeaderMap {
+    let passing = trailers.iter().filter(|(name, _)| passes(name.as_str()));
     passing.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 

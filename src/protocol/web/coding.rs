@@ -102,6 +102,12 @@ impl Decoder {
 
     /// Decodes the next piece and appends the output to `out`.
     pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Undecodable> {
+        if self.taken == 0
+            && matches!(self.kind, Kind::Brotli(_))
+            && input.first().copied().is_some_and(is_large_window)
+        {
+            return Err(Undecodable("its Brotli window is larger than `br` allows"));
+        }
         self.taken += input.len() as u64;
         let bound = FREE.saturating_add(self.taken.saturating_mul(MAX_RATIO));
         self.sink().bound = bound;
@@ -137,6 +143,12 @@ impl Decoder {
         out.append(&mut self.sink().out);
         Ok(())
     }
+}
+
+/// Returns whether a stream that begins with this byte is Brotli's large-window format: a window of up to
+/// 1 GiB, behind a mark that RFC 7932, section 9.1, rules out. The library reads it all the same.
+fn is_large_window(first: u8) -> bool {
+    first & 0x7f == 0x11
 }
 
 fn run_zstd(
@@ -248,6 +260,17 @@ mod tests {
                 && Decoder::of("compress").is_none()
                 && Decoder::of("gzip, br").is_none()
         );
+    }
+
+    #[test]
+    fn brotli_with_a_window_larger_than_the_rfc_allows_is_refused() {
+        // "hello" by the reference encoder with BROTLI_PARAM_LARGE_WINDOW and a window of 1 GiB. The library
+        // would decode it.
+        let large = [0x11, 0x1e, 0x08, 0x00, 0x02, b'h', b'e', b'l', b'l', b'o', 0x03];
+        for size in [1, large.len()] {
+            let refused = decode("br", &large, size).unwrap_err();
+            assert!(refused.0.contains("window"), "{refused:?}");
+        }
     }
 
     #[test]

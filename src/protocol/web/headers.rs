@@ -88,7 +88,7 @@ pub fn to_target(
     if headers.get(header::TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers")) {
         out.insert(header::TE, HeaderValue::from_static("trailers"));
     }
-    announce_trailers(headers, &mut out, false);
+    announce_trailers(headers, &mut out, |name| is_harmless_trailer(name, false));
     if reads_bodies {
         out.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         ask_for_no_charset(&mut out);
@@ -147,7 +147,7 @@ pub fn is_harmless_trailer(name: &str, rewritten: bool) -> bool {
 }
 
 /// Announces the trailers of a message that may pass.
-fn announce_trailers(from: &HeaderMap, to: &mut HeaderMap, rewritten: bool) {
+fn announce_trailers(from: &HeaderMap, to: &mut HeaderMap, passes: impl Fn(&str) -> bool) {
     if !from.contains_key(header::TRAILER) {
         return;
     }
@@ -155,7 +155,7 @@ fn announce_trailers(from: &HeaderMap, to: &mut HeaderMap, rewritten: bool) {
     let names: Vec<String> = listed
         .flat_map(|list| list.split(','))
         .map(|name| name.trim().to_ascii_lowercase())
-        .filter(|name| is_harmless_trailer(name, rewritten))
+        .filter(|name| passes(name))
         .collect();
     if let Some(value) = Some(names.join(", "))
         .filter(|names| !names.is_empty())
@@ -181,14 +181,17 @@ pub fn to_client(headers: &HeaderMap, guard: &mut ReplyGuard, address: &str, rew
     let governed = std::sync::Arc::clone(guard.governed());
     let masks = guard.masks();
     let mut out = HeaderMap::with_capacity(headers.len() + 4);
-    announce_trailers(headers, &mut out, rewritten);
+    announce_trailers(headers, &mut out, |name| {
+        is_harmless_trailer(name, rewritten) && !guard.is_in_name(name)
+    });
     for (name, value) in headers {
         let text = name.as_str();
         let dropped = !is_everyday(name)
             && (NEVER_RETURNED.binary_search(&text).is_ok()
                 || text.starts_with("hoopctl-")
                 || (rewritten && speaks_of_the_bytes(text))
-                || (masks && may_tell_the_body(text)));
+                || (masks && may_tell_the_body(text))
+                || guard.is_in_name(text));
         if dropped || by_connection.iter().any(|listed| listed == text) {
             continue;
         }

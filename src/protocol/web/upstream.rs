@@ -386,15 +386,17 @@ fn drop_useless(snapshot: &Snapshot) {
     });
 }
 
+/// Takes an idle stream to the target. Those that have been idle for too long are left to [`sweep`].
 fn idle(governed: &Arc<Governed>) -> Option<Sender> {
     pool(governed, |pool| {
-        pool.drop_old();
-        if let Some((h2, since)) = pool.h2.as_mut().filter(|(h2, _)| h2.is_ready()) {
-            *since = Instant::now();
+        let now = Instant::now();
+        let is_young = |since: &Instant| now.saturating_duration_since(*since) < IDLE;
+        if let Some((h2, since)) = pool.h2.as_mut().filter(|(h2, since)| h2.is_ready() && is_young(since)) {
+            *since = now;
             return Some(Sender::H2(h2.clone()));
         }
         pool.h2 = None;
-        let ready = pool.h1.iter().rposition(|(sender, _)| sender.is_ready())?;
+        let ready = pool.h1.iter().rposition(|(sender, since)| sender.is_ready() && is_young(since))?;
         Some(Sender::H1(pool.h1.swap_remove(ready).0))
     })
 }

@@ -254,6 +254,9 @@ fn chunk(dir: Option<Direction>, data: &Data<'_>) -> String {
     let length = data.json.member("body").and_then(|body| body.member("length")).and_then(Json::as_i64);
     let mut out =
         length.map_or_else(|| format!("{arrow} {what}"), |length| format!("{arrow} {what}  {length} bytes"));
+    if data.text("end") == "cut" {
+        out.push_str("  [cut]");
+    }
     let trailers = data.json.member("trailers").and_then(Json::as_array).unwrap_or_default();
     for (name, value) in trailers.iter().filter_map(|pair| pair.as_array()?.split_first()) {
         let value = value.first().and_then(Json::as_str).unwrap_or_default();
