@@ -66,6 +66,15 @@ pub enum RecordError {
         /// The message of SQLite or the operating system.
         detail: Arc<str>,
     },
+    /// The database, or SQLite's log of it, was removed or replaced while it was open. That does not heal.
+    #[error(
+        "{path} was removed or replaced while the gateway ran: stop the gateway, put the file back (or move all of \
+         events.db* away), and start it again; it takes over what was recorded last from ahead-*.log"
+    )]
+    Replaced {
+        /// Path of the file.
+        path: PathBuf,
+    },
     /// The disk has not responded for several seconds.
     #[error("the recording has not been written for {seconds} s")]
     Stalled {

@@ -94,7 +94,12 @@ impl Journal {
             path: path.clone(),
             detail: error.to_string().into(),
         };
-        let replayed = replay::replay(&connection, data_dir)?;
+        // Nothing runs yet that could try again: the database itself cannot be used.
+        let in_file = |error: RecordError| match error {
+            RecordError::Broken { detail } => RecordError::Open { path: path.clone(), detail },
+            other => other,
+        };
+        let replayed = replay::replay(&connection, data_dir).map_err(in_file)?;
         let mut report = recover::close_interrupted(&connection, now_ms()).map_err(cannot)?;
         report.unreadable = replayed.damaged;
         report.made = made;
@@ -110,7 +115,7 @@ impl Journal {
             *lock(&shared.sync.fails) = Arc::clone(&hooks.sync_fails);
         }
         let room = Arc::new(CheckpointRoom::default());
-        let writer = Writer::new(
+        let mut writer = Writer::new(
             Arc::clone(&shared),
             Arc::clone(&room),
             path.clone(),
@@ -119,7 +124,7 @@ impl Journal {
             #[cfg(test)]
             hooks,
         );
-        let (opened, log) = Opened::new(connection, &writer)?;
+        let (opened, log) = Opened::new(connection, &mut writer).map_err(in_file)?;
         shared.sync.sync_log(&log).map_err(|error| RecordError::broken(&error))?;
         replayed
             .done

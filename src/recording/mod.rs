@@ -31,6 +31,7 @@ mod recover;
 mod removed;
 pub mod replay;
 mod roster;
+mod rows;
 mod schema;
 mod session;
 mod settings;

@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 
 use crate::domain::id::SessionId;
 use crate::recording::removed::Removal;
+use crate::recording::rows::block_id;
 use crate::recording::schema::PAGE_SIZE;
-use crate::recording::writer::block_id;
 
 /// Blocks that are removed in one transaction.
 const BLOCKS: i64 = 64;

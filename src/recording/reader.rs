@@ -16,12 +16,12 @@ use crate::recording::error::RecordError;
 use crate::recording::line::LineError;
 use crate::recording::line::StoredEvent;
 use crate::recording::pack;
+use crate::recording::rows::block_id;
 use crate::recording::schema;
 use crate::recording::session;
 use crate::recording::session::GATEWAY;
 use crate::recording::session::NumberedRow;
 use crate::recording::session::SessionRow;
-use crate::recording::writer::block_id;
 
 /// Maximum number of sessions listed for an ambiguous prefix.
 const AMBIGUOUS: i64 = 5;

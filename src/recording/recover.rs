@@ -13,6 +13,7 @@ use crate::domain::session::SessionEnd;
 use crate::recording::error::RecordError;
 use crate::recording::live::Live;
 use crate::recording::live::Sessions;
+use crate::recording::rows;
 use crate::recording::schema;
 use crate::recording::session;
 use crate::recording::session::Counts;
@@ -21,7 +22,6 @@ use crate::recording::session::Reached;
 use crate::recording::session::SessionRow;
 use crate::recording::syncer::Log;
 use crate::recording::tail;
-use crate::recording::writer;
 use crate::recording::writer::Opened;
 use crate::recording::writer::Writer;
 
@@ -92,12 +92,12 @@ fn close(connection: &Connection, row: &NumberedRow, now_ms: i64) -> rusqlite::R
         }
     }
     for block in &sessions.blocks {
-        writer::insert_block(connection, block)?;
+        rows::insert_block(connection, block)?;
     }
     if let Some(live) = sessions.get(row.row.id) {
         // It ended at the time of its last event, not at the time of this check.
         let ended = live.now.ended.map(|(_, end)| (reached.ts_ms.max(row.row.started_ms), end));
-        writer::save_session(connection, row.no, &Reached { ended, ..live.now })?;
+        rows::save_session(connection, row.no, &Reached { ended, ..live.now })?;
     }
     Ok(true)
 }
@@ -128,6 +128,7 @@ pub(crate) fn last_no(connection: &Connection) -> rusqlite::Result<i64> {
 /// failed, so everything is written again, from SQLite's log into the database, and synced there, before any
 /// new event is accepted.
 pub(crate) fn reopen(writer: &mut Writer, unsure: bool) -> Result<(Opened, Arc<Log>), RecordError> {
+    writer.files.check_database()?;
     schema::check_file(&writer.path)?;
     let connection = schema::open_existing(&writer.path)?;
     schema::check(&connection, &writer.path)?;

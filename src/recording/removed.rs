@@ -10,10 +10,10 @@ use rusqlite::params;
 use crate::domain::id::SessionId;
 use crate::recording::prune;
 use crate::recording::prune::is_under_legal_hold;
+use crate::recording::rows::block_id;
 use crate::recording::schema::PAGE_SIZE;
 use crate::recording::session::GATEWAY;
 use crate::recording::settings::Settings;
-use crate::recording::writer::block_id;
 
 /// Maximum number of sessions in one removal.
 const MOST: usize = 1000;

@@ -60,6 +60,57 @@ CREATE TABLE ahead (id INTEGER PRIMARY KEY, segment INTEGER NOT NULL, at INTEGER
 INSERT INTO ahead VALUES (1, 0, 0, 0);
 ";
 
+/// Device and inode of a file.
+type FileId = (u64, u64);
+
+/// The database and SQLite's log of it, as they were when the journal was opened.
+#[derive(Debug)]
+pub(crate) struct Files {
+    path: PathBuf,
+    database: Option<FileId>,
+    log: Option<FileId>,
+}
+
+impl Files {
+    /// Notes which file is at `path` now.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self { path: path.to_owned(), database: file_id(path), log: None }
+    }
+
+    /// Notes which file SQLite's log is now: it is made anew whenever the database is opened.
+    pub(crate) fn note_log(&mut self) {
+        self.log = file_id(&log_path(&self.path));
+    }
+
+    /// Checks that the database is still the same file.
+    ///
+    /// # Errors
+    /// [`RecordError::Replaced`]: what is written would not reach the file that everybody else sees.
+    pub(crate) fn check_database(&self) -> Result<(), RecordError> {
+        still(&self.path, self.database)
+    }
+
+    /// Checks that database and log are still the same files.
+    ///
+    /// # Errors
+    /// As [`Self::check_database`].
+    pub(crate) fn check(&self) -> Result<(), RecordError> {
+        self.check_database()?;
+        still(&log_path(&self.path), self.log)
+    }
+}
+
+fn file_id(path: &Path) -> Option<FileId> {
+    fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+fn still(path: &Path, id: Option<FileId>) -> Result<(), RecordError> {
+    if id.is_some() && file_id(path) == id {
+        return Ok(());
+    }
+    Err(RecordError::Replaced { path: path.to_owned() })
+}
+
 /// Opens the database in `data_dir` for the writer, or creates it. An existing file is not changed before it
 /// is known to be a journal of a known version. Also returns whether it was created.
 pub(crate) fn open_writer(data_dir: &Path) -> Result<(Connection, PathBuf, bool), RecordError> {
@@ -91,7 +142,8 @@ fn create_file(path: &Path) -> Result<bool, RecordError> {
     }
 }
 
-fn log_path(path: &Path) -> PathBuf {
+/// Returns the path of SQLite's log of the database at `path`.
+pub(crate) fn log_path(path: &Path) -> PathBuf {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     log.into()

@@ -264,6 +264,17 @@ impl Shared {
         Ok(())
     }
 
+    /// Checks that the write-ahead log's current segment is still in its place. If not, nobody would find what
+    /// is written to it after a crash: the writer makes all of it durable in the database and begins another.
+    pub(crate) fn check_segment(&self) {
+        let mut queue = lock(&self.queue);
+        if queue.broken.is_none()
+            && let Err(error) = queue.wal.check_place()
+        {
+            queue.break_down(&RecordError::broken(&error), true);
+        }
+    }
+
     /// Returns whether the write-ahead log must continue in a new segment.
     pub(crate) fn is_tainted(&self) -> bool {
         lock(&self.queue).wal.is_tainted()

@@ -8,9 +8,9 @@ use crate::recording::chain;
 use crate::recording::chain::Frames;
 use crate::recording::line::StoredEvent;
 use crate::recording::pack;
+use crate::recording::rows::block_id;
 use crate::recording::session;
 use crate::recording::session::Reached;
-use crate::recording::writer::block_id;
 
 /// Result of [`follow`].
 pub(crate) struct Followed {

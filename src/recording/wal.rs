@@ -18,6 +18,7 @@ use std::fs::File;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -220,6 +221,19 @@ impl Wal {
     /// Returns the current end of the log.
     pub(crate) fn position(&self) -> Position {
         Position { segment: self.current.number, at: self.length }
+    }
+
+    /// Checks that the current segment is the file that its name stands for.
+    ///
+    /// # Errors
+    /// It was removed or replaced.
+    pub(crate) fn check_place(&self) -> io::Result<()> {
+        let Segment { path, file, .. } = &self.current;
+        let id = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+        if std::fs::metadata(path).map(id).ok() == Some(id(file.metadata()?)) {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("{} was removed or replaced while the gateway ran", path.display())))
     }
 
     /// Returns whether the segment should be sealed.

@@ -12,7 +12,6 @@ use std::time::Duration;
 use std::time::Instant;
 
 use rusqlite::Connection;
-use rusqlite::params;
 
 use crate::domain::event::Event;
 use crate::domain::id::SessionId;
@@ -24,7 +23,6 @@ use crate::recording::checkpoint::Next;
 use crate::recording::error::RecordError;
 use crate::recording::level;
 use crate::recording::line::StoredEvent;
-use crate::recording::live::Block;
 use crate::recording::live::SAVE_AFTER;
 use crate::recording::live::Sessions;
 use crate::recording::prune;
@@ -33,7 +31,9 @@ use crate::recording::prune::Spared;
 use crate::recording::queue::Fault;
 use crate::recording::queue::Group;
 use crate::recording::recover;
+use crate::recording::rows;
 use crate::recording::schema;
+use crate::recording::schema::Files;
 use crate::recording::session;
 use crate::recording::shared::Shared;
 use crate::recording::syncer::Log;
@@ -52,6 +52,7 @@ pub(crate) struct Writer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) room: Arc<CheckpointRoom>,
     pub(crate) path: PathBuf,
+    pub(crate) files: Files,
     pub(crate) sessions: Sessions,
     #[cfg(test)]
     pub(crate) hooks: Hooks,
@@ -88,7 +89,10 @@ pub(crate) struct Opened {
 
 impl Opened {
     /// Prepares a connection for the writer, and SQLite's log for the syncer.
-    pub(crate) fn new(mut connection: Connection, writer: &Writer) -> Result<(Self, Arc<Log>), RecordError> {
+    pub(crate) fn new(
+        mut connection: Connection,
+        writer: &mut Writer,
+    ) -> Result<(Self, Arc<Log>), RecordError> {
         let pages = Arc::new(AtomicU32::new(0));
         let seen = Arc::clone(&pages);
         connection
@@ -102,6 +106,7 @@ impl Opened {
             .execute("UPDATE probe SET n = n + 1 WHERE id = 1", [])
             .map_err(|error| RecordError::broken(&error))?;
         let log = Log::open(&writer.path).map_err(|error| RecordError::broken(&error))?;
+        writer.files.note_log();
         Ok((Self { connection, pages, checkpoints: Checkpoints::default() }, Arc::new(log)))
     }
 }
@@ -124,6 +129,7 @@ impl Writer {
         Self {
             shared,
             room,
+            files: Files::at(&path),
             path,
             sessions: Sessions::starting_after(last_no),
             #[cfg(test)]
@@ -170,30 +176,44 @@ impl Writer {
     fn serve(&mut self, database: &mut Opened) -> Halt {
         loop {
             let deadline = self.deadline();
-            self.shared.take(&mut self.group, deadline);
+            self.shared.take(&mut self.group, Some(deadline));
             if let Some(fault) = self.group.fault.take() {
                 return Halt::Broken(fault);
             }
             self.prunings.append(&mut self.group.prunings);
             let done = self
-                .record(database, false)
+                .check_files(database)
+                .and_then(|()| self.record(database, false))
                 .and_then(|()| if self.group.full { self.next_segment() } else { Ok(()) })
                 .and_then(|()| self.prune_step(database));
             if let Err(error) = done {
                 return Halt::Broken(Fault { error, unsure: false });
             }
+            self.shared.check_segment();
             if self.group.stop && self.prunings.is_empty() {
                 return Halt::Stopped;
             }
         }
     }
 
-    /// Returns when the writer must act even if nothing is queued.
-    fn deadline(&self) -> Option<Instant> {
-        if !self.prunings.is_empty() {
-            return Some(Instant::now());
+    /// Checks that the database and SQLite's log are the files that they were. A log that is gone is open here
+    /// still: what is in it is moved into the database, and the log is made anew.
+    fn check_files(&self, database: &Opened) -> Result<(), RecordError> {
+        let checked = self.files.check();
+        if checked.is_err()
+            && self.files.check_database().is_ok()
+            && matches!(schema::checkpoint(&database.connection, "TRUNCATE"), Ok(true))
+        {
+            let detail = "SQLite's log was removed or replaced while the gateway ran: it is made anew".into();
+            return Err(RecordError::Broken { detail });
         }
-        (!self.sessions.dirty.is_empty()).then(|| Instant::now() + SAVE_AFTER)
+        checked
+    }
+
+    /// Returns when the writer must act even if nothing is queued: it saves sessions, and looks whether its
+    /// files are still there.
+    fn deadline(&self) -> Instant {
+        if self.prunings.is_empty() { Instant::now() + SAVE_AFTER } else { Instant::now() }
     }
 
     /// Commits the group to the database. With `mark`, its position is committed even if there is nothing
@@ -289,11 +309,17 @@ impl Writer {
     /// acknowledged. `None`: the journal is stopping; the next start does the rest.
     fn recover(&mut self, fault: Fault) -> Option<Opened> {
         let Fault { error, mut unsure } = fault;
-        tracing::error!(%error, "recording is broken: commands are refused until it works again");
+        let database = self.path.display();
+        tracing::error!(%database, %error, "recording is broken: commands are refused until it works again");
         self.shared.sync.set_log(None);
         self.shared.fail_all(&error, &mut self.wakers);
         self.prunings.clear();
         while !self.shared.stopping() {
+            if matches!(error, RecordError::Replaced { .. }) {
+                // Nothing that the gateway could do by itself would bring the recordings back.
+                self.shared.pause(RETRY);
+                continue;
+            }
             self.sessions.rolled_back();
             self.live.clear();
             let revived = self.revive(&mut unsure);
@@ -368,14 +394,14 @@ fn commit(
     }
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     for (no, row) in &sessions.fresh {
-        insert_session(connection, *no, row)?;
+        rows::insert_session(connection, *no, row)?;
     }
     for block in &sessions.blocks {
-        insert_block(connection, block)?;
+        rows::insert_block(connection, block)?;
     }
     for id in &*saved {
         if let Some(live) = sessions.get(*id) {
-            save_session(connection, live.no, &live.now)?;
+            rows::save_session(connection, live.no, &live.now)?;
         }
     }
     let Place { upto, groups } = place;
@@ -399,72 +425,10 @@ pub(crate) fn commit_all(
     Ok(())
 }
 
-/// Returns the id of a block: the session's number and that of the first event.
-pub(crate) fn block_id(no: i64, first: u64) -> i64 {
-    no << 32 | session::column(first)
-}
-
 fn for_live(seq: u64, hash: Hash, event: &Event) -> Option<Arc<StoredEvent>> {
     let mut event = event.clone();
     if event.data.len() > MAX_LIVE {
         event.data = level::without_content(event.kind, &event.data);
     }
     StoredEvent::compose(seq, hash, event).ok().map(Arc::new)
-}
-
-/// Inserts one block.
-pub(crate) fn insert_block(connection: &Connection, block: &Block) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("INSERT INTO block (id, last_seq, bytes) VALUES (?, ?, ?)")?
-        .execute(params![block_id(block.no, block.first), session::column(block.last), block.bytes])
-        .map(|_one| ())
-}
-
-fn insert_session(connection: &Connection, no: i64, row: &session::SessionRow) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO session (no, id, principal, label, kind, connection, protocol, issuer, client, source,
-                 started_ms, events, denied, masked, bytes, tail_seq, tail_hash)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, zeroblob(32))",
-        )?
-        .execute(params![
-            no,
-            row.id.to_string(),
-            row.principal,
-            row.label,
-            row.kind.as_str(),
-            row.connection,
-            row.protocol,
-            row.issuer,
-            row.client,
-            row.source,
-            row.started_ms,
-        ])
-        .map(|_one| ())
-}
-
-/// Updates a session's row.
-pub(crate) fn save_session(
-    connection: &Connection,
-    no: i64,
-    reached: &session::Reached,
-) -> rusqlite::Result<()> {
-    let counts = reached.counts;
-    connection
-        .prepare_cached(
-            "UPDATE session SET events = ?, denied = ?, masked = ?, bytes = ?, tail_seq = ?, tail_hash = ?,
-                 ended_ms = ?, end = ? WHERE no = ?",
-        )?
-        .execute(params![
-            session::column(counts.events),
-            session::column(counts.denied),
-            session::column(counts.masked),
-            session::column(counts.bytes),
-            session::column(reached.seq),
-            reached.hash,
-            reached.ended.map(|(at, _)| at),
-            reached.ended.map(|(_, end)| end.as_str()),
-            no,
-        ])
-        .map(|_one| ())
 }

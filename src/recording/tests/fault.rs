@@ -279,3 +279,76 @@ async fn a_session_whose_acknowledged_events_vanish_takes_no_more() {
     assert!(matches!(error, RecordError::Lost { session } if session == robbed), "{error}");
     journal.append([request(whole, 2)], Durability::Written).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_database_that_was_removed_or_replaced_refuses_everything_until_a_restart() {
+    for replace in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let (journal, session) = (open(dir.path()), SessionId::new());
+        append(&journal, start(session)).await;
+        let kept = copy(dir.path());
+        let gone = dir.path().join("events.db");
+        std::fs::remove_file(&gone).unwrap();
+        if replace {
+            std::fs::copy(kept.path().join("events.db"), &gone).unwrap();
+        }
+        let (began, mut acked) = (Instant::now(), 0);
+        let error = loop {
+            match journal.append([request(session, acked + 1)], Durability::Synced).await {
+                Ok(()) => acked += 1,
+                Err(error) => break error,
+            }
+            assert!(began.elapsed() < Duration::from_secs(2), "nothing is noticed");
+        };
+        assert!(matches!(&error, RecordError::Replaced { path } if *path == gone), "{error}");
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        assert!(matches!(journal.healthy(), Err(RecordError::Replaced { .. })), "it heals by itself");
+        journal.close();
+        let ahead = Journal::unsettled(dir.path());
+        assert_eq!(ahead, 1, "what is only in the write-ahead log is kept");
+        // The database is put back, as operations.md says.
+        for file in ["events.db", "events.db-wal"] {
+            std::fs::copy(kept.path().join(file), dir.path().join(file)).unwrap();
+        }
+        open(dir.path()).close();
+        let found = marks(dir.path(), session);
+        assert!((1..=acked).all(|n| found.contains(&n)), "{acked} acknowledged, there are {found:?}");
+        assert_whole(dir.path());
+    }
+}
+
+#[tokio::test]
+async fn an_idle_journal_notices_too_that_its_database_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    std::fs::remove_file(dir.path().join("events.db")).unwrap();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert!(matches!(journal.healthy(), Err(RecordError::Replaced { .. })));
+}
+
+#[tokio::test]
+async fn a_removed_log_costs_nothing_that_was_acknowledged() {
+    for name in ["ahead-0000000001.log", "events.db-wal"] {
+        let dir = tempfile::tempdir().unwrap();
+        let (journal, session) = (open(dir.path()), SessionId::new());
+        append(&journal, start(session)).await;
+        let (log, next) = (dir.path().join(name), dir.path().join("ahead-0000000002.log"));
+        std::fs::remove_file(&log).unwrap();
+        let (began, mut acked) = (Instant::now(), Vec::new());
+        for n in 1.. {
+            if journal.append([request(session, n)], Durability::Written).await.is_ok() {
+                acked.push(n);
+            }
+            if (log.exists() || next.exists()) && journal.healthy().is_ok() {
+                break;
+            }
+            assert!(began.elapsed() < Duration::from_secs(5), "{name} is not made anew");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        append(&journal, end(session, 99_999)).await;
+        let found = marks(dir.path(), session);
+        assert!(acked.iter().all(|n| found.contains(n)), "{name}: acknowledged and not there");
+        journal.close();
+        assert_whole(dir.path());
+    }
+}

@@ -45,7 +45,11 @@ pub(crate) struct Replayed {
 
 /// Applies all write-ahead log segments to the database.
 pub(crate) fn replay(connection: &Connection, directory: &Path) -> Result<Replayed, RecordError> {
-    let segments = wal::segments(directory).map_err(|error| RecordError::broken(&error))?;
+    let cannot = |path: &Path, error: &dyn ToString| RecordError::Open {
+        path: path.to_owned(),
+        detail: error.to_string().into(),
+    };
+    let segments = wal::segments(directory).map_err(|error| cannot(directory, &error))?;
     let place = place(connection).map_err(|error| RecordError::broken(&error))?;
     let from = place.upto;
     let mut replayed = Replayed { next: from.segment + 1, groups: place.groups, ..Replayed::default() };
@@ -53,7 +57,7 @@ pub(crate) fn replay(connection: &Connection, directory: &Path) -> Result<Replay
     let mut sessions = Sessions::starting_after(last_no);
     for (number, path) in segments {
         replayed.next = replayed.next.max(number + 1);
-        let bytes = std::fs::read(&path).map_err(|error| RecordError::broken(&error))?;
+        let bytes = std::fs::read(&path).map_err(|error| cannot(&path, &error))?;
         let start = match number.cmp(&from.segment) {
             std::cmp::Ordering::Less => bytes.len(),
             std::cmp::Ordering::Equal => usize::try_from(from.at).unwrap_or(usize::MAX).min(bytes.len()),
@@ -63,7 +67,7 @@ pub(crate) fn replay(connection: &Connection, directory: &Path) -> Result<Replay
         if rest == Rest::Nothing {
             replayed.done.push(path);
         } else {
-            let kept = set_aside(&path).map_err(|error| RecordError::broken(&error))?;
+            let kept = set_aside(&path).map_err(|error| cannot(&path, &error))?;
             match rest {
                 Rest::Beginning => {
                     tracing::warn!(kept = %kept.display(), "an event that was being written when the gateway died is not recorded");
