@@ -4223,12 +4223,20 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__session__subcmd__verify)
-            opts="-c -o -q -h --all --config --data-dir --socket --url --ca-file --output --quiet --help"
+            opts="-r -c -o -q -h --all --acknowledge --reason --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -r)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -68,7 +68,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand --ca-file 'With --url: trust the certificate authorities in this PEM file instead of the system''s [env: HOOPCTL_CA_FILE]'
             cand -o 'Output format: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
             cand --output 'Output format: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
-            cand --check 'Check the configuration and the files needed to start, then exit'
+            cand --check 'Check the configuration, the files needed to start and, if no gateway runs, the data directory, then exit'
             cand --watch 'Reload when the configuration file changes, as on SIGHUP; files that it names are not watched'
             cand -q 'Print data and errors only, no messages'
             cand --quiet 'Print data and errors only, no messages'
@@ -1063,6 +1063,8 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'hoopctl;session;verify'= {
+            cand -r 'The reason, for the audit trail'
+            cand --reason 'The reason, for the audit trail'
             cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --config 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --data-dir 'Data directory; overrides the configuration [env: HOOPCTL_DATA_DIR]'
@@ -1072,6 +1074,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand -o 'Output format: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
             cand --output 'Output format: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
             cand --all 'Verify every session, that none is missing, and the audit trail'
+            cand --acknowledge 'First acknowledge that the recordings were begun anew, so that it is a finding no longer'
             cand -q 'Print data and errors only, no messages'
             cand --quiet 'Print data and errors only, no messages'
             cand -h 'Print help'
@@ -1386,7 +1389,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
             cand check 'Check the file: every problem at once, with its line'
-            cand show 'Show the effective settings, defaults filled in'
+            cand show 'Show the effective settings, defaults filled in; of an issuer its name and address'
             cand schema 'Print the JSON Schema of the file, for editors'
             cand reload 'Make the running gateway reload the file, all or nothing'
         }

@@ -73,7 +73,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -s o -l output -d
 json\t'One JSON document'
 jsonl\t'One JSON object per line'
 csv\t'Comma-separated values with a header line'"
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l check -d 'Check the configuration and the files needed to start, then exit'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l check -d 'Check the configuration, the files needed to start and, if no gateway runs, the data directory, then exit'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l watch -d 'Reload when the configuration file changes, as on SIGHUP; files that it names are not watched'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -s q -l quiet -d 'Print data and errors only, no messages'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -928,6 +928,7 @@ jsonl\t'One JSON object per line'
 csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Print data and errors only, no messages'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -s r -l reason -d 'The reason, for the audit trail' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -l data-dir -d 'Data directory; overrides the configuration [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -l socket -d 'Admin socket; overrides the configuration [env: HOOPCTL_SOCKET]' -r -F
@@ -938,6 +939,7 @@ json\t'One JSON document'
 jsonl\t'One JSON object per line'
 csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -l all -d 'Verify every session, that none is missing, and the audit trail'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -l acknowledge -d 'First acknowledge that the recordings were begun anew, so that it is a finding no longer'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Print data and errors only, no messages'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from hold" -s r -l reason -d 'The reason, for the audit trail' -r
@@ -1201,7 +1203,7 @@ csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show schema reload" -s q -l quiet -d 'Print data and errors only, no messages'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show schema reload" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show schema reload" -f -a "check" -d 'Check the file: every problem at once, with its line'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show schema reload" -f -a "show" -d 'Show the effective settings, defaults filled in'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show schema reload" -f -a "show" -d 'Show the effective settings, defaults filled in; of an issuer its name and address'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show schema reload" -f -a "schema" -d 'Print the JSON Schema of the file, for editors'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show schema reload" -f -a "reload" -d 'Make the running gateway reload the file, all or nothing'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F

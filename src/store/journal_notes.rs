@@ -20,6 +20,8 @@ const REMOVED: &str = "journal.prune";
 const FORGOTTEN: &str = "journal.forget";
 /// The action for sessions that were kept although their removal was noted.
 const SPARED: &str = "journal.spare";
+/// The action for acknowledging that the database was created anew, so that what is older is gone.
+const ACKNOWLEDGED: &str = "journal.acknowledge";
 /// The subject of all these entries, and the actor if there is no other.
 const SUBJECT: &str = "events.db";
 const ITSELF: &str = "hoopctl";
@@ -68,6 +70,9 @@ pub struct JournalNotes {
     /// When an empty one was last created; `None`: the trail knows only the first one, which may be older
     /// than the trail.
     pub begun_ms: Option<i64>,
+    /// When one was first created anew, beside earlier recordings, without anybody having acknowledged that
+    /// since: whoever removed the recordings is not known.
+    pub remade_ms: Option<i64>,
     /// The sessions noted since the last creation, each the newest at its time.
     pub seen: Vec<SeenSession>,
     /// Rows noted since the last creation.
@@ -84,12 +89,15 @@ impl JournalNotes {
         let ranges = |name: &str| serde_json::from_value::<Ranges>(detail[name].clone()).unwrap_or_default();
         match action {
             MADE => {
+                let again = !self.made_ms.is_empty();
                 self.made_ms.push(ts_ms);
                 if detail["made"] == true {
                     let made_ms = std::mem::take(&mut self.made_ms);
-                    *self = Self { made_ms, begun_ms: Some(ts_ms), ..Self::default() };
+                    let remade_ms = self.remade_ms.or(again.then_some(ts_ms));
+                    *self = Self { made_ms, begun_ms: Some(ts_ms), remade_ms, ..Self::default() };
                 }
             }
+            ACKNOWLEDGED => self.remade_ms = None,
             SEEN => {
                 let text = |name: &str| detail[name].as_str().map(str::to_owned);
                 let seen = detail["number"].as_i64().zip(text("session"));
@@ -171,7 +179,7 @@ impl View {
 
     fn read_notes(&self) -> Result<JournalNotes, StoreError> {
         let mut notes = JournalNotes::default();
-        self.audit_of([MADE, SEEN, REMOVED, FORGOTTEN, SPARED], |entry| {
+        self.audit_of([MADE, SEEN, REMOVED, FORGOTTEN, SPARED, ACKNOWLEDGED], |entry| {
             notes.add(entry.ts_ms, entry.action, &serde_json::from_str(entry.detail).unwrap_or_default());
         })?;
         Ok(notes)
@@ -217,6 +225,19 @@ impl Change<'_> {
             return Ok(());
         }
         self.append_audit(ITSELF, MADE, SUBJECT, &json!({ "made": made }))
+    }
+
+    /// Acknowledges that the recording database was created anew. Returns when it was; `None`: it was not, or
+    /// that is acknowledged already.
+    ///
+    /// # Errors
+    /// As [`Change::append_audit`].
+    pub fn acknowledge_journal(&self, reason: &str, actor: &str) -> Result<Option<i64>, StoreError> {
+        let remade_ms = self.read_notes()?.remade_ms;
+        if remade_ms.is_some() {
+            self.append_audit(actor, ACKNOWLEDGED, SUBJECT, &json!({ "reason": reason }))?;
+        }
+        Ok(remade_ms)
     }
 
     /// Notes what is not in `told` yet: which sessions exist and their rows; what was removed before removals

@@ -169,10 +169,33 @@ fn recordings_that_were_removed_altogether_are_missed() {
     }
     let (code, out, err) = verify(&world);
     assert!(code == 10 && out.contains("BROKEN all recordings are gone"), "{code} {out} {err}");
-    // A new start makes new ones, which is noted and said.
+    // A new start makes new ones, which is noted, and a finding until somebody acknowledges it.
     world.start();
-    let (code, out, err) = verify(&world);
+    for runs in [true, false] {
+        if !runs {
+            world.stop();
+        }
+        let (code, out, err) = verify(&world);
+        assert!(code == 10 && err.contains("the recordings were restarted at"), "{code} {out} {err}");
+        assert!(out.contains("BROKEN the recordings were begun anew at 20"), "{out}");
+        assert!(out.contains("--all --acknowledge -r WHY"), "{out}");
+    }
+    let (code, out, _) = world.cli(&["session", "verify", "--all", "-o", "json"]);
+    let document: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert!(code == 10 && document["summary"]["problems"] == 1, "{document}");
+    assert!(
+        document["summary"]["restarted"].as_str().is_some_and(|when| when.starts_with("20")),
+        "{document}"
+    );
+    world.start();
+    assert_eq!(world.cli(&["session", "verify", "--all", "--acknowledge"]).0, 2, "a reason is needed");
+    let acknowledge = ["session", "verify", "--all", "--acknowledge", "-r", "the disk was replaced"];
+    let (code, out, err) = world.cli(&acknowledge);
     assert!(code == 0 && err.contains("the recordings were restarted at"), "{code} {out} {err}");
+    let noted = world.ok(&["audit", "list", "--action", "journal.acknowledge", "-o", "json"]);
+    assert!(noted.contains("the disk was replaced"), "{noted}");
+    assert_eq!(world.cli(&acknowledge).0, 6, "there is nothing more to acknowledge");
+    assert_eq!(verify(&world).0, 0);
     world.stop();
     // Who empties the trail as well is seen by that.
     let database = rusqlite::Connection::open(world.path("data/hoopctl.db")).unwrap();
@@ -368,4 +391,61 @@ fn what_is_past_its_retention_goes_by_the_command_and_by_itself() {
     let noted = "SELECT count(*) FROM audit WHERE action = 'journal.prune'";
     let noted: i64 = database.query_row(noted, [], |row| row.get(0)).unwrap();
     assert!(noted >= 3, "before anything was noted, by the command, by the gateway: {noted}");
+}
+
+/// The path is what everybody else reads: what goes into a file that is gone is not recorded.
+#[test]
+fn commands_are_denied_once_the_database_of_recordings_is_gone() {
+    let mut world = World::new();
+    recorded(&world);
+    let token = world.token("writer");
+    std::fs::remove_file(world.path("data/events.db")).unwrap();
+    // Idle: at the latest a second later it is noticed without any command.
+    wait_for("the gateway notices it", || world.get("/readyz", None).status == 503);
+    let reply = world.get("/c/crm/customers/7", Some(&token));
+    assert_eq!((reply.status, reply.code().as_str()), (503, "recording_unavailable"));
+    assert!(
+        world.log().contains("data/events.db was removed or replaced while the gateway ran"),
+        "{}",
+        world.log()
+    );
+    world.stop();
+    let ahead = std::fs::read_dir(world.path("data")).unwrap();
+    let kept =
+        ahead.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().starts_with("ahead-"));
+    assert_eq!(kept.count(), 1, "what was recorded last is in the write-ahead log still");
+}
+
+#[test]
+fn nothing_starts_beside_recordings_whose_store_is_missing() {
+    let mut world = World::new();
+    recorded(&world);
+    world.ok(&["lock", "add", "principal:idp/nobody", "--reason", "gone for good"]);
+    world.stop();
+    let (store, kept) = (world.path("data/hoopctl.db"), world.path("kept.db"));
+    std::fs::rename(&store, &kept).unwrap();
+    let events = world.path("data/events.db");
+    for (args, wanted) in [
+        (&["serve"][..], 1),
+        (&["session", "verify", "--all"], 10),
+        (&["lock", "add", "principal:idp/x", "--reason", "x"], 10),
+        (&["lock", "list"], 10),
+        (&["session", "prune", "--yes"], 1),
+        (&["doctor"], 1),
+    ] {
+        let (code, out, err) = world.cli(args);
+        let said = format!("{out}{err}");
+        assert!(
+            code == wanted && said.contains("hoopctl.db is missing, but there are recordings in"),
+            "{args:?} {code} {said}"
+        );
+        assert!(!store.exists(), "{args:?}");
+    }
+    // Both away is a new beginning.
+    std::fs::rename(&events, world.path("kept-events.db")).unwrap();
+    world.start();
+    world.stop();
+    std::fs::rename(&kept, &store).unwrap();
+    world.start();
+    assert!(world.ok(&["lock", "list"]).contains("idp/nobody"));
 }

@@ -69,14 +69,7 @@ pub enum SessionVerb {
     /// Write a recording to a file, or to standard output
     Export(ExportArgs),
     /// Verify that a recording is intact; exits with 10 if it is not
-    Verify {
-        /// The session's id, last, or an exported .jsonl file
-        #[arg(required_unless_present = "all")]
-        id: Option<String>,
-        /// Verify every session, that none is missing, and the audit trail
-        #[arg(long, conflicts_with = "id")]
-        all: bool,
-    },
+    Verify(VerifyArgs),
     /// Place a recording under legal hold: retention does not remove it until it is released
     #[command(after_help = help::SESSION_HOLD)]
     Hold(HoldArgs),
@@ -164,6 +157,23 @@ pub struct ExportArgs {
     pub to: Option<PathBuf>,
 }
 
+/// Options of `session verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The session's id, last, or an exported .jsonl file
+    #[arg(required_unless_present = "all")]
+    pub id: Option<String>,
+    /// Verify every session, that none is missing, and the audit trail
+    #[arg(long, conflicts_with = "id")]
+    pub all: bool,
+    /// First acknowledge that the recordings were begun anew, so that it is a finding no longer
+    #[arg(long, requires = "all", requires = "reason")]
+    pub acknowledge: bool,
+    /// The reason, for the audit trail
+    #[arg(short, long, value_name = "TEXT", requires = "acknowledge")]
+    pub reason: Option<String>,
+}
+
 /// Export formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
@@ -181,7 +191,7 @@ pub enum ExportFormat {
 
 /// Runs `session`.
 pub fn run(terminal: Terminal, place: &Place, verb: SessionVerb) -> Outcome {
-    if let SessionVerb::Verify { id: Some(file), .. } = &verb
+    if let SessionVerb::Verify(VerifyArgs { id: Some(file), .. }) = &verb
         && recording::is_file(file)
     {
         return recording::verify_file(terminal, file.as_ref());
@@ -191,6 +201,9 @@ pub fn run(terminal: Terminal, place: &Place, verb: SessionVerb) -> Outcome {
     }
     if let SessionVerb::Hold(args) = &verb {
         return legal_hold::run(terminal, place, args);
+    }
+    if let SessionVerb::Verify(args) = &verb {
+        return verify::run(terminal, place, args);
     }
     let access = Access::to_look(terminal, place)?;
     match verb {
@@ -218,8 +231,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: SessionVerb) -> Outcome {
             Ok(Exit::Done)
         }
         SessionVerb::Export(args) => export::export(terminal, &access, &args),
-        SessionVerb::Verify { id, all } => verify::verify(terminal, &access, id.as_deref(), all),
-        SessionVerb::Hold(_) | SessionVerb::Prune { .. } => Ok(Exit::Done),
+        SessionVerb::Hold(_) | SessionVerb::Prune { .. } | SessionVerb::Verify(_) => Ok(Exit::Done),
     }
 }
 

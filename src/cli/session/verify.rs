@@ -4,13 +4,16 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::cli::access::Access;
+use crate::cli::access::Use;
 use crate::cli::output;
 use crate::cli::output::Format;
 use crate::cli::output::Row;
 use crate::cli::output::Terminal;
+use crate::cli::place::Place;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
+use crate::cli::session::VerifyArgs;
 use crate::cli::session::find;
 use crate::cli::session::recording;
 use crate::control::noun::audit::AuditFrom;
@@ -19,11 +22,21 @@ use crate::control::noun::session::VerifyFrom;
 use crate::control::noun::session::WholeReport;
 
 /// Verifies one session, the newest if none is named, or all.
-pub fn verify(terminal: Terminal, access: &Access, id: Option<&str>, all: bool) -> Outcome {
-    if all {
-        return verify_all(terminal, access);
+pub fn run(terminal: Terminal, place: &Place, args: &VerifyArgs) -> Outcome {
+    let access = Access::for_use(terminal, place, Use::looking(!args.acknowledge))?;
+    if let (true, Some(reason)) = (args.acknowledge, &args.reason) {
+        let noted = access.wait(access.backend().acknowledge_recordings(reason.clone()))?;
+        let when = output::time(noted.remade_ms);
+        terminal.say(&format!("acknowledged: the recordings were begun anew at {when}"));
     }
-    let id = find(access, id.unwrap_or("last"))?.id;
+    if args.all {
+        return verify_all(terminal, &access);
+    }
+    verify_one(terminal, &access, args.id.as_deref().unwrap_or("last"))
+}
+
+fn verify_one(terminal: Terminal, access: &Access, id: &str) -> Outcome {
+    let id = find(access, id)?.id;
     let report = access.wait(access.backend().verify_session(id))?;
     recording::told(terminal, &[recording::verdict(&report)])?;
     if let Some(why) = &report.unsettled {
@@ -90,9 +103,10 @@ impl Findings {
     ) -> Value {
         let items: Vec<&Value> = self.kept.iter().map(|row| &row.json).collect();
         let missing = recordings.as_ref().ok().map(|whole| whole.missing);
+        let restarted = recordings.as_ref().ok().and_then(|whole| whole.remade_ms).map(output::time);
         let audit = trail.as_ref().ok().map(|trail| json!({"entries": trail.entries, "hash": trail.head}));
         let summary = json!({"sessions": self.sessions, "broken": self.broken, "problems": self.problems,
-            "missing": missing, "unsettled": self.unsettled});
+            "missing": missing, "restarted": restarted, "unsettled": self.unsettled});
         json!({"items": items, "summary": summary, "audit": audit})
     }
 
@@ -110,6 +124,7 @@ impl Findings {
                 (Some(next), _) if from.after.is_none_or(|before| next > before) => from.after = Some(next),
                 (None, Some(whole)) => {
                     self.tell_besides(&whole.problems())?;
+                    self.tell_besides(whole.unacknowledged_ms.map(begun_anew).as_slice())?;
                     self.tell(whole.acknowledged.iter().map(recording::acknowledged).collect())?;
                     return Ok(whole);
                 }
@@ -121,6 +136,15 @@ impl Findings {
             }
         }
     }
+}
+
+/// Describes recordings that were begun anew, which nobody has acknowledged.
+fn begun_anew(ms: i64) -> String {
+    format!(
+        "the recordings were begun anew at {}, and what was recorded before is gone: find out why, then: \
+         hoopctl session verify --all --acknowledge -r WHY",
+        output::time(ms)
+    )
 }
 
 /// Verifies everything that is recorded. Known damage takes precedence over what could not be checked.

@@ -294,6 +294,9 @@ pub struct WholeReport {
     /// earlier recordings are not in it.
     #[serde(default)]
     pub remade_ms: Option<i64>,
+    /// When that first happened without anybody having acknowledged it since.
+    #[serde(default)]
+    pub unacknowledged_ms: Option<i64>,
 }
 
 /// A legal hold that disagrees with the audit trail, or whose recording is gone.
@@ -303,6 +306,13 @@ pub struct FaultyLegalHold {
     pub session: SessionId,
     /// The problem.
     pub fault: LegalHoldFault,
+}
+
+/// The acknowledgement that the recordings were begun anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcknowledgedRecordings {
+    /// When they were, in milliseconds since 1970.
+    pub remade_ms: i64,
 }
 
 impl WholeReport {
@@ -415,6 +425,9 @@ pub trait Sessions {
     /// Acknowledges a hold that was tampered with, or whose recording is gone, with a reason. A hold without
     /// faults is a `conflict`.
     fn acknowledge_legal_hold(&self, id: SessionId, reason: String) -> Answer<'_, AcknowledgedLegalHold>;
+    /// Acknowledges, with a reason, that the recordings were begun anew, so that what is older is gone. If they
+    /// were not, or that is acknowledged already, it is a `conflict`.
+    fn acknowledge_recordings(&self, reason: String) -> Answer<'_, AcknowledgedRecordings>;
 }
 
 impl Sessions for Client {
@@ -459,11 +472,16 @@ impl Sessions for Client {
     fn acknowledge_legal_hold(&self, id: SessionId, reason: String) -> Answer<'_, AcknowledgedLegalHold> {
         self.call_with(Method::POST, format!("sessions/{id}/acknowledge"), &Why { reason })
     }
+
+    fn acknowledge_recordings(&self, reason: String) -> Answer<'_, AcknowledgedRecordings> {
+        self.call_with(Method::POST, "sessions/acknowledge".to_owned(), &Why { reason })
+    }
 }
 
 /// The paths and what each takes.
 pub(super) const ROUTES: &[(&str, &str)] = &[
     ("sessions", "GET"),
+    ("sessions/acknowledge", "GET, POST"),
     ("sessions/grep", "GET, POST"),
     ("sessions/verify", "GET"),
     ("sessions/*", "GET"),
@@ -491,6 +509,10 @@ pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError
             match (method, path) {
                 (&Method::POST, ["sessions", "grep"]) => {
                     Reply::json(&backend.grep_sessions(call.json()?).await?)
+                }
+                (&Method::POST, ["sessions", "acknowledge"]) => {
+                    let Why { reason } = call.json()?;
+                    Reply::json(&backend.acknowledge_recordings(reason).await?)
                 }
                 (&Method::GET, ["sessions", id]) => Reply::json(&backend.session((*id).to_owned()).await?),
                 (&Method::GET, ["sessions", id, "verify"]) => {

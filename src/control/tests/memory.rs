@@ -1,6 +1,7 @@
 //! A mock backend that records calls.
 
 use super::*;
+use crate::control::noun::session::AcknowledgedRecordings;
 use crate::store::AcknowledgedLegalHold;
 
 /// The recorded calls, and the answers.
@@ -281,5 +282,9 @@ impl Sessions for Acting {
 
     fn acknowledge_legal_hold(&self, id: SessionId, reason: String) -> Answer<'_, AcknowledgedLegalHold> {
         no(&format!("acknowledge {id} {reason}"))
+    }
+
+    fn acknowledge_recordings(&self, reason: String) -> Answer<'_, AcknowledgedRecordings> {
+        no(&format!("acknowledge {reason}"))
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::control::ApiError;
 use crate::control::ErrorCode;
+use crate::control::noun::session::AcknowledgedRecordings;
 use crate::control::noun::session::LegalHoldView;
 use crate::control::noun::session::SessionView;
 use crate::domain::id::SessionId;
@@ -111,6 +112,24 @@ impl Acting {
             }
         }
         Ok(noted)
+    }
+
+    /// Acknowledges that the recordings were begun anew, so that what is older is gone.
+    pub(super) async fn acknowledge_remade(
+        &self,
+        reason: String,
+    ) -> Result<AcknowledgedRecordings, ApiError> {
+        self.must_manage("session.acknowledge", "*").await?;
+        check_reason(&reason)?;
+        let actor = self.actor();
+        let noted = self.admin.store.change(move |change| change.acknowledge_journal(&reason, &actor)).await;
+        match noted.map_err(|error| fault_of_store(&error))? {
+            Some(remade_ms) => Ok(AcknowledgedRecordings { remade_ms }),
+            None => {
+                let text = "the recordings were not begun anew, or that is acknowledged already";
+                Err(ApiError::new(ErrorCode::Conflict, text))
+            }
+        }
     }
 
     /// Checks that the caller does not release a hold on a session of its own that somebody else placed,

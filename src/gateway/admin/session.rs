@@ -13,6 +13,7 @@ use crate::control::ApiError;
 use crate::control::ErrorCode;
 use crate::control::noun::List;
 use crate::control::noun::bounded;
+use crate::control::noun::session::AcknowledgedRecordings;
 use crate::control::noun::session::EventPage;
 use crate::control::noun::session::EventsFrom;
 use crate::control::noun::session::GREP_TIMEOUT_S;
@@ -394,6 +395,7 @@ impl Sessions for Acting {
                 // A running gateway has created one.
                 whole.gone = absent && (!made.is_empty() || self.admin.running.is_some());
                 whole.remade_ms = made.get(1..).and_then(<[i64]>::last).copied();
+                whole.unacknowledged_ms = told.remade_ms;
             }
             Ok(page)
         })
@@ -439,5 +441,9 @@ impl Sessions for Acting {
 
     fn acknowledge_legal_hold(&self, id: SessionId, reason: String) -> Answer<'_, AcknowledgedLegalHold> {
         Box::pin(self.acknowledge_hold(id, reason))
+    }
+
+    fn acknowledge_recordings(&self, reason: String) -> Answer<'_, AcknowledgedRecordings> {
+        Box::pin(self.acknowledge_remade(reason))
     }
 }
