@@ -18,6 +18,7 @@ use crate::control::Bearer;
 use crate::control::Client;
 use crate::control::Peer;
 use crate::gateway::admin::Admin;
+use crate::recording;
 use crate::store;
 use crate::store::StoreError;
 
@@ -72,8 +73,10 @@ impl Access {
             }
             let config = place.config_or_default()?;
             let data_dir = config.storage.data_dir.clone();
-            // A folder that cannot be looked into may have one: opening it says what is wrong.
-            let has_store = !matches!(data_dir.join(store::DB_FILE).try_exists(), Ok(false));
+            // A folder that cannot be looked into may have one: opening it says what is wrong. So it does where
+            // there are recordings, and the store that belongs to them is missing.
+            let has = |file: &str| !matches!(data_dir.join(file).try_exists(), Ok(false));
+            let has_store = has(store::DB_FILE) || has(recording::FILE);
             let admin = {
                 let _entered = runtime.enter();
                 match how {

@@ -68,6 +68,22 @@ pub fn open_or_create(path: &Path, schema: &Schema) -> Result<Connection, StoreE
 /// # Errors
 /// As [`open_or_create`].
 pub fn open(path: &Path, schema: &Schema) -> Result<Connection, StoreError> {
+    let mut connection = check(path, schema)?;
+    let in_file = |error: rusqlite::Error| refused(path, error);
+    migrate(&mut connection, path, schema)?;
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)).map_err(in_file)?;
+    if mode != "wal" {
+        return Err(damaged(path, "its file system does not support a write-ahead log"));
+    }
+    Ok(connection)
+}
+
+/// Opens the database at `path` as [`open`] does, and leaves its schema as it is.
+///
+/// # Errors
+/// As [`open_or_create`].
+pub fn check(path: &Path, schema: &Schema) -> Result<Connection, StoreError> {
     folder::check_private_file(path)?;
     for suffix in ["-wal", "-shm"] {
         let path = beside(path, suffix);
@@ -76,7 +92,7 @@ pub fn open(path: &Path, schema: &Schema) -> Result<Connection, StoreError> {
         }
     }
     check_head(path)?;
-    let mut connection = connect(path)?;
+    let connection = connect(path)?;
     // Until the file is known to be intact, closing it must not write to it.
     set(&connection, DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let in_file = |error: rusqlite::Error| refused(path, error);
@@ -85,12 +101,6 @@ pub fn open(path: &Path, schema: &Schema) -> Result<Connection, StoreError> {
     }
     check_schema(&connection, path, schema)?;
     check_content(&connection, path)?;
-    migrate(&mut connection, path, schema)?;
-    let mode: String =
-        connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)).map_err(in_file)?;
-    if mode != "wal" {
-        return Err(damaged(path, "its file system does not support a write-ahead log"));
-    }
     set(&connection, DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     Ok(connection)
 }

@@ -48,6 +48,11 @@ impl Db {
         Ok(Self { path: path.to_owned(), view: Some(view), file })
     }
 
+    /// Checks the file and reads the sealed secrets in it. Its schema stays as it is.
+    pub(super) fn look(path: &Path) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        View { connection: database::check(path, &SCHEMA)? }.sealed_secrets()
+    }
+
     /// Creates an empty one, in memory only.
     pub(super) fn empty() -> Result<Self, StoreError> {
         let view = View { connection: database::in_memory(&SCHEMA)? };

@@ -1,6 +1,7 @@
 //! Errors of the store. They never contain text of a command, a secret or a row.
 
 use std::io;
+use std::path::Path;
 use std::path::PathBuf;
 
 /// A failed operation of the store.
@@ -13,6 +14,17 @@ pub enum StoreError {
     AuditBroken {
         /// The first entry that is not intact.
         seq: u64,
+    },
+    /// The file is missing beside recordings. Nothing was made in its place.
+    #[error(
+        "{} is missing, but there are recordings in {}: put it back from a backup, or move {}* away too, to start empty",
+        path.display(), recordings.display(), recordings.display()
+    )]
+    Alone {
+        /// The missing file.
+        path: PathBuf,
+        /// The recordings.
+        recordings: PathBuf,
     },
     /// Somebody else changed it first.
     #[error("{kind} {name:?} was changed by someone else meanwhile; read it again")]
@@ -120,7 +132,7 @@ pub enum StoreError {
     #[error("SQLite refused a setting that the store's durability and integrity depend on")]
     Unsafe,
     /// It belongs to another user.
-    #[error("{} belongs to user {owner}, hoopctl runs as user {us}; run hoopctl as its owner, or: chown {us} {}", path.display(), path.display())]
+    #[error("{} belongs to user {owner}, hoopctl runs as user {us}; run hoopctl as its owner{}", path.display(), or_chown(path, *us))]
     WrongOwner {
         /// The file or directory.
         path: PathBuf,
@@ -155,6 +167,11 @@ impl StoreError {
             _ => false,
         }
     }
+}
+
+/// Returns the other way out for a user whose file it may be. Root would take the folder from the gateway.
+fn or_chown(path: &Path, us: u32) -> String {
+    if us == 0 { String::new() } else { format!(", or: chown {us} {}", path.display()) }
 }
 
 /// Adds the failed operation to an error of SQLite.

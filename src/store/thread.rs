@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
@@ -21,10 +22,24 @@ use crate::store::db::View;
 use crate::store::error::StoreError;
 use crate::store::folder;
 
+/// The name of the recordings' file in the data directory.
+const RECORDINGS: &str = "events.db";
 /// Maximum number of calls that wait or run.
 const QUEUE: usize = 1024;
 /// How long a call waits for a place in the queue before it is refused.
 const QUEUE_WAIT: Duration = Duration::from_secs(5);
+
+/// Returns the path of the file.
+///
+/// # Errors
+/// It is missing beside recordings: locks, holds and the trail of what was recorded would be gone silently.
+fn path_in(data_dir: &Path) -> Result<PathBuf, StoreError> {
+    let (path, recordings) = (data_dir.join(DB_FILE), data_dir.join(RECORDINGS));
+    if !path.exists() && recordings.metadata().is_ok_and(|metadata| metadata.len() > 0) {
+        return Err(StoreError::Alone { path, recordings });
+    }
+    Ok(path)
+}
 
 type Job = Box<dyn FnOnce(&mut Db) + Send>;
 
@@ -44,11 +59,22 @@ impl Store {
     /// [`super::DataDirLock`].
     ///
     /// # Errors
-    /// A directory or file that is accessible to others or belongs to another user; a file that is damaged,
+    /// A missing file beside recordings, which are never made without it. A directory or file that is accessible to others or belongs to another user; a file that is damaged,
     /// not ours, read-only or has a newer schema. None of these is changed.
     pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
         folder::private_folder(data_dir)?;
-        Self::of(Db::open(&data_dir.join(DB_FILE))?, data_dir)
+        let path = path_in(data_dir)?;
+        Self::of(Db::open(&path)?, data_dir)
+    }
+
+    /// Checks `data_dir/hoopctl.db` as [`Store::open`] does, and changes nothing. Returns the sealed secrets in
+    /// it; none if there is no file yet. The caller holds the [`super::DataDirLock`].
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn look(data_dir: &Path) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let path = path_in(data_dir)?;
+        if path.exists() { Db::look(&path) } else { Ok(Vec::new()) }
     }
 
     /// Creates an empty one, in memory only, for reading where there is none.

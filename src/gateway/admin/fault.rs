@@ -7,6 +7,7 @@ use crate::control::ApiError;
 use crate::control::ErrorCode;
 use crate::domain::with_causes;
 use crate::recording::ReadError;
+use crate::recording::RecordError;
 use crate::secret::SealError;
 use crate::store::StoreError;
 
@@ -26,19 +27,18 @@ pub(super) fn fault_of_store(error: &StoreError) -> ApiError {
     let code = match error {
         StoreError::Changed { .. } | StoreError::Exists { .. } => ErrorCode::Conflict,
         StoreError::Missing { .. } => ErrorCode::NotFound,
-        StoreError::AuditBroken { .. } => ErrorCode::Integrity,
-        StoreError::Locked { .. }
-        | StoreError::Damaged { .. }
-        | StoreError::Newer { .. }
+        StoreError::Alone { .. } | StoreError::AuditBroken { .. } | StoreError::Damaged { .. } => {
+            ErrorCode::Integrity
+        }
+        StoreError::Locked { .. } | StoreError::Overloaded | StoreError::Stopped => ErrorCode::Unavailable,
+        StoreError::Newer { .. }
         | StoreError::NotOurs { .. }
-        | StoreError::Overloaded
         | StoreError::ReadOnly { .. }
         | StoreError::Replaced { .. }
-        | StoreError::Stopped
         | StoreError::TooWide { .. }
         | StoreError::Unsafe
         | StoreError::WrongOwner { .. }
-        | StoreError::WrongType { .. } => ErrorCode::Unavailable,
+        | StoreError::WrongType { .. } => ErrorCode::Failed,
         StoreError::Database { .. } | StoreError::Io { .. } => ErrorCode::Internal,
     };
     let fault = ApiError::new(code, with_causes(error));
@@ -56,7 +56,8 @@ pub(super) fn fault_of_reading(error: &ReadError) -> ApiError {
         ReadError::Ambiguous { .. } => (ErrorCode::BadRequest, Some("give more characters of its id")),
         ReadError::Event { .. } => (ErrorCode::Integrity, Some("run `hoopctl session verify`")),
         ReadError::NoJournal { .. } | ReadError::NoSession { .. } => (ErrorCode::NotFound, None),
-        ReadError::Open(_) => (ErrorCode::Unavailable, None),
+        ReadError::Open(RecordError::NotAJournal { .. }) => (ErrorCode::Integrity, None),
+        ReadError::Open(_) => (ErrorCode::Failed, None),
         ReadError::Query { .. } => (ErrorCode::Internal, None),
     };
     let fault = ApiError::new(code, with_causes(error));
