@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::time::Instant;
 
 use crate::domain::now_ms;
 use crate::gateway::notices;
@@ -13,6 +14,10 @@ use crate::store::View;
 
 /// How often recordings are pruned.
 const PRUNE_EVERY: Duration = Duration::from_hours(1);
+/// How often the size of the recordings is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// How long it is not tried again when not enough could be removed.
+const TRY_AGAIN: Duration = Duration::from_mins(1);
 /// How long approvals and ended grants stay in the store after their end.
 const APPROVALS_KEPT: Duration = Duration::from_hours(24 * 400);
 
@@ -35,7 +40,7 @@ pub async fn tick(running: Arc<Running>) {
     }
 }
 
-/// Once an hour: recordings and approvals past their retention, locks that have fallen; these not at once, as
+/// Once an hour, and recordings also soon after they exceed their size: recordings and approvals past their retention, locks that have fallen; these not at once, as
 /// a clock that is wrong when the machine starts is most often set right soon.
 pub async fn prune(running: Arc<Running>) {
     let (mut first, mut settled) = (true, Settled::new(now_ms()));
@@ -49,7 +54,18 @@ pub async fn prune(running: Arc<Running>) {
         if let Err(error) = running.approvals.prune(before).await {
             tracing::warn!(%error, "approvals could not be pruned");
         }
-        tokio::time::sleep(PRUNE_EVERY).await;
+        let next = Instant::now() + PRUNE_EVERY;
+        while Instant::now() < next {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let now = now_ms();
+            if retention::exceeds_size(&running, now).await {
+                retention::prune_running(&running, now, settled.over_ms(now)).await;
+                // What is left is live, or was a moment ago: each try is noted in the audit trail.
+                if retention::exceeds_size(&running, now).await {
+                    tokio::time::sleep(TRY_AGAIN).await;
+                }
+            }
+        }
     }
 }
 

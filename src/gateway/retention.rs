@@ -151,6 +151,16 @@ pub(super) async fn prune_running(running: &Running, now_ms: i64, over_ms: i64) 
     }
 }
 
+/// Returns whether the recordings exceed `max_size`, and some may be removed for that.
+pub(super) async fn exceeds_size(running: &Running, now_ms: i64) -> bool {
+    let journal = running.gate.journal().clone();
+    if !journal.may_exceed_size() {
+        return false;
+    }
+    let next = tokio::task::spawn_blocking(move || journal.next_removal(now_ms)).await;
+    matches!(next, Ok(Ok(next)) if !next.numbers.is_empty())
+}
+
 /// Calls [`look`] at the end, when all sessions have ended and are on disk.
 pub(super) async fn note_sessions(running: &Running) {
     let (store, config) = (running.store.clone(), running.config.load_full());

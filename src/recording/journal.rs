@@ -280,6 +280,14 @@ impl Journal {
         Ok(removed::next(&reader.connection, now_ms, &self.settings(), &held)?)
     }
 
+    /// Returns whether the database and SQLite's log of it may hold more than `max_size`. Costs two system
+    /// calls; [`Journal::next_removal`] is exact.
+    pub fn may_exceed_size(&self) -> bool {
+        let length = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        let path = &self.owner.path;
+        length(path) + length(&schema::log_path(path)) > self.settings().max_size
+    }
+
     /// Removes the events of the given sessions that have ended, and the rows of those that were pruned,
     /// except sessions that are under legal hold by now, and returns free space. Appends continue meanwhile.
     ///

@@ -115,6 +115,7 @@ async fn beyond_the_size_the_oldest_go_first_and_a_live_one_never() {
         .append([start(live), event(live, EventKind::HttpResponse, 1, &large)], Durability::Written)
         .await
         .unwrap();
+    assert!(journal.may_exceed_size(), "it is worth a look");
     let report = prune(&journal, START_MS).await.unwrap();
     assert!((4..=7).contains(&report.recordings), "{report:?}");
     let pruned: Vec<bool> =
