@@ -17,6 +17,7 @@ use crate::cli::report::Outcome;
 use crate::config;
 use crate::config::Config;
 use crate::config::Entity;
+use crate::config::GatewayLimits;
 use crate::domain::connection::Origin;
 use crate::domain::text::Shown;
 use crate::domain::units;
@@ -27,7 +28,7 @@ use crate::store;
 pub enum ConfigVerb {
     /// Check the file: every problem at once, with its line
     Check,
-    /// Show the effective settings, defaults filled in
+    /// Show the effective settings, defaults filled in; of an issuer its name and address
     Show,
     /// Print the JSON Schema of the file, for editors
     #[command(after_help = help::CONFIG_SCHEMA)]
@@ -112,6 +113,22 @@ fn show(terminal: Terminal, place: &Place) -> Outcome {
     Ok(Exit::Done)
 }
 
+fn limits(limits: &GatewayLimits) -> String {
+    let shared: Vec<String> = limits.shared_addresses.iter().map(ToString::to_string).collect();
+    [
+        format!("header_block {}", units::format_size(limits.header_block as u64)),
+        format!("headers {}", limits.headers),
+        format!("uri {}", units::format_size(limits.uri as u64)),
+        format!("streams {}", limits.streams),
+        format!("logins {}", limits.logins),
+        format!("failed_logins {}", limits.failed_logins),
+        format!("shared_addresses {}", if shared.is_empty() { "none".to_owned() } else { shared.join(", ") }),
+        format!("sessions {}", limits.sessions),
+        format!("rate {}", limits.rate.map_or("none".to_owned(), |rate| rate.to_string())),
+    ]
+    .join("\n")
+}
+
 fn settings(config: &Config) -> Vec<(&'static str, String)> {
     let gateway = &config.gateway;
     let recording = &config.recording;
@@ -130,6 +147,8 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ("gateway.public_url", gateway.public_url.clone().unwrap_or_default()),
         ("gateway.tls", gateway.tls.as_ref().map_or("off".to_owned(), |tls| tls.cert.display().to_string())),
         ("gateway.drain_timeout", units::format_duration(gateway.drain_timeout)),
+        ("gateway.workers", gateway.workers.map_or("one for each core".to_owned(), |own| own.to_string())),
+        ("gateway.limits", limits(&gateway.limits)),
         ("admin.socket", config.admin.socket.display().to_string()),
         ("admin.local_groups", groups.join("\n")),
         ("oidc", issuers.join("\n")),
@@ -151,12 +170,16 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         let login = remote.login.as_ref().map(|login| {
             format!("{} as {} for {}", login.issuer, login.client.client_id, login.client.scopes.join(" "))
         });
+        let page = remote.page.as_ref().map(|page| {
+            format!("{} as {} for {}", page.issuer, page.client.client_id, page.client.scopes.join(" "))
+        });
         fields.extend([
             ("admin.listen", remote.listen.to_string()),
             ("admin.public_url", remote.public_url.clone().unwrap_or_default()),
             ("admin.roles", roles.join("\n")),
             ("admin.clients", remote.clients.join("\n")),
             ("admin.login", login.unwrap_or_default()),
+            ("admin.page", page.unwrap_or_default()),
         ]);
     }
     if let Some(issuer) = &config.dev_issuer {

@@ -300,3 +300,34 @@ fn a_store_that_another_command_is_soon_done_with_is_waited_for() {
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains('a'));
 }
+
+#[test]
+fn a_list_of_policies_tells_what_each_is_about() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "version = 1\n[storage]\ndata_dir = \"data\"\n\
+        [[policy]]\nid = \"tools\"\neffect = \"allow\"\nmatch = { subjects = [\"*\"], tools = [\"search\"], prompts = [\"p*\"], resources = [\"file:///r\"] }\n\
+        [[policy]]\nid = \"nights\"\neffect = \"deny\"\nmatch = { groups = [\"etl\"] }\nunless = { groups = [\"sre\"] }\n\
+        when = { hours = \"22:00-06:00\" }\n";
+    std::fs::write(folder.path().join("hoopctl.toml"), text).unwrap();
+    let output = run(folder.path(), &["policy", "list", "-o", "csv"]);
+    let out = crate::text(&output.stdout);
+    for wanted in ["search p* file:///r", "any (unless \u{2026}) (when \u{2026})"] {
+        assert!(out.contains(wanted), "no {wanted}: {out}");
+    }
+}
+
+#[test]
+fn users_who_cannot_come_by_the_socket_are_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "version = 1\n[storage]\ndata_dir = \"data\"\n\
+        [admin]\nlocal_groups = { nobody = [\"dba\"], no-such-user = [\"dba\"], root = [\"dba\"] }\n";
+    std::fs::write(folder.path().join("hoopctl.toml"), text).unwrap();
+    for args in [&["config", "check"][..], &["serve", "--check"]] {
+        let output = run(folder.path(), args);
+        let said = crate::text(&output.stderr);
+        assert_eq!(code(&output), 0, "{said}");
+        assert!(said.contains("\"nobody\" cannot open the admin socket"), "{said}");
+        assert!(said.contains("there is no user \"no-such-user\" on this machine"), "{said}");
+        assert!(!said.contains("\"root\""), "{said}");
+    }
+}

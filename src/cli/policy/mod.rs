@@ -77,7 +77,7 @@ pub enum PolicyVerb {
 /// Options of `policy add`.
 #[derive(Debug, Args)]
 pub struct AddPolicy {
-    /// Its id: 1 to 63 of a-z, 0-9 and -
+    /// Its id: 1 to 63 of letters, digits, dots, - and _
     pub id: String,
     /// Its definition
     #[command(flatten)]
@@ -138,14 +138,22 @@ pub fn run(terminal: Terminal, place: &Place, verb: PolicyVerb) -> Outcome {
                         .collect();
                     if parts.is_empty() { "any".to_owned() } else { parts.join(" ") }
                 };
+                // There is more to it than a list can show.
+                let what = |keys: &[&str]| {
+                    let further = ["unless", "when"].into_iter().filter(|key| value.get(key).is_some());
+                    further.fold(part(keys), |text, key| format!("{text} ({key} \u{2026})"))
+                };
                 vec![
                     joined(value, &["effect"]),
                     part(&["groups", "subjects", "clients", "issuers", "kinds", "claims"]),
                     part(&["connections", "tags", "protocols", "source_ips"]),
-                    part(&[
+                    what(&[
                         "operations",
                         "methods",
                         "paths",
+                        "tools",
+                        "prompts",
+                        "resources",
                         "args",
                         "tables",
                         "columns",

@@ -89,7 +89,9 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 
 fn connection(value: &Value) -> Special {
     let address = without_credentials(text(value, "upstream"));
-    let (scheme, target) = address.split_once(':').unwrap_or(("", &address));
+    // A program has no slashes before it: the first one is of its path.
+    let parts = address.split_once("://").or_else(|| address.split_once(':'));
+    let (scheme, target) = parts.unwrap_or(("", &address));
     let protocol = match scheme.split('+').next().unwrap_or_default() {
         "https" => "http",
         "postgresql" => "postgres",
@@ -103,7 +105,7 @@ fn connection(value: &Value) -> Special {
         protocol: protocol.to_owned(),
         inject: if inject.is_empty() { "none" } else { inject }.to_owned(),
         tags: tags.into_iter().flatten().map(tag).collect::<Vec<_>>().join(" "),
-        target: target.trim_start_matches('/').to_owned(),
+        target: target.to_owned(),
         scheme: scheme.to_owned(),
     }
 }
@@ -185,6 +187,19 @@ mod tests {
             ("mcp+stdio:npx -y server", "mcp+stdio:npx -y server"),
         ] {
             assert_eq!(without_credentials(address), shown);
+        }
+    }
+
+    #[test]
+    fn the_path_of_a_program_is_shown_whole() {
+        for (upstream, shown) in [
+            ("mcp+stdio:/bin/cat", ("mcp+stdio", "/bin/cat")),
+            ("mcp+stdio:npx -y server", ("mcp+stdio", "npx -y server")),
+            ("https://crm.internal/api", ("https", "crm.internal/api")),
+        ] {
+            let value = serde_json::json!({ "upstream": upstream });
+            let Special::Connection { scheme, target, .. } = connection(&value) else { panic!("{upstream}") };
+            assert_eq!((scheme.as_str(), target.as_str()), shown);
         }
     }
 }
