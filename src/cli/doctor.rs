@@ -1,6 +1,7 @@
 //! `doctor`: finds problems of an installation, and how to fix them.
 
 mod configuration;
+mod files;
 mod finding;
 mod ports;
 mod secrets;
@@ -26,7 +27,7 @@ use crate::cli::output::Terminal;
 use crate::cli::place::Place;
 use crate::cli::report::Exit;
 use crate::cli::report::Outcome;
-use crate::cli::session::recording;
+use crate::cli::session::recording::audit_problem;
 use crate::cli::session::verify;
 use crate::cli::token;
 use crate::config::Config;
@@ -35,6 +36,8 @@ use crate::domain::connection::Connection;
 use crate::domain::connection::Protocol;
 use crate::domain::now_ms;
 use crate::domain::units;
+use crate::domain::with_causes;
+use crate::recording;
 use crate::recording::Journal;
 use crate::store;
 use crate::transport::fetch::Location;
@@ -69,6 +72,9 @@ pub fn run(terminal: Terminal, place: &Place) -> Outcome {
             (known.kept, known.damaged) = Kept::of(&here, &config, running);
             secrets::store_key(&mut checks, &config, &known);
             secrets::damaged(&mut checks, &known);
+            if rests {
+                files::look(&mut checks, &config);
+            }
             broken = rests && schema(&mut checks, &config) || running && trail(&mut checks, &here);
             disk(&mut checks, &config);
         }
@@ -187,7 +193,7 @@ fn trail(checks: &mut Checks, place: &Place) -> bool {
 
 fn audit(checks: &mut Checks, found: &AuditVerification) -> bool {
     let what = "audit trail";
-    let problem = recording::audit_problem(found);
+    let problem = audit_problem(found);
     let broken = problem.is_some();
     match problem {
         None => checks
@@ -201,10 +207,11 @@ fn audit(checks: &mut Checks, found: &AuditVerification) -> bool {
 /// whether its audit trail is broken.
 fn schema(checks: &mut Checks, config: &Config) -> bool {
     let dir = &config.storage.data_dir;
-    if !dir.join("hoopctl.db").exists() {
+    let has = |name: &str| dir.join(name).exists();
+    if !has(store::DB_FILE) && !has(recording::FILE) {
         return false;
     }
-    let fix = "see the guide operations.md, section \"Damaged or newer stores\"";
+    let fix = files::GUIDE;
     let opened = store::lock_data_dir_soon(dir).and_then(|lock| Ok((lock, store::Store::open(dir)?)));
     match opened {
         Ok((_lock, store)) => {
@@ -214,7 +221,7 @@ fn schema(checks: &mut Checks, config: &Config) -> bool {
                 Err(error) => checks.wrong("audit trail", error.to_string(), fix),
             }
         }
-        Err(error) => checks.wrong("store", error.to_string(), fix),
+        Err(error) => checks.wrong("store", with_causes(&error), fix),
     }
     false
 }

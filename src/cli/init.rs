@@ -86,8 +86,9 @@ fn own(template: &str, user: &str) -> String {
     if !plain {
         return template.to_owned();
     }
-    let line = format!("local_groups = {{ {user} = [\"approvers\"] }} # OS users and their groups");
-    template.replace("local_groups = { root = [\"approvers\"] } # put your own user name here", &line)
+    let line = format!("local_groups = {{ {user} = [\"approvers\"] }} # the OS user that runs the gateway");
+    template
+        .replace("local_groups = { root = [\"approvers\"] } # put the user here that runs the gateway", &line)
 }
 
 /// Returns the name of the OS user, as in `admin.local_groups`.

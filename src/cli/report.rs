@@ -283,10 +283,15 @@ impl From<GatewayError> for Failure {
                         let make = format!("mkdir -m 700 -p {}", folder.display());
                         format!("there is no folder {}: {make}, or change storage.key", folder.display())
                     }
-                    _ => "see storage.key in the configuration".to_owned(),
+                    SealError::KeyForm { .. } => {
+                        "put the key back from your backup; remove it only if the store holds no secrets"
+                            .to_owned()
+                    }
+                    _ => "see storage.key in the configuration; run: hoopctl doctor".to_owned(),
                 };
                 Self::failed(with_causes(&GatewayError::Seal { source })).hint(hint)
             }
+            GatewayError::LogFilter { .. } => Self::usage(error.to_string()),
             GatewayError::Identity { .. } | GatewayError::Policies { .. } => {
                 Self::new(Exit::Config, with_causes(&error)).hint("run: hoopctl config check")
             }

@@ -20,7 +20,7 @@ use crate::store;
 /// Options of `serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// Check the configuration and the files needed to start, then exit
+    /// Check the configuration, the files needed to start and, if no gateway runs, the data directory, then exit
     #[arg(long)]
     pub check: bool,
     /// Reload when the configuration file changes, as on SIGHUP; files that it names are not watched
@@ -55,7 +55,10 @@ impl From<LogFormat> for gateway::LogFormat {
 /// Runs the gateway until a signal stops it.
 pub fn run(terminal: Terminal, place: &Place, args: &ServeArgs) -> Outcome {
     if args.check {
-        let stops = named::stops_the_start(&place.config()?);
+        gateway::log_filter()?;
+        let config = place.config()?;
+        let mut stops = named::stops_the_start(&config);
+        stops.extend(named::data_stops_the_start(&config));
         if !stops.is_empty() {
             return Err(Failure::new(Exit::Config, stops.join("\n"))
                 .hint("it would not start; to check the configuration alone, run: hoopctl config check"));

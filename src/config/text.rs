@@ -32,10 +32,10 @@ listen = "127.0.0.1:8440"               # clients call http://127.0.0.1:8440/c/C
 #tls = { cert = "tls.crt", key = "file:tls.key" }
 #drain_timeout = "30s"                  # how long running requests may go on after a stop signal
 
-# Who may do what on the admin socket: OS users and the groups they approve with. Others may look, not decide.
+# Only root and the OS user that runs the gateway can open the admin socket. These are the groups they approve with.
 [admin]
 #socket = "admin.sock"                  # relative to storage.data_dir
-local_groups = { root = ["approvers"] } # put your own user name here
+local_groups = { root = ["approvers"] } # put the user here that runs the gateway
 
 "#;
 

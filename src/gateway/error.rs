@@ -62,6 +62,15 @@ pub enum GatewayError {
         /// The cause.
         source: io::Error,
     },
+    /// The variable that says what is logged is not understood.
+    #[error(
+        "HOOPCTL_LOG is {found:?}: it must be a level (off, error, warn, info, debug, trace), or a list of \
+         module=level, such as info,hoopctl::recording=debug"
+    )]
+    LogFilter {
+        /// What it says.
+        found: String,
+    },
     /// Listening on an address failed.
     #[error("cannot open a listener")]
     Listen {

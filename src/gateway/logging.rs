@@ -4,6 +4,9 @@
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::gateway::error::GatewayError;
 
 /// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,10 +20,34 @@ pub enum LogFormat {
     Pretty,
 }
 
-/// Starts the log. `HOOPCTL_LOG` sets what is logged (default `info`). If a log was started before, nothing
-/// changes.
-pub fn start(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("HOOPCTL_LOG").unwrap_or_else(|_unset| EnvFilter::new("info"));
+/// The variable that says what is logged.
+const VARIABLE: &str = "HOOPCTL_LOG";
+
+/// Returns what `HOOPCTL_LOG` says is logged; `info` unless it is set.
+///
+/// # Errors
+/// It is neither a level nor a list of `module=level`.
+pub fn filter() -> Result<EnvFilter, GatewayError> {
+    let wanted = std::env::var_os(VARIABLE).unwrap_or_default();
+    let wanted = wanted.to_str().map(str::trim);
+    let found = wanted.unwrap_or("text that is not UTF-8");
+    let filter = match wanted {
+        Some("") => Some(EnvFilter::new("info")),
+        Some(text) if text.split(',').all(|part| has_level(part.trim())) => EnvFilter::try_new(text).ok(),
+        _ => None,
+    };
+    filter.ok_or_else(|| GatewayError::LogFilter { found: found.to_owned() })
+}
+
+/// Returns whether one part of a filter is a level, or ends with one. A word alone would be taken for a module
+/// all of whose lines are wanted, and everything else would be silent.
+fn has_level(part: &str) -> bool {
+    let (module, level) = part.rsplit_once('=').unwrap_or(("hoopctl", part));
+    !level.is_empty() && !module.is_empty() && !module.contains('=') && level.parse::<LevelFilter>().is_ok()
+}
+
+/// Starts the log. If a log was started before, nothing changes.
+pub fn start(format: LogFormat, filter: EnvFilter) {
     let terminal = std::io::stderr().is_terminal();
     let pretty = match format {
         LogFormat::Auto => terminal,
@@ -35,4 +62,19 @@ pub fn start(format: LogFormat) {
         builder.json().flatten_event(true).with_target(false).try_init()
     };
     drop(started);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_of_a_filter_has_a_level() {
+        for good in ["info", "DEBUG", "off", "hoopctl=debug", "hoopctl::recording=trace"] {
+            assert!(has_level(good), "{good}");
+        }
+        for bad in ["", "inof", "a=b=c", "=info", "hoopctl=", "hoopctl=inof", "hoopctl", "7", "[span]"] {
+            assert!(!has_level(bad), "{bad}");
+        }
+    }
 }

@@ -24,6 +24,8 @@ use std::path::PathBuf;
 
 pub use error::GatewayError;
 pub use logging::LogFormat;
+pub use logging::filter as log_filter;
+pub use masks::MaskKey;
 
 use crate::config::Config;
 use crate::gateway::watch::FileWatch;
@@ -49,7 +51,7 @@ pub struct RunOptions {
 /// It could not be started. Nothing is served then, and nothing on disk was changed except by a schema
 /// upgrade.
 pub fn run(options: RunOptions) -> Result<(), GatewayError> {
-    logging::start(options.log_format);
+    logging::start(options.log_format, log_filter()?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

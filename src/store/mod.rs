@@ -39,6 +39,7 @@ pub use entity::NewEntity;
 pub use entity::Put;
 pub use entity::StoredEntity;
 pub use error::StoreError;
+pub use folder::check_private_file;
 pub use folder::private_folder;
 pub use journal_notes::JournalLook;
 pub use journal_notes::JournalNotes;

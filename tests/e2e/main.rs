@@ -18,6 +18,7 @@ mod attack;
 mod commands;
 mod configuration;
 mod crash;
+mod damaged;
 mod demo;
 mod guards;
 mod hold;

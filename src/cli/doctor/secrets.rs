@@ -12,6 +12,7 @@ use crate::domain::secret::SecretRef;
 use crate::secret;
 use crate::secret::SEALED_COLUMN;
 use crate::secret::SEALED_TABLE;
+use crate::secret::SealError;
 use crate::secret::Sealer;
 use crate::store;
 use crate::store::Store;
@@ -107,6 +108,15 @@ pub fn damaged(checks: &mut Checks, known: &Known) {
 pub fn store_key(checks: &mut Checks, config: &Config, known: &Known) {
     let what = "store key";
     match config.storage.key_source() {
+        from @ SecretRef::File(_)
+            if let Err(error @ SealError::KeyForm { .. }) = secret::load_key(&from, true) =>
+        {
+            checks.wrong(
+                what,
+                error.to_string(),
+                "put it back from your backup; remove it only if nothing is sealed",
+            );
+        }
         SecretRef::File(path) if path.exists() => mode(checks, what, &path, 0o077, "chmod 600"),
         SecretRef::File(path) if let Kept::Unknown(why) = &known.kept => {
             let found =

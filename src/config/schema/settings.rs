@@ -86,7 +86,13 @@ pub(super) fn admin() -> Value {
         &[],
         vec![
             ("socket", default(text("The Unix socket, relative to storage.data_dir"), json!("admin.sock"))),
-            ("local_groups", map("OS users, and the groups they act with; others may look", texts("Groups"))),
+            (
+                "local_groups",
+                map(
+                    "The gateway's own OS user, or root, and the groups it decides with; nobody else can open the socket",
+                    texts("Groups"),
+                ),
+            ),
             ("listen", listener("The admin API over the network")),
             ("public_url", text("Its address for people, if it is another one")),
             (
