@@ -72,7 +72,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'With --url: trust the certificate authorities in this PEM file instead of the system''s [env: HOOPCTL_CA_FILE]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
-            [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Check the configuration, the files needed to start and, if no gateway runs, the data directory, then exit')
+            [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Check the configuration, the files needed to start and, if no gateway runs, its data, then exit')
             [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Reload when the configuration file changes, as on SIGHUP; files that it names are not watched')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print data and errors only, no messages')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print data and errors only, no messages')

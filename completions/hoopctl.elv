@@ -68,7 +68,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand --ca-file 'With --url: trust the certificate authorities in this PEM file instead of the system''s [env: HOOPCTL_CA_FILE]'
             cand -o 'Output format: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
             cand --output 'Output format: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
-            cand --check 'Check the configuration, the files needed to start and, if no gateway runs, the data directory, then exit'
+            cand --check 'Check the configuration, the files needed to start and, if no gateway runs, its data, then exit'
             cand --watch 'Reload when the configuration file changes, as on SIGHUP; files that it names are not watched'
             cand -q 'Print data and errors only, no messages'
             cand --quiet 'Print data and errors only, no messages'

@@ -73,7 +73,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -s o -l output -d
 json\t'One JSON document'
 jsonl\t'One JSON object per line'
 csv\t'Comma-separated values with a header line'"
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l check -d 'Check the configuration, the files needed to start and, if no gateway runs, the data directory, then exit'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l check -d 'Check the configuration, the files needed to start and, if no gateway runs, its data, then exit'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l watch -d 'Reload when the configuration file changes, as on SIGHUP; files that it names are not watched'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -s q -l quiet -d 'Print data and errors only, no messages'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -73,8 +73,8 @@ impl Access {
             }
             let config = place.config_or_default()?;
             let data_dir = config.storage.data_dir.clone();
-            // A folder that cannot be looked into may have one: opening it says what is wrong. So it does where
-            // there are recordings, and the store that belongs to them is missing.
+            // A folder that cannot be looked into may have one: opening it says what is wrong. So it does
+            // where there are recordings, and the store that belongs to them is missing.
             let has = |file: &str| !matches!(data_dir.join(file).try_exists(), Ok(false));
             let has_store = has(store::DB_FILE) || has(recording::FILE);
             let admin = {

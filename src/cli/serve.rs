@@ -20,7 +20,7 @@ use crate::store;
 /// Options of `serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// Check the configuration, the files needed to start and, if no gateway runs, the data directory, then exit
+    /// Check the configuration, the files needed to start and, if no gateway runs, its data, then exit
     #[arg(long)]
     pub check: bool,
     /// Reload when the configuration file changes, as on SIGHUP; files that it names are not watched

@@ -39,8 +39,8 @@ pub fn filter() -> Result<EnvFilter, GatewayError> {
     filter.ok_or_else(|| GatewayError::LogFilter { found: found.to_owned() })
 }
 
-/// Returns whether one part of a filter is a level, or ends with one. A word alone would be taken for a module
-/// all of whose lines are wanted, and everything else would be silent.
+/// Returns whether one part of a filter is a level, or ends with one. A word alone would be taken for a
+/// module all of whose lines are wanted, and everything else would be silent.
 fn has_level(part: &str) -> bool {
     let (module, level) = part.rsplit_once('=').unwrap_or(("hoopctl", part));
     !level.is_empty() && !module.is_empty() && !module.contains('=') && level.parse::<LevelFilter>().is_ok()

@@ -40,8 +40,9 @@ pub async fn tick(running: Arc<Running>) {
     }
 }
 
-/// Once an hour, and recordings also soon after they exceed their size: recordings and approvals past their retention, locks that have fallen; these not at once, as
-/// a clock that is wrong when the machine starts is most often set right soon.
+/// Once an hour: recordings and approvals past their retention, locks that have fallen; these not at once, as
+/// a clock that is wrong when the machine starts is most often set right soon. Recordings also soon after
+/// they exceed their size.
 pub async fn prune(running: Arc<Running>) {
     let (mut first, mut settled) = (true, Settled::new(now_ms()));
     loop {

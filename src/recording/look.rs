@@ -11,9 +11,9 @@ use crate::recording::wal;
 /// Up to this size in bytes a thorough look reads the whole database.
 const WHOLE_MAX: u64 = 1 << 30;
 
-/// Checks the database in `data_dir` and the segments of the write-ahead log. A `thorough` look reads all of a
-/// database of at most 1 GiB, another one its head, its schema and the ends of its tables. The caller holds the
-/// lock of the data directory.
+/// Checks the database in `data_dir` and the segments of the write-ahead log. A `thorough` look reads all of
+/// a database of at most 1 GiB, another one its head, its schema and the ends of its tables. The caller holds
+/// the lock of the data directory.
 ///
 /// # Errors
 /// Why [`Journal::open`](crate::recording::Journal::open) would fail, or fail soon.

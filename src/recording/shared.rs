@@ -264,8 +264,9 @@ impl Shared {
         Ok(())
     }
 
-    /// Checks that the write-ahead log's current segment is still in its place. If not, nobody would find what
-    /// is written to it after a crash: the writer makes all of it durable in the database and begins another.
+    /// Checks that the write-ahead log's current segment is still in its place. If not, nobody would find
+    /// what is written to it after a crash: the writer makes all of it durable in the database and begins
+    /// another.
     pub(crate) fn check_segment(&self) {
         let mut queue = lock(&self.queue);
         if queue.broken.is_none()

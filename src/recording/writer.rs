@@ -196,8 +196,8 @@ impl Writer {
         }
     }
 
-    /// Checks that the database and SQLite's log are the files that they were. A log that is gone is open here
-    /// still: what is in it is moved into the database, and the log is made anew.
+    /// Checks that the database and SQLite's log are the files that they were. A log that is gone is open
+    /// here still: what is in it is moved into the database, and the log is made anew.
     fn check_files(&self, database: &Opened) -> Result<(), RecordError> {
         let checked = self.files.check();
         if checked.is_err()

@@ -59,16 +59,17 @@ impl Store {
     /// [`super::DataDirLock`].
     ///
     /// # Errors
-    /// A missing file beside recordings, which are never made without it. A directory or file that is accessible to others or belongs to another user; a file that is damaged,
-    /// not ours, read-only or has a newer schema. None of these is changed.
+    /// A missing file beside recordings, which are never made without it. A directory or file that is
+    /// accessible to others or belongs to another user; a file that is damaged, not ours, read-only or has a
+    /// newer schema. None of these is changed.
     pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
         folder::private_folder(data_dir)?;
         let path = path_in(data_dir)?;
         Self::of(Db::open(&path)?, data_dir)
     }
 
-    /// Checks `data_dir/hoopctl.db` as [`Store::open`] does, and changes nothing. Returns the sealed secrets in
-    /// it; none if there is no file yet. The caller holds the [`super::DataDirLock`].
+    /// Checks `data_dir/hoopctl.db` as [`Store::open`] does, and changes nothing. Returns the sealed secrets
+    /// in it; none if there is no file yet. The caller holds the [`super::DataDirLock`].
     ///
     /// # Errors
     /// As [`Store::open`].

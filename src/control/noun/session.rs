@@ -425,8 +425,8 @@ pub trait Sessions {
     /// Acknowledges a hold that was tampered with, or whose recording is gone, with a reason. A hold without
     /// faults is a `conflict`.
     fn acknowledge_legal_hold(&self, id: SessionId, reason: String) -> Answer<'_, AcknowledgedLegalHold>;
-    /// Acknowledges, with a reason, that the recordings were begun anew, so that what is older is gone. If they
-    /// were not, or that is acknowledged already, it is a `conflict`.
+    /// Acknowledges, with a reason, that the recordings were begun anew, so that what is older is gone. If
+    /// they were not, or that is acknowledged already, it is a `conflict`.
     fn acknowledge_recordings(&self, reason: String) -> Answer<'_, AcknowledgedRecordings>;
 }
 
