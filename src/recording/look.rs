@@ -38,7 +38,7 @@ pub fn look(data_dir: &Path, thorough: bool) -> Result<(), RecordError> {
     if thorough && length <= WHOLE_MAX {
         let answer: Result<String, _> =
             reader.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
-        let problem = answer.map_or_else(|error| error.to_string(), |answer| answer);
+        let problem = answer.unwrap_or_else(|error| error.to_string());
         if problem != "ok" {
             let problem = format!("it is damaged ({problem})");
             return Err(RecordError::NotAJournal { path, problem });
