@@ -30,6 +30,14 @@ INSERT INTO sums VALUES ('{\"ssn\": \"078-05-9998\"}');
 CREATE DOMAIN document AS jsonb;
 CREATE TABLE lists (docs document[], one document);
 INSERT INTO lists SELECT ARRAY[doc], doc FROM mails;
+CREATE DOMAIN paper AS document;
+CREATE DOMAIN sheet AS paper;
+CREATE DOMAIN sheets AS sheet[];
+CREATE TYPE folder AS (label text, page sheet);
+CREATE TYPE span AS RANGE (subtype = paper);
+CREATE TABLE deep (id int, page sheet, pages paper[], bound sheets, folder folder, folders folder[], span span, spans span_multirange);
+INSERT INTO deep SELECT 1, doc, ARRAY[doc], ARRAY[doc], ROW('a', doc)::folder, ARRAY[ROW('a', doc)::folder], span(doc::paper, NULL), span_multirange(span(doc::paper, NULL)) FROM mails;
+CREATE VIEW deeper AS SELECT page ->> 'ssn' AS found, (folder).page AS page FROM deep;
 CREATE UNIQUE INDEX ON customers (ssn);
 ANALYZE customers;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO gateway;
@@ -100,6 +108,15 @@ fn a_masked_column_is_masked_under_every_name_and_withheld_in_every_expression()
         ("SELECT found FROM docs", "[REDACTED]"),
         ("SELECT found FROM sums", "[REDACTED]"),
         ("SELECT docs[1] ->> 'ssn' FROM lists", "[REDACTED]"),
+        // However deep it stands in types of users.
+        ("SELECT page FROM deep", "{\"x\": 1, \"ssn\": \"***-**-9999\"}"),
+        ("SELECT page ->> 'ssn' FROM deep", "[REDACTED]"),
+        ("SELECT page['ssn'] FROM deep", ""),
+        ("SELECT pages, bound, folder, folders, span, spans FROM deep", "|||||"),
+        ("SELECT pages[1] ->> 'ssn', bound[1] ->> 'ssn' FROM deep", "[REDACTED]|[REDACTED]"),
+        ("SELECT (folder).page ->> 'ssn', (folders[1]).page ->> 'ssn' FROM deep", "[REDACTED]|[REDACTED]"),
+        ("SELECT lower(span) ->> 'ssn', lower(spans) ->> 'ssn' FROM deep", "[REDACTED]|[REDACTED]"),
+        ("SELECT found, page ->> 'ssn' FROM deeper", "[REDACTED]|[REDACTED]"),
         ("SELECT max(id) + 1 FROM mails", "2"),
         // What has nothing to do with masked columns is as it is.
         ("SELECT count(*) FROM customers", "20"),
@@ -147,6 +164,9 @@ fn masked_values_leave_by_no_other_door() {
         ("COPY mails (doc) TO STDOUT", "42501"),
         ("COPY mails TO STDOUT (FORMAT csv)", "42501"),
         ("COPY (SELECT doc ->> 'ssn' FROM mails) TO STDOUT", "42501"),
+        ("COPY (SELECT page ->> 'ssn' FROM deep) TO STDOUT", "42501"),
+        ("COPY deep (page) TO STDOUT (FORMAT csv, QUOTE 's', ESCAPE 'x', FORCE_QUOTE *)", "42501"),
+        ("COPY deep (folder) TO STDOUT", "42501"),
         ("SELECT set_config('my.x', doc ->> 'ssn', false) FROM mails", "42501"),
         ("SELECT (doc ->> 'ssn')::int FROM mails", "22P02"),
         ("SELECT ssn::int FROM customers", "22P02"),
@@ -188,6 +208,8 @@ const TAKEN_OUT: &[&str] = &[
     "INSERT INTO mails (body) SELECT x FROM (SELECT doc ->> 'ssn' AS x FROM mails) s",
     "INSERT INTO mails (id, body) SELECT id, doc FROM mails",
     "INSERT INTO mails (body) SELECT found FROM docs",
+    "INSERT INTO mails (body) SELECT page ->> 'ssn' FROM deep",
+    "INSERT INTO mails (body) SELECT (folder).page ->> 'ssn' FROM deep",
     "INSERT INTO mails (body) SELECT found FROM sums",
     "INSERT INTO notes (body) SELECT doc FROM mails",
     "INSERT INTO notes SELECT doc FROM mails",

@@ -94,20 +94,30 @@ pub fn relations_with<'a>(columns: impl Iterator<Item = &'a str>) -> String {
     RELATIONS.replace("NOT a.attisdropped", &only)
 }
 
-/// One row for each column, or one for a relation without columns. The last cell: whether it is JSON, an
-/// array of it, or a domain over either.
+/// One row for each column, or one for a relation without columns. The last cell: whether there is JSON in
+/// its type, by whatever way: it is JSON, or a domain, an array, a range or a composite type of what has JSON
+/// in it.
 const RELATIONS: &str = "\
+WITH RECURSIVE has_json (oid) AS (\
+  SELECT t.oid FROM pg_catalog.pg_type t \
+  WHERE t.oid IN ('pg_catalog.json'::pg_catalog.regtype, 'pg_catalog.jsonb'::pg_catalog.regtype) \
+  UNION SELECT w.whole FROM has_json j JOIN (\
+    SELECT t.oid, t.typbasetype FROM pg_catalog.pg_type t WHERE t.typtype = 'd' \
+    UNION ALL SELECT t.oid, t.typelem FROM pg_catalog.pg_type t WHERE t.typelem <> 0 \
+    UNION ALL SELECT t.oid, m.atttypid FROM pg_catalog.pg_type t \
+    JOIN pg_catalog.pg_attribute m ON m.attrelid = t.typrelid AND m.attnum > 0 \
+    UNION ALL SELECT r.rngtypid, r.rngsubtype FROM pg_catalog.pg_range r \
+    UNION ALL SELECT d.objid, d.refobjid FROM pg_catalog.pg_depend d \
+    WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass \
+    AND d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.deptype = 'i'\
+  ) AS w (whole, part) ON w.part = j.oid) \
 SELECT c.oid, n.nspname, c.relname, c.relkind, a.attnum, a.attname, \
   CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END, \
-  COALESCE('pg_catalog.json'::pg_catalog.regtype IN (t.oid, e.oid, b.oid) \
-    OR 'pg_catalog.jsonb'::pg_catalog.regtype IN (t.oid, e.oid, b.oid), false) \
+  a.atttypid IN (SELECT j.oid FROM has_json j) \
 FROM pg_catalog.pg_class c \
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
-LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
-LEFT JOIN pg_catalog.pg_type e ON e.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END \
-LEFT JOIN pg_catalog.pg_type b ON b.oid = CASE e.typtype WHEN 'd' THEN e.typbasetype ELSE e.typelem END \
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') \
 AND (n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') \
   OR n.nspname = 'pg_catalog' AND c.relname IN ('pg_stats', 'pg_statistic', 'pg_statistic_ext_data', \
