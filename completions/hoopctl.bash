@@ -1161,7 +1161,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__connect__subcmd__add)
-            opts="-f -c -o -q -h --upstream --inject --tag --limit --ca-file --readonly --approval-mode --rows --accept-cleartext --accept-md5 --accept-trust --trust-annotations --transport --pin --binary --allow-server-request --elicitation-host --origin --env --file --test --dry-run --config --data-dir --socket --url --output --quiet --help"
+            opts="-f -c -o -q -h --upstream --inject --tag --limit --ca-file --readonly --approval-mode --notifications --rows --accept-cleartext --accept-md5 --accept-trust --trust-annotations --transport --pin --binary --allow-server-request --elicitation-host --origin --env --file --test --dry-run --config --data-dir --socket --url --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1193,6 +1193,10 @@ _hoopctl() {
                     ;;
                 --approval-mode)
                     COMPREPLY=($(compgen -W "wait retry" -- "${cur}"))
+                    return 0
+                    ;;
+                --notifications)
+                    COMPREPLY=($(compgen -W "redact pass" -- "${cur}"))
                     return 0
                     ;;
                 --rows)
@@ -1287,7 +1291,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__connect__subcmd__edit)
-            opts="-f -c -o -q -h --upstream --inject --tag --limit --ca-file --readonly --approval-mode --rows --accept-cleartext --accept-md5 --accept-trust --trust-annotations --transport --pin --binary --allow-server-request --elicitation-host --origin --env --file --config --data-dir --socket --url --output --quiet --help"
+            opts="-f -c -o -q -h --upstream --inject --tag --limit --ca-file --readonly --approval-mode --notifications --rows --accept-cleartext --accept-md5 --accept-trust --trust-annotations --transport --pin --binary --allow-server-request --elicitation-host --origin --env --file --config --data-dir --socket --url --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1319,6 +1323,10 @@ _hoopctl() {
                     ;;
                 --approval-mode)
                     COMPREPLY=($(compgen -W "wait retry" -- "${cur}"))
+                    return 0
+                    ;;
+                --notifications)
+                    COMPREPLY=($(compgen -W "redact pass" -- "${cur}"))
                     return 0
                     ;;
                 --rows)

@@ -188,6 +188,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 false\t''"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l approval-mode -d 'What happens to a statement that needs approval: it waits, or fails and passes when sent again' -r -f -a "wait\t''
 retry\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l notifications -d 'What clients get of a NOTIFY where masks have fields: its payload is redacted, or masked by shape alone' -r -f -a "redact\t''
+pass\t''"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l rows -d 'Maximum number of rows that one statement returns' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l accept-cleartext -d 'Allow the server to request the password in clear text, inside TLS' -r -f -a "true\t''
 false\t''"
@@ -254,6 +256,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 false\t''"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l approval-mode -d 'What happens to a statement that needs approval: it waits, or fails and passes when sent again' -r -f -a "wait\t''
 retry\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l notifications -d 'What clients get of a NOTIFY where masks have fields: its payload is redacted, or masked by shape alone' -r -f -a "redact\t''
+pass\t''"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l rows -d 'Maximum number of rows that one statement returns' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l accept-cleartext -d 'Allow the server to request the password in clear text, inside TLS' -r -f -a "true\t''
 false\t''"

@@ -63,6 +63,10 @@ pub struct DatabaseOptions {
     /// What happens to a statement that needs approval: it waits, or fails and passes when sent again
     #[arg(long, value_name = "MODE", value_parser = ["wait", "retry"], help_heading = "Databases")]
     pub approval_mode: Option<String>,
+    /// What clients get of a NOTIFY where masks have fields: its payload is redacted, or masked by shape
+    /// alone
+    #[arg(long, value_name = "WHAT", value_parser = ["redact", "pass"], help_heading = "Databases")]
+    pub notifications: Option<String>,
     /// Maximum number of rows that one statement returns
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=1_000_000_000), help_heading = "Databases")]
     pub rows: Option<i64>,
@@ -240,6 +244,7 @@ impl DatabaseOptions {
 
     fn is_empty(&self) -> bool {
         self.approval_mode.is_none()
+            && self.notifications.is_none()
             && self.rows.is_none()
             && self.flags().iter().all(|(_, given)| given.is_none())
     }
@@ -255,6 +260,9 @@ impl DatabaseOptions {
         }
         if let Some(mode) = &self.approval_mode {
             set(table, "approval_mode", mode.as_str());
+        }
+        if let Some(notifications) = &self.notifications {
+            set(table, "notifications", notifications.as_str());
         }
         if let Some(rows) = self.rows {
             set(inner(table, "limits")?, "rows", rows);

@@ -348,6 +348,7 @@ const WORDS: &[&str] = &[
     "kinds",
     "level",
     "min",
+    "notifications",
     "operations",
     "profile",
     "sync",

@@ -13,6 +13,7 @@ use crate::domain::connection::ApprovalMode;
 use crate::domain::connection::Connection;
 use crate::domain::connection::ConnectionLimits;
 use crate::domain::connection::Injection;
+use crate::domain::connection::Notifications;
 use crate::domain::connection::mcp::BinaryMode;
 use crate::domain::connection::mcp::PinMode;
 use crate::domain::connection::mcp::ServerRequest;
@@ -126,6 +127,9 @@ fn render_connection(connection: &Connection, body: &mut Body) {
     body.flag("readonly", database.readonly);
     if database.approval_mode != ApprovalMode::default() {
         body.text("approval_mode", database.approval_mode.as_str());
+    }
+    if database.notifications != Notifications::default() {
+        body.text("notifications", database.notifications.as_str());
     }
     body.flag("accept_cleartext", database.accept.accept_cleartext);
     body.flag("accept_md5", database.accept.accept_md5);

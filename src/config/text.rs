@@ -95,7 +95,7 @@ tags = { data = "pii" }
 #limits = { session = "1h", idle = "10m", body = "10MiB", approval_wait = "60s", rate = 50 }
 #ca_file = "crm-ca.pem"
 
-# A PostgreSQL server, with TLS. More of its keys: readonly, approval_mode, accept_md5, limits.rows.
+# A PostgreSQL server, with TLS. More of its keys: readonly, approval_mode, notifications, accept_md5, limits.rows.
 # [[connection]]
 # name = "appdb"
 # upstream = "postgres://db.example.com/app"

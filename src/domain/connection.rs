@@ -366,6 +366,28 @@ impl ApprovalMode {
     }
 }
 
+/// What a client gets of a notification of the database (`NOTIFY`) where masks have fields: any session, and
+/// any trigger, may have put any value into its payload.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Notifications {
+    /// Its channel; a payload that is not empty is redacted.
+    #[default]
+    Redact,
+    /// Its payload too, masked by shape alone.
+    Pass,
+}
+
+impl Notifications {
+    /// Returns the word for it in configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Redact => "redact",
+            Self::Pass => "pass",
+        }
+    }
+}
+
 /// Options of connections to databases.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DatabaseOptions {
@@ -374,6 +396,8 @@ pub struct DatabaseOptions {
     pub readonly: bool,
     /// How a client experiences a held statement. Default [`ApprovalMode::Wait`].
     pub approval_mode: ApprovalMode,
+    /// What a client gets of notifications where masks have fields. Default [`Notifications::Redact`].
+    pub notifications: Notifications,
     /// The accepted authentication methods that are weaker than SCRAM.
     pub accept: Weaker,
 }

@@ -134,7 +134,19 @@ fn a_connection_to_a_database_is_added_edited_and_told_to_its_clients() {
     assert_eq!(code(&all(&["connect", "show", "db"])), 5);
 
     let upstream = "postgres://127.0.0.1:9/app?sslmode=disable";
-    let output = add(upstream, &["--readonly", "--approval-mode", "retry", "--accept-md5", "--rows", "500"]);
+    let output = add(
+        upstream,
+        &[
+            "--readonly",
+            "--approval-mode",
+            "retry",
+            "--notifications",
+            "pass",
+            "--accept-md5",
+            "--rows",
+            "500",
+        ],
+    );
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("[gateway] postgres_listen"), "{}", text(&output.stderr));
     let shown = || text(&all(&["connect", "show", "db"]).stdout);
@@ -144,6 +156,7 @@ fn a_connection_to_a_database_is_added_edited_and_told_to_its_clients() {
         &format!("inject = \"password:svc:file:{}/pw\"", here.display()),
         "readonly = true",
         "approval_mode = \"retry\"",
+        "notifications = \"pass\"",
         "accept_md5 = true",
         "rows = 500",
     ] {

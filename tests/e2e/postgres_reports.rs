@@ -137,6 +137,30 @@ CREATE CONSTRAINT TRIGGER tells AFTER UPDATE ON customers DEFERRABLE INITIALLY D
 }
 
 #[test]
+fn a_notification_shows_no_masked_value_that_a_trigger_put_into_it() {
+    let rings = "\
+CREATE TABLE joined (id int);
+CREATE FUNCTION rings() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('news', (SELECT ssn FROM customers WHERE id = NEW.id)); RETURN NEW; END $$;
+CREATE TRIGGER rings AFTER INSERT ON joined FOR EACH ROW EXECUTE FUNCTION rings();
+GRANT ALL ON joined TO gateway;
+";
+    let world = World::with_database(Database::new(rings), &format!("{WRITE_RULES}{MASKS}"));
+    let mut session = Raw::login(&world, &world.token("reader"));
+    let script =
+        Script::new().query("LISTEN news").query("INSERT INTO joined VALUES (1)").query("NOTIFY news");
+    let told = format!("{:?}", session.ask(&world, &script, 3));
+    assert!(told.contains("news") && told.contains("[REDACTED]") && !told.contains(SECRET), "{told}");
+    let events = world.events(&world.last_session());
+    let payloads: Vec<_> = events
+        .iter()
+        .filter(|event| event["kind"] == "sql.notice")
+        .map(|event| event["data"]["payload"].as_str().unwrap_or_default())
+        .collect();
+    assert_eq!(payloads, ["[REDACTED]", ""], "{events:?}");
+    assert!(!format!("{events:?}").contains(SECRET), "{events:?}");
+}
+
+#[test]
 fn errors_show_no_columns_where_policies_go_by_columns() {
     let by_columns = r#"
 [[policy]]

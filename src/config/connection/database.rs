@@ -6,6 +6,7 @@ use crate::config::reader::Table;
 use crate::config::reader::Value;
 use crate::domain::connection::ApprovalMode;
 use crate::domain::connection::DatabaseOptions;
+use crate::domain::connection::Notifications;
 use crate::domain::connection::Protocol;
 use crate::domain::connection::Weaker;
 
@@ -24,9 +25,12 @@ pub(super) fn read(table: &mut Table<'_>, spoken: Option<Spoken>, tls: bool) -> 
     }
     let modes = [ApprovalMode::Wait, ApprovalMode::Retry].map(|mode| (mode.as_str(), mode));
     let approval_mode = database_key(table, "approval_mode", spoken).and_then(|value| value.word(&modes));
+    let choices = [Notifications::Redact, Notifications::Pass].map(|choice| (choice.as_str(), choice));
+    let notifications = database_key(table, "notifications", spoken).and_then(|value| value.word(&choices));
     DatabaseOptions {
         readonly,
         approval_mode: approval_mode.unwrap_or_default(),
+        notifications: notifications.unwrap_or_default(),
         accept: Weaker { accept_cleartext, accept_md5, accept_trust },
     }
 }

@@ -23,6 +23,7 @@ use crate::config::schema::whole;
 use crate::config::schema::words;
 use crate::domain::command::Class;
 use crate::domain::connection::ApprovalMode;
+use crate::domain::connection::Notifications;
 use crate::domain::connection::Protocol;
 use crate::domain::connection::mcp::BinaryMode;
 use crate::domain::connection::mcp::PinMode;
@@ -38,6 +39,7 @@ use crate::domain::verdict::Effect;
 pub(super) fn connection() -> Value {
     let inject = format!("none|bearer:{SOURCE}|certificate:[^:]+|(basic|env|header|password):[^:]+:{SOURCE}");
     let modes = [ApprovalMode::Wait, ApprovalMode::Retry].map(ApprovalMode::as_str);
+    let notifications = [Notifications::Redact, Notifications::Pass].map(Notifications::as_str);
     table(
         "A target, and how the gateway gets there",
         &["name", "upstream"],
@@ -69,6 +71,16 @@ pub(super) fn connection() -> Value {
                         modes,
                     ),
                     json!("wait"),
+                ),
+            ),
+            (
+                "notifications",
+                default(
+                    words(
+                        "Databases: where masks have fields, the payload of a NOTIFY is redacted, or masked by shape alone",
+                        notifications,
+                    ),
+                    json!("redact"),
                 ),
             ),
             ("accept_cleartext", flag("Databases: the server may ask for the password as it is, inside TLS")),

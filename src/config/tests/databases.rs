@@ -10,6 +10,7 @@ use crate::config::parse_entity;
 use crate::domain::connection::ApprovalMode;
 use crate::domain::connection::Connection;
 use crate::domain::connection::Injection;
+use crate::domain::connection::Notifications;
 use crate::domain::connection::Origin;
 use crate::domain::connection::Protocol;
 use crate::domain::connection::Weaker;
@@ -47,12 +48,13 @@ fn a_connection_to_a_database_has_the_defaults_of_the_contract_and_all_its_keys(
     assert_eq!((user.as_str(), password.to_string().as_str()), ("svc", "env:PW"));
 
     let more = format!(
-        "{LOGIN}readonly = true\napproval_mode = \"retry\"\naccept_cleartext = true\naccept_md5 = true\naccept_trust = true\n\
+        "{LOGIN}readonly = true\napproval_mode = \"retry\"\nnotifications = \"pass\"\naccept_cleartext = true\naccept_md5 = true\naccept_trust = true\n\
          limits = {{ rows = 1000000000, response = \"5m\", body = \"1MiB\" }}\nca_file = \"/ca.pem\"\n"
     );
     let all = one("postgresql://db:6432/a%2Fb?sslmode=verify-full", &more).unwrap();
     assert_eq!((all.upstream.port, all.upstream.database()), (6432, "a/b"));
     assert_eq!((all.database.readonly, all.database.approval_mode), (true, ApprovalMode::Retry));
+    assert_eq!(all.database.notifications, Notifications::Pass);
     let weaker = Weaker { accept_cleartext: true, accept_md5: true, accept_trust: true };
     assert_eq!((all.database.accept, all.limits.rows), (weaker, Some(1_000_000_000)));
     assert_eq!(all.upstream.to_string(), "postgres://db:6432/a%2Fb");
@@ -180,6 +182,7 @@ fn each_mistake_is_one_problem_that_says_what_is_accepted() {
         (db, user("a\\u0000b"), "not a user name", "password:USER:SRC"),
         (db, key("readonly = \"yes\""), "not true or false", "true, false"),
         (db, key("approval_mode = \"block\""), "unknown word", "retry, wait"),
+        (db, key("notifications = \"drop\""), "unknown word", "pass, redact"),
         (db, key("accept_trust = 1"), "not true or false", "true, false"),
         (db, key("limits = { rows = 0 }"), "out of bounds", "from 1 to 1000000000"),
         (db, key("limits = { rows = 1000000001 }"), "out of bounds", "from 1 to 1000000000"),
@@ -205,6 +208,7 @@ fn what_only_databases_have_promises_nothing_on_an_http_connection() {
         "readonly = true",
         "readonly = false",
         "approval_mode = \"retry\"",
+        "notifications = \"redact\"",
         "accept_cleartext = true",
         "accept_md5 = false",
         "accept_trust = true",

@@ -24,6 +24,7 @@ use crate::domain::connection::Connection;
 use crate::domain::connection::ConnectionLimits;
 use crate::domain::connection::DatabaseOptions;
 use crate::domain::connection::Injection;
+use crate::domain::connection::Notifications;
 use crate::domain::connection::Origin;
 use crate::domain::connection::Protocol;
 use crate::domain::connection::Upstream;
@@ -110,11 +111,15 @@ fn database_name() -> impl Strategy<Value = String> {
 
 fn database_options() -> impl Strategy<Value = DatabaseOptions> {
     let mode = select(vec![ApprovalMode::Wait, ApprovalMode::Retry]);
-    (any::<bool>(), mode, any::<[bool; 3]>()).prop_map(
-        |(readonly, approval_mode, [accept_cleartext, accept_md5, accept_trust])| DatabaseOptions {
-            readonly,
-            approval_mode,
-            accept: Weaker { accept_cleartext, accept_md5, accept_trust },
+    let notifications = select(vec![Notifications::Redact, Notifications::Pass]);
+    (any::<bool>(), mode, notifications, any::<[bool; 3]>()).prop_map(
+        |(readonly, approval_mode, notifications, [accept_cleartext, accept_md5, accept_trust])| {
+            DatabaseOptions {
+                readonly,
+                approval_mode,
+                notifications,
+                accept: Weaker { accept_cleartext, accept_md5, accept_trust },
+            }
         },
     )
 }

@@ -289,6 +289,10 @@ impl Raw {
             }
             BackMessage::CommandComplete(tag) => format!("C {}", String::from_utf8_lossy(tag.text)),
             BackMessage::ReadyForQuery(transaction) => format!("Z {}", char::from(transaction.byte())),
+            BackMessage::NotificationResponse(told) => {
+                let text = |bytes| String::from_utf8_lossy(bytes);
+                format!("A {} {}", text(told.channel), text(told.payload))
+            }
             BackMessage::BackendKeyData(key) => {
                 self.key = (key.process, key.key.to_vec());
                 letter.to_string()

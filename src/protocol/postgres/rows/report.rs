@@ -4,6 +4,7 @@ use bytes::BufMut;
 use bytes::BytesMut;
 
 use super::exposure::Exposure;
+use crate::domain::connection::Notifications;
 use crate::mask::REDACTED;
 use crate::mask::{Notes, Plan};
 use crate::protocol::postgres::wire::back::{Field, Notification, ParameterStatus, Report};
@@ -100,15 +101,23 @@ fn shows_rows(report: &Report<'_>) -> bool {
     report.code().is_none_or(|code| matches!(code.as_bytes(), [b'2', b'3', ..] | [b'4', b'4', ..]))
 }
 
-/// The frame of a notification with what is masked by its shape replaced in its payload; `None` if it can
-/// stay as it is.
+/// The frame of a notification with what is masked by its shape replaced in it; `None` if it can stay as it
+/// is. Where masks have fields its payload, which any trigger may have made of a masked column, is redacted
+/// as a whole unless `payloads` lets it pass.
 pub fn clear_notification(
     notification: &Notification<'_>,
     plan: &Plan,
+    payloads: Notifications,
     notes: &mut Notes,
 ) -> Option<BytesMut> {
     let channel = plan.cell("channel", notification.channel, notes);
-    let payload = plan.cell("payload", notification.payload, notes);
+    let payload =
+        if plan.has_fields() && payloads == Notifications::Redact && !notification.payload.is_empty() {
+            notes.withheld("payload");
+            Some(REDACTED.to_vec())
+        } else {
+            plan.cell("payload", notification.payload, notes)
+        };
     if channel.is_none() && payload.is_none() {
         return None;
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::domain::connection::Notifications;
 use crate::domain::{Entity, MaskOp};
 use crate::mask::Plan;
 use crate::protocol::postgres::rows::{WITHHELD, clear_notification, clear_report, clear_status};
@@ -116,11 +117,32 @@ fn the_detail_of_a_row_goes_where_policies_go_by_columns() {
 }
 
 #[test]
+fn the_payload_of_a_notification_is_redacted_where_masks_have_fields() {
+    let notification = Notification { process: 7, channel: b"news", payload: b"anything" };
+    let cleared = |notification: &Notification<'_>, plan: &Plan, payloads| {
+        let mut notes = Notes::new();
+        let frame = clear_notification(notification, plan, payloads, &mut notes)?;
+        assert_eq!(notes.total(), 1);
+        match BackMessage::read(BackTag::NotificationResponse, frame::body(&frame)) {
+            Ok(BackMessage::NotificationResponse(told)) => Some(told.payload.to_vec()),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (redact, pass) = (Notifications::Redact, Notifications::Pass);
+    assert_eq!(cleared(&notification, &rules(), redact), Some(b"[REDACTED]".to_vec()));
+    assert_eq!(cleared(&notification, &rules(), pass), None);
+    assert_eq!(cleared(&Notification { payload: b"", ..notification }, &rules(), redact), None);
+    let shapes = plan(&[(&[], &[Entity::UsSsn], MaskOp::Redact)]);
+    assert_eq!(cleared(&notification, &shapes, redact), None);
+}
+
+#[test]
 fn notifications_are_searched() {
     let plan = rules();
+    let pass = Notifications::Pass;
     let mut notes = Notes::new();
     let notification = Notification { process: -7, channel: b"news", payload: b"it is 219-09-9999" };
-    let frame = clear_notification(&notification, &plan, &mut notes).unwrap();
+    let frame = clear_notification(&notification, &plan, pass, &mut notes).unwrap();
     let wanted = Notification { payload: b"it is [REDACTED]", ..notification };
     assert_eq!(
         BackMessage::read(BackTag::NotificationResponse, frame::body(&frame)),
@@ -128,7 +150,7 @@ fn notifications_are_searched() {
     );
     assert_eq!((frame[0], notes.total()), (b'A', 1));
     let harmless = Notification { payload: b"hello", ..notification };
-    assert!(clear_notification(&harmless, &plan, &mut notes).is_none());
+    assert!(clear_notification(&harmless, &plan, pass, &mut notes).is_none());
 }
 
 #[test]

@@ -30,7 +30,8 @@ impl Back {
                 clear_report(tag, &report, &governed.plan, self.exposure(), columns, &mut notes)
             }
             BackMessage::NotificationResponse(notification) => {
-                clear_notification(&notification, &governed.plan, &mut notes)
+                let payloads = governed.connection.database.notifications;
+                clear_notification(&notification, &governed.plan, payloads, &mut notes)
             }
             _ => None,
         };
