@@ -121,7 +121,7 @@ impl Effects {
                 NameAction::Prepare | NameAction::Declare => {
                     made.insert((entry.action == NameAction::Prepare, name));
                 }
-                NameAction::Execute | NameAction::Fetch => {
+                NameAction::Execute | NameAction::Fetch | NameAction::Position => {
                     if !made.contains(&(entry.action == NameAction::Execute, name)) {
                         used.push(entry);
                     }
@@ -130,6 +130,11 @@ impl Effects {
             }
         }
         used
+    }
+
+    /// Whether it changes the row on which a cursor stands that an earlier text has opened.
+    pub fn is_at_cursor(&self) -> bool {
+        self.used_names().iter().any(|entry| entry.action == NameAction::Position)
     }
 
     /// Whether it runs a prepared statement that an earlier text has made: what that statement does to
@@ -444,6 +449,8 @@ pub enum NameAction {
     Declare,
     /// A cursor is read or moved.
     Fetch,
+    /// The row on which a cursor stands is changed: `WHERE CURRENT OF`.
+    Position,
     /// A cursor is closed.
     Close,
 }

@@ -235,7 +235,8 @@ fn statement(recorded: &Recorded, sql: &Sql<'_>) -> Result<Rebuilt, Doubt> {
         return Err(Doubt::new("its SQL can be read in two ways"));
     }
     if let Some(effects) = judgement.effects() {
-        let by_name = |action| matches!(action, NameAction::Execute | NameAction::Fetch);
+        let by_name =
+            |action| matches!(action, NameAction::Execute | NameAction::Fetch | NameAction::Position);
         if effects.names.iter().any(|entry| by_name(entry.action)) {
             return Err(Doubt::new("it runs what was prepared by name before"));
         }

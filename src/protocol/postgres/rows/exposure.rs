@@ -131,7 +131,7 @@ impl Exposure {
                 NameAction::Prepare | NameAction::Declare => {
                     made.insert((entry.action == NameAction::Prepare, name));
                 }
-                NameAction::Execute | NameAction::Fetch => {
+                NameAction::Execute | NameAction::Fetch | NameAction::Position => {
                     if !made.contains(&(entry.action == NameAction::Execute, name)) {
                         let named = known(entry).unwrap_or(Self::ALL);
                         exposure = exposure.join(if lays { named.given_on() } else { named });

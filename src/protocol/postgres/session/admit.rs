@@ -26,6 +26,7 @@ use crate::protocol::postgres::session::signals::forget;
 use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::PlannedCommand;
 use crate::protocol::postgres::session::step::Step;
+use crate::protocol::postgres::wire::back::Transaction;
 use crate::protocol::postgres::wire::frame::body;
 use crate::protocol::postgres::wire::front::Bind;
 use crate::protocol::postgres::wire::sqlstate::SqlState;
@@ -36,6 +37,15 @@ pub(super) type Verdict = (PlannedCommand, Result<Permit<Bytes>, Refusal>);
 impl Front {
     /// A permit or a refusal for each command among the steps, in their order.
     pub(super) async fn admit(&mut self, steps: &mut [(Number, Step)]) -> Result<Vec<Verdict>, Gone> {
+        // With nothing under way, nothing ends the transaction before the first of them.
+        let failed = self.session.transaction.status() == Transaction::Failed;
+        let runs = |step: &&mut (Number, Step)| matches!(step.1, Step::Command(_) | Step::Execute { .. });
+        if failed
+            && self.session.pending.borrow().is_empty()
+            && let Some((_, Step::Command(first))) = steps.iter_mut().find(runs)
+        {
+            first.in_failed = true;
+        }
         let commands: Vec<PlannedCommand> =
             steps.iter_mut().filter_map(|(_, step)| step.take_command()).map(|planned| *planned).collect();
         let apart = commands.iter().any(|planned| {
@@ -143,6 +153,9 @@ impl Front {
             settings: &self.session.settings,
             names_moved: self.session.search_path.is_moved(),
             preview: &preview,
+            at_cursor: planned.is_at_cursor(),
+            copies_in: planned.copies_in(),
+            request: planned.request,
             governed: exchange.governed(),
             bytes: payload.len(),
         }

@@ -1,5 +1,6 @@
 //! What a connection itself forbids, whatever the policies say.
 
+use crate::domain::ApprovalMode;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::sql::Effects;
@@ -29,6 +30,11 @@ impl PlannedCommand {
         if let Some(guess) = self.guess.as_ref().filter(|_| !asked.judged.is_denied()) {
             return Some(Denied::new(DenyCode::Denied, guess.words()).because("masked_predicate"));
         }
+        // Nothing runs there, and the word of people would count for another transaction.
+        if self.in_failed && !self.definition.ends_transaction() && asked.exchange.waits(&asked.judged) {
+            let detail = "this statement needs approval, and its transaction has failed: nobody is asked; end the transaction with ROLLBACK, and send it again";
+            return Some(Denied::new(DenyCode::BadRequest, detail).because("failed_transaction"));
+        }
         let effects = effects?;
         let unmaskable =
             |detail: &str, audit| Some(Denied::new(DenyCode::UnmaskableReply, detail).because(audit));
@@ -39,6 +45,12 @@ impl PlannedCommand {
         if self.exposure.keeps(Some(effects)) {
             let detail = "this statement could write masked values to where they are not masked: it reads masked columns, or takes values out of JSON, and changes or creates something; name only columns that are not masked, and write JSON as whole documents";
             return unmaskable(detail, "keeps_masked");
+        }
+        // It would count for whatever row the cursor stands on when it is used.
+        let later = asked.exchange.governed().connection.database.approval_mode == ApprovalMode::Retry;
+        if later && self.is_at_cursor() && asked.exchange.waits(&asked.judged) {
+            let detail = "this statement needs approval and changes the row on which a cursor stands (WHERE CURRENT OF): an approval for later (approval_mode = \"retry\") cannot be bound to that row; name the row by its key";
+            return Some(Denied::new(DenyCode::Denied, detail).because("cursor_retry"));
         }
         None
     }

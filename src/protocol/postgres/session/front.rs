@@ -234,15 +234,16 @@ impl Front {
                 return Ok(());
             }
         }
-        self.copy_on(frame, body(frame).len());
+        let data = if tag == FrontTag::CopyData { body(frame) } else { &[] };
+        self.copy_on(frame, data);
         if tag != FrontTag::CopyData {
             *self.session.copying.borrow_mut() = None;
         }
         if self.target.waiting() > SENT { self.flush().await } else { Ok(()) }
     }
 
-    /// Passes bytes of a copy on, if one is going on.
-    fn copy_on(&mut self, bytes: &[u8], data: usize) {
+    /// Passes bytes of a copy on, if one is going on, with what of them is data.
+    fn copy_on(&mut self, bytes: &[u8], data: &[u8]) {
         if let Some(copy) = self.session.copying.borrow_mut().as_mut() {
             self.target.copy(&copy.permitted, bytes);
             copy.count(data);
@@ -266,7 +267,7 @@ impl Front {
         let long = if left == 0 { self.long.take() } else { self.long };
         match long {
             Some(Long::Copy) => {
-                self.copy_on(bytes, bytes.len());
+                self.copy_on(bytes, bytes);
                 if self.target.waiting() > SENT {
                     return self.flush().await;
                 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::domain::ApprovalMode;
+use crate::domain::RequestId;
 use crate::domain::digest::Parts;
 use crate::domain::hex;
 use crate::mask::Notes;
@@ -48,6 +49,11 @@ pub(super) struct HeldStatement<'a> {
     pub(super) names_moved: bool,
     /// What else people should know, in whole lines.
     pub(super) preview: &'a str,
+    /// It changes the row on which a cursor stands.
+    pub(super) at_cursor: bool,
+    /// It copies data in.
+    pub(super) copies_in: bool,
+    pub(super) request: RequestId,
     pub(super) governed: &'a Governed,
     /// How many bytes it keeps while it waits.
     pub(super) bytes: usize,
@@ -91,6 +97,10 @@ impl HeldStatement<'_> {
                 digest.add(format).add(value.unwrap_or_default());
             }
         }
+        // On which row that is no text tells: nothing else may take its approval.
+        if self.at_cursor {
+            digest.add("at cursor").add(self.request.to_string());
+        }
         digest.hex()
     }
 
@@ -104,6 +114,14 @@ impl HeldStatement<'_> {
             Transaction::Open => "inside an open transaction, which keeps its locks while this waits\n",
             Transaction::Failed => "inside a failed transaction\n",
         });
+        if self.copies_in {
+            detail.push_str("it copies data in: its rows come after the approval and are not part of it\n");
+        }
+        if self.at_cursor {
+            detail.push_str(
+                "it changes the row on which its cursor stands; which row of the cursor's query that is, is not shown\n",
+            );
+        }
         for line in self.settings.lines(self.names_moved) {
             detail.push_str(plan.text(&line, "sql", notes).as_deref().unwrap_or(&line));
             detail.push('\n');

@@ -331,6 +331,7 @@ impl SessionState {
             guess,
             changes,
             sets,
+            in_failed: false,
         })))
     }
 
@@ -388,7 +389,8 @@ fn types_of<'a>(parse: &Parse<'_>, frame: &'a [u8]) -> &'a [u8] {
 
 /// Whether a text runs or reads prepared statements or cursors that were made before.
 pub(super) fn runs_names(definition: &Definition) -> bool {
-    definition.uses().iter().any(|entry| matches!(entry.action, NameAction::Execute | NameAction::Fetch))
+    let runs = |action| matches!(action, NameAction::Execute | NameAction::Fetch | NameAction::Position);
+    definition.uses().iter().any(|entry| runs(entry.action))
 }
 
 fn changed() -> Denied {

@@ -44,7 +44,7 @@ const SETTINGS: &str = "pg_settings";
 pub(super) struct Meaning {
     /// The command it is.
     pub(super) command: Command,
-    /// The commands that it runs by name.
+    /// The commands that it runs by name, with those that these run.
     pub(super) also: Vec<Command>,
     /// The texts of these.
     pub(super) runs: Vec<Rc<Definition>>,
@@ -73,18 +73,22 @@ impl SessionState {
     /// Whether it is known what all names of a text stand for.
     pub(super) fn names_are_sure(&self, definition: &Definition) -> bool {
         let names = self.names.borrow();
-        definition.uses().iter().all(|entry| {
+        let sure = |entry: &NameUse| {
             let name = entry.name.as_deref().unwrap_or_default().as_bytes();
             match entry.action {
                 NameAction::Execute => {
                     self.statement_is_sure(names.statement(name).map(|statement| statement.number))
                 }
-                NameAction::Fetch => self.portal_is_sure(names.portal(name).map(|portal| portal.number)),
+                NameAction::Fetch | NameAction::Position => {
+                    self.portal_is_sure(names.portal(name).map(|portal| portal.number))
+                }
                 NameAction::Prepare | NameAction::Deallocate | NameAction::Declare | NameAction::Close => {
                     true
                 }
             }
-        })
+        };
+        definition.uses().iter().all(sure)
+            && names.all_runs(definition).iter().all(|run| run.uses().iter().all(sure))
     }
 
     /// Whether what a text calls, what it changes and what shares rows with that cannot be changed by
@@ -152,7 +156,7 @@ impl SessionState {
     /// What a text means now.
     pub(super) fn meaning(&self, definition: &Rc<Definition>, known: Option<&CatalogView>) -> Meaning {
         let command = self.command(definition, known, 0);
-        let runs = self.names.borrow().runs(definition);
+        let runs = self.names.borrow().all_runs(definition);
         let also: Vec<Command> = runs.iter().map(|definition| self.command(definition, known, 1)).collect();
         // What a text changes counts for what it runs, too.
         let effects = definition.judgement.effects();

@@ -239,7 +239,7 @@ impl Names {
                 (NameAction::Close, Some(name)) => self.forget_portal(name, number),
                 (NameAction::Deallocate, None) => self.forget_all_statements(number),
                 (NameAction::Close, None) => self.portals.retain(|_, portal| portal.number >= number),
-                (NameAction::Execute | NameAction::Fetch, _)
+                (NameAction::Execute | NameAction::Fetch | NameAction::Position, _)
                 | (NameAction::Prepare | NameAction::Declare, None) => {}
             }
         }
@@ -285,7 +285,7 @@ impl Names {
                 (NameAction::Declare | NameAction::Close, Some(name)) => self.forget_portal(name, number),
                 (NameAction::Deallocate, None) => self.forget_all_statements(number),
                 (NameAction::Close, None) => self.portals.retain(|_, portal| portal.number >= number),
-                (NameAction::Execute | NameAction::Fetch, _)
+                (NameAction::Execute | NameAction::Fetch | NameAction::Position, _)
                 | (NameAction::Prepare | NameAction::Declare, None) => {}
             }
         }
@@ -295,10 +295,25 @@ impl Names {
     pub(super) fn runs(&self, definition: &Definition) -> Vec<Rc<Definition>> {
         let mut seen: HashSet<(bool, Option<&str>)> = HashSet::new();
         let uses = definition.uses().iter();
-        uses.filter(|entry| matches!(entry.action, NameAction::Execute | NameAction::Fetch))
-            .filter(|entry| seen.insert((entry.action == NameAction::Execute, entry.name.as_deref())))
-            .filter_map(|entry| self.definition(entry))
-            .collect()
+        uses.filter(|entry| {
+            matches!(entry.action, NameAction::Execute | NameAction::Fetch | NameAction::Position)
+        })
+        .filter(|entry| seen.insert((entry.action == NameAction::Execute, entry.name.as_deref())))
+        .filter_map(|entry| self.definition(entry))
+        .collect()
+    }
+
+    /// These texts with those that they run or read from themselves, each once: a prepared statement may
+    /// change the row on which a cursor stands.
+    pub(super) fn all_runs(&self, definition: &Definition) -> Vec<Rc<Definition>> {
+        let mut all = self.runs(definition);
+        let mut seen: HashSet<*const Definition> = all.iter().map(Rc::as_ptr).collect();
+        let mut place = 0_usize;
+        while let Some(run) = all.get(place).cloned() {
+            all.extend(self.runs(&run).into_iter().filter(|run| seen.insert(Rc::as_ptr(run))));
+            place = place.saturating_add(1);
+        }
+        all
     }
 
     /// What all of them weigh, with those that they run themselves, up to a depth.
@@ -329,7 +344,9 @@ impl Names {
         let name = entry.name.as_deref()?.as_bytes();
         match entry.action {
             NameAction::Execute => self.statement(name).map(|statement| Rc::clone(&statement.definition)),
-            NameAction::Fetch => self.portal(name).map(|portal| Rc::clone(&portal.definition)),
+            NameAction::Fetch | NameAction::Position => {
+                self.portal(name).map(|portal| Rc::clone(&portal.definition))
+            }
             NameAction::Prepare | NameAction::Deallocate | NameAction::Declare | NameAction::Close => None,
         }
     }

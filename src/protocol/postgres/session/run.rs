@@ -7,11 +7,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use aws_lc_rs::digest;
 use bytes::BytesMut;
 
 use crate::domain::Denied;
 use crate::domain::EventKind;
 use crate::domain::event::Direction;
+use crate::domain::hex;
 use crate::domain::json::write::Object as Json;
 use crate::domain::sql::Verb;
 use crate::mask::Notes;
@@ -39,11 +41,20 @@ use crate::protocol::postgres::wire::values::Format;
 pub(super) struct Run(Rc<RefCell<Running>>);
 
 /// What was copied.
-#[derive(Debug, Clone, Copy)]
 pub(super) struct Copied {
     pub(super) out: bool,
     pub(super) bytes: u64,
     pub(super) messages: u64,
+    /// Of the data that is copied in, which is recorded nowhere else.
+    pub(super) digest: Option<digest::Context>,
+}
+
+impl Copied {
+    /// Nothing yet.
+    pub(super) fn begin(out: bool) -> Self {
+        let digest = (!out).then(|| digest::Context::new(&digest::SHA256));
+        Self { out, bytes: 0, messages: 0, digest }
+    }
 }
 
 /// How a statement ended.
@@ -402,10 +413,18 @@ impl Running {
             .value("total_us", micros)
             .word("tx", word(transaction));
         if let Some(copied) = self.copied.take() {
-            done.object("copy")
-                .word("dir", if copied.out { "out" } else { "in" })
+            let mut copy = done.object("copy");
+            copy.word("dir", if copied.out { "out" } else { "in" })
                 .value("bytes", copied.bytes)
                 .value("messages", copied.messages);
+            let digest = copied.digest.map(|digest| hex::encode(digest.finish().as_ref()));
+            // Where values are masked, the digest alone must not tell whether a guess of the data is right.
+            let plan = self.guard.as_ref().map(|guard| &guard.governed().plan);
+            match (digest, plan.filter(|plan| !plan.is_empty())) {
+                (Some(digest), Some(plan)) => copy.word("hmac", plan.keyed_digest(digest.as_bytes())),
+                (Some(digest), None) => copy.word("sha256", digest),
+                (None, _) => &mut copy,
+            };
         }
         if let Some(withheld) = &self.withheld {
             done.texts("withheld", [withheld]);

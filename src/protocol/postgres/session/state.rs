@@ -65,11 +65,14 @@ impl Copying {
         Some(Self { permitted, run: run.clone() })
     }
 
-    /// Counts what passes.
-    pub(super) fn count(&self, bytes: usize) {
+    /// Counts a message that passes, with the data in it.
+    pub(super) fn count(&self, data: &[u8]) {
         if let Some(copied) = &mut self.run.get().copied {
-            copied.bytes = copied.bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+            copied.bytes = copied.bytes.saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
             copied.messages = copied.messages.saturating_add(1);
+            if let Some(digest) = &mut copied.digest {
+                digest.update(data);
+            }
         }
     }
 }

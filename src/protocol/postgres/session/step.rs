@@ -5,6 +5,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use crate::domain::RequestId;
+use crate::domain::sql::Verb;
 use crate::pipeline::Asked;
 use crate::pipeline::Preparation;
 use crate::protocol::postgres::rows::Exposure;
@@ -80,6 +81,26 @@ pub(super) struct PlannedCommand {
     pub(super) changes: Changes,
     /// What it sets.
     pub(super) sets: Option<SettingChange>,
+    /// It comes for sure to a transaction that has failed.
+    pub(super) in_failed: bool,
+}
+
+impl PlannedCommand {
+    /// Whether it, or what it runs by name, copies data in: its text does not tell which.
+    pub(super) fn copies_in(&self) -> bool {
+        let mut texts = std::iter::once(&self.definition).chain(&self.runs);
+        texts.any(|definition| {
+            let effects = definition.judgement.effects();
+            effects.is_some_and(|effects| effects.verbs.contains(&Verb::CopyIn))
+        })
+    }
+
+    /// Whether it, or what it runs by name, changes the row on which a cursor stands: its text does not tell
+    /// which one that is.
+    pub(super) fn is_at_cursor(&self) -> bool {
+        let mut texts = std::iter::once(&self.definition).chain(&self.runs);
+        texts.any(|definition| definition.judgement.effects().is_some_and(|effects| effects.is_at_cursor()))
+    }
 }
 
 /// What becomes of one message.

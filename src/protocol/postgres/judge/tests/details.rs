@@ -1,7 +1,7 @@
 //! The parts of the effects, one by one.
 
 use super::*;
-use crate::domain::sql::{NameAction, Transaction, Verb};
+use crate::domain::sql::{NameAction, NameUse, Transaction, Verb};
 
 #[test]
 fn columns_have_their_relations_as_far_as_written() {
@@ -231,6 +231,19 @@ fn all_rows_locks_and_channels_are_told() {
 }
 
 #[test]
+fn a_row_on_which_a_cursor_stands_is_changed_by_the_name_of_the_cursor() {
+    for sql in ["DELETE FROM t WHERE CURRENT OF c", "UPDATE t SET a = 1 WHERE CURRENT OF c"] {
+        let found = effects(sql);
+        let wanted = NameUse { action: NameAction::Position, name: Some("c".into()) };
+        assert_eq!((&found.names[..], found.is_at_cursor()), (&[wanted][..], true), "{sql}");
+        assert_eq!(found.class_with(|_| Some(Class::Read)), Class::Write, "{sql}");
+        assert_eq!(found.class_with(|_| None), Class::Unknown, "{sql}");
+    }
+    let whole = "DECLARE c CURSOR FOR SELECT a FROM t; FETCH c; DELETE FROM t WHERE CURRENT OF c";
+    assert!(!effects(whole).is_at_cursor(), "the text tells all of it");
+}
+
+#[test]
 fn names_and_transactions_keep_their_order() {
     let found = effects(
         "BEGIN; PREPARE p AS SELECT 1; EXECUTE p; SAVEPOINT s; DECLARE c CURSOR FOR SELECT 1; FETCH c; CLOSE ALL; \
@@ -267,8 +280,7 @@ fn a_session_can_say_what_a_name_is() {
     let found = effects("EXECUTE p; FETCH c");
     assert_eq!(found.class(), Class::Unknown);
     assert_eq!(found.class_with(|_| Some(Class::Read)), Class::Read);
-    let known =
-        |name: &crate::domain::sql::NameUse| (name.name.as_deref() == Some("p")).then_some(Class::Write);
+    let known = |name: &NameUse| (name.name.as_deref() == Some("p")).then_some(Class::Write);
     assert_eq!(found.class_with(known), Class::Unknown);
 }
 

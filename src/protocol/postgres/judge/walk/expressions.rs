@@ -9,7 +9,7 @@ use super::looked;
 use super::parts::{Part, parts};
 use super::{Place, Walk, Written, documents, names};
 use crate::domain::command::Class;
-use crate::domain::sql::{Channel, Function, Object, Setting, Verb};
+use crate::domain::sql::{Channel, Function, NameAction, Object, Setting, Verb};
 
 impl<'t> Walk<'t> {
     #[expect(clippy::too_many_lines, reason = "one arm for each kind of node")]
@@ -116,6 +116,10 @@ impl<'t> Walk<'t> {
             NodeEnum::AIndirection(indirection) => self.indirection(indirection, place),
             NodeEnum::AArrayExpr(array) => {
                 parts!(array => self, place; AArrayExpr { walk: elements; skip: list_start list_end location });
+            }
+            NodeEnum::CurrentOfExpr(current) => {
+                parts!(current.as_ref(); CurrentOfExpr { keep: cursor_name; skip: xpr cvarno cursor_param });
+                self.name(NameAction::Position, cursor_name);
             }
             _ => self.misplaced(node),
         }

@@ -42,7 +42,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Data: Integer Float Boolean String BitString IntList OidList AConst ParamRef AStar SetToDefault CurrentOfExpr
+    Data: Integer Float Boolean String BitString IntList OidList AConst ParamRef AStar SetToDefault
         SqlvalueFunction MergeSupportFunc Alias RoleSpec AccessPriv TriggerTransition ReturningOption
         ReplicaIdentityStmt AtalterConstraint JsonFormat JsonReturning CtesearchClause ObjectWithArgs;
     List: List;
@@ -55,7 +55,8 @@ kinds! {
         TableLikeClause PartitionElem PartitionSpec PartitionBoundSpec PartitionRangeDatum PartitionCmd
         FunctionParameter StatsElem PublicationTable PublicationObjSpec VacuumRelation CreateOpClassItem AlterTableCmd;
     Expression: ColumnRef AExpr BoolExpr SubLink CaseExpr CaseWhen RowExpr CoalesceExpr MinMaxExpr NullTest BooleanTest
-        TypeCast CollateClause FuncCall NamedArgExpr AIndices AIndirection AArrayExpr GroupingFunc;
+        TypeCast CollateClause FuncCall NamedArgExpr AIndices AIndirection AArrayExpr GroupingFunc
+        CurrentOfExpr;
     Json: XmlExpr XmlSerialize JsonValueExpr JsonIsPredicate JsonBehavior JsonOutput JsonArgument JsonFuncExpr
         JsonKeyValue JsonParseExpr JsonScalarExpr JsonSerializeExpr JsonObjectConstructor JsonArrayConstructor
         JsonArrayQueryConstructor JsonAggConstructor JsonObjectAgg JsonArrayAgg;

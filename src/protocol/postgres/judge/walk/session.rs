@@ -80,7 +80,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    fn name(&mut self, action: NameAction, name: &str) {
+    pub(super) fn name(&mut self, action: NameAction, name: &str) {
         let name = (!name.is_empty()).then(|| name.into());
         self.effects.names.push(NameUse { action, name });
     }

@@ -39,7 +39,7 @@ impl Back {
     /// Whether a copy has more rows than the connection allows: a server sends each in a message of its own.
     /// A heading counts as one.
     pub(super) fn copies_too_much(&self, run: &mut Running) -> bool {
-        let messages = run.copied.map_or(0, |copied| copied.messages);
+        let messages = run.copied.as_ref().map_or(0, |copied| copied.messages);
         let Some(limit) = self.session.row_limit.filter(|limit| messages > *limit) else { return false };
         let message = format!("the copy gives more than the {limit} rows that this connection allows");
         self.cut(run, Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
@@ -74,7 +74,7 @@ impl Back {
         let mut run = ran.get();
         match tag {
             BackTag::CopyDone => {
-                if !run.copied.is_some_and(|copied| copied.out) {
+                if !run.copied.as_ref().is_some_and(|copied| copied.out) {
                     return Err(self.unexpected(tag));
                 }
             }
@@ -83,7 +83,7 @@ impl Back {
                 if !run.copies(Verb::CopyIn) {
                     return Err(self.unexpected(tag));
                 }
-                run.copied = Some(Copied { out: false, bytes: 0, messages: 0 });
+                run.copied = Some(Copied::begin(false));
                 drop(run);
                 let copying = Copying::of(&ran);
                 *self.session.copying.borrow_mut() = copying;
@@ -92,7 +92,7 @@ impl Back {
             // Nobody says what the columns of copied data are: it comes only where the text was judged as a
             // copy.
             _ if !run.copies(Verb::CopyOut) => return Err(self.unexpected(tag)),
-            _ => run.copied = Some(Copied { out: true, bytes: 0, messages: 0 }),
+            _ => run.copied = Some(Copied::begin(true)),
         }
         out.extend_from_slice(frame);
         Ok(())
