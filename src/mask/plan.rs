@@ -90,6 +90,8 @@ pub struct Plan {
     key: hmac::Key,
     tags: TagSeal,
     pub(super) spare: SpareMaskers,
+    /// The same with `redact` in place of `hash`, if any rule hashes.
+    unhashed: Option<Box<Self>>,
 }
 
 impl Plan {
@@ -109,6 +111,7 @@ impl Plan {
             tags: TagSeal::new(&key, &MaskRule::told(rules)),
             key,
             spare: SpareMaskers::default(),
+            unhashed: None,
         };
         for (place, rule) in rules.iter().enumerate() {
             let number = u16::try_from(place)
@@ -137,7 +140,23 @@ impl Plan {
             plan.ops.push(rule.op.clone());
             plan.predicates.push(rule.predicates);
         }
+        if rules.iter().any(|rule| rule.op == MaskOp::Hash) {
+            let redacts = |rule: &&MaskRule| {
+                let op = if rule.op == MaskOp::Hash { MaskOp::Redact } else { rule.op.clone() };
+                MaskRule { op, ..(*rule).clone() }
+            };
+            let redacting: Vec<MaskRule> = rules.iter().map(redacts).collect();
+            let redacting: Vec<&MaskRule> = redacting.iter().collect();
+            plan.unhashed = Some(Box::new(Self::compile(&redacting, hash_key)?));
+        }
         Ok(plan)
+    }
+
+    /// Returns the plan for values that callers can choose themselves, as in a SQL text that computes them:
+    /// what this one hashes it redacts. The hash of a value that a caller knows would tell him where else
+    /// that value stands.
+    pub fn for_computed(&self) -> &Self {
+        self.unhashed.as_deref().unwrap_or(self)
     }
 
     /// Returns whether nothing can be masked, so that bodies pass unchanged.

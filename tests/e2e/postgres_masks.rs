@@ -141,6 +141,33 @@ fn a_masked_column_is_masked_under_every_name_and_withheld_in_every_expression()
 }
 
 #[test]
+fn the_hash_of_a_value_is_told_of_columns_alone() {
+    let more = "CREATE TABLE mails (doc jsonb);\nINSERT INTO mails VALUES ('{\"ssn\": \"078-05-1001\"}');\nGRANT ALL ON mails TO gateway;\n";
+    let masks = MASKS.replace("kind = \"keep_last\", n = 4", "kind = \"hash\"");
+    let world = World::with_database(Database::new(more), &format!("{WRITE_RULES}{masks}"));
+    let token = world.token("reader");
+    let (_, hash, err) = world.psql(&token, &["SELECT ssn FROM customers WHERE id = 1"]);
+    assert_eq!(hash.trim().len(), 16, "{hash} {err}");
+    let (_, doc, _) = world.psql(&token, &["SELECT doc FROM mails"]);
+    assert!(doc.contains(hash.trim()), "{doc} {hash}");
+    for statement in [
+        "SELECT '078-05-1001' AS ssn",
+        "SELECT * FROM (VALUES ('078-05-1001')) AS v (ssn)",
+        "SELECT json_build_object('ssn', '078-05-1001')",
+        "SELECT '{\"ssn\": \"078-05-1001\"}'::jsonb",
+        "SELECT 'ssn=078-05-1001'",
+        "SELECT 'ssn=078-05-1001'::int",
+        "SET application_name = 'ssn=078-05-1001'",
+        "COPY (SELECT 'ssn=078-05-1001') TO STDOUT",
+    ] {
+        let (_, out, err) = world.psql(&token, &[statement]);
+        assert!(!format!("{out}{err}").contains(hash.trim()), "{statement}: {out} {err}");
+    }
+    let (_, out, _) = world.psql(&token, &["SELECT 'x' AS ssn", "SELECT json_build_object('ssn', 'x')"]);
+    assert_eq!(out, "[REDACTED]\n{\"ssn\" : \"[REDACTED]\"}\n");
+}
+
+#[test]
 fn masked_values_leave_by_no_other_door() {
     let world = world();
     let token = world.token("reader");

@@ -108,10 +108,14 @@ pub(super) struct Masking {
     sort: Sort,
     data_type: u32,
     binary: bool,
+    /// The text computes it: it stands in no table.
+    computed: bool,
 }
 
 impl Masking {
     pub(super) fn new(plan: &Plan, column: &Column<'_>, format: Format, sort: Sort, action: Action) -> Self {
+        let computed = column.table == 0;
+        let plan = if computed { plan.for_computed() } else { plan };
         let text = match action {
             Action::Withhold => Some(REDACTED),
             Action::Field(rule) => match plan.field_op(rule) {
@@ -133,12 +137,14 @@ impl Masking {
             sort,
             data_type: column.data_type,
             binary: format == Format::Binary,
+            computed,
         }
     }
 
     /// What becomes of a cell that is not NULL.
     pub(super) fn new_value(&self, plan: &Plan, value: &[u8], notes: &mut Notes, room: &mut Vec<u8>) -> New {
         room.clear();
+        let plan = if self.computed { plan.for_computed() } else { plan };
         match self.action {
             Action::Pass => New::Same,
             Action::Search => self.search(plan, value, notes, room),

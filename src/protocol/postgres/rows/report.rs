@@ -63,6 +63,7 @@ pub fn clear_report(
     if plan.is_empty() && !shows_rows {
         return None;
     }
+    let plan = plan.for_computed();
     let (mut out, mut changed) = (begin(tag), false);
     for (field, text) in report.fields() {
         let masked;
@@ -110,6 +111,7 @@ pub fn clear_notification(
     payloads: Notifications,
     notes: &mut Notes,
 ) -> Option<BytesMut> {
+    let plan = plan.for_computed();
     let channel = plan.cell("channel", notification.channel, notes);
     let payload =
         if plan.has_fields() && payloads == Notifications::Redact && !notification.payload.is_empty() {
@@ -142,7 +144,7 @@ pub fn clear_status(
         notes.withheld(&name);
         REDACTED.to_vec()
     } else {
-        plan.cell(&name, status.value, notes)?
+        plan.for_computed().cell(&name, status.value, notes)?
     };
     let mut out = begin(BackTag::ParameterStatus);
     put_text(&mut out, status.name);

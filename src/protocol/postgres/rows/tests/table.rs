@@ -62,7 +62,7 @@ fn under_a_masked_name_each_type_gets_a_value_that_is_valid_for_it() {
             MaskOp::Hash | MaskOp::Null => None,
         };
         for format in [Format::Text, Format::Binary] {
-            let of = |data_type| row_plan(&masked, &[column("SSN", data_type, format)], Exposure::NOTHING);
+            let of = |data_type| row_plan(&masked, &[stored("SSN", data_type, format)], Exposure::NOTHING);
             for text in [25, 1043, 1042, 19, 705] {
                 let cell = shown(&one(&of(text), SSN.as_bytes()));
                 if *op == MaskOp::Hash {
@@ -102,6 +102,31 @@ fn under_a_masked_name_each_type_gets_a_value_that_is_valid_for_it() {
         row_plan(&fields(&MaskOp::Redact), &[column("ssn", 3802, Format::Binary)], Exposure::NOTHING);
     assert_eq!(one(&binary, b"\x02\"x\""), None);
     assert_eq!(one(&binary, b""), None);
+}
+
+/// The same column as one of a table.
+fn stored(name: &str, data_type: u32, format: Format) -> Column<'_> {
+    Column { table: 16384, attribute: 3, ..column(name, data_type, format) }
+}
+
+#[test]
+fn what_a_text_computes_is_redacted_where_columns_are_hashed() {
+    let rules = [(&["ssn"][..], &[Entity::UsSsn][..], MaskOp::Hash)];
+    let masked = catalog().masked(&plan(&rules));
+    for (name, data_type, value) in [
+        ("ssn", 25, SSN),
+        ("ssn", 3802, "\"219-09-9999\""),
+        ("x", 25, SSN),
+        ("x", 25, "ssn=219-09-9999"),
+        ("x", 114, "{\"ssn\":\"219-09-9999\"}"),
+    ] {
+        let [computed, stored] =
+            [column(name, data_type, Format::Text), stored(name, data_type, Format::Text)];
+        let cell = |column| shown(&one(&row_plan(&masked, &[column], Exposure::NOTHING), value.as_bytes()));
+        assert!(cell(computed).unwrap().contains("[REDACTED]"), "{name} {value}");
+        let hash = cell(stored).unwrap();
+        assert!(!hash.contains("219-09-9999") && !hash.contains("[REDACTED]"), "{name} {value} {hash}");
+    }
 }
 
 #[test]

@@ -56,7 +56,7 @@ impl Back {
             self.cut(run, Refusal::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
             return;
         };
-        match governed.plan.text(text, "copy", &mut notes) {
+        match governed.plan.for_computed().text(text, "copy", &mut notes) {
             None => out.extend_from_slice(frame),
             Some(masked) => {
                 if write_copy_data(out, masked.as_bytes()).is_err() {
