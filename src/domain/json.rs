@@ -68,7 +68,18 @@ impl Json {
     /// The input violates RFC 8259, or has a duplicate member name, a byte order mark, a lone surrogate,
     /// invalid UTF-8, or nesting beyond `max_depth`.
     pub fn parse(input: &[u8], max_depth: usize) -> Result<Self, JsonError> {
-        let mut cursor = Cursor::new(input, max_depth)?;
+        Self::parse_from(Cursor::new(input, max_depth)?)
+    }
+
+    /// Parses a text that is known to be UTF-8, and so read only to its first error.
+    ///
+    /// # Errors
+    /// Those of [`Self::parse`].
+    pub fn parse_text(input: &str, max_depth: usize) -> Result<Self, JsonError> {
+        Self::parse_from(Cursor::over(input, max_depth))
+    }
+
+    fn parse_from(mut cursor: Cursor<'_>) -> Result<Self, JsonError> {
         cursor.space();
         let value = read(&mut cursor)?;
         cursor.end()?;

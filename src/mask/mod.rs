@@ -66,3 +66,5 @@ mod attacks;
 mod strays;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod worst;

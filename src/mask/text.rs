@@ -253,18 +253,21 @@ fn is_json(text: &[u8]) -> Option<bool> {
     if GUARDS.iter().any(|guard| guard.starts_with(text)) {
         return None;
     }
-    let text = text.get(behind_guard(text)..).unwrap_or_default().trim_ascii_start();
-    let (first, rest) = text.split_first()?;
-    match first {
-        b'{' => rest.trim_ascii_start().first().map(|next| *next == b'"'),
-        // At any depth of lists; only for a list directly around an object must the object be distinguished
-        // from other text.
-        b'[' => match rest.trim_ascii_start().first()? {
-            b'{' => Some(true),
-            b'[' => is_json(rest.trim_ascii_start()),
-            _ => Some(false),
-        },
-        _ => Some(false),
+    let mut text = text.get(behind_guard(text)..).unwrap_or_default().trim_ascii_start();
+    loop {
+        let (first, rest) = text.split_first()?;
+        let rest = rest.trim_ascii_start();
+        match first {
+            b'{' => return rest.first().map(|next| *next == b'"'),
+            // At any depth of lists; only for a list directly around an object must the object be
+            // distinguished from other text.
+            b'[' => match rest.first()? {
+                b'{' => return Some(true),
+                b'[' => text = rest,
+                _ => return Some(false),
+            },
+            _ => return Some(false),
+        }
     }
 }
 

@@ -26,6 +26,8 @@ use crate::recording::Journal;
 const PER_SECOND: u32 = 200;
 /// How much of a path is kept, in bytes.
 const MAX_PATH: usize = 512;
+/// How much of a path is looked at, in bytes: anybody may send a long one.
+const MAX_LOOK: usize = 4 << 10;
 
 /// How many refusals one recording holds: a few megabytes at most.
 const PER_RECORDING: u32 = 10_000;
@@ -126,7 +128,7 @@ impl Refusals {
     ) {
         let Some((recording, suppressed)) = self.admit(journal, revision) else { return };
         let mut notes = Notes::default();
-        let path = without_values(stranger.path);
+        let path = without_values(beginning(stranger.path));
         // Masked before it is cut: part of a value would not be recognized.
         let masked = governed.and_then(|governed| governed.plan.text(&path, "path", &mut notes));
         let path = masked.as_deref().unwrap_or(&path);
@@ -222,6 +224,16 @@ impl Recording {
     }
 }
 
+/// Returns as much of a path as is looked at, without the segment that does not end there.
+fn beginning(path: &str) -> &str {
+    let looked = path.get(..path.floor_char_boundary(MAX_LOOK)).unwrap_or_default();
+    if looked.len() == path.len() {
+        path
+    } else {
+        looked.get(..=looked.rfind('/').unwrap_or(0)).unwrap_or_default()
+    }
+}
+
 /// Returns a path without the values of its parameters, in the query or after a `;`: the caller is not known,
 /// and a value may be a token. The delimiters may be percent-encoded, as by a client that took the query for
 /// a part of the path.
@@ -287,6 +299,19 @@ mod tests {
         let recorded = (0..1000).filter(|_| flood.admit(7).is_some()).count();
         assert_eq!(recorded, 200);
         assert_eq!((flood.admit(8), flood.admit(8)), (Some(800), Some(0)));
+    }
+
+    #[test]
+    fn of_a_long_path_whole_segments_are_looked_at() {
+        let segment = "eyJ.".repeat(MAX_LOOK / 4);
+        for (path, looked_at) in [
+            ("/c/crm/a", "/c/crm/a".to_owned()),
+            (&*format!("/c/crm/{segment}"), "/c/crm/".to_owned()),
+            (&segment[..MAX_LOOK], segment[..MAX_LOOK].to_owned()),
+            (&format!("x\u{e9}{segment}"), "x".to_owned()),
+        ] {
+            assert_eq!(beginning(path), looked_at);
+        }
     }
 
     #[test]

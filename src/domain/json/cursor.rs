@@ -131,7 +131,8 @@ impl<'a> Cursor<'a> {
         Ok(Self::over(text, max_depth))
     }
 
-    const fn over(text: &'a str, max_depth: usize) -> Self {
+    /// Begins at the start of a text.
+    pub(super) const fn over(text: &'a str, max_depth: usize) -> Self {
         Self { text, at: 0, left: max_depth, once: true, names: Vec::new() }
     }
 

@@ -42,7 +42,9 @@ pub(super) fn at(text: &[u8], at: usize, whole: bool) -> Option<Span> {
             return cut.or_else(|| broken(at, last_line));
         }
         let size = token.iter().take_while(|byte| in_block(**byte)).count();
-        if size == 0 || token.starts_with(DASHES) {
+        // Another block begins: each is read only to the next one, however many there are.
+        let begins = token.get(..size + 1).is_some_and(|token| token.ends_with(BEGIN));
+        if size == 0 || begins || token.starts_with(DASHES) {
             return broken(at, last_line);
         }
         place += size;

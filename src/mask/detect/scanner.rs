@@ -90,24 +90,31 @@ pub(in crate::mask) struct Scanner {
     literals: Option<Literals>,
 }
 
-/// A search for [`LITERALS`]: packed if the machine supports it, otherwise one after another.
+/// A search for those of [`LITERALS`] whose detector is enabled: packed if the machine supports it, otherwise
+/// one after another.
 #[derive(Debug)]
-struct Literals(Option<packed::Searcher>);
+struct Literals {
+    wanted: Vec<&'static str>,
+    packed: Option<packed::Searcher>,
+}
 
 impl Literals {
-    fn new() -> Self {
-        Self(packed::Config::new().builder().extend(LITERALS).build())
+    /// Creates one; `None` if there is nothing to search for.
+    fn new(wanted: impl Fn(&str) -> bool) -> Option<Self> {
+        let wanted: Vec<_> = LITERALS.into_iter().filter(|literal| wanted(literal)).collect();
+        let packed = packed::Config::new().builder().extend(&wanted).build();
+        (!wanted.is_empty()).then_some(Self { wanted, packed })
     }
 
     fn each(&self, text: &[u8], mut visit: impl FnMut(&str, usize)) {
-        if let Some(searcher) = &self.0 {
+        if let Some(searcher) = &self.packed {
             for found in searcher.find_iter(text) {
-                if let Some(literal) = LITERALS.get(found.pattern().as_usize()) {
+                if let Some(literal) = self.wanted.get(found.pattern().as_usize()) {
                     visit(literal, found.start());
                 }
             }
         } else {
-            for literal in LITERALS {
+            for literal in &self.wanted {
                 memmem::find_iter(text, literal).for_each(|at| visit(literal, at));
             }
         }
@@ -140,10 +147,16 @@ impl Scanner {
             ip: self.ip.is_some(),
             ssn: self.ssn.is_some(),
         };
-        if self.literals.is_none()
-            && (self.aws.is_some() || self.email.is_some() || self.jwt.is_some() || self.pem.is_some())
-        {
-            self.literals = Some(Literals::new());
+        self.literals = Literals::new(|literal| self.owner_of(literal).is_some());
+    }
+
+    /// Returns the detector of the values that a literal begins, if it is enabled.
+    fn owner_of(&self, literal: &str) -> Option<By> {
+        match literal {
+            "eyJ" => self.jwt,
+            "-----BEGIN " => self.pem,
+            "%40" => self.email,
+            _ => self.aws,
         }
     }
 
@@ -204,16 +217,16 @@ impl Scanner {
         }
         let long = text.len() >= SHORTEST_LITERAL_TEXT || memchr::memchr(b'%', text).is_some();
         if long && let Some(literals) = &self.literals {
-            let mut done = 0;
+            let (mut tokens, mut block_end) = (jwt::Search::default(), 0);
             literals.each(text, |literal, at| {
-                let (by, span) = match literal {
-                    "eyJ" => (self.jwt, if at >= done { jwt::at(text, at) } else { None }),
-                    "-----BEGIN " => (self.pem, if at >= done { pem::at(text, at, whole) } else { None }),
-                    "%40" => (self.email, email::at(text, at, 3)),
-                    _ => (self.aws, aws::at(text, at)),
+                let span = match literal {
+                    "eyJ" => tokens.at(text, at),
+                    "-----BEGIN " if at < block_end => None,
+                    "-----BEGIN " => pem::at(text, at, whole).inspect(|block| block_end = block.end),
+                    "%40" => email::at(text, at, 3),
+                    _ => aws::at(text, at),
                 };
-                if let (Some(by), Some(span)) = (by, span) {
-                    done = done.max(span.end);
+                if let (Some(by), Some(span)) = (self.owner_of(literal), span) {
                     hits.push(hit(by, span));
                 }
             });

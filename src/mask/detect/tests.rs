@@ -256,6 +256,8 @@ fn network_addresses_parse() {
 #[test]
 fn tokens_need_a_header_that_decodes() {
     let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
+    assert_eq!(found(&format!("eyJ{token}")), [("JWT".into(), token.to_owned())]);
+    assert_eq!(found(&format!("eyJhIjoi.{token},{token}")).len(), 2);
     is("JWT", &[token, "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.c2ln"]);
     assert_eq!(
         found("t=eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0. and")[0].1,
