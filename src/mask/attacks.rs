@@ -48,6 +48,33 @@ fn a_named_value_in_a_string_is_masked_with_detectors_and_without() {
 }
 
 #[test]
+fn a_part_of_a_name_counts_in_json_and_tables() {
+    let named = Arc::new(plan(&[rule(&["ssn", "*token"], &[], MaskOp::Redact)]));
+    for plan in [named, everything()] {
+        let json = |value: &str| {
+            let record = format!(
+                "{{\"user.ssn\":{value},\"id\":1,\"user[ssn]\":{value},\"ns:ssn\":{value},\"@ssn\":{value},\"u\\u002essn\":{value},\
+                 \"https://x/claims/access_token\":{value},\"a.b\":\"c\"}}"
+            );
+            format!("[{record},{record},{record}]")
+        };
+        let masked = run(&plan, Format::Json, &[json("\"secret\"").as_bytes()]);
+        assert_eq!(masked, Ok(json("\"[REDACTED]\"")));
+        for table in [
+            "id,user.ssn\n1,~\n",
+            "id;ssn;user[access_token]\n1;~;~\n",
+            "Customers\n\nid,\"user.ssn\"\n1,\"~\"\n",
+            "user:ssn:phone\na:~:1\n",
+            "id,note\n1,see https://x/y/ssn\n2,is secret\n",
+        ] {
+            let hidden = table.replace('~', "secret");
+            let masked = run(&plan, Format::Csv, &[hidden.as_bytes()]);
+            assert_eq!(masked, Ok(table.replace('~', "[REDACTED]")));
+        }
+    }
+}
+
+#[test]
 fn values_behind_the_escapes_and_structure_of_a_text_are_masked() {
     let plan = everything();
     for (text, wanted) in [

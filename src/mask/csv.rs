@@ -24,11 +24,14 @@ pub(super) struct CsvMasker {
     table: Table,
 }
 
+/// The columns by name, each with the rule that masks it.
+type Columns = Vec<(String, Option<u16>)>;
+
 /// The header, and the buffers of a row.
 #[derive(Debug, Default)]
 struct Table {
     separator: Option<u8>,
-    columns: Vec<(String, Option<u16>)>,
+    columns: Columns,
     /// Whether a column is masked by its name.
     named: bool,
     /// The columns that the current row names.
@@ -146,18 +149,28 @@ impl Table {
             return Ok(false);
         }
         let usual = separator_of(row);
-        let mut found = None;
+        let mut found = Vec::new();
         for separator in SEPARATORS {
             if separator != usual && memchr::memchr(separator, row).is_none() {
                 continue;
             }
             let Ok(columns) = self.columns_of(plan, row, separator) else { continue };
-            if columns.iter().any(|(_, rule)| rule.is_some()) && found.replace((separator, columns)).is_some()
-            {
-                return Err(Unmaskable::malformed("a header with more than one separator"));
+            if columns.iter().any(|(_, rule)| rule.is_some()) {
+                found.push((separator, columns));
             }
         }
-        if let Some((separator, columns)) = found {
+        // A whole name outweighs a part of one, which may have been parted by a separator. Below the first
+        // row parts count in names only: a text or an address has some too.
+        let is_whole = |(_, columns): &(u8, Columns)| {
+            columns.iter().any(|(name, _)| plan.fields.find_whole(name.as_bytes()).is_some())
+        };
+        if found.iter().any(is_whole) || !(first || row.iter().all(|byte| may_head(*byte))) {
+            found.retain(is_whole);
+        }
+        if found.len() > 1 {
+            return Err(Unmaskable::malformed("a header with more than one separator"));
+        }
+        if let Some((separator, columns)) = found.pop() {
             (self.separator, self.columns, self.named) = (Some(separator), columns, true);
             return Ok(true);
         }
@@ -196,12 +209,7 @@ impl Table {
         }
     }
 
-    fn columns_of(
-        &mut self,
-        plan: &Plan,
-        row: &[u8],
-        separator: u8,
-    ) -> Result<Vec<(String, Option<u16>)>, Unmaskable> {
+    fn columns_of(&mut self, plan: &Plan, row: &[u8], separator: u8) -> Result<Columns, Unmaskable> {
         let mut columns = Vec::new();
         for field in split(row, separator)? {
             let name = self.plain(field).trim_ascii();
@@ -279,6 +287,11 @@ fn inside(field: &[u8]) -> Option<&[u8]> {
 
 /// Possible separators of fields.
 const SEPARATORS: [u8; 5] = [b',', b';', b'\t', b'|', b':'];
+
+/// Returns whether a byte may be in a row of names: in one of them, their quotes, or between them.
+fn may_head(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-.[]@$\"".contains(&byte) || SEPARATORS.contains(&byte) || byte >= 0x80
+}
 
 /// Returns the most frequent separator in a row; among equals the first. The colon comes last, since it also
 /// occurs in times and addresses.

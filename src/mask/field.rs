@@ -66,10 +66,30 @@ impl FieldNames {
         self.exact.is_empty() && self.globs.is_empty()
     }
 
-    /// Returns the rule that masks a field of this name, which must be unescaped.
+    /// Returns the rule that masks a field of this name, which must be unescaped: of the whole name, or else
+    /// of a part of it, as in `user.ssn`, `user[ssn]`, `user/ssn`, `ns:ssn`, `@ssn` and `$ssn`: everything in
+    /// a masked field is masked.
     #[inline]
     pub(super) fn find(&self, name: &[u8]) -> Option<u16> {
+        self.find_whole(name).or_else(|| if has_parts(name) { self.find_part(name) } else { None })
+    }
+
+    /// Returns the rule that masks a field by its whole name.
+    #[inline]
+    pub(super) fn find_whole(&self, name: &[u8]) -> Option<u16> {
         if self.may_name(name) { self.find_folded(name) } else { None }
+    }
+
+    #[cold]
+    fn find_part(&self, name: &[u8]) -> Option<u16> {
+        let parts = name.split(|byte| matches!(byte, b'.' | b'[' | b']' | b':' | b'/'));
+        parts.filter_map(|part| self.find_whole(part).or_else(|| self.find_whole(bare(part)))).next()
+    }
+
+    /// Returns whether [`Self::find`] may find a rule for a name.
+    #[inline]
+    pub(super) fn may_find(&self, name: &[u8]) -> bool {
+        self.may_name(name) || has_parts(name)
     }
 
     /// Returns whether a pattern has a dot: only such a pattern can name a column with its table.
@@ -120,6 +140,22 @@ impl FieldNames {
         let glob = self.globs.iter().find(|(pattern, _)| matches(pattern, folded)).map(|&(_, rule)| rule);
         exact.into_iter().chain(glob).min()
     }
+}
+
+/// Returns whether a name has signs that join parts, or mark one.
+#[inline]
+fn has_parts(name: &[u8]) -> bool {
+    memchr::memchr3(b'.', b'[', b':', name).is_some()
+        || memchr::memchr2(b'/', b']', name).is_some()
+        || matches!(name.first(), Some(b'@' | b'$'))
+}
+
+/// Returns a part of a name without the marks before it.
+fn bare(part: &[u8]) -> &[u8] {
+    part.iter()
+        .position(|byte| !matches!(byte, b'@' | b'$'))
+        .and_then(|from| part.get(from..))
+        .unwrap_or_default()
 }
 
 fn length_bit(size: usize) -> u64 {
@@ -228,6 +264,39 @@ mod tests {
         }
         let long = format!("{}token", "x".repeat(200));
         assert_eq!(fields.find(long.as_bytes()), Some(1));
+    }
+
+    #[test]
+    fn a_part_of_a_name_counts_where_the_whole_does_not() {
+        let fields = names(&["ssn", "*_token", "user.name", "@id", "a[b]"]);
+        for (name, rule) in [
+            ("user.ssn", Some(0)),
+            ("ssn.last4", Some(0)),
+            ("user[ssn]", Some(0)),
+            ("user[0][S-S-N][x]", Some(0)),
+            ("ns:ssn", Some(0)),
+            ("ns:@ssn", Some(0)),
+            ("@ssn", Some(0)),
+            ("$ssn", Some(0)),
+            ("/user/ssn", Some(0)),
+            ("ssn]", Some(0)),
+            ("https://example.com/claims/access_token", Some(1)),
+            ("User.Name", Some(2)),
+            ("x.user.name", None),
+            ("user.names", None),
+            ("@id", Some(3)),
+            ("id", None),
+            ("x.@id", Some(3)),
+            ("a[b]", Some(4)),
+            ("a@ssn", None),
+            ("ssns.x", None),
+            ("", None),
+            (".", None),
+            ("@", None),
+        ] {
+            assert_eq!(fields.find(name.as_bytes()), rule, "{name}");
+            assert!(rule.is_none() || fields.may_find(name.as_bytes()), "{name}");
+        }
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl FormMasker {
         for part in pair.split(|byte| *byte == b';') {
             if let Some(equals) = memchr::memchr(b'=', part) {
                 self.name.of_percent(part.get(..equals).unwrap_or_default(), true);
-                if let Some(rule) = named(plan, self.name.text()) {
+                if let Some(rule) = plan.fields.find(self.name.text()) {
                     let value = from + equals + 1;
                     let name = pair.get(..value).unwrap_or_default();
                     let (_, bare) = name.split_at(from.min(name.len()));
@@ -144,13 +144,6 @@ impl FormMasker {
         out.extend_from_slice(raw.get(done..).unwrap_or_default());
         Ok(())
     }
-}
-
-/// Returns the rule for a name: for the whole, or for any part of `a[b]` and `a.b`, since everything in a
-/// masked field is masked.
-fn named(plan: &Plan, name: &[u8]) -> Option<u16> {
-    let mut parts = name.split(|byte| matches!(byte, b'[' | b']' | b'.'));
-    plan.fields.find(name).or_else(|| parts.find_map(|part| plan.fields.find(part)))
 }
 
 fn write_encoded(text: &[u8], out: &mut Vec<u8>) {

@@ -107,7 +107,7 @@ impl Strings {
         let (name, rule) = if self.escaped {
             // Only a name without escapes can be predicted.
             (self.view.text(), plan.fields.find(self.view.text()))
-        } else if plan.fields.may_name(raw) {
+        } else if plan.fields.may_find(raw) {
             (raw, self.names.find(&plan.fields, raw))
         } else {
             (raw, None)
