@@ -39,6 +39,17 @@ fn a_named_value_in_a_string_is_masked_with_detectors_and_without() {
             ("\u{feff} {\"ssn\":\"secret\"}", "\u{feff} {\"ssn\":\"[REDACTED]\"}"),
             ("x {\"s\\u0073n\":\"secret\"}", "x {\"s\\u0073n\":\"[REDACTED]\"}"),
             ("at 10:30, of a=1 & b: 2", "at 10:30, of a=1 & b: 2"),
+            ("/api/x?ssn[]=secret", "/api/x?ssn[]=[REDACTED]"),
+            ("/x?n=1&ssn[0][]=a)secret;|secret&b=2", "/x?n=1&ssn[0][]=[REDACTED]&b=2"),
+            ("/x?ssn%5B%5D=a%26secret&n=1", "/x?ssn%5B%5D=[REDACTED]&n=1"),
+            (
+                "/x?ssn.num=secret&user%5Bssn%5D%5Bx%5D=secret",
+                "/x?ssn.num=[REDACTED]&user%5Bssn%5D%5Bx%5D=[REDACTED]",
+            ),
+            ("/x?ssn.num=secret#n=1", "/x?ssn.num=[REDACTED]#n=1"),
+            ("/x?ssn=[1,2]secret&n=1", "/x?ssn=[REDACTED]&n=1"),
+            ("'/x?ssn=O'secret', 1", "'/x?ssn=[REDACTED]', 1"),
+            ("ssn[]=secret; ssn[17]: secret", "ssn[]=[REDACTED]; ssn[17]: [REDACTED]"),
         ] {
             let body =
                 |text: &str| format!("[{{\"a\":{},\"n\":\"b\"}}]", serde_json::to_string(text).unwrap());

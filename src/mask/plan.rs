@@ -14,6 +14,7 @@ use crate::mask::detect::PatternProblem;
 use crate::mask::detect::Scanner;
 use crate::mask::field;
 use crate::mask::field::FieldNames;
+use crate::mask::form::FormMasker;
 use crate::mask::inert;
 use crate::mask::inert::Glance;
 use crate::mask::json::SpareMaskers;
@@ -164,11 +165,31 @@ impl Plan {
         self.fields.is_empty() && self.scanner.is_empty()
     }
 
-    /// Masks a complete text outside a body, such as a path or a query. `None` if nothing was found. `at`
+    /// Masks a complete text outside a body, such as a path. `None` if nothing was found. `at`
     /// names the place in the notes. Names of fields are matched in `name=value` and in JSON.
     pub fn text(&self, text: &str, at: &str, notes: &mut Notes) -> Option<String> {
         let masked = self.whole(text.as_bytes(), "", || at.to_owned(), notes)?;
         Some(String::from_utf8_lossy(&masked).into_owned())
+    }
+
+    /// Masks the query of an address, which is a form. `None` if nothing was found.
+    pub fn query(&self, query: &str, notes: &mut Notes) -> Option<String> {
+        if self.is_empty() || query.is_empty() {
+            return None;
+        }
+        let (mut form, mut out, mut own) = (FormMasker::default(), Vec::new(), Notes::new());
+        let read = form
+            .push(self, query.as_bytes(), &mut own, &mut out)
+            .and_then(|()| form.finish(self, &mut own, &mut out));
+        for note in own.as_slice() {
+            notes.count(&note.entity, "query", note.n);
+        }
+        match read {
+            Ok(()) if own.is_empty() => None,
+            Ok(()) => Some(String::from_utf8_lossy(&out).into_owned()),
+            // A value that cannot be parsed is redacted.
+            Err(_) => Some(String::from_utf8_lossy(REDACTED).into_owned()),
+        }
     }
 
     /// Masks the value of a header. `None` if nothing was found. A header that is named like a masked field

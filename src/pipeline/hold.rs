@@ -11,15 +11,20 @@ use crate::approval::Outcome;
 use crate::approval::Ticket;
 use crate::approval::Wanted;
 use crate::domain::ApprovalId;
+use crate::domain::Command;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::EventKind;
+use crate::domain::HttpCommand;
 use crate::domain::Verdict;
 use crate::domain::approval::ApprovalSpec;
 use crate::domain::approval::Grant;
 use crate::domain::approval::GrantScope;
+use crate::domain::command::Args;
 use crate::domain::digest::Parts;
 use crate::domain::json::write::Object;
+use crate::mask::Notes;
+use crate::mask::Plan;
 use crate::pipeline::decision::CommandRecord;
 use crate::pipeline::enter::Exchange;
 use crate::pipeline::enter::session_ended;
@@ -129,7 +134,7 @@ impl Exchange {
             }
         };
         let mut record_masked = record;
-        let summary = self.masked_summary(&judged.command.summary(), &mut record_masked);
+        let summary = self.masked_summary(&judged.command, &mut record_masked);
         self.append(self.command_events(record_masked, verdict, None, None), Durability::Synced).await?;
         let patience = Patience::of(&mut held);
         let ask = self.approval_request(judged, required, held, summary);
@@ -157,11 +162,11 @@ impl Exchange {
         })
     }
 
-    fn masked_summary(&self, summary: &str, record: &mut CommandRecord) -> String {
-        let mut notes = crate::mask::Notes::default();
-        let masked = self.governed.plan.text(summary, "path", &mut notes);
+    fn masked_summary(&self, command: &Command, record: &mut CommandRecord) -> String {
+        let mut notes = Notes::default();
+        let summary = masked_summary(command, &self.governed.plan, &mut notes);
         record.mask.extend(notes.take());
-        masked.unwrap_or_else(|| summary.to_owned())
+        summary
     }
 
     /// Returns what approvers are asked. `summary`: of the command, masked.
@@ -329,6 +334,17 @@ fn must_be_approved(
         Outcome::Stopped => Denied::new(DenyCode::Overloaded, "the gateway is stopping"),
     };
     Err(Denied { approval: Some(id), ..denied })
+}
+
+/// Returns a command's summary as approvers may read it.
+pub fn masked_summary(command: &Command, plan: &Plan, notes: &mut Notes) -> String {
+    let Some(http) = command.http() else {
+        let summary = command.summary();
+        return plan.text(&summary, "path", notes).unwrap_or(summary);
+    };
+    let path = plan.text(&http.path, "path", notes).map_or_else(|| http.path.clone(), String::into_boxed_str);
+    let query = plan.query(&http.query, notes).map_or_else(|| http.query.clone(), String::into_boxed_str);
+    HttpCommand { method: http.method.clone(), path, query, args: Args::Absent }.target()
 }
 
 /// Returns the refusal when the approval cannot be requested or used.

@@ -59,6 +59,7 @@ pub use filter::unmaskable;
 pub use filter::unsearchable;
 pub use held::Held;
 pub use held::Waiting;
+pub use hold::masked_summary;
 pub use judged::Judged;
 pub use login::login_url;
 pub use login::names_itself;

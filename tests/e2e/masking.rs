@@ -1,6 +1,7 @@
 //! What comes back is masked, whatever the way it comes, or withheld.
 
 use crate::support::World;
+use crate::support::client::request;
 
 #[test]
 fn a_read_comes_back_masked_and_otherwise_byte_for_byte() {
@@ -71,6 +72,38 @@ fn masked_values_are_not_in_the_recording_either() {
         }
     }
     assert!(!std::fs::read_to_string(world.path("gateway.log")).unwrap().contains("078-05-1120"));
+}
+
+#[test]
+fn a_query_is_masked_as_the_form_that_it_is_wherever_it_is_shown() {
+    let world = World::new();
+    let queries = [
+        "ssn[]=CANARYvalue",
+        "a_token=x)CANARYvalue&ssn[0]=CANARYvalue",
+        "ssn=(CANARY)CANARY,CANARYvalue",
+        "ssn=a;CANARYvalue",
+    ];
+    let reader = world.token("reader");
+    for query in queries {
+        let reply = world.get(&format!("/c/crm/customers?{query}"), Some(&reader));
+        let session = reply.header("hoopctl-session").unwrap().to_owned();
+        let out = world.ok(&["session", "export", &session, "--format", "jsonl"]);
+        assert!(out.contains("alue") && !out.contains("CANARY"), "{query}: {out}");
+    }
+    let writer = world.token("writer");
+    for query in queries {
+        let mut client = world.client();
+        let json = [("Content-Type", "application/json")];
+        let path = format!("/c/crm/customers/7?{query}");
+        client.send(request("PATCH", &path, Some(&writer), &json, Some(r#"{"tier":"gold"}"#)));
+        let pending = world.wait_pending();
+        let id = pending["id"].as_str().unwrap();
+        let shown = world.ok(&["approval", "show", id]);
+        world.ok(&["approval", "deny", id, "-r", "no"]);
+        for shown in [shown, pending.to_string()] {
+            assert!(shown.contains("PATCH /customers/7?") && !shown.contains("CANARY"), "{query}: {shown}");
+        }
+    }
 }
 
 #[test]

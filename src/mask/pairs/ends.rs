@@ -6,7 +6,7 @@
 use super::is_name;
 
 /// How far the end of a value that a stray character may have begun is searched for, in bytes and lines.
-const FAR: usize = 4 << 10;
+pub(super) const FAR: usize = 4 << 10;
 const LINES: usize = 64;
 
 /// A value in quotes or brackets.
@@ -52,10 +52,9 @@ pub(super) fn reach(text: &[u8], start: usize, whole: bool) -> (&[u8], bool) {
     }
 }
 
-/// Returns the value in quotes or brackets that begins at `start`, if any.
-pub(super) fn enclosed(text: &[u8], start: usize, whole: bool) -> Option<Enclosed> {
-    let rest = text.get(start..)?;
-    let line = rest.get(..memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len()))?;
+/// Returns the value in quotes or brackets that begins at `start`, if any, in a line that ends at `line_end`.
+pub(super) fn enclosed(text: &[u8], start: usize, line_end: usize, whole: bool) -> Option<Enclosed> {
+    let (rest, line) = (text.get(start..)?, text.get(start..line_end)?);
     let slashes = line.iter().take_while(|byte| **byte == b'\\').count();
     let sign = *line.get(slashes)?;
     let of = |from: usize, end: usize, done: usize| {
@@ -70,7 +69,7 @@ pub(super) fn enclosed(text: &[u8], start: usize, whole: bool) -> Option<Enclose
     let is_triple = rest.starts_with(&[sign; 3]) && matches!(sign, b'"' | b'\'' | b'`');
     let from = if is_triple { 3 } else { slashes + 1 };
     // A bracket at the end of its line continues in the next one: its end is searched for at any distance.
-    let goes_on = line.get(from..).is_some_and(|line| line.trim_ascii().is_empty());
+    let goes_on = line.get(from..).is_some_and(|line| line.trim_ascii_start().is_empty());
     let is_far = goes_on && (is_triple || matches!(sign, b'{' | b'['));
     let (near, complete) = if is_far { (rest, whole) } else { reach(text, start, whole) };
     let (from, done, end) = match sign {

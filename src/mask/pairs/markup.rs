@@ -27,8 +27,14 @@ pub(in crate::mask) fn is_markup(text: &[u8]) -> Option<bool> {
     )
 }
 
-/// Returns the content of an element whose start tag begins at `at`.
-pub(super) fn element(fields: &FieldNames, text: &[u8], at: usize, seen: Seen) -> Option<Value> {
+/// Returns the content of an element whose start tag begins at `at`. `close` is the first `>` behind it, or
+/// the end of the text.
+pub(super) fn element(
+    fields: &FieldNames,
+    text: &[u8],
+    (at, close): (usize, usize),
+    seen: Seen,
+) -> Option<Value> {
     let tag = text.get(at + 1..)?;
     let size = tag.iter().position(|byte| !is_tag_name(*byte)).unwrap_or(tag.len());
     let full = tag.get(..size)?;
@@ -37,15 +43,20 @@ pub(super) fn element(fields: &FieldNames, text: &[u8], at: usize, seen: Seen) -
     if !inside.first().is_none_or(|next| next.is_ascii_whitespace() || matches!(next, b'/' | b'>')) {
         return None;
     }
+    let close = Some(close).filter(|close| *close < text.len());
+    if seen.whole && close.is_none() {
+        return None;
+    }
+    let first = close.map(|close| close - at - 1 - size);
     let of = |start: usize, end: usize, open| Some(Value { rule, from: at, start, end, done: end, open });
-    let end = match tag_end(inside) {
+    let end = match tag_end(inside, || first) {
         End::At(end) => end,
         End::Nowhere => return None,
-        End::Later if seen.whole => memchr::memchr(b'>', inside)?,
+        End::Later if seen.whole => first?,
         End::Later => return of(text.len(), text.len(), true),
     };
     // The first character that may be its end: readers interpret quotes differently.
-    let start = at + 1 + size + memchr::memchr(b'>', inside)? + 1;
+    let start = close? + 1;
     // In XML it has no content, in HTML it may.
     let is_empty = inside.get(..end)?.ends_with(b"/");
     let before = text.get(..at)?.trim_ascii_end();
@@ -85,13 +96,14 @@ fn is_tag_name(byte: u8) -> bool {
     is_name(byte) || matches!(byte, b':' | b'.')
 }
 
-/// Returns the end of a start tag, given the text after its name; nowhere if another tag begins first.
-fn tag_end(inside: &[u8]) -> End {
+/// Returns the end of a start tag, given the text after its name, and its first `>`; nowhere if another tag
+/// begins first.
+fn tag_end(inside: &[u8], first: impl FnOnce() -> Option<usize>) -> End {
     // In an unquoted value every character but `>` belongs to it.
     let (mut quote, mut is_value, mut last) = (None, false, 0);
     for (place, byte) in inside.iter().copied().enumerate() {
         if place == LONGEST_TAG {
-            return End::of(memchr::memchr(b'>', inside), false);
+            return End::of(first(), false);
         }
         let is_blank = byte.is_ascii_whitespace();
         match (quote, byte) {
@@ -149,7 +161,8 @@ fn element_end(rest: &[u8], full: &[u8], complete: bool, strict: bool) -> Option
             continue;
         }
         let size = inside.iter().position(|byte| !is_tag_name(*byte)).unwrap_or(inside.len());
-        let end = match tag_end(inside.get(size..)?) {
+        let behind = inside.get(size..)?;
+        let end = match tag_end(behind, || memchr::memchr(b'>', behind)) {
             End::At(end) => size + end,
             End::Later if !complete => return None,
             _ => continue,

@@ -2,11 +2,11 @@
 
 /// Returns a value that begins in the line after its key: its start and end, and whether more text may extend
 /// it.
-pub(super) fn block(text: &[u8], key: usize, at: usize) -> Option<(usize, usize, bool)> {
+pub(super) fn block(text: &[u8], key: usize, (at, line_end): (usize, usize)) -> Option<(usize, usize, bool)> {
     if text.get(at) != Some(&b':') {
         return None;
     }
-    let line_end = at + 1 + memchr::memchr(b'\n', text.get(at + 1..)?)?;
+    let line_end = line_end + memchr::memchr(b'\n', text.get(line_end..)?)?;
     let rest = text.get(at + 1..line_end)?;
     let mut words = rest.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let marks = |marks: &[u8]| marks.iter().all(|byte| matches!(byte, b'+' | b'-' | b'0'..=b'9'));
@@ -49,14 +49,14 @@ pub(super) fn block(text: &[u8], key: usize, at: usize) -> Option<(usize, usize,
     Some(start.map_or((line_end, line_end + 1, true), |start| (start, end, true)))
 }
 
-/// Returns the end of a value that follows its key from `start` to `end` and continues in the lines below if
-/// these are indented more and contain no keys; and whether more text may extend it.
-pub(super) fn continued(text: &[u8], key: usize, start: usize, end: usize) -> (usize, bool) {
-    let rest = text.get(start..).unwrap_or_default();
+/// Returns the end of a value that follows its key up to `end`, in a line up to `line_end`, and continues in
+/// the lines below if these are indented more and contain no keys; and whether more text may extend it.
+pub(super) fn continued(text: &[u8], key: usize, line_end: usize, end: usize) -> (usize, bool) {
+    let rest = text.get(line_end..).unwrap_or_default();
     let (Some(size), Some(column)) = (memchr::memchr(b'\n', rest), column(text, key)) else {
         return (end, false);
     };
-    let (mut end, mut at) = (end, start + size + 1);
+    let (mut end, mut at) = (end, line_end + size + 1);
     while let Some(line) = text.get(at..).filter(|line| !line.is_empty()) {
         let size = memchr::memchr(b'\n', line);
         let bare = line.get(..size.unwrap_or(line.len())).unwrap_or_default();

@@ -243,11 +243,11 @@ impl Recorded<'_> {
         let mut data = String::with_capacity(1 << 10);
         let mut request = Object::begin(&mut data);
         request.text("method", method);
-        for (name, value) in [("path", path), ("query", query)] {
-            let masked =
-                if value.is_empty() { None } else { self.governed.plan.text(value, name, &mut self.notes) };
-            request.text(name, masked.as_deref().unwrap_or(value));
-        }
+        let plan = &self.governed.plan;
+        let masked = if path.is_empty() { None } else { plan.text(path, "path", &mut self.notes) };
+        request.text("path", masked.as_deref().unwrap_or(path));
+        let masked = plan.query(query, &mut self.notes);
+        request.text("query", masked.as_deref().unwrap_or(query));
         request.word("http", if self.version == http::Version::HTTP_2 { "2" } else { "1.1" });
         request.word("class", class);
         write_headers(&mut request, self.headers, |name, value| {

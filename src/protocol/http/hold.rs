@@ -11,6 +11,7 @@ use crate::domain::text::shown_bytes;
 use crate::mask::Masker;
 use crate::mask::Notes;
 use crate::pipeline::Held;
+use crate::pipeline::masked_summary;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::http::back;
 use crate::protocol::web::coding::Decoder;
@@ -59,9 +60,7 @@ pub fn held(command: &Command, headers: &HeaderMap, body: &[u8], governed: &Gove
 
     let mut notes = Notes::default();
     let mut detail = String::new();
-    let summary = command.summary();
-    let _infallible =
-        writeln!(detail, "{}", governed.plan.text(&summary, "path", &mut notes).unwrap_or(summary));
+    let _infallible = writeln!(detail, "{}", masked_summary(command, &governed.plan, &mut notes));
     for (name, value) in &fields {
         let masked = governed.plan.header(name, value, &mut notes);
         let _infallible =
