@@ -82,8 +82,8 @@ impl FieldNames {
 
     #[cold]
     fn find_part(&self, name: &[u8]) -> Option<u16> {
-        let parts = name.split(|byte| matches!(byte, b'.' | b'[' | b']' | b':' | b'/'));
-        parts.filter_map(|part| self.find_whole(part).or_else(|| self.find_whole(bare(part)))).next()
+        let mut parts = name.split(|byte| matches!(byte, b'.' | b'[' | b']' | b':' | b'/'));
+        parts.find_map(|part| self.find_whole(part).or_else(|| self.find_whole(bare(part))))
     }
 
     /// Returns whether [`Self::find`] may find a rule for a name.
