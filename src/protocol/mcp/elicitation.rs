@@ -8,21 +8,23 @@ use crate::domain::json::Json;
 use crate::protocol::mcp::codec::envelope::names::ElicitField;
 use crate::protocol::mcp::codec::envelope::names::has_lookalike;
 
-/// Parts of field names that ask for a secret, in lower case without `_` and `-`.
-const SECRETS: [&str; 12] = [
+/// What asks for a secret wherever it is in a text, of which only letters and digits count.
+const SECRETS: [&str; 10] = [
     "password",
     "passwd",
     "passphrase",
+    "passcode",
     "secret",
     "apikey",
-    "token",
     "credential",
     "privatekey",
-    "pincode",
     "cvv",
     "creditcard",
-    "ssn",
 ];
+/// What does so within one word: "business name" is none.
+const IN_A_WORD: [&str; 4] = ["pincode", "pwd", "ssn", "token"];
+/// What does so as a word of its own: "shipping" is none.
+const WORDS: [&str; 1] = ["pin"];
 
 /// Returns whether the person may be asked with these parameters of `elicitation/create`.
 pub fn is_harmless(params: Option<&Json>, options: &McpOptions) -> bool {
@@ -36,7 +38,7 @@ pub fn is_harmless(params: Option<&Json>, options: &McpOptions) -> bool {
             params.member("url").and_then(Json::as_str).is_some_and(|url| leads_to_allowed(url, options))
         }
         None | Some(Some("form")) => {
-            params.member("requestedSchema").is_none_or(|schema| !asks_for_secrets(schema))
+            params.member("requestedSchema").is_none_or(|schema| is_flat(schema) && !asks_for_secrets(schema))
         }
         Some(_) => false,
     }
@@ -53,11 +55,82 @@ fn leads_to_allowed(url: &str, options: &McpOptions) -> bool {
 fn asks_for_secrets(schema: &Json) -> bool {
     let Some(Json::Object(properties)) = schema.member("properties") else { return false };
     properties.iter().any(|(name, field)| {
-        let folded: String =
-            name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect();
-        SECRETS.iter().any(|secret| folded.contains(secret))
-            || field.member("format").and_then(Json::as_str) == Some("password")
+        let text = |name| field.member(name).and_then(Json::as_str);
+        let said = [Some(&**name), text("title"), text("description")];
+        said.into_iter().flatten().any(names_a_secret) || text("format") == Some("password")
     })
+}
+
+/// Returns whether a schema is an object with fields that have no parts: those of any other, clients may show
+/// and nothing here has looked at.
+fn is_flat(schema: &Json) -> bool {
+    let Json::Object(members) = schema else { return false };
+    members.iter().all(|(name, value)| match (&**name, value) {
+        ("properties", Json::Object(fields)) => fields.iter().all(|(_, field)| is_field(field)),
+        (name, value) => is_plain(name, value),
+    })
+}
+
+/// Returns whether a field has no parts but choices, or is a list of those.
+fn is_field(field: &Json) -> bool {
+    let Json::Object(members) = field else { return false };
+    members.iter().all(|(name, value)| match (&**name, value) {
+        ("oneOf" | "anyOf", Json::Array(choices)) => choices.iter().all(|choice| {
+            matches!(choice, Json::Object(members) if members.iter().all(|(name, value)| is_plain(name, value)))
+        }),
+        ("items", items) => items.member("items").is_none() && is_field(items),
+        (name, value) => is_plain(name, value),
+    })
+}
+
+/// Returns whether a member of a schema has no schema in it, and leads to none.
+fn is_plain(name: &str, value: &Json) -> bool {
+    let leads = matches!(name, "$ref" | "$dynamicRef" | "$recursiveRef" | "properties");
+    !leads
+        && match value {
+            Json::Array(values) => {
+                !values.iter().any(|value| matches!(value, Json::Array(_) | Json::Object(_)))
+            }
+            Json::Object(members) => members.is_empty(),
+            _ => true,
+        }
+}
+
+/// Returns whether a text names a secret. Case, width and all that is no letter or digit make no difference.
+fn names_a_secret(text: &str) -> bool {
+    let (mut words, mut last) = (vec![String::new()], None);
+    for c in text.chars() {
+        // Each by itself: what cannot be normalized is there as it is, and stops nothing else.
+        let one = String::from(c);
+        let normal = stringprep::saslprep(&one).map_or_else(|_| one.clone(), |normal| normal.into_owned());
+        for c in normal.chars() {
+            let begins = last.is_some_and(|last: char| {
+                (last.is_lowercase() && c.is_uppercase()) || last.is_numeric() != c.is_numeric()
+            });
+            if begins || !c.is_alphanumeric() {
+                words.push(String::new());
+            }
+            if c.is_alphanumeric()
+                && let Some(word) = words.last_mut()
+            {
+                word.extend(c.to_lowercase());
+            }
+            last = c.is_alphanumeric().then_some(c);
+        }
+    }
+    let joined = words.concat();
+    // Letters by themselves spell a word.
+    let spelled = words.iter().filter(|word| !word.is_empty()).fold(vec![String::new()], |mut all, word| {
+        match all.last_mut().filter(|_| word.chars().nth(1).is_none()) {
+            Some(last) => last.push_str(word),
+            None => all.push(String::new()),
+        }
+        all
+    });
+    words.extend(spelled);
+    SECRETS.iter().any(|secret| joined.contains(secret))
+        || IN_A_WORD.iter().any(|secret| joined == *secret || words.iter().any(|word| word.contains(secret)))
+        || WORDS.iter().any(|secret| joined == *secret || words.iter().any(|word| word == secret))
 }
 
 #[cfg(test)]
@@ -80,6 +153,37 @@ mod tests {
             (r#"{"requestedSchema":{"properties":{"API_key":{}}}}"#, false),
             (r#"{"requestedSchema":{"properties":{"myPassword":{}}}}"#, false),
             (r#"{"requestedSchema":{"properties":{"x":{"format":"password"}}}}"#, false),
+            (r#"{"requestedSchema":{"properties":{"x":{"title":"Your Password"}}}}"#, false),
+            (
+                r#"{"requestedSchema":{"properties":{"x":{"description":"As in your\npass-word manager"}}}}"#,
+                false,
+            ),
+            (r#"{"requestedSchema":{"properties":{"pass.word":{}}}}"#, false),
+            (r#"{"requestedSchema":{"properties":{"\uff50\uff41ssword":{}}}}"#, false),
+            (r#"{"requestedSchema":{"properties":{"pass\u200bword":{}}}}"#, false),
+            (r#"{"requestedSchema":{"properties":{"pwd":{}}}}"#, false),
+            (r#"{"requestedSchema":{"properties":{"PIN":{}}}}"#, false),
+            (r#"{"requestedSchema":{"properties":{"x":{"title":"Your P.I.N."}}}}"#, false),
+            (r#"{"requestedSchema":{"properties":{"pi.n":{}}}}"#, false),
+            (r#"{"requestedSchema":{"properties":{"userPin2":{}}}}"#, false),
+            (
+                r#"{"requestedSchema":{"properties":{"x":{"title":"Business name, for shipping to Kent"}}}}"#,
+                true,
+            ),
+            (
+                r#"{"requestedSchema":{"$schema":"x","type":"object","required":["a"],"additionalProperties":false,"properties":{"a":{"type":"string","oneOf":[{"const":"x","title":"X"}]},"b":{"type":"array","items":{"anyOf":[{"const":"x","title":"X"}]},"default":["x"]},"c":{"enum":["x"],"enumNames":["X"]}}}}"#,
+                true,
+            ),
+            (r#"{"requestedSchema":{"properties":{"x":{"type":"object","properties":{"a":{}}}}}}"#, false),
+            (r#"{"requestedSchema":{"allOf":[{"properties":{"a":{}}}]}}"#, false),
+            (r#"{"requestedSchema":{"properties":{"x":{"anyOf":[{"properties":{"a":{}}}]}}}}"#, false),
+            (
+                r#"{"requestedSchema":{"properties":{"x":{"type":"array","items":{"properties":{"a":{}}}}}}}"#,
+                false,
+            ),
+            (r##"{"requestedSchema":{"properties":{"x":{"$ref":"#/$defs/x"}}}}"##, false),
+            (r#"{"requestedSchema":{"properties":[]}}"#, false),
+            (r#"{"requestedSchema":true}"#, false),
             (r#"{"mode":"url","url":"https://login.example/x"}"#, true),
             (r#"{"mode":"url","url":"http://login.example/x"}"#, false),
             (r#"{"mode":"url","url":"https://login.example@evil.example/"}"#, false),

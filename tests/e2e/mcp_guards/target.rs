@@ -130,7 +130,23 @@ fn a_modern_target_asks_the_client_only_for_what_it_may() {
         assert_eq!(ask(&open, &asks)["result"]["resultType"], "input_required", "{asks}");
         assert_eq!(ask(&shut, &asks)["result"]["isError"], true, "{asks}");
     }
-    for asks in [page("https://evil.example/"), form("password"), sampling, json!("x"), json!({})] {
+    let titled = json!({ "x": { "type": "string", "title": "Your Password" } });
+    let nested = json!({ "x": { "type": "object", "properties": { "city": { "type": "string" } } } });
+    let [titled, nested] = [titled, nested].map(|fields| {
+        let mut asks = form("city");
+        asks["params"]["requestedSchema"]["properties"] = fields;
+        asks
+    });
+    for asks in [
+        page("https://evil.example/"),
+        form("password"),
+        form("PIN"),
+        titled,
+        nested,
+        sampling,
+        json!("x"),
+        json!({}),
+    ] {
         let told = ask(&open, &asks);
         assert_eq!(told["result"]["isError"], true, "{asks}: {told}");
         assert!(!told.to_string().contains("evil"), "{told}");
