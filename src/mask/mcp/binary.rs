@@ -48,10 +48,18 @@ impl Walk<'_> {
         if !readable {
             return Ok(if self.passes_binary { Binary::Same } else { Binary::Withheld });
         }
+        if self.withholds(media_type) {
+            return Ok(Binary::Withheld);
+        }
         Ok(match self.formatted(&decoded, media_type, counts)? {
             None => Binary::Same,
             Some(new) => Binary::New(STANDARD.encode(new)),
         })
+    }
+
+    /// Returns whether documents of a type are withheld, as replies over HTTP are.
+    pub(super) fn withholds(&self, media_type: &str) -> bool {
+        !self.passes_binary && !media_type.trim().is_empty() && Format::of(media_type).is_none()
     }
 
     /// Masks a document by its media type. `None`: nothing is masked.

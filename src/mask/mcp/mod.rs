@@ -15,13 +15,13 @@
 //! | JSON Schemas | `default`, `examples` and choices of a field | in descriptions and values | no |
 //!
 //! **Text.** A text that is JSON, or contains JSON (lines, code fences, surrounded by prose), is masked
-//! inside like `structuredContent`, texts in texts up to 6 deep. The rest of it is searched for shapes and
-//! for `name=value`.
+//! inside like `structuredContent`, texts in texts up to 6 deep. The rest of it is searched for shapes, for
+//! `name=value`, and for tables.
 //!
 //! **Binary data.** Base64 of a `blob` or `data` that is UTF-8 is masked as text and encoded again. Other
 //! data cannot be examined, so it is withheld: an image or audio item becomes a text item that says so, a
 //! resource gets a text in place of its blob. With [`Answer::passes_binary`] it passes instead; invalid
-//! base64 does not.
+//! base64 does not. Documents of a type that cannot be read are withheld likewise, whatever they look like.
 //!
 //! **Schemas.** Clients discard a result that does not match the `outputSchema` of its tool. The caller
 //! therefore passes the schema that the client knows ([`Answer::schema`]), and a mask that it rejects is
@@ -39,6 +39,7 @@ mod rewrite;
 mod scalar;
 mod schema;
 mod segments;
+mod table;
 mod text;
 mod walk;
 

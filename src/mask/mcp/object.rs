@@ -15,6 +15,8 @@ use crate::mask::mcp::walk::Walk;
 
 /// The text in place of data that cannot be masked.
 const WITHHELD: &str = "[withheld by the gateway: binary data cannot be masked]";
+/// The text in place of one whose type is not read.
+const WITHHELD_TYPE: &str = "[withheld by the gateway: a text of this type cannot be masked]";
 
 /// What members of the same object determine about each other.
 #[derive(Debug, Default)]
@@ -149,7 +151,10 @@ impl Walk<'_> {
         let end = cursor::string_end(input, value)?;
         let (text, _) = cursor::string_text(input, value, end)?;
         if self.field == "text" {
-            if let Some(new) = self.formatted(&text, &siblings.media_type, true)? {
+            if self.withholds(&siblings.media_type) {
+                self.notes.withheld("text");
+                self.put(value, end, format!("\"{WITHHELD_TYPE}\"").as_bytes());
+            } else if let Some(new) = self.formatted(&text, &siblings.media_type, true)? {
                 self.put(value, end, quoted(&new).as_bytes());
             }
             return Ok(end);

@@ -86,6 +86,22 @@ fn results_are_masked_where_their_values_are_and_nowhere_else() {
             r#"{"content":[{"type":"resource","resource":{"uri":"a:b","mimeType":"text/csv","text":"id,ssn\n1,secret\n"}},{"type":"resource","resource":{"uri":"a:c","text":"{\"ssn\":1}"}}]}"#,
             r#"{"content":[{"type":"resource","resource":{"uri":"a:b","mimeType":"text/csv","text":"id,ssn\n1,[REDACTED]\n"}},{"type":"resource","resource":{"uri":"a:c","text":"{\"ssn\":null}"}}]}"#,
         ),
+        // Tables whose type says nothing of it, and text of a type that is not read.
+        (
+            "tools/call",
+            r#"{"content":[{"type":"text","text":"id,ssn\nx,MYSSN"},{"type":"text","text":"Found:\n\n| id | ssn |\n|---|---|\n| 1 | MY SSN |\n"}]}"#,
+            r#"{"content":[{"type":"text","text":"id,ssn\nx,[REDACTED]"},{"type":"text","text":"Found:\n\n| id | ssn |\n|---|---|\n| 1 | [REDACTED] |\n"}]}"#,
+        ),
+        (
+            "resources/read",
+            r#"{"contents":[{"uri":"a:b","text":"id,ssn\nx,MYSSN\n"},{"uri":"a:c","mimeType":"application/vnd.ms-excel","text":"id,ssn\nx,MYSSN\n"},{"uri":"a:d","mimeType":"application/pdf","text":"MYSSN"},{"uri":"a:e","mimeType":"text/markdown","text":"ssn|id\n-|-\nMYSSN|x\n"}]}"#,
+            r#"{"contents":[{"uri":"a:b","text":"id,ssn\nx,[REDACTED]\n"},{"uri":"a:c","mimeType":"application/vnd.ms-excel","text":"[withheld by the gateway: a text of this type cannot be masked]"},{"uri":"a:d","mimeType":"application/pdf","text":"[withheld by the gateway: a text of this type cannot be masked]"},{"uri":"a:e","mimeType":"text/markdown","text":"ssn|id\n-|-\n[REDACTED]|x\n"}]}"#,
+        ),
+        (
+            "resources/read",
+            r#"{"contents":[{"uri":"a:b","blob":"aWQsc3NuCngsTVlTU04K"},{"uri":"a:c","mimeType":"application/octet-stream","blob":"aWQsc3NuCngsTVlTU04K"}]}"#,
+            r#"{"contents":[{"uri":"a:b","blob":"aWQsc3NuCngsW1JFREFDVEVEXQo="},{"uri":"a:c","mimeType":"application/octet-stream","text":"[withheld by the gateway: binary data cannot be masked]"}]}"#,
+        ),
         // Base64: {"ssn":"1"}, and data that is not text.
         (
             "resources/read",

@@ -14,6 +14,7 @@ use crate::mask::mcp::cursor;
 use crate::mask::mcp::scalar::quoted;
 use crate::mask::mcp::segments;
 use crate::mask::mcp::segments::Part;
+use crate::mask::mcp::table;
 use crate::mask::mcp::walk::Walk;
 use crate::mask::value::Finder;
 use crate::mask::value::Found;
@@ -66,12 +67,15 @@ impl Walk<'_> {
             return Ok(New::Text([before.unwrap_or_default(), &new, after.unwrap_or_default()].concat()));
         }
         let mut finder = Finder::of_text();
-        let mut hits = match finder.look(self.plan, text, &self.field, self.texts, self.notes)? {
-            Found::Hits => finder.hits().to_vec(),
-            Found::Nothing => Vec::new(),
+        let mut hits = Vec::new();
+        table::find(self.plan, text, &mut hits);
+        match finder.look(self.plan, text, &self.field, self.texts, self.notes)? {
+            Found::Hits => hits.extend_from_slice(finder.hits()),
+            Found::Nothing => {}
             Found::Rewritten(new, _) => return Ok(New::Text(new)),
             Found::Whole(by) => return Ok(self.all(by, text)),
-        };
+        }
+        merge(&mut hits);
         let mut parts = segments::find(text)?;
         settle(&mut hits, &mut parts);
         if let [hit] = hits.as_slice()
