@@ -53,6 +53,9 @@ fn breaks(head: &str, message: &Value, stream: &mut TcpStream) {
         Some("ended") => say(stream, "200 OK", "", "text/event-stream", ": nothing\n\n"),
         Some("closed") => {}
         Some("500") => say(stream, "500 Internal Server Error", "", "text/html", "<p>no"),
+        Some(status @ ("302" | "400" | "404" | "409" | "410")) => {
+            say(stream, &format!("{status} No"), "location: /other\r\n", "text/html", "<p>no");
+        }
         Some("429") => say(stream, "429 Too Many Requests", "", "text/html", ""),
         Some("silent") => thread::sleep(Duration::from_secs(4)),
         Some("secret") => {
@@ -71,7 +74,8 @@ fn call(attack: &Attack, tool: &str, how: &str) -> Value {
 #[test]
 fn what_a_target_may_have_done_is_not_said_to_be_undone() {
     let attack = Attack::new("limits = { response = \"2s\" }", breaks);
-    for (number, how) in ["cut", "ended", "closed", "500", "silent", "secret"].into_iter().enumerate() {
+    let all = ["cut", "ended", "closed", "500", "silent", "secret", "302", "400", "404", "409", "410"];
+    for (number, how) in all.into_iter().enumerate() {
         assert_sent(how, &call(&attack, "open", how));
         assert_eq!(attack.arrived("tools/call").len(), number + 1, "{how}: it is sent once");
     }

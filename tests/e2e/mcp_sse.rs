@@ -460,6 +460,7 @@ fn a_message_that_the_target_does_not_take_is_refused_and_nothing_is_sent_twice(
             Some("400") => reply(stream, "400 Bad Request", "content-type: application/json\r\n", "{}"),
             Some("307") => reply(stream, "307 Temporary Redirect", &location, ""),
             Some("401") => reply(stream, "401 Unauthorized", "", ""),
+            Some("429") => reply(stream, "429 Too Many Requests", "", ""),
             Some("404") => reply(stream, "404 Not Found", "", ""),
             Some("cut") => {}
             // Answered before the message is taken.
@@ -482,6 +483,7 @@ fn a_message_that_the_target_does_not_take_is_refused_and_nothing_is_sent_twice(
         ("400", "upstream_unavailable", "target_status"),
         ("307", "upstream_unavailable", "target_redirect"),
         ("401", "upstream_credential", "target_401"),
+        ("429", "upstream_unavailable", "target_status"),
         ("cut", "upstream_unavailable", "target_garbage"),
         ("silent", "upstream_unavailable", "upstream_timeout"),
     ] {
@@ -489,12 +491,16 @@ fn a_message_that_the_target_does_not_take_is_refused_and_nothing_is_sent_twice(
         let refused = called(&caller, id, "echo", &json!({ "message": what }));
         let decision = &refused["result"]["_meta"]["dev.hoopctl/decision"];
         assert_eq!(decision["code"], code, "{what}: {refused}");
+        // It may be done all the same, but where the target turned the gateway itself away.
+        let text = refused["result"]["content"][0]["text"].as_str().unwrap();
+        assert_eq!(text.starts_with("This was sent"), !matches!(what, "401" | "429"), "{what}: {text}");
+        assert_eq!(decision["retryable"], what == "429", "{what}: {refused}");
         assert!(!refused.to_string().contains("secret words"), "{refused}");
         expected.push(reason.to_owned());
         assert_eq!(failures(&world, "bad"), expected, "{what}");
     }
-    assert_eq!(fake.came("tools/call"), 6, "each was sent once");
-    let early = called(&caller, 7, "echo", &json!({ "message": "early" }));
+    assert_eq!(fake.came("tools/call"), 7, "each was sent once");
+    let early = called(&caller, 8, "echo", &json!({ "message": "early" }));
     assert_eq!(early["result"]["content"][0]["text"], "early", "{early}");
     // Of a notification nobody is told, since clients end their session at any other status; it lives on all the while.
     let cancel = |reason: &str| json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 99, "reason": reason } });
@@ -502,7 +508,7 @@ fn a_message_that_the_target_does_not_take_is_refused_and_nothing_is_sent_twice(
     expected.push("target_status".to_owned());
     assert_eq!(failures(&world, "bad"), expected);
     assert_eq!(caller.post(&cancel("x")).status, 202);
-    let done = called(&caller, 8, "echo", &json!({ "message": "x" }));
+    let done = called(&caller, 9, "echo", &json!({ "message": "x" }));
     assert_eq!(done["result"]["content"][0]["text"], "done", "{done}");
     // Each request of the session had the credential, went where the target said, and had nothing of the client.
     for (head, _) in fake.seen() {
@@ -515,10 +521,10 @@ fn a_message_that_the_target_does_not_take_is_refused_and_nothing_is_sent_twice(
     }
     assert!(other.seen().is_empty(), "{:?}", other.seen());
     // That it does not know the session is its end.
-    let gone = called(&caller, 9, "echo", &json!({ "message": "404" }));
+    let gone = called(&caller, 10, "echo", &json!({ "message": "404" }));
     assert_eq!(gone["result"]["_meta"]["dev.hoopctl/decision"]["code"], "upstream_unavailable", "{gone}");
     wait_until("the stream stays open", Duration::from_secs(3), || fake.open() == 0);
-    assert_eq!(caller.call(10, "echo", &json!({ "message": "x" })).status, 404);
+    assert_eq!(caller.call(11, "echo", &json!({ "message": "x" })).status, 404);
 }
 
 #[test]

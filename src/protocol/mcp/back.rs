@@ -70,7 +70,8 @@ pub async fn back(
             one(&mut relay, status, read)
         }
         Answer::Said { body, .. } => one(&mut relay, status, Ok(body)),
-        Answer::Nothing if status.is_client_error() => {
+        // It was turned away before anything was done. No other status says that.
+        Answer::Nothing if status == StatusCode::TOO_MANY_REQUESTS => {
             let (status, body) = relay.refuses(&nothing(status));
             json(status, body)
         }

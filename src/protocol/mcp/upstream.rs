@@ -213,7 +213,7 @@ pub async fn send(
 }
 
 /// Marks a failed message as sent, unless the target rejected the gateway's credential.
-fn turned_away(denied: Denied) -> Denied {
+pub fn turned_away(denied: Denied) -> Denied {
     if denied.code == DenyCode::UpstreamCredential { denied } else { denied.after_sending() }
 }
 

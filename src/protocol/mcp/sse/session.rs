@@ -47,6 +47,7 @@ use crate::protocol::mcp::upstream::Source;
 use crate::protocol::mcp::upstream::answered_with;
 use crate::protocol::mcp::upstream::lets_in;
 use crate::protocol::mcp::upstream::strange;
+use crate::protocol::mcp::upstream::turned_away;
 use crate::protocol::web::body::RequestBody;
 use crate::protocol::web::headers;
 use crate::protocol::web::upstream::Reach;
@@ -295,7 +296,7 @@ async fn post(reach: Reach, endpoint: Uri, parcel: Parcel) -> Option<Denied> {
 
 /// Checks the status with which the target answers a message.
 fn taken(status: StatusCode) -> Result<(), Denied> {
-    lets_in(status)?;
+    lets_in(status).map_err(turned_away)?;
     if status == StatusCode::NOT_FOUND {
         return Err(garbage("its session is gone").because("target_session"));
     }
@@ -304,7 +305,8 @@ fn taken(status: StatusCode) -> Result<(), Denied> {
     }
     let detail = format!("the target answered a message with the status {}", status.as_u16());
     let denied = Denied::new(DenyCode::UpstreamUnavailable, detail).because("target_status");
-    Err(if status.is_client_error() { denied } else { denied.after_sending() })
+    // No other status says that it was turned away before anything was done.
+    Err(if status == StatusCode::TOO_MANY_REQUESTS { denied } else { denied.after_sending() })
 }
 
 async fn read_out(mut body: Incoming) {
