@@ -82,6 +82,9 @@ fn a_held_call_leads_to_its_page_and_its_state_to_that_call_alone() {
         (&asked["method"], &asked["params"]["mode"], &asked["params"]["url"]),
         (&json!("elicitation/create"), &json!("url"), &json!(format!("{page}/approval/{id}")))
     );
+    let words = asked["params"]["message"].as_str().unwrap();
+    assert!(words.starts_with("tools/call add_note on tools: approval apr_"), "{words}");
+    assert!(!words.contains("://"), "the target is none of its business: {words}");
     let more = json!({ "requestState": result["requestState"], "inputResponses": { "approval": { "action": "accept" } } });
     // Another principal's, another call's, none at all.
     for (token, text, more) in [

@@ -164,7 +164,7 @@ impl Invite {
             push_string(&url, &mut out);
             out.push_str(",\"message\":");
             let waits = denied.detail.split(';').next().unwrap_or_default();
-            let connection = &owner.connection;
+            let connection = owner.connection_name();
             let words = format!(
                 "{line} on {connection}: {waits}. The page shows the whole call; an approver approves or denies it there. Declining here withdraws the call."
             );
@@ -242,7 +242,8 @@ mod tests {
 
     #[test]
     fn a_state_goes_on_with_the_same_call_of_the_same_principal_only() {
-        let (shared, ann, approval) = (shared(), owner("ann", "crm"), ApprovalId::new());
+        let (shared, ann, approval) =
+            (shared(), owner("ann", "crm mcp+stdio:srv --key=hunter2"), ApprovalId::new());
         let invite = Invite::of(&shared, Era::Modern, &message(&format!(",{URL}")), None).unwrap();
         let answer = invite.answer(&pending(approval), call(&ann, "D1"), &shared).unwrap();
         let answer = Json::parse(&answer, 16).unwrap();
@@ -254,9 +255,12 @@ mod tests {
             params.member("url").and_then(Json::as_str),
             Some(format!("https://gw.example/approval/{approval}").as_str())
         );
+        let words = params.member("message").and_then(Json::as_str).unwrap();
         assert!(
-            params.member("message").and_then(Json::as_str).unwrap().contains("needs 1 approver from dba")
+            words.starts_with("tools/call a on crm: approval apr_x needs 1 approver from dba. "),
+            "{words}"
         );
+        assert!(!words.contains("hunter2") && !words.contains("mcp+stdio"), "{words}");
         let state = result.member("requestState").and_then(Json::as_str).unwrap();
         assert!(!state.contains("D1") && state.len() == 48);
         let again = message(&format!(

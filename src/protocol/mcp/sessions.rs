@@ -86,6 +86,13 @@ pub struct Owner {
     pub connection: Box<str>,
 }
 
+impl Owner {
+    /// Returns the connection's name, for texts that clients see: they must not learn its target.
+    pub fn connection_name(&self) -> &str {
+        self.connection.split(' ').next().unwrap_or_default()
+    }
+}
+
 #[derive(Debug)]
 struct State {
     used: Instant,
