@@ -233,8 +233,9 @@ async fn work(
         web_strangers,
         mcp_strangers,
     } = settings;
-    // It ends with the thread's other tasks.
+    // They end with the thread's other tasks.
     tokio::task::spawn_local(web::sweep(gate.clone()));
+    tokio::task::spawn_local(mcp.clone().sweep(gate.clone()));
     let databases =
         Rc::new(PostgresService::new(gate.clone(), judge, cancels, targets, strangers, Arc::clone(&tls)));
     let apps: Vec<Box<dyn App>> = vec![

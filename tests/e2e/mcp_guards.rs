@@ -53,6 +53,29 @@ fn where_sessions_have_ids_nothing_but_their_beginning_goes_without_one() {
 }
 
 #[test]
+fn what_names_a_request_is_short() {
+    let attack = Attack::new("", polite);
+    let session = attack.session();
+    let headers = [("Mcp-Session-Id", &*session)];
+    let send = |id: usize, token: usize| {
+        let meta = json!({ "progressToken": "t".repeat(token) });
+        let params = json!({ "name": "open", "arguments": {}, "_meta": meta });
+        let body =
+            json!({ "jsonrpc": "2.0", "id": "i".repeat(id), "method": "tools/call", "params": params });
+        attack.send("POST", &headers, Some(&body.to_string()))
+    };
+    assert_eq!(send(510, 510).status, 200);
+    for (id, token, name) in [(511, 1, "id"), (8 << 20, 1, "id"), (1, 511, "progressToken")] {
+        let refused = send(id, token);
+        let error = &refused.json()["error"];
+        assert_eq!((refused.status, &error["code"]), (400, &json!(-32600)), "{error}");
+        let words = error["message"].as_str().unwrap();
+        assert!(words.starts_with(name) && words.contains("at most 512"), "{words}");
+    }
+    assert_eq!(attack.arrived("tools/call").len(), 1);
+}
+
+#[test]
 fn headers_that_nobody_judged_do_not_arrive() {
     let attack = Attack::new("", polite);
     let headers =

@@ -47,6 +47,8 @@ pub enum Why {
     NoRequests,
     /// It asks the client what it may not ask.
     MayNotAsk,
+    /// The id of its request is longer than one may be.
+    LongId,
     /// More is kept for a stream that nobody opens than there is room for.
     Untaken,
 }
@@ -62,6 +64,7 @@ impl Why {
             Self::Nobody => "it names no recipient",
             Self::NoRequests => "servers of this MCP version send no requests",
             Self::MayNotAsk => "it asks for something that is not allowed or declared",
+            Self::LongId => "its id is longer than 512 bytes",
             Self::Untaken => "no client is listening and the buffer is full",
         }
     }

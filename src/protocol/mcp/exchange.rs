@@ -123,6 +123,11 @@ pub async fn post(door: Door<'_>, mut body: Incoming) -> Result<Response<ReplyBo
     if !notice::fits(&message) {
         return notice::unfit(&door, era, &message).await;
     }
+    if message.kind() == Kind::Request
+        && let Err(fault) = way::has_short_names(&message)
+    {
+        return Err(door.fault(era, fault, Some(&message), "mcp_long_id").await);
+    }
     match message.kind() {
         Kind::Request => ask(door, era, session, &message).await,
         Kind::Notification => notice::tell(door, era, session, &message).await,

@@ -50,16 +50,19 @@ pub fn remember(shared: &McpShared, guard: &ReplyGuard, listing: &Listing<'_>) -
     for element in &listing.elements {
         let written = element.field(ElementField::OutputSchema).filter(|_| guard.masks());
         let mut schema = None;
+        let mut bytes = 0;
         if let Some(written) = written {
             let loosened = rewrite_schema(&governed.plan, written.raw).map_err(|_unreadable| unread())?;
             let seen = loosened.as_deref().unwrap_or(written.raw);
+            bytes += seen.len();
             schema = Some(Arc::new(Json::parse(seen, DEPTH).map_err(|_unreadable| unread())?));
         }
         // A target behind HTTP sees the headers itself.
         let input = element.field(ElementField::InputSchema).filter(|_| governed.connection.is_duplex());
+        bytes += input.as_ref().map_or(0, |input| input.raw.len());
         let mirrored = input.map(|input| mirror::wanted(input.raw)).unwrap_or_default().into();
         let tool = Tool { read_only: element.hints.read_only == Some(true), schema, mirrored };
-        shared.tools.listed(&place(governed), &element.key, tool);
+        shared.tools.listed(&place(governed), &element.key, tool, bytes);
     }
     Ok(())
 }

@@ -21,6 +21,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::ServerRequest;
 use crate::pipeline::snapshot::Governed;
+use crate::pipeline::snapshot::Snapshot;
 use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::declared::Declared;
 use crate::protocol::mcp::duplex::Solo;
@@ -43,8 +44,10 @@ const LONGEST_EVENT: usize = 1024;
 pub const ASKED: usize = 256;
 /// How many requests of the client may be open in one session.
 const OPEN: usize = 256;
-/// The longest progress token that is kept in mind for a stream of its own, in bytes.
-const LONGEST_TOKEN: usize = 512;
+/// The bytes that the events of one session may take, with the requests that their streams answer.
+const EVENT_ROOM: usize = 1 << 20;
+/// What an event takes beside its texts.
+const EVENT_FRAME: usize = 256;
 
 /// All sessions, shared by all threads. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -104,6 +107,8 @@ struct State {
     tokens: VecDeque<Id<'static>>,
     /// The target's ids of events, behind the gateway's numbers for them.
     events: VecDeque<(u64, Event)>,
+    /// The bytes that these take.
+    event_bytes: usize,
     next_event: u64,
     /// The lists whose changes the target reports.
     lists: Lists,
@@ -177,6 +182,26 @@ pub struct About {
     pub line: Box<str>,
 }
 
+impl Event {
+    /// Returns the bytes that it takes.
+    fn bytes(&self) -> usize {
+        EVENT_FRAME + self.id.len() + self.about.bytes()
+    }
+}
+
+impl About {
+    /// Returns the bytes of its texts.
+    fn bytes(&self) -> usize {
+        let Self { method, id, token, tool, asks_for_tasks: _, task, logs: _, argument, line } = self;
+        let ids = [id, token].into_iter().flatten().map(|id| match id {
+            Id::Text(text) => text.len(),
+            Id::Number(_) => 0,
+        });
+        let texts = [Some(method), tool.as_ref(), task.as_ref(), Some(argument), Some(line)];
+        ids.chain(texts.into_iter().flatten().map(|text| text.len())).sum()
+    }
+}
+
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -201,6 +226,7 @@ impl Sessions {
             open: HashSet::new(),
             tokens: VecDeque::new(),
             events: VecDeque::new(),
+            event_bytes: 0,
             next_event: 0,
             lists: Lists::default(),
             declared: Declared::default(),
@@ -229,14 +255,27 @@ impl Sessions {
     /// Returns the session with that id, if it belongs to the caller and its connection still has the same
     /// target. Marks it as used.
     pub fn find(&self, id: &str, owner: &Owner, governed: &Governed) -> Option<Arc<Session>> {
-        let session = locked(&self.0).get(id).cloned()?;
-        let stands =
-            session.owner == *owner && session.is_fresh() && !session.governed.leads_elsewhere(governed);
-        if !stands {
+        let mut all = locked(&self.0);
+        let session = all.get(id).filter(|session| session.owner == *owner)?;
+        if !session.is_fresh() {
+            all.remove(id);
             return None;
         }
+        if !session.stands(governed) {
+            return None;
+        }
+        let session = Arc::clone(session);
+        drop(all);
         locked(&session.state).used = Instant::now();
         Some(session)
+    }
+
+    /// Removes the sessions that can no longer be used.
+    pub fn sweep(&self, snapshot: &Snapshot) {
+        locked(&self.0).retain(|_, session| {
+            let name = session.governed.connection.name.as_str();
+            snapshot.connection(name).is_some_and(|now| session.stands(now))
+        });
     }
 
     /// Ends a session.
@@ -279,6 +318,11 @@ impl Session {
         locked(&self.state).lists
     }
 
+    /// Returns whether it can still be used on its connection as that is now.
+    fn stands(&self, governed: &Governed) -> bool {
+        self.is_fresh() && !self.governed.leads_elsewhere(governed)
+    }
+
     /// Returns whether it can still be used.
     pub fn is_fresh(&self) -> bool {
         // During a long call a channel is not idle.
@@ -315,8 +359,7 @@ impl Session {
     /// The client wants to hear of progress under this token.
     pub fn gives(&self, token: Id<'static>) {
         let mut state = locked(&self.state);
-        let long = matches!(&token, Id::Text(text) if text.len() > LONGEST_TOKEN);
-        if long || state.tokens.contains(&token) {
+        if token.is_long() || state.tokens.contains(&token) {
             return;
         }
         if state.tokens.len() >= OPEN {
@@ -330,9 +373,12 @@ impl Session {
         locked(&self.state).tokens.iter().any(|known| known == token)
     }
 
-    /// The target asks something of the client. False: too much is open, or it used the id of another open
-    /// question.
+    /// The target asks something of the client. False: too much is open, its id is too long, or that of
+    /// another open question.
     pub fn ask(&self, id: Id<'static>, question: Question) -> bool {
+        if id.is_long() {
+            return false;
+        }
         let mut state = locked(&self.state);
         let again = state.asked.get(&id).map(|known| known.what == question.what);
         // It is repeated on a resumed stream.
@@ -361,19 +407,24 @@ impl Session {
         }
     }
 
-    /// Returns the gateway's id for a target's event id; `None` if that is too long to be kept.
+    /// Returns the gateway's id for a target's event id; `None` if that, or the request that its stream
+    /// answers, is too long to be kept. The oldest events are forgotten first.
     pub fn event(&self, upstream: &[u8], about: &Arc<About>) -> Option<String> {
-        if upstream.len() > LONGEST_EVENT {
+        let event = Event { id: upstream.into(), about: Arc::clone(about) };
+        let bytes = event.bytes();
+        if upstream.len() > LONGEST_EVENT || bytes > EVENT_ROOM {
             return None;
         }
         let mut state = locked(&self.state);
         state.used = Instant::now();
         let number = state.next_event;
         state.next_event += 1;
-        if state.events.len() >= EVENTS {
-            state.events.pop_front();
+        state.event_bytes += bytes;
+        while state.events.len() >= EVENTS || state.event_bytes > EVENT_ROOM {
+            let Some((_, oldest)) = state.events.pop_front() else { break };
+            state.event_bytes = state.event_bytes.saturating_sub(oldest.bytes());
         }
-        state.events.push_back((number, Event { id: upstream.into(), about: Arc::clone(about) }));
+        state.events.push_back((number, event));
         Some(number.to_string())
     }
 
@@ -489,5 +540,48 @@ mod tests {
             session.event(number.to_string().as_bytes(), &about);
         }
         assert_eq!(session.event_of(&first), None);
+    }
+
+    #[test]
+    fn what_is_kept_of_events_and_questions_is_bounded_by_its_bytes() {
+        let now = snapshot(nobody(), vec![connection("crm", "a.internal")], &[], "dba");
+        let session = Sessions::default().open(owner("ann"), now.connection("crm").unwrap(), "x").unwrap();
+        let of = |bytes: usize| Arc::new(About { line: "x".repeat(bytes).into(), ..About::default() });
+        let about = of(EVENT_ROOM / 4);
+        let numbers: Vec<String> = (0..8).map(|_| session.event(b"u", &about).unwrap()).collect();
+        let known: Vec<bool> = numbers.iter().map(|number| session.event_of(number).is_some()).collect();
+        assert_eq!(known, [false, false, false, false, false, true, true, true]);
+        assert!(locked(&session.state).event_bytes <= EVENT_ROOM);
+        assert_eq!(session.event(b"u", &of(EVENT_ROOM)), None, "it would leave no room for others");
+        let last = session.event(b"u", &of(1)).unwrap();
+        assert!(session.event_of(&last).is_some() && session.event_of(&numbers[7]).is_some());
+        let asks = |length: usize| {
+            let question = Question { what: ServerRequest::Roots, back: None };
+            session.ask(Id::Text("x".repeat(length).into()), question)
+        };
+        assert!(asks(512) && !asks(513));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_is_over_is_freed() {
+        let before = snapshot(nobody(), vec![connection("crm", "a.internal")], &[], "dba");
+        let after = snapshot(nobody(), vec![connection("crm", "b.internal")], &[], "dba");
+        let here = before.connection("crm").unwrap();
+        let sessions = Sessions::default();
+        let held = |session: &Arc<Session>| Arc::strong_count(session) > 1;
+        let (solo, _ends) = Solo::new(crate::protocol::mcp::duplex::peer::Kind::Program);
+        let [ended, used] = [Theirs::Solo(Arc::clone(&solo)), "x".into()]
+            .map(|theirs| sessions.open(owner("ann"), here, theirs).unwrap());
+        solo.stop();
+        assert!(sessions.find(&ended.id, &owner("ann"), here).is_none());
+        assert!(!held(&ended), "who looks for it removes it");
+        sessions.sweep(&before);
+        assert!(held(&used));
+        sessions.sweep(&after);
+        assert!(!held(&used), "its connection leads elsewhere");
+        let idle = sessions.open(owner("ann"), here, "y").unwrap();
+        tokio::time::advance(IDLE).await;
+        sessions.sweep(&before);
+        assert!(!held(&idle));
     }
 }

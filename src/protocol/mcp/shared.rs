@@ -6,9 +6,12 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
 
+use crate::pipeline::Gate;
 use crate::protocol::mcp::bound::Bound;
 use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::invite::PageAddress;
@@ -46,7 +49,20 @@ pub struct McpShared {
     pub page: PageAddress,
 }
 
+/// How often sessions that are over are looked for.
+const SWEEP: Duration = Duration::from_mins(1);
+
 impl McpShared {
+    /// Regularly removes the sessions that can no longer be used, with all that they hold.
+    pub async fn sweep(self, gate: Gate) {
+        let mut every = tokio::time::interval(SWEEP);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            every.tick().await;
+            self.sessions.sweep(&gate.snapshot());
+        }
+    }
+
     /// Ends a session and cancels its pending calls.
     pub fn end_session(&self, session: &Session) {
         self.sessions.end(session);
@@ -185,8 +201,6 @@ impl Drop for HeldRequest {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[tokio::test]

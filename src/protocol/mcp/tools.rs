@@ -14,12 +14,20 @@ use crate::protocol::mcp::mirror::Mirrored;
 /// How many tools of one connection are remembered.
 const MOST: usize = 10_000;
 
+/// How many bytes their schemas, as written, may take together.
+const ROOM: usize = 8 << 20;
+
 /// The tools of all connections, by connection and target. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Tools(Arc<Mutex<HashMap<Box<str>, ByName>>>);
 
 /// The tools of one connection.
-type ByName = HashMap<Box<str>, Tool>;
+#[derive(Debug, Default)]
+struct ByName {
+    /// Each with the bytes that it counts for.
+    tools: HashMap<Box<str>, (Tool, usize)>,
+    bytes: usize,
+}
 
 /// One tool, as its target last listed it.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,12 +41,18 @@ pub struct Tool {
 }
 
 impl Tools {
-    /// Notes that the target listed this tool.
-    pub fn listed(&self, place: &str, name: &str, tool: Tool) {
+    /// Notes that the target listed this tool, with schemas of `bytes` bytes as they are written. A tool for
+    /// which there is no room is one that was never listed.
+    pub fn listed(&self, place: &str, name: &str, tool: Tool, bytes: usize) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let tools = all.entry(place.into()).or_default();
-        if tools.len() < MOST || tools.contains_key(name) {
-            tools.insert(name.into(), tool);
+        let known = all.entry(place.into()).or_default();
+        let bytes = bytes + name.len();
+        if let Some((_, before)) = known.tools.remove(name) {
+            known.bytes -= before;
+        }
+        if known.tools.len() < MOST && known.bytes + bytes <= ROOM {
+            known.tools.insert(name.into(), (tool, bytes));
+            known.bytes += bytes;
         }
     }
 
@@ -50,6 +64,28 @@ impl Tools {
     /// Returns a tool; `None` if it was never listed.
     pub fn get(&self, place: &str, name: &str) -> Option<Tool> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(place)?.get(name).cloned()
+        all.get(place)?.tools.get(name).map(|(tool, _)| tool.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tools_are_remembered_as_long_as_there_is_room_for_their_schemas() {
+        let tools = Tools::default();
+        let tool = Tool { read_only: true, schema: None, mirrored: Arc::new([]) };
+        let list = |name: &str, bytes| tools.listed("crm", name, tool.clone(), bytes);
+        let knows = |name: &str| tools.get("crm", name).is_some();
+        list("a", ROOM / 2);
+        list("b", ROOM / 2);
+        assert!(knows("a") && !knows("b"));
+        list("a", 1);
+        list("b", ROOM / 2);
+        assert!(knows("a") && knows("b"));
+        // What is not remembered any more is not judged by what it was.
+        list("b", ROOM);
+        assert!(knows("a") && !knows("b"));
     }
 }

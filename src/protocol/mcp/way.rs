@@ -16,6 +16,7 @@ use crate::domain::json::push_bytes;
 use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::Value;
+use crate::protocol::mcp::codec::envelope::id::LONGEST;
 use crate::protocol::mcp::codec::envelope::names::Meta;
 use crate::protocol::mcp::codec::envelope::names::Names;
 use crate::protocol::mcp::codec::envelope::names::Param;
@@ -26,9 +27,6 @@ use crate::protocol::mcp::era::INVALID_PARAMS;
 use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::shared::McpShared;
-
-/// The longest id or progress token of a held call, in bytes as it is written.
-const LONGEST: usize = 512;
 
 /// The gateway's own client info, in place of the client's.
 const OWN_INFO: &str = concat!(r#"{"name":"hoopctl","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
@@ -97,22 +95,33 @@ pub fn speaks_as_the_gateway(options: &McpOptions) -> bool {
     options.pin != PinMode::Observe
 }
 
+/// Checks that id and progress token of a request are short, as they are written: both are kept in mind, for
+/// as long as anything refers to the request, and approvers do not see them.
+///
+/// # Errors
+/// One is longer than [`LONGEST`].
+pub fn has_short_names(message: &Message) -> Result<(), Fault> {
+    for (name, value) in [("id", message.id_value()), ("progressToken", message.meta(Meta::ProgressToken))] {
+        let length = value.map_or(0, |value| value.raw.len());
+        if length > LONGEST {
+            let detail =
+                format!("{name} has {length} bytes; at most {LONGEST} are allowed, so send a shorter one");
+            return Err(Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, detail));
+        }
+    }
+    Ok(())
+}
+
 /// Builds the normalized message that is sent once it is approved: its parameters in the client's order,
 /// without the members of `_meta` that differ between attempts except for the progress token, and nothing
 /// else. So approvers see everything that is sent, and a repeated call is identical.
 ///
 /// # Errors
-/// Its id or progress token, which approvers do not see, is too long, or the message could not be split.
+/// The message could not be split.
 pub fn settled(message: &Message) -> Result<Message, Fault> {
-    let (id, token) = (message.id_value(), message.meta(Meta::ProgressToken));
-    if [&id, &token].into_iter().flatten().any(|value| value.raw.len() > LONGEST) {
-        let detail =
-            format!("id and progressToken of a call that needs approval are limited to {LONGEST} bytes");
-        return Err(Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, detail));
-    }
     let mut body = Vec::with_capacity(message.body().len());
     body.extend_from_slice(b"{\"jsonrpc\":\"2.0\"");
-    if let Some(id) = id {
+    if let Some(id) = message.id_value() {
         body.extend_from_slice(b",\"id\":");
         body.extend_from_slice(id.raw);
     }
@@ -304,13 +313,18 @@ mod tests {
         }
         let other = sent.replace(r#"{"b":1,"a":-1.0}"#, r#"{"a":-1.0,"b":1}"#);
         assert_eq!(settled(&other).unwrap(), other);
-        for place in [r#""id":"a\u0062""#, r#""progressToken":"b""#] {
-            let long = |length: usize| {
+    }
+
+    #[test]
+    fn what_names_a_request_is_short() {
+        let body = r#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"a","_meta":{"progressToken":"b"}}}"#;
+        for place in [r#""id":"a""#, r#""progressToken":"b""#] {
+            let short = |length: usize| {
                 let (name, _) = place.split_once(':').unwrap();
-                let body = sent.replace(r#""name":"a","#, r#""name":"a","_meta":{"progressToken":"b"},"#);
-                settled(&body.replace(place, &format!(r#"{name}:"{}""#, "x".repeat(length)))).is_ok()
+                let body = body.replace(place, &format!(r#"{name}:"{}""#, "x".repeat(length)));
+                has_short_names(&Message::scan(body.into(), Limits::new(1 << 20)).unwrap()).is_ok()
             };
-            assert!(long(LONGEST - 2) && !long(LONGEST - 1), "{place}");
+            assert!(short(LONGEST - 2) && !short(LONGEST - 1), "{place}");
         }
     }
 }

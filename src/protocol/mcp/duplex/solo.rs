@@ -397,6 +397,13 @@ impl Listener for Solo {
                 }
             }
             Kind::Request | Kind::Notification => match self.way(&message) {
+                // Such an id is kept nowhere.
+                _ if message.kind() == Kind::Request && message.id().is_some_and(|id| id.is_long()) => {
+                    self.leave_out(&message, Why::LongId);
+                    if let Some(id) = message.id() {
+                        self.answer(&Own::Refused(id.into_owned()));
+                    }
+                }
                 Way::To(client) => {
                     if let (Kind::Request, Some(id)) = (message.kind(), message.id()) {
                         self.asks(&id, &client);
@@ -435,6 +442,7 @@ impl Listener for Solo {
         state.over.get_or_insert_with(|| why.clone());
         state.stream = None;
         state.kept.clear();
+        state.asked.clear();
         for open in state.open.drain(..) {
             open.client.fail(why.clone().after_sending());
         }

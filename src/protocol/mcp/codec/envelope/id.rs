@@ -9,6 +9,9 @@ use crate::domain::json::write_string;
 /// (RFC 8259, section 6).
 pub const GREATEST: i64 = (1 << 53) - 1;
 
+/// The longest id, or value of the same form, of a request, in bytes.
+pub const LONGEST: usize = 512;
+
 /// The value of an id. Two ids are the same if they are equal here, however they are written; a number never
 /// equals a string.
 ///
@@ -29,6 +32,11 @@ impl Id<'_> {
         let number: i64 = raw.parse().ok()?;
         let plain = raw != "-0" && (-GREATEST..=GREATEST).contains(&number);
         plain.then_some(Self::Number(number))
+    }
+
+    /// Returns whether it is longer than [`LONGEST`]: such an id is not kept in mind.
+    pub fn is_long(&self) -> bool {
+        matches!(self, Self::Text(text) if text.len() > LONGEST)
     }
 
     /// Returns the id with an owned text.
