@@ -16,13 +16,18 @@ use crate::protocol::mcp::turn::MOST;
 
 /// How many bytes may wait in one queue: one message of the greatest length, and some more.
 const ROOM: usize = MOST + (4 << 20);
+/// How many of them may be of one of several senders.
+const SHARE: usize = 4 << 20;
 /// The unit of size in bytes: the least that a message counts.
 const UNIT: usize = 1024;
+
+/// A message with its room in the queue, and in the share of its sender.
+type Queued<T> = (T, OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
 
 /// The sending end of a queue.
 #[derive(Debug)]
 pub struct Inlet<T> {
-    queue: mpsc::UnboundedSender<(T, OwnedSemaphorePermit)>,
+    queue: mpsc::UnboundedSender<Queued<T>>,
     room: Arc<Semaphore>,
 }
 
@@ -34,7 +39,24 @@ impl<T> Clone for Inlet<T> {
 
 /// The receiving end of a queue.
 #[derive(Debug)]
-pub struct Outlet<T>(mpsc::UnboundedReceiver<(T, OwnedSemaphorePermit)>);
+pub struct Outlet<T>(mpsc::UnboundedReceiver<Queued<T>>);
+
+/// The part of a queue that one of several senders may fill. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Share(Arc<Semaphore>);
+
+impl Default for Share {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(units(SHARE))))
+    }
+}
+
+impl Share {
+    /// Returns whether nothing of its sender waits, or is about to.
+    pub fn is_unused(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+}
 
 /// Why something was not put into a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,22 +77,34 @@ const fn units(bytes: usize) -> usize {
     bytes.div_ceil(UNIT)
 }
 
-/// Returns the size of a message in units: at most the whole queue, so that a longer message passes alone.
-fn taken_by(bytes: usize) -> u32 {
-    u32::try_from(units(bytes).min(units(ROOM))).unwrap_or(u32::MAX)
+/// Returns the size of a message in units: at most all the `room`, so that a longer message passes alone.
+fn taken_by(bytes: usize, room: usize) -> u32 {
+    u32::try_from(units(bytes).min(units(room))).unwrap_or(u32::MAX)
 }
 
 impl<T> Inlet<T> {
     /// Puts in a message of this length, as soon as there is room.
     pub async fn put(&self, what: T, bytes: usize) -> Result<(), Unsent> {
-        let room = Arc::clone(&self.room).acquire_many_owned(taken_by(bytes)).await;
-        self.queue.send((what, room.map_err(|_never| Unsent::Closed)?)).map_err(|_closed| Unsent::Closed)
+        self.put_of(None, what, bytes).await
+    }
+
+    /// Does the same for a sender with a share of the queue: what it sends beyond that waits outside, where
+    /// it is in nobody's way.
+    pub async fn put_of(&self, share: Option<Share>, what: T, bytes: usize) -> Result<(), Unsent> {
+        let own = match share {
+            Some(Share(share)) => Some(share.acquire_many_owned(taken_by(bytes, SHARE)).await),
+            None => None,
+        };
+        let own = own.transpose().map_err(|_never| Unsent::Closed)?;
+        let room = Arc::clone(&self.room).acquire_many_owned(taken_by(bytes, ROOM)).await;
+        let room = room.map_err(|_never| Unsent::Closed)?;
+        self.queue.send((what, room, own)).map_err(|_closed| Unsent::Closed)
     }
 
     /// Puts in a message of this length, if there is room now. There is always room for length 0.
     pub fn try_put(&self, what: T, bytes: usize) -> Result<(), Unsent> {
-        let room = Arc::clone(&self.room).try_acquire_many_owned(taken_by(bytes));
-        self.queue.send((what, room.map_err(|_none| Unsent::Full)?)).map_err(|_closed| Unsent::Closed)
+        let room = Arc::clone(&self.room).try_acquire_many_owned(taken_by(bytes, ROOM));
+        self.queue.send((what, room.map_err(|_none| Unsent::Full)?, None)).map_err(|_closed| Unsent::Closed)
     }
 
     /// Returns whether both ends belong to the same queue.
@@ -87,7 +121,7 @@ impl<T> Inlet<T> {
 impl<T> Outlet<T> {
     /// Returns the next message; `None` if there will be none. Cancel safe.
     pub async fn next(&mut self) -> Option<T> {
-        self.0.recv().await.map(|(what, _room)| what)
+        self.0.recv().await.map(|(what, ..)| what)
     }
 }
 
@@ -280,6 +314,38 @@ mod tests {
             began.elapsed()
         );
         assert!(Instant::now() >= later + minute);
+    }
+
+    #[tokio::test]
+    async fn who_has_filled_its_share_is_in_nobodys_way() {
+        let (inlet, mut outlet) = queue();
+        let shares = [Share::default(), Share::default()];
+        let [mut one, mut other] = [0, 1].map(|number| {
+            let (inlet, share) = (inlet.clone(), shares[number].clone());
+            Box::pin(async move {
+                for _ in 0..3 {
+                    inlet.put_of(Some(share.clone()), number, SHARE * 2).await.unwrap();
+                }
+            })
+        });
+        // What it sends next waits, and the other's is queued all the same.
+        assert!(by_now(one.as_mut()).await.is_none());
+        assert!(by_now(other.as_mut()).await.is_none());
+        assert_eq!((outlet.next().await, outlet.next().await), (Some(0), Some(1)));
+        let ((), (), rest) = tokio::join!(one, other, async {
+            let mut rest = [0; 2];
+            for _ in 0..4 {
+                rest[outlet.next().await.unwrap()] += 1;
+            }
+            rest
+        });
+        assert_eq!(rest, [2, 2]);
+        assert!(shares.iter().all(Share::is_unused));
+    }
+
+    /// Looks whether something is done by now.
+    async fn by_now<T>(task: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
+        tokio::time::timeout(Duration::ZERO, task).await.ok()
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -11,10 +12,12 @@ use tokio::sync::watch;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::units::format_duration;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::duplex::mail::Inlet;
 use crate::protocol::mcp::duplex::mail::Outlet;
+use crate::protocol::mcp::duplex::mail::Share;
 use crate::protocol::mcp::duplex::mail::queue;
 use crate::protocol::mcp::turn::garbage;
 
@@ -158,23 +161,43 @@ impl Peer {
     /// Queues a message, as soon as there is room. `told` is called with whether it was sent.
     ///
     /// # Errors
-    /// The peer has ended.
-    pub async fn write(&self, body: Bytes, told: Option<Told>) -> Result<(), Denied> {
-        let length = body.len();
-        self.input.put(Parcel { body, told }, length).await.map_err(|_closed| self.gone())
+    /// The peer has ended, or makes no room `within` this time: the message is not sent.
+    pub async fn write(&self, body: Bytes, told: Option<Told>, within: Duration) -> Result<(), Denied> {
+        self.write_of(None, Parcel { body, told }, within).await
+    }
+
+    /// Does the same for one of several senders, which has a share of the queue.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn write_of(
+        &self,
+        share: Option<Share>,
+        parcel: Parcel,
+        within: Duration,
+    ) -> Result<(), Denied> {
+        let length = parcel.body.len();
+        match tokio::time::timeout(within, self.input.put_of(share, parcel, length)).await {
+            Ok(put) => put.map_err(|_closed| self.gone()),
+            Err(_elapsed) => {
+                let within = format_duration(within);
+                let detail = format!("the target has not read earlier messages within {within}");
+                Err(Denied::new(DenyCode::UpstreamUnavailable, detail).because("target_full"))
+            }
+        }
     }
 
     /// Queues a message and waits until the peer has accepted it, if it reports that.
     ///
     /// # Errors
-    /// The peer has ended, or refuses the message.
-    pub async fn deliver(&self, body: Bytes) -> Result<(), Denied> {
+    /// The peer has ended, refuses the message, or makes no room for it `within` this time.
+    pub async fn deliver(&self, body: Bytes, within: Duration) -> Result<(), Denied> {
         if self.kind == Kind::Program {
-            return self.write(body, None).await;
+            return self.write(body, None, within).await;
         }
         let (told, heard) = oneshot::channel();
         // The receiver may be gone.
-        self.write(body, Some(Box::new(move |went| drop(told.send(went))))).await?;
+        self.write(body, Some(Box::new(move |went| drop(told.send(went)))), within).await?;
         heard.await.unwrap_or_else(|_untold| Err(self.gone()))
     }
 
@@ -185,6 +208,16 @@ impl Peer {
         if let Err(unsent) = self.input.try_put(Parcel { body, told: None }, length) {
             tracing::debug!(?unsent, "a notification to a target was dropped");
         }
+    }
+
+    /// Queues that a request is cancelled, also where there is no room: the request itself had to wait for
+    /// some, so there are never many of these.
+    pub fn cancel(&self, id: &str) {
+        let body = format!(
+            "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":{id}}}}}"
+        );
+        // A peer that has ended needs none.
+        let _ended = self.input.try_put(Parcel { body: body.into(), told: None }, 0);
     }
 
     /// Ends the peer.

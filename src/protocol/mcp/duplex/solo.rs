@@ -157,11 +157,17 @@ impl Solo {
         &self.peer
     }
 
-    /// Sends a request; its answer arrives as mail, in which the target may be silent for `silence`.
+    /// Sends a request; its answer arrives as mail, in which the target may be silent for `silence`. The
+    /// target has to make room for the request `within` a time.
     ///
     /// # Errors
-    /// The peer has ended, the id is in use, or too many requests are open.
-    pub async fn ask(self: &Arc<Self>, message: &Message, silence: Duration) -> Result<Mail, Denied> {
+    /// The peer has ended or makes no room, the id is in use, or too many requests are open.
+    pub async fn ask(
+        self: &Arc<Self>,
+        message: &Message,
+        silence: Duration,
+        within: Duration,
+    ) -> Result<Mail, Denied> {
         let Some(id) = message.id().map(Id::into_owned) else { return Err(self.peer.gone()) };
         let kept_alive = Arc::clone(self);
         let (client, mail) = Mail::open(move || drop(kept_alive));
@@ -201,7 +207,7 @@ impl Solo {
         // A caller that leaves before the message is queued leaves nothing behind; one that leaves later has
         // not cancelled the request.
         let mut unsent = Unsent { solo: self, id: Some(id) };
-        self.peer.write(message.body().clone(), Some(Box::new(told))).await?;
+        self.peer.write(message.body().clone(), Some(Box::new(told)), within).await?;
         unsent.id = None;
         drop(unsent);
         Ok(mail)
@@ -210,12 +216,12 @@ impl Solo {
     /// Sends a message that gets no answer.
     ///
     /// # Errors
-    /// The peer has ended, or refuses the message.
-    pub async fn tell(&self, message: &Message) -> Result<(), Denied> {
+    /// The peer has ended, refuses the message, or makes no room for it `within` this time.
+    pub async fn tell(&self, message: &Message, within: Duration) -> Result<(), Denied> {
         if let Some(over) = &self.state().over {
             return Err(over.clone());
         }
-        self.peer.deliver(message.body().clone()).await?;
+        self.peer.deliver(message.body().clone(), within).await?;
         if let (Kind::Response | Kind::Error, Some(id)) = (message.kind(), message.id()) {
             self.is_answered(&id);
         }
@@ -265,10 +271,7 @@ impl Solo {
     /// Gives up on a request because the target was silent for too long, and tells the target.
     fn gives_up(&self, client: &Sender) {
         if let Some(Open { cancels: true, id, .. }) = self.forget(|open| open.client.is(client)) {
-            self.peer.tell(format!(
-                "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":{}}}}}",
-                id.to_json()
-            ));
+            self.peer.cancel(&id.to_json());
         }
     }
 

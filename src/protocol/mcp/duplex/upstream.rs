@@ -112,9 +112,11 @@ async fn deliver(letter: Letter, guard: &mut ReplyGuard, went: &Cell<bool>) -> R
         solo.touch(guard);
         went.set(true);
         return match message.kind() {
-            Kind::Request => answer(solo.ask(&message, patience(&message, silence)).await?, Some(solo)).await,
+            Kind::Request => {
+                answer(solo.ask(&message, patience(&message, silence), silence).await?, Some(solo)).await
+            }
             Kind::Notification | Kind::Response | Kind::Error => {
-                solo.tell(&message).await.map(|()| nothing(StatusCode::ACCEPTED))
+                solo.tell(&message, silence).await.map(|()| nothing(StatusCode::ACCEPTED))
             }
         };
     }
@@ -130,7 +132,8 @@ async fn deliver(letter: Letter, guard: &mut ReplyGuard, went: &Cell<bool>) -> R
             };
             solo.touch(guard);
             went.set(true);
-            let mut answered = answer(solo.ask(&message, silence).await?, Some(Arc::clone(&solo))).await?;
+            let mut answered =
+                answer(solo.ask(&message, silence, silence).await?, Some(Arc::clone(&solo))).await?;
             // A peer that refuses the client has no session with it.
             let opened = !matches!(answered.body, Answer::Said { failed: true, .. });
             answered.session = opened.then_some(Theirs::Solo(solo));
@@ -147,10 +150,10 @@ async fn deliver(letter: Letter, guard: &mut ReplyGuard, went: &Cell<bool>) -> R
             joint.touch(guard.end_watch());
             went.set(true);
             if kind == Kind::Request {
-                let mail = joint.ask(&message, guard.session_id()).await?;
+                let mail = joint.ask(&message, guard.session_id(), silence).await?;
                 return answer(mail.within(patience(&message, silence), || None, || {}), None).await;
             }
-            joint.tell(&message, guard.session_id()).await.map(|()| nothing(StatusCode::ACCEPTED))
+            joint.tell(&message, guard.session_id(), silence).await.map(|()| nothing(StatusCode::ACCEPTED))
         }
     }
 }

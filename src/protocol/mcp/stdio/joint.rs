@@ -2,6 +2,8 @@
 //! renamed in both directions, so that clients know nothing of each other; a slow client loses its stream and
 //! delays nobody. (MCP 2026-07-28, "Transports", "stdio".)
 
+mod ending;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -17,7 +19,6 @@ use tokio::sync::watch;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::Secret;
-use crate::domain::SessionEnd;
 use crate::domain::SessionId;
 use crate::pipeline::EndWatch;
 use crate::pipeline::LeftOut;
@@ -34,8 +35,10 @@ use crate::protocol::mcp::duplex::mail::Answered;
 use crate::protocol::mcp::duplex::mail::Heard;
 use crate::protocol::mcp::duplex::mail::Mail;
 use crate::protocol::mcp::duplex::mail::Sender;
+use crate::protocol::mcp::duplex::mail::Share;
 use crate::protocol::mcp::duplex::peer;
 use crate::protocol::mcp::duplex::peer::Listener;
+use crate::protocol::mcp::duplex::peer::Parcel;
 use crate::protocol::mcp::duplex::peer::Peer;
 use crate::protocol::mcp::duplex::peer::Unread;
 use crate::protocol::mcp::era::Era;
@@ -45,6 +48,7 @@ use crate::protocol::mcp::stdio::berth::Until;
 use crate::protocol::mcp::stdio::codes::era_of;
 use crate::protocol::mcp::stdio::codes::status_of;
 use crate::protocol::mcp::stdio::environment::Spec;
+use crate::protocol::mcp::stdio::joint::ending::watch_over;
 use crate::protocol::mcp::stdio::programs::Key;
 use crate::protocol::mcp::turn::garbage;
 
@@ -83,6 +87,8 @@ struct State {
     open: HashMap<i64, Open>,
     /// The watches of the sessions with open requests, and of the last one that used it.
     users: Vec<EndWatch>,
+    /// What each session with messages that wait may have waiting.
+    shares: HashMap<SessionId, Share>,
     left_out: LeftOut,
     /// The caller that waits for the child's era.
     probe: Option<oneshot::Sender<Era>>,
@@ -166,8 +172,8 @@ impl Joint {
         let (peer, ends) = Peer::new(peer::Kind::Program);
         let (told, era) = oneshot::channel();
         let users = user.into_iter().collect();
-        let (open, left_out) = (HashMap::new(), LeftOut::default());
-        let state = State { over: false, next: 1, open, users, left_out, probe: Some(told) };
+        let (open, shares, left_out) = (HashMap::new(), HashMap::new(), LeftOut::default());
+        let state = State { over: false, next: 1, open, users, shares, left_out, probe: Some(told) };
         let joint = Arc::new(Self { peer, state: Mutex::new(state), used: watch::Sender::new(None) });
         let key = Key::Connection(spec.name.clone());
         programs.start(spec, key, ends, Arc::downgrade(&joint)).await?;
@@ -225,15 +231,34 @@ impl Joint {
     /// Dropping the mail cancels it.
     ///
     /// # Errors
-    /// The child has ended, or too many requests are open.
-    pub async fn ask(self: &Arc<Self>, message: &Message, of: SessionId) -> Result<Mail, Denied> {
-        let (body, mail) = self.open(message, of)?;
-        self.peer.write(body, None).await?;
+    /// The child has ended, makes no room for the request `within` this time, or too many are open.
+    pub async fn ask(
+        self: &Arc<Self>,
+        message: &Message,
+        of: SessionId,
+        within: Duration,
+    ) -> Result<Mail, Denied> {
+        let (number, body, mail) = self.open(message, of)?;
+        // Dropped before the mail: of what is not queued, nothing is cancelled.
+        let mut unsent = Unsent { joint: self, number: Some(number) };
+        self.write(body, of, within).await?;
+        unsent.number = None;
         Ok(mail)
     }
 
-    /// Registers a request to be sent; returns it with the gateway's own id and token, and its mail.
-    fn open(self: &Arc<Self>, message: &Message, of: SessionId) -> Result<(Bytes, Mail), Denied> {
+    /// Queues a message of a principal, which has a share of the queue.
+    async fn write(&self, body: Bytes, of: SessionId, within: Duration) -> Result<(), Denied> {
+        let share = {
+            let mut state = self.state();
+            state.shares.retain(|whose, share| *whose == of || !share.is_unused());
+            state.shares.entry(of).or_default().clone()
+        };
+        self.peer.write_of(Some(share), Parcel { body, told: None }, within).await
+    }
+
+    /// Registers a request to be sent; returns the gateway's own id, the request with that as id and token,
+    /// and its mail.
+    fn open(self: &Arc<Self>, message: &Message, of: SessionId) -> Result<(i64, Bytes, Mail), Denied> {
         let written = |value: &[u8]| Bytes::copy_from_slice(value);
         let id = written(message.id_value().map(|id| id.raw).unwrap_or_default());
         let token = message.meta(Meta::ProgressToken).map(|token| written(token.raw));
@@ -257,15 +282,15 @@ impl Joint {
         let joint = Arc::clone(self);
         let (client, mail) = Mail::open(move || joint.cancel(number));
         state.open.insert(number, Open { of, id, token, client });
-        Ok((body, mail))
+        Ok((number, body, mail))
     }
 
     /// Sends a message that gets no answer. A cancellation refers to a request of the same principal; an
     /// ambiguous one is not sent.
     ///
     /// # Errors
-    /// The child has ended.
-    pub async fn tell(&self, message: &Message, of: SessionId) -> Result<(), Denied> {
+    /// The child has ended, or makes no room for the message `within` this time.
+    pub async fn tell(&self, message: &Message, of: SessionId, within: Duration) -> Result<(), Denied> {
         if !self.lives() {
             return Err(self.peer.gone());
         }
@@ -279,7 +304,7 @@ impl Joint {
         }
         if message.method().as_deref() != Some("notifications/cancelled") {
             let body = rewrite.finish().map_err(|_overlap| untaken())?;
-            return self.peer.write(body, None).await;
+            return self.write(body, of, within).await;
         }
         let Some(id) = message.param(Param::RequestId).and_then(|id| id.id()) else { return Ok(()) };
         let found = {
@@ -294,15 +319,13 @@ impl Joint {
         open.client.fail(denied.because("client_cancelled").after_sending());
         rewrite.param(Param::RequestId, number.to_string());
         let body = rewrite.finish().map_err(|_overlap| untaken())?;
-        self.peer.write(body, None).await
+        self.write(body, of, within).await
     }
 
     /// Cancels a request that nobody waits for any more.
     fn cancel(&self, number: i64) {
         if self.state().open.remove(&number).is_some() {
-            self.peer.tell(format!(
-                "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":{number}}}}}"
-            ));
+            self.peer.cancel(&number.to_string());
         }
     }
 
@@ -450,34 +473,20 @@ impl Listener for Joint {
     }
 }
 
-fn untaken() -> Denied {
-    garbage("one of its messages could not be split")
+/// A request that is not queued yet.
+struct Unsent<'a> {
+    joint: &'a Joint,
+    number: Option<i64>,
 }
 
-/// Ends a child whose connection has changed, or that nobody uses.
-async fn watch_over(mut used: watch::Receiver<Option<EndWatch>>, joint: std::sync::Weak<Joint>) {
-    loop {
-        let watch = used.borrow_and_update().clone();
-        let ended = async {
-            let Some(watch) = watch else { return std::future::pending().await };
-            if !matches!(watch.listen().await, SessionEnd::ConnectionChanged | SessionEnd::Stopped) {
-                // The end of one client is not the end of all.
-                std::future::pending::<()>().await;
-            }
-        };
-        let changed = tokio::select! {
-            changed = used.changed() => match changed {
-                Ok(()) => continue,
-                Err(_dropped) => return,
-            },
-            () = ended => true,
-            () = tokio::time::sleep(IDLE) => false,
-        };
-        let Some(joint) = joint.upgrade() else { return };
-        if changed || joint.state().open.is_empty() {
-            joint.over(&joint.peer.gone());
-            joint.peer.stop();
-            return;
+impl Drop for Unsent<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number.take() {
+            self.joint.state().open.remove(&number);
         }
     }
+}
+
+fn untaken() -> Denied {
+    garbage("one of its messages could not be split")
 }

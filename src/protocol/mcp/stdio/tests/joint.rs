@@ -43,8 +43,8 @@ async fn two_clients_with_the_same_ids_get_each_their_own() {
     let progress = json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params": { "progressToken": "$token", "progress": 1 } });
     let tagged = json!({ "jsonrpc": "2.0", "method": "notifications/tools/list_changed", "params": { "_meta": { "io.modelcontextprotocol/subscriptionId": "$id" } } });
     let params = |name: &str| json!({ "name": name, "tag": true, "messages": [progress, tagged], "_meta": { "progressToken": 1 } });
-    let mut first = joint.ask(&request(&json!("1"), "say", params("ann")), ann).await.unwrap();
-    let mut second = joint.ask(&request(&json!("1"), "say", params("bob")), bob).await.unwrap();
+    let mut first = joint.ask(&request(&json!("1"), "say", params("ann")), ann, SILENCE).await.unwrap();
+    let mut second = joint.ask(&request(&json!("1"), "say", params("bob")), bob, SILENCE).await.unwrap();
     for mail in [&mut first, &mut second] {
         assert_eq!(said(mail).await["params"]["progressToken"], 1);
         assert_eq!(said(mail).await["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], "1");
@@ -55,7 +55,7 @@ async fn two_clients_with_the_same_ids_get_each_their_own() {
             json!({ "jsonrpc": "2.0", "id": "1", "result": { "_meta": { "io.modelcontextprotocol/subscriptionId": "1" } } })
         );
     }
-    let mut asks = joint.ask(&request(&json!(1), "heard", json!({})), ann).await.unwrap();
+    let mut asks = joint.ask(&request(&json!(1), "heard", json!({})), ann, SILENCE).await.unwrap();
     let heard = said(&mut asks).await["result"]["heard"].as_array().unwrap().clone();
     let seen: Vec<Value> = heard
         .iter()
@@ -72,10 +72,10 @@ async fn nobody_hears_what_names_nobody_or_who_is_not_meant() {
     let (joint, _programs, _folder) = started("modern").await;
     let (ann, bob) = (SessionId::new(), SessionId::new());
     let mut waits = joint
-        .ask(&request(&json!(5), "never", json!({ "_meta": { "progressToken": 5 } })), ann)
+        .ask(&request(&json!(5), "never", json!({ "_meta": { "progressToken": 5 } })), ann, SILENCE)
         .await
         .unwrap();
-    let mut silent = joint.ask(&request(&json!(6), "never", json!({})), ann).await.unwrap();
+    let mut silent = joint.ask(&request(&json!(6), "never", json!({})), ann, SILENCE).await.unwrap();
     let subscription = |id: Value| json!({ "_meta": { "io.modelcontextprotocol/subscriptionId": id } });
     let messages = json!([
         { "jsonrpc": "2.0", "method": "notifications/message", "params": { "data": "whose?" } },
@@ -90,7 +90,7 @@ async fn nobody_hears_what_names_nobody_or_who_is_not_meant() {
         { "jsonrpc": "2.0", "id": 9, "method": "sampling/createMessage" },
     ]);
     let mut other =
-        joint.ask(&request(&json!(5), "say", json!({ "messages": messages })), bob).await.unwrap();
+        joint.ask(&request(&json!(5), "say", json!({ "messages": messages })), bob, SILENCE).await.unwrap();
     assert_eq!(said(&mut other).await["id"], 5);
     assert!(is_silent(&mut waits).await && is_silent(&mut silent).await);
     assert_eq!(joint.peer().counts().dropped.load(std::sync::atomic::Ordering::Relaxed), 9);
@@ -105,16 +105,16 @@ async fn who_leaves_cancels_and_nobody_cancels_for_others() {
             &json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": id } }),
         )
     };
-    let mut waits = joint.ask(&request(&json!("a"), "never", json!({})), ann).await.unwrap();
-    let left = joint.ask(&request(&json!("b"), "never", json!({})), ann).await.unwrap();
+    let mut waits = joint.ask(&request(&json!("a"), "never", json!({})), ann, SILENCE).await.unwrap();
+    let left = joint.ask(&request(&json!("b"), "never", json!({})), ann, SILENCE).await.unwrap();
     for (id, of) in [(json!("a"), bob), (json!(1), ann), (json!(1), bob)] {
-        joint.tell(&cancel(id), of).await.unwrap();
+        joint.tell(&cancel(id), of, SILENCE).await.unwrap();
     }
     assert!(is_silent(&mut waits).await);
     drop(left);
-    joint.tell(&cancel(json!("a")), ann).await.unwrap();
+    joint.tell(&cancel(json!("a")), ann, SILENCE).await.unwrap();
     assert_eq!(waits.next().await.unwrap_err().audit, Some("client_cancelled"));
-    let mut asks = joint.ask(&request(&json!(1), "heard", json!({})), ann).await.unwrap();
+    let mut asks = joint.ask(&request(&json!(1), "heard", json!({})), ann, SILENCE).await.unwrap();
     let heard = said(&mut asks).await["result"]["heard"].as_array().unwrap().clone();
     let cancelled: Vec<&Value> = heard
         .iter()
@@ -128,13 +128,13 @@ async fn who_leaves_cancels_and_nobody_cancels_for_others() {
 async fn a_notification_names_no_request_of_another() {
     let (joint, _programs, _folder) = started("modern").await;
     let (ann, bob) = (SessionId::new(), SessionId::new());
-    let _waits = joint.ask(&request(&json!(5), "never", json!({})), ann).await.unwrap();
+    let _waits = joint.ask(&request(&json!(5), "never", json!({})), ann, SILENCE).await.unwrap();
     let meta = json!({ "progressToken": 1, "io.modelcontextprotocol/subscriptionId": 1, "x": 1 });
     for method in ["notifications/roots/list_changed", "notifications/x"] {
         let told = json!({ "jsonrpc": "2.0", "method": method, "params": { "_meta": meta } });
-        joint.tell(&message(&told), bob).await.unwrap();
+        joint.tell(&message(&told), bob, SILENCE).await.unwrap();
     }
-    let mut asks = joint.ask(&request(&json!(1), "heard", json!({})), ann).await.unwrap();
+    let mut asks = joint.ask(&request(&json!(1), "heard", json!({})), ann, SILENCE).await.unwrap();
     let heard = said(&mut asks).await["result"]["heard"].as_array().unwrap().clone();
     let metas: Vec<&Value> = heard
         .iter()
@@ -154,13 +154,17 @@ async fn a_slow_client_loses_its_stream_and_holds_nobody_up() {
     let notes: Vec<Value> = (0..40).map(|_| json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params": { "progressToken": "$token", "progress": 1, "message": "x".repeat(20_000) } })).collect();
     let params = json!({ "_meta": { "progressToken": 0 }, "mute": true, "messages": notes });
     let body = request(&json!(1), "say", params);
-    let mut slow = joint.ask(&body, ann).await.unwrap();
+    let mut slow = joint.ask(&body, ann, SILENCE).await.unwrap();
     // Enough to fill the queue of the client that does not read.
     let mut rounds = Vec::new();
     for _ in 0..30 {
         let messages: Vec<Value> = (0..40).map(|_| json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params": { "progressToken": 1, "progress": 1, "message": "x".repeat(20_000) } })).collect();
-        rounds
-            .push(joint.ask(&request(&json!(2), "say", json!({ "messages": messages })), bob).await.unwrap());
+        rounds.push(
+            joint
+                .ask(&request(&json!(2), "say", json!({ "messages": messages })), bob, SILENCE)
+                .await
+                .unwrap(),
+        );
     }
     for mail in &mut rounds {
         assert_eq!(said(mail).await["id"], 2, "the other client is answered");
@@ -182,8 +186,10 @@ async fn errors_have_the_status_of_a_server_behind_http() {
     for (code, status) in
         [(-32601, 404), (-32020, 400), (-32021, 400), (-32022, 400), (-32602, 200), (-32603, 200), (1, 200)]
     {
-        let mut mail =
-            joint.ask(&request(&json!(1), "fails", json!({ "code": code })), SessionId::new()).await.unwrap();
+        let mut mail = joint
+            .ask(&request(&json!(1), "fails", json!({ "code": code })), SessionId::new(), SILENCE)
+            .await
+            .unwrap();
         let answer = next(&mut mail).await.answer.unwrap();
         assert_eq!((answer.status, answer.failed), (status, true), "{code}");
     }
@@ -193,17 +199,17 @@ async fn errors_have_the_status_of_a_server_behind_http() {
 async fn an_answer_that_cannot_be_read_fails_its_call_and_no_others() {
     let (joint, _programs, _folder) = started("modern").await;
     let (ann, bob) = (SessionId::new(), SessionId::new());
-    let mut other = joint.ask(&request(&json!(1), "never", json!({})), bob).await.unwrap();
+    let mut other = joint.ask(&request(&json!(1), "never", json!({})), bob, SILENCE).await.unwrap();
     for (method, params) in [
         ("raw", json!({ "line": TWICE })),
         ("raw", json!({ "line": NEITHER })),
         ("long", json!({ "length": 17 << 20 })),
     ] {
-        let mut mail = joint.ask(&request(&json!("a"), method, params.clone()), ann).await.unwrap();
+        let mut mail = joint.ask(&request(&json!("a"), method, params.clone()), ann, SILENCE).await.unwrap();
         let denied = broken(&mut mail).await;
         assert_eq!((denied.audit, denied.sent), (Some("target_garbage"), true), "{params}");
     }
     assert!(is_silent(&mut other).await);
-    let mut again = joint.ask(&request(&json!("a"), "echo", json!({})), ann).await.unwrap();
+    let mut again = joint.ask(&request(&json!("a"), "echo", json!({})), ann, SILENCE).await.unwrap();
     assert_eq!(said(&mut again).await["id"], "a");
 }

@@ -20,9 +20,9 @@ async fn started(programs: &Programs, spec: Spec) -> Arc<Solo> {
 async fn a_child_ends_when_its_input_is_closed_and_when_its_session_is_dropped() {
     let (programs, folder) = (Programs::default(), tempfile::tempdir().unwrap());
     let solo = started(&programs, spec(&folder, "x")).await;
-    let pid =
-        said(&mut solo.ask(&request(&json!(1), "env", json!({})), SILENCE).await.unwrap()).await["result"]["pid"]
-            .clone();
+    let pid = said(&mut solo.ask(&request(&json!(1), "env", json!({})), SILENCE, SILENCE).await.unwrap())
+        .await["result"]["pid"]
+        .clone();
     assert!(runs(&pid));
     let began = Instant::now();
     drop(solo);
@@ -35,18 +35,18 @@ async fn a_child_ends_when_its_input_is_closed_and_when_its_session_is_dropped()
 async fn one_that_ignores_all_is_killed_with_what_it_started() {
     let (programs, folder) = (Programs::default(), tempfile::tempdir().unwrap());
     let solo = started(&programs, spec(&folder, "stubborn")).await;
-    let pid =
-        said(&mut solo.ask(&request(&json!(1), "env", json!({})), SILENCE).await.unwrap()).await["result"]["pid"]
-            .clone();
-    let below =
-        said(&mut solo.ask(&request(&json!(2), "fork", json!({})), SILENCE).await.unwrap()).await["result"]["pid"]
-            .clone();
+    let pid = said(&mut solo.ask(&request(&json!(1), "env", json!({})), SILENCE, SILENCE).await.unwrap())
+        .await["result"]["pid"]
+        .clone();
+    let below = said(&mut solo.ask(&request(&json!(2), "fork", json!({})), SILENCE, SILENCE).await.unwrap())
+        .await["result"]["pid"]
+        .clone();
     assert!(runs(&pid) && runs(&below));
     let began = Instant::now();
     solo.stop();
     assert!(!solo.lives());
     assert_eq!(
-        solo.ask(&request(&json!(3), "env", json!({})), SILENCE).await.unwrap_err().code,
+        solo.ask(&request(&json!(3), "env", json!({})), SILENCE, SILENCE).await.unwrap_err().code,
         DenyCode::UpstreamUnavailable
     );
     becomes("it is not killed", Duration::from_secs(8), || !runs(&pid) && !runs(&below)).await;
@@ -58,10 +58,10 @@ async fn one_that_ignores_all_is_killed_with_what_it_started() {
 async fn what_a_child_leaves_behind_ends_with_it() {
     let (programs, folder) = (Programs::default(), tempfile::tempdir().unwrap());
     let solo = started(&programs, spec(&folder, "x")).await;
-    let below =
-        said(&mut solo.ask(&request(&json!(1), "fork", json!({})), SILENCE).await.unwrap()).await["result"]["pid"]
-            .clone();
-    let mut dies = solo.ask(&request(&json!(2), "die", json!({})), SILENCE).await.unwrap();
+    let below = said(&mut solo.ask(&request(&json!(1), "fork", json!({})), SILENCE, SILENCE).await.unwrap())
+        .await["result"]["pid"]
+        .clone();
+    let mut dies = solo.ask(&request(&json!(2), "die", json!({})), SILENCE, SILENCE).await.unwrap();
     assert_eq!(dies.next().await.unwrap_err().audit, Some("program_ended"));
     assert!(!solo.lives());
     becomes("what it started runs on", Duration::from_secs(6), || !runs(&below)).await;
@@ -74,7 +74,7 @@ async fn all_end_with_the_gateway_and_none_is_started_after() {
     for _ in 0..3 {
         kept.push(started(&programs, spec(&folder, "x")).await);
     }
-    let mut waits = kept[0].ask(&request(&json!(1), "never", json!({})), SILENCE).await.unwrap();
+    let mut waits = kept[0].ask(&request(&json!(1), "never", json!({})), SILENCE, SILENCE).await.unwrap();
     assert!(is_silent(&mut waits).await, "it is never answered");
     assert_eq!(programs.living(), 3);
     programs.stop().await;
@@ -105,16 +105,16 @@ async fn the_secret_is_in_its_environment_and_nowhere_else() {
     let (programs, folder) = (Programs::default(), tempfile::tempdir().unwrap());
     let spec = spec(&folder, "x");
     let solo = started(&programs, spec.clone()).await;
-    let told =
-        said(&mut solo.ask(&request(&json!(1), "env", json!({})), SILENCE).await.unwrap()).await["result"]
-            .clone();
+    let told = said(&mut solo.ask(&request(&json!(1), "env", json!({})), SILENCE, SILENCE).await.unwrap())
+        .await["result"]
+        .clone();
     assert_eq!(told["backwards"], SECRET.chars().rev().collect::<String>());
     assert_eq!(told["env"]["KEY"], "*".repeat(SECRET.len()), "it is starred out of what is said");
     assert!(!told["args"].to_string().contains("s3cret"));
     let leaked: Vec<&String> =
         told["env"].as_object().unwrap().keys().filter(|name| name.starts_with("CARGO")).collect();
     assert!(leaked.is_empty(), "the gateway's own environment: {leaked:?}");
-    said(&mut solo.ask(&request(&json!(2), "log", json!({})), SILENCE).await.unwrap()).await;
+    said(&mut solo.ask(&request(&json!(2), "log", json!({})), SILENCE, SILENCE).await.unwrap()).await;
     let counts = || solo.peer().counts().logged.load(std::sync::atomic::Ordering::Relaxed);
     becomes("its log is not read", Duration::from_secs(5), || counts() == 1).await;
     let line = format!("key {SECRET} is \u{1b}[31mwrong");
