@@ -30,6 +30,15 @@ pub struct Effects {
     pub verbs: BTreeSet<Verb>,
     /// The relations that are named, and what is done to them. Names of a `WITH` are not relations.
     pub relations: BTreeSet<Relation>,
+    /// The schemas any of whose relations it may use without naming them, as in `GRANT … IN SCHEMA` and `DROP
+    /// SCHEMA … CASCADE`; `None` for all schemas.
+    pub schemas: BTreeSet<Option<Box<str>>>,
+    /// The relations that a `TRUNCATE … CASCADE` names: it empties what refers to them, too. Empty once the
+    /// catalogue has told what that is: [`Effects::with_emptied`].
+    pub cascades: BTreeSet<Relation>,
+    /// The sequences whose names functions are given, as in `nextval('s')`, or the tables they belong to;
+    /// `None` for a name that is computed.
+    pub sequences: BTreeSet<Option<Object>>,
     /// The columns that are named, as far as the text says whose they are.
     pub columns: BTreeSet<Column>,
     /// Those that are read and whose values the text may write somewhere, in another form than they have
@@ -187,6 +196,21 @@ impl Effects {
         set
     }
 
+    /// The schemas any of whose relations it may use; `None` for all schemas, also where it is not known what
+    /// is emptied along with what it names.
+    pub fn any_of(&self) -> impl Iterator<Item = Option<&str>> {
+        let untold = (!self.cascades.is_empty()).then_some(None);
+        self.schemas.iter().map(Option::as_deref).chain(untold)
+    }
+
+    /// The same of a text whose `TRUNCATE … CASCADE` empties these relations, too, and no others.
+    pub fn with_emptied(&self, others: impl IntoIterator<Item = Object>) -> Self {
+        let mut all = Self { cascades: BTreeSet::new(), ..self.clone() };
+        let emptied = |object| Relation { object, access: Access::Write, only: false };
+        all.relations.extend(others.into_iter().map(emptied));
+        all
+    }
+
     /// Whether it changes relations that it names, their rows or themselves.
     pub fn changes_relations(&self) -> bool {
         self.relations.iter().any(|relation| relation.access != Access::Read)
@@ -221,6 +245,9 @@ impl Effects {
             all.reasons.extend(effects.reasons.iter().cloned());
             all.verbs.extend(&effects.verbs);
             all.relations.extend(effects.relations.iter().cloned());
+            all.schemas.extend(effects.schemas.iter().cloned());
+            all.cascades.extend(effects.cascades.iter().cloned());
+            all.sequences.extend(effects.sequences.iter().cloned());
             all.columns.extend(effects.columns.iter().cloned());
             all.kept.extend(effects.kept.iter().cloned());
             all.documents.extend(effects.documents.iter().cloned());
@@ -281,7 +308,9 @@ impl Effects {
 
     /// Whether it names anything that may be a function or operator of somebody's own, and does not say so.
     pub fn names_code(&self) -> bool {
-        let behind_a_dot = |column: &Column| column.relation.is_some() && column.name.is_some();
+        let behind_a_dot = |column: &Column| {
+            column.relation.is_some() && column.name.is_some() && column.access != Access::Ddl
+        };
         self.operators.iter().any(|operator| operator.schema.is_none())
             || self.functions.iter().any(|function| function.object.schema.is_none())
             || !self.fields.is_empty()
@@ -295,6 +324,9 @@ impl Effects {
         const ENTRY: usize = 160;
         let entries = self.reasons.len()
             + self.relations.len()
+            + self.schemas.len()
+            + self.cascades.len()
+            + self.sequences.len()
             + self.columns.len()
             + self.kept.len()
             + self.returned.len()
@@ -355,7 +387,8 @@ pub enum Access {
     Read,
     /// Its rows are changed.
     Write,
-    /// It is made, changed or dropped itself.
+    /// It is made, changed or dropped itself. Of a column also: an index, a key or the like is made of it, or
+    /// asked for with it.
     Ddl,
 }
 

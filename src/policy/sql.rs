@@ -100,8 +100,14 @@ impl SqlTest {
             Asked::Tables(globs) => {
                 let relations = effects.relations.iter().map(|relation| of_names(globs, &relation.object));
                 let kin = self.kin(sql).map(Kin::all).into_iter().flatten();
+                let kin = kin.map(|object| of_names(globs, object));
+                let sequences = effects.sequences.iter().map(|sequence| match sequence {
+                    Some(object) => of_names(globs, object),
+                    None => of_schema(globs, None),
+                });
+                let schemas = effects.any_of().map(|schema| of_schema(globs, schema));
                 let untold = self.misses_kin(sql) && !effects.relations.is_empty();
-                self.usage.join(relations.chain(kin.map(|object| of_names(globs, object))), unseen || untold)
+                self.usage.join(relations.chain(kin).chain(sequences).chain(schemas), unseen || untold)
             }
             Asked::Columns(globs) => {
                 let columns = of_columns(globs, effects).chain(of_kin(globs, effects, self.kin(sql)));
@@ -237,6 +243,11 @@ fn of_names(globs: &[NameGlob], object: &Object) -> Answer {
     Answer::any(globs.iter().map(|glob| glob.answer(object)))
 }
 
+/// Whatever is in a schema, or in all.
+fn of_schema(globs: &[NameGlob], schema: Option<&str>) -> Answer {
+    Answer::any(globs.iter().map(|glob| glob.answer_schema(schema)))
+}
+
 /// Returns a reset of all settings, and a setting with a computed name, may be any setting.
 fn of_setting(globs: &[Glob], setting: &Setting) -> Answer {
     match setting.name.as_deref().filter(|name| *name != ALL) {
@@ -294,7 +305,8 @@ pub struct SqlSummary {
     pub understood: bool,
     /// The class without the calls of functions with unknown effects.
     pub base: Class,
-    /// The relations that it names, at most 50 and `…`. Not escaped.
+    /// The relations that it names, `schema.*` and `*` for any of a schema and of all, at most 50 and `…`.
+    /// Not escaped.
     pub tables: Vec<String>,
     /// The functions that it calls, at most 50 and `…`. Not escaped.
     pub functions: Vec<String>,
@@ -354,7 +366,10 @@ impl SqlSummary {
 }
 
 fn tables(effects: &Effects) -> Vec<String> {
-    distinct(effects.relations.iter().map(|relation| relation.object.to_string()))
+    let any = |schema: Option<&str>| schema.map_or_else(|| "*".to_owned(), |schema| format!("{schema}.*"));
+    let sequence = |object: &Option<Object>| object.as_ref().map_or_else(|| any(None), ToString::to_string);
+    let relations = effects.relations.iter().map(|relation| relation.object.to_string());
+    distinct(relations.chain(effects.sequences.iter().map(sequence)).chain(effects.any_of().map(any)))
 }
 
 fn columns(effects: &Effects) -> Vec<String> {

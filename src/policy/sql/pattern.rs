@@ -102,6 +102,17 @@ impl NameGlob {
         name.min(schema)
     }
 
+    /// Matches whatever is in a schema, or in all schemas: unsure if that may be among it.
+    pub(in crate::policy) fn answer_schema(&self, schema: Option<&str>) -> Answer {
+        let schema = match (&self.schema, schema) {
+            (None, _) => Answer::Yes,
+            (Some(part), Some(schema)) => part.answer(schema),
+            (Some(part), None) if part.is_any() => Answer::Yes,
+            (Some(_), None) => Answer::Unsure,
+        };
+        if self.name.is_any() { schema } else { schema.min(Answer::Unsure) }
+    }
+
     /// Whether it describes everything.
     pub(in crate::policy) fn is_any(&self) -> bool {
         self.name.is_any() && self.schema.as_ref().is_none_or(Part::is_any)

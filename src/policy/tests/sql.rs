@@ -26,6 +26,7 @@ use crate::policy::Matcher;
 use crate::policy::PolicyRule;
 use crate::policy::PolicySet;
 use crate::policy::RuleOutcome;
+use crate::policy::SqlSummary;
 use crate::policy::tests::at;
 use crate::policy::tests::command;
 use crate::policy::tests::connection;
@@ -48,7 +49,7 @@ fn object(text: &str) -> Object {
 
 /// Returns a text with the effects that the words describe: `t:` a table, `c:` a column, `f:` a function,
 /// `o:` one with unknown effects, `v:` a verb, `k:` a class beside the base, `path:` a search path, `s:`
-/// another setting, `all:` all rows, `some:` not all, `run:` and `fetch:` a name of an earlier text.
+/// another setting, `in:` any relation of a schema, `q:` a sequence, `all:` all rows, `some:` not all, `run:` and `fetch:` a name of an earlier text.
 pub(super) fn sql(base: Class, words: &str) -> Command {
     let mut effects = Effects { statements: 1, ..Effects::default() };
     effects.classes.insert(Class::Read);
@@ -86,6 +87,12 @@ pub(super) fn sql(base: Class, words: &str) -> Command {
             "s" => {
                 let name = (name != "?").then(|| name.into());
                 effects.settings.insert(Setting { name, value: Some("x".into()) });
+            }
+            "in" => {
+                effects.schemas.insert((name != "?").then(|| name.into()));
+            }
+            "q" => {
+                effects.sequences.insert((name != "?").then(|| object(name)));
             }
             "all" => effects.all_rows = true,
             "some" => effects.some_rows = true,
@@ -175,6 +182,38 @@ pub(super) fn left(unless: &Matcher, command: &Command) -> String {
     let allowed = decide(&set(vec![with(Effect::Allow)]), &who, command).effect == Effect::Allow;
     let denied = decide(&set(vec![with(Effect::Deny), all()]), &who, command).effect == Effect::Deny;
     [('A', allowed), ('D', denied)].into_iter().map(|(mark, yes)| if yes { mark } else { '-' }).collect()
+}
+
+#[test]
+fn what_is_not_named_but_may_be_used_stops_and_is_never_allowed_by_parts() {
+    for (globs, words, wanted) in [
+        // Any relation of a schema.
+        (&["hr.*"][..], "in:hr", "AHPD"),
+        (&["*"], "in:hr", "AHPD"),
+        (&["hr.payroll"], "in:hr", "-HPD"),
+        (&["payroll"], "in:hr", "-HPD"),
+        (&["crm.*"], "in:hr", "----"),
+        (&["crm.orders"], "in:hr", "----"),
+        (&["HR.*"], "in:hr", "-HPD"),
+        (&["crm.orders"], "t:crm.orders in:hr", "-H-D"),
+        // Any relation.
+        (&["*"], "in:?", "AHPD"),
+        (&["*.*"], "in:?", "AHPD"),
+        (&["hr.*"], "in:?", "-HPD"),
+        (&["crm.orders"], "t:crm.orders in:?", "-HPD"),
+        // Sequences.
+        (&["hr.*"], "q:hr.s", "AHPD"),
+        (&["hr.*"], "q:s", "-HPD"),
+        (&["hr.payroll"], "q:hr.s", "----"),
+        (&["hr.payroll"], "q:?", "-HPD"),
+        (&["*"], "q:?", "AHPD"),
+        (&["crm.orders"], "t:crm.orders q:crm.s", "-H-D"),
+    ] {
+        let command = sql(Class::Write, words);
+        assert_eq!(says(&tables(globs), &command), wanted, "{globs:?} {words}");
+    }
+    let shown = SqlSummary::of(&sql(Class::Write, "t:a in:hr in:? q:s")).unwrap().tables;
+    assert_eq!(shown, ["*", "a", "hr.*", "s"]);
 }
 
 #[test]

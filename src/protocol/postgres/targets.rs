@@ -413,7 +413,7 @@ async fn catalog(inquiry: &mut Inquiry, all: bool, kin: bool) -> Result<Catalog,
     for question in Question::ALL {
         let some = match question {
             Question::Functions | Question::Operators | Question::Setters => true,
-            Question::Inheritance => kin,
+            Question::Inheritance | Question::References => kin,
             Question::Relations | Question::Dependencies => false,
         };
         if !all && !some {
@@ -423,6 +423,7 @@ async fn catalog(inquiry: &mut Inquiry, all: bool, kin: bool) -> Result<Catalog,
         match question {
             Question::Relations => answers.relations = rows,
             Question::Inheritance => answers.inheritance = rows,
+            Question::References => answers.references = rows,
             Question::Dependencies => answers.dependencies = rows,
             Question::Functions => answers.functions = rows,
             Question::Operators => answers.operators = rows,

@@ -163,6 +163,7 @@ impl Used {
             return false;
         };
         let relations = effects.relations.iter().map(|relation| &relation.object);
+        let relations = relations.chain(effects.sequences.iter().flatten());
         let mut objects = relations.chain(sql.opaque.iter().map(|function| &function.object));
         let has_dot = |object: &Object| {
             object.name.contains('.') || object.schema.as_ref().is_some_and(|schema| schema.contains('.'))
@@ -170,7 +171,8 @@ impl Used {
         let odd = objects.any(|object| !is_plain(&object.to_string()) || has_dot(object));
         // It is unknown what names without a schema refer to there.
         let moved = effects.moved_before;
-        if odd || moved || effects.runs_unseen() || in_one(effects).is_some() {
+        let any = effects.any_of().next().is_some() || effects.sequences.contains(&None);
+        if odd || moved || any || effects.runs_unseen() || in_one(effects).is_some() {
             return false;
         }
         let mut classes: BTreeSet<Class> = effects.classes.iter().copied().chain([sql.base]).collect();
@@ -181,6 +183,7 @@ impl Used {
         let doing = Doing { classes, verbs: effects.verbs.clone(), calls: !sql.opaque.is_empty() };
         let named = self.sql.entry(doing).or_default();
         named.tables.extend(effects.relations.iter().map(|relation| qualified(&relation.object)));
+        named.tables.extend(effects.sequences.iter().flatten().map(qualified));
         named.functions.extend(sql.opaque.iter().map(|function| qualified(&function.object)));
         true
     }

@@ -15,6 +15,8 @@ pub enum Question {
     Relations,
     /// Children and parents, with their names.
     Inheritance,
+    /// Which relations refer to which others by foreign keys, with their names.
+    References,
     /// What views read, and what comes along with the use or a change of relations.
     Dependencies,
     /// Functions, procedures and aggregates.
@@ -32,6 +34,8 @@ pub struct Answers {
     pub relations: Rows,
     /// To [`Question::Inheritance`].
     pub inheritance: Rows,
+    /// To [`Question::References`].
+    pub references: Rows,
     /// To [`Question::Dependencies`].
     pub dependencies: Rows,
     /// To [`Question::Functions`].
@@ -44,9 +48,10 @@ pub struct Answers {
 
 impl Question {
     /// All questions.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Relations,
         Self::Inheritance,
+        Self::References,
         Self::Dependencies,
         Self::Functions,
         Self::Operators,
@@ -58,6 +63,7 @@ impl Question {
         match self {
             Self::Relations => RELATIONS,
             Self::Inheritance => INHERITANCE,
+            Self::References => REFERENCES,
             Self::Dependencies => DEPENDENCIES,
             Self::Functions => FUNCTIONS,
             Self::Operators => OPERATORS,
@@ -71,7 +77,7 @@ impl Question {
             Self::Relations => 8,
             Self::Functions => 11,
             Self::Operators => 7,
-            Self::Inheritance => 6,
+            Self::Inheritance | Self::References => 6,
             Self::Dependencies => 3,
             Self::Setters => 1,
         }
@@ -134,6 +140,17 @@ JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relkind IN ('r', 'p', 'f'
 JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace \
 JOIN pg_catalog.pg_class p ON p.oid = i.inhparent \
 JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace";
+
+/// One row for each relation that refers to another one, and that one, the schema and name of the one and of
+/// the other.
+const REFERENCES: &str = "\
+SELECT DISTINCT f.conrelid, f.confrelid, cn.nspname, c.relname, pn.nspname, p.relname \
+FROM pg_catalog.pg_constraint f \
+JOIN pg_catalog.pg_class c ON c.oid = f.conrelid \
+JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace \
+JOIN pg_catalog.pg_class p ON p.oid = f.confrelid \
+JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace \
+WHERE f.contype = 'f' AND f.conrelid <> f.confrelid";
 
 /// One row for each relation (`r`) or function (`f`) that a view reads or calls. An operator counts as its
 /// function. Whole rows leave no trace of their own, so columns are not asked for.

@@ -1,4 +1,5 @@
-//! Which relations share rows: partitions and children, and what they are part of.
+//! Which relations share rows: partitions and children, and what they are part of; and which refer to others
+//! by foreign keys.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -17,6 +18,8 @@ pub(super) struct Family {
     by_name: HashMap<Box<str>, Vec<u32>>,
     parents: HashMap<u32, Vec<u32>>,
     children: HashMap<u32, Vec<u32>>,
+    /// Those that refer to each.
+    referring: HashMap<u32, Vec<u32>>,
 }
 
 impl Family {
@@ -32,6 +35,38 @@ impl Family {
     pub(super) fn tie(&mut self, child: u32, parent: u32) {
         self.parents.entry(child).or_default().push(parent);
         self.children.entry(parent).or_default().push(child);
+    }
+
+    /// That the one refers to the other.
+    pub(super) fn refer(&mut self, from: u32, to: u32) {
+        self.referring.entry(to).or_default().push(from);
+    }
+
+    /// What a `TRUNCATE … CASCADE` of these empties besides: what refers to them or to their children, and so
+    /// on. `None` where that is more than is told.
+    pub(super) fn emptied<'a>(
+        &self,
+        relations: impl IntoIterator<Item = &'a Relation>,
+    ) -> Option<BTreeSet<Object>> {
+        let (mut found, mut left) = (HashSet::new(), Vec::new());
+        for relation in relations {
+            for oid in self.find(&relation.object) {
+                left.push(oid);
+                if !relation.only {
+                    left.extend(reached(oid, &self.children));
+                }
+            }
+        }
+        while let Some(oid) = left.pop() {
+            for &from in self.referring.get(&oid).into_iter().flatten() {
+                let all = std::iter::once(from).chain(reached(from, &self.children));
+                left.extend(all.filter(|oid| found.insert(*oid)));
+            }
+            if found.len() > MOST {
+                return None;
+            }
+        }
+        Some(found.iter().filter_map(|oid| self.names.get(oid)).map(|object| (**object).clone()).collect())
     }
 
     /// The kin of relations: all above each, and all below, but for what is named with `ONLY`. A name without
@@ -143,6 +178,34 @@ mod tests {
         let kin = family().kin([&left, &events]);
         let of = |relation: &Relation| kin.of(&relation.object).map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!((of(&left), of(&events)), (vec!["public.both".into()], vec!["old.events_1999".into()]));
+    }
+
+    #[test]
+    fn what_refers_to_it_is_emptied_and_what_refers_to_that() {
+        let mut family = family();
+        // `left` refers to a partition, `both` to `left`, `old.events` to `right`, and they go round.
+        for (from, to) in [(5, 2), (7, 5), (8, 6), (5, 7), (6, 6)] {
+            family.refer(from, to);
+        }
+        for (texts, wanted) in [
+            (&["public.events"][..], "public.both public.left"),
+            (&["ONLY public.events"], ""),
+            (&["events_2024"], "public.both public.left"),
+            (&["left"], "public.both public.left"),
+            // What it is part of refers to it by what it is part of.
+            (&["right"], "old.events old.events_1999 public.both public.left public.right"),
+            (&["elsewhere.events", "customers", "public.events_2025"], ""),
+        ] {
+            let relations: Vec<Relation> = texts.iter().map(|text| relation(text)).collect();
+            let found = family.emptied(&relations).unwrap();
+            let names: Vec<String> = found.iter().map(ToString::to_string).collect();
+            assert_eq!(names.join(" "), wanted, "{texts:?}");
+        }
+        for oid in 10..11 + u32::try_from(MOST).unwrap() {
+            family.name(oid, "public", &format!("r{oid}"));
+            family.refer(oid, 4);
+        }
+        assert_eq!(family.emptied([&relation("events_2025")]), None);
     }
 
     #[test]

@@ -129,7 +129,7 @@ pub struct Catalog {
     by_name: HashMap<Box<str>, Vec<u32>>,
     /// Child and parent.
     inheritance: Vec<(u32, u32)>,
-    /// The same with the names of all of them, which are there also where relations are not.
+    /// The same with the names of all of them, which are there also where relations are not, and foreign keys.
     family: Family,
     /// What the views read, by their oids.
     dependencies: HashMap<u32, Vec<Dependency>>,
@@ -167,10 +167,23 @@ impl Catalog {
         oids.iter().filter_map(|oid| self.relations.get(oid)).filter(fits)
     }
 
+    /// All relations of a schema, or of all schemas.
+    pub fn of_schema<'a>(&'a self, schema: Option<&'a str>) -> impl Iterator<Item = &'a Relation> {
+        self.relations
+            .values()
+            .filter(move |relation| schema.is_none_or(|schema| *relation.schema == *schema))
+    }
+
     /// The relations that share rows with these, as a text names them: their partitions and children, and
     /// what they are part of.
     pub fn kin(&self, relations: &BTreeSet<sql::Relation>) -> Kin {
         self.family.kin(relations)
+    }
+
+    /// What a `TRUNCATE … CASCADE` of these relations, as a text names them, empties besides: what refers to
+    /// them by foreign keys, and to that. `None` where that is more than is told.
+    pub fn emptied(&self, relations: &BTreeSet<sql::Relation>) -> Option<BTreeSet<Object>> {
+        self.family.emptied(relations)
     }
 
     /// Which columns are masked under a plan, as far as names tell. The columns of views that may show masked

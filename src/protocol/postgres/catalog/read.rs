@@ -89,6 +89,13 @@ pub(super) fn catalog(answers: &Answers) -> Result<Catalog, CatalogError> {
         catalog.family.tie(child, parent);
         catalog.inheritance.push((child, parent));
     }
+    for row in rows(Question::References, "foreign keys", &answers.references) {
+        let row = row?;
+        let (from, to) = (row.number(0, "relation")?, row.number(1, "relation")?);
+        catalog.family.name(from, row.text(2, "relation")?, row.text(3, "relation")?);
+        catalog.family.name(to, row.text(4, "relation")?, row.text(5, "relation")?);
+        catalog.family.refer(from, to);
+    }
     for row in rows(Question::Dependencies, "views", &answers.dependencies) {
         let row = row?;
         let of = row.number(2, "oid")?;

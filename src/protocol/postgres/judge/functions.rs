@@ -202,6 +202,11 @@ const ROW_TELLERS: &[&str] = &[
     "to_jsonb",
 ];
 
+/// Whether a function takes the name of a sequence.
+pub(super) fn takes_sequence(schema: Option<&str>, name: &str) -> bool {
+    matches!(schema, None | Some("pg_catalog")) && matches!(name, "currval" | "nextval" | "setval")
+}
+
 /// What a call of a function means, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Call {

@@ -84,7 +84,9 @@ impl Exposure {
             return Self { reports: scope.strays(effects), ..Self::NOTHING };
         }
         let (mut values, mut reads, mut looks) = (code, code, code);
-        for column in effects.columns.iter().filter(|column| scope.reaches(column)) {
+        // Of what an index is made of nothing comes back.
+        let used = effects.columns.iter().filter(|column| column.access != Access::Ddl);
+        for column in used.filter(|column| scope.reaches(column)) {
             values = true;
             reads |= column.access == Access::Read;
             looks |= column.access == Access::Read && !effects.returned.contains(column);
@@ -230,6 +232,7 @@ impl<'a> ColumnScope<'a> {
             unknown |=
                 relations.len() == before && relation.access != Access::Ddl && !is_system(&relation.object);
         }
+        relations.extend(of_schemas(effects, masked));
         Self { masked, relations, unknown, remade }
     }
 
@@ -372,10 +375,13 @@ impl<'a> ColumnScope<'a> {
     /// not know any more, may be such a way.
     fn strays(&self, effects: &Effects) -> bool {
         let mut used = effects.relations.iter().filter(|relation| relation.access != Access::Ddl).peekable();
-        let unsure = self.unknown || (self.remade && used.peek().is_some());
+        // What is emptied along with what is named has triggers of its own.
+        let emptied = !effects.cascades.is_empty();
+        let unsure = self.unknown || emptied || (self.remade && used.peek().is_some());
         let changes = |relation: &Relation| self.masked.spreads(relation.oid);
         let looks = |relation: &Relation| self.masked.looks(relation.oid);
         unsure
+            || of_schemas(effects, self.masked).any(changes)
             || effects.relations.iter().any(|relation| {
                 let mut found = self.masked.catalog().find(&relation.object);
                 // What is changed itself may look at all that it reads: a view that is made anew and kept, a
@@ -383,6 +389,11 @@ impl<'a> ColumnScope<'a> {
                 if relation.access == Access::Read { found.any(looks) } else { found.any(changes) }
             })
     }
+}
+
+/// The relations of the schemas any of whose relations a text may use.
+fn of_schemas<'a>(effects: &'a Effects, masked: &'a Masked) -> impl Iterator<Item = &'a Relation> {
+    effects.schemas.iter().flat_map(|schema| masked.catalog().of_schema(schema.as_deref()))
 }
 
 /// Whether a relation that the catalogue does not have is one of PostgreSQL's own. Those that show data of

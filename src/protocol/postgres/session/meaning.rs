@@ -95,7 +95,7 @@ impl SessionState {
     /// anything under way.
     pub(super) fn code_is_sure(&self, definition: &Definition) -> bool {
         self.last_changes.knows_catalog(&self.pending.borrow())
-            || !(needs_code(definition) || self.wants_kin(definition))
+            || !(needs_code(definition) || self.wants_kin(definition) || cascades(definition))
     }
 
     /// What is known of the catalogue, where it is needed: values are masked, policies go by what shares rows
@@ -113,7 +113,14 @@ impl SessionState {
                 "the prepared statements and cursors that it runs are too long together; run them one by one";
             return Err(Denied::new(DenyCode::LimitExceeded, detail).because("runs_too_much"));
         }
-        let related = if self.wants_kin(definition) { self.catalog_with_kin().await? } else { None };
+        let related = if self.wants_kin(definition) {
+            self.catalog_with_kin().await?
+        } else if cascades(definition) {
+            // Without it any relation may be emptied.
+            self.catalog_with_kin().await.unwrap_or_default()
+        } else {
+            None
+        };
         match self.catalog_if_masked().await? {
             None => {}
             known => return Ok(known),
@@ -193,6 +200,7 @@ impl SessionState {
         let opaque = |effects: &Effects| self.opaque(effects, known);
         let mut command = command(&definition.sql, &definition.judgement, class, opaque);
         Self::see(&mut command, definition, deeper);
+        self.tell_emptied(&mut command, known);
         self.tell_kin(&mut command, known);
         self.tell_settings(&mut command, known);
         if self.search_path.is_moved()
@@ -202,6 +210,22 @@ impl SessionState {
             *effects = Arc::new(effects.with_moved_names());
         }
         command
+    }
+
+    /// Tells a command what its `TRUNCATE … CASCADE` empties besides. What the open transaction, or the text
+    /// itself, has made the catalogue does not show: then it may be any relation.
+    fn tell_emptied(&self, command: &mut Command, known: Option<&CatalogView>) {
+        let Words::Sql(sql) = &mut command.words else { return };
+        let Some(effects) = sql.effects.as_mut().filter(|effects| !effects.cascades.is_empty()) else {
+            return;
+        };
+        let Some(known) = known.filter(|known| known.has_kin()) else { return };
+        if self.transaction.change() < Change::Relations
+            && !effects.remakes()
+            && let Some(emptied) = known.masked.catalog().emptied(&effects.cascades)
+        {
+            *effects = Arc::new(effects.with_emptied(emptied));
+        }
     }
 
     /// A change of rows that lead to `pg_settings` is a `SET`, of whatever they are. What the open
@@ -237,7 +261,8 @@ impl SessionState {
         };
         let call = |object: &Object, arguments| Function { object: object.clone(), arguments };
         let named = |name: &str| call(&Object { schema: None, name: name.into() }, 1);
-        let columns = effects.columns.iter().filter(|column| column.relation.is_some());
+        let columns =
+            effects.columns.iter().filter(|column| column.relation.is_some() && column.access != Access::Ddl);
         let behind_dots = columns.filter_map(|column| column.name.as_deref());
         let fields = behind_dots.chain(effects.fields.iter().map(|name| &**name));
         let mut calls: Vec<Function> = fields.filter(|name| field(name)).map(named).collect();
@@ -317,6 +342,11 @@ impl SessionState {
 fn needs_code(definition: &Definition) -> bool {
     let needs = |effects: &Effects| effects.names_code() || effects.changes_relations();
     definition.judgement.effects().is_some_and(|effects| needs(effects)) || runs_names(definition)
+}
+
+/// Whether a text empties what refers to the relations that it names.
+fn cascades(definition: &Definition) -> bool {
+    definition.judgement.effects().is_some_and(|effects| !effects.cascades.is_empty())
 }
 
 /// Whether settings are changed by changing rows of a relation, as far as that is known.

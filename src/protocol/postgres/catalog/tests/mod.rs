@@ -37,6 +37,7 @@ pub(in crate::protocol::postgres) fn answers() -> Answers {
         inheritance: rows(
             "16420|16417|public|part|public|parted 16421|16417|public|other_part|public|parted 99999|16417|far|away|public|parted",
         ),
+        references: rows("16430|16384|public|orders|public|customers"),
         dependencies: rows(
             "16390|r|16384 16394|r|16390 16402|r|16384 16402|i|7 16407|f|16406 16411|r|16394 16460|r|16430 16460|f|16500 13000|r|16384 16481|r|16480",
         ),

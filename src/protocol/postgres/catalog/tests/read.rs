@@ -46,6 +46,9 @@ fn rows_that_were_not_asked_for_are_refused() {
         (4, "+||f|i|f|c|t"),
         (4, "+|public|f|i|f|c|"),
         (4, "+|public|f|i|f|c"),
+        (5, "1|2|public|a|public"),
+        (5, "1|x|public|a|public|b"),
+        (5, "1|2|public||public|b"),
     ] {
         let mut answers = answers();
         let place = match question {
@@ -53,6 +56,7 @@ fn rows_that_were_not_asked_for_are_refused() {
             1 => &mut answers.inheritance,
             2 => &mut answers.dependencies,
             3 => &mut answers.functions,
+            5 => &mut answers.references,
             _ => &mut answers.operators,
         };
         let number = place.len();

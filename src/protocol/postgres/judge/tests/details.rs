@@ -358,3 +358,145 @@ fn only_what_is_named_with_only_is_without_its_children() {
         assert_eq!(found, words(told), "{sql}");
     }
 }
+
+#[test]
+fn what_is_used_without_being_named_is_told_by_its_schema() {
+    for (sql, told) in [
+        ("GRANT SELECT ON ALL TABLES IN SCHEMA hr, s TO x", "hr.* s.*"),
+        ("REVOKE ALL ON ALL SEQUENCES IN SCHEMA hr FROM x", "hr.*"),
+        ("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA hr TO x", ""),
+        ("GRANT SELECT ON t TO x", ""),
+        ("ALTER DEFAULT PRIVILEGES IN SCHEMA hr GRANT SELECT ON TABLES TO x", "hr.*"),
+        ("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO x", "*"),
+        ("ALTER DEFAULT PRIVILEGES FOR ROLE y REVOKE USAGE ON SEQUENCES FROM x", "*"),
+        ("ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO x", ""),
+        ("REINDEX SCHEMA hr", "hr.*"),
+        ("REINDEX DATABASE db", "*"),
+        ("REINDEX TABLE t", ""),
+        ("VACUUM", "*"),
+        ("VACUUM t", ""),
+        ("ANALYZE", "*"),
+        ("CLUSTER", "*"),
+        ("ALTER SCHEMA hr RENAME TO x", "hr.*"),
+        ("ALTER SCHEMA hr OWNER TO x", ""),
+        ("ALTER EXTENSION e SET SCHEMA x", "*"),
+        ("DROP SCHEMA hr, s CASCADE", "* hr.* s.*"),
+        ("DROP SCHEMA hr", ""),
+        ("DROP OWNED BY x", "*"),
+        ("REASSIGN OWNED BY x TO y", "*"),
+        ("DROP TYPE t CASCADE", "*"),
+        ("DROP FUNCTION f() CASCADE", "*"),
+        ("DROP EXTENSION e CASCADE", "*"),
+        ("DROP TYPE t", ""),
+        ("DROP TABLE t CASCADE", ""),
+        ("ALTER TYPE t RENAME ATTRIBUTE a TO b CASCADE", "*"),
+        ("ALTER TYPE t DROP ATTRIBUTE a CASCADE", "*"),
+        ("ALTER TYPE t DROP ATTRIBUTE a", ""),
+        ("ALTER TABLE t DROP a CASCADE", ""),
+        ("ALTER TABLE ALL IN TABLESPACE a SET TABLESPACE b", "*"),
+        ("CREATE PUBLICATION p FOR ALL TABLES", "*"),
+        ("CREATE PUBLICATION p FOR TABLES IN SCHEMA hr, TABLE t", "hr.*"),
+        ("ALTER PUBLICATION p ADD TABLES IN SCHEMA CURRENT_SCHEMA", "*"),
+        ("CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p", "*"),
+        ("IMPORT FOREIGN SCHEMA a FROM SERVER s INTO hr", "hr.*"),
+        // What refers to it may be anything, as long as nobody has told.
+        ("TRUNCATE a, s.b CASCADE", "*"),
+        ("TRUNCATE a", ""),
+    ] {
+        let found = effects(sql);
+        let any = |schema: Option<&str>| schema.map_or("*".to_owned(), |schema| format!("{schema}.*"));
+        assert_eq!(found.any_of().map(any).collect::<BTreeSet<_>>(), words(told), "{sql}");
+    }
+    let found = effects("TRUNCATE a, ONLY s.b CASCADE");
+    let cascades: Vec<String> = found
+        .cascades
+        .iter()
+        .map(|of| format!("{}{}", of.object, if of.only { " only" } else { "" }))
+        .collect();
+    assert_eq!(cascades, ["a", "s.b only"]);
+    let told =
+        found.with_emptied([crate::domain::sql::Object { schema: Some("hr".into()), name: "c".into() }]);
+    assert_eq!(told.any_of().count(), 0);
+    assert_eq!(relations(&told), words("w:a w:s.b w:hr.c"));
+}
+
+#[test]
+fn sequences_are_told_by_the_names_that_functions_are_given() {
+    for (sql, told) in [
+        ("SELECT nextval('s')", "s"),
+        ("SELECT setval('hr.s2', 7)", "hr.s2"),
+        ("SELECT pg_catalog.currval('db.hr.s2'::regclass)", "hr.s2"),
+        ("SELECT nextval('S2'::text)", "s2"),
+        ("SELECT nextval(' \"Hr\" . \"a\"\"b.c\" ')", "Hr.a\"b.c"),
+        ("SELECT nextval(CAST('s'::text AS pg_catalog.regclass))", "s"),
+        ("INSERT INTO t VALUES (nextval('t_id_seq'))", "t_id_seq"),
+        ("CREATE TABLE t (id int DEFAULT nextval('s'))", "s"),
+        ("SELECT setval(pg_get_serial_sequence('\"T\"', 'id'), 1)", "T"),
+        // Computed, by its oid, or no name.
+        ("SELECT nextval($1)", "?"),
+        ("SELECT nextval('16400')", "?"),
+        ("SELECT nextval(16400)", "?"),
+        ("SELECT nextval(('h' || 'r.s')::regclass)", "?"),
+        ("SELECT nextval('a.b.c.d')", "?"),
+        ("SELECT nextval('a b')", "?"),
+        ("SELECT nextval('')", "?"),
+        ("SELECT nextval('\"\"')", "?"),
+        ("SELECT nextval('s'::evil.regclass)", "?"),
+        ("SELECT nextval('s'::varchar(1))", "?"),
+        ("SELECT ('s'::regclass).nextval", "?"),
+        ("SELECT s.currval FROM CAST('s' AS regclass) s", "?"),
+        ("SELECT evil.nextval('s'), lastval(), setseed(1)", ""),
+    ] {
+        let found = effects(sql);
+        let name = |of: &Option<crate::domain::sql::Object>| {
+            of.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string)
+        };
+        assert_eq!(found.sequences.iter().map(name).collect::<BTreeSet<_>>(), words(told), "{sql}");
+    }
+}
+
+#[test]
+fn columns_of_definitions_are_told() {
+    for (sql, told) in [
+        ("ALTER TABLE s.t DROP COLUMN a, ALTER b SET STATISTICS 7, ADD c int", "s.t.a~ s.t.b~"),
+        ("ALTER TABLE t ALTER a TYPE text, ALTER b SET DEFAULT 1, ALTER c DROP NOT NULL", "t.a~ t.b~ t.c~"),
+        ("ALTER TABLE t ALTER a SET STORAGE plain, ALTER b ADD GENERATED ALWAYS AS IDENTITY", "t.a~ t.b~"),
+        ("ALTER TABLE t ADD UNIQUE (a) INCLUDE (b), DROP CONSTRAINT c, CLUSTER ON i", "t.a~ t.b~"),
+        ("ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u (b)", "t.a~ u.b~"),
+        ("ALTER TABLE t ADD EXCLUDE USING gist (a WITH =)", "t.a~"),
+        ("CREATE TABLE t (a int REFERENCES u (b), FOREIGN KEY (a) REFERENCES s.u (c))", "u.b~ s.u.c~"),
+        ("CREATE INDEX ON t (a, (lower(b))) INCLUDE (c)", "t.a~ t.c~ ?.b"),
+        ("CREATE STATISTICS x ON a, b FROM t", "t.a~ t.b~"),
+        ("CREATE TRIGGER g BEFORE UPDATE OF a ON t EXECUTE FUNCTION f()", "t.a~"),
+        ("INSERT INTO t (a) VALUES (1) ON CONFLICT (b, lower(c)) DO NOTHING", "t.a= t.b~ ?.c"),
+        ("COMMENT ON COLUMN s.t.a IS ''", "s.t.a~"),
+        ("COMMENT ON TABLE t IS ''", ""),
+        ("GRANT SELECT (a), UPDATE (b) ON t TO x", "t.a~ t.b~"),
+        ("ANALYZE t (a)", "t.a~"),
+        ("CREATE PUBLICATION p FOR TABLE t (a)", "t.a~"),
+    ] {
+        assert_eq!(columns(&effects(sql)), words(told), "{sql}");
+    }
+}
+
+#[test]
+fn what_is_found_under_another_name_counts_as_read() {
+    for (sql, read, kept) in [
+        ("ALTER TABLE t RENAME a TO b", "t.a", "t.a"),
+        ("ALTER TABLE t SET SCHEMA x", "t.*", "t.*"),
+        ("ALTER SCHEMA s RENAME TO x", "?.*", "?.*"),
+        ("ALTER EXTENSION e SET SCHEMA x", "?.*", "?.*"),
+        ("ALTER TYPE s.t RENAME ATTRIBUTE a TO b CASCADE", "?.a", "?.a"),
+        ("ALTER TABLE t DETACH PARTITION s.p", "s.p.*", ""),
+        ("ALTER TABLE t DETACH PARTITION p CONCURRENTLY", "p.*", ""),
+        ("ALTER TABLE t DETACH PARTITION p FINALIZE", "p.*", ""),
+        ("ALTER TABLE t NO INHERIT u", "t.*", ""),
+        ("ALTER TABLE t INHERIT u", "", ""),
+        ("ALTER TABLE t ATTACH PARTITION p DEFAULT", "", ""),
+        ("ALTER INDEX i RENAME TO j", "", ""),
+    ] {
+        let found = effects(sql);
+        let kept_columns = Effects { columns: found.kept.clone(), ..Effects::default() };
+        assert_eq!((columns(&found), columns(&kept_columns)), (words(read), words(kept)), "{sql}");
+    }
+}

@@ -59,11 +59,15 @@ fn relations(effects: &Effects) -> BTreeSet<String> {
 }
 
 /// The columns of a text: `relation.column`, `*` for all, `?` for a relation that is not written; `=` if it
-/// is changed.
+/// is changed, `~` if it is part of a definition.
 fn columns(effects: &Effects) -> BTreeSet<String> {
     let shown = |column: &crate::domain::sql::Column| {
         let relation = column.relation.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
-        let mark = if column.access == Access::Write { "=" } else { "" };
+        let mark = match column.access {
+            Access::Read => "",
+            Access::Write => "=",
+            Access::Ddl => "~",
+        };
         format!("{relation}.{}{mark}", column.name.as_deref().unwrap_or("*"))
     };
     effects.columns.iter().map(shown).collect()

@@ -1,24 +1,43 @@
 //! Statements about rights, roles, files and the server: all of class admin.
 
 use pg_query::NodeEnum;
+use pg_query::protobuf::{GrantTargetType, Node, ObjectType, ReindexObjectType};
 
 use super::parts::parts;
-use super::{Place, Walk};
+use super::{Place, Walk, names};
 use crate::domain::command::Class;
 use crate::domain::sql::{Access, Verb};
 
 impl<'t> Walk<'t> {
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of node")]
     pub(super) fn administration(&mut self, node: &'t NodeEnum, place: &Place<'t>) {
         let (verb, words) = meaning(node);
         self.act_because(verb, Class::Admin, words, place);
         match node {
             NodeEnum::GrantStmt(grant) => {
                 parts!(grant; GrantStmt {
-                    keep: objects;
-                    skip: is_grant targtype objtype privileges grantees grant_option grantor behavior
+                    keep: objects targtype objtype privileges;
+                    skip: is_grant grantees grant_option grantor behavior
                 });
                 self.tables(objects, Access::Ddl, place);
+                self.rights_on_columns(privileges, objects);
+                if GrantTargetType::try_from(*targtype) == Ok(GrantTargetType::AclTargetAllInSchema)
+                    && of_relations(*objtype)
+                {
+                    objects.iter().filter_map(names::string).for_each(|schema| self.any_of(Some(schema)));
+                }
             }
+            NodeEnum::AlterDefaultPrivilegesStmt(alter) => {
+                parts!(alter; AlterDefaultPrivilegesStmt { keep: options action; skip: });
+                if action.as_ref().is_none_or(|grant| of_relations(grant.objtype)) {
+                    self.default_rights(options);
+                }
+            }
+            NodeEnum::DropOwnedStmt(_)
+            | NodeEnum::ReassignOwnedStmt(_)
+            | NodeEnum::AlterTableMoveAllStmt(_)
+            | NodeEnum::CreateSubscriptionStmt(_)
+            | NodeEnum::AlterSubscriptionStmt(_) => self.any_of(None),
             NodeEnum::AlterOwnerStmt(alter) => {
                 parts!(alter.as_ref(); AlterOwnerStmt { keep: relation; skip: object_type object newowner });
                 self.target(relation.as_ref(), Access::Ddl, place);
@@ -51,26 +70,43 @@ impl<'t> Walk<'t> {
             }
             NodeEnum::ClusterStmt(stmt) => {
                 parts!(stmt => self, place; ClusterStmt { walk: params; keep: relation; skip: indexname });
-                self.target(relation.as_ref(), Access::Ddl, place);
+                if self.target(relation.as_ref(), Access::Ddl, place).is_none() {
+                    self.any_of(None);
+                }
             }
             NodeEnum::ReindexStmt(stmt) => {
-                parts!(stmt => self, place; ReindexStmt { walk: params; keep: relation; skip: kind name });
-                self.target(relation.as_ref(), Access::Ddl, place);
+                parts!(stmt => self, place; ReindexStmt { walk: params; keep: relation kind name; skip: });
+                if self.target(relation.as_ref(), Access::Ddl, place).is_none() {
+                    let schema =
+                        ReindexObjectType::try_from(*kind) == Ok(ReindexObjectType::ReindexObjectSchema);
+                    self.any_of(schema.then_some(name));
+                }
             }
             NodeEnum::VacuumStmt(stmt) => {
                 parts!(stmt => self, place; VacuumStmt { walk: options rels; skip: is_vacuumcmd });
+                if stmt.rels.is_empty() {
+                    self.any_of(None);
+                }
             }
             NodeEnum::CreatePublicationStmt(create) => {
                 parts!(create => self, place; CreatePublicationStmt {
                     walk: options pubobjects;
-                    skip: pubname for_all_tables
+                    keep: for_all_tables;
+                    skip: pubname
                 });
+                if *for_all_tables {
+                    self.any_of(None);
+                }
             }
             NodeEnum::AlterPublicationStmt(alter) => {
                 parts!(alter => self, place; AlterPublicationStmt {
                     walk: options pubobjects;
-                    skip: pubname for_all_tables action
+                    keep: for_all_tables;
+                    skip: pubname action
                 });
+                if *for_all_tables {
+                    self.any_of(None);
+                }
             }
             NodeEnum::SecLabelStmt(label) => {
                 parts!(label.as_ref(); SecLabelStmt { keep: objtype object; skip: provider label });
@@ -86,13 +122,43 @@ impl<'t> Walk<'t> {
             NodeEnum::ImportForeignSchemaStmt(import) => {
                 parts!(import => self, place; ImportForeignSchemaStmt {
                     walk: options;
-                    keep: table_list;
-                    skip: server_name remote_schema local_schema list_type
+                    keep: table_list local_schema;
+                    skip: server_name remote_schema list_type
                 });
                 self.tables(table_list, Access::Ddl, place);
+                self.any_of(Some(local_schema));
             }
             // The rest holds names and options only; nothing in it could make it worse than admin.
             _ => self.for_others(node),
+        }
+    }
+
+    fn rights_on_columns(&mut self, privileges: &[Node], objects: &[Node]) {
+        for object in objects {
+            let Some(NodeEnum::RangeVar(range)) = &object.node else { continue };
+            let relation = names::object(&range.schemaname, &range.relname);
+            for privilege in privileges {
+                if let Some(NodeEnum::AccessPriv(privilege)) = &privilege.node {
+                    self.defines(Some(&relation), &privilege.cols);
+                }
+            }
+        }
+    }
+
+    /// Rights on relations that are made from now on, in some schemas or in any.
+    fn default_rights(&mut self, options: &[Node]) {
+        let mut named = false;
+        for option in options {
+            if let Some(NodeEnum::DefElem(option)) = &option.node
+                && option.defname == "schemas"
+                && let Some(NodeEnum::List(list)) = option.arg.as_deref().and_then(|arg| arg.node.as_ref())
+            {
+                named = true;
+                list.items.iter().filter_map(names::string).for_each(|schema| self.any_of(Some(schema)));
+            }
+        }
+        if !named {
+            self.any_of(None);
         }
     }
 
@@ -117,6 +183,11 @@ impl<'t> Walk<'t> {
             self.lasts(set);
         }
     }
+}
+
+/// Whether rights are on tables, views or sequences.
+fn of_relations(kind: i32) -> bool {
+    matches!(ObjectType::try_from(kind), Ok(ObjectType::ObjectTable | ObjectType::ObjectSequence))
 }
 
 /// The verb and the reason of each statement.

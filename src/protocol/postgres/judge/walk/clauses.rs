@@ -1,13 +1,16 @@
 //! Parts of statements: what holds expressions, names a table, or says how.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AlterTableCmd, AlterTableType, ColumnDef, ConstrType, Constraint};
+use pg_query::protobuf::{
+    AlterTableCmd, AlterTableType, ColumnDef, ConstrType, Constraint, PublicationObjSpecType,
+    PublicationTable,
+};
 
 use super::documents::{self, Takes};
 use super::parts::{Part, parts};
-use super::{Place, Walk, Written};
+use super::{Place, Walk, Written, names};
 use crate::domain::command::Class;
-use crate::domain::sql::Access;
+use crate::domain::sql::{Access, Object};
 
 impl<'t> Walk<'t> {
     #[expect(clippy::too_many_lines, reason = "one arm for each kind of node")]
@@ -76,27 +79,27 @@ impl<'t> Walk<'t> {
                 parts!(element.as_ref() => self, place; StatsElem { walk: expr; skip: name });
             }
             NodeEnum::PublicationTable(table) => {
-                parts!(table.as_ref() => self, place; PublicationTable {
-                    walk: relation where_clause;
-                    skip: columns
-                });
+                self.published(table, place);
             }
             NodeEnum::PublicationObjSpec(spec) => {
                 parts!(spec.as_ref() => self, place; PublicationObjSpec {
                     walk: ;
-                    keep: pubtable;
-                    skip: pubobjtype name location
+                    keep: pubtable pubobjtype name;
+                    skip: location
                 });
+                match PublicationObjSpecType::try_from(*pubobjtype) {
+                    Ok(PublicationObjSpecType::PublicationobjTablesInSchema) => self.any_of(Some(name)),
+                    Ok(PublicationObjSpecType::PublicationobjTablesInCurSchema) => self.any_of(None),
+                    _ => {}
+                }
                 if let Some(table) = pubtable {
-                    parts!(table.as_ref() => self, place; PublicationTable {
-                        walk: relation where_clause;
-                        skip: columns
-                    });
+                    self.published(table, place);
                 }
             }
             NodeEnum::VacuumRelation(vacuum) => {
-                parts!(vacuum; VacuumRelation { keep: relation; skip: oid va_cols });
-                self.target(relation.as_ref(), Access::Ddl, place);
+                parts!(vacuum; VacuumRelation { keep: relation va_cols; skip: oid });
+                let target = self.target(relation.as_ref(), Access::Ddl, place);
+                self.defines(target.as_ref(), va_cols);
             }
             NodeEnum::CreateOpClassItem(item) => {
                 parts!(item => self, place; CreateOpClassItem {
@@ -130,13 +133,55 @@ impl<'t> Walk<'t> {
         self.column_def(column, place, takes);
     }
 
+    fn published(&mut self, table: &'t PublicationTable, place: &Place<'t>) {
+        parts!(table => self, place; PublicationTable { walk: relation where_clause; keep: columns; skip: });
+        let relation = relation.as_ref().map(|range| names::object(&range.schemaname, &range.relname));
+        self.defines(relation.as_ref(), columns);
+    }
+
+    /// The columns of the relation that a part of an `ALTER TABLE` names.
+    pub(super) fn alters_columns(&mut self, command: &'t AlterTableCmd, relation: Option<&Object>) {
+        if matches!(
+            AlterTableType::try_from(command.subtype),
+            Ok(AlterTableType::AtColumnDefault
+                | AlterTableType::AtDropNotNull
+                | AlterTableType::AtSetNotNull
+                | AlterTableType::AtSetExpression
+                | AlterTableType::AtDropExpression
+                | AlterTableType::AtSetStatistics
+                | AlterTableType::AtSetOptions
+                | AlterTableType::AtResetOptions
+                | AlterTableType::AtSetStorage
+                | AlterTableType::AtSetCompression
+                | AlterTableType::AtDropColumn
+                | AlterTableType::AtAlterColumnType
+                | AlterTableType::AtAlterColumnGenericOptions
+                | AlterTableType::AtAddIdentity
+                | AlterTableType::AtSetIdentity
+                | AlterTableType::AtDropIdentity)
+        ) {
+            self.defined(relation, &command.name);
+        }
+        if let Some(NodeEnum::Constraint(constraint)) =
+            command.def.as_deref().and_then(|def| def.node.as_ref())
+        {
+            let Constraint { keys, including, fk_attrs, exclusions, .. } = constraint.as_ref();
+            self.defines(relation, keys.iter().chain(including).chain(fk_attrs));
+            for exclusion in exclusions {
+                if let Some(NodeEnum::List(list)) = &exclusion.node {
+                    self.defines(relation, list.items.first());
+                }
+            }
+        }
+    }
+
     fn constraint(&mut self, constraint: &'t Constraint, place: &Place<'t>) {
         parts!(constraint => self, place; Constraint {
             walk: options pktable;
-            keep: contype raw_expr exclusions where_clause;
+            keep: contype raw_expr exclusions where_clause pk_attrs;
             skip: conname deferrable initdeferred is_enforced skip_validation initially_valid is_no_inherit
                 cooked_expr generated_when generated_kind nulls_not_distinct keys without_overlaps including
-                indexname indexspace reset_default_tblspc access_method fk_attrs pk_attrs fk_with_period
+                indexname indexspace reset_default_tblspc access_method fk_attrs fk_with_period
                 pk_with_period fk_matchtype fk_upd_action fk_del_action fk_del_set_cols old_conpfeqop
                 old_pktable_oid location
         });
@@ -145,6 +190,9 @@ impl<'t> Walk<'t> {
         } else {
             place.clone()
         };
+        let other = constraint.pktable.as_ref();
+        let other = other.map(|range| names::object(&range.schemaname, &range.relname));
+        self.defines(other.as_ref(), pk_attrs);
         raw_expr.walk(self, &inner);
         exclusions.walk(self, &place.deciding());
         where_clause.walk(self, &place.deciding());

@@ -1,12 +1,15 @@
 //! Statements that change structure.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{CreateFunctionStmt, CreateStmt, DefElem, DropStmt, Node, ObjectType};
+use pg_query::protobuf::{
+    AlterTableCmd, AlterTableType, CreateFunctionStmt, CreateStmt, DefElem, DropBehavior, DropStmt, Node,
+    ObjectType,
+};
 
 use super::parts::{Part, parts};
 use super::{Place, Walk, names};
 use crate::domain::command::Class;
-use crate::domain::sql::{Access, Object, Verb};
+use crate::domain::sql::{Access, Object, Relation, Verb};
 
 impl<'t> Walk<'t> {
     pub(super) fn structure(&mut self, node: &'t NodeEnum, place: &Place<'t>) {
@@ -34,9 +37,20 @@ impl<'t> Walk<'t> {
             }
             NodeEnum::DropStmt(drop) => self.drop_objects(drop, place),
             NodeEnum::TruncateStmt(truncate) => {
-                parts!(truncate; TruncateStmt { keep: relations; skip: restart_seqs behavior });
+                parts!(truncate; TruncateStmt { keep: relations behavior; skip: restart_seqs });
                 self.act(Verb::Truncate, Class::Write, place);
                 self.tables(relations, Access::Write, place);
+                if cascades(*behavior) {
+                    let named = relations.iter().filter_map(|node| match &node.node {
+                        Some(NodeEnum::RangeVar(range)) => Some(range),
+                        _ => None,
+                    });
+                    self.effects.cascades.extend(named.map(|range| Relation {
+                        object: names::object(&range.schemaname, &range.relname),
+                        access: Access::Write,
+                        only: !range.inh,
+                    }));
+                }
             }
             NodeEnum::RefreshMatViewStmt(refresh) => {
                 parts!(refresh; RefreshMatViewStmt { keep: relation; skip: concurrent skip_data });
@@ -97,7 +111,9 @@ impl<'t> Walk<'t> {
                         iswithoutoverlaps deferrable initdeferred transformed concurrent if_not_exists
                         reset_default_tblspc
                 });
-                self.target(relation.as_ref(), Access::Ddl, place);
+                let target = self.target(relation.as_ref(), Access::Ddl, place);
+                let columns = create.index_params.iter().chain(&create.index_including_params);
+                self.defines(target.as_ref(), columns);
             }
             NodeEnum::CreateSeqStmt(create) => {
                 parts!(create => self, place; CreateSeqStmt {
@@ -111,12 +127,13 @@ impl<'t> Walk<'t> {
             NodeEnum::CreateTrigStmt(create) => {
                 parts!(create.as_ref() => self, place; CreateTrigStmt {
                     walk: constrrel;
-                    keep: when_clause relation;
-                    skip: replace isconstraint trigname funcname args row timing events columns transition_rels
-                        deferrable initdeferred
+                    keep: when_clause relation columns;
+                    skip: replace isconstraint trigname funcname args row timing events transition_rels deferrable
+                        initdeferred
                 });
                 when_clause.walk(self, &place.deciding());
                 let target = self.target(relation.as_ref(), Access::Ddl, place);
+                self.defines(target.as_ref(), columns);
                 self.stands_for("old", target.as_ref());
                 self.stands_for("new", target.as_ref());
             }
@@ -152,6 +169,12 @@ impl<'t> Walk<'t> {
                     walk: exprs relations;
                     skip: defnames stat_types stxcomment transformed if_not_exists
                 });
+                for node in &create.relations {
+                    if let Some(NodeEnum::RangeVar(range)) = &node.node {
+                        let relation = names::object(&range.schemaname, &range.relname);
+                        self.defines(Some(&relation), &create.exprs);
+                    }
+                }
             }
             NodeEnum::CreateCastStmt(_)
             | NodeEnum::CreateOpFamilyStmt(_)
@@ -205,15 +228,25 @@ impl<'t> Walk<'t> {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of node")]
     fn alter(&mut self, node: &'t NodeEnum, place: &Place<'t>) {
         match node {
             NodeEnum::AlterTableStmt(alter) => {
                 parts!(alter => self, place; AlterTableStmt {
                     walk: cmds;
-                    keep: relation;
-                    skip: objtype missing_ok
+                    keep: relation objtype;
+                    skip: missing_ok
                 });
-                self.target(relation.as_ref(), Access::Ddl, place);
+                let target = self.target(relation.as_ref(), Access::Ddl, place);
+                for node in cmds {
+                    if let Some(NodeEnum::AlterTableCmd(command)) = &node.node {
+                        self.unties(command, target.as_ref());
+                        self.alters_columns(command, target.as_ref());
+                        if ObjectType::try_from(*objtype) == Ok(ObjectType::ObjectType) {
+                            self.cascades_to_tables(command.behavior);
+                        }
+                    }
+                }
             }
             NodeEnum::AlterSeqStmt(alter) => {
                 parts!(alter => self, place; AlterSeqStmt {
@@ -248,8 +281,8 @@ impl<'t> Walk<'t> {
             }
             NodeEnum::RenameStmt(rename) => {
                 parts!(rename.as_ref(); RenameStmt {
-                    keep: rename_type relation subname;
-                    skip: relation_type object newname behavior missing_ok
+                    keep: rename_type relation subname behavior;
+                    skip: relation_type object newname missing_ok
                 });
                 self.act_because(Verb::Rename, object_class(*rename_type), "renames", place);
                 let target = self.target(relation.as_ref(), Access::Ddl, place);
@@ -257,6 +290,15 @@ impl<'t> Walk<'t> {
                 // it.
                 match ObjectType::try_from(*rename_type) {
                     Ok(ObjectType::ObjectColumn) => self.renamed(target, Some(subname)),
+                    // The tables of the type have columns of that name.
+                    Ok(ObjectType::ObjectAttribute) => {
+                        self.cascades_to_tables(*behavior);
+                        self.renamed(None, Some(subname));
+                    }
+                    Ok(ObjectType::ObjectSchema) => {
+                        self.any_of(Some(subname));
+                        self.renamed(None, None);
+                    }
                     Ok(
                         ObjectType::ObjectTable
                         | ObjectType::ObjectView
@@ -268,9 +310,14 @@ impl<'t> Walk<'t> {
             }
             NodeEnum::AlterObjectSchemaStmt(alter) => {
                 parts!(alter.as_ref(); AlterObjectSchemaStmt {
-                    keep: relation;
-                    skip: object_type object newschema missing_ok
+                    keep: relation object_type;
+                    skip: object newschema missing_ok
                 });
+                // Its relations go with it.
+                if ObjectType::try_from(*object_type) == Ok(ObjectType::ObjectExtension) {
+                    self.any_of(None);
+                    self.renamed(None, None);
+                }
                 if let Some(target) = self.target(relation.as_ref(), Access::Ddl, place) {
                     self.renamed(Some(target), None);
                 }
@@ -293,6 +340,27 @@ impl<'t> Walk<'t> {
         }
     }
 
+    /// What is no partition or child any more is not looked for under the name of its parent: that counts as
+    /// reading it, as another name does.
+    fn unties(&mut self, command: &AlterTableCmd, target: Option<&Object>) {
+        let untied = match (AlterTableType::try_from(command.subtype), node_of(command.def.as_deref())) {
+            (Ok(AlterTableType::AtDropInherit), _) => target.cloned(),
+            (
+                Ok(AlterTableType::AtDetachPartition | AlterTableType::AtDetachPartitionFinalize),
+                Some(NodeEnum::PartitionCmd(partition)),
+            ) => partition.name.as_ref().map(|range| names::object(&range.schemaname, &range.relname)),
+            _ => return,
+        };
+        self.read(untied, None);
+    }
+
+    /// A change of a type goes on to its tables, whatever they are called.
+    fn cascades_to_tables(&mut self, behavior: i32) {
+        if cascades(behavior) {
+            self.any_of(None);
+        }
+    }
+
     /// Something is found under another name, and not under its own any more.
     fn renamed(&mut self, relation: Option<Object>, name: Option<&str>) {
         self.keep(relation.clone(), name);
@@ -300,10 +368,18 @@ impl<'t> Walk<'t> {
     }
 
     fn drop_objects(&mut self, drop: &'t DropStmt, place: &Place<'t>) {
-        parts!(drop; DropStmt { keep: objects remove_type; skip: behavior missing_ok concurrent });
+        parts!(drop; DropStmt { keep: objects remove_type behavior; skip: missing_ok concurrent });
         self.act_because(Verb::Drop, object_class(*remove_type), "drops", place);
         for object in objects {
             self.object(*remove_type, Some(object));
+        }
+        let kind = ObjectType::try_from(*remove_type);
+        if cascades(*behavior) && !matches!(kind, Ok(kind) if is_of_relation(kind)) {
+            // Relations, or columns of some, go with it.
+            self.any_of(None);
+            if kind == Ok(ObjectType::ObjectSchema) {
+                objects.iter().filter_map(names::string).for_each(|schema| self.any_of(Some(schema)));
+            }
         }
     }
 
@@ -326,8 +402,11 @@ impl<'t> Walk<'t> {
                 | ObjectType::ObjectPolicy
                 | ObjectType::ObjectTabconstraint,
             ) => {
-                if let Some((_, table)) = list.items.split_last() {
+                if let Some((own, table)) = list.items.split_last() {
                     self.named(table, Access::Ddl);
+                    if ObjectType::try_from(kind) == Ok(ObjectType::ObjectColumn) {
+                        self.defines(names::object_of(table).as_ref(), [own]);
+                    }
                 }
             }
             _ => {}
@@ -345,6 +424,31 @@ impl<'t> Walk<'t> {
             }
         }
     }
+}
+
+fn node_of(node: Option<&Node>) -> Option<&NodeEnum> {
+    node.and_then(|node| node.node.as_ref())
+}
+
+/// Whether what depends on it is dropped, emptied or changed along with it.
+fn cascades(behavior: i32) -> bool {
+    DropBehavior::try_from(behavior) == Ok(DropBehavior::DropCascade)
+}
+
+/// Whether a thing of this kind is a relation, or is dropped by the name of one.
+const fn is_of_relation(kind: ObjectType) -> bool {
+    matches!(
+        kind,
+        ObjectType::ObjectTable
+            | ObjectType::ObjectView
+            | ObjectType::ObjectMatview
+            | ObjectType::ObjectIndex
+            | ObjectType::ObjectSequence
+            | ObjectType::ObjectForeignTable
+            | ObjectType::ObjectRule
+            | ObjectType::ObjectTrigger
+            | ObjectType::ObjectPolicy
+    )
 }
 
 /// What it means to drop or rename a thing of this kind.

@@ -142,6 +142,9 @@ impl<'t> Walk<'t> {
         if let Some(known) = functions::attribute(name) {
             self.called(known, names::object("", name), 1);
         }
+        if functions::takes_sequence(None, name) {
+            self.effects.sequences.insert(None);
+        }
     }
 
     fn indirection(&mut self, indirection: &'t pg_query::protobuf::AIndirection, place: &Place<'t>) {
@@ -207,6 +210,9 @@ impl<'t> Walk<'t> {
                 self.effects.functions.insert(Function { object, arguments });
             }
             _ => self.called(known, object, arguments),
+        }
+        if functions::takes_sequence(schema, name) {
+            self.effects.sequences.insert(args.first().and_then(names::sequence));
         }
         if known == Call::Writes && name == "pg_notify" {
             let name = args.first().and_then(names::constant);

@@ -327,6 +327,11 @@ impl<'t> Walk<'t> {
         }
     }
 
+    /// Notes that any relation of a schema may be used, or of all schemas.
+    fn any_of(&mut self, schema: Option<&str>) {
+        self.effects.schemas.insert(schema.map(Into::into));
+    }
+
     /// Notes that a name stands for a relation, for the columns of the text.
     fn stands_for(&mut self, name: &'t str, object: Option<&Object>) {
         self.aliases.entry(name).or_default().extend(object.cloned());
@@ -349,6 +354,26 @@ impl<'t> Walk<'t> {
             name: name.map(Into::into),
             access: Access::Write,
         });
+    }
+
+    /// Notes columns that are named in a definition; what is none of a column has no name.
+    fn defines<'n>(&mut self, relation: Option<&Object>, columns: impl IntoIterator<Item = &'n Node>) {
+        for column in columns {
+            let name = match &column.node {
+                Some(NodeEnum::String(name)) => name.sval.as_str(),
+                Some(NodeEnum::IndexElem(element)) => element.name.as_str(),
+                Some(NodeEnum::StatsElem(element)) => element.name.as_str(),
+                _ => continue,
+            };
+            self.defined(relation, name);
+        }
+    }
+
+    fn defined(&mut self, relation: Option<&Object>, name: &str) {
+        if !name.is_empty() {
+            let column = Column { relation: relation.cloned(), name: Some(name.into()), access: Access::Ddl };
+            self.effects.columns.insert(column);
+        }
     }
 
     /// Notes a column that is read.

@@ -4,7 +4,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{AConst, AExprKind, Node, RawStmt, SelectStmt, TypeName, a_const};
 
 use super::super::settings::RESTRICTS;
-use crate::domain::sql::Object;
+use crate::domain::sql::{NAME_MAX, Object, is_space};
 
 /// A name with its schema; an empty schema is one that was not written.
 pub(super) fn object(schema: &str, name: &str) -> Object {
@@ -63,6 +63,72 @@ fn literal(constant: &AConst) -> Option<String> {
         a_const::Val::Boolval(boolean) => Some(boolean.boolval.to_string()),
         a_const::Val::Sval(string) => Some(string.sval.clone()),
         a_const::Val::Bsval(_) => None,
+    }
+}
+
+/// The sequence that is given to a function by its name, or the table whose it is; `None` where that is
+/// computed.
+pub(super) fn sequence(node: &Node) -> Option<Object> {
+    match node.node.as_ref()? {
+        NodeEnum::AConst(AConst { val: Some(a_const::Val::Sval(string)), .. }) => relation(&string.sval),
+        NodeEnum::TypeCast(cast) => {
+            let kind = cast.type_name.as_ref()?;
+            let named = matches!(qualified(&kind.names), Some((None | Some("pg_catalog"), "regclass")));
+            if named || keeps_words(kind) { sequence(cast.arg.as_deref()?) } else { None }
+        }
+        NodeEnum::FuncCall(call) => match (qualified(&call.funcname)?, call.args.first()) {
+            ((None | Some("pg_catalog"), "pg_get_serial_sequence"), Some(table)) => sequence(table),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The name of a relation as the server reads it in a string: parts with dots between them, folded to lower
+/// case but for what is quoted. `None` for a number, which is an oid, and for what is no name.
+fn relation(text: &str) -> Option<Object> {
+    let mut parts: Vec<String> = Vec::new();
+    let mut rest = text.trim_matches(is_space);
+    if rest.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    loop {
+        let (part, behind) = part(rest)?;
+        let cut = part.floor_char_boundary(NAME_MAX);
+        parts.push(part.get(..cut)?.to_owned());
+        rest = behind.trim_start_matches(is_space);
+        match rest.strip_prefix('.') {
+            Some(behind) => rest = behind.trim_start_matches(is_space),
+            None if rest.is_empty() => break,
+            None => return None,
+        }
+    }
+    match parts.as_slice() {
+        [name] => Some(object("", name)),
+        [schema, name] | [_, schema, name] => Some(object(schema, name)),
+        _ => None,
+    }
+}
+
+/// The first part of such a name, and what is behind it.
+fn part(text: &str) -> Option<(String, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let end = text.find(|letter| letter == '.' || is_space(letter)).unwrap_or(text.len());
+        let (part, behind) = text.split_at(end);
+        return (!part.is_empty()).then(|| (part.to_ascii_lowercase(), behind));
+    };
+    let mut name = String::new();
+    let mut left = quoted;
+    loop {
+        let (part, behind) = left.split_once('"')?;
+        name.push_str(part);
+        match behind.strip_prefix('"') {
+            Some(more) => {
+                name.push('"');
+                left = more;
+            }
+            None => return (!name.is_empty()).then_some((name, behind)),
+        }
     }
 }
 

@@ -250,6 +250,7 @@ impl<'t> Walk<'t> {
         }
         self.stands_for("excluded", target);
         self.looks_for_conflict(infer.as_deref());
+        self.defines(target, infer.iter().flat_map(|infer| &infer.index_elems));
         self.targets(target_list, target, place);
     }
 

@@ -306,6 +306,42 @@ fn copies_and_what_keeps_values_are_told() {
     assert!(!Exposure::NOTHING.copies(None) && !Exposure::NOTHING.keeps(None));
 }
 
+/// A mask of a table's column is lost where rows or columns are found under another name, and nowhere else.
+#[test]
+fn no_masked_column_gets_away_from_its_name() {
+    for (sql, keeps) in [
+        ("ALTER TABLE parted DETACH PARTITION part", true),
+        ("ALTER TABLE parted DETACH PARTITION part CONCURRENTLY", true),
+        ("ALTER TABLE part NO INHERIT parted", true),
+        ("ALTER SCHEMA public RENAME TO old", true),
+        ("ALTER EXTENSION e SET SCHEMA old", true),
+        ("ALTER TYPE t RENAME ATTRIBUTE tax TO x CASCADE", true),
+        ("ALTER TYPE t RENAME ATTRIBUTE doc TO x CASCADE", true),
+        ("ALTER TYPE t ALTER ATTRIBUTE doc TYPE text CASCADE", true),
+        ("ALTER TYPE t RENAME ATTRIBUTE name TO x CASCADE", false),
+        // Its tables have no column of another name without it.
+        ("ALTER TYPE t RENAME ATTRIBUTE tax TO x", false),
+        ("ALTER TABLE orders DETACH PARTITION wiped", false),
+        ("ALTER SCHEMA private RENAME TO old", false),
+        ("ALTER TABLE parted ATTACH PARTITION part DEFAULT", false),
+        // What is made of a masked column shows nothing of it.
+        ("CREATE INDEX ON customers (ssn)", false),
+        ("ALTER TABLE customers DROP ssn", false),
+        ("INSERT INTO customers (id) VALUES (1) ON CONFLICT (ssn) DO NOTHING", false),
+        ("DROP SCHEMA public CASCADE", false),
+    ] {
+        let effects = effects(sql);
+        let plan = plan(&[(&["parted.tax", "public.customers.ssn"], &[], MaskOp::Redact)]);
+        let masked = catalog().masked(&plan);
+        let exposure = Exposure::of(Some(&effects), &masked, false, false);
+        assert_eq!(exposure.keeps(Some(&effects)), keeps, "{sql}");
+    }
+    for sql in ["REINDEX SCHEMA public", "REINDEX DATABASE db", "TRUNCATE wiped CASCADE"] {
+        assert!(exposure(sql).reports(), "{sql}");
+    }
+    assert!(!exposure("REINDEX SCHEMA elsewhere").reports());
+}
+
 #[test]
 fn names_stand_for_what_was_prepared() {
     let masked = masked();
