@@ -1,15 +1,13 @@
 //! Statements that change structure.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{
-    AlterTableCmd, AlterTableType, CreateFunctionStmt, CreateStmt, DefElem, DropBehavior, DropStmt, Node,
-    ObjectType,
-};
+use pg_query::protobuf::{CreateFunctionStmt, CreateStmt, DefElem, DropStmt, Node, ObjectType};
 
+use super::along::{cascades, is_of_relation};
 use super::parts::{Part, parts};
 use super::{Place, Walk, names};
 use crate::domain::command::Class;
-use crate::domain::sql::{Access, Object, Relation, Verb};
+use crate::domain::sql::{Access, Relation, Verb};
 
 impl<'t> Walk<'t> {
     pub(super) fn structure(&mut self, node: &'t NodeEnum, place: &Place<'t>) {
@@ -340,33 +338,6 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// What is no partition or child any more is not looked for under the name of its parent: that counts as
-    /// reading it, as another name does.
-    fn unties(&mut self, command: &AlterTableCmd, target: Option<&Object>) {
-        let untied = match (AlterTableType::try_from(command.subtype), node_of(command.def.as_deref())) {
-            (Ok(AlterTableType::AtDropInherit), _) => target.cloned(),
-            (
-                Ok(AlterTableType::AtDetachPartition | AlterTableType::AtDetachPartitionFinalize),
-                Some(NodeEnum::PartitionCmd(partition)),
-            ) => partition.name.as_ref().map(|range| names::object(&range.schemaname, &range.relname)),
-            _ => return,
-        };
-        self.read(untied, None);
-    }
-
-    /// A change of a type goes on to its tables, whatever they are called.
-    fn cascades_to_tables(&mut self, behavior: i32) {
-        if cascades(behavior) {
-            self.any_of(None);
-        }
-    }
-
-    /// Something is found under another name, and not under its own any more.
-    fn renamed(&mut self, relation: Option<Object>, name: Option<&str>) {
-        self.keep(relation.clone(), name);
-        self.read(relation, name);
-    }
-
     fn drop_objects(&mut self, drop: &'t DropStmt, place: &Place<'t>) {
         parts!(drop; DropStmt { keep: objects remove_type behavior; skip: missing_ok concurrent });
         self.act_because(Verb::Drop, object_class(*remove_type), "drops", place);
@@ -424,31 +395,6 @@ impl<'t> Walk<'t> {
             }
         }
     }
-}
-
-fn node_of(node: Option<&Node>) -> Option<&NodeEnum> {
-    node.and_then(|node| node.node.as_ref())
-}
-
-/// Whether what depends on it is dropped, emptied or changed along with it.
-fn cascades(behavior: i32) -> bool {
-    DropBehavior::try_from(behavior) == Ok(DropBehavior::DropCascade)
-}
-
-/// Whether a thing of this kind is a relation, or is dropped by the name of one.
-const fn is_of_relation(kind: ObjectType) -> bool {
-    matches!(
-        kind,
-        ObjectType::ObjectTable
-            | ObjectType::ObjectView
-            | ObjectType::ObjectMatview
-            | ObjectType::ObjectIndex
-            | ObjectType::ObjectSequence
-            | ObjectType::ObjectForeignTable
-            | ObjectType::ObjectRule
-            | ObjectType::ObjectTrigger
-            | ObjectType::ObjectPolicy
-    )
 }
 
 /// What it means to drop or rename a thing of this kind.

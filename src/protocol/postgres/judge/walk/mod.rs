@@ -18,6 +18,7 @@ use crate::domain::command::Class;
 use crate::domain::sql::{Access, Column, Effects, Object, Reason, Relation, Setting, Verb};
 
 mod admin;
+mod along;
 mod always;
 mod clauses;
 mod ddl;
