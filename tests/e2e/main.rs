@@ -68,6 +68,7 @@ mod postgres_returning;
 mod postgres_rules;
 mod postgres_settings;
 mod postgres_target;
+mod postgres_unnamed;
 mod proxy;
 mod recording;
 mod remote;

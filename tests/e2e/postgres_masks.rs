@@ -314,6 +314,72 @@ fn what_is_taken_out_of_json_is_written_nowhere_else() {
     assert_ne!(world.direct("SELECT count(*) FROM stored WHERE x LIKE '078-05-%'"), "0", "it is there");
 }
 
+/// Tables whose columns are masked by the names of others: of a parent, a schema, a type.
+const BY_TABLE: &str = "\
+CREATE TABLE people (id int, code text) PARTITION BY LIST (id);
+CREATE TABLE people_1 PARTITION OF people FOR VALUES IN (1);
+INSERT INTO people VALUES (1, '078-05-1001');
+CREATE TABLE base (id int, code text);
+CREATE TABLE kid () INHERITS (base);
+INSERT INTO kid VALUES (1, '078-05-1001');
+CREATE SCHEMA hr;
+CREATE TABLE hr.staff (id int, code text);
+INSERT INTO hr.staff VALUES (1, '078-05-1001');
+CREATE TYPE person AS (id int, code text);
+CREATE TABLE typed OF person;
+INSERT INTO typed VALUES (1, '078-05-1001');
+CREATE TABLE papers (id int, doc jsonb) PARTITION BY LIST (id);
+CREATE TABLE papers_1 PARTITION OF papers FOR VALUES IN (1);
+CREATE SCHEMA crm;
+CREATE TABLE crm.leads (id int);
+GRANT CREATE ON DATABASE postgres TO gateway;
+ALTER TABLE people OWNER TO gateway;
+ALTER TABLE people_1 OWNER TO gateway;
+ALTER TABLE base OWNER TO gateway;
+ALTER TABLE kid OWNER TO gateway;
+ALTER TABLE typed OWNER TO gateway;
+ALTER TABLE papers OWNER TO gateway;
+ALTER TABLE papers_1 OWNER TO gateway;
+ALTER SCHEMA hr OWNER TO gateway;
+ALTER TABLE hr.staff OWNER TO gateway;
+ALTER SCHEMA crm OWNER TO gateway;
+ALTER TYPE person OWNER TO gateway;
+";
+
+#[test]
+fn a_mask_of_the_column_of_a_table_is_not_lost_by_a_change_of_names() {
+    let masks = r#"
+[[mask]]
+id = "codes"
+fields = ["people.code", "base.code", "hr.staff.code", "typed.code"]
+op = { kind = "redact" }
+"#;
+    let world = World::with_database(Database::new(BY_TABLE), &format!("{WRITE_RULES}{masks}"));
+    let token = world.token("reader");
+    let tables = ["people", "people_1", "base", "kid", "hr.staff", "typed"];
+    for (statement, raw) in [
+        ("ALTER TABLE people DETACH PARTITION people_1", "people_1"),
+        ("ALTER TABLE kid NO INHERIT base", "kid"),
+        ("ALTER SCHEMA hr RENAME TO old", "old.staff"),
+        ("ALTER TABLE hr.staff SET SCHEMA public", "staff"),
+        ("ALTER TYPE person RENAME ATTRIBUTE code TO harmless CASCADE", "typed"),
+    ] {
+        // It would be in the clear there.
+        let there = format!("BEGIN; {statement}; SELECT * FROM {raw}");
+        assert!(world.direct(&there).contains("078-05-1001"), "{statement}");
+        let (_, out, err) = world.psql(&token, &[statement]);
+        assert!(err.contains("42501: this statement could write masked values"), "{statement}: {out} {err}");
+    }
+    for table in tables {
+        let (_, out, err) = world.psql(&token, &[&format!("SELECT code FROM {table}")]);
+        assert_eq!(out.trim(), "[REDACTED]", "{table}: {err} {}", world.log());
+    }
+    for statement in ["ALTER TABLE papers DETACH PARTITION papers_1", "ALTER SCHEMA crm RENAME TO sales"] {
+        let (_, out, err) = world.psql(&token, &[statement]);
+        assert!(!err.contains("ERROR"), "{statement}: {out} {err} {}", world.log());
+    }
+}
+
 #[test]
 fn what_is_new_in_the_catalogue_is_withheld_until_it_is_known() {
     let world = world();
