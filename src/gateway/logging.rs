@@ -33,7 +33,9 @@ pub fn filter() -> Result<EnvFilter, GatewayError> {
     let found = wanted.unwrap_or("text that is not UTF-8");
     let filter = match wanted {
         Some("") => Some(EnvFilter::new("info")),
-        Some(text) if text.split(',').all(|part| has_level(part.trim())) => EnvFilter::try_new(text).ok(),
+        Some(text) if text.split(',').map(str::trim).filter(|part| !part.is_empty()).all(has_level) => {
+            EnvFilter::try_new(text).ok()
+        }
         _ => None,
     };
     filter.ok_or_else(|| GatewayError::LogFilter { found: found.to_owned() })

@@ -159,12 +159,12 @@ impl Table {
                 found.push((separator, columns));
             }
         }
-        // A whole name outweighs a part of one, which may have been parted by a separator. Below the first
-        // row parts count in names only: a text or an address has some too.
+        // A whole name outweighs a part of one, which may have been parted by a separator. Parts count in names
+        // only: a title, a text or an address has some too.
         let is_whole = |(_, columns): &(u8, Columns)| {
             columns.iter().any(|(name, _)| plan.fields.find_whole(name.as_bytes()).is_some())
         };
-        if found.iter().any(is_whole) || !(first || row.iter().all(|byte| may_head(*byte))) {
+        if found.iter().any(is_whole) || !row.iter().all(|byte| may_head(*byte) || (first && *byte == b' ')) {
             found.retain(is_whole);
         }
         if found.len() > 1 {

@@ -254,7 +254,12 @@ fn value(
     let token = if kind.in_address { parameter_len } else { token };
     let mut size = token(line);
     if colon && kind.flows {
-        size = line.iter().take(FAR).position(|byte| b",}]".contains(byte)).unwrap_or(size).max(size);
+        size = line
+            .iter()
+            .take(FAR)
+            .position(|byte| b",}]".contains(byte))
+            .unwrap_or(line.len().min(FAR))
+            .max(size);
     }
     if let Some(word) = line.get(..size)
         && SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme))

@@ -119,7 +119,12 @@ const PIECES: &[&str] = &[
 /// Returns the time that this thread has run.
 pub(super) fn clock() -> Duration {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let run = told.split(' ').next().and_then(|run| run.parse().ok()).map(Duration::from_nanos);
+    let run = told
+        .split(' ')
+        .next()
+        .and_then(|run| run.parse().ok())
+        .filter(|run| *run > 0)
+        .map(Duration::from_nanos);
     run.unwrap_or_else(|| {
         static BEGUN: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
         BEGUN.elapsed()

@@ -51,9 +51,9 @@ impl Capture {
         Self { keeps: self.keeps, max: self.max, kept: Vec::new(), length: 0, digest: None }
     }
 
-    /// Counts bytes that passed unseen: what is kept is then only a beginning.
-    pub fn skip(&mut self, bytes: u64) {
-        self.length += bytes;
+    /// Keeps no more than so many bytes.
+    pub fn at_most(self, max: usize) -> Self {
+        Self { max: self.max.min(max), ..self }
     }
 
     /// Returns the body, if all of it was kept.

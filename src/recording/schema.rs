@@ -1,6 +1,7 @@
 //! The database file of recordings: creating, opening and checking it.
 
 use std::fs;
+use std::io;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
@@ -105,10 +106,11 @@ fn file_id(path: &Path) -> Option<FileId> {
 }
 
 fn still(path: &Path, id: Option<FileId>) -> Result<(), RecordError> {
-    if id.is_some() && file_id(path) == id {
-        return Ok(());
+    match fs::metadata(path) {
+        Ok(metadata) if id == Some((metadata.dev(), metadata.ino())) => Ok(()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(RecordError::broken(&error)),
+        _ => Err(RecordError::Replaced { path: path.to_owned() }),
     }
-    Err(RecordError::Replaced { path: path.to_owned() })
 }
 
 /// Opens the database in `data_dir` for the writer, or creates it. An existing file is not changed before it

@@ -197,17 +197,17 @@ impl Writer {
     }
 
     /// Checks that the database and SQLite's log are the files that they were. A log that is gone is open
-    /// here still: what is in it is moved into the database, and the log is made anew.
+    /// here still: what is in it is moved into the database, and the log is made anew. While a reader keeps it
+    /// from being moved, it is written on: closing it would lose it.
     fn check_files(&self, database: &Opened) -> Result<(), RecordError> {
-        let checked = self.files.check();
-        if checked.is_err()
-            && self.files.check_database().is_ok()
-            && matches!(schema::checkpoint(&database.connection, "TRUNCATE"), Ok(true))
+        self.files.check_database()?;
+        if self.files.check().is_ok()
+            || !matches!(schema::checkpoint(&database.connection, "TRUNCATE"), Ok(true))
         {
-            let detail = "SQLite's log was removed or replaced while the gateway ran: it is made anew".into();
-            return Err(RecordError::Broken { detail });
+            return Ok(());
         }
-        checked
+        let detail = "SQLite's log was removed or replaced while the gateway ran: it is made anew".into();
+        Err(RecordError::Broken { detail })
     }
 
     /// Returns when the writer must act even if nothing is queued: it saves sessions, and looks whether its

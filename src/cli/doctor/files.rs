@@ -18,7 +18,9 @@ pub fn look(checks: &mut Checks, config: &Config) {
         checks.wrong("admin socket", found, "move it away: the gateway makes its socket there");
     }
     // Another process that has it, or another user's folder, is told by the check of the store.
-    let Some(Ok(_held)) = dir.exists().then(|| store::lock_data_dir_soon(dir)) else { return };
+    let Some(Ok(held)) = dir.exists().then(|| store::lock_data_dir_soon(dir)) else { return };
+    // Reading takes long, needs no lock, and must not keep a gateway from starting.
+    drop(held);
     match recording::look(dir, true) {
         Ok(()) if dir.join(recording::FILE).exists() => checks.good("recordings", "events.db can be opened"),
         Ok(()) => {}

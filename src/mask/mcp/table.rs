@@ -24,7 +24,7 @@ pub(super) fn find(plan: &Plan, text: &[u8], hits: &mut Vec<Hit>) {
     }
     for separator in SEPARATORS {
         if memchr::memchr(separator, text).is_some() {
-            Reader { plan, text, separator, cells: Vec::new() }.find(hits);
+            Reader { plan, text, separator, cells: Vec::new(), bars: [false; 2] }.find(hits);
         }
     }
 }
@@ -36,9 +36,17 @@ struct Reader<'a> {
     separator: u8,
     /// The cells of the current row, without what surrounds them.
     cells: Vec<Range<usize>>,
+    /// Whether an empty cell was dropped before and behind those of the current row.
+    bars: [bool; 2],
 }
 
-impl Reader<'_> {
+/// A column of a table.
+struct Column<'a> {
+    name: &'a [u8],
+    rule: Option<u16>,
+}
+
+impl<'a> Reader<'a> {
     fn find(mut self, hits: &mut Vec<Hit>) {
         let (mut at, mut seen) = (0, 0);
         while at < self.text.len() {
@@ -48,7 +56,7 @@ impl Reader<'_> {
             } else if self.cells.len() > 1 && seen < HEADERS {
                 seen += 1;
                 let columns = self.columns();
-                if columns.iter().any(Option::is_some) && self.goes_on(end, columns.len()) {
+                if columns.iter().any(|column| column.rule.is_some()) && self.goes_on(end, columns.len()) {
                     at = self.table(end, columns, hits);
                     seen = 0;
                     continue;
@@ -60,10 +68,10 @@ impl Reader<'_> {
 
     /// Masks the rows of a table from a place on; returns where it ends: before a line without cells, or,
     /// after an empty line, with another number of them.
-    fn table(&mut self, from: usize, mut columns: Vec<Option<u16>>, hits: &mut Vec<Hit>) -> usize {
+    fn table(&mut self, from: usize, mut columns: Vec<Column<'a>>, hits: &mut Vec<Hit>) -> usize {
         let (mut at, mut apart) = (from, false);
         while at < self.text.len() {
-            let end = self.row(at);
+            let end = self.row_of(at, columns.len());
             if self.is_blank(at, end) {
                 (at, apart) = (end, true);
                 continue;
@@ -79,11 +87,15 @@ impl Reader<'_> {
             apart = false;
             // The names again, or those of another table; what was masked stays so.
             let named = self.columns();
-            let is_header = same && named.iter().filter(|rule| rule.is_some()).count() > 0;
-            let any = columns.iter().flatten().min().copied();
+            let is_header = same && named.iter().any(|column| column.rule.is_some());
+            let any = columns.iter().filter_map(|column| column.rule).min();
             for (place, cell) in self.cells.iter().enumerate() {
-                let known = if same { columns.get(place).copied().flatten() } else { any };
-                let is_name = is_header && named.get(place).is_some_and(Option::is_some);
+                let column = columns.get(place).filter(|_| same);
+                let known = column.map_or(any, |column| column.rule);
+                // A value may look like a name: below its own it is one only if it is the same.
+                let is_name = column.zip(named.get(place)).is_some_and(|(column, named)| {
+                    named.rule.is_some() && named.name.eq_ignore_ascii_case(column.name)
+                });
                 if let Some(rule) = known.filter(|_| !is_name && !cell.is_empty()) {
                     let (start, end) = (cell.start, cell.end);
                     let reason = "the name of the column";
@@ -91,8 +103,10 @@ impl Reader<'_> {
                 }
             }
             if is_header {
-                for (known, rule) in columns.iter_mut().zip(named) {
-                    *known = known.or(rule);
+                for (known, named) in columns.iter_mut().zip(named) {
+                    if known.rule.is_none() {
+                        *known = named;
+                    }
                 }
             }
             at = end;
@@ -100,25 +114,27 @@ impl Reader<'_> {
         at
     }
 
-    /// Returns the rules of the masked fields that the current row names.
-    fn columns(&self) -> Vec<Option<u16>> {
-        let rule = |cell: &Range<usize>| {
-            let name = self.text.get(cell.clone()).unwrap_or_default();
+    /// Returns the current row as names, with the rules of the masked fields among them.
+    fn columns(&self) -> Vec<Column<'a>> {
+        let text: &'a [u8] = self.text;
+        let column = |cell: &Range<usize>| {
+            let name = text.get(cell.clone()).unwrap_or_default();
             let name = name.trim_ascii_start().strip_prefix(b"\xef\xbb\xbf").unwrap_or(name);
             let mark = |byte: &u8| matches!(byte, b'*' | b'`');
             let start = name.iter().take_while(|byte| mark(byte)).count();
             let end = name.len() - name.iter().rev().take_while(|byte| mark(byte)).count();
             let name = name.get(start..end).unwrap_or_default().trim_ascii();
-            (name.len() <= LONGEST_NAME).then(|| self.plan.fields.find(name)).flatten()
+            let rule = (name.len() <= LONGEST_NAME).then(|| self.plan.fields.find_whole(name)).flatten();
+            Column { name, rule }
         };
-        self.cells.iter().map(rule).collect()
+        self.cells.iter().map(column).collect()
     }
 
     /// Returns whether the next row with something in it has about so many cells. The current row is lost.
     fn goes_on(&mut self, from: usize, count: usize) -> bool {
         let mut at = from;
         while at < self.text.len() {
-            let end = self.row(at);
+            let end = self.row_of(at, count);
             if !self.is_blank(at, end) && !self.is_rule(at, end) {
                 return self.cells.len() > 1 && self.cells.len().abs_diff(count) <= 1;
             }
@@ -187,14 +203,35 @@ impl Reader<'_> {
         }
     }
 
+    /// Reads a row of a table with so many columns: a row that has as many with its empty outer cells has
+    /// empty values there, and no bars.
+    fn row_of(&mut self, start: usize, count: usize) -> usize {
+        let end = self.row(start);
+        let dropped = self.bars.iter().filter(|bar| **bar).count();
+        if dropped > 0 && self.cells.len() < count && self.cells.len() + dropped >= count {
+            let (first, last) = (self.bars[0], self.bars[1]);
+            if first {
+                self.cells.insert(0, start..start);
+            }
+            if last && self.cells.len() < count {
+                let at = self.cells.last().map_or(start, |cell| cell.end);
+                self.cells.push(at..at);
+            }
+        }
+        end
+    }
+
     /// Drops the empty cells outside the bars at both ends of a row.
     fn bare(&mut self) {
+        self.bars = [false; 2];
         if self.separator == b'|' && self.cells.len() > 1 {
             if self.cells.last().is_some_and(Range::is_empty) {
                 self.cells.pop();
+                self.bars[1] = true;
             }
             if self.cells.len() > 1 && self.cells.first().is_some_and(Range::is_empty) {
                 self.cells.remove(0);
+                self.bars[0] = true;
             }
         }
     }
@@ -261,6 +298,12 @@ mod tests {
                 "+--+---+\n|id|ssn|\n+--+---+\n|x |MY |\n+--+---+\n",
                 "+--+---+\n|id|ssn|\n+--+---+\n|x |* |\n+--+---+\n",
             ),
+            (
+                " id | ssn \n----+-----\n 1  | \n 2  | MYSSN\n    | OTHER\n",
+                " id | ssn \n----+-----\n 1  | \n 2  | *\n    | *\n",
+            ),
+            ("id,ssn\n1,ssn-7\n2,ssn\n", "id,ssn\n1,*\n2,ssn\n"),
+            ("see /users/ssn, GET\nand more, here\n", "see /users/ssn, GET\nand more, here\n"),
             ("a title, of two\nid,ssn\nx,MYSSN\n", "a title, of two\nid,ssn\nx,*\n"),
             // Which cell is which, nobody can tell.
             ("id,ssn\nx,y,MYSSN\n", "id,ssn\n*,*,*\n"),

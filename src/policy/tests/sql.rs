@@ -49,7 +49,8 @@ fn object(text: &str) -> Object {
 
 /// Returns a text with the effects that the words describe: `t:` a table, `c:` a column, `f:` a function,
 /// `o:` one with unknown effects, `v:` a verb, `k:` a class beside the base, `path:` a search path, `s:`
-/// another setting, `in:` any relation of a schema, `q:` a sequence, `all:` all rows, `some:` not all, `run:` and `fetch:` a name of an earlier text.
+/// another setting, `in:` any relation of a schema, `q:` a sequence, `all:` all rows, `some:` not all, `run:`
+/// and `fetch:` a name of an earlier text.
 pub(super) fn sql(base: Class, words: &str) -> Command {
     let mut effects = Effects { statements: 1, ..Effects::default() };
     effects.classes.insert(Class::Read);

@@ -36,6 +36,9 @@ use crate::protocol::web::headers;
 use crate::protocol::web::reply;
 use crate::transport::listen::OpenStreams;
 
+/// How much of a frame is kept at most, in bytes, whatever `recording.max_body` is: a frame may stay unfinished
+/// for as long as its socket is open.
+const KEPT: usize = 256 << 10;
 /// How long one side may take to read the close frame, and to close.
 const GOODBYE: Duration = Duration::from_millis(300);
 
@@ -255,7 +258,7 @@ fn step(bytes: &[u8], side: &mut Side, guard: &Mutex<ReplyGuard>, out: &mut Vec<
     loop {
         side.payload.clear();
         let ended = side.passed.next(&mut rest, &mut side.payload).map_err(|_malformed| ())?;
-        let mut capture = side.capture.take().unwrap_or_else(|| guard.fresh_capture());
+        let mut capture = side.capture.take().unwrap_or_else(|| guard.fresh_capture().at_most(KEPT));
         capture.add(&side.payload);
         let Some(kind) = ended else {
             side.capture = side.passed.unfinished().map(|_kind| capture);

@@ -36,8 +36,8 @@ impl Asking<'_> {
     /// Whether the client may be asked something that the target may ask: it has declared that it can be, and
     /// the person takes no harm.
     pub fn may(&self, what: ServerRequest, params: Option<&Json>) -> bool {
-        let harmless = what != ServerRequest::Elicitation || elicitation::is_harmless(params, self.options);
-        harmless && self.declared.answers(what, params)
+        self.declared.answers(what, params)
+            && (what != ServerRequest::Elicitation || elicitation::is_harmless(params, self.options))
     }
 
     /// That a result asks the client only for what it may ask, under the name by which it is asked for.

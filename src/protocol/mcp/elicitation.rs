@@ -23,6 +23,8 @@ const SECRETS: [&str; 10] = [
 ];
 /// What does so within one word: "business name" is none.
 const IN_A_WORD: [&str; 4] = ["pincode", "pwd", "ssn", "token"];
+/// The longest text that is looked through, in bytes.
+const LONGEST: usize = 4 << 10;
 /// What does so as a word of its own: "shipping" is none.
 const WORDS: [&str; 1] = ["pin"];
 
@@ -56,8 +58,10 @@ fn asks_for_secrets(schema: &Json) -> bool {
     let Some(Json::Object(properties)) = schema.member("properties") else { return false };
     properties.iter().any(|(name, field)| {
         let text = |name| field.member(name).and_then(Json::as_str);
-        let said = [Some(&**name), text("title"), text("description")];
-        said.into_iter().flatten().any(names_a_secret) || text("format") == Some("password")
+        let named = [Some(&**name), text("title")];
+        named.into_iter().flatten().any(names_a_secret)
+            || text("description").is_some_and(speaks_of_a_secret)
+            || text("format") == Some("password")
     })
 }
 
@@ -97,7 +101,11 @@ fn is_plain(name: &str, value: &Json) -> bool {
 }
 
 /// Returns whether a text names a secret. Case, width and all that is no letter or digit make no difference.
+/// One that is longer than a person would read may.
 fn names_a_secret(text: &str) -> bool {
+    if text.len() > LONGEST {
+        return true;
+    }
     let (mut words, mut last) = (vec![String::new()], None);
     for c in text.chars() {
         // Each by itself: what cannot be normalized is there as it is, and stops nothing else.
@@ -107,7 +115,7 @@ fn names_a_secret(text: &str) -> bool {
             let begins = last.is_some_and(|last: char| {
                 (last.is_lowercase() && c.is_uppercase()) || last.is_numeric() != c.is_numeric()
             });
-            if begins || !c.is_alphanumeric() {
+            if (begins || !c.is_alphanumeric()) && words.last().is_some_and(|word| !word.is_empty()) {
                 words.push(String::new());
             }
             if c.is_alphanumeric()
@@ -133,6 +141,16 @@ fn names_a_secret(text: &str) -> bool {
         || WORDS.iter().any(|secret| joined == *secret || words.iter().any(|word| word == secret))
 }
 
+/// Returns whether a description has a word for a secret. In a sentence only whole words count: "do not enter
+/// passwords" asks for none.
+fn speaks_of_a_secret(text: &str) -> bool {
+    text.len() > LONGEST
+        || text.split(|c: char| !c.is_alphanumeric()).any(|word| {
+            let word = word.to_lowercase();
+            SECRETS.iter().chain(&IN_A_WORD).any(|secret| word == *secret)
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,7 +173,7 @@ mod tests {
             (r#"{"requestedSchema":{"properties":{"x":{"format":"password"}}}}"#, false),
             (r#"{"requestedSchema":{"properties":{"x":{"title":"Your Password"}}}}"#, false),
             (
-                r#"{"requestedSchema":{"properties":{"x":{"description":"As in your\npass-word manager"}}}}"#,
+                r#"{"requestedSchema":{"properties":{"x":{"description":"As in your\nPassword, please"}}}}"#,
                 false,
             ),
             (r#"{"requestedSchema":{"properties":{"pass.word":{}}}}"#, false),

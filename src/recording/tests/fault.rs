@@ -298,7 +298,7 @@ async fn a_database_that_was_removed_or_replaced_refuses_everything_until_a_rest
                 Ok(()) => acked += 1,
                 Err(error) => break error,
             }
-            assert!(began.elapsed() < Duration::from_secs(2), "nothing is noticed");
+            assert!(began.elapsed() < Duration::from_secs(10), "nothing is noticed");
         };
         assert!(matches!(&error, RecordError::Replaced { path } if *path == gone), "{error}");
         tokio::time::sleep(Duration::from_millis(600)).await;
@@ -322,8 +322,11 @@ async fn an_idle_journal_notices_too_that_its_database_is_gone() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());
     std::fs::remove_file(dir.path().join("events.db")).unwrap();
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    assert!(matches!(journal.healthy(), Err(RecordError::Replaced { .. })));
+    let began = Instant::now();
+    while !matches!(journal.healthy(), Err(RecordError::Replaced { .. })) {
+        assert!(began.elapsed() < Duration::from_secs(10), "nothing is noticed");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test]

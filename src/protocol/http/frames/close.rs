@@ -42,18 +42,25 @@ mod tests {
     use super::*;
     use crate::protocol::http::frames::FrameReader;
 
+    /// Returns the kind and payload of the one frame in `bytes`.
+    fn read(from_client: bool, mut bytes: &[u8]) -> (&'static str, Vec<u8>) {
+        let mut payload = Vec::new();
+        let kind = FrameReader::new(from_client).next(&mut bytes, &mut payload).unwrap();
+        assert!(bytes.is_empty());
+        (kind.unwrap(), payload)
+    }
+
     #[test]
     fn an_end_is_told_in_a_frame_that_the_other_side_can_read() {
         for end in SessionEnd::ALL {
-            let frames = FrameReader::new(false).push(&to_client(end)).unwrap();
-            let [frame] = &frames[..] else { panic!("{frames:?}") };
+            let (kind, payload) = read(false, &to_client(end));
             let code: u16 = if end == SessionEnd::Stopped { 1001 } else { 1008 };
-            assert_eq!((frame.kind, &frame.payload[..2]), ("close", &code.to_be_bytes()[..]));
-            assert_eq!(&frame.payload[2..], end.as_str().as_bytes());
+            assert_eq!((kind, &payload[..2]), ("close", &code.to_be_bytes()[..]));
+            assert_eq!(&payload[2..], end.as_str().as_bytes());
         }
         let bytes = to_target([1, 2, 3, 4]);
-        let frames = FrameReader::new(true).push(&bytes).unwrap();
-        assert_eq!((frames[0].kind, &frames[0].payload[..]), ("close", &1001_u16.to_be_bytes()[..]));
-        assert_ne!(bytes[6..], frames[0].payload, "it is masked");
+        let (kind, payload) = read(true, &bytes);
+        assert_eq!((kind, &payload[..]), ("close", &1001_u16.to_be_bytes()[..]));
+        assert_ne!(bytes[6..], payload, "it is masked");
     }
 }

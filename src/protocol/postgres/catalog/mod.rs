@@ -129,7 +129,8 @@ pub struct Catalog {
     by_name: HashMap<Box<str>, Vec<u32>>,
     /// Child and parent.
     inheritance: Vec<(u32, u32)>,
-    /// The same with the names of all of them, which are there also where relations are not, and foreign keys.
+    /// The same with the names of all of them, which are there also where relations are not, and foreign
+    /// keys.
     family: Family,
     /// What the views read, by their oids.
     dependencies: HashMap<u32, Vec<Dependency>>,

@@ -212,6 +212,10 @@ impl Exposure {
     }
 }
 
+/// How many pairs of a column without a relation and a relation of a whole schema are looked at; with more, any
+/// column may be of any relation.
+const MAX_PAIRS: usize = 1_000_000;
+
 /// The relations of a text, for its columns.
 pub(super) struct ColumnScope<'a> {
     masked: &'a Masked,
@@ -232,7 +236,13 @@ impl<'a> ColumnScope<'a> {
             unknown |=
                 relations.len() == before && relation.access != Access::Ddl && !is_system(&relation.object);
         }
-        relations.extend(of_schemas(effects, masked));
+        let bare = effects.columns.iter().filter(|column| column.relation.is_none()).count();
+        let more: Vec<&Relation> = of_schemas(effects, masked).collect();
+        if bare.saturating_mul(more.len()) > MAX_PAIRS {
+            unknown = true;
+        } else {
+            relations.extend(more);
+        }
         Self { masked, relations, unknown, remade }
     }
 
