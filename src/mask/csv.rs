@@ -159,8 +159,8 @@ impl Table {
                 found.push((separator, columns));
             }
         }
-        // A whole name outweighs a part of one, which may have been parted by a separator. Parts count in names
-        // only: a title, a text or an address has some too.
+        // A whole name outweighs a part of one, which may have been parted by a separator. Parts count in
+        // names only: a title, a text or an address has some too.
         let is_whole = |(_, columns): &(u8, Columns)| {
             columns.iter().any(|(name, _)| plan.fields.find_whole(name.as_bytes()).is_some())
         };

@@ -197,8 +197,8 @@ impl Writer {
     }
 
     /// Checks that the database and SQLite's log are the files that they were. A log that is gone is open
-    /// here still: what is in it is moved into the database, and the log is made anew. While a reader keeps it
-    /// from being moved, it is written on: closing it would lose it.
+    /// here still: what is in it is moved into the database, and the log is made anew. While a reader keeps
+    /// it from being moved, it is written on: closing it would lose it.
     fn check_files(&self, database: &Opened) -> Result<(), RecordError> {
         self.files.check_database()?;
         if self.files.check().is_ok()

@@ -31,7 +31,8 @@ use crate::support::steps::wait_for;
 use crate::support::world::API_TOKEN;
 use crate::support::world::RULES;
 
-/// A target that answers each request by its head, and keeps the heads. It closes after an answer that says so, or is empty.
+/// A target that answers each request by its head, and keeps the heads. It closes after an answer that says
+/// so, or is empty.
 pub fn target(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> (String, Arc<Mutex<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -1,4 +1,5 @@
-//! End to end: the built `hoopctl`, a provider and an API that nobody here wrote, curl and plain sockets as clients.
+//! End to end: the built `hoopctl`, a provider and an API that nobody here wrote, curl and plain sockets as
+//! clients.
 
 #![expect(
     clippy::unwrap_used,

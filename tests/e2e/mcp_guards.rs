@@ -1,4 +1,5 @@
-//! Attacks on the gateway before MCP servers, with targets that behave as badly as they can and clients that try to get past a guard.
+//! Attacks on the gateway before MCP servers, with targets that behave as badly as they can and clients that
+//! try to get past a guard.
 
 mod approved;
 mod asks;

@@ -1,4 +1,5 @@
-//! MCP clients that can lead their person to the approval page, and attacks on the states that they come back with.
+//! MCP clients that can lead their person to the approval page, and attacks on the states that they come back
+//! with.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! Calls that were sent and whose answers do not come, or cannot be passed on: nobody is told that they were not done, or that they may be
-//! sent again.
+//! Calls that were sent and whose answers do not come, or cannot be passed on: nobody is told that they were
+//! not done, or that they may be sent again.
 
 use std::io::Write;
 use std::net::TcpStream;

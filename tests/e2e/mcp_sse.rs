@@ -1,5 +1,5 @@
-//! MCP servers that speak HTTP+SSE of 2024-11-05: one of the official SDK, with official clients before the gateway, and one that does what
-//! no server should.
+//! MCP servers that speak HTTP+SSE of 2024-11-05: one of the official SDK, with official clients before the
+//! gateway, and one that does what no server should.
 
 use std::io::Read;
 use std::io::Write;
@@ -363,8 +363,8 @@ fn world(targets: &[(&str, &Fake)]) -> World {
     World::with_server(&(connections + RULES), ("MCP_TOKEN", MCP_TOKEN))
 }
 
-/// What each fault answers to the request for a stream, whether it then holds the stream open, and why it is refused. `OTHER` is the port of
-/// somebody else.
+/// What each fault answers to the request for a stream, whether it then holds the stream open, and why it is
+/// refused. `OTHER` is the port of somebody else.
 const FAULTS: [(&str, &str, bool, &str, &str); 13] = [
     (
         "other-port",
@@ -502,7 +502,8 @@ fn a_message_that_the_target_does_not_take_is_refused_and_nothing_is_sent_twice(
     assert_eq!(fake.came("tools/call"), 7, "each was sent once");
     let early = called(&caller, 8, "echo", &json!({ "message": "early" }));
     assert_eq!(early["result"]["content"][0]["text"], "early", "{early}");
-    // Of a notification nobody is told, since clients end their session at any other status; it lives on all the while.
+    // Of a notification nobody is told, since clients end their session at any other status; it lives on all
+    // the while.
     let cancel = |reason: &str| json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 99, "reason": reason } });
     assert_eq!(caller.post(&cancel("500")).status, 202);
     expected.push("target_status".to_owned());
@@ -510,7 +511,8 @@ fn a_message_that_the_target_does_not_take_is_refused_and_nothing_is_sent_twice(
     assert_eq!(caller.post(&cancel("x")).status, 202);
     let done = called(&caller, 9, "echo", &json!({ "message": "x" }));
     assert_eq!(done["result"]["content"][0]["text"], "done", "{done}");
-    // Each request of the session had the credential, went where the target said, and had nothing of the client.
+    // Each request of the session had the credential, went where the target said, and had nothing of the
+    // client.
     for (head, _) in fake.seen() {
         let target = if head.starts_with("get") { "get /sse " } else { "post /messages?s=1 " };
         assert!(

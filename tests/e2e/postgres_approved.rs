@@ -1,4 +1,5 @@
-//! A word of people counts for a statement and for what it stands in: the same text does something else where its session has set something else.
+//! A word of people counts for a statement and for what it stands in: the same text does something else where
+//! its session has set something else.
 
 use crate::support::World;
 use crate::support::database::Database;

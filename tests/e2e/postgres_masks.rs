@@ -222,7 +222,8 @@ fn masked_values_leave_by_no_other_door() {
     assert!(out.contains("99|*"), "{out} {err}");
 }
 
-/// Each of them is a statement that the database itself runs, and that leaves a value of a document in a column that is not masked.
+/// Each of them is a statement that the database itself runs, and that leaves a value of a document in a
+/// column that is not masked.
 const TAKEN_OUT: &[&str] = &[
     "UPDATE mails SET body = doc ->> 'ssn'",
     "UPDATE mails SET body = doc",

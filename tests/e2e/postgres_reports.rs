@@ -1,4 +1,5 @@
-//! Errors of a server quote rows. What of them a client and the recording see, where a text names nothing that is masked or forbidden.
+//! Errors of a server quote rows. What of them a client and the recording see, where a text names nothing
+//! that is masked or forbidden.
 
 use crate::support::World;
 use crate::support::database::Database;

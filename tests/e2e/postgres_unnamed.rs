@@ -1,5 +1,5 @@
-//! What a statement does to relations and columns that stand nowhere among its tables: those of a schema, what refers to a table that is
-//! emptied, sequences, columns of indexes and keys.
+//! What a statement does to relations and columns that stand nowhere among its tables: those of a schema,
+//! what refers to a table that is emptied, sequences, columns of indexes and keys.
 
 use crate::support::World;
 use crate::support::database::Database;

@@ -12,7 +12,8 @@ use crate::support::world::RULES;
 
 const KEY: (&str, &str) = ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
 
-/// Runs the client of a library until `end` has ended what it stands on; gives what it and the target were told.
+/// Runs the client of a library until `end` has ended what it stands on; gives what it and the target were
+/// told.
 fn ended(mut world: World, end: impl FnOnce(&mut World)) -> (String, Vec<String>) {
     let (url, token) = (format!("ws://127.0.0.1:{}/c/raw/__ws", world.port), world.token("reader"));
     let mut command = world.script("socket.mjs", &[&url, &token]);

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::HeaderValue;
 use http::header;
 use http_body::Frame;
 use http_body::SizeHint;
@@ -37,7 +36,7 @@ use crate::protocol::web::body::UploadError;
 use crate::protocol::web::body::passing_trailers;
 use crate::protocol::web::body::undecodable;
 use crate::protocol::web::coding::Decoder;
-use crate::protocol::web::headers::is_harmless_trailer;
+use crate::protocol::web::headers;
 use crate::protocol::web::progress::Sending;
 use crate::transport::media::is_grpc;
 
@@ -133,7 +132,8 @@ impl Upload {
                 Ok(trailers) => {
                     self.watch_end()?;
                     self.complete = true;
-                    let passing = passing_trailers(&trailers, |name| is_harmless_trailer(name, false));
+                    let passing =
+                        passing_trailers(&trailers, |name| headers::is_harmless_trailer(name, false));
                     self.trailers = Some(passing.clone()).filter(|passing| !passing.is_empty());
                     Frame::trailers(passing)
                 }
@@ -352,17 +352,7 @@ impl Through {
 
     fn clear(&mut self, trailers: &HeaderMap) -> HeaderMap {
         let rewritten = self.guard.masks() || self.decoder.is_some();
-        let mut out = passing_trailers(trailers, |name| {
-            is_harmless_trailer(name, rewritten) && !self.guard.is_in_name(name)
-        });
-        for (name, value) in &mut out {
-            if let Some(changed) = self.guard.header(name.as_str(), value.as_bytes())
-                && let Ok(changed) = HeaderValue::from_bytes(&changed)
-            {
-                *value = changed;
-            }
-        }
-        out
+        headers::trailers_to_client(trailers, &mut self.guard, rewritten)
     }
 
     fn pass(&mut self, data: Bytes) -> Result<Bytes, Denied> {

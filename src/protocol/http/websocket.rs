@@ -36,8 +36,8 @@ use crate::protocol::web::headers;
 use crate::protocol::web::reply;
 use crate::transport::listen::OpenStreams;
 
-/// How much of a frame is kept at most, in bytes, whatever `recording.max_body` is: a frame may stay unfinished
-/// for as long as its socket is open.
+/// How much of a frame is kept at most, in bytes, whatever `recording.max_body` is: a frame may stay
+/// unfinished for as long as its socket is open.
 const KEPT: usize = 256 << 10;
 /// How long one side may take to read the close frame, and to close.
 const GOODBYE: Duration = Duration::from_millis(300);

@@ -9,6 +9,7 @@ use http::header;
 use crate::domain::Connection;
 use crate::domain::Injection;
 use crate::pipeline::ReplyGuard;
+use crate::protocol::web::body::passing_trailers;
 use crate::protocol::web::claims::is_claim;
 use crate::protocol::web::request::folded;
 use crate::protocol::web::tags::Tags;
@@ -225,6 +226,20 @@ pub fn to_client(headers: &HeaderMap, guard: &mut ReplyGuard, address: &str, rew
                     out.append(name.clone(), changed);
                 }
             }
+        }
+    }
+    out
+}
+
+/// Builds the trailers of a reply for the client: those that may pass, cleared and masked.
+pub fn trailers_to_client(trailers: &HeaderMap, guard: &mut ReplyGuard, rewritten: bool) -> HeaderMap {
+    let mut out =
+        passing_trailers(trailers, |name| is_harmless_trailer(name, rewritten) && !guard.is_in_name(name));
+    for (name, value) in &mut out {
+        if let Some(changed) = guard.header(name.as_str(), value.as_bytes())
+            && let Ok(changed) = HeaderValue::from_bytes(&changed)
+        {
+            *value = changed;
         }
     }
     out

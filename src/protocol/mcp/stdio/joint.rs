@@ -319,12 +319,8 @@ impl Joint {
         open.client.fail(denied.because("client_cancelled").after_sending());
         rewrite.param(Param::RequestId, number.to_string());
         let body = rewrite.finish().map_err(|_overlap| untaken())?;
-        let written = self.write(body, of, within).await;
-        if written.is_err() {
-            // The child must learn that nobody waits any more, even where its client has no room left.
-            self.peer.cancel(&number.to_string());
-        }
-        written
+        // The child must learn that nobody waits any more, even where its client has no room left.
+        self.write(body, of, within).await.inspect_err(|_unsent| self.peer.cancel(&number.to_string()))
     }
 
     /// Cancels a request that nobody waits for any more.

@@ -212,8 +212,8 @@ impl Exposure {
     }
 }
 
-/// How many pairs of a column without a relation and a relation of a whole schema are looked at; with more, any
-/// column may be of any relation.
+/// How many pairs of a column without a relation and a relation of a whole schema are looked at; with more,
+/// any column may be of any relation.
 const MAX_PAIRS: usize = 1_000_000;
 
 /// The relations of a text, for its columns.

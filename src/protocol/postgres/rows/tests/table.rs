@@ -113,12 +113,9 @@ fn stored(name: &str, data_type: u32, format: Format) -> Column<'_> {
 fn what_a_text_computes_is_redacted_where_columns_are_hashed() {
     let rules = [(&["ssn"][..], &[Entity::UsSsn][..], MaskOp::Hash)];
     let masked = catalog().masked(&plan(&rules));
-    for (name, data_type, value) in [
-        ("ssn", 25, SSN),
-        ("ssn", 3802, "\"219-09-9999\""),
-        ("x", 25, SSN),
-        ("x", 25, "ssn=219-09-9999"),
-    ] {
+    for (name, data_type, value) in
+        [("ssn", 25, SSN), ("ssn", 3802, "\"219-09-9999\""), ("x", 25, SSN), ("x", 25, "ssn=219-09-9999")]
+    {
         let [computed, stored] =
             [column(name, data_type, Format::Text), stored(name, data_type, Format::Text)];
         let cell = |column| shown(&one(&row_plan(&masked, &[column], Exposure::NOTHING), value.as_bytes()));
