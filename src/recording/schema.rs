@@ -139,7 +139,7 @@ pub(crate) fn open_writer(data_dir: &Path) -> Result<(Connection, PathBuf, bool)
 fn create_file(path: &Path) -> Result<bool, RecordError> {
     match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_file) => Ok(true),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(cannot_open(path, &error)),
     }
 }

@@ -7,13 +7,11 @@
 //!
 //! | place | names of fields | detectors | may change its type |
 //! |---|---|---|---|
-//! | ids, methods, cursors, `progressToken`, `taskId`, `requestState`, names of tools and prompts | no | no |
-//! – |
+//! | ids, methods, cursors, `progressToken`, `taskId`, `requestState`, names of tools and prompts | no | no | – |
 //! | `type`, `role`, `mimeType`, `uri`, counts, times, states | no | yes | no |
 //! | texts: `content[].text`, `message`, `description` … | those inside the text | yes | no |
 //! | titles and names of resources, clients, servers | yes | yes | no |
-//! | anything else: `structuredContent`, `arguments`, `error.data`, `_meta` … | yes | yes | as in the table
-//! of [`crate::mask`] |
+//! | anything else: `structuredContent`, `arguments`, `error.data`, `_meta` … | yes | yes | as in the table of [`crate::mask`] |
 //! | JSON Schemas | `default`, `examples` and choices of a field | in descriptions and values | no |
 //!
 //! **Text.** A text that is JSON, or contains JSON (lines, code fences, surrounded by prose), is masked
