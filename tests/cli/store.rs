@@ -1,5 +1,7 @@
 //! Without a gateway the store is edited directly: connections, policies, secrets.
 
+use std::os::unix::fs::DirBuilderExt;
+
 use super::code;
 use super::hoopctl;
 use super::run;
@@ -335,6 +337,8 @@ fn users_who_cannot_come_by_the_socket_are_told_of() {
     let text = "version = 1\n[storage]\ndata_dir = \"data\"\n\
         [admin]\nlocal_groups = { nobody = [\"dba\"], no-such-user = [\"dba\"], root = [\"dba\"] }\n";
     std::fs::write(folder.path().join("hoopctl.toml"), text).unwrap();
+    // Before there is a data directory, root cannot tell who will run the gateway.
+    std::fs::DirBuilder::new().mode(0o700).create(folder.path().join("data")).unwrap();
     for args in [&["config", "check"][..], &["serve", "--check"]] {
         let output = run(folder.path(), args);
         let said = crate::text(&output.stderr);

@@ -36,6 +36,7 @@ use crate::domain::sql::Verb;
 use crate::domain::verdict::Effect;
 
 /// Returns `[[connection]]`
+#[expect(clippy::too_many_lines, reason = "one key after the other")]
 pub(super) fn connection() -> Value {
     let inject = format!("none|bearer:{SOURCE}|certificate:[^:]+|(basic|env|header|password):[^:]+:{SOURCE}");
     let modes = [ApprovalMode::Wait, ApprovalMode::Retry].map(ApprovalMode::as_str);

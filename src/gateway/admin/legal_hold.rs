@@ -123,13 +123,11 @@ impl Acting {
         check_reason(&reason)?;
         let actor = self.actor();
         let noted = self.admin.store.change(move |change| change.acknowledge_journal(&reason, &actor)).await;
-        match noted.map_err(|error| fault_of_store(&error))? {
-            Some(remade_ms) => Ok(AcknowledgedRecordings { remade_ms }),
-            None => {
-                let text = "the recordings were not begun anew, or that is acknowledged already";
-                Err(ApiError::new(ErrorCode::Conflict, text))
-            }
-        }
+        let remade = noted.map_err(|error| fault_of_store(&error))?;
+        remade.map(|remade_ms| AcknowledgedRecordings { remade_ms }).ok_or_else(|| {
+            let text = "the recordings were not begun anew, or that is acknowledged already";
+            ApiError::new(ErrorCode::Conflict, text)
+        })
     }
 
     /// Checks that the caller does not release a hold on a session of its own that somebody else placed,

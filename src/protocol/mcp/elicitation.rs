@@ -1,6 +1,8 @@
 //! What a target may ask a person for through the client: no secrets in a form, and only pages on hosts that
 //! the operator allows. (MCP 2025-11-25, "Elicitation", "Security Considerations".)
 
+use std::borrow::Cow;
+
 use http::Uri;
 
 use crate::domain::McpOptions;
@@ -110,7 +112,7 @@ fn names_a_secret(text: &str) -> bool {
     for c in text.chars() {
         // Each by itself: what cannot be normalized is there as it is, and stops nothing else.
         let one = String::from(c);
-        let normal = stringprep::saslprep(&one).map_or_else(|_| one.clone(), |normal| normal.into_owned());
+        let normal = stringprep::saslprep(&one).map_or_else(|_| one.clone(), Cow::into_owned);
         for c in normal.chars() {
             let begins = last.is_some_and(|last: char| {
                 (last.is_lowercase() && c.is_uppercase()) || last.is_numeric() != c.is_numeric()
