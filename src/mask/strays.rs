@@ -50,7 +50,7 @@ fn a_stray_sign_in_a_long_text_masks_little_of_it_and_costs_little() {
     ] {
         let begun = clock();
         assert!(run(&plan, Format::Text, &[text.repeat(times).as_bytes()]).is_ok(), "{text}");
-        let took = clock() - begun;
+        let took = clock().saturating_sub(begun);
         assert!(took.as_secs() < 2, "{text:?}: {took:?}");
     }
 }

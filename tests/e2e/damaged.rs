@@ -146,6 +146,9 @@ fn a_level_of_the_log_that_is_none_is_refused() {
     }
 }
 
+/// A file, what is done to it, what is run then, and the exit code.
+type Case<'a> = (&'a str, fn(&Path), &'a [&'a str], i32);
+
 #[test]
 fn the_exit_code_tells_damage_from_what_may_pass() {
     let mut world = World::new();
@@ -153,7 +156,7 @@ fn the_exit_code_tells_damage_from_what_may_pass() {
     world.stop();
     let data = world.path("data");
     let whole = kept(&data);
-    let cases: &[(&str, fn(&Path), &[&str], i32)] = &[
+    let cases: &[Case] = &[
         ("hoopctl.db", |file| open(file).set_len(4096).unwrap(), &["lock", "list"], 10),
         ("hoopctl.db", |file| open(file).set_len(4096).unwrap(), &["session", "verify", "--all"], 10),
         ("hoopctl.db", |file| mode(file, 0o644), &["lock", "list"], 1),

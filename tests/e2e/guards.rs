@@ -188,10 +188,11 @@ fn no_name_of_a_header_or_trailer_tells_the_credential() {
     std::fs::set_permissions(world.path("secret"), Permissions::from_mode(0o600)).unwrap();
     let token = world.token("reader");
     let head = format!(
-        "200 OK\r\nContent-Type: text/plain\r\nX-{SECRET}: 1\r\nX-Kept: 1\r\nTrailer: T-{SECRET}, T-Kept"
+        "200 OK\r\nContent-Type: text/plain\r\nX-{SECRET}: 1\r\nX-Kept: 1\r\nTrailer: X-Trailer-{SECRET}, X-Trailer-Kept"
     );
-    let (address, _) =
-        target(move |_| chunked(&head, &format!("2\r\nok\r\n0\r\nT-{SECRET}: 1\r\nT-Kept: 1\r\n\r\n")));
+    let (address, _) = target(move |_| {
+        chunked(&head, &format!("2\r\nok\r\n0\r\nX-Trailer-{SECRET}: 1\r\nX-Trailer-Kept: 1\r\n\r\n"))
+    });
     open(
         &world,
         "named",
@@ -208,7 +209,7 @@ fn no_name_of_a_header_or_trailer_tells_the_credential() {
     ));
     let raw: Vec<u8> = std::iter::from_fn(|| client.byte()).collect();
     let raw = String::from_utf8(raw).unwrap().to_ascii_lowercase();
-    assert!(raw.contains("x-kept: 1") && raw.contains("t-kept: 1"), "{raw}");
+    assert!(raw.contains("x-kept: 1") && raw.contains("x-trailer-kept: 1"), "{raw}");
     assert!(!raw.contains(&SECRET.to_ascii_lowercase()), "{raw}");
     let session = session(&world, "named");
     let (_, recording, _) = world.cli(&["session", "export", &session, "--format", "jsonl"]);

@@ -83,17 +83,17 @@ fn nothing_is_put_into_the_middle_of_a_frame_or_behind_a_close() {
 
 #[test]
 fn a_long_frame_is_recorded_with_its_digest_and_one_that_breaks_off_as_far_as_it_came() {
-    const LENGTH: usize = 200_000;
+    const LENGTH: u32 = 200_000;
     let world = World::new();
     let header = |length: u32| [&[0x81, 0xff, 0, 0, 0, 0][..], &length.to_be_bytes(), &[0, 0, 0, 0]].concat();
-    let payload: Vec<u8> = (b'a'..=b'z').cycle().take(LENGTH).collect();
+    let payload: Vec<u8> = (b'a'..=b'z').cycle().take(LENGTH as usize).collect();
     let mut client = opened(&world, "/c/raw/__ws");
-    client.send(header(LENGTH as u32));
+    client.send(header(LENGTH));
     client.send(&payload);
-    let mut echo = vec![0; 10 + LENGTH];
+    let mut echo = vec![0; 10 + LENGTH as usize];
     client.exact(&mut echo);
     assert!(echo[10..] == payload);
-    client.send(header(LENGTH as u32));
+    client.send(header(LENGTH));
     client.send(&payload[..150_000]);
     thread::sleep(Duration::from_millis(300));
     drop(client);
@@ -125,7 +125,8 @@ fn a_frame_beyond_what_is_recorded_of_a_body_is_cut_with_its_digest() {
     let mut echo = vec![0; 4 + 2_000];
     client.exact(&mut echo);
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &payload);
-    let digest: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = digest.concat();
     wait_until("the frames are not recorded", Duration::from_secs(5), || {
         let events = world.events(&session(&world, "raw"));
         let of: Vec<_> = events.iter().filter(|event| event["data"]["frame"] == "binary").collect();
