@@ -156,7 +156,7 @@ fn the_exit_code_tells_damage_from_what_may_pass() {
     world.stop();
     let data = world.path("data");
     let whole = kept(&data);
-    let cases: &[Case] = &[
+    let cases: &[Case<'_>] = &[
         ("hoopctl.db", |file| open(file).set_len(4096).unwrap(), &["lock", "list"], 10),
         ("hoopctl.db", |file| open(file).set_len(4096).unwrap(), &["session", "verify", "--all"], 10),
         ("hoopctl.db", |file| mode(file, 0o644), &["lock", "list"], 1),
