@@ -105,6 +105,7 @@ fn without_a_gateway_the_store_is_edited_directly() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one connection, step by step")]
 fn a_connection_to_a_database_is_added_edited_and_told_to_its_clients() {
     let folder = tempfile::tempdir().unwrap();
     let all = |arguments: &[&str]| run(folder.path(), arguments);
