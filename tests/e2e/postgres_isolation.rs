@@ -56,6 +56,8 @@ const AS_MUCH_AS_FITS: &str = "uniqviol";
 const FEWEST: usize = 100;
 /// How long one run of a spec may take: the longest needs 3 seconds, on a machine that has nothing else to do.
 const LIMIT: &str = "180";
+/// What a spec that does anything prints.
+const BEGUN: &str = "starting permutation:";
 /// The end of what [`printed`] gives of a program that went well.
 const ENDED: &str = "exit code 0\n";
 /// As many rows as PostgreSQL's own script inserts.
@@ -214,7 +216,7 @@ fn notices_last(text: &str) -> String {
     [rest, notices].concat().join("\n")
 }
 
-/// What PostgreSQL itself expects of a spec; of some it knows several outcomes.
+/// What PostgreSQL itself expects of a spec; of some it knows several outcomes. Only what is none of them is run at the database, too.
 fn expected(spec: &str) -> Vec<String> {
     let names = ["", "_1", "_2", "_3"].map(|variant| format!("expected/{spec}{variant}.out"));
     names.iter().filter_map(|name| fs::read_to_string(folder().join(name)).ok()).collect()
@@ -226,7 +228,6 @@ fn every_isolation_spec_prints_the_same_as_at_the_database() {
     let pairs: Vec<[String; 2]> =
         (0..WORKERS).map(|worker| ["direct", "through"].map(|way| format!("{way}_{worker}"))).collect();
     let world = world(&[pairs.concat(), vec![NAMED.to_owned()]].concat());
-    let token = world.token("writer");
     let files = fs::read_dir(folder().join("specs")).unwrap();
     let mut specs: Vec<String> = files
         .filter_map(|file| Some(file.unwrap().file_name().to_str()?.strip_suffix(".spec")?.to_owned()))
@@ -238,19 +239,21 @@ fn every_isolation_spec_prints_the_same_as_at_the_database() {
     let todo = Mutex::new(specs);
     let wrong = Mutex::new(Vec::new());
     let check = |spec: &str, [one, other]: &[String; 2]| {
+        // All specs together may take longer than a token is valid.
+        let through = isolation(&world, spec, At::Gateway(&world.token("writer")), other);
+        let may_be = expected(spec);
+        let is_one = |found: &str| may_be.iter().any(|text| found.strip_prefix(text.as_str()) == Some(ENDED));
+        if through.contains(BEGUN) && is_one(&through) {
+            return;
+        }
         let direct = isolation(&world, spec, At::Database, one);
-        let through = isolation(&world, spec, At::Gateway(&token), other);
-        if !direct.contains("starting permutation:") || !direct.ends_with(ENDED) {
+        if !direct.contains(BEGUN) || !direct.ends_with(ENDED) {
             wrong.lock().unwrap().push(format!("{spec} does not run at the database: {direct}"));
         }
         let compared = [&through, &direct]
             .map(|text| if NOTICED.contains(&spec) { notices_last(text) } else { text.clone() });
         let Some(difference) = difference(&compared[0], &compared[1]) else { return };
-        let may_be = expected(spec);
-        let is_one = |found: &str| may_be.iter().any(|text| found.strip_prefix(text.as_str()) == Some(ENDED));
-        if may_be.len() < 2 || !is_one(&through) || !is_one(&direct) {
-            wrong.lock().unwrap().push(format!("{spec}: {difference}"));
-        }
+        wrong.lock().unwrap().push(format!("{spec}: {difference}"));
     };
     std::thread::scope(|scope| {
         for pair in &pairs {

@@ -45,8 +45,9 @@ impl Postgres {
         std::fs::remove_file(this.data().join("statements.sql")).unwrap();
 
         let port = this.port;
+        // Most of what a short session would do without `jit = off` is to load a compiler.
         let settings = format!(
-            "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\nfsync = off\nssl = on\n\
+            "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\nfsync = off\njit = off\nssl = on\n\
              log_connections = on\nlog_statement = all\nlog_min_messages = debug1\nlog_error_verbosity = verbose\n"
         );
         this.write("postgresql.auto.conf", settings.as_bytes());
