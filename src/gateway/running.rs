@@ -238,6 +238,10 @@ impl Running {
         // Issuers that existed before are running already.
         issuers.start(&self.runtime);
         self.gate.replace(snapshot);
+        if !Arc::ptr_eq(before.issuers(), &issuers) {
+            self.approvers
+                .forget_unless(|person| before.issuers().trust_in(person) == issuers.trust_in(person));
+        }
         let restart_needed = restart_needed(&self.due.at_start, config);
         self.page.set(page_origin(config));
         self.config.store(Arc::clone(config));

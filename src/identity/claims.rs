@@ -220,14 +220,14 @@ fn check_tenant(issuer: &Issuer, claims: Claims<'_>) -> Result<(), TokenError> {
 /// Returns `entra:{tid}/{oid}`, or `{issuer name}/{subject}`; the part before the first slash cannot contain
 /// one.
 fn principal_id(issuer: &Issuer, claims: Claims<'_>) -> Result<String, TokenError> {
-    if let Some(entra) = &issuer.entra {
+    if issuer.entra.is_some() {
         // `sub` is not used, but a token with an invalid `sub` is not one of Entra's.
         claims.identifier("sub")?;
-        return Ok(format!("entra:{}/{}", entra.tenant, claims.guid("oid")?));
+        return Ok(format!("{}/{}", issuer.origin(), claims.guid("oid")?));
     }
     let name = issuer.settings.claims.subject.as_deref().unwrap_or("sub");
     let subject = claims.identifier(name)?.ok_or_else(|| TokenError::claim(name, "is missing"))?;
-    Ok(format!("{}/{subject}", issuer.name))
+    Ok(format!("{}/{subject}", issuer.origin()))
 }
 
 fn client<'a>(issuer: &Issuer, claims: Claims<'a>) -> Result<Option<&'a str>, TokenError> {

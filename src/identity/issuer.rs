@@ -1,5 +1,6 @@
 //! One accepted `iss`: its settings, prepared for judging tokens.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -92,6 +93,14 @@ impl Issuer {
     /// meaning.
     pub(crate) fn admits_key_of(&self, key_issuer: &str) -> bool {
         self.entra.as_ref().is_none_or(|entra| entra.admits_key_of(key_issuer, &self.iss))
+    }
+
+    /// Returns what the ids of its principals begin with, up to the first slash: `entra:{tid}`, or the entry's name.
+    pub(crate) fn origin(&self) -> Cow<'_, str> {
+        match &self.entra {
+            Some(entra) => Cow::Owned(format!("entra:{}", entra.tenant)),
+            None => Cow::Borrowed(&self.name),
+        }
     }
 
     /// Returns whether it is the v1 form of an entry with the v2 issuer.

@@ -36,6 +36,7 @@ use crate::identity::source::Source;
 use crate::identity::source::Waiter;
 use crate::identity::token::Failures;
 use crate::identity::token::Token;
+use crate::identity::twin::twin;
 use crate::transport::tls;
 
 /// How long a request waits for keys that are being fetched.
@@ -50,11 +51,29 @@ pub struct Verified {
     pub principal: Arc<Principal>,
     /// The time from which the token is refused: its `exp` plus the leeway, in milliseconds since 1970.
     pub expires_ms: i64,
-    /// The ids that name this token in a lock: its `jti` and `uti`, if present, and last the SHA-256 of the
-    /// whole token, in hexadecimal.
+    /// The ids that name this token in a lock: its `jti` and `uti`, if present; the SHA-256 of the same token with the
+    /// other form of its ECDSA signature; and last the SHA-256 of the whole token. Both in hexadecimal.
     pub token_ids: Vec<Box<str>>,
     /// The generation of the keys: if [`Issuers::generation`] differs, the token must be verified again.
     pub generation: u64,
+    /// The key that signed it.
+    pub key: TokenKey,
+}
+
+/// A key of an issuer, as a token that it signed remembers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenKey {
+    iss: Arc<str>,
+    kid: Box<str>,
+    fingerprint: [u8; 32],
+}
+
+#[cfg(test)]
+impl TokenKey {
+    /// Creates one that no issuer has.
+    pub(crate) fn unknown() -> Self {
+        Self { iss: "".into(), kid: "".into(), fingerprint: [0; 32] }
+    }
 }
 
 /// The configured issuers with their keys.
@@ -142,6 +161,20 @@ impl Issuers {
         let entry = self.entries.get(&*principal.issuer);
         let client = entry.zip(principal.client.as_deref()).and_then(|((_, clients), id)| clients.get(id));
         Trust { entry: entry.map(|(entry, _)| *entry), client: client.cloned() }
+    }
+
+    /// Returns a digest of what the entries say of principals whose ids begin as this one does: while it is the same,
+    /// the id means the same principal. SHA-256.
+    pub fn digest_of(&self, principal_id: &str) -> [u8; 32] {
+        let origin = principal_id.split_once('/').map_or(principal_id, |(origin, _subject)| origin);
+        let mut context = digest::Context::new(&digest::SHA256);
+        let issuers = self.sources.iter().map(|source| &source.issuer);
+        for issuer in issuers.filter(|issuer| issuer.origin() == origin) {
+            if let Some((entry, _clients)) = self.entries.get(&*issuer.name) {
+                context.update(entry);
+            }
+        }
+        context.finish().as_ref().try_into().unwrap_or_default()
     }
 
     /// Whether files of authorities that `settings` name hold what they held when these issuers were made.
@@ -246,6 +279,8 @@ impl Issuers {
         let judged = claims::judge(issuer, &token.header, &token.claims, now_s, &mut Failures::first())?;
         let judged = judged.ok_or(TokenError::Malformed("its claims say nothing"))?;
         let mut token_ids = judged.ids;
+        // A lock that names one form of the token is for the other, too.
+        token_ids.extend(twin(text, token.header.algorithm, &token.signature).as_deref().map(fingerprint));
         token_ids.push(fingerprint(text));
         let principal = Principal {
             id: judged.id,
@@ -256,7 +291,13 @@ impl Issuers {
             groups: judged.groups,
             claims: token.claims,
         };
-        Ok(Verified { principal: Arc::new(principal), expires_ms: judged.expires_ms, token_ids, generation })
+        let key = TokenKey {
+            iss: issuer.iss.as_str().into(),
+            kid: token.header.kid,
+            fingerprint: *key.fingerprint(),
+        };
+        let principal = Arc::new(principal);
+        Ok(Verified { principal, expires_ms: judged.expires_ms, token_ids, generation, key })
     }
 
     pub(crate) fn source(&self, iss: &str) -> Option<&Arc<Source>> {
@@ -271,6 +312,17 @@ impl Issuers {
     /// become too old.
     pub fn generation(&self) -> u64 {
         self.generation.now()
+    }
+
+    /// Returns whether the issuer is known to list the key of a token no longer, so that the token would be refused now.
+    /// While no keys are known, such as during a long outage, tokens that were verified before count.
+    pub fn has_withdrawn(&self, verified: &Verified) -> bool {
+        if self.generation() == verified.generation {
+            return false;
+        }
+        let TokenKey { iss, kid, fingerprint } = &verified.key;
+        let Some(source) = self.source(iss) else { return true };
+        source.keys().is_some_and(|keys| keys.find(kid).is_none_or(|key| key.fingerprint() != fingerprint))
     }
 
     /// Returns the login endpoints of the entry with that name; `None` if there is none.

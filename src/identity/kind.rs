@@ -7,7 +7,7 @@
 //! | `idtyp` is `user` | human |
 //! | Entra, no `idtyp`, some `scp` | human |
 //! | Entra, no `idtyp`, no `scp` | refused; with `allow_missing_idtyp` an app if `sub` is `oid` |
-//! | generic, the subject is the client itself (also as `…@clients`), or its Keycloak service account | app |
+//! | generic, the subject is the client itself (also as `…@clients`), or a service account of Keycloak or Kubernetes | app |
 //! | generic, anything else | human |
 //!
 //! Software that acts for a person is an agent too: it never approves anything, even with the person's own
@@ -73,12 +73,16 @@ fn is_person(issuer: &Issuer, claims: Claims<'_>, client: Option<&str>) -> Resul
 
 /// Returns whether the subject is the client itself, as with `client_credentials`. RFC 9068 section 2.2.
 fn is_own_client(claims: Claims<'_>, client: Option<&str>) -> Result<bool, TokenError> {
+    // Kubernetes: its tokens for workloads name no client.
+    if claims.text("sub")?.is_some_and(|sub| sub.starts_with("system:serviceaccount:")) {
+        return Ok(true);
+    }
     let Some(client) = client else { return Ok(false) };
     if claims.text("sub")?.is_some_and(|sub| sub == client || sub.strip_suffix("@clients") == Some(client)) {
         return Ok(true);
     }
-    // Keycloak: a service account is a user of its own; only its tokens carry `client_id` beside this name.
+    // Keycloak: a service account is a user of its own, with a name that is kept for it.
     let account = claims.0.member("preferred_username").and_then(|name| name.as_str());
     let account = account.and_then(|name| name.strip_prefix("service-account-"));
-    Ok(claims.text("client_id")? == Some(client) && account.is_some_and(|name| name == client.to_lowercase()))
+    Ok(account.is_some_and(|name| name == client.to_lowercase()))
 }

@@ -21,12 +21,15 @@ mod login;
 mod settings;
 mod source;
 mod token;
+mod twin;
 
 pub use error::IdentityError;
 pub use error::TokenError;
 pub use inspect::Inspection;
 pub use inspect::inspect;
 pub use issuers::Issuers;
+#[cfg(test)]
+pub(crate) use issuers::TokenKey;
 pub use issuers::Trust;
 pub use issuers::Verified;
 pub use keeper::KeyKeeper;

@@ -288,7 +288,14 @@ impl IssuerSettings {
                     say("rfc9068", "true", "only for the generic profile");
                 }
             }
-            (Profile::Generic, _) => {
+            (Profile::Generic, entra) => {
+                if entra.is_some_and(|entra| !entra.simulated) {
+                    say(
+                        "profile",
+                        "generic",
+                        "an issuer of Microsoft Entra is judged by profile = \"entra\"",
+                    );
+                }
                 if self.accept_v1 {
                     say("accept_v1", "true", "only for the entra profile");
                 }

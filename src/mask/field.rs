@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::domain::text::is_ignorable;
+
 /// The name patterns of all rules. The first rule that names a field owns it.
 #[derive(Debug, Default)]
 pub(super) struct FieldNames {
@@ -184,15 +186,6 @@ fn fold(name: &str) -> String {
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
         .collect()
-}
-
-/// Returns whether the character is a `Default_Ignorable_Code_Point` of Unicode.
-fn is_ignorable(sign: char) -> bool {
-    matches!(sign,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
-        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-        | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Matches a glob against a whole name: `*` any characters, `?` one. Linear steps per star, no backtracking

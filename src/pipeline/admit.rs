@@ -163,11 +163,15 @@ impl Exchange {
         let subject = Subject { now_ms: crate::domain::now_ms(), ..self.subject() };
         let again = strictest(now.policies(), &subject, command, also);
         let other_terms = || {
-            let terms = |of: &Snapshot| of.terms(&self.governed, &verdict.rules.join(","));
+            let rules = verdict.rules.join(",");
+            let terms = |of: &Snapshot| of.terms(&self.governed, &rules, self.principal());
             again.rules != verdict.rules || terms(&now) != terms(&self.snapshot)
         };
-        if again.effect > verdict.effect || (again.effect == Effect::Approve && other_terms()) {
-            let detail = "the policies changed while it was on its way; send it again";
+        if again.effect > verdict.effect
+            || (again.effect == Effect::Approve && other_terms())
+            || !now.masks_like(&self.governed)
+        {
+            let detail = "the policies or masks changed while it was on its way; send it again";
             return Err(Denied { rule: again.rule, ..Denied::new(DenyCode::Denied, detail) }
                 .because("policy_changed"));
         }

@@ -172,7 +172,7 @@ mod tests {
             expires_ms: 1,
             principal: Arc::clone(&verified.principal),
             token_ids: Vec::new(),
-            ..*verified
+            ..Verified::clone(&verified)
         });
         cache.clear();
         cache.keep("expired", &expired);

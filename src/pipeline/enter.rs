@@ -272,13 +272,17 @@ impl Exchange {
         subject(&self.verified, &self.governed, self.source)
     }
 
-    /// Checks that the session is open, the token has not expired, and no lock applies.
+    /// Checks that the session is open, the token has not expired, its issuer still lists the key that signed it, and
+    /// no lock applies.
     pub(super) fn still_stands(&self) -> Result<(), Denied> {
         if let Some(end) = self.session.end() {
             return Err(session_ended(end));
         }
         if self.verified.expires_ms <= now_ms() {
             return Err(unauthenticated("expired"));
+        }
+        if self.gate.0.snapshot.load().issuers().has_withdrawn(&self.verified) {
+            return Err(unauthenticated("unknown_kid"));
         }
         let locks = self.gate.0.locks.load();
         let shut = locks.shuts_out(&self.verified.principal, &self.verified.token_ids)

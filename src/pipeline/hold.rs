@@ -146,7 +146,7 @@ impl Exchange {
 
     fn requirement(&self, verdict: &Verdict, spec: &Arc<ApprovalSpec>) -> Requirement {
         let rule = verdict.rules.join(",");
-        let terms = self.snapshot.terms(&self.governed, &rule);
+        let terms = self.snapshot.terms(&self.governed, &rule, self.principal());
         Requirement { rule, terms, spec: Arc::clone(spec) }
     }
 

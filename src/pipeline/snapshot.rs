@@ -177,9 +177,10 @@ impl Snapshot {
         &self.policies
     }
 
-    /// What an approval rests on: a digest of these policies, joined by `,`, and of the connection, as they
-    /// are defined. SHA-256, in hexadecimal digits.
-    pub fn terms(&self, governed: &Governed, rule: &str) -> String {
+    /// Returns what an approval for a principal rests on: a digest of these policies, joined by `,`, of the
+    /// connection, and of the issuer that the principal's id comes from, as they are defined. SHA-256, in
+    /// hexadecimal digits.
+    pub fn terms(&self, governed: &Governed, rule: &str, principal_id: &str) -> String {
         let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
         let policies =
             rule.split(',').map(|id| self.policies.rule(id).map(PolicyRule::told).unwrap_or_default());
@@ -187,13 +188,21 @@ impl Snapshot {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part.as_bytes());
         }
+        context.update(&self.issuers.digest_of(principal_id));
         crate::domain::hex::encode(context.finish().as_ref())
     }
 
-    /// Whether the policies and the connection of a grant are defined as they were when it was given.
+    /// Returns whether the policies, the connection and the issuer of a grant are defined as they were when it was
+    /// given.
     pub fn has_terms_of(&self, grant: &Grant) -> bool {
         let governed = self.connections.get(&grant.connection);
-        governed.is_some_and(|governed| self.terms(governed, &grant.rule) == grant.terms)
+        governed.is_some_and(|governed| self.terms(governed, &grant.rule, &grant.principal) == grant.terms)
+    }
+
+    /// Returns whether the masks of this connection are as they were compiled for `governed`.
+    pub fn masks_like(&self, governed: &Governed) -> bool {
+        let now = self.connections.get(&governed.connection.name);
+        now.is_some_and(|now| now.mask_tag == governed.mask_tag)
     }
 
     /// How many masks there are.

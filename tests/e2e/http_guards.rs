@@ -106,6 +106,31 @@ fn a_grant_does_not_follow_its_connection_to_another_target() {
 }
 
 #[test]
+fn a_grant_is_for_whom_its_issuer_vouched_and_for_nobody_else_of_that_name() {
+    let (world, token, rules) = granted("15m");
+    let audience = "audiences = [\"api://hoopctl\"]";
+    let other = world.head().replace(audience, "audiences = [\"api://hoopctl\", \"api://two\"]");
+    assert_ne!(other, world.head());
+    assert_eq!(after(&world, &token, &(other + &rules)), "approval_expired");
+}
+
+#[test]
+fn what_is_approved_is_answered_with_the_masks_of_now_or_not_at_all() {
+    let world = World::new();
+    let token = world.token("writer");
+    let waiting = held(&world, &token, r#"{"tier":"gold"}"#);
+    let approval = world.wait_pending()["id"].as_str().unwrap().to_owned();
+    let mask = "\n[[mask]]\nid = \"names\"\nmatch = { connections = [\"crm\"] }\nfields = [\"name\"]\nop = { kind = \"redact\" }\n";
+    std::fs::write(world.path("hoopctl.toml"), world.head() + RULES + mask).unwrap();
+    world.ok(&["config", "reload"]);
+    world.ok(&["approval", "approve", &approval, "-r", "ok"]);
+    let reply = waiting.join().unwrap();
+    assert_eq!((reply.status, reply.code().as_str()), (403, "denied"), "{}", reply.text());
+    assert!(reply.text().contains("masks changed"), "{}", reply.text());
+    assert!(!world.hits().iter().any(|hit| hit.starts_with("PATCH")));
+}
+
+#[test]
 fn no_encoding_of_text_hides_the_credential() {
     let world = World::new();
     let token = world.token("reader");

@@ -7,6 +7,10 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as B64;
 
 use crate::support::World;
+use crate::support::database::Database;
+use crate::support::database::SQL_RULES;
+use crate::support::wire::Raw;
+use crate::support::wire::Script;
 use crate::support::world::RULES;
 
 #[test]
@@ -106,6 +110,26 @@ fn keys_roll_over_without_a_restart_and_outlive_the_providers_absence() {
     // Whoever wants a key to be gone is not told that it is.
     let (code, _, err) = world.cli(&["token", "jwks", &name, "--refresh"]);
     assert!(code == 1 && err.contains("were not fetched"), "{code} {err}");
+}
+
+#[test]
+fn a_session_of_a_database_ends_with_the_key_that_its_token_was_signed_with() {
+    let mut world = World::without_gateway("");
+    world.own_issuer(300);
+    world.database = Some(Database::new(""));
+    world.write_config(SQL_RULES);
+    world.start();
+    let mut raw = Raw::login(&world, &world.token("reader"));
+    let count = Script::new().query("SELECT count(*) FROM orders");
+    assert_eq!(raw.ask(&world, &count, 1).rows(), ["50"]);
+    world.issuer = None;
+    std::fs::remove_file(world.path("keys.json")).unwrap();
+    world.start_issuer(300);
+    world.ok(&["token", "jwks", "idp", "--refresh"]);
+    let replies = raw.ask(&world, &count, 1);
+    assert!(replies.rows().is_empty() && replies.errors().len() == 1, "{:?}", replies.errors());
+    let mut raw = Raw::login(&world, &world.token("reader"));
+    assert_eq!(raw.ask(&world, &count, 1).rows(), ["50"]);
 }
 
 #[test]

@@ -38,8 +38,7 @@ fn world() -> (World, String) {
 
 /// What an approver sees of what is held after these statements; it is approved.
 fn approved(world: &World, token: &str, statements: &[&str]) -> String {
-    let (_, _, err) = world.psql(token, statements);
-    assert!(err.contains("Run the same statement again"), "{statements:?}: {err}");
+    world.refused(token, statements, "Run the same statement again");
     let id = world.wait_pending()["id"].as_str().unwrap().to_owned();
     let (_, shown, _) = world.cli(&["approval", "show", &id]);
     world.ok(&["approval", "approve", &id]);

@@ -293,8 +293,7 @@ fn who_does_not_get_in_or_must_go_is_told_by_the_right_code() {
     wait("0", Duration::from_secs(2));
 
     world.database.as_mut().unwrap().server.stop();
-    let (_, _, err) = world.psql(&token, &["SELECT 1"]);
-    assert!(err.contains("the target cannot be reached"), "{err}");
+    world.refused(&token, &["SELECT 1"], "the target cannot be reached");
     let mut raw = Raw::connect(&world);
     raw.send(&Raw::opening(&token));
     let replies = raw.replies(&world, 1);

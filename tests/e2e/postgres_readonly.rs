@@ -66,8 +66,7 @@ fn what_resets_the_setting_of_a_transaction_frees_nothing() {
             format!("BEGIN; {reset}; SELECT * FROM sidev; INSERT INTO orders (note) VALUES ('own'); COMMIT"),
             format!("BEGIN; SAVEPOINT a; {reset}; SELECT * FROM sidev; RELEASE a; COMMIT"),
         ] {
-            let (_, _, err) = world.psql(&token, &[&text]);
-            assert!(err.contains(REFUSED), "{text}: {err}");
+            world.refused(&token, &[&text], REFUSED);
         }
         let (_, _, err) = world.psql(&token, &["BEGIN", reset, "SELECT * FROM sidev", "COMMIT"]);
         assert!(err.contains(REFUSED) && err.contains("25P02"), "{reset}: {err}");
@@ -99,8 +98,7 @@ fn code_that_nobody_has_read_does_not_run_where_only_reads_are_allowed() {
         "SELECT query_to_xml('SELECT set_config(''default_transaction_read_only'', ''off'', false)', true, true, ''); COMMIT; DELETE FROM orders",
         "SELECT 1; SELECT this is no SQL",
     ] {
-        let (_, _, err) = world.psql(&token, &[text]);
-        assert!(err.contains(REFUSED), "{text}: {err}");
+        world.refused(&token, &[text], REFUSED);
     }
     // The database's own code may do it; then the session is over.
     let (code, out, err) = world.psql(&token, &["SELECT frees()", "DELETE FROM orders", "SELECT 1"]);

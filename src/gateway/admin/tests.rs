@@ -53,6 +53,7 @@ use crate::gateway::admin::Parts;
 use crate::gateway::revision::file_digest;
 use crate::identity::OAuthGrant;
 use crate::identity::Redeemed;
+use crate::identity::TokenKey;
 use crate::identity::Verified;
 use crate::policy::PolicySet;
 use crate::recording;
@@ -380,6 +381,7 @@ impl Told {
             expires_ms,
             token_ids: vec![],
             generation: 0,
+            key: TokenKey::unknown(),
         }))
     }
 }

@@ -1,3 +1,5 @@
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::*;
@@ -87,6 +89,16 @@ async fn the_kind_follows_the_table() {
             ),
             Some(Kind::App),
         ),
+        (
+            &issuers,
+            with(claims(), json!({"azp": "page", "preferred_username": "service-account-page"})),
+            Some(Kind::App),
+        ),
+        (
+            &issuers,
+            with(claims(), json!({"azp": null, "sub": "system:serviceaccount:ci:runner"})),
+            Some(Kind::App),
+        ),
         // A user with such a name at another client.
         (&issuers, with(claims(), json!({"preferred_username": "service-account-cli"})), Some(Kind::Human)),
         (&issuers, with(claims(), json!({"idtyp": "app"})), Some(Kind::App)),
@@ -109,6 +121,75 @@ async fn the_kind_follows_the_table() {
         let found = issuers.verify(&token(&claims)).await.ok().map(|verified| verified.principal.kind);
         assert_eq!(found, kind, "{claims}");
     }
+}
+
+#[tokio::test]
+async fn a_token_is_locked_in_both_forms_of_its_signature() {
+    let order = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+    let pair = Pair::ec();
+    let provider = Provider::default();
+    provider.issue(ISS, &[pair.jwk("e")]);
+    let issuers = provider.issuers(vec![generic()]);
+    issuers.start(&Handle::current());
+    issuers.refresh(None).await;
+    let token = pair.token("e", &claims());
+    let first = issuers.verify(&token).await.unwrap();
+    // (r, n - s), with n as a number of 256 bits.
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let mut signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let mut n = [0; 32];
+    crate::domain::hex::decode_into(order.as_bytes(), &mut n).unwrap();
+    let mut borrow = 0;
+    for (s, n) in signature[32..].iter_mut().zip(n).rev() {
+        let difference = i16::from(n) - i16::from(*s) - borrow;
+        borrow = i16::from(difference < 0);
+        *s = u8::try_from(difference & 0xff).unwrap();
+    }
+    let other = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature));
+    assert_ne!(other, token);
+    let second = issuers.verify(&other).await.unwrap();
+    assert!(second.token_ids.contains(first.token_ids.last().unwrap()), "a lock on one is for the other");
+    assert!(first.token_ids.contains(second.token_ids.last().unwrap()));
+}
+
+#[tokio::test]
+async fn a_key_that_its_issuer_took_back_is_known_to_be_gone() {
+    let provider = Provider::default();
+    provider.issue(ISS, &[Pair::rsa(0).jwk("k")]);
+    let issuers = provider.issuers(vec![generic()]);
+    issuers.start(&Handle::current());
+    issuers.refresh(None).await;
+    let verified = issuers.verify(&token(&claims())).await.unwrap();
+    assert!(!issuers.has_withdrawn(&verified));
+    provider.issue(ISS, &[Pair::rsa(0).jwk("k"), Pair::rsa(1).jwk("l")]);
+    issuers.refresh(None).await;
+    assert!(!issuers.has_withdrawn(&verified), "a key beside it came");
+    provider.issue(ISS, &[Pair::rsa(1).jwk("l")]);
+    issuers.refresh(None).await;
+    assert!(issuers.has_withdrawn(&verified));
+    // Another key under the id.
+    provider.issue(ISS, &[Pair::rsa(1).jwk("k")]);
+    issuers.refresh(None).await;
+    assert!(issuers.has_withdrawn(&verified));
+    // Issuers that know no keys yet do not say that one is gone; those without its entry do.
+    assert!(!provider.issuers(vec![generic()]).has_withdrawn(&verified));
+    assert!(provider.issuers(vec![entra()]).has_withdrawn(&verified));
+}
+
+#[tokio::test]
+async fn an_id_means_the_same_principal_while_its_entry_is_the_same() {
+    let id = "idp/alice";
+    let digest =
+        |settings: Vec<IssuerSettings>, id: &str| Provider::default().issuers(settings).digest_of(id);
+    let same = digest(vec![generic()], id);
+    assert_eq!(digest(vec![entra(), generic()], id), same);
+    let elsewhere = IssuerSettings { issuer: "https://other.example".to_owned(), ..generic() };
+    for settings in [vec![elsewhere.clone()], vec![entra()], vec![]] {
+        assert_ne!(digest(settings, id), same);
+    }
+    let person = format!("entra:{TENANT}/{OID}");
+    assert_eq!(digest(vec![entra(), elsewhere], &person), digest(vec![entra(), generic()], &person));
+    assert_ne!(digest(vec![entra()], &person), digest(vec![], &person));
 }
 
 #[tokio::test]

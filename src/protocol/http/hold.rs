@@ -63,8 +63,11 @@ pub fn held(command: &Command, headers: &HeaderMap, body: &[u8], governed: &Gove
     let _infallible = writeln!(detail, "{}", masked_summary(command, &governed.plan, &mut notes));
     for (name, value) in &fields {
         let masked = governed.plan.header(name, value, &mut notes);
-        let _infallible =
-            writeln!(detail, "{name}: {}", String::from_utf8_lossy(masked.as_deref().unwrap_or(value)));
+        let value = masked.as_deref().unwrap_or(value);
+        let _infallible = match std::str::from_utf8(value) {
+            Ok(text) => writeln!(detail, "{name}: {text}"),
+            Err(_binary) => writeln!(detail, "{name}: {}", shown_bytes(value)),
+        };
     }
     let mut truncated = false;
     if !body.is_empty() {

@@ -135,6 +135,20 @@ impl World {
         run(&mut psql)
     }
 
+    /// Runs statements through the gateway, and expects that psql reports `said`: the SQLSTATE and text of an error.
+    #[track_caller]
+    pub fn refused(&self, token: &str, statements: &[&str], said: &str) {
+        let (_, out, err) = self.psql(token, statements);
+        assert!(err.contains(said), "{statements:?}: {out} {err} {}", self.log());
+    }
+
+    /// Runs statements through the gateway that must pass without an error.
+    #[track_caller]
+    pub fn passes(&self, token: &str, statements: &[&str]) {
+        let (_, out, err) = self.psql(token, statements);
+        assert!(!err.contains("ERROR"), "{statements:?}: {out} {err} {}", self.log());
+    }
+
     /// Runs a statement directly on the database, as superuser.
     pub fn direct(&self, statement: &str) -> String {
         let mut psql = Command::new("psql");

@@ -206,6 +206,19 @@ async fn where_it_is_not_known_which_token_is_newer_the_role_is_gone() {
 }
 
 #[tokio::test]
+async fn who_came_by_an_entry_that_changed_decides_again_with_the_next_token() {
+    let rig = Rig::online().await;
+    let saw = |token: &str| rig.approvers.saw(&rig.told.holder(token).unwrap().principal);
+    let may = |id: &str| rig.approvers.may_decide(id, &["dba".to_owned()]);
+    saw("cli human ada dba @100");
+    saw("cli human bob dba @100");
+    rig.approvers.forget_unless(|person| &*person.id == "idp/bob");
+    assert!(!may("idp/ada") && may("idp/bob"));
+    saw("cli human ada dba @200");
+    assert!(may("idp/ada"));
+}
+
+#[tokio::test]
 async fn so_many_people_are_kept_in_mind_and_those_who_decide_for_longest() {
     let rig = Rig::online().await;
     let from = ["dba".to_owned()];
