@@ -7,6 +7,7 @@ use clap::Args;
 use clap::Subcommand;
 
 use crate::cli::access::Access;
+use crate::cli::ask;
 use crate::cli::output;
 use crate::cli::output::Format;
 use crate::cli::output::Row;
@@ -80,7 +81,7 @@ pub struct ListApprovals {
 /// Options common to `approval approve` and `approval deny`.
 #[derive(Debug, Args)]
 pub struct DecideArgs {
-    /// Its id; last is accepted while only one is pending
+    /// Its id; last is accepted while only one is pending, and shown and asked about on a terminal
     pub id: String,
     /// The reason; some policies require one
     #[arg(short, long, value_name = "TEXT", default_value = "")]
@@ -207,7 +208,8 @@ fn find_to_decide(access: &Access, id: &str) -> Result<Approval, Failure> {
         ApprovalFilter { state: Some(ApprovalState::Pending), limit: Some(2), ..ApprovalFilter::default() };
     let mut pending = access.wait(access.backend().approvals(filter))?.items.into_iter();
     match (pending.next(), pending.next()) {
-        (Some(only), None) => Ok(only),
+        // A list does not include what will be sent.
+        (Some(only), None) => access.wait(access.backend().approval(only.id)),
         (None, _) => Err(Failure::not_found("no approval is pending")),
         (Some(_), Some(_)) => {
             Err(Failure::new(Exit::Conflict, "several commands wait: name the one you mean")
@@ -271,6 +273,14 @@ fn decide(
     grant: Option<GrantScope>,
 ) -> Outcome {
     let seen = find_to_decide(access, &args.id)?;
+    if args.id == "last" && terminal.dialog {
+        // What is pending now need not be what a list showed a moment ago: its requester may have exchanged it.
+        if !terminal.format.is_json() {
+            terminal.item(&fields(&seen), &output::json(&seen))?;
+        }
+        let verb = if approve { "approve" } else { "deny" };
+        ask::confirm(terminal, false, &format!("{verb} {} of {}?", seen.summary, seen.label))?;
+    }
     let decide = Decide { approve, reason: args.reason.clone(), digest: Some(seen.digest.clone()), grant };
     let now = access.wait(access.backend().decide_approval(seen.id, decide))?;
     let verb = if approve { "approved" } else { "denied" };

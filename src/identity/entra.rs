@@ -109,7 +109,7 @@ fn is_external(host: &str, tenant: &str) -> bool {
 }
 
 /// Returns whether a text is a GUID in the form that Entra sends: lower case, four hyphens.
-pub(crate) fn is_guid(text: &str) -> bool {
+pub fn is_guid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {
             8 | 13 | 18 | 23 => byte == b'-',

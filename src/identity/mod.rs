@@ -23,6 +23,7 @@ mod source;
 mod token;
 mod twin;
 
+pub use entra::is_guid;
 pub use error::IdentityError;
 pub use error::TokenError;
 pub use inspect::Inspection;

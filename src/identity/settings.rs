@@ -235,6 +235,12 @@ impl IssuerSettings {
         }
     }
 
+    /// Returns the tenant under the Entra profile, a GUID in lower case.
+    pub fn tenant(&self) -> Option<String> {
+        let entra = EntraIssuer::parse(&self.issuer).filter(|_| self.profile == Profile::Entra);
+        entra.map(|entra| entra.tenant)
+    }
+
     /// Returns all problems of the entry by itself; empty if it can be used.
     pub fn check(&self) -> Vec<SettingProblem> {
         let mut problems = Vec::new();

@@ -65,6 +65,7 @@ impl Acting {
         loop {
             let approval = self.show(id).await?;
             if approval.state != ApprovalState::Pending {
+                self.must_still_hold()?;
                 return Ok(approval);
             }
             loop {
@@ -75,7 +76,10 @@ impl Acting {
                         Err(RecvError::Lagged(_)) => break,
                         Err(RecvError::Closed) => return Ok(approval),
                     },
-                    () = &mut deadline => return self.show(id).await,
+                    () = &mut deadline => {
+                        self.must_still_hold()?;
+                        return self.show(id).await;
+                    }
                 }
             }
         }

@@ -9,6 +9,7 @@ use crate::domain::connection::Connection;
 use crate::domain::lock::LockTarget;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::fault::fault_of_reading;
+use crate::identity;
 use crate::identity::Profile;
 use crate::recording::SessionFilter;
 use crate::recording::SessionRow;
@@ -26,7 +27,13 @@ impl Admin {
     pub(super) async fn check_target(&self, target: &LockTarget, unseen: bool) -> Result<(), ApiError> {
         let config = self.config.load_full();
         let known = match target {
-            LockTarget::Everybody | LockTarget::Token(_) => true,
+            LockTarget::Everybody => true,
+            LockTarget::Token(id) if !unseen && is_digest_in_capitals(id) => {
+                let text = "the SHA-256 of a token is written in lower case: the lock would lock nobody";
+                let hint = format!("token:{}; for a jti that is written so: --yes", id.to_ascii_lowercase());
+                return Err(ApiError::new(ErrorCode::BadRequest, text).hint(hint));
+            }
+            LockTarget::Token(_) => true,
             LockTarget::Client(id) if !unseen && let Some(alone) = without_issuer(&config, id) => {
                 let text =
                     format!("{target} begins with an issuer: a client is locked by its id, at all issuers");
@@ -72,19 +79,20 @@ impl Admin {
             return never("is an OS user", hint.to_owned());
         }
         let parts = id.split_once('/').filter(|(issuer, subject)| !issuer.is_empty() && !subject.is_empty());
-        let Some((issuer, _subject)) = parts else {
+        let Some((issuer, subject)) = parts else {
             return never("is not the whole id", self.whole_id(config, id).await);
         };
-        let by_profile = |profile, name: &str| {
-            config
-                .oidc
-                .iter()
-                .any(|entry| entry.profile == profile && (name.is_empty() || entry.name == name))
-        };
-        let named = if issuer.starts_with("entra:") {
-            by_profile(Profile::Entra, "")
-        } else {
-            by_profile(Profile::Generic, issuer)
+        let named = match issuer.strip_prefix("entra:") {
+            Some(_tenant) if id.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+                let hint = format!("principal:{}", id.to_ascii_lowercase());
+                return never("is not in lower case, as the ids of Microsoft Entra are", hint);
+            }
+            Some(_tenant) if !identity::is_guid(subject) => {
+                let hint = "principal:entra:TENANT/OBJECT-ID, as session list -o json shows it".to_owned();
+                return never("does not end with the object id of somebody, a GUID", hint);
+            }
+            Some(tenant) => config.oidc.iter().any(|entry| entry.tenant().as_deref() == Some(tenant)),
+            None => config.oidc.iter().any(|entry| entry.profile == Profile::Generic && entry.name == issuer),
         };
         if named || unseen {
             return Ok(true);
@@ -140,6 +148,13 @@ impl Admin {
 fn without_issuer<'a>(config: &Config, id: &'a str) -> Option<&'a str> {
     let (issuer, alone) = id.split_once('/').filter(|(_, alone)| !alone.is_empty())?;
     config.oidc.iter().any(|entry| entry.name == issuer).then_some(alone)
+}
+
+/// Returns whether it is a SHA-256 in hexadecimal, but not as the gateway writes them.
+fn is_digest_in_capitals(id: &str) -> bool {
+    id.len() == 64
+        && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && id.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 /// Whether the configuration speaks of a client of this id.

@@ -164,6 +164,16 @@ impl Acting {
         self.caller.must_be_local(&format!("connection {}: {what}", connection.name))
     }
 
+    /// Checks that a caller who has waited may still see what it waited for: over the network its token has not
+    /// expired, no lock applies, and the role is not lost.
+    pub(super) fn must_still_hold(&self) -> Result<(), ApiError> {
+        let (Some(seat), Some(running)) = (&self.seat, &self.admin.running) else { return Ok(()) };
+        if !running.live.still_holds(&seat.verified) {
+            return Err(gone());
+        }
+        self.admin.signed_in(&seat.verified).map(drop)
+    }
+
     /// Guards a stream for this caller: over the network it ends when the token expires, a lock applies, or
     /// the role is lost.
     ///
@@ -191,6 +201,11 @@ impl Acting {
             _ => Ok(open()),
         }
     }
+}
+
+/// Returns the error for a token that was accepted and holds no longer.
+fn gone() -> ApiError {
+    ApiError::new(ErrorCode::Unauthenticated, "the token has run out, or is locked out")
 }
 
 /// A stream that ends when its caller may no longer see it.
@@ -222,8 +237,7 @@ impl EventSource for Guarded {
                         let event = event?;
                         // A lock that was set a moment ago applies to the events after it.
                         if !self.live.still_holds(&self.seat.verified) {
-                            let gone = "the token has run out, or is locked out";
-                            return Err(ApiError::new(ErrorCode::Unauthenticated, gone));
+                            return Err(gone());
                         }
                         return Ok(event);
                     }

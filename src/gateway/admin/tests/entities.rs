@@ -223,6 +223,10 @@ fn new_lock(target: &str, for_s: Option<u64>, unseen: bool) -> NewLock {
     NewLock { target: target.parse().unwrap(), reason: "left".to_owned(), for_s, unseen }
 }
 
+/// Somebody of a tenant that is not configured.
+const PERSON: &str =
+    "principal:entra:11111111-2222-3333-4444-5555555555ff/aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
+
 #[tokio::test]
 async fn a_lock_that_would_lock_nobody_is_refused() {
     use ErrorCode::BadRequest;
@@ -237,6 +241,8 @@ async fn a_lock_that_would_lock_nobody_is_refused() {
         ("principal:idp/", "ISSUER is one of: idp"),
         ("principal:/agent-7", "ISSUER is one of: idp"),
         ("principal:local:alice", "admin.local_groups"),
+        ("principal:entra:11111111-2222-3333-4444-5555555555ff/bob@corp.example", "OBJECT-ID"),
+        (&PERSON.to_ascii_uppercase().replace("PRINCIPAL:ENTRA", "principal:entra"), PERSON),
     ] {
         for unseen in [false, true] {
             let error = owner.add_lock(new_lock(target, None, unseen)).await.unwrap_err();
@@ -244,24 +250,22 @@ async fn a_lock_that_would_lock_nobody_is_refused() {
             assert!(error.hint.as_ref().unwrap().contains(hint), "{target}: {:?}", error.hint);
         }
     }
-    let error = owner.add_lock(new_lock("client:idp/cli", None, false)).await.unwrap_err();
-    assert!(error.code == BadRequest && error.hint.as_ref().unwrap().contains("client:cli"), "{error:?}");
-    // What names nobody now.
-    for target in [
-        "principal:dev/agent-7",
-        "principal:entra:t/o",
-        "issuer:nosuch",
-        "connection:nosuch",
-        "client:nosuch",
+    let digest = "ab".repeat(32);
+    for (target, hint) in [
+        ("client:idp/cli".to_owned(), "client:cli".to_owned()),
+        (format!("token:{}", digest.to_ascii_uppercase()), format!("token:{digest}")),
     ] {
+        let error = owner.add_lock(new_lock(&target, None, false)).await.unwrap_err();
+        assert!(error.code == BadRequest && error.hint.as_ref().unwrap().contains(&hint), "{error:?}");
+    }
+    // What names nobody now.
+    for target in ["principal:dev/agent-7", PERSON, "issuer:nosuch", "connection:nosuch", "client:nosuch"] {
         let error = owner.add_lock(new_lock(target, None, false)).await.unwrap_err();
         assert_eq!((error.code, error.exit_code), (NotFound, 5), "{target}");
         assert!(error.hint.as_ref().unwrap().contains("--yes"), "{target}: {:?}", error.hint);
     }
     assert!(owner.locks().await.unwrap().items.is_empty() && rig.told.locks.lock().unwrap().is_empty());
-    for target in
-        ["issuer:nosuch", "connection:nosuch", "client:nosuch", "client:idp/x", "principal:entra:t/o"]
-    {
+    for target in ["issuer:nosuch", "connection:nosuch", "client:nosuch", "client:idp/x", PERSON] {
         owner.add_lock(new_lock(target, None, true)).await.unwrap();
     }
     // Names that are known: from the file, the store, or a session.
