@@ -108,6 +108,24 @@ impl Denied {
         self
     }
 
+    /// Sets the policy that decided.
+    pub fn of_rule(mut self, rule: Option<Arc<str>>) -> Self {
+        self.rule = rule;
+        self
+    }
+
+    /// Sets the approval that is pending or was decided.
+    pub fn of_approval(mut self, approval: ApprovalId) -> Self {
+        self.approval = Some(approval);
+        self
+    }
+
+    /// Sets after how long to try again.
+    pub fn retry_in(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
     /// Marks it as a refusal of a command that may have reached its target.
     pub fn after_sending(mut self) -> Self {
         self.sent = true;

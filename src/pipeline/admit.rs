@@ -172,8 +172,8 @@ impl Exchange {
             || !now.masks_like(&self.governed)
         {
             let detail = "the policies or masks changed while it was on its way; send it again";
-            return Err(Denied { rule: again.rule, ..Denied::new(DenyCode::Denied, detail) }
-                .because("policy_changed"));
+            let denied = Denied::new(DenyCode::Denied, detail).because("policy_changed");
+            return Err(denied.of_rule(again.rule));
         }
         Ok(())
     }

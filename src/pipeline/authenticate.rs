@@ -127,11 +127,10 @@ impl Gate {
 
 fn refused(error: &TokenError) -> Denied {
     if error.is_unavailable() {
-        return Denied {
-            retry_after: Some(Duration::from_secs(5)),
-            ..Denied::new(DenyCode::IssuerUnavailable, "the issuer's keys are not available; try again later")
-                .because(error.reason())
-        };
+        let detail = "the issuer's keys are not available; try again later";
+        return Denied::new(DenyCode::IssuerUnavailable, detail)
+            .because(error.reason())
+            .retry_in(Duration::from_secs(5));
     }
     unauthenticated(error.reason())
 }

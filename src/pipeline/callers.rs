@@ -57,13 +57,9 @@ impl Callers {
         let bucket = buckets
             .entry((Arc::clone(principal), connection.cloned()))
             .or_insert(Bucket { left: rate.max(1.0), at: now });
-        bucket.take(rate, now).map_err(|wait| Denied {
-            retry_after: Some(wait),
-            ..Denied::new(
-                DenyCode::LimitExceeded,
-                format!("more than {rate} requests a second; wait and try again"),
-            )
-            .because("rate")
+        bucket.take(rate, now).map_err(|wait| {
+            let detail = format!("more than {rate} requests a second; wait and try again");
+            Denied::new(DenyCode::LimitExceeded, detail).because("rate").retry_in(wait)
         })
     }
 

@@ -129,7 +129,7 @@ impl Exchange {
         let _share = match share {
             Ok(share) => share,
             Err(denied) => {
-                let denied = Denied { rule: verdict.rule.clone(), ..denied };
+                let denied = denied.of_rule(verdict.rule.clone());
                 return Err(self.refuse_recorded(record, verdict, denied).await);
             }
         };
@@ -217,14 +217,12 @@ impl Exchange {
         let end = self.end_watch();
         let (outcome, is_away) = tokio::select! {
             decided = wait_for_decision(&mut ticket, wait, patience.leaves) => decided,
-            end = end.wait() => {
-                return Err(Denied { approval: Some(id), ..session_ended(end) });
-            }
+            end = end.wait() => return Err(session_ended(end).of_approval(id)),
         };
         must_be_approved(&outcome, is_away, spec, id)
-            .map_err(|denied| Denied { rule: verdict.rule.clone(), ..denied })?;
+            .map_err(|denied| denied.of_rule(verdict.rule.clone()))?;
         // Time has passed: session, token and policies are checked again.
-        self.still_agreed(judged).map_err(|denied| Denied { approval: Some(id), ..denied })?;
+        self.still_agreed(judged).map_err(|denied| denied.of_approval(id))?;
         let redeemed = ticket.redeem().await.map_err(|error| self.not_to_be_had(verdict, &error))?;
         self.record_approved(verdict, id).await?;
         self.counters.approved();
@@ -266,7 +264,7 @@ impl Exchange {
     /// Logs that an approval cannot be requested or used, and returns the refusal.
     fn not_to_be_had(&self, verdict: &Verdict, error: &ApprovalError) -> Denied {
         tracing::warn!(request = %self.request, %error, "an approval could not be requested");
-        Denied { rule: verdict.rule.clone(), ..not_to_be_had(error) }
+        not_to_be_had(error).of_rule(verdict.rule.clone())
     }
 
     /// Computes SHA-256 over principal, connection, target, policies and the digest of the bytes, each
@@ -293,8 +291,8 @@ fn must_be_shown_whole(held: &Held, verdict: &Verdict) -> Result<(), Denied> {
         "this command needs approval, but it cannot be shown to the approver in full: it is longer than {} KiB or not text; send a smaller or a text request",
         Held::MAX_SHOWN >> 10
     );
-    let denied = Denied { rule: verdict.rule.clone(), ..Denied::new(DenyCode::LimitExceeded, detail) };
-    Err(denied.because("body_too_large"))
+    let denied = Denied::new(DenyCode::LimitExceeded, detail).because("body_too_large");
+    Err(denied.of_rule(verdict.rule.clone()))
 }
 
 /// Returns the refusal unless the outcome of the wait is an approval, and the client is still there to get
@@ -328,12 +326,11 @@ fn must_be_approved(
                 if spec.min == 1 { "approver" } else { "approvers" },
                 spec.from.join(", ")
             );
-            let retry_after = Some(Duration::from_secs(5));
-            Denied { retry_after, ..Denied::new(DenyCode::ApprovalPending, detail) }
+            Denied::new(DenyCode::ApprovalPending, detail).retry_in(Duration::from_secs(5))
         }
         Outcome::Stopped => Denied::new(DenyCode::Overloaded, "the gateway is stopping"),
     };
-    Err(Denied { approval: Some(id), ..denied })
+    Err(denied.of_approval(id))
 }
 
 /// Returns a command's summary as approvers may read it.

@@ -108,5 +108,5 @@ pub(super) fn blocked(verdict: &Verdict) -> Denied {
         (None, Some(rule)) => format!("policy {rule} blocks this"),
         (None, None) => "no policy allows this".to_owned(),
     };
-    Denied { rule: verdict.rule.clone(), ..Denied::new(DenyCode::Denied, detail) }
+    Denied::new(DenyCode::Denied, detail).of_rule(verdict.rule.clone())
 }

@@ -100,8 +100,8 @@ fn unavailable(error: &LoginError) -> Denied {
     match error {
         LoginError::Busy => {
             let detail = "too many logins at once; try again in a moment";
-            let retry_after = Some(std::time::Duration::from_secs(1));
-            Denied { retry_after, ..Denied::new(DenyCode::Overloaded, detail).because("login_busy") }
+            let wait = std::time::Duration::from_secs(1);
+            Denied::new(DenyCode::Overloaded, detail).because("login_busy").retry_in(wait)
         }
         LoginError::Endpoints => issuer_unavailable("login_endpoints"),
         LoginError::Token(cause) => {

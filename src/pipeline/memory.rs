@@ -62,7 +62,7 @@ impl MemoryBudget {
 
 /// Adds a time after which the client may try again.
 fn later(denied: Denied) -> Denied {
-    Denied { retry_after: Some(Duration::from_secs(5)), ..denied }
+    denied.retry_in(Duration::from_secs(5))
 }
 
 impl MemoryShare {

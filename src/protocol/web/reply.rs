@@ -151,11 +151,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_is_a_problem_document() {
-        let denied = Denied {
-            rule: Some("no-\"deletes\"".into()),
-            retry_after: Some(std::time::Duration::from_millis(1200)),
-            ..Denied::new(DenyCode::Denied, "not on a\nFriday")
-        };
+        let denied = Denied::new(DenyCode::Denied, "not on a\nFriday")
+            .of_rule(Some("no-\"deletes\"".into()))
+            .retry_in(std::time::Duration::from_millis(1200));
         let response = problem(&denied, RequestId::new(), Some(SessionId::new()));
         assert_eq!(response.status(), 403);
         assert_eq!(response.headers()["retry-after"], "2");

@@ -204,10 +204,7 @@ impl WebService {
     fn crowded(&self, request: &Request<Incoming>, source: IpAddr) -> Response<ReplyBody> {
         let text =
             "too many connections from this address have not presented a valid token; close some, or wait";
-        let denied = Denied {
-            retry_after: Some(TOLD),
-            ..Denied::new(DenyCode::LimitExceeded, text).because("logins")
-        };
+        let denied = Denied::new(DenyCode::LimitExceeded, text).because("logins").retry_in(TOLD);
         let path = request.uri().path();
         let arrival = Arrival {
             request: RequestId::new(),
