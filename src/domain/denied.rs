@@ -76,6 +76,33 @@ impl fmt::Display for DenyCode {
     }
 }
 
+/// The finer reasons for the audit trail ([`Denied::audit`]) that the program itself looks at. All others are
+/// only recorded, and stand where they are given.
+pub mod reason {
+    /// A body is longer than it may be.
+    pub const BODY_TOO_LARGE: &str = "body_too_large";
+    /// The client withdrew its request.
+    pub const CLIENT_CANCELLED: &str = "client_cancelled";
+    /// The client went away before the reply was complete.
+    pub const CLIENT_GONE: &str = "client_gone";
+    /// The client went away while its command waited for approval.
+    pub const CLIENT_LEFT: &str = "client_left";
+    /// The client does not read what it is sent.
+    pub const CLIENT_SLOW: &str = "client_slow";
+    /// The head of a request is longer than it may be.
+    pub const HEAD_TOO_LARGE: &str = "head_too_large";
+    /// The head of a request did not come in time.
+    pub const HEAD_TOO_SLOW: &str = "head_too_slow";
+    /// The request has no token.
+    pub const NO_TOKEN: &str = "no_token";
+    /// The token is valid, but lacks a scope that the issuer's settings require.
+    pub const SCOPE: &str = "scope";
+    /// The target says that its session is over.
+    pub const TARGET_SESSION: &str = "target_session";
+    /// The target did not answer in time.
+    pub const UPSTREAM_TIMEOUT: &str = "upstream_timeout";
+}
+
 /// One refusal, as the client may see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denied {
@@ -89,7 +116,8 @@ pub struct Denied {
     pub approval: Option<ApprovalId>,
     /// After how long to try again.
     pub retry_after: Option<Duration>,
-    /// A finer reason for the audit trail; never sent to the client.
+    /// A finer reason for the audit trail; never sent to the client. Those that code looks at are in
+    /// [`reason`].
     pub audit: Option<&'static str>,
     /// Whether the command may have reached its target, so that it may have been executed.
     pub sent: bool,
@@ -106,6 +134,17 @@ impl Denied {
     pub fn because(mut self, audit: &'static str) -> Self {
         self.audit = Some(audit);
         self
+    }
+
+    /// Returns whether it has this reason for the audit trail.
+    pub fn is_because(&self, audit: &str) -> bool {
+        self.audit == Some(audit)
+    }
+
+    /// Returns whether it came of what the client did on the way, so that the target is not to blame.
+    pub fn is_clients_fault(&self) -> bool {
+        use reason::{CLIENT_CANCELLED, CLIENT_GONE, CLIENT_LEFT, CLIENT_SLOW};
+        matches!(self.audit, Some(CLIENT_CANCELLED | CLIENT_GONE | CLIENT_LEFT | CLIENT_SLOW))
     }
 
     /// Sets the policy that decided.

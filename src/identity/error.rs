@@ -1,5 +1,6 @@
 //! Why tokens are refused, and why issuers cannot be used.
 
+use crate::domain::denied::reason;
 use crate::identity::settings::SettingProblem;
 use crate::transport::fetch::FetchError;
 use crate::transport::tls::TlsError;
@@ -95,7 +96,7 @@ impl TokenError {
             Self::Tenant => "tenant",
             Self::Kind => "kind",
             Self::UnknownClient => "unknown_client",
-            Self::Scope => "scope",
+            Self::Scope => reason::SCOPE,
             Self::Bound => "bound",
             Self::IssuerUnavailable => "issuer_unavailable",
         }

@@ -12,6 +12,7 @@ use crate::domain::Protocol;
 use crate::domain::RequestId;
 use crate::domain::SessionEnd;
 use crate::domain::SessionId;
+use crate::domain::denied::reason;
 use crate::domain::now_ms;
 use crate::identity::Verified;
 use crate::pipeline::Gate;
@@ -156,7 +157,7 @@ impl Gate {
         arrival: &Arrival<'_>,
         who: &mut Option<Arc<Verified>>,
     ) -> Result<(Arc<Verified>, Arc<Snapshot>, Arc<Governed>), Denied> {
-        let token = arrival.token.ok_or_else(|| unauthenticated("no_token"))?;
+        let token = arrival.token.ok_or_else(|| unauthenticated(reason::NO_TOKEN))?;
         let (verified, snapshot) = self.authenticate(token).await?;
         *who = Some(Arc::clone(&verified));
         let locks = self.0.locks.load();

@@ -21,6 +21,7 @@ use crate::domain::approval::ApprovalSpec;
 use crate::domain::approval::Grant;
 use crate::domain::approval::GrantScope;
 use crate::domain::command::Args;
+use crate::domain::denied::reason;
 use crate::domain::digest::Parts;
 use crate::domain::json::write::Object;
 use crate::mask::Notes;
@@ -291,7 +292,7 @@ fn must_be_shown_whole(held: &Held, verdict: &Verdict) -> Result<(), Denied> {
         "this command needs approval, but it cannot be shown to the approver in full: it is longer than {} KiB or not text; send a smaller or a text request",
         Held::MAX_SHOWN >> 10
     );
-    let denied = Denied::new(DenyCode::LimitExceeded, detail).because("body_too_large");
+    let denied = Denied::new(DenyCode::LimitExceeded, detail).because(reason::BODY_TOO_LARGE);
     Err(denied.of_rule(verdict.rule.clone()))
 }
 
@@ -307,7 +308,7 @@ fn must_be_approved(
         Outcome::Approved { .. } if is_away => {
             let detail =
                 "it was approved after its client disconnected; send the same request again to run it";
-            Denied::new(DenyCode::ApprovalPending, detail).because("client_left")
+            Denied::new(DenyCode::ApprovalPending, detail).because(reason::CLIENT_LEFT)
         }
         Outcome::Approved { .. } => return Ok(()),
         Outcome::Denied { reason, .. } => {

@@ -87,8 +87,7 @@ impl Counters {
     /// Notes that a command or login failed at `at_ms`, if the target was the cause.
     pub(super) fn failed(&self, at_ms: i64, denied: &Denied) {
         let of_target = matches!(denied.code, DenyCode::UpstreamCredential | DenyCode::UpstreamUnavailable);
-        let of_client = denied.audit.is_some_and(|reason| reason.starts_with("client_"));
-        if of_target && !of_client {
+        if of_target && !denied.is_clients_fault() {
             *lock(&self.failed) = Some((at_ms, denied.code));
         }
     }

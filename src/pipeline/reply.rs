@@ -10,6 +10,7 @@ use crate::domain::EventKind;
 use crate::domain::MaskNote;
 use crate::domain::RequestId;
 use crate::domain::SessionId;
+use crate::domain::denied::reason;
 use crate::domain::event::Direction;
 use crate::domain::now_ms;
 use crate::mask::Format;
@@ -313,8 +314,8 @@ impl Drop for ReplyGuard {
         self.tell_left_out();
         if !self.is_recorded {
             // The client left before there was a reply; the command may have been executed all the same.
-            let gone =
-                Denied::new(DenyCode::UpstreamUnavailable, "the client went away").because("client_gone");
+            let gone = Denied::new(DenyCode::UpstreamUnavailable, "the client went away")
+                .because(reason::CLIENT_GONE);
             self.record_failure(&gone);
         }
     }

@@ -11,6 +11,7 @@ use http::StatusCode;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::SessionEnd;
+use crate::domain::denied::reason;
 use crate::protocol::mcp::door::NO_SESSION;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::relay::Relay;
@@ -45,7 +46,7 @@ pub async fn back(
     {
         // Whatever the target's body says, the client has to initialize again.
         relay.shared.end_session(&session);
-        relay.guard.record_failure(&garbage("its session is gone").because("target_session"));
+        relay.guard.record_failure(&garbage("its session is gone").because(reason::TARGET_SESSION));
         let fault = Fault::new(StatusCode::NOT_FOUND, NO_SESSION, "Session not found");
         return Err(Refused::Fault { era: relay.turn.era, fault, id: Some(relay.id) });
     }

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::EventKind;
+use crate::domain::denied::reason;
 use crate::pipeline::CommandRecord;
 use crate::pipeline::Exchange;
 use crate::pipeline::Judged;
@@ -238,7 +239,7 @@ impl Again {
                 said = coming.wait() => break said,
                 () = &mut gone => {
                     let denied = Denied::new(DenyCode::UpstreamUnavailable, "the client went away");
-                    return Err(exchange.refuse(record, denied.because("client_gone")).await);
+                    return Err(exchange.refuse(record, denied.because(reason::CLIENT_GONE)).await);
                 }
                 () = &mut patience => {
                     let detail = "it was approved before and still runs";

@@ -15,6 +15,7 @@ use http::header;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::RequestId;
+use crate::domain::denied::reason;
 use crate::domain::json::write::Object;
 use crate::pipeline::ReplyGuard;
 use crate::protocol::mcp::era::Era;
@@ -111,7 +112,7 @@ fn retryable(denied: &Denied) -> bool {
     }
     match denied.code {
         // It would be just as long another time.
-        DenyCode::LimitExceeded if denied.audit == Some("body_too_large") => false,
+        DenyCode::LimitExceeded if denied.is_because(reason::BODY_TOO_LARGE) => false,
         DenyCode::ApprovalPending
         | DenyCode::IssuerUnavailable
         | DenyCode::LimitExceeded

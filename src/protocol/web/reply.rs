@@ -11,6 +11,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::RequestId;
 use crate::domain::SessionId;
+use crate::domain::denied::reason;
 use crate::domain::json::write::Object;
 use crate::protocol::web::body::ReplyBody;
 
@@ -28,8 +29,8 @@ pub enum Challenge {
 impl Challenge {
     fn of(denied: &Denied) -> Self {
         match denied.audit {
-            Some("no_token") => Self::Nothing,
-            Some("scope") => Self::Scope,
+            Some(reason::NO_TOKEN) => Self::Nothing,
+            Some(reason::SCOPE) => Self::Scope,
             _ => Self::Invalid,
         }
     }
@@ -81,12 +82,12 @@ pub const fn status(code: DenyCode) -> (StatusCode, &'static str) {
 /// Returns the status of a refusal: that of its code, with a few exceptions such as size limits.
 fn status_of(denied: &Denied) -> (StatusCode, &'static str) {
     match denied.audit {
-        Some("body_too_large") => (StatusCode::PAYLOAD_TOO_LARGE, "Limit exceeded"),
-        Some("head_too_large") => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Limit exceeded"),
+        Some(reason::BODY_TOO_LARGE) => (StatusCode::PAYLOAD_TOO_LARGE, "Limit exceeded"),
+        Some(reason::HEAD_TOO_LARGE) => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Limit exceeded"),
         // RFC 6750, section 3.1: the token is valid, but not sufficient for this request.
-        Some("scope") => (StatusCode::FORBIDDEN, "Unauthenticated"),
-        Some("head_too_slow") => (StatusCode::REQUEST_TIMEOUT, "Bad request"),
-        Some("upstream_timeout") => (StatusCode::GATEWAY_TIMEOUT, "Upstream unavailable"),
+        Some(reason::SCOPE) => (StatusCode::FORBIDDEN, "Unauthenticated"),
+        Some(reason::HEAD_TOO_SLOW) => (StatusCode::REQUEST_TIMEOUT, "Bad request"),
+        Some(reason::UPSTREAM_TIMEOUT) => (StatusCode::GATEWAY_TIMEOUT, "Upstream unavailable"),
         _ => status(denied.code),
     }
 }

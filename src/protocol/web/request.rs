@@ -24,6 +24,7 @@ use crate::domain::DenyCode;
 use crate::domain::Protocol;
 use crate::domain::RequestId;
 use crate::domain::SessionEnd;
+use crate::domain::denied::reason;
 use crate::pipeline::Arrival;
 use crate::pipeline::BodyBudget;
 use crate::pipeline::Exchange;
@@ -213,7 +214,7 @@ where
     let too_large = || {
         let detail =
             format!("a body that is judged or held may have at most {limit} bytes on this connection");
-        Denied::new(DenyCode::LimitExceeded, detail).because("body_too_large")
+        Denied::new(DenyCode::LimitExceeded, detail).because(reason::BODY_TOO_LARGE)
     };
     let broken = || bad("its body was incomplete, stalled, too slow or wrongly framed").because("body");
     if body.size_hint().lower() > limit {

@@ -21,6 +21,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::Protocol;
 use crate::domain::RequestId;
+use crate::domain::denied::reason;
 use crate::pipeline::Arrival;
 use crate::pipeline::Gate;
 use crate::protocol::web::body::ReplyBody;
@@ -181,8 +182,10 @@ impl WebService {
     fn refused(&self, refusal: Refusal, source: IpAddr) -> Response<ReplyBody> {
         let denied = match refusal {
             Refusal::Malformed(what) => bad(what).because(what),
-            Refusal::TooLarge(what) => Denied::new(DenyCode::LimitExceeded, what).because("head_too_large"),
-            Refusal::TooSlow => bad(refusal.text()).because("head_too_slow"),
+            Refusal::TooLarge(what) => {
+                Denied::new(DenyCode::LimitExceeded, what).because(reason::HEAD_TOO_LARGE)
+            }
+            Refusal::TooSlow => bad(refusal.text()).because(reason::HEAD_TOO_SLOW),
         };
         let request = RequestId::new();
         let arrival = Arrival {
@@ -324,7 +327,8 @@ impl WebService {
 
     /// Checks the limits of both versions; those of HTTP/1 were checked on the raw bytes already.
     fn check(&self, request: &Request<Incoming>) -> Result<(), Denied> {
-        let too_large = |what: &str| Denied::new(DenyCode::LimitExceeded, what).because("head_too_large");
+        let too_large =
+            |what: &str| Denied::new(DenyCode::LimitExceeded, what).because(reason::HEAD_TOO_LARGE);
         if request.headers().len() > self.limits.fields {
             return Err(too_large("too many header fields"));
         }

@@ -23,6 +23,7 @@ use crate::domain::ConnectionName;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::SessionEnd;
+use crate::domain::denied::reason;
 use crate::domain::with_causes;
 use crate::pipeline::BRIEF;
 use crate::pipeline::Credential;
@@ -179,7 +180,7 @@ impl Reach {
                 None => denied,
             });
         answered.map_err(|denied| {
-            if denied.audit == Some("upstream_timeout") {
+            if denied.is_because(reason::UPSTREAM_TIMEOUT) {
                 // A stream that does not answer is not used again.
                 pool(&self.governed, |pool| pool.h2 = None);
             }
@@ -251,7 +252,7 @@ async fn within(
                         crate::domain::units::format_duration(limit)
                     );
                     return Err(
-                        Denied::new(DenyCode::UpstreamUnavailable, detail).because("upstream_timeout")
+                        Denied::new(DenyCode::UpstreamUnavailable, detail).because(reason::UPSTREAM_TIMEOUT)
                     );
                 }
                 (seen, wait) = (now, limit);

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::denied::reason;
 use crate::domain::units::format_duration;
 use crate::protocol::mcp::turn::MOST;
 
@@ -186,7 +187,7 @@ impl Limit {
         }
         let silence = format_duration(self.silence);
         let detail = format!("the target sent neither an answer nor progress within {silence}");
-        Denied::new(DenyCode::UpstreamUnavailable, detail).because("upstream_timeout").after_sending()
+        Denied::new(DenyCode::UpstreamUnavailable, detail).because(reason::UPSTREAM_TIMEOUT).after_sending()
     }
 }
 

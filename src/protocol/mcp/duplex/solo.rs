@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::SessionEnd;
+use crate::domain::denied::reason;
 use crate::pipeline::EndWatch;
 use crate::pipeline::LeftOut;
 use crate::pipeline::ReplyGuard;
@@ -231,7 +232,7 @@ impl Solo {
         {
             // It will get no answer, but its stream must end all the same.
             let denied = Denied::new(DenyCode::BadRequest, "the client has cancelled this request");
-            open.client.fail(denied.because("client_cancelled").after_sending());
+            open.client.fail(denied.because(reason::CLIENT_CANCELLED).after_sending());
         }
         Ok(())
     }

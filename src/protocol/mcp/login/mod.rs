@@ -30,6 +30,7 @@ use hyper::body::Incoming;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::Protocol;
+use crate::domain::denied::reason;
 use crate::domain::json::push_string;
 use crate::pipeline;
 use crate::pipeline::Arrival;
@@ -217,7 +218,7 @@ fn must_be(headers: &HeaderMap, wanted: &'static str) -> Result<(), Fault> {
 async fn read(mut body: Incoming) -> Result<Bytes, Stop> {
     let too_large = || {
         let detail = format!("a body may have at most {MAX_BODY} bytes here");
-        Stop::from(Denied::new(DenyCode::LimitExceeded, detail).because("body_too_large"))
+        Stop::from(Denied::new(DenyCode::LimitExceeded, detail).because(reason::BODY_TOO_LARGE))
     };
     let broken = || Stop::from(Fault::new("invalid_request", "the body broke off or took too long", "body"));
     if body.size_hint().lower() > MAX_BODY as u64 {
@@ -243,7 +244,7 @@ fn told(stop: Stop, is_page: bool) -> Response<ReplyBody> {
     let (code, error, detail, retry_after) = match stop {
         Stop::Issuer(answer) => return *answer,
         Stop::Fault(fault) => (StatusCode::BAD_REQUEST, fault.error, fault.detail, None),
-        Stop::Denied(denied) if denied.audit == Some("body_too_large") => {
+        Stop::Denied(denied) if denied.is_because(reason::BODY_TOO_LARGE) => {
             (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", denied.detail, None)
         }
         Stop::Denied(denied) => {

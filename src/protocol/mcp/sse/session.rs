@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use crate::domain::Connection;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::denied::reason;
 use crate::domain::units::format_duration;
 use crate::mask::Needles;
 use crate::protocol::mcp::codec::envelope::Limits;
@@ -280,7 +281,7 @@ async fn post(reach: Reach, endpoint: Uri, parcel: Parcel) -> Option<Denied> {
         Ok(response) => (taken(response.status()), Some(response.into_body())),
         Err(denied) => (Err(denied), None),
     };
-    let over = went.as_ref().err().filter(|denied| denied.audit == Some("target_session")).cloned();
+    let over = went.as_ref().err().filter(|denied| denied.is_because(reason::TARGET_SESSION)).cloned();
     if let Err(denied) = &went {
         tracing::debug!(connection = %connection.name, reason = denied.audit.unwrap_or_default(), "the target did not take a message");
     }
@@ -298,7 +299,7 @@ async fn post(reach: Reach, endpoint: Uri, parcel: Parcel) -> Option<Denied> {
 fn taken(status: StatusCode) -> Result<(), Denied> {
     lets_in(status).map_err(turned_away)?;
     if status == StatusCode::NOT_FOUND {
-        return Err(garbage("its session is gone").because("target_session"));
+        return Err(garbage("its session is gone").because(reason::TARGET_SESSION));
     }
     if status.is_success() {
         return Ok(());

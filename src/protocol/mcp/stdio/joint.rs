@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -20,6 +19,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::Secret;
 use crate::domain::SessionId;
+use crate::domain::denied::reason;
 use crate::pipeline::EndWatch;
 use crate::pipeline::LeftOut;
 use crate::pipeline::snapshot::Governed;
@@ -184,7 +184,7 @@ impl Joint {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        crate::domain::sync::lock(&self.state)
     }
 
     /// Marks the child as used by a client.
@@ -316,7 +316,7 @@ impl Joint {
         let open = found.and_then(|number| Some((number, self.state().open.remove(&number)?)));
         let Some((number, open)) = open else { return Ok(()) };
         let denied = Denied::new(DenyCode::BadRequest, "the client has cancelled this request");
-        open.client.fail(denied.because("client_cancelled").after_sending());
+        open.client.fail(denied.because(reason::CLIENT_CANCELLED).after_sending());
         rewrite.param(Param::RequestId, number.to_string());
         let body = rewrite.finish().map_err(|_overlap| untaken())?;
         // The child must learn that nobody waits any more, even where its client has no room left.
@@ -351,7 +351,7 @@ impl Joint {
             if !client.is_closed() {
                 let denied =
                     Denied::new(DenyCode::LimitExceeded, "the client does not read its stream fast enough");
-                client.fail(denied.because("client_slow").after_sending());
+                client.fail(denied.because(reason::CLIENT_SLOW).after_sending());
             }
             self.cancel(number);
         }
