@@ -377,6 +377,22 @@ fn a_thread_that_cannot_be_had_is_no_panic() {
 }
 
 #[test]
+fn locks_are_taken_in_one_way() {
+    // `domain::sync` says when the data behind a lock is still good after a panic.
+    let mut wrong = Vec::new();
+    for path in sources(&src()) {
+        let shown = path.strip_prefix(src()).unwrap().display().to_string();
+        let exempt = shown == "domain/sync.rs"
+            || shown.starts_with("protocol/mcp/")
+            || shown.starts_with("protocol/postgres/");
+        if !exempt && std::fs::read_to_string(&path).unwrap().contains("PoisonError") {
+            wrong.push(format!("{shown}: use what domain::sync has"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn each_end_to_end_file_is_part_of_the_test() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e");
     let main = std::fs::read_to_string(folder.join("main.rs")).unwrap();

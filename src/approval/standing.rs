@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -15,6 +14,8 @@ use crate::domain::approval::GrantScope;
 use crate::domain::connection::ConnectionName;
 use crate::domain::id::GrantId;
 use crate::domain::id::SessionId;
+use crate::domain::sync::read_lock;
+use crate::domain::sync::write_lock;
 
 /// The command that looks for a grant.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +62,7 @@ impl StandingGrants {
         if self.count.load(Ordering::Acquire) == 0 {
             return None;
         }
-        let grants = self.by_principal.read().unwrap_or_else(PoisonError::into_inner);
+        let grants = read_lock(&self.by_principal);
         let of_one = grants.get(wanted.principal)?;
         let now_ms = now_ms();
         of_one
@@ -88,7 +89,7 @@ impl StandingGrants {
         if self.count.load(Ordering::Acquire) == 0 {
             return Vec::new();
         }
-        let grants = self.by_principal.read().unwrap_or_else(PoisonError::into_inner);
+        let grants = read_lock(&self.by_principal);
         grants.values().flatten().filter_map(|standing| standing.session).collect()
     }
 
@@ -114,7 +115,7 @@ impl StandingGrants {
     }
 
     fn edit(&self, edit: impl FnOnce(&mut HashMap<String, Vec<Standing>>)) {
-        let mut grants = self.by_principal.write().unwrap_or_else(PoisonError::into_inner);
+        let mut grants = write_lock(&self.by_principal);
         edit(&mut grants);
         self.count.store(grants.values().map(Vec::len).sum(), Ordering::Release);
     }

@@ -9,7 +9,6 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,6 +34,7 @@ use crate::demo::target::full;
 use crate::demo::target::reply;
 use crate::demo::target::typed;
 use crate::demo::tick::Ticks;
+use crate::domain::sync::lock;
 
 /// The pause between two events of `/events`.
 const TICK: Duration = Duration::from_secs(1);
@@ -50,7 +50,7 @@ impl State {
     /// Locks the customers. A request that panicked leaves consistent data behind: each change is one
     /// assignment.
     fn customers(&self) -> MutexGuard<'_, Vec<Map<String, Value>>> {
-        self.customers.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.customers)
     }
 }
 

@@ -11,7 +11,6 @@ use std::collections::HashSet;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 
 use http::HeaderValue;
 use http::Method;
@@ -34,6 +33,7 @@ use crate::demo::target::full;
 use crate::demo::target::typed;
 use crate::domain::json::Json;
 use crate::domain::json::push_string;
+use crate::domain::sync::lock;
 
 /// Maximum size of a message, in bytes: the default limit of a connection.
 const BODY_MAX: usize = 10 << 20;
@@ -109,7 +109,7 @@ impl Fixture {
         let params = message.member("params");
         let key = key(method, params);
         let Some(answers) = self.answers.get(&key) else { return Some(self.unknown(id, method, params)) };
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut asked = lock(&self.asked);
         let times = asked.entry(key).or_insert(0);
         let answer = answers.get(*times).or_else(|| answers.last())?;
         *times += 1;

@@ -7,7 +7,6 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -35,6 +34,7 @@ use crate::demo::target::empty;
 use crate::demo::target::full;
 use crate::demo::target::reply;
 use crate::demo::target::typed;
+use crate::domain::sync::lock;
 
 /// The path of the endpoint.
 pub const PATH: &str = "/mcp";
@@ -253,7 +253,7 @@ fn call(params: &Value, customers: &Customers) -> Result<Value, Fault> {
     let argument = |name: &str| params.get("arguments").and_then(|arguments| arguments.get(name));
     let integer = |name: &str| argument(name).and_then(Value::as_i64);
     // A request that panicked leaves consistent data behind: each change is one assignment.
-    let mut customers = customers.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut customers = lock(customers);
     let is = |customer: &Map<String, Value>, id| customer.get("id").and_then(Value::as_i64) == Some(id);
     Ok(match name {
         "list_customers" => {

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
@@ -14,6 +13,7 @@ use tokio::task::AbortHandle;
 
 use crate::domain::Principal;
 use crate::domain::now_ms;
+use crate::domain::sync::get_mut;
 use crate::domain::sync::lock;
 use crate::identity::claims;
 use crate::identity::discovery::Fetch;
@@ -416,7 +416,7 @@ fn authorities(settings: &[IssuerSettings]) -> Vec<Option<[u8; 32]>> {
 
 impl Drop for Issuers {
     fn drop(&mut self) {
-        for task in self.tasks.get_mut().unwrap_or_else(PoisonError::into_inner) {
+        for task in get_mut(&mut self.tasks) {
             task.abort();
         }
     }

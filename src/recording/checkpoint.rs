@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Condvar;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
 use crate::domain::sync::lock;
+use crate::domain::sync::wait_on;
 use crate::recording::schema;
 
 /// Number of WAL pages that triggers a checkpoint: 16 MiB.
@@ -94,7 +94,7 @@ impl CheckpointRoom {
             if std::mem::take(&mut state.wanted) {
                 return true;
             }
-            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = wait_on(&self.wake, state, None);
         }
     }
 }

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::task::Waker;
 use std::time::Duration;
 use std::time::Instant;
@@ -23,6 +22,7 @@ use tokio::sync::broadcast;
 use crate::domain::event::Event;
 use crate::domain::id::SessionId;
 use crate::domain::sync::lock;
+use crate::domain::sync::wait_on;
 use crate::recording::error::RecordError;
 use crate::recording::failures::Failures;
 use crate::recording::level;
@@ -235,13 +235,9 @@ impl Shared {
                 flushed.get_or_insert(now + PUT_OFF);
             }
             queue.sleep = if gathered.is_some() { Sleep::Dozes } else { Sleep::Deep };
-            queue = match [until, flushed].into_iter().flatten().min() {
-                None => self.wake_writer.wait(queue).unwrap_or_else(PoisonError::into_inner),
-                Some(until) => {
-                    let left = until.saturating_duration_since(now);
-                    self.wake_writer.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+            let until = [until, flushed].into_iter().flatten().min();
+            let left = until.map(|until| until.saturating_duration_since(now));
+            queue = wait_on(&self.wake_writer, queue, left);
             queue.sleep = Sleep::Awake;
         }
         queue.hand_over(group);
@@ -356,7 +352,7 @@ impl Shared {
                 break;
             }
             queue.sleep = Sleep::Deep;
-            queue = self.wake_writer.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
+            queue = wait_on(&self.wake_writer, queue, Some(left));
         }
         queue.sleep = Sleep::Awake;
     }

@@ -9,13 +9,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
 use crate::domain::sync::lock;
+use crate::domain::sync::wait_on;
 use crate::recording::error::RecordError;
 use crate::recording::queue::Sleep;
 use crate::recording::queue::Stage;
@@ -174,10 +174,7 @@ impl SyncRoom {
                 wait = Some(wait.unwrap_or(RELAY).min(RELAY));
             }
             state.sleep = if wait.is_some() { Sleep::Dozes } else { Sleep::Deep };
-            state = match wait {
-                Some(wait) => self.wake.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0,
-                None => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
-            };
+            state = wait_on(&self.wake, state, wait);
             state.sleep = Sleep::Awake;
             if synced.has_left() {
                 drop(state);

@@ -1,12 +1,13 @@
 //! The cached state of one source.
 
 use std::sync::Arc;
-use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::time::Duration;
 use std::time::Instant;
 
 use crate::domain::secret::Secret;
+use crate::domain::sync::read_lock;
+use crate::domain::sync::write_lock;
 use crate::secret::error::SecretError;
 use crate::secret::file::Stamp;
 
@@ -48,16 +49,16 @@ impl Entry {
 
     /// Returns the result if it is still valid without another read.
     pub(super) fn fresh(&self) -> Option<Result<Arc<Secret>, SecretError>> {
-        let last = self.last.read().unwrap_or_else(PoisonError::into_inner);
+        let last = read_lock(&self.last);
         last.as_ref().filter(|found| Instant::now() < found.good_until).map(|found| found.result.clone())
     }
 
     /// Returns the last result, even if it is no longer valid.
     pub(super) fn last(&self) -> Option<Found> {
-        self.last.read().unwrap_or_else(PoisonError::into_inner).clone()
+        read_lock(&self.last).clone()
     }
 
     pub(super) fn keep(&self, found: Option<Found>) {
-        *self.last.write().unwrap_or_else(PoisonError::into_inner) = found;
+        *write_lock(&self.last) = found;
     }
 }

@@ -6,7 +6,6 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::time::Duration;
 
@@ -14,6 +13,8 @@ use zeroize::Zeroizing;
 
 use crate::domain::secret::Secret;
 use crate::domain::secret::SecretRef;
+use crate::domain::sync::read_lock;
+use crate::domain::sync::write_lock;
 use crate::secret::command;
 use crate::secret::entry::Entry;
 use crate::secret::entry::Found;
@@ -103,14 +104,14 @@ impl Vault {
     }
 
     fn known(&self, source: &SecretRef) -> Option<Arc<Entry>> {
-        self.entries.read().unwrap_or_else(PoisonError::into_inner).get(source).cloned()
+        read_lock(&self.entries).get(source).cloned()
     }
 
     fn entry(&self, source: &SecretRef) -> Arc<Entry> {
         if let Some(entry) = self.known(source) {
             return entry;
         }
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = write_lock(&self.entries);
         Arc::clone(entries.entry(source.clone()).or_insert_with(|| Arc::new(Entry::new())))
     }
 

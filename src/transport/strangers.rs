@@ -10,9 +10,10 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
+
+use crate::domain::sync::lock;
 
 /// How many addresses are remembered for their failed logins.
 const MOST: usize = 16 << 10;
@@ -180,7 +181,7 @@ impl Strangers {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.table)
     }
 }
 

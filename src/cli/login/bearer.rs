@@ -7,7 +7,6 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::mpsc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
@@ -38,6 +37,7 @@ use crate::control::ErrorCode;
 use crate::domain::Secret;
 use crate::domain::now_ms;
 use crate::domain::principal::MAX_TOKEN;
+use crate::domain::sync::get_mut;
 use crate::domain::sync::lock;
 
 /// How long before its expiry a token is renewed, in milliseconds. One that cannot be renewed is used to its
@@ -251,7 +251,7 @@ fn failed(problem: &dyn std::fmt::Display) -> Failure {
 /// Waits at the end of a command for a renewal whose refresh token was sent; earlier ones are abandoned.
 impl Drop for Person {
     fn drop(&mut self) {
-        let renewal = self.renewal.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let renewal = get_mut(&mut self.renewal).take();
         if let Some(Renewal { ended, .. }) = renewal {
             last_wait(&ended, LAST_WAIT, || {
                 // For users only: scripts do not want messages.

@@ -2,7 +2,6 @@
 //! recorded as they pass. The end of the session closes both streams with a close frame.
 
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -24,6 +23,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::event::Direction;
+use crate::domain::sync::lock;
 use crate::pipeline::ReplyGuard;
 use crate::pipeline::body::Capture;
 use crate::protocol::http::back::told;
@@ -140,7 +140,7 @@ async fn join(client: Upgraded, target: Upgraded, guard: ReplyGuard) {
 /// Records the frames of which only a part has passed, then the end, and the close code that the client gets,
 /// if any.
 fn record_end(guard: &Mutex<ReplyGuard>, sides: [&mut Side; 2], why: &str, code: Option<u16>) {
-    let mut guard = guard.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut guard = lock(guard);
     for side in sides {
         if let (Some(kind), Some(capture)) = (side.passed.unfinished(), side.capture.take())
             && let Err(denied) = record_frame(&mut guard, side.dir, kind, capture, ",\"end\":\"cut\"")
@@ -248,7 +248,7 @@ impl Side {
 /// frame that takes more than one read, the earlier bytes go on before; it is recorded when it is complete,
 /// or as far as it came when the socket ends.
 fn step(bytes: &[u8], side: &mut Side, guard: &Mutex<ReplyGuard>, out: &mut Vec<u8>) -> Result<(), ()> {
-    let mut guard = guard.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut guard = lock(guard);
     if side.dir == Direction::S2c {
         side.came.push(bytes, &mut *guard, out).map_err(|_malformed| ())?;
     } else {

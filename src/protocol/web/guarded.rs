@@ -5,7 +5,6 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -22,6 +21,7 @@ use tokio::io::ReadBuf;
 use tokio::time::Instant;
 use tokio::time::Sleep;
 
+use crate::domain::sync::lock;
 use crate::protocol::web::codec::Found;
 use crate::protocol::web::codec::HeadLimits;
 use crate::protocol::web::codec::Inspector;
@@ -70,7 +70,7 @@ impl Shared {
 
     /// Takes the refusal of a head that hyper was not shown.
     pub fn take_refusal(&self) -> Option<Refusal> {
-        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take()
+        lock(&self.refusal).take()
     }
 }
 
@@ -124,7 +124,7 @@ impl<S> Guarded<S> {
         if !self.inspector.at_message_start() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, refusal.text()));
         }
-        *self.shared.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal);
+        *lock(&self.shared.refusal) = Some(refusal);
         self.stand_in = Some(REFUSED_HEAD);
         self.held.clear();
         Ok(())
