@@ -65,39 +65,40 @@ pub struct Exchange {
     pub(super) body_share: BodyShare,
 }
 
+/// A caller to whom a connection is open.
+pub(super) struct Authorized {
+    pub verified: Arc<Verified>,
+    /// The snapshot whose issuers verified the caller.
+    pub snapshot: Arc<Snapshot>,
+    /// The connection as it is in this snapshot.
+    pub governed: Arc<Governed>,
+}
+
 impl Gate {
     /// Authenticates a request: verifies its token, checks the locks, finds the connection, opens the
     /// session, and counts the request.
     pub async fn enter(&self, arrival: Arrival<'_>) -> Result<Exchange, Denied> {
-        let mut principal = None;
-        let entered = self.try_enter(&arrival, &mut principal).await;
-        entered.inspect_err(|denied| self.refuse_stranger(arrival, principal.as_ref(), denied))
-    }
-
-    async fn try_enter(
-        &self,
-        arrival: &Arrival<'_>,
-        who: &mut Option<Arc<Verified>>,
-    ) -> Result<Exchange, Denied> {
         let began = Instant::now();
-        let (verified, snapshot, governed) = self.authorize_counted(arrival, who).await?;
-        let session =
-            self.0.sessions.open(&verified, &governed, arrival.source, &snapshot, &self.0.journal)?;
-        session.begin_exchange();
-        let counters = self.counters(&governed);
-        Ok(Exchange {
-            gate: self.clone(),
-            snapshot,
-            request: arrival.request,
-            source: arrival.source,
-            counters,
-            session,
-            governed,
-            verified,
-            began,
-            changes: true,
-            body_share: BodyShare::default(),
-        })
+        let open = |Authorized { verified, snapshot, governed }| {
+            let session =
+                self.0.sessions.open(&verified, &governed, arrival.source, &snapshot, &self.0.journal)?;
+            session.begin_exchange();
+            let counters = self.counters(&governed);
+            Ok(Exchange {
+                gate: self.clone(),
+                snapshot,
+                request: arrival.request,
+                source: arrival.source,
+                counters,
+                session,
+                governed,
+                verified,
+                began,
+                changes: true,
+                body_share: BodyShare::default(),
+            })
+        };
+        self.authorize_then(arrival, open).await
     }
 
     /// Identifies the caller and the connection without counting against the rate limit. Gives no `Exchange`,
@@ -109,7 +110,8 @@ impl Gate {
         &self,
         arrival: Arrival<'_>,
     ) -> Result<(Arc<str>, Arc<Governed>), Denied> {
-        let (verified, _, governed) = self.authorize(&arrival, &mut None).await?;
+        let (verified, snapshot) = self.authenticate_arrival(&arrival).await?;
+        let Authorized { verified, governed, .. } = self.authorize(&arrival, verified, snapshot)?;
         Ok((Arc::clone(&verified.principal.id), governed))
     }
 
@@ -124,16 +126,33 @@ impl Gate {
         self.0.metrics.stream_closed(why);
     }
 
-    /// Identifies the caller and finds the connection, which is open to it, in the current snapshot. Counts
-    /// against the rate limits.
-    pub(super) async fn authorize_counted(
+    /// Identifies the caller, finds the connection, which is open to it, counts against the rate limits, and
+    /// then opens the caller's session with `open`. A refusal is recorded, with the caller as far as it is
+    /// known.
+    pub(super) async fn authorize_then<T>(
+        &self,
+        arrival: Arrival<'_>,
+        open: impl FnOnce(Authorized) -> Result<T, Denied>,
+    ) -> Result<T, Denied> {
+        let (verified, snapshot) = self
+            .authenticate_arrival(&arrival)
+            .await
+            .inspect_err(|denied| self.refuse_stranger(arrival, None, denied))?;
+        let who = Arc::clone(&verified);
+        let opened = self.authorize(&arrival, verified, snapshot).and_then(|authorized| {
+            self.count_request(&authorized.verified, &authorized.snapshot, &authorized.governed)?;
+            open(authorized)
+        });
+        opened.inspect_err(|denied| self.refuse_stranger(arrival, Some(&who), denied))
+    }
+
+    /// Verifies the token of a request.
+    async fn authenticate_arrival(
         &self,
         arrival: &Arrival<'_>,
-        who: &mut Option<Arc<Verified>>,
-    ) -> Result<(Arc<Verified>, Arc<Snapshot>, Arc<Governed>), Denied> {
-        let (verified, snapshot, governed) = self.authorize(arrival, who).await?;
-        self.count_request(&verified, &snapshot, &governed)?;
-        Ok((verified, snapshot, governed))
+    ) -> Result<(Arc<Verified>, Arc<Snapshot>), Denied> {
+        let token = arrival.token.ok_or_else(|| unauthenticated(reason::NO_TOKEN))?;
+        self.authenticate(token).await
     }
 
     /// Counts a request of a caller against the limits of its rate.
@@ -151,15 +170,13 @@ impl Gate {
         self.0.callers.admit(id, Some(&governed.connection.name), governed.connection.limits.rate)
     }
 
-    /// Does the same as [`Self::authorize_counted`] without counting.
-    async fn authorize(
+    /// Checks the locks on a caller, and finds the connection, which is open to it.
+    fn authorize(
         &self,
         arrival: &Arrival<'_>,
-        who: &mut Option<Arc<Verified>>,
-    ) -> Result<(Arc<Verified>, Arc<Snapshot>, Arc<Governed>), Denied> {
-        let token = arrival.token.ok_or_else(|| unauthenticated(reason::NO_TOKEN))?;
-        let (verified, snapshot) = self.authenticate(token).await?;
-        *who = Some(Arc::clone(&verified));
+        verified: Arc<Verified>,
+        snapshot: Arc<Snapshot>,
+    ) -> Result<Authorized, Denied> {
         let locks = self.0.locks.load();
         if locks.shuts_out(&verified.principal, &verified.token_ids) {
             return Err(locked());
@@ -178,7 +195,7 @@ impl Gate {
         if locks.shuts(&governed.connection.name) {
             return Err(locked());
         }
-        Ok((verified, snapshot, governed))
+        Ok(Authorized { verified, snapshot, governed })
     }
 
     /// Returns the counters of a connection.

@@ -25,6 +25,7 @@ use crate::pipeline::decision::unrecorded;
 use crate::pipeline::decision::write_decision;
 use crate::pipeline::end::EndWatch;
 use crate::pipeline::enter::Arrival;
+use crate::pipeline::enter::Authorized;
 use crate::pipeline::enter::Exchange;
 use crate::pipeline::enter::no_such_connection;
 use crate::pipeline::enter::session_ended;
@@ -62,9 +63,7 @@ impl Gate {
     /// # Errors
     /// The same as [`Gate::enter`]; the refusal is recorded.
     pub async fn log_in(&self, arrival: Arrival<'_>) -> Result<Seat, Denied> {
-        let mut principal = None;
-        let found = self.authorize_counted(&arrival, &mut principal).await;
-        let seated = found.and_then(|(verified, snapshot, governed)| {
+        let open = |Authorized { verified, snapshot, governed }| {
             let session =
                 self.0.sessions.open_own(&verified, &governed, arrival.source, &snapshot, &self.0.journal)?;
             let counters = self.counters(&governed);
@@ -79,8 +78,8 @@ impl Gate {
                 flood: RefCell::default(),
                 said: RefCell::default(),
             })
-        });
-        seated.inspect_err(|denied| self.refuse_stranger(arrival, principal.as_ref(), denied))
+        };
+        self.authorize_then(arrival, open).await
     }
 }
 

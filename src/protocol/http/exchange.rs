@@ -17,7 +17,6 @@ use crate::domain::Denied;
 use crate::domain::EventKind;
 use crate::domain::MaskNote;
 use crate::domain::Protocol;
-use crate::domain::SessionId;
 use crate::domain::json::push_string;
 use crate::domain::json::write::Array;
 use crate::domain::json::write::Object;
@@ -78,25 +77,29 @@ impl App for HttpApp {
     }
 }
 
-async fn answer(app: &HttpApp, origin: &Origin, request: Request<Incoming>) -> Response<ReplyBody> {
-    let mut session = None;
-    match run(app, origin, request, &mut session).await {
+async fn answer(app: &HttpApp, origin: &Origin, mut request: Request<Incoming>) -> Response<ReplyBody> {
+    let upgrade = websocket::requested(request.headers())
+        .then(|| websocket::Upgrade { client: hyper::upgrade::on(&mut request), open: app.open.clone() });
+    let (head, body) = request.into_parts();
+    let (exchange, rest) = match request::enter(&app.gate, Protocol::Http, origin, &head).await {
+        Ok(entered) => entered,
+        Err(denied) => return reply::problem(&denied, origin.request, None),
+    };
+    let session = exchange.session_id();
+    match run(exchange, &head, rest, body, upgrade).await {
         Ok(response) => response,
-        Err(denied) => reply::problem(&denied, origin.request, session),
+        Err(denied) => reply::problem(&denied, origin.request, Some(session)),
     }
 }
 
+/// `rest`: the path behind the connection's name.
 async fn run(
-    app: &HttpApp,
-    origin: &Origin,
-    mut request: Request<Incoming>,
-    session: &mut Option<SessionId>,
+    exchange: Exchange,
+    head: &Parts,
+    rest: &str,
+    mut body: Incoming,
+    upgrade: Option<websocket::Upgrade>,
 ) -> Result<Response<ReplyBody>, Denied> {
-    let upgrade = websocket::requested(request.headers())
-        .then(|| websocket::Upgrade { client: hyper::upgrade::on(&mut request), open: app.open.clone() });
-    let (head, mut body) = request.into_parts();
-    let (exchange, rest) = request::enter(&app.gate, Protocol::Http, origin, &head).await?;
-    *session = Some(exchange.session_id());
     let governed = Arc::clone(exchange.governed());
     let mut recorded = Recorded {
         version: head.version,
@@ -104,7 +107,7 @@ async fn run(
         governed: &governed,
         notes: Notes::default(),
     };
-    let (judged, whole) = judge(&exchange, &head, rest, &mut body, &mut recorded).await?;
+    let (judged, whole) = judge(&exchange, head, rest, &mut body, &mut recorded).await?;
 
     let (path, query) =
         judged.command.http().map(|http| (http.path.clone(), http.query.clone())).unwrap_or_default();
