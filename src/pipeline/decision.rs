@@ -40,14 +40,11 @@ impl Exchange {
         write_decision(&mut decision, verdict, denied, grant);
         let plain =
             verdict.effect == Effect::Allow && denied.is_none() && self.snapshot.recording().keeps(kind);
-        if data.ends_with('}') {
-            data.pop();
+        if let Some(mut data) = Object::reopen(&mut data) {
             self.session.write_caller(&self.verified.principal, self.source, &mut data);
             if plain {
-                data.push_str(",\"decision\":");
-                data.push_str(&decision);
+                data.raw("decision").push_str(&decision);
             }
-            data.push('}');
         }
         let mut event = self.session.event(kind, Some(Direction::C2s), Some(self.request), data);
         event.mask = mask;

@@ -241,9 +241,8 @@ impl Exchange {
         let asked = self.gate.0.approvals.ask(ask).await;
         let ticket = asked.map_err(|error| self.not_to_be_had(verdict, &error))?;
         if !ticket.joined() {
-            if data.pop().is_some() {
-                Object::go_on(&mut data).word("approval", ticket.id());
-                data.push('}');
+            if let Some(mut data) = Object::reopen(&mut data) {
+                data.word("approval", ticket.id());
             }
             let event = self.session.event(EventKind::ApprovalRequested, None, Some(self.request), data);
             self.append(vec![event], Durability::Synced).await?;

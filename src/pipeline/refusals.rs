@@ -188,15 +188,27 @@ impl State {
 impl Recording {
     fn begin(journal: &Journal, revision: u64) -> Self {
         let recording = Self { session: SessionId::new(), started: Instant::now(), events: 0 };
-        let data = format!(
-            "{{\"principal\":\"{GATEWAY}\",\"label\":\"gateway\",\"kind\":\"app\",\"issuer\":\"local\",\"client\":\"\",\"connection\":\"gateway\",\"protocol\":\"http\",\"upstream\":\"\",\"source\":\"\",\"groups\":[],\"policy_rev\":{revision}}}"
-        );
+        let mut data = String::with_capacity(256);
+        Object::begin(&mut data)
+            .word("principal", GATEWAY)
+            .word("label", "gateway")
+            .word("kind", "app")
+            .word("issuer", "local")
+            .word("client", "")
+            .word("connection", "gateway")
+            .word("protocol", "http")
+            .word("upstream", "")
+            .word("source", "")
+            .texts("groups", [""; 0])
+            .value("policy_rev", revision);
         recording.push(journal, EventKind::SessionStart, None, data, Vec::new());
         recording
     }
 
     fn end(self, journal: &Journal, reason: SessionEnd) {
-        self.push(journal, EventKind::SessionEnd, None, format!("{{\"reason\":\"{reason}\"}}"), Vec::new());
+        let mut data = String::new();
+        Object::begin(&mut data).word("reason", reason);
+        self.push(journal, EventKind::SessionEnd, None, data, Vec::new());
     }
 
     fn push(

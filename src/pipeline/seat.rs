@@ -227,9 +227,10 @@ impl Seat {
         let revision = self.standing.borrow().0.revision();
         let mut decision = String::with_capacity(128);
         write_decision(&mut decision, &unjudged(revision), Some(&denied), None);
-        if left_out > 0 && decision.pop().is_some() {
-            Object::go_on(&mut decision).value("not_recorded_before", left_out);
-            decision.push('}');
+        if left_out > 0
+            && let Some(mut decision) = Object::reopen(&mut decision)
+        {
+            decision.value("not_recorded_before", left_out);
         }
         let CommandRecord { kind, data, mask } = record;
         let mut event = self.session.event(kind, Some(Direction::C2s), Some(request), data);

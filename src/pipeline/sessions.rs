@@ -163,7 +163,7 @@ impl Session {
 
     /// Appends the caller and source address of a command, if they differ from those the session began with:
     /// another token may carry other groups or another client.
-    pub(super) fn write_caller(&self, principal: &Arc<Principal>, source: IpAddr, data: &mut String) {
+    pub(super) fn write_caller(&self, principal: &Arc<Principal>, source: IpAddr, data: &mut Object<'_>) {
         let began = &self.principal;
         let same = Arc::ptr_eq(began, principal)
             || (began.groups == principal.groups
@@ -173,7 +173,6 @@ impl Session {
         if same && self.source == source {
             return;
         }
-        let mut data = Object::go_on(data);
         let mut caller = data.object("as");
         caller.word("kind", principal.kind).text("issuer", &principal.issuer);
         caller.text("client", principal.client.as_deref().unwrap_or_default()).word("source", source);

@@ -17,19 +17,22 @@ use super::push_string;
 pub struct Object<'a> {
     out: &'a mut String,
     empty: bool,
-    closes: bool,
 }
 
 impl<'a> Object<'a> {
     /// Begins an object.
     pub fn begin(out: &'a mut String) -> Self {
         out.push('{');
-        Self { out, empty: true, closes: true }
+        Self { out, empty: true }
     }
 
-    /// Goes on with an object that somebody else began, gave members and will close.
-    pub fn go_on(out: &'a mut String) -> Self {
-        Self { out, empty: false, closes: false }
+    /// Opens an object again that was closed, to add members at its end; `None` if `out` does not end with an
+    /// object.
+    pub fn reopen(out: &'a mut String) -> Option<Self> {
+        out.strip_suffix('}')?;
+        out.pop();
+        let empty = out.ends_with('{');
+        Some(Self { out, empty })
     }
 
     /// Adds a string.
@@ -97,9 +100,7 @@ impl<'a> Object<'a> {
 
 impl Drop for Object<'_> {
     fn drop(&mut self) {
-        if self.closes {
-            self.out.push('}');
-        }
+        self.out.push('}');
     }
 }
 
@@ -159,10 +160,16 @@ mod tests {
     }
 
     #[test]
-    fn an_open_object_is_gone_on_with() {
-        let mut out = String::from("{\"a\":1");
-        Object::go_on(&mut out).value("b", 2).text("c", "d");
-        out.push('}');
-        assert_eq!(out, r#"{"a":1,"b":2,"c":"d"}"#);
+    fn a_closed_object_is_opened_again() {
+        for (closed, wanted) in [
+            (r#"{"a":1}"#, r#"{"a":1,"b":2,"c":"d"}"#),
+            (r#"{"a":{}}"#, r#"{"a":{},"b":2,"c":"d"}"#),
+            ("{}", r#"{"b":2,"c":"d"}"#),
+        ] {
+            let mut out = closed.to_owned();
+            Object::reopen(&mut out).unwrap().value("b", 2).text("c", "d");
+            assert_eq!(out, wanted);
+        }
+        assert!(Object::reopen(&mut String::from("null")).is_none());
     }
 }

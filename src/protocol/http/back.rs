@@ -80,7 +80,9 @@ pub async fn reply(
         }
         Ok(Passed::Through(mut response, from, decoder, shape)) => {
             let waits = guard.masks() && !shape.live;
-            let head = told(&response, &format!("null,\"ttfb_us\":{},\"end\":\"streaming\"", shape.ttfb_us));
+            let head = response_event(&response, |event| {
+                event.value("body", "null").value("ttfb_us", shape.ttfb_us).word("end", "streaming");
+            });
             reply::name(&mut response, guard.request(), Some(guard.session_id()));
             let mut through = Through::new(from, decoder, guard, shape.live, shape.length);
             through.begin(head, waits).await?;
@@ -235,22 +237,20 @@ pub(super) fn format(headers: &HeaderMap) -> Option<Format> {
 
 /// Records a response with its whole body.
 async fn record(guard: &mut ReplyGuard, response: &Response<ReplyBody>, ttfb_us: u64) -> Result<(), Denied> {
-    let mut rest = String::new();
-    guard.capture.write(&mut rest);
-    Object::go_on(&mut rest)
-        .value("ttfb_us", ttfb_us)
-        .value("total_us", guard.elapsed_us())
-        .word("end", "complete");
-    guard.record_head(EventKind::HttpResponse, told(response, &rest)).await
+    let data = response_event(response, |event| {
+        guard.capture.write(event.raw("body"));
+        event.value("ttfb_us", ttfb_us).value("total_us", guard.elapsed_us()).word("end", "complete");
+    });
+    guard.record_head(EventKind::HttpResponse, data).await
 }
 
-/// A response as the recording has it; `rest` is its body, and what is told behind it.
-pub(super) fn told(response: &Response<ReplyBody>, rest: &str) -> String {
-    let mut data = String::with_capacity((1 << 10) + rest.len());
-    let mut reply = Object::begin(&mut data);
-    reply.value("status", response.status().as_u16());
-    write_headers(&mut reply, response.headers(), |_, _| None);
-    reply.raw("body").push_str(rest);
-    drop(reply);
+/// Returns the data of a response's event. `rest` adds the body, and what is known besides.
+pub(super) fn response_event(response: &Response<ReplyBody>, rest: impl FnOnce(&mut Object<'_>)) -> String {
+    let mut data = String::with_capacity(1 << 10);
+    let mut event = Object::begin(&mut data);
+    event.value("status", response.status().as_u16());
+    write_headers(&mut event, response.headers(), |_, _| None);
+    rest(&mut event);
+    drop(event);
     data
 }

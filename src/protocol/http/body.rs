@@ -180,7 +180,11 @@ impl Drop for Upload {
                 (text, Notes::default())
             }
             Some(bytes) => body_text(&self.headers, bytes, &self.governed, self.capture.fresh()),
-            None => (format!("{{\"length\":{},\"withheld\":true}}", self.capture.length()), Notes::default()),
+            None => {
+                let mut text = String::new();
+                Object::begin(&mut text).value("length", self.capture.length()).value("withheld", true);
+                (text, Notes::default())
+            }
         };
         let mut notes = notes;
         let end = if self.complete { "complete" } else { "cut" };
@@ -394,10 +398,9 @@ impl Through {
         if !self.live {
             return Ok(());
         }
-        let mut data = String::from("{\"body\":");
+        let mut data = String::new();
         let bytes = self.guard.capture.length();
-        self.guard.capture.write(&mut data);
-        data.push('}');
+        self.guard.capture.write(Object::begin(&mut data).raw("body"));
         self.guard.count(bytes, 0);
         self.guard.record(EventKind::HttpChunk, Direction::S2c, data)
     }

@@ -23,10 +23,11 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::event::Direction;
+use crate::domain::json::write::Object;
 use crate::domain::sync::lock;
 use crate::pipeline::ReplyGuard;
 use crate::pipeline::body::Capture;
-use crate::protocol::http::back::told;
+use crate::protocol::http::back::response_event;
 use crate::protocol::http::frames::Clear;
 use crate::protocol::http::frames::FrameClearer;
 use crate::protocol::http::frames::FrameReader;
@@ -94,7 +95,9 @@ pub async fn switch(
     out.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     out.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     let ttfb = guard.elapsed_us();
-    let data = told(&out, &format!("null,\"ttfb_us\":{ttfb},\"end\":\"upgraded\""));
+    let data = response_event(&out, |event| {
+        event.value("body", "null").value("ttfb_us", ttfb).word("end", "upgraded");
+    });
     reply::name(&mut out, guard.request(), Some(guard.session_id()));
     guard.record_head(EventKind::HttpResponse, data).await?;
     let target = hyper::upgrade::on(response);
@@ -143,14 +146,18 @@ fn record_end(guard: &Mutex<ReplyGuard>, sides: [&mut Side; 2], why: &str, code:
     let mut guard = lock(guard);
     for side in sides {
         if let (Some(kind), Some(capture)) = (side.passed.unfinished(), side.capture.take())
-            && let Err(denied) = record_frame(&mut guard, side.dir, kind, capture, ",\"end\":\"cut\"")
+            && let Err(denied) = record_frame(&mut guard, side.dir, kind, capture, Some("cut"))
         {
             tracing::error!(code = %denied.code, "an unfinished frame of a WebSocket could not be recorded");
         }
     }
-    let code = code.map(|code| format!(",\"close\":{code}")).unwrap_or_default();
-    let us = guard.elapsed_us();
-    let data = format!("{{\"frame\":\"end\",\"body\":null,\"end\":\"{why}\",\"total_us\":{us}{code}}}");
+    let mut data = String::new();
+    let mut event = Object::begin(&mut data);
+    event.word("frame", "end").value("body", "null").word("end", why).value("total_us", guard.elapsed_us());
+    if let Some(code) = code {
+        event.value("close", code);
+    }
+    drop(event);
     if let Err(denied) = guard.record(EventKind::HttpChunk, Direction::S2c, data) {
         tracing::error!(code = %denied.code, "the end of a WebSocket could not be recorded");
     }
@@ -265,7 +272,7 @@ fn step(bytes: &[u8], side: &mut Side, guard: &Mutex<ReplyGuard>, out: &mut Vec<
             return Ok(());
         };
         side.is_closed |= kind == "close";
-        record_frame(&mut guard, side.dir, kind, capture, "").map_err(|_denied| ())?;
+        record_frame(&mut guard, side.dir, kind, capture, None).map_err(|_denied| ())?;
     }
 }
 
@@ -274,11 +281,15 @@ fn record_frame(
     dir: Direction,
     kind: &str,
     mut capture: Capture,
-    more: &str,
+    end: Option<&str>,
 ) -> Result<(), Denied> {
-    let mut data = format!("{{\"frame\":\"{kind}\",\"body\":");
-    capture.write(&mut data);
-    data.push_str(more);
-    data.push('}');
+    let mut data = String::new();
+    let mut event = Object::begin(&mut data);
+    event.word("frame", kind);
+    capture.write(event.raw("body"));
+    if let Some(end) = end {
+        event.word("end", end);
+    }
+    drop(event);
     guard.record(EventKind::HttpChunk, dir, data)
 }
