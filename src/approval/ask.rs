@@ -24,6 +24,7 @@ use crate::domain::id::ApprovalId;
 use crate::domain::id::RequestId;
 use crate::domain::id::SessionId;
 use crate::domain::principal::Kind;
+use crate::domain::text::beginning;
 use crate::store;
 use crate::store::Same;
 use crate::store::StoreError;
@@ -132,10 +133,10 @@ impl Ask {
             id: ApprovalId::new(),
             state: ApprovalState::Pending,
             principal: self.principal.clone(),
-            label: cut(&self.label, MAX_TEXT),
+            label: beginning(&self.label, MAX_TEXT).to_owned(),
             kind: self.kind,
             groups: self.groups.clone(),
-            source: cut(&self.source, MAX_TEXT),
+            source: beginning(&self.source, MAX_TEXT).to_owned(),
             connection: self.connection.clone(),
             session: self.session,
             request: self.request,
@@ -143,10 +144,10 @@ impl Ask {
             spec: self.spec.clone(),
             digest: self.digest.clone(),
             class: self.class,
-            summary: cut(&self.summary, MAX_TEXT),
-            detail: cut(&self.detail, MAX_DETAIL),
+            summary: beginning(&self.summary, MAX_TEXT).to_owned(),
+            detail: beginning(&self.detail, MAX_DETAIL).to_owned(),
             truncated: self.truncated || self.detail.len() > MAX_DETAIL,
-            reason: cut(&self.reason, MAX_TEXT),
+            reason: beginning(&self.reason, MAX_TEXT).to_owned(),
             revision: self.revision,
             created_ms: now_ms,
             expires_ms,
@@ -154,11 +155,6 @@ impl Ask {
             grant: None,
         }
     }
-}
-
-/// Returns the start of `text`, at most `limit` bytes, in whole characters.
-fn cut(text: &str, limit: usize) -> String {
-    text.get(..text.floor_char_boundary(limit)).unwrap_or_default().to_owned()
 }
 
 /// The result of the transaction.

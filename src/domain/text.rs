@@ -21,6 +21,11 @@ pub fn is_ignorable(c: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// Returns the beginning of `text`, at most `most` bytes, in whole characters.
+pub fn beginning(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or_default()
+}
+
 /// A character of full width as the one of ASCII that it is to readers that normalize.
 pub fn narrow(c: char) -> char {
     match c {
@@ -102,6 +107,12 @@ mod tests {
         assert_eq!(shown, "a\\u{1b}[2J\\u{202e}b\\u{200b}\\u{a}\\u{7}\\u{9b}é");
         assert!(!shown.chars().any(is_deceptive));
         assert_eq!(shown_bytes(b"a\xffb"), "a\\xffb");
+    }
+
+    #[test]
+    fn a_beginning_ends_between_characters() {
+        assert_eq!([1, 2, 3, 4, 9].map(|most| beginning("aé€", most)), ["a", "a", "aé", "aé", "aé€"]);
+        assert_eq!(beginning("€", 0), "");
     }
 
     #[test]

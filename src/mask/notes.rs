@@ -1,6 +1,7 @@
 //! Counts of masked values, without the values.
 
 use crate::domain::MaskNote;
+use crate::domain::text::beginning;
 
 /// Maximum number of distinct places; later ones are counted together.
 const MOST: usize = 64;
@@ -64,7 +65,7 @@ impl Notes {
     }
 
     pub(super) fn count(&mut self, entity: &str, at: &str, n: u64) {
-        let mut at = at.get(..at.floor_char_boundary(LONGEST)).unwrap_or_default();
+        let mut at = beginning(at, LONGEST);
         if self.bump(entity, at, n) {
             return;
         }

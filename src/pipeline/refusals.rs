@@ -16,6 +16,7 @@ use crate::domain::SessionId;
 use crate::domain::json::write::Object;
 use crate::domain::now_ms;
 use crate::domain::sync::lock;
+use crate::domain::text::beginning;
 use crate::mask::Notes;
 use crate::pipeline::snapshot::Governed;
 use crate::recording::GATEWAY;
@@ -128,11 +129,11 @@ impl Refusals {
     ) {
         let Some((recording, suppressed)) = self.admit(journal, revision) else { return };
         let mut notes = Notes::default();
-        let path = without_values(beginning(stranger.path));
+        let path = without_values(whole_segments(stranger.path));
         // Masked before it is cut: part of a value would not be recognized.
         let masked = governed.and_then(|governed| governed.plan.text(&path, "path", &mut notes));
         let path = masked.as_deref().unwrap_or(&path);
-        let path = path.get(..path.floor_char_boundary(MAX_PATH)).unwrap_or_default();
+        let path = beginning(path, MAX_PATH);
         let mut data = String::with_capacity(256);
         let mut refusal = Object::begin(&mut data);
         write_failure(&mut refusal, denied);
@@ -237,8 +238,8 @@ impl Recording {
 }
 
 /// Returns as much of a path as is looked at, without the segment that does not end there.
-fn beginning(path: &str) -> &str {
-    let looked = path.get(..path.floor_char_boundary(MAX_LOOK)).unwrap_or_default();
+fn whole_segments(path: &str) -> &str {
+    let looked = beginning(path, MAX_LOOK);
     if looked.len() == path.len() {
         path
     } else {
@@ -322,7 +323,7 @@ mod tests {
             (&segment[..MAX_LOOK], segment[..MAX_LOOK].to_owned()),
             (&format!("x\u{e9}{segment}"), "x".to_owned()),
         ] {
-            assert_eq!(beginning(path), looked_at);
+            assert_eq!(whole_segments(path), looked_at);
         }
     }
 

@@ -8,6 +8,7 @@ use std::ptr;
 use crate::domain::json::DEPTH;
 use crate::domain::json::Fault;
 use crate::domain::json::Json;
+use crate::domain::text::beginning;
 
 /// Maximum bytes of strings parsed as JSON for one command. The content of later strings is unknown.
 pub(super) const MOST_BYTES: usize = 256 << 10;
@@ -81,7 +82,7 @@ impl Texts {
 
     fn parse(&mut self, text: &str, levels: u8) -> Read {
         let left = MOST_BYTES - self.spent;
-        let part = text.get(..text.floor_char_boundary(left)).unwrap_or_default();
+        let part = beginning(text, left);
         let cut = part.len() < text.len();
         match Json::parse(part.as_bytes(), DEPTH) {
             Ok(_) if cut => {

@@ -7,6 +7,7 @@ use crate::domain::approval::MAX_DETAIL;
 use crate::domain::approval::Risk;
 use crate::domain::id::ApprovalId;
 use crate::domain::principal::Kind;
+use crate::domain::text::beginning;
 use crate::tui::Shared;
 use crate::tui::look::Look;
 use crate::tui::look::Role;
@@ -76,8 +77,7 @@ impl Sheet {
         let scheme = shared.schemes.get(approval.connection.as_str()).map_or("", String::as_str);
         // No gateway sends more. A longer text would be laid out in one go, so it is cut and can then only be
         // denied.
-        let shown =
-            approval.detail.get(..approval.detail.floor_char_boundary(MAX_DETAIL)).unwrap_or_default();
+        let shown = beginning(&approval.detail, MAX_DETAIL);
         let truncated = approval.truncated || shown.len() < approval.detail.len();
         let mut sheet = Self {
             approval: Approval { detail: shown.to_owned(), truncated, ..without_detail(approval) },
