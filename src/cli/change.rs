@@ -9,6 +9,7 @@ use crate::cli::access::Access;
 use crate::cli::apply;
 use crate::cli::ask;
 use crate::cli::entity;
+use crate::cli::entity::EntityOptions;
 use crate::cli::flags;
 use crate::cli::output;
 use crate::cli::output::Format;
@@ -25,9 +26,6 @@ use crate::control::noun::entity::EntityView;
 use crate::control::noun::entity::PutMode;
 use crate::control::noun::entity::plural;
 use crate::domain::entity::EntityKind;
-
-/// Applies the options of the command line to a table.
-pub type Overrides<'a> = &'a dyn Fn(&mut Table) -> Result<(), Failure>;
 
 /// Prints all entities of one kind; `cells` returns the columns between name and origin.
 pub fn list(
@@ -185,14 +183,15 @@ pub fn edit(
     access: &Access,
     (kind, name): (EntityKind, &str),
     file: Option<&Path>,
-    options: Option<Overrides<'_>>,
+    options: &dyn EntityOptions,
 ) -> Outcome {
     let view = found(access, kind, name)?;
     refuse_read_only(&view)?;
-    let text = match (file, options) {
-        (Some(file), _) => entity::read_text(file)?,
-        (None, Some(_)) => view.toml.clone(),
-        (None, None) => {
+    let by_options = !options.is_empty();
+    let text = match file {
+        Some(file) => entity::read_text(file)?,
+        None if by_options => view.toml.clone(),
+        None => {
             let Some(text) = ask::edit(terminal, name, &view.toml)? else {
                 terminal.say("nothing was changed");
                 return Ok(Exit::Done);
@@ -202,8 +201,8 @@ pub fn edit(
     };
     let mut table = bare(kind, entity::parse_table(&text, name)?)?;
     make_paths_absolute(access, kind, &mut table, file)?;
-    if let Some(options) = options {
-        options(&mut table)?;
+    if by_options {
+        options.apply(&mut table)?;
         make_paths_absolute(access, kind, &mut table, None)?;
     }
     named(kind, name, &mut table)?;

@@ -197,9 +197,17 @@ pub fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-impl ConnectionOptions {
+/// The options of the command line that define an entity.
+pub trait EntityOptions {
     /// Returns whether no option is given.
-    pub fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool;
+
+    /// Applies the given options to the entity's table; the rest stays.
+    fn apply(&self, table: &mut Table) -> Result<(), Failure>;
+}
+
+impl EntityOptions for ConnectionOptions {
+    fn is_empty(&self) -> bool {
         self.upstream.is_none()
             && self.inject.is_none()
             && self.tags.is_empty()
@@ -209,8 +217,7 @@ impl ConnectionOptions {
             && self.mcp.is_empty()
     }
 
-    /// Applies the given options to the table of a connection; the rest stays.
-    pub fn apply(&self, table: &mut Table) -> Result<(), Failure> {
+    fn apply(&self, table: &mut Table) -> Result<(), Failure> {
         if let Some(upstream) = &self.upstream {
             refuse_user_info(upstream)?;
             set(table, "upstream", upstream.as_str());
@@ -271,15 +278,13 @@ impl DatabaseOptions {
     }
 }
 
-impl PolicyOptions {
-    /// Returns whether no option is given.
-    pub fn is_empty(&self) -> bool {
+impl EntityOptions for PolicyOptions {
+    fn is_empty(&self) -> bool {
         let mut table = Table::new();
         self.apply(&mut table).is_ok() && table.is_empty()
     }
 
-    /// Applies the given options to the table of a policy; the rest stays.
-    pub fn apply(&self, table: &mut Table) -> Result<(), Failure> {
+    fn apply(&self, table: &mut Table) -> Result<(), Failure> {
         let effects = [(self.allow, "allow"), (self.approve, "approve"), (self.deny, "deny")];
         if let Some((_, effect)) = effects.into_iter().find(|(given, _)| *given) {
             set(table, "effect", effect);
@@ -330,7 +335,9 @@ impl PolicyOptions {
         }
         Ok(())
     }
+}
 
+impl PolicyOptions {
     fn apply_approval(&self, table: &mut Table) -> Result<(), Failure> {
         if !self.from.is_empty() {
             set(inner(table, "approval")?, "from", strings(&self.from));

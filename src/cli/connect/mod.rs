@@ -25,6 +25,7 @@ use crate::cli::connect::probe::Target;
 use crate::cli::current;
 use crate::cli::entity;
 use crate::cli::entity::ConnectionOptions;
+use crate::cli::entity::EntityOptions;
 use crate::cli::help;
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
@@ -182,78 +183,85 @@ fn warn_of_unusable(terminal: Terminal, access: &Access, connection: &Connection
 /// Runs `connect`.
 pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
     let kind = EntityKind::Connection;
-    if let ConnectVerb::Open(args) = &verb {
-        // Runs on the user's machine, where there may be neither a gateway nor a store.
-        return open::run(terminal, place, args);
-    }
-    let access = Access::for_use(terminal, place, Use::looking(verb.looks()))?;
+    let wanted = Use::looking(verb.looks());
+    // `open` does without: it runs on the user's machine, where there may be neither a gateway nor a store.
+    let access = || Access::for_use(terminal, place, wanted);
     match verb {
         ConnectVerb::Open(args) => open::run(terminal, place, &args),
-        ConnectVerb::Add(args) => {
-            let mut table = change::new_table(&access, kind, &args.name, args.file.as_deref())?;
-            args.options.apply(&mut table)?;
-            if access.is_remote() {
-                entity::paths_elsewhere(&mut table)?;
-                refuse_test(args.test)?;
-            } else {
-                entity::absolute_paths(&mut table, None)?;
-            }
-            if !table.contains_key("upstream") {
-                return Err(Failure::usage("--upstream is missing")
-                    .hint("use --upstream https://HOST/PATH, mcp+https://HOST/PATH, 'mcp+stdio:PROGRAM ARGUMENTS' or postgres://HOST/DATABASE"));
-            }
-            if args.test {
-                let toml = toml::to_string(&table).unwrap_or_default();
-                dial(terminal, &parsed(&toml)?)?;
-            }
-            let toml = toml::to_string(&table).unwrap_or_default();
-            let done = change::add(terminal, &access, kind, &args.name, table, args.dry_run)?;
-            if !access.is_remote() {
-                warn_of_unusable(terminal, &access, &parsed(&toml)?);
-            }
-            Ok(done)
-        }
-        ConnectVerb::List => {
-            change::list(terminal, &access, kind, &["upstream", "inject", "tags"], |value| {
-                ["upstream", "inject", "tags"].map(|key| joined(value, &[key])).to_vec()
-            })
-        }
-        ConnectVerb::Show { name } => change::show(terminal, &access, kind, &name),
+        ConnectVerb::Add(args) => add(terminal, &access()?, &args),
+        ConnectVerb::List => list(terminal, &access()?),
+        ConnectVerb::Show { name } => change::show(terminal, &access()?, kind, &name),
         ConnectVerb::Edit(args) => {
-            let apply = |table: &mut toml::Table| args.options.apply(table);
-            let options: Option<change::Overrides<'_>> =
-                if args.options.is_empty() { None } else { Some(&apply) };
-            change::edit(terminal, &access, (kind, &args.name), args.file.as_deref(), options)
+            change::edit(terminal, &access()?, (kind, &args.name), args.file.as_deref(), &args.options)
         }
-        ConnectVerb::Pin(args) => pin::run(terminal, &access, &args),
+        ConnectVerb::Pin(args) => pin::run(terminal, &access()?, &args),
         ConnectVerb::Remove { name, yes, dry_run } => {
-            change::remove(terminal, &access, (kind, &name), yes, dry_run)
+            change::remove(terminal, &access()?, (kind, &name), yes, dry_run)
         }
-        ConnectVerb::Test { name } => {
-            let view = access.wait(access.backend().entity(kind, name))?;
-            let connection = connection_of(&view)?;
-            let took = dial(terminal, &connection)?;
-            if terminal.format.is_json() {
-                terminal.item(
-                    &[],
-                    &json!({"name": view.name, "reachable": true, "ms": took.as_secs_f64() * 1000.0}),
-                )?;
-            }
-            Ok(Exit::Done)
-        }
-        ConnectVerb::Env { name, client } => {
-            let view = access.wait(access.backend().entity(kind, name))?;
-            let connection = connection_of(&view)?;
-            let setup = match connection.protocol {
-                Protocol::Http => env(place, &connection.name, client)?,
-                Protocol::Mcp => mcp_env(place, &connection.name, client)?,
-                Protocol::Postgres => database_env(place, &connection.name, client)?,
-            };
-            terminal.data(&setup.text)?;
-            terminal.say(&setup.told);
-            Ok(Exit::Done)
-        }
+        ConnectVerb::Test { name } => test(terminal, &access()?, name),
+        ConnectVerb::Env { name, client } => print_env(terminal, place, &access()?, name, client),
     }
+}
+
+fn add(terminal: Terminal, access: &Access, args: &AddConnection) -> Outcome {
+    let kind = EntityKind::Connection;
+    let mut table = change::new_table(access, kind, &args.name, args.file.as_deref())?;
+    args.options.apply(&mut table)?;
+    if access.is_remote() {
+        entity::paths_elsewhere(&mut table)?;
+        refuse_test(args.test)?;
+    } else {
+        entity::absolute_paths(&mut table, None)?;
+    }
+    if !table.contains_key("upstream") {
+        return Err(Failure::usage("--upstream is missing")
+            .hint("use --upstream https://HOST/PATH, mcp+https://HOST/PATH, 'mcp+stdio:PROGRAM ARGUMENTS' or postgres://HOST/DATABASE"));
+    }
+    let toml = toml::to_string(&table).unwrap_or_default();
+    if args.test {
+        dial(terminal, &parsed(&toml)?)?;
+    }
+    let done = change::add(terminal, access, kind, &args.name, table, args.dry_run)?;
+    if !access.is_remote() {
+        warn_of_unusable(terminal, access, &parsed(&toml)?);
+    }
+    Ok(done)
+}
+
+fn list(terminal: Terminal, access: &Access) -> Outcome {
+    let keys = ["upstream", "inject", "tags"];
+    change::list(terminal, access, EntityKind::Connection, &keys, |value| {
+        keys.map(|key| joined(value, &[key])).to_vec()
+    })
+}
+
+fn test(terminal: Terminal, access: &Access, name: String) -> Outcome {
+    let view = access.wait(access.backend().entity(EntityKind::Connection, name))?;
+    let took = dial(terminal, &connection_of(&view)?)?;
+    if terminal.format.is_json() {
+        terminal
+            .item(&[], &json!({"name": view.name, "reachable": true, "ms": took.as_secs_f64() * 1000.0}))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn print_env(
+    terminal: Terminal,
+    place: &Place,
+    access: &Access,
+    name: String,
+    client: Option<ClientKind>,
+) -> Outcome {
+    let view = access.wait(access.backend().entity(EntityKind::Connection, name))?;
+    let connection = connection_of(&view)?;
+    let setup = match connection.protocol {
+        Protocol::Http => env(place, &connection.name, client)?,
+        Protocol::Mcp => mcp_env(place, &connection.name, client)?,
+        Protocol::Postgres => database_env(place, &connection.name, client)?,
+    };
+    terminal.data(&setup.text)?;
+    terminal.say(&setup.told);
+    Ok(Exit::Done)
 }
 
 /// A target can only be dialled from the gateway's machine.

@@ -13,6 +13,7 @@ use crate::cli::access::Access;
 use crate::cli::access::Use;
 use crate::cli::change;
 use crate::cli::change::joined;
+use crate::cli::entity::EntityOptions;
 use crate::cli::entity::PolicyOptions;
 use crate::cli::help;
 use crate::cli::output::Terminal;
@@ -115,63 +116,11 @@ pub fn run(terminal: Terminal, place: &Place, verb: PolicyVerb) -> Outcome {
     let kind = EntityKind::Policy;
     let access = Access::for_use(terminal, place, Use::looking(verb.looks()))?;
     match verb {
-        PolicyVerb::Add(args) => {
-            let mut table = change::new_table(&access, kind, &args.id, args.file.as_deref())?;
-            args.options.apply(&mut table)?;
-            if !table.contains_key("effect") {
-                return Err(Failure::usage("name the effect: --allow, --approve or --deny"));
-            }
-            let held = table.get("effect").and_then(toml::Value::as_str) == Some("approve");
-            if held && table.get("approval").and_then(|approval| approval.get("from")).is_none() {
-                return Err(Failure::usage("--approve needs a group of approvers")
-                    .hint("name the group with --from GROUP"));
-            }
-            change::add(terminal, &access, kind, &args.id, table, args.dry_run)
-        }
-        PolicyVerb::List => {
-            change::list(terminal, &access, kind, &["effect", "who", "where", "what"], |value| {
-                let part = |keys: &[&str]| {
-                    let parts: Vec<String> = keys
-                        .iter()
-                        .map(|key| joined(value, &["match", key]))
-                        .filter(|part| !part.is_empty())
-                        .collect();
-                    if parts.is_empty() { "any".to_owned() } else { parts.join(" ") }
-                };
-                // There is more to it than a list can show.
-                let what = |keys: &[&str]| {
-                    let further = ["unless", "when"].into_iter().filter(|key| value.get(key).is_some());
-                    further.fold(part(keys), |text, key| format!("{text} ({key} \u{2026})"))
-                };
-                vec![
-                    joined(value, &["effect"]),
-                    part(&["groups", "subjects", "clients", "issuers", "kinds", "claims"]),
-                    part(&["connections", "tags", "protocols", "source_ips"]),
-                    what(&[
-                        "operations",
-                        "methods",
-                        "paths",
-                        "tools",
-                        "prompts",
-                        "resources",
-                        "args",
-                        "tables",
-                        "columns",
-                        "columns_not",
-                        "functions",
-                        "verbs",
-                        "settings",
-                        "all_rows",
-                    ]),
-                ]
-            })
-        }
+        PolicyVerb::Add(args) => add(terminal, &access, &args),
+        PolicyVerb::List => list(terminal, &access),
         PolicyVerb::Show { id } => change::show(terminal, &access, kind, &id),
         PolicyVerb::Edit(args) => {
-            let apply = |table: &mut toml::Table| args.options.apply(table);
-            let options: Option<change::Overrides<'_>> =
-                if args.options.is_empty() { None } else { Some(&apply) };
-            change::edit(terminal, &access, (kind, &args.id), args.file.as_deref(), options)
+            change::edit(terminal, &access, (kind, &args.id), args.file.as_deref(), &args.options)
         }
         PolicyVerb::Remove { id, yes, dry_run } => {
             change::remove(terminal, &access, (kind, &id), yes, dry_run)
@@ -182,4 +131,59 @@ pub fn run(terminal: Terminal, place: &Place, verb: PolicyVerb) -> Outcome {
         PolicyVerb::Suggest(args) => suggest::suggest(terminal, &access, &args),
         PolicyVerb::Lint => lint::lint(terminal, &access, place),
     }
+}
+
+fn add(terminal: Terminal, access: &Access, args: &AddPolicy) -> Outcome {
+    let kind = EntityKind::Policy;
+    let mut table = change::new_table(access, kind, &args.id, args.file.as_deref())?;
+    args.options.apply(&mut table)?;
+    if !table.contains_key("effect") {
+        return Err(Failure::usage("name the effect: --allow, --approve or --deny"));
+    }
+    let held = table.get("effect").and_then(toml::Value::as_str) == Some("approve");
+    if held && table.get("approval").and_then(|approval| approval.get("from")).is_none() {
+        return Err(
+            Failure::usage("--approve needs a group of approvers").hint("name the group with --from GROUP")
+        );
+    }
+    change::add(terminal, access, kind, &args.id, table, args.dry_run)
+}
+
+fn list(terminal: Terminal, access: &Access) -> Outcome {
+    change::list(terminal, access, EntityKind::Policy, &["effect", "who", "where", "what"], |value| {
+        let part = |keys: &[&str]| {
+            let parts: Vec<String> = keys
+                .iter()
+                .map(|key| joined(value, &["match", key]))
+                .filter(|part| !part.is_empty())
+                .collect();
+            if parts.is_empty() { "any".to_owned() } else { parts.join(" ") }
+        };
+        // There is more to it than a list can show.
+        let what = |keys: &[&str]| {
+            let further = ["unless", "when"].into_iter().filter(|key| value.get(key).is_some());
+            further.fold(part(keys), |text, key| format!("{text} ({key} \u{2026})"))
+        };
+        vec![
+            joined(value, &["effect"]),
+            part(&["groups", "subjects", "clients", "issuers", "kinds", "claims"]),
+            part(&["connections", "tags", "protocols", "source_ips"]),
+            what(&[
+                "operations",
+                "methods",
+                "paths",
+                "tools",
+                "prompts",
+                "resources",
+                "args",
+                "tables",
+                "columns",
+                "columns_not",
+                "functions",
+                "verbs",
+                "settings",
+                "all_rows",
+            ]),
+        ]
+    })
 }
