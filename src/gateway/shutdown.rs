@@ -30,7 +30,7 @@ pub(super) async fn drain(workers: &Workers, running: &Running, signals: &mut Si
         () = signals.stop() => tracing::warn!("second signal: whatever still runs is cut off"),
     }
     // The remaining streams are told why they end.
-    running.gate.sessions().end_all(SessionEnd::Stopped, running.gate.journal());
+    running.gate.sessions().end_all(running.gate.journal());
     let told = async {
         while workers.open() > 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;

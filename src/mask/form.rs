@@ -75,14 +75,14 @@ impl FormMasker {
         let mut from = 0;
         for part in pair.split(|byte| *byte == b';') {
             if let Some(equals) = memchr::memchr(b'=', part) {
-                self.name.of_percent(part.get(..equals).unwrap_or_default(), true);
+                self.name.of_percent(part.get(..equals).unwrap_or_default());
                 if let Some(rule) = plan.fields.find(self.name.text()) {
                     let value = from + equals + 1;
                     let name = pair.get(..value).unwrap_or_default();
                     let (_, bare) = name.split_at(from.min(name.len()));
                     self.detect(plan, pair.get(..from).unwrap_or_default(), "", notes, out)?;
                     out.extend_from_slice(bare);
-                    self.value.of_percent(pair.get(value..).unwrap_or_default(), true);
+                    self.value.of_percent(pair.get(value..).unwrap_or_default());
                     let at = String::from_utf8_lossy(self.name.text()).into_owned();
                     self.text.clear();
                     plan.write(plan.count(By::Field(rule), &at, notes), self.value.text(), &mut self.text);
@@ -97,7 +97,7 @@ impl FormMasker {
                 let (name, value) = pair.split_at(equals);
                 self.detect(plan, name, "", notes, out)?;
                 out.push(b'=');
-                self.name.of_percent(name, true);
+                self.name.of_percent(name);
                 let field = String::from_utf8_lossy(self.name.text()).into_owned();
                 self.detect(plan, value.get(1..).unwrap_or_default(), &field, notes, out)
             }
@@ -114,7 +114,7 @@ impl FormMasker {
         notes: &mut Notes,
         out: &mut Vec<u8>,
     ) -> Result<(), Unmaskable> {
-        self.value.of_percent(raw, true);
+        self.value.of_percent(raw);
         let place = if field.is_empty() { "form" } else { field };
         let mut done = 0;
         match self.finder.look(plan, self.value.text(), field, 0, notes)? {

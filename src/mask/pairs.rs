@@ -165,7 +165,7 @@ fn find_parameter(fields: &FieldNames, name: &[u8]) -> Option<u16> {
         return fields.find(name);
     }
     let mut view = View::default();
-    view.of_percent(name, true);
+    view.of_percent(name);
     fields.find(view.text())
 }
 

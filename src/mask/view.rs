@@ -73,8 +73,8 @@ impl View {
         }
     }
 
-    /// Resolves percent escapes, and `+` as a blank if `plus`. Invalid escapes are kept.
-    pub(super) fn of_percent(&mut self, raw: &[u8], plus: bool) {
+    /// Resolves percent escapes, and `+` as a blank. Invalid escapes are kept.
+    pub(super) fn of_percent(&mut self, raw: &[u8]) {
         self.clear();
         let mut at = 0;
         while let Some(&byte) = raw.get(at) {
@@ -91,7 +91,7 @@ impl View {
                     }
                     self.text.push(byte);
                 }
-                b'+' if plus => self.escape(b" ", at, 1),
+                b'+' => self.escape(b" ", at, 1),
                 _ => self.text.push(byte),
             }
             at += 1;
@@ -210,7 +210,7 @@ mod tests {
     fn a_range_leads_back_to_the_bytes_it_came_from() {
         let raw = b"a%40b%2ec+d%zz";
         let mut view = View::default();
-        view.of_percent(raw, true);
+        view.of_percent(raw);
         assert_eq!(view.text(), b"a@b.c d%zz");
         for (start, end, wanted) in [
             (0, 1, "a"),

@@ -225,7 +225,7 @@ impl Gate {
 
     /// Ends every session, and the recording of this run's refusals.
     pub fn close(&self) {
-        self.0.sessions.end_all(SessionEnd::Stopped, &self.0.journal);
+        self.0.sessions.end_all(&self.0.journal);
         self.0.sessions.record_ends(&self.0.journal, std::time::Duration::ZERO);
         self.0.refusals.close(&self.0.journal);
     }

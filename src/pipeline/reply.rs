@@ -224,10 +224,11 @@ impl ReplyGuard {
         })
     }
 
-    /// Records the head of a reply. If the command may have changed something, the event is written before
+    /// Records the head of a response of HTTP. If the command may have changed something, the event is written before
     /// the client gets the head. It is as safe then as with [`Self::record_end`], which does not wait because
     /// it is called where nothing can: in the poll of a body, for one.
-    pub async fn record_head(&mut self, kind: EventKind, data: String) -> Result<(), Denied> {
+    pub async fn record_head(&mut self, data: String) -> Result<(), Denied> {
+        let kind = EventKind::HttpResponse;
         if !self.exchange.changes {
             return self.record(kind, Direction::S2c, data);
         }

@@ -423,9 +423,9 @@ impl Sessions {
         }
     }
 
-    /// Ends all sessions.
-    pub fn end_all(&self, end: SessionEnd, journal: &Journal) {
-        self.end_where(journal, |_| Some(end));
+    /// Ends all sessions, since the gateway stops.
+    pub fn end_all(&self, journal: &Journal) {
+        self.end_where(journal, |_| Some(SessionEnd::Stopped));
     }
 
     fn end_where(&self, journal: &Journal, why: impl Fn(&Session) -> Option<SessionEnd>) -> usize {

@@ -165,7 +165,7 @@ impl Reader {
                 .prepare_cached(
                     "SELECT last_seq FROM block WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1",
                 )?
-                .query_row(ids_of(found.no, 0), |row| row.get(0))
+                .query_row(ids_of(found.no), |row| row.get(0))
                 .optional()?;
             row.events = row.events.max(last.unwrap_or(0).unsigned_abs());
         }
@@ -253,7 +253,7 @@ impl Reader {
                 |row| row.get(0),
             )
             .optional()?;
-        let (first, last) = ids_of(row.no, 0);
+        let (first, last) = ids_of(row.no);
         Ok(Events {
             blocks: Blocks { connection: &self.connection, next: start.unwrap_or(first), last },
             session: id,
@@ -264,10 +264,9 @@ impl Reader {
     }
 }
 
-/// Returns the range of ids that blocks of a session can have, starting with the one whose first event is
-/// `first`.
-fn ids_of(no: i64, first: u64) -> (i64, i64) {
-    (block_id(no, first), block_id(no, u64::from(u32::MAX)))
+/// Returns the range of ids that blocks of a session can have.
+fn ids_of(no: i64) -> (i64, i64) {
+    (block_id(no, 0), block_id(no, u64::from(u32::MAX)))
 }
 
 /// One stored block.
@@ -288,7 +287,7 @@ pub(crate) struct Blocks<'a> {
 impl<'a> Blocks<'a> {
     /// Starts at the first block of session `no`.
     pub(crate) fn of(connection: &'a Connection, no: i64) -> Self {
-        let (next, last) = ids_of(no, 0);
+        let (next, last) = ids_of(no);
         Self { connection, next, last }
     }
 

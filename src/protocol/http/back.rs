@@ -14,7 +14,6 @@ use hyper::body::Incoming;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
-use crate::domain::EventKind;
 use crate::domain::SessionEnd;
 use crate::domain::json::write::Object;
 use crate::mask::Format;
@@ -241,7 +240,7 @@ async fn record(guard: &mut ReplyGuard, response: &Response<ReplyBody>, ttfb_us:
         guard.capture.write(event.raw("body"));
         event.value("ttfb_us", ttfb_us).value("total_us", guard.elapsed_us()).word("end", "complete");
     });
-    guard.record_head(EventKind::HttpResponse, data).await
+    guard.record_head(data).await
 }
 
 /// Returns the data of a response's event. `rest` adds the body, and what is known besides.

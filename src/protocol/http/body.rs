@@ -289,7 +289,7 @@ impl Through {
         if let Head::Refused(denied) = std::mem::replace(&mut self.head, Head::Waits) {
             return Err(denied);
         }
-        self.guard.record_head(EventKind::HttpResponse, head).await?;
+        self.guard.record_head(head).await?;
         self.head = Head::Recorded;
         if self.drained { self.record_rest("complete") } else { Ok(()) }
     }

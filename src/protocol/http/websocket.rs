@@ -99,7 +99,7 @@ pub async fn switch(
         event.value("body", "null").value("ttfb_us", ttfb).word("end", "upgraded");
     });
     reply::name(&mut out, guard.request(), Some(guard.session_id()));
-    guard.record_head(EventKind::HttpResponse, data).await?;
+    guard.record_head(data).await?;
     let target = hyper::upgrade::on(response);
     let stream = open.enter();
     tokio::task::spawn_local(async move {

@@ -93,8 +93,6 @@ pub fn to_target(
     if reads_bodies {
         out.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         ask_for_no_charset(&mut out);
-    }
-    if reads_bodies {
         // A part of a document could cut a masked value, or the credential, in two.
         out.remove(header::RANGE);
         out.remove(header::IF_RANGE);
