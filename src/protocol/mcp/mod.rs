@@ -4,61 +4,44 @@
 //!
 //! Both eras are passed on without translation: anything that is not judged, bound to a client, filtered or
 //! masked passes byte for byte.
+//!
+//! # Reading order
+//!
+//! 1. [`codec`]: the message, read once and strictly.
+//! 2. [`from_client`]: an HTTP request of a client, from its head to the message that its target gets.
+//! 3. [`upstream`]: sending to a target over Streamable HTTP, the only place here that takes a permit apart.
+//!    [`duplex`] is the same for targets with one channel of messages both ways: [`stdio`] and [`sse`].
+//! 4. [`from_target`]: what a target says, until its client has it. [`reply`]: what a client gets in place of
+//!    that. [`server_request`]: what a target may ask of a client and its person.
+//! 5. [`held`]: calls that wait for approval.
+//! 6. [`state`]: what outlives a request. [`pin`]: what targets offer, compared with what was accepted.
+//! 7. [`record`] and [`dropped`]: the events of messages. [`login`]: clients without a token.
 
-mod asking;
-mod back;
-mod bound;
-mod channel;
 pub mod codec;
-pub mod command;
-mod declared;
-mod door;
 mod dropped;
 mod duplex;
-mod elicitation;
-mod era;
-mod exchange;
-mod fresh;
-mod hold;
-mod invite;
-mod limit;
-mod lists;
+mod from_client;
+mod from_target;
+mod held;
 mod login;
-mod metadata;
-mod mirror;
-mod notice;
-mod offer;
-mod origin;
-mod outcome;
-mod own;
 mod pin;
-mod progress;
 mod record;
-mod relay;
 mod reply;
-mod serve;
-mod sessions;
-mod shared;
-mod shown;
-mod sink;
+mod server_request;
 mod sse;
+mod state;
 mod stdio;
-mod stream;
-mod subscription;
-mod task;
-mod tools;
-mod turn;
 mod upstream;
-mod way;
 
-pub use invite::PageAddress;
+pub use from_client::command;
+pub use from_client::serve::McpApp;
+pub use held::invite::PageAddress;
 pub use pin::PinBatch;
 pub use pin::PinKeeper;
 pub use pin::PinReceipt;
 pub use pin::Pins;
 pub use pin::ToKeep;
-pub use serve::McpApp;
-pub use shared::McpShared;
+pub use state::shared::McpShared;
+pub use state::tools::Tools;
 pub use stdio::Programs;
 pub use stdio::reaper;
-pub use tools::Tools;

@@ -18,9 +18,9 @@ use crate::domain::RequestId;
 use crate::domain::denied::reason;
 use crate::domain::json::write::Object;
 use crate::pipeline::ReplyGuard;
-use crate::protocol::mcp::era::Era;
-use crate::protocol::mcp::era::INVALID_PARAMS;
-use crate::protocol::mcp::era::NO_METHOD;
+use crate::protocol::mcp::from_client::era::Era;
+use crate::protocol::mcp::from_client::era::INVALID_PARAMS;
+use crate::protocol::mcp::from_client::era::NO_METHOD;
 use crate::protocol::web::body::ReplyBody;
 
 /// The code of older versions for a resource that does not exist.

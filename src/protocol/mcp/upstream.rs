@@ -35,16 +35,16 @@ use crate::protocol::mcp::duplex;
 use crate::protocol::mcp::duplex::Mail;
 use crate::protocol::mcp::duplex::Solo;
 use crate::protocol::mcp::duplex::upstream::Letter;
-use crate::protocol::mcp::era::Era;
-use crate::protocol::mcp::era::VERSION;
-use crate::protocol::mcp::era::says_what_the_body_says;
-use crate::protocol::mcp::own::Own;
-use crate::protocol::mcp::sessions::Session;
-use crate::protocol::mcp::sessions::Theirs;
-use crate::protocol::mcp::shared::McpShared;
-use crate::protocol::mcp::turn::MOST;
-use crate::protocol::mcp::turn::garbage;
-use crate::protocol::mcp::way;
+use crate::protocol::mcp::from_client::era::Era;
+use crate::protocol::mcp::from_client::era::VERSION;
+use crate::protocol::mcp::from_client::era::says_what_the_body_says;
+use crate::protocol::mcp::from_client::rewrite;
+use crate::protocol::mcp::from_target::context::MOST;
+use crate::protocol::mcp::from_target::context::garbage;
+use crate::protocol::mcp::server_request::own_answers::Own;
+use crate::protocol::mcp::state::sessions::Session;
+use crate::protocol::mcp::state::sessions::Theirs;
+use crate::protocol::mcp::state::shared::McpShared;
 use crate::protocol::web::body::RequestBody;
 use crate::protocol::web::coding::Decoder;
 use crate::protocol::web::headers;
@@ -138,7 +138,7 @@ fn outgoing(
     for name in strange {
         headers.remove(name);
     }
-    if way::speaks_as_the_gateway(&connection.mcp) {
+    if rewrite::speaks_as_the_gateway(&connection.mcp) {
         for name in OF_THE_CLIENT {
             headers.remove(name);
         }

@@ -13,7 +13,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::denied::reason;
 use crate::domain::units::format_duration;
-use crate::protocol::mcp::turn::MOST;
+use crate::protocol::mcp::from_target::context::MOST;
 
 /// How many bytes may wait in one queue: one message of the greatest length, and some more.
 const ROOM: usize = MOST + (4 << 20);

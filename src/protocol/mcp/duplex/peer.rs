@@ -19,7 +19,7 @@ use crate::protocol::mcp::duplex::mail::Inlet;
 use crate::protocol::mcp::duplex::mail::Outlet;
 use crate::protocol::mcp::duplex::mail::Share;
 use crate::protocol::mcp::duplex::mail::queue;
-use crate::protocol::mcp::turn::garbage;
+use crate::protocol::mcp::from_target::context::garbage;
 
 /// Receives the messages from a peer.
 pub trait Listener: Send + Sync + 'static {

@@ -37,7 +37,7 @@ use crate::protocol::mcp::duplex::peer::Ends;
 use crate::protocol::mcp::duplex::peer::Listener;
 use crate::protocol::mcp::duplex::peer::Peer;
 use crate::protocol::mcp::duplex::peer::Unread;
-use crate::protocol::mcp::own::Own;
+use crate::protocol::mcp::server_request::own_answers::Own;
 use crate::protocol::web::upstream::Reach;
 
 /// How many requests may be open at a time.

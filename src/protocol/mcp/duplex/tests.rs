@@ -17,7 +17,7 @@ use crate::protocol::mcp::duplex::peer::Ends;
 use crate::protocol::mcp::duplex::peer::Kind;
 use crate::protocol::mcp::duplex::peer::Listener;
 use crate::protocol::mcp::duplex::peer::Parcel;
-use crate::protocol::mcp::own::Own;
+use crate::protocol::mcp::server_request::own_answers::Own;
 
 /// No limit.
 const SILENCE: Duration = Duration::MAX;

@@ -1,12 +1,17 @@
-//! The gateway as the authorization server for people's MCP clients, if the issuer does not support what they
-//! need (Microsoft Entra does not register clients, does not announce PKCE, and refuses `resource`). It keeps
-//! no state: browsers are redirected to the issuer, and codes go from there to the client itself. (MCP,
-//! "Authorization"; RFC 6749, 7591, 7636, 8414, 8707.)
+//! The gateway as the authorization server for people's MCP clients, if the issuer does not support what
+//! they need (Microsoft Entra does not register clients, does not announce PKCE, and refuses `resource`).
+//! It keeps no state: browsers are redirected to the issuer, and codes go from there to the client itself.
+//! (MCP, "Authorization"; RFC 6749, 7591, 7636, 8414, 8707.)
+//!
+//! Reading order: [`resource_metadata`] (where a client without a token is sent; also without this
+//! server), `document` (what this server says of itself), `register`, `authorize`, `token` (its three
+//! endpoints), `form`.
 
 mod authorize;
 mod document;
 mod form;
 mod register;
+pub mod resource_metadata;
 #[cfg(test)]
 mod tests;
 mod token;

@@ -35,7 +35,8 @@ use crate::protocol::mcp::codec::envelope::names::ResultField;
 use crate::protocol::mcp::codec::listing::Element;
 use crate::protocol::mcp::codec::listing::Listed;
 use crate::protocol::mcp::codec::listing::Listing;
-use crate::protocol::mcp::door::place;
+use crate::protocol::mcp::from_client::inbound::place;
+use crate::protocol::mcp::from_target::context::garbage;
 use crate::protocol::mcp::pin::Brought;
 use crate::protocol::mcp::pin::Pins;
 use crate::protocol::mcp::pin::Seen;
@@ -45,7 +46,6 @@ use crate::protocol::mcp::pin::fingerprint::raw;
 use crate::protocol::mcp::pin::fingerprint::version;
 use crate::protocol::mcp::pin::fingerprint::watched;
 use crate::protocol::mcp::reply::Asked;
-use crate::protocol::mcp::turn::garbage;
 
 /// The method that completes a variable of a template.
 const COMPLETE: &str = "completion/complete";

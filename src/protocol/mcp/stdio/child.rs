@@ -35,13 +35,13 @@ use crate::protocol::mcp::duplex::peer::Kind;
 use crate::protocol::mcp::duplex::peer::Listener;
 use crate::protocol::mcp::duplex::peer::Parcel;
 use crate::protocol::mcp::duplex::peer::Unread;
+use crate::protocol::mcp::from_target::context::MOST;
 use crate::protocol::mcp::stdio::environment::Spec;
 use crate::protocol::mcp::stdio::process::Process;
 use crate::protocol::mcp::stdio::process::Streams;
 use crate::protocol::mcp::stdio::programs::Place;
 use crate::protocol::mcp::stdio::words::Failed;
 use crate::protocol::mcp::stdio::words::Words;
-use crate::protocol::mcp::turn::MOST;
 
 /// How much is read at a time.
 const PIECE: usize = 64 << 10;

@@ -3,7 +3,7 @@
 use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::names::ErrorField;
-use crate::protocol::mcp::era::Era;
+use crate::protocol::mcp::from_client::era::Era;
 
 fn code_of(message: &Message) -> Option<i64> {
     message.failure(ErrorField::Code)?.integer()

@@ -41,8 +41,9 @@ use crate::protocol::mcp::duplex::peer::Listener;
 use crate::protocol::mcp::duplex::peer::Parcel;
 use crate::protocol::mcp::duplex::peer::Peer;
 use crate::protocol::mcp::duplex::peer::Unread;
-use crate::protocol::mcp::era::Era;
-use crate::protocol::mcp::own::Own;
+use crate::protocol::mcp::from_client::era::Era;
+use crate::protocol::mcp::from_target::context::garbage;
+use crate::protocol::mcp::server_request::own_answers::Own;
 use crate::protocol::mcp::stdio::Programs;
 use crate::protocol::mcp::stdio::berth::Until;
 use crate::protocol::mcp::stdio::codes::era_of;
@@ -50,7 +51,6 @@ use crate::protocol::mcp::stdio::codes::status_of;
 use crate::protocol::mcp::stdio::environment::Spec;
 use crate::protocol::mcp::stdio::joint::ending::watch_over;
 use crate::protocol::mcp::stdio::programs::Key;
-use crate::protocol::mcp::turn::garbage;
 
 /// How many requests may be open at a time.
 const MOST_OPEN: usize = 4096;

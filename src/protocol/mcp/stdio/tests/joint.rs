@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::SessionId;
-use crate::protocol::mcp::era::Era;
+use crate::protocol::mcp::from_client::era::Era;
 use crate::protocol::mcp::stdio::joint::Joint;
 
 async fn started(modes: &str) -> (Arc<Joint>, Programs, tempfile::TempDir) {
