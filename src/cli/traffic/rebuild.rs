@@ -184,7 +184,7 @@ fn mcp(recorded: &Recorded, connection: &Connection, trusted: bool) -> Result<Re
     let whole = recorded.body().filter(|body| !body.is_empty());
     let message = whole.and_then(|body| Message::scan(body.into(), Limits::new(MAX_MESSAGE)).ok());
     if let Some(message) = message.filter(|message| message.method().as_deref() == Some(method))
-        && let Ok(wanted) = mcp_command::wanted(&message, options, |_tool| read_only, |_task| None)
+        && let Ok(wanted) = mcp_command::commands(&message, options, |_tool| read_only, |_task| None)
     {
         let command = wanted.command.with_args(mcp_command::args(&message));
         let commands = std::iter::once(command).chain(wanted.also).collect();

@@ -41,7 +41,7 @@ use crate::protocol::mcp::from_client::era::says_what_the_body_says;
 use crate::protocol::mcp::from_client::rewrite;
 use crate::protocol::mcp::from_target::context::MOST;
 use crate::protocol::mcp::from_target::context::garbage;
-use crate::protocol::mcp::server_request::own_answers::Own;
+use crate::protocol::mcp::server_request::own_answers::OwnAnswer;
 use crate::protocol::mcp::state::sessions::Session;
 use crate::protocol::mcp::state::sessions::Theirs;
 use crate::protocol::mcp::state::shared::McpShared;
@@ -190,7 +190,7 @@ fn passes(name: &str, checked: bool) -> bool {
 
 /// Removes the headers of a held request that differ between attempts or do not matter, so that approvers
 /// need not read them.
-pub fn settle(request: &mut Outbound) {
+pub fn remove_attempt_headers(request: &mut Outbound) {
     if let Outbound::Http(outgoing) = request {
         for name in ["accept-language", "traceparent", "tracestate", "user-agent"] {
             outgoing.headers.remove(name);
@@ -227,7 +227,13 @@ pub fn withhold(permitted: Permitted) -> ReplyGuard {
 
 /// Sends one of the gateway's own answers to a target's request in a permitted exchange, without waiting for
 /// its delivery.
-pub fn answer(own: &Own, source: &Source, from: &HeaderMap, session: Option<&Session>, guard: &ReplyGuard) {
+pub fn answer(
+    own: &OwnAnswer,
+    source: &Source,
+    from: &HeaderMap,
+    session: Option<&Session>,
+    guard: &ReplyGuard,
+) {
     match source {
         Source::Events(_) => {}
         Source::Solo(_, solo) => return solo.answer(own),

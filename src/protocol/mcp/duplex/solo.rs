@@ -37,7 +37,7 @@ use crate::protocol::mcp::duplex::peer::Ends;
 use crate::protocol::mcp::duplex::peer::Listener;
 use crate::protocol::mcp::duplex::peer::Peer;
 use crate::protocol::mcp::duplex::peer::Unread;
-use crate::protocol::mcp::server_request::own_answers::Own;
+use crate::protocol::mcp::server_request::own_answers::OwnAnswer;
 use crate::protocol::web::upstream::Reach;
 
 /// How many requests may be open at a time.
@@ -238,7 +238,7 @@ impl Solo {
     }
 
     /// Answers a request of the target on behalf of the gateway.
-    pub fn answer(&self, own: &Own) {
+    pub fn answer(&self, own: &OwnAnswer) {
         self.peer.tell(own.body());
         self.is_answered(own.id());
     }
@@ -360,7 +360,7 @@ impl Solo {
         for oldest in gone {
             self.leave_out(&oldest, Why::Untaken);
             if let (Kind::Request, Some(id)) = (oldest.kind(), oldest.id()) {
-                self.answer(&Own::Refused(id.into_owned()));
+                self.answer(&OwnAnswer::Refused(id.into_owned()));
             }
         }
     }
@@ -397,7 +397,7 @@ impl Listener for Solo {
             }
             Kind::Request if message.method().as_deref() == Some("ping") => {
                 if let Some(id) = message.id() {
-                    self.answer(&Own::Pong(id.into_owned()));
+                    self.answer(&OwnAnswer::Pong(id.into_owned()));
                 }
             }
             Kind::Request | Kind::Notification => match self.way(&message) {
@@ -405,7 +405,7 @@ impl Listener for Solo {
                 _ if message.kind() == Kind::Request && message.id().is_some_and(|id| id.is_long()) => {
                     self.leave_out(&message, Why::LongId);
                     if let Some(id) = message.id() {
-                        self.answer(&Own::Refused(id.into_owned()));
+                        self.answer(&OwnAnswer::Refused(id.into_owned()));
                     }
                 }
                 Way::To(client) => {

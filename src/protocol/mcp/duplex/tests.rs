@@ -17,7 +17,7 @@ use crate::protocol::mcp::duplex::peer::Ends;
 use crate::protocol::mcp::duplex::peer::Kind;
 use crate::protocol::mcp::duplex::peer::Listener;
 use crate::protocol::mcp::duplex::peer::Parcel;
-use crate::protocol::mcp::server_request::own_answers::Own;
+use crate::protocol::mcp::server_request::own_answers::OwnAnswer;
 
 /// No limit.
 const SILENCE: Duration = Duration::MAX;
@@ -143,7 +143,7 @@ async fn a_call_fails_under_which_the_other_end_is_silent_unless_it_waits_for_th
     let mut mail = solo.ask(&request(2), MINUTE, MINUTE).await.unwrap();
     solo.hear(message(&asks)).await;
     mail.next().await.unwrap();
-    solo.answer(&Own::Refused(Id::Number(7)));
+    solo.answer(&OwnAnswer::Refused(Id::Number(7)));
     let began = Instant::now();
     assert_eq!(mail.next().await.unwrap_err().audit, Some("upstream_timeout"));
     assert_eq!(began.elapsed().as_secs(), 60);

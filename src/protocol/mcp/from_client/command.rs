@@ -33,7 +33,7 @@ const MOST_NAMED: usize = 256;
 
 /// The commands in a message.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct Commands {
     /// The command itself.
     pub command: Command,
     /// The other commands that it implies, each judged too.
@@ -45,12 +45,12 @@ pub struct Wanted {
 ///
 /// # Errors
 /// A required name is missing, or the task does not belong to the caller.
-pub fn wanted(
+pub fn commands(
     message: &Message,
     options: &McpOptions,
     read_only: impl Fn(&str) -> Option<bool>,
     task_of: impl Fn(&str) -> Option<Task>,
-) -> Result<Wanted, Fault> {
+) -> Result<Commands, Fault> {
     let method = message.method().unwrap_or_default();
     let named = |param: Param| {
         let value = message.param(param).and_then(|value| value.text());
@@ -62,7 +62,7 @@ pub fn wanted(
             let tool = named(Param::Name)?;
             check_arguments(message, &method)?;
             let class = options.class_of(&method, read_only(&tool));
-            return Ok(Wanted { command: McpCommand::call(tool).into_command(class), also });
+            return Ok(Commands { command: McpCommand::call(tool).into_command(class), also });
         }
         "prompts/get" => {
             check_arguments(message, &method)?;
@@ -92,7 +92,7 @@ pub fn wanted(
         method => McpCommand::new(method),
     };
     let class = options.class_of(&method, None);
-    Ok(Wanted { command: command.into_command(class), also })
+    Ok(Commands { command: command.into_command(class), also })
 }
 
 fn class(method: &str) -> crate::domain::Class {
@@ -232,12 +232,12 @@ mod tests {
     use crate::domain::Class;
     use crate::protocol::mcp::codec::envelope::Limits;
 
-    fn read(method: &str, params: &str) -> Result<Wanted, Fault> {
+    fn read(method: &str, params: &str) -> Result<Commands, Fault> {
         let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
         let message = Message::scan(body.into(), Limits::new(1 << 16)).unwrap();
         let options = McpOptions { trust_annotations: true, ..McpOptions::default() };
         let mine = |task: &str| (task == "t1").then(|| Task { tool: Some("slow".into()) });
-        wanted(&message, &options, |tool| (tool == "look").then_some(true), mine)
+        commands(&message, &options, |tool| (tool == "look").then_some(true), mine)
     }
 
     #[test]

@@ -26,16 +26,16 @@ use crate::protocol::mcp::codec::envelope::names::Meta;
 use crate::protocol::mcp::codec::envelope::refusal::INVALID_REQUEST;
 use crate::protocol::mcp::codec::glimpse::Glimpse;
 use crate::protocol::mcp::from_client::command;
-use crate::protocol::mcp::from_client::command::Wanted;
+use crate::protocol::mcp::from_client::command::Commands;
 use crate::protocol::mcp::from_client::era::Era;
-use crate::protocol::mcp::from_client::inbound::Door;
+use crate::protocol::mcp::from_client::inbound::Inbound;
 use crate::protocol::mcp::from_client::limit;
 use crate::protocol::mcp::from_client::mirror;
 use crate::protocol::mcp::from_client::one_way;
 use crate::protocol::mcp::from_client::rewrite;
 use crate::protocol::mcp::from_client::serve::Refused;
-use crate::protocol::mcp::from_target::context::Turn;
-use crate::protocol::mcp::from_target::http_response::back;
+use crate::protocol::mcp::from_target::context::ReplyContext;
+use crate::protocol::mcp::from_target::http_response::http_response;
 use crate::protocol::mcp::from_target::lists::Lists;
 use crate::protocol::mcp::from_target::relay::Relay;
 use crate::protocol::mcp::from_target::subscription::Subscription;
@@ -64,9 +64,9 @@ use crate::protocol::web::body::ReplyBody;
 use crate::protocol::web::request::read_or_part;
 
 /// Handles a message of the client.
-pub async fn post(door: Door<'_>, mut body: Incoming) -> Result<Response<ReplyBody>, Refused> {
-    let limit = door.exchange.governed().connection.limits.body;
-    let bytes = match read_or_part(&mut body, limit, &door.exchange).await {
+pub async fn post(inbound: Inbound<'_>, mut body: Incoming) -> Result<Response<ReplyBody>, Refused> {
+    let limit = inbound.exchange.governed().connection.limits.body;
+    let bytes = match read_or_part(&mut body, limit, &inbound.exchange).await {
         Ok(bytes) => bytes,
         Err((denied, part)) => {
             let mut glimpse = Glimpse::default();
@@ -75,20 +75,20 @@ pub async fn post(door: Door<'_>, mut body: Incoming) -> Result<Response<ReplyBo
             }
             // Its memory is released before anything else is awaited.
             drop(part);
-            let denied = door.refuse(denied).await;
+            let denied = inbound.refuse(denied).await;
             if denied.code != DenyCode::LimitExceeded {
                 return Err(denied.into());
             }
             tokio::select! {
                 biased;
-                end = door.exchange.end_watch().wait() => return Err(pipeline::session_ended(end).into()),
+                end = inbound.exchange.end_watch().wait() => return Err(pipeline::session_ended(end).into()),
                 () = limit::look(&mut body, &mut glimpse, limit::LONG) => {}
             }
-            one_way::unread(&door, glimpse.answers());
-            return limit::answer(denied, door.head, &glimpse, door.exchange.request_id());
+            one_way::give_up_question(&inbound, glimpse.answers());
+            return limit::answer(denied, inbound.head, &glimpse, inbound.exchange.request_id());
         }
     };
-    let claimed = Era::claimed(&door.head.headers);
+    let claimed = Era::claimed(&inbound.head.headers);
     // A client's answer is judged and masked by its fields, too.
     let limits =
         Limits { once_in_results: true, ..Limits::new(usize::try_from(limit).unwrap_or(usize::MAX)) };
@@ -97,94 +97,94 @@ pub async fn post(door: Door<'_>, mut body: Incoming) -> Result<Response<ReplyBo
         Err(refusal) => {
             let mut glimpse = Glimpse::default();
             glimpse.push(&bytes);
-            one_way::unread(&door, glimpse.answers());
+            one_way::give_up_question(&inbound, glimpse.answers());
             let detail = format!("{} at byte {}", refusal.problem, refusal.at);
             let fault = Fault::new(StatusCode::BAD_REQUEST, refusal.code(), detail);
-            return Err(door.fault(claimed, fault, None, "mcp_message").await);
+            return Err(inbound.fault(claimed, fault, None, "mcp_message").await);
         }
     };
-    let era = match Era::of(&door.head.headers, &message) {
+    let era = match Era::of(&inbound.head.headers, &message) {
         Ok(era) => era,
         Err(fault) => {
-            one_way::unread(&door, one_way::answers(&message));
-            return Err(door.fault(claimed, fault, Some(&message), "mcp_headers").await);
+            one_way::give_up_question(&inbound, one_way::answers(&message));
+            return Err(inbound.fault(claimed, fault, Some(&message), "mcp_headers").await);
         }
     };
     let session = match (era, message.method().as_deref()) {
         (Era::Modern, _) | (Era::Legacy, Some("initialize")) => None,
-        (Era::Legacy, _) => match door.session(Some(&message)).await {
+        (Era::Legacy, _) => match inbound.session(Some(&message)).await {
             Ok(session) => session,
             Err(refused) => {
-                one_way::unread(&door, one_way::answers(&message));
+                one_way::give_up_question(&inbound, one_way::answers(&message));
                 return Err(refused);
             }
         },
     };
-    if !one_way::fits(&message) {
-        return one_way::unfit(&door, era, &message).await;
+    if !one_way::has_kind_of_its_method(&message) {
+        return one_way::refuse_kind(&inbound, era, &message).await;
     }
     if message.kind() == Kind::Request
         && let Err(fault) = rewrite::has_short_names(&message)
     {
-        return Err(door.fault(era, fault, Some(&message), "mcp_long_id").await);
+        return Err(inbound.fault(era, fault, Some(&message), "mcp_long_id").await);
     }
     match message.kind() {
-        Kind::Request => ask(door, era, session, &message).await,
-        Kind::Notification => one_way::tell(door, era, session, &message).await,
-        Kind::Response | Kind::Error => one_way::answer(door, session, &message).await,
+        Kind::Request => ask(inbound, era, session, &message).await,
+        Kind::Notification => one_way::notification(inbound, era, session, &message).await,
+        Kind::Response | Kind::Error => one_way::answer(inbound, session, &message).await,
     }
 }
 
 /// Handles a request: judges it, holds it if needed, sends it, and answers.
 async fn ask(
-    door: Door<'_>,
+    inbound: Inbound<'_>,
     era: Era,
     session: Option<Arc<Session>>,
     message: &Message,
 ) -> Result<Response<ReplyBody>, Refused> {
-    let open = match opened(&door, era, session.as_ref(), message).await {
+    let open = match reserve_id(&inbound, era, session.as_ref(), message).await {
         Ok(open) => open,
         Err(refused) => return refused,
     };
-    let owner = door.owner();
-    let task = (era == Era::Modern).then(|| task::serve::named(&door, &owner, message)).flatten();
-    let Some(task) = task else { return send(door, era, (session, open), message, None).await };
-    let Some(theirs) = task.theirs() else { return task::serve::answer(door, message, &task).await };
-    match task::serve::passed_on(message, door.head, &theirs) {
+    let owner = inbound.owner();
+    let task = (era == Era::Modern).then(|| task::serve::named(&inbound, &owner, message)).flatten();
+    let Some(task) = task else { return send(inbound, era, (session, open), message, None).await };
+    let Some(theirs) = task.theirs() else { return task::serve::answer(inbound, message, &task).await };
+    match task::serve::passed_on(message, inbound.head, &theirs) {
         Ok((message, head)) => {
-            let door = Door { shared: door.shared, head: &head, exchange: door.exchange };
-            send(door, era, (session, open), &message, Some(task.id.clone())).await
+            let inbound = Inbound { shared: inbound.shared, head: &head, exchange: inbound.exchange };
+            send(inbound, era, (session, open), &message, Some(task.id.clone())).await
         }
-        Err(fault) => Err(door.fault(era, fault, Some(message), "mcp_params").await),
+        Err(fault) => Err(inbound.fault(era, fault, Some(message), "mcp_params").await),
     }
 }
 
 /// Reserves the id of a request in its session: two open requests with the same id could not be told apart,
 /// neither when one is cancelled nor by the target.
-async fn opened(
-    door: &Door<'_>,
+async fn reserve_id(
+    inbound: &Inbound<'_>,
     era: Era,
     session: Option<&Arc<Session>>,
     message: &Message,
 ) -> Result<Option<OpenId>, Result<Response<ReplyBody>, Refused>> {
     let Some((session, id)) = session.zip(message.id()) else { return Ok(None) };
-    match session.opens(id.into_owned()) {
+    match session.reserve(id.into_owned()) {
         Ok(open) => {
             if let Some(token) = progress_token(message) {
-                session.gives(token);
+                session.add_progress_token(token);
             }
             Ok(Some(open))
         }
         Err(Busy::Twice) => {
             let detail = "a request with this id is open already";
             let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, detail);
-            Err(Err(door.fault(era, fault, Some(message), "mcp_id_twice").await))
+            Err(Err(inbound.fault(era, fault, Some(message), "mcp_id_twice").await))
         }
         Err(Busy::Full) => {
             let denied = Denied::new(DenyCode::LimitExceeded, "too many requests of this session are open");
-            let denied = door.refuse(denied.because("mcp_open")).await;
+            let denied = inbound.refuse(denied.because("mcp_open")).await;
             let id = message.id_value().map(|id| id.raw).unwrap_or_default();
-            Err(Ok(refusal(&denied, era, &Asked::Other, id, door.exchange.request_id())))
+            Err(Ok(refusal(&denied, era, &Asked::Other, id, inbound.exchange.request_id())))
         }
     }
 }
@@ -194,65 +194,65 @@ async fn opened(
 /// `session`: the MCP session and the request's reserved id in it. `task`: the gateway's id when the target
 /// knows the task by another.
 async fn send(
-    door: Door<'_>,
+    inbound: Inbound<'_>,
     era: Era,
     (session, open): (Option<Arc<Session>>, Option<OpenId>),
     message: &Message,
     task: Option<Box<str>>,
 ) -> Result<Response<ReplyBody>, Refused> {
-    let owner = door.owner();
-    let governed = Arc::clone(door.exchange.governed());
-    let Wanted { command, also } = match wanted(&door, &owner, message) {
-        Ok(wanted) => wanted,
-        Err(fault) => return Err(door.fault(era, fault, Some(message), "mcp_params").await),
+    let owner = inbound.owner();
+    let governed = Arc::clone(inbound.exchange.governed());
+    let Commands { command, also } = match commands(&inbound, &owner, message) {
+        Ok(commands) => commands,
+        Err(fault) => return Err(inbound.fault(era, fault, Some(message), "mcp_params").await),
     };
     let line: Box<str> = command.summary().into();
-    let (round, bare) = match invite::goes_on(door.shared, era, &owner, &line, message) {
+    let (round, bare) = match invite::continued_round(inbound.shared, era, &owner, &line, message) {
         Ok(goes_on) => goes_on.unzip(),
-        Err(fault) => return Err(door.fault(era, fault, Some(message), "mcp_message").await),
+        Err(fault) => return Err(inbound.fault(era, fault, Some(message), "mcp_message").await),
     };
     let message = bare.as_ref().unwrap_or(message);
-    let judged = judge(&door.exchange, command, also, message);
-    let settled = match judged.holds().then(|| rewrite::settled(message)).transpose() {
-        Ok(settled) => settled,
-        Err(fault) => return Err(door.fault(era, fault, Some(message), "mcp_message").await),
+    let judged = judge(&inbound.exchange, command, also, message);
+    let normalized = match judged.holds().then(|| rewrite::without_attempt_meta(message)).transpose() {
+        Ok(normalized) => normalized,
+        Err(fault) => return Err(inbound.fault(era, fault, Some(message), "mcp_message").await),
     };
-    let sent = settled.as_ref().unwrap_or(message);
-    let body = match rewrite::to_target(sent, &governed.connection.mcp, door.shared, &owner, &line) {
+    let sent = normalized.as_ref().unwrap_or(message);
+    let body = match rewrite::to_target(sent, &governed.connection.mcp, inbound.shared, &owner, &line) {
         Ok(body) => body,
-        Err(fault) => return Err(door.fault(era, fault, Some(message), "mcp_state").await),
+        Err(fault) => return Err(inbound.fault(era, fault, Some(message), "mcp_state").await),
     };
-    let asked = asked(&door.exchange, &judged);
+    let asked = asked(&inbound.exchange, &judged);
     let session_id = session.as_ref().map(|session| &*session.id).unwrap_or_default();
     // A call that needs approval is recorded as it is sent, which is what approvers read.
     let recorded = if judged.holds() { &body } else { message.body() };
-    let record = record(&judged.command, session_id, recorded).record(&door.exchange);
+    let record = record(&judged.command, session_id, recorded).record(&inbound.exchange);
     let id = Bytes::copy_from_slice(message.id_value().map(|id| id.raw).unwrap_or_default());
-    if let Some((denied, otherwise)) = held_back(&door, &governed, &judged) {
-        let denied = door.exchange.refuse(record, denied).await;
+    if let Some((denied, otherwise)) = refused_by_pins(&inbound, &governed, &judged) {
+        let denied = inbound.exchange.refuse(record, denied).await;
         let asked = otherwise.unwrap_or(asked);
-        return Ok(refusal(&denied, era, &asked, &id, door.exchange.request_id()));
+        return Ok(refusal(&denied, era, &asked, &id, inbound.exchange.request_id()));
     }
     // Checked only now, so that the fault does not reveal a tool that the caller may not see.
-    if let Err(fault) = mirrors(&door, era, &owner, &judged, message) {
-        return Err(door.fault(era, fault, Some(message), "mcp_headers").await);
+    if let Err(fault) = check_mirrored_headers(&inbound, era, &owner, &judged, message) {
+        return Err(inbound.fault(era, fault, Some(message), "mcp_headers").await);
     }
-    let Door { shared, head, exchange } = door;
+    let Inbound { shared, head, exchange } = inbound;
     let request = outbound(shared, head, &governed.connection, session.as_deref(), None, Some(body));
     let about = About { task, line, ..about(message, &judged.command) };
-    let turn = Turn { open, ..turn(era, about, session, owner, message) };
+    let context = ReplyContext { open, ..reply_context(era, about, session, owner, message) };
     let request_id = exchange.request_id();
     let refused = |denied: &Denied| refusal(denied, era, &asked, &id, request_id);
-    if judged.holds() && &*turn.about.method == "initialize" {
+    if judged.holds() && &*context.about.method == "initialize" {
         let denied = Denied::new(DenyCode::Denied, "a session cannot wait for approval").because("not_held");
         return Ok(refused(&exchange.refuse(record, denied).await));
     }
     if judged.holds() {
-        let held = hold::Held {
+        let held = hold::HeldCall {
             judged,
             record,
             request,
-            turn,
+            context,
             id,
             asked,
             shared: shared.clone(),
@@ -260,12 +260,12 @@ async fn send(
             invite: Invite::of(shared, era, message, round.clone()),
         };
         if task::serve::becomes_task(&exchange, &held, sent) {
-            return Ok(task::serve::begin(exchange, hold::Held { invite: None, ..held }, sent).await);
+            return Ok(task::serve::begin(exchange, hold::HeldCall { invite: None, ..held }, sent).await);
         }
         return Ok(hold::answer(exchange, held, sent, round.as_ref()).await);
     }
     let mut end = Box::pin(exchange.end_watch().wait());
-    let kept = kept(&turn, shared, &judged, message, head, &governed.connection);
+    let kept = stored_outcome_key(&context, shared, &judged, message, head, &governed.connection);
     let permit = match upstream::admit(exchange, judged, record, request, None).await {
         Ok(permit) => permit,
         Err(denied) => return Ok(refused(&denied)),
@@ -277,7 +277,8 @@ async fn send(
     match answered {
         Ok(answered) => {
             let (shared, headers) = (shared.clone(), head.headers.clone());
-            back(Relay { turn, shared, guard, headers, id, asked, stays: false }, answered, end).await
+            http_response(Relay { context, shared, guard, headers, id, asked, stays: false }, answered, end)
+                .await
         }
         Err(denied) => {
             guard.record_failure(&denied);
@@ -287,8 +288,14 @@ async fn send(
 }
 
 /// Builds the context for the reply to a request.
-fn turn(era: Era, about: About, session: Option<Arc<Session>>, owner: Owner, message: &Message) -> Turn {
-    Turn {
+fn reply_context(
+    era: Era,
+    about: About,
+    session: Option<Arc<Session>>,
+    owner: Owner,
+    message: &Message,
+) -> ReplyContext {
+    ReplyContext {
         era,
         declared: session.as_ref().map_or_else(|| Declared::of(message), |session| session.declared()),
         about: Arc::new(about),
@@ -304,11 +311,15 @@ fn turn(era: Era, about: About, session: Option<Arc<Session>>, owner: Owner, mes
 
 /// Returns the refusal of a command because of a changed pin, and how that refusal differs; `None` if there
 /// is none.
-fn held_back(door: &Door<'_>, governed: &Governed, judged: &Judged) -> Option<(Denied, Option<Asked>)> {
+fn refused_by_pins(
+    inbound: &Inbound<'_>,
+    governed: &Governed,
+    judged: &Judged,
+) -> Option<(Denied, Option<Asked>)> {
     if judged.is_denied() {
         return None;
     }
-    check::refused(&door.shared.pins, governed, &judged.command, |command| door.exchange.shows(command))
+    check::refused(&inbound.shared.pins, governed, &judged.command, |command| inbound.exchange.shows(command))
 }
 
 /// Builds the response to a refused request.
@@ -319,21 +330,21 @@ fn refusal(denied: &Denied, era: Era, asked: &Asked, id: &[u8], request: Request
 
 /// Returns the key under which the outcome of the same call may be stored; `None` if there is none. Computing
 /// it means reading the call once more, so it is only done for callers with a stored outcome.
-fn kept(
-    turn: &Turn,
+fn stored_outcome_key(
+    context: &ReplyContext,
     shared: &McpShared,
     judged: &Judged,
     message: &Message,
     head: &Parts,
     connection: &Connection,
 ) -> Option<Key> {
-    if &*turn.about.method != CALL || !shared.outcomes.keeps_for(&turn.owner) {
+    if &*context.about.method != CALL || !shared.outcomes.keeps_for(&context.owner) {
         return None;
     }
-    let sent = rewrite::settled(message).ok()?;
+    let sent = rewrite::without_attempt_meta(message).ok()?;
     Some(Key {
-        owner: turn.owner.clone(),
-        session: turn.session.as_ref().map(|session| session.id.clone()).unwrap_or_default(),
+        owner: context.owner.clone(),
+        session: context.session.as_ref().map(|session| session.id.clone()).unwrap_or_default(),
         rules: Box::default(),
         digest: approval_text::digest(&judged.command, &sent, &head.headers, connection).into(),
     })
@@ -362,30 +373,32 @@ fn progress_token(message: &Message) -> Option<Id<'static>> {
 ///
 /// # Errors
 /// The message lacks what its method needs.
-pub fn wanted(door: &Door<'_>, owner: &Owner, message: &Message) -> Result<Wanted, Fault> {
-    let connection = &door.exchange.governed().connection;
-    let read_only = |tool: &str| door.shared.tools.get(&owner.connection, tool).map(|tool| tool.read_only);
-    command::wanted(message, &connection.mcp, read_only, |task| door.shared.bound.task_of(owner, task))
+pub fn commands(inbound: &Inbound<'_>, owner: &Owner, message: &Message) -> Result<Commands, Fault> {
+    let connection = &inbound.exchange.governed().connection;
+    let read_only = |tool: &str| inbound.shared.tools.get(&owner.connection, tool).map(|tool| tool.read_only);
+    command::commands(message, &connection.mcp, read_only, |task| {
+        inbound.shared.client_values.task_of(owner, task)
+    })
 }
 
 /// For targets that see no headers: checks that the `Mcp-Param-*` headers match the arguments.
 ///
 /// # Errors
 /// They do not match.
-fn mirrors(
-    door: &Door<'_>,
+fn check_mirrored_headers(
+    inbound: &Inbound<'_>,
     era: Era,
     owner: &Owner,
     judged: &Judged,
     message: &Message,
 ) -> Result<(), Fault> {
-    let blind = era == Era::Modern && door.exchange.governed().connection.is_duplex();
+    let blind = era == Era::Modern && inbound.exchange.governed().connection.is_duplex();
     let Some(mcp) = judged.command.mcp().filter(|mcp| blind && !judged.is_denied() && &*mcp.method == CALL)
     else {
         return Ok(());
     };
-    let said = mcp.tool.as_deref().and_then(|tool| door.shared.tools.get(&owner.connection, tool));
-    mirror::check(&door.head.headers, message, said.as_ref())
+    let said = mcp.tool.as_deref().and_then(|tool| inbound.shared.tools.get(&owner.connection, tool));
+    mirror::check(&inbound.head.headers, message, said.as_ref())
 }
 
 /// Judges a command by the policies.

@@ -29,12 +29,12 @@ use crate::protocol::mcp::upstream::SESSION;
 pub const NO_SESSION: i32 = -32001;
 
 /// Returns a connection's name and target: facts about one target must not apply to another that replaced it.
-pub fn place(governed: &Governed) -> Box<str> {
-    place_of(&governed.connection)
+pub fn target_key(governed: &Governed) -> Box<str> {
+    target_key_of(&governed.connection)
 }
 
 /// Does the same for a connection alone.
-pub fn place_of(connection: &Connection) -> Box<str> {
+pub fn target_key_of(connection: &Connection) -> Box<str> {
     format!("{} {}", connection.name, connection.upstream).into()
 }
 
@@ -52,7 +52,7 @@ pub fn named(
 }
 
 /// An authenticated request.
-pub struct Door<'a> {
+pub struct Inbound<'a> {
     /// The state shared by all requests.
     pub shared: &'a McpShared,
     /// The request's head.
@@ -61,10 +61,13 @@ pub struct Door<'a> {
     pub exchange: Exchange,
 }
 
-impl Door<'_> {
+impl Inbound<'_> {
     /// Returns the owner of the request.
     pub fn owner(&self) -> Owner {
-        Owner { principal: self.exchange.principal().into(), connection: place(self.exchange.governed()) }
+        Owner {
+            principal: self.exchange.principal().into(),
+            connection: target_key(self.exchange.governed()),
+        }
     }
 
     /// Records the refusal of a request without a message.
@@ -122,7 +125,7 @@ impl Door<'_> {
             // A server behind HTTP may work without sessions until it gives out an id; a channel belongs to
             // one client.
             let governed = self.exchange.governed();
-            if !governed.connection.is_duplex() && !self.shared.givers.give(&place(governed)) {
+            if !governed.connection.is_duplex() && !self.shared.givers.give(&target_key(governed)) {
                 return Ok(None);
             }
             let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, "Mcp-Session-Id is missing");

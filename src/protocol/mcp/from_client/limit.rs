@@ -42,7 +42,7 @@ pub fn answer(
 ) -> Result<Response<ReplyBody>, Refused> {
     let Some(message) = glimpse.message() else { return Err(denied.into()) };
     let Some(id) = message.id_value().filter(|_| message.kind() == Kind::Request) else {
-        return one_way::unheard(denied, &message.method().unwrap_or_default());
+        return one_way::undelivered(denied, &message.method().unwrap_or_default());
     };
     let asked = if message.method().as_deref() == Some(CALL) { Asked::Tool } else { Asked::Other };
     let (status, text) = reply::refusal(&denied, Era::claimed(&head.headers), &asked, id.raw, request);

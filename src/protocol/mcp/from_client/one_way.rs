@@ -26,14 +26,14 @@ use crate::protocol::mcp::codec::envelope::refusal::INVALID_REQUEST;
 use crate::protocol::mcp::codec::sse::Item;
 use crate::protocol::mcp::dropped::Why;
 use crate::protocol::mcp::dropped::words;
-use crate::protocol::mcp::from_client::command::Wanted;
+use crate::protocol::mcp::from_client::command::Commands;
 use crate::protocol::mcp::from_client::era::Era;
 use crate::protocol::mcp::from_client::era::INVALID_PARAMS;
 use crate::protocol::mcp::from_client::era::NO_METHOD;
+use crate::protocol::mcp::from_client::exchange::commands;
 use crate::protocol::mcp::from_client::exchange::judge;
 use crate::protocol::mcp::from_client::exchange::record;
-use crate::protocol::mcp::from_client::exchange::wanted;
-use crate::protocol::mcp::from_client::inbound::Door;
+use crate::protocol::mcp::from_client::inbound::Inbound;
 use crate::protocol::mcp::from_client::rewrite;
 use crate::protocol::mcp::from_client::serve::Refused;
 use crate::protocol::mcp::from_target::context::MOST;
@@ -63,7 +63,7 @@ const NOTIFICATIONS: &str = "notifications/";
 
 /// Whether a message says that it wants an answer, or none, as its method does: an id makes a request of it,
 /// none a notification.
-pub fn fits(message: &Message) -> bool {
+pub fn has_kind_of_its_method(message: &Message) -> bool {
     let method = message.method().unwrap_or_default();
     match message.kind() {
         Kind::Notification => method.starts_with(NOTIFICATIONS),
@@ -75,16 +75,20 @@ pub fn fits(message: &Message) -> bool {
     }
 }
 
-/// Refuses a message that does not fit its method ([`fits`]): it would be judged as one and done as the
-/// other.
-pub async fn unfit(door: &Door<'_>, era: Era, message: &Message) -> Result<Response<ReplyBody>, Refused> {
+/// Refuses a message that does not fit its method ([`has_kind_of_its_method`]): it would be judged as one
+/// and done as the other.
+pub async fn refuse_kind(
+    inbound: &Inbound<'_>,
+    era: Era,
+    message: &Message,
+) -> Result<Response<ReplyBody>, Refused> {
     if message.kind() == Kind::Request {
         let status = if era == Era::Modern { StatusCode::NOT_FOUND } else { StatusCode::OK };
         let fault = Fault::new(status, NO_METHOD, "Method not found");
-        return Err(door.fault(era, fault, Some(message), "mcp_kind").await);
+        return Err(inbound.fault(era, fault, Some(message), "mcp_kind").await);
     }
-    unsent(
-        door,
+    refuse_notification(
+        inbound,
         era,
         message,
         "only methods that begin with notifications/ are sent without an id",
@@ -94,49 +98,49 @@ pub async fn unfit(door: &Door<'_>, era: Era, message: &Message) -> Result<Respo
 }
 
 /// Refuses a notification. Nothing may answer it, so only the recording says that it was not sent.
-async fn unsent(
-    door: &Door<'_>,
+async fn refuse_notification(
+    inbound: &Inbound<'_>,
     era: Era,
     message: &Message,
     detail: &str,
     reason: &'static str,
 ) -> Result<Response<ReplyBody>, Refused> {
     let fault = Fault::new(StatusCode::ACCEPTED, INVALID_REQUEST, detail);
-    match door.fault(era, fault, Some(message), reason).await {
+    match inbound.fault(era, fault, Some(message), reason).await {
         Refused::Fault { .. } => Ok(json(StatusCode::ACCEPTED, Bytes::new())),
         problem @ Refused::Problem(_) => Err(problem),
     }
 }
 
 /// A notification: nothing comes back but that it was taken.
-pub async fn tell(
-    door: Door<'_>,
+pub async fn notification(
+    inbound: Inbound<'_>,
     era: Era,
     session: Option<Arc<Session>>,
     message: &Message,
 ) -> Result<Response<ReplyBody>, Refused> {
-    let owner = door.owner();
-    let Wanted { command, also } = match wanted(&door, &owner, message) {
-        Ok(wanted) => wanted,
-        Err(fault) => return Err(door.fault(era, fault, Some(message), "mcp_params").await),
+    let owner = inbound.owner();
+    let Commands { command, also } = match commands(&inbound, &owner, message) {
+        Ok(commands) => commands,
+        Err(fault) => return Err(inbound.fault(era, fault, Some(message), "mcp_params").await),
     };
     // The target never saw that request; the cancellation is in its recording.
-    if session.as_ref().is_some_and(|session| cancels(door.shared, &owner, session, message)) {
+    if session.as_ref().is_some_and(|session| cancels(inbound.shared, &owner, session, message)) {
         return Ok(json(StatusCode::ACCEPTED, Bytes::new()));
     }
-    let options = &door.exchange.governed().connection.mcp;
-    let body = match rewrite::to_target(message, options, door.shared, &owner, &command.summary()) {
+    let options = &inbound.exchange.governed().connection.mcp;
+    let body = match rewrite::to_target(message, options, inbound.shared, &owner, &command.summary()) {
         Ok(body) => body,
-        Err(fault) => return unsent(&door, era, message, &fault.detail, "mcp_state").await,
+        Err(fault) => return refuse_notification(&inbound, era, message, &fault.detail, "mcp_state").await,
     };
-    let judged = judge(&door.exchange, command, also, message);
+    let judged = judge(&inbound.exchange, command, also, message);
     let method = judged.command.method().to_owned();
-    match pass_on(door, session, judged, message, body).await {
+    match pass_on(inbound, session, judged, message, body).await {
         Ok(StatusCode::NOT_FOUND) => Ok(json(StatusCode::NOT_FOUND, Bytes::new())),
         // The session has not begun at the target.
         Ok(status) if method == INITIALIZED && !status.is_success() => Ok(json(status, Bytes::new())),
         Ok(_) => Ok(json(StatusCode::ACCEPTED, Bytes::new())),
-        Err(denied) => unheard(denied, &method),
+        Err(denied) => undelivered(denied, &method),
     }
 }
 
@@ -186,22 +190,22 @@ impl Drop for Answering {
 
 /// Handles the client's answer to a request of the target.
 pub async fn answer(
-    door: Door<'_>,
+    inbound: Inbound<'_>,
     session: Option<Arc<Session>>,
     message: &Message,
 ) -> Result<Response<ReplyBody>, Refused> {
     let Some(mut answering) = Answering::of(session.as_ref(), message) else {
         let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "no request has this id");
-        return Err(door.fault(Era::Legacy, fault, Some(message), "mcp_unasked").await);
+        return Err(inbound.fault(Era::Legacy, fault, Some(message), "mcp_unasked").await);
     };
-    if !door.exchange.governed().connection.mcp.allows(answering.question.what) {
+    if !inbound.exchange.governed().connection.mcp.allows(answering.question.what) {
         let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the target may no longer ask this");
         answering.refuse();
-        return Err(door.fault(Era::Legacy, fault, Some(message), "mcp_unasked").await);
+        return Err(inbound.fault(Era::Legacy, fault, Some(message), "mcp_unasked").await);
     }
-    let judged = door.exchange.judge(McpCommand::new(ANSWER).into_command(McpCommand::class_of(ANSWER)));
+    let judged = inbound.exchange.judge(McpCommand::new(ANSWER).into_command(McpCommand::class_of(ANSWER)));
     // The target waits for it: a client whose answer does not arrive is told so.
-    let status = match pass_on(door, session, judged, message, message.body().clone()).await {
+    let status = match pass_on(inbound, session, judged, message, message.body().clone()).await {
         Ok(status) => status,
         Err(denied) => {
             if denied.code == DenyCode::Denied {
@@ -223,8 +227,8 @@ pub fn answers(message: &Message) -> Option<Id<'static>> {
 
 /// Gives up on the request with this id, whose answer is malformed: the same client would write it the same
 /// way again.
-pub fn unread(door: &Door<'_>, id: Option<Id<'static>>) {
-    let session = door.named();
+pub fn give_up_question(inbound: &Inbound<'_>, id: Option<Id<'static>>) {
+    let session = inbound.named();
     if let Some((session, id)) = session.zip(id)
         && let Some(question) = session.answered(&id)
     {
@@ -234,13 +238,13 @@ pub fn unread(door: &Door<'_>, id: Option<Id<'static>>) {
 
 /// Sends what is not answered by a message, as `sent`; gives the target's status.
 async fn pass_on(
-    door: Door<'_>,
+    inbound: Inbound<'_>,
     session: Option<Arc<Session>>,
     judged: Judged,
     message: &Message,
     sent: Bytes,
 ) -> Result<StatusCode, Denied> {
-    let Door { shared, head, exchange } = door;
+    let Inbound { shared, head, exchange } = inbound;
     let governed = Arc::clone(exchange.governed());
     let session_id = session.as_ref().map(|session| &*session.id).unwrap_or_default();
     let record = record(&judged.command, session_id, message.body()).record(&exchange);
@@ -262,7 +266,7 @@ async fn pass_on(
 ///
 /// # Errors
 /// The token is no longer valid, or a session did not begin.
-pub fn unheard(denied: Denied, method: &str) -> Result<Response<ReplyBody>, Refused> {
+pub fn undelivered(denied: Denied, method: &str) -> Result<Response<ReplyBody>, Refused> {
     match denied.code {
         DenyCode::Unauthenticated => Err(denied.into()),
         // If a policy denies it, it would not pass a second time.

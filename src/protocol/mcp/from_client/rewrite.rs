@@ -58,7 +58,7 @@ pub fn to_target(
     if let Some(state) = message.param(Param::RequestState) {
         let own = state.text().unwrap_or_default();
         let theirs = shared
-            .bound
+            .client_values
             .state_of(owner, line, &own)
             .ok_or_else(|| Fault::new(StatusCode::OK, INVALID_PARAMS, NO_STATE))?;
         rewrite.param(Param::RequestState, theirs.into_vec());
@@ -118,7 +118,7 @@ pub fn has_short_names(message: &Message) -> Result<(), Fault> {
 ///
 /// # Errors
 /// The message could not be split.
-pub fn settled(message: &Message) -> Result<Message, Fault> {
+pub fn without_attempt_meta(message: &Message) -> Result<Message, Fault> {
     let mut body = Vec::with_capacity(message.body().len());
     body.extend_from_slice(b"{\"jsonrpc\":\"2.0\"");
     if let Some(id) = message.id_value() {
@@ -267,7 +267,7 @@ mod tests {
     fn a_state_of_somebody_else_is_not_sent() {
         let shared = McpShared::default();
         let owner = |principal: &str| Owner { principal: principal.into(), connection: "crm".into() };
-        let own = shared.bound.state(&owner("ann"), "tools/call a", br#""t\u0068eirs""#);
+        let own = shared.client_values.state(&owner("ann"), "tools/call a", br#""t\u0068eirs""#);
         let body = format!(
             r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"a","requestState":{own}}}}}"#
         );
@@ -281,38 +281,38 @@ mod tests {
 
     #[test]
     fn what_names_an_attempt_is_not_sent_of_a_held_call() {
-        let settled = |meta: &str| {
+        let sent_for = |meta: &str| {
             let body = format!(
                 r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"a","arguments":{{"n":1.10}}{meta}}}}}"#
             );
             let message = Message::scan(body.into(), Limits::new(4096)).unwrap();
-            String::from_utf8(settled(&message).unwrap().body().to_vec()).unwrap()
+            String::from_utf8(without_attempt_meta(&message).unwrap().body().to_vec()).unwrap()
         };
         let own = r#","_meta":{"progressToken":7,"x":1.0}"#;
         let sent = format!(r#""params":{{"name":"a","arguments":{{"n":1.10}}{own}}}}}"#);
         for meta in
             [r#","_meta":{"progressToken":7,"vscode.requestId":"1","x":1.0,"b\u0061ggage":"pay=all"}"#, own]
         {
-            assert!(settled(meta).ends_with(&sent), "{}", settled(meta));
+            assert!(sent_for(meta).ends_with(&sent), "{}", sent_for(meta));
         }
-        assert!(settled("").ends_with(r#""params":{"name":"a","arguments":{"n":1.10}}}"#));
+        assert!(sent_for("").ends_with(r#""params":{"name":"a","arguments":{"n":1.10}}}"#));
     }
 
     #[test]
     fn a_held_call_keeps_its_order_and_has_nothing_beside_its_parameters() {
-        let settled = |body: &str| {
+        let sent_for = |body: &str| {
             let message = Message::scan(body.to_owned().into(), Limits::new(1 << 20)).unwrap();
-            settled(&message).map(|message| String::from_utf8(message.body().to_vec()).unwrap())
+            without_attempt_meta(&message).map(|message| String::from_utf8(message.body().to_vec()).unwrap())
         };
         let sent = r#"{"jsonrpc":"2.0","id":"a\u0062","method":"tools/call","params":{"name":"a","arguments":{"sort":{"b":1,"a":-1.0}}}}"#;
         for body in [
             sent,
             r#" {"extra":{"amount":9},"params":{"name":"a", "arguments":{"sort":{"b":1,"a":-1.0}}},"method":"tools\/call","id":"a\u0062","jsonrpc":"2.0","trace":1}"#,
         ] {
-            assert_eq!(settled(body).unwrap(), sent, "{body}");
+            assert_eq!(sent_for(body).unwrap(), sent, "{body}");
         }
         let other = sent.replace(r#"{"b":1,"a":-1.0}"#, r#"{"a":-1.0,"b":1}"#);
-        assert_eq!(settled(&other).unwrap(), other);
+        assert_eq!(sent_for(&other).unwrap(), other);
     }
 
     #[test]

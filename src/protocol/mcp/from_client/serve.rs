@@ -23,9 +23,9 @@ use crate::pipeline::Gate;
 use crate::protocol::mcp::codec::glimpse::Glimpse;
 use crate::protocol::mcp::from_client::era::Era;
 use crate::protocol::mcp::from_client::exchange;
-use crate::protocol::mcp::from_client::inbound::Door;
+use crate::protocol::mcp::from_client::inbound::Inbound;
 use crate::protocol::mcp::from_client::inbound::named;
-use crate::protocol::mcp::from_client::inbound::place;
+use crate::protocol::mcp::from_client::inbound::target_key;
 use crate::protocol::mcp::from_client::limit;
 use crate::protocol::mcp::from_client::one_way;
 use crate::protocol::mcp::from_client::origin;
@@ -116,38 +116,38 @@ impl McpApp {
             Err(denied) => return Err(denied.into()),
         };
         *session = Some(exchange.session_id());
-        let door = Door { shared: &self.shared, head, exchange };
+        let inbound = Inbound { shared: &self.shared, head, exchange };
         // A browser page that came here by DNS rebinding sends its own `Origin` or `Host`. This is only
         // checked for callers with a token that opens this connection, so that others do not learn of it.
-        let options = &door.exchange.governed().connection.mcp;
+        let options = &inbound.exchange.governed().connection.mcp;
         if let Err(why) = origin::check(head, options, self.public_url.as_deref()) {
             let denied = Denied::new(DenyCode::Denied, why).because("origin");
-            return Err(door.refuse(denied).await.into());
+            return Err(inbound.refuse(denied).await.into());
         }
         if !matches!(rest, "" | "/" | "/mcp") || head.uri.query().is_some() {
             let denied = bad("an MCP server is at /c/<connection>, without a query").because("path");
-            return Err(door.refuse(denied).await.into());
+            return Err(inbound.refuse(denied).await.into());
         }
         match head.method {
             Method::POST => {
                 if let Err(fault) = check_media(&head.headers) {
-                    return Err(door.fault(Era::claimed(&head.headers), fault, None, "media_type").await);
+                    return Err(inbound.fault(Era::claimed(&head.headers), fault, None, "media_type").await);
                 }
-                exchange::post(door, body).await
+                exchange::post(inbound, body).await
             }
             Method::GET | Method::DELETE if Era::claimed(&head.headers) == Era::Legacy => {
                 if head.method == Method::DELETE {
-                    return session_requests::delete(door).await;
+                    return session_requests::delete(inbound).await;
                 }
                 if !accepts(&head.headers, "text/event-stream") {
                     let fault = not_acceptable("a stream is read by Accept: text/event-stream");
-                    return Err(door.fault(Era::Legacy, fault, None, "media_type").await);
+                    return Err(inbound.fault(Era::Legacy, fault, None, "media_type").await);
                 }
-                session_requests::stream(door).await
+                session_requests::stream(inbound).await
             }
             _ => {
                 let denied = bad("this version of MCP has POST only").because("method");
-                drop(door.refuse(denied).await);
+                drop(inbound.refuse(denied).await);
                 let mut response = json(StatusCode::METHOD_NOT_ALLOWED, Bytes::new());
                 response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
                 Ok(response)
@@ -165,7 +165,7 @@ impl McpApp {
         if origin::check(head, &governed.connection.mcp, self.public_url.as_deref()).is_err() {
             return false;
         }
-        let owner = Owner { principal: (&*principal).into(), connection: place(&governed) };
+        let owner = Owner { principal: (&*principal).into(), connection: target_key(&governed) };
         let session = named(&self.shared.sessions, &head.headers, &owner, &governed);
         session.is_some_and(|session| one_way::cancels(&self.shared, &owner, &session, &message))
     }

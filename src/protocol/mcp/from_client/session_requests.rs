@@ -12,9 +12,9 @@ use crate::domain::command::mcp::END_SESSION;
 use crate::domain::command::mcp::OPEN_STREAM;
 use crate::protocol::mcp::from_client::era::Era;
 use crate::protocol::mcp::from_client::era::INVALID_PARAMS;
-use crate::protocol::mcp::from_client::inbound::Door;
+use crate::protocol::mcp::from_client::inbound::Inbound;
 use crate::protocol::mcp::from_client::serve::Refused;
-use crate::protocol::mcp::from_target::context::Turn;
+use crate::protocol::mcp::from_target::context::ReplyContext;
 use crate::protocol::mcp::from_target::lists::Lists;
 use crate::protocol::mcp::from_target::relay::Relay;
 use crate::protocol::mcp::from_target::stream;
@@ -35,10 +35,10 @@ use crate::protocol::web::body::ReplyBody;
 
 /// Opens a stream of the legacy era, on which the target sends messages that belong to no request, or resumes
 /// a lost stream.
-pub async fn stream(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
-    let session = door.session(None).await?;
+pub async fn stream(inbound: Inbound<'_>) -> Result<Response<ReplyBody>, Refused> {
+    let session = inbound.session(None).await?;
     let mut event = None;
-    if let Some(last) = door.head.headers.get(&LAST_EVENT) {
+    if let Some(last) = inbound.head.headers.get(&LAST_EVENT) {
         let known = session.as_ref().and_then(|session| session.event_of(last.to_str().ok()?));
         if known.is_none() {
             let fault = Fault::new(
@@ -46,12 +46,12 @@ pub async fn stream(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
                 INVALID_PARAMS,
                 "Last-Event-ID names no event of this session",
             );
-            return Err(door.fault(Era::Legacy, fault, None, "mcp_event").await);
+            return Err(inbound.fault(Era::Legacy, fault, None, "mcp_event").await);
         }
         event = known;
     }
-    let owner = door.owner();
-    let (mut relay, answered) = open(door, OPEN_STREAM, session, event, owner).await?;
+    let owner = inbound.owner();
+    let (mut relay, answered) = open(inbound, OPEN_STREAM, session, event, owner).await?;
     let Answered { status, body, .. } = answered?;
     match body {
         Answer::Stream(source) => {
@@ -70,7 +70,7 @@ pub async fn stream(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
         Answer::One(..) | Answer::Said { .. } | Answer::Nothing => {
             relay.guard.mark_recorded();
             if status == StatusCode::NOT_FOUND
-                && let Some(session) = &relay.turn.session
+                && let Some(session) = &relay.context.session
             {
                 relay.shared.end_session(session);
             }
@@ -81,14 +81,14 @@ pub async fn stream(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
 }
 
 /// Ends a session at the client's request, whatever the target answers.
-pub async fn delete(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
-    let session = door.session(None).await?;
+pub async fn delete(inbound: Inbound<'_>) -> Result<Response<ReplyBody>, Refused> {
+    let session = inbound.session(None).await?;
     let Some(session) = session else {
         let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "Mcp-Session-Id is missing");
-        return Err(door.fault(Era::Legacy, fault, None, "mcp_session").await);
+        return Err(inbound.fault(Era::Legacy, fault, None, "mcp_session").await);
     };
-    let owner = door.owner();
-    let (relay, answered) = open(door, END_SESSION, Some(Arc::clone(&session)), None, owner).await?;
+    let owner = inbound.owner();
+    let (relay, answered) = open(inbound, END_SESSION, Some(Arc::clone(&session)), None, owner).await?;
     let Relay { shared, mut guard, .. } = relay;
     // If the target does not support ending sessions, it keeps the session; the gateway's own session ends
     // all the same.
@@ -104,13 +104,13 @@ pub async fn delete(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
 /// # Errors
 /// The request is refused.
 async fn open(
-    door: Door<'_>,
+    inbound: Inbound<'_>,
     method: &'static str,
     session: Option<Arc<Session>>,
     event: Option<Event>,
     owner: Owner,
 ) -> Result<(Relay, Result<Answered, Denied>), Refused> {
-    let Door { shared, head, exchange } = door;
+    let Inbound { shared, head, exchange } = inbound;
     let governed = Arc::clone(exchange.governed());
     let judged = exchange.judge(McpCommand::new(method).into_command(McpCommand::class_of(method)));
     let session_id = session.as_ref().map(|session| &*session.id).unwrap_or_default();
@@ -130,7 +130,7 @@ async fn open(
     let permit = upstream::admit(exchange, judged, record, request, None).await?;
     let (answered, mut guard) = upstream::send(permit, end.as_mut()).await;
     let answered = answered.inspect_err(|denied| guard.record_failure(denied));
-    let turn = Turn {
+    let context = ReplyContext {
         era: Era::Legacy,
         declared: session.as_ref().map(|session| session.declared()).unwrap_or_default(),
         about: event.map(|event| event.about).unwrap_or_default(),
@@ -143,7 +143,7 @@ async fn open(
         back: None,
     };
     let relay = Relay {
-        turn,
+        context,
         shared: shared.clone(),
         guard,
         headers: head.headers.clone(),

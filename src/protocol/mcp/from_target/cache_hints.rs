@@ -20,7 +20,7 @@ const MOST_MS: u64 = 60_000;
 ///
 /// # Errors
 /// The result has a name that some readers take for one of the hints.
-pub fn bound(message: &Message, rewrite: &mut Rewrite<'_>, method: &str, masked: bool) -> Result<(), Denied> {
+pub fn limit(message: &Message, rewrite: &mut Rewrite<'_>, method: &str, masked: bool) -> Result<(), Denied> {
     if !may_be_kept(method) || is_task(message) {
         return Ok(());
     }
@@ -76,7 +76,7 @@ mod tests {
         let body = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{{result}}}}}"#);
         let message = Message::scan(body.into(), Limits::new(4096)).unwrap();
         let mut rewrite = Rewrite::new(&message);
-        if bound(&message, &mut rewrite, method, masked).is_err() {
+        if limit(&message, &mut rewrite, method, masked).is_err() {
             return "refused".to_owned();
         }
         let body = String::from_utf8(rewrite.finish().unwrap().to_vec()).unwrap();

@@ -36,13 +36,13 @@ use crate::protocol::mcp::dropped::Why;
 use crate::protocol::mcp::dropped::unusable;
 use crate::protocol::mcp::dropped::words;
 use crate::protocol::mcp::from_client::era::Era;
-use crate::protocol::mcp::from_client::inbound::place;
+use crate::protocol::mcp::from_client::inbound::target_key;
 use crate::protocol::mcp::from_target::lists::Lists;
 use crate::protocol::mcp::from_target::subscription::Subscription;
 use crate::protocol::mcp::record::from_target;
 use crate::protocol::mcp::server_request::asking::Asking;
 use crate::protocol::mcp::server_request::declared::Declared;
-use crate::protocol::mcp::server_request::own_answers::Own;
+use crate::protocol::mcp::server_request::own_answers::OwnAnswer;
 use crate::protocol::mcp::state::sessions::About;
 use crate::protocol::mcp::state::sessions::OpenId;
 use crate::protocol::mcp::state::sessions::Owner;
@@ -54,7 +54,7 @@ use crate::protocol::mcp::state::shared::McpShared;
 pub const MOST: usize = 16 << 20;
 
 /// The context of one exchange.
-pub struct Turn {
+pub struct ReplyContext {
     /// Its era.
     pub era: Era,
     /// The requests that the client can answer.
@@ -75,7 +75,7 @@ pub struct Turn {
     pub agreed: Lists,
     /// Where the gateway answers the target's request itself if the client's answer is refused. Only for
     /// streams of a session.
-    pub back: Option<mpsc::Sender<Own>>,
+    pub back: Option<mpsc::Sender<OwnAnswer>>,
 }
 
 /// How a message from the target arrived.
@@ -109,10 +109,10 @@ pub enum Taken {
     /// It is dropped.
     Drop,
     /// It is dropped, and the gateway answers the target.
-    Answer(Own),
+    Answer(OwnAnswer),
 }
 
-impl Turn {
+impl ReplyContext {
     /// Returns the lists whose changes are reported on this stream.
     pub fn lists(&self) -> Lists {
         match &self.session {
@@ -195,7 +195,7 @@ impl Turn {
         if governed.plan.is_empty() {
             return Ok(body);
         }
-        let tool = self.about.tool.as_deref().and_then(|tool| shared.tools.get(&place(&governed), tool));
+        let tool = self.about.tool.as_deref().and_then(|tool| shared.tools.get(&target_key(&governed), tool));
         let schema = tool.and_then(|tool| tool.schema);
         let answer = Answer {
             method: &self.about.method,
@@ -228,7 +228,7 @@ impl Turn {
             return Err(garbage("it sent a request to the client, which this version of MCP does not allow"));
         }
         if method == "ping" {
-            return Ok(Taken::Answer(Own::Pong(id)));
+            return Ok(Taken::Answer(OwnAnswer::Pong(id)));
         }
         let options = &guard.governed().connection.mcp;
         let what = ServerRequest::of_method(&method).filter(|what| options.allows(*what));
@@ -244,7 +244,7 @@ impl Turn {
             _ => {
                 tracing::info!(connection = %guard.governed().connection.name, "the target asked the client what it may not ask");
                 guard.record(EventKind::McpMessage, Direction::S2c, refusal(what))?;
-                Ok(Taken::Answer(Own::Refused(id)))
+                Ok(Taken::Answer(OwnAnswer::Refused(id)))
             }
         }
     }

@@ -35,20 +35,20 @@ use crate::protocol::web::body::ReplyBody;
 ///
 /// # Errors
 /// The target no longer knows the session.
-pub async fn back(
+pub async fn http_response(
     mut relay: Relay,
     answered: Answered,
     mut end: Pin<Box<impl Future<Output = SessionEnd> + 'static>>,
 ) -> Result<Response<ReplyBody>, Refused> {
     let Answered { status, session: opened, body } = answered;
     if status == StatusCode::NOT_FOUND
-        && let Some(session) = relay.turn.session.take()
+        && let Some(session) = relay.context.session.take()
     {
         // Whatever the target's body says, the client has to initialize again.
         relay.shared.end_session(&session);
         relay.guard.record_failure(&garbage("its session is gone").because(reason::TARGET_SESSION));
         let fault = Fault::new(StatusCode::NOT_FOUND, NO_SESSION, "Session not found");
-        return Err(Refused::Fault { era: relay.turn.era, fault, id: Some(relay.id) });
+        return Err(Refused::Fault { era: relay.context.era, fault, id: Some(relay.id) });
     }
     let opened = match open_session(&mut relay, opened, status) {
         Ok(opened) => opened,
@@ -94,17 +94,17 @@ fn open_session(
     opened: Option<Theirs>,
     status: StatusCode,
 ) -> Result<Option<Arc<Session>>, Denied> {
-    let initializes = &*relay.turn.about.method == "initialize"
-        && relay.turn.era == Era::Legacy
+    let initializes = &*relay.context.about.method == "initialize"
+        && relay.context.era == Era::Legacy
         && status == StatusCode::OK;
     if initializes {
-        relay.shared.givers.note(&relay.turn.owner.connection, opened.is_some());
+        relay.shared.givers.note(&relay.context.owner.connection, opened.is_some());
     }
     let Some(opened) = opened.filter(|_| initializes) else { return Ok(None) };
     let governed = Arc::clone(relay.guard.governed());
-    let session = relay.shared.sessions.open(relay.turn.owner.clone(), &governed, opened)?;
-    session.declares(relay.turn.declared);
-    relay.turn.session = Some(Arc::clone(&session));
+    let session = relay.shared.sessions.open(relay.context.owner.clone(), &governed, opened)?;
+    session.declares(relay.context.declared);
+    relay.context.session = Some(Arc::clone(&session));
     Ok(Some(session))
 }
 
@@ -117,7 +117,7 @@ fn failed(relay: &mut Relay, denied: Denied) -> Response<ReplyBody> {
 /// Answers with a single message.
 fn one(relay: &mut Relay, status: StatusCode, read: Result<Bytes, Denied>) -> Response<ReplyBody> {
     let taken = read.and_then(|data| {
-        relay.turn.take(&relay.shared, &mut relay.guard, data, Came::Alone(status.as_u16()))
+        relay.context.take(&relay.shared, &mut relay.guard, data, Came::Alone(status.as_u16()))
     });
     let denied = match taken {
         Ok(Taken::Pass { body, last: true }) => {

@@ -13,7 +13,7 @@ use crate::protocol::mcp::codec::envelope::names::ElementField;
 use crate::protocol::mcp::codec::listing::Element;
 use crate::protocol::mcp::codec::listing::Listed;
 use crate::protocol::mcp::codec::listing::Listing;
-use crate::protocol::mcp::from_client::inbound::place;
+use crate::protocol::mcp::from_client::inbound::target_key;
 use crate::protocol::mcp::from_client::mirror;
 use crate::protocol::mcp::state::shared::McpShared;
 use crate::protocol::mcp::state::tools::Tool;
@@ -62,7 +62,7 @@ pub fn remember(shared: &McpShared, guard: &ReplyGuard, listing: &Listing<'_>) -
         bytes += input.as_ref().map_or(0, |input| input.raw.len());
         let mirrored = input.map(|input| mirror::wanted(input.raw)).unwrap_or_default().into();
         let tool = Tool { read_only: element.hints.read_only == Some(true), schema, mirrored };
-        shared.tools.listed(&place(governed), &element.key, tool, bytes);
+        shared.tools.listed(&target_key(governed), &element.key, tool, bytes);
     }
     Ok(())
 }

@@ -6,9 +6,9 @@ use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::codec::envelope::names::Param;
 use crate::protocol::mcp::dropped::Why;
-use crate::protocol::mcp::from_target::context::Turn;
+use crate::protocol::mcp::from_target::context::ReplyContext;
 
-impl Turn {
+impl ReplyContext {
     /// Takes note of how far the target is.
     ///
     /// # Errors

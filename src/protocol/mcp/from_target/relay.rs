@@ -19,15 +19,15 @@ use crate::protocol::mcp::codec::sse::Event;
 use crate::protocol::mcp::codec::sse::Item;
 use crate::protocol::mcp::from_client::era::Era;
 use crate::protocol::mcp::from_target::context::Came;
+use crate::protocol::mcp::from_target::context::ReplyContext;
 use crate::protocol::mcp::from_target::context::Taken;
-use crate::protocol::mcp::from_target::context::Turn;
 use crate::protocol::mcp::from_target::context::garbage;
 use crate::protocol::mcp::from_target::stream::Left;
 use crate::protocol::mcp::held::sink::Sink;
 use crate::protocol::mcp::record::from_target;
 use crate::protocol::mcp::reply;
 use crate::protocol::mcp::reply::Asked;
-use crate::protocol::mcp::server_request::own_answers::Own;
+use crate::protocol::mcp::server_request::own_answers::OwnAnswer;
 use crate::protocol::mcp::state::sessions::ASKED;
 use crate::protocol::mcp::state::shared::McpShared;
 use crate::protocol::mcp::upstream;
@@ -39,7 +39,7 @@ pub const SILENCE: Duration = Duration::from_secs(12);
 /// One stream, with all that is needed to process its messages.
 pub struct Relay {
     /// The context of the exchange.
-    pub turn: Turn,
+    pub context: ReplyContext,
     /// The state shared by all requests.
     pub shared: McpShared,
     /// Guards the reply.
@@ -97,7 +97,7 @@ async fn unless(
     }
 }
 
-async fn next(refused: &mut Option<mpsc::Receiver<Own>>) -> Option<Own> {
+async fn next(refused: &mut Option<mpsc::Receiver<OwnAnswer>>) -> Option<OwnAnswer> {
     match refused {
         Some(refused) => refused.recv().await,
         None => None,
@@ -118,7 +118,7 @@ impl Relay {
             Err(Broken::Left) => None,
             Err(Broken::Denied(denied)) => {
                 let (_, body) = self.fails(denied);
-                if self.turn.about.id.is_some() {
+                if self.context.about.id.is_some() {
                     out.last(body).await;
                 }
                 None
@@ -135,8 +135,8 @@ impl Relay {
     pub fn refuses(&mut self, denied: &Denied) -> (StatusCode, Bytes) {
         self.guard.record_failure(denied);
         let denied = &reply::of_sent(denied, &self.guard);
-        self.turn.is_answered();
-        reply::refusal(denied, self.turn.era, &self.asked, &self.id, self.guard.request())
+        self.context.is_answered();
+        reply::refusal(denied, self.context.era, &self.asked, &self.id, self.guard.request())
     }
 
     async fn pass(
@@ -157,11 +157,11 @@ impl Relay {
                 biased;
                 end = end.as_mut() => return Err(crate::pipeline::session_ended(end).into()),
                 () = out.left(), if !stays => return Err(Broken::Left),
-                () = policies.changed(), if self.turn.lists().any() => {
+                () = policies.changed(), if self.context.lists().any() => {
                     self.lists_changed(out, end.as_mut()).await?;
                     continue;
                 }
-                () = pins.changed(), if hides && self.turn.lists().any() => {
+                () = pins.changed(), if hides && self.context.lists().any() => {
                     self.lists_changed(out, end.as_mut()).await?;
                     continue;
                 }
@@ -176,7 +176,7 @@ impl Relay {
                 item = source.next() => item?,
             };
             match item {
-                None if self.turn.about.id.is_some() && !resumable => {
+                None if self.context.about.id.is_some() && !resumable => {
                     return Err(garbage("its stream ended without the answer").into());
                 }
                 None => {
@@ -185,11 +185,11 @@ impl Relay {
                 }
                 Some(Item::Comment(_)) => {}
                 Some(Item::Settings { id, retry }) => {
-                    resumable |= id.is_some() && self.turn.session.is_some();
+                    resumable |= id.is_some() && self.context.session.is_some();
                     unless(end.as_mut(), out.settings(self.own_id(id.as_deref()), retry), stays).await?;
                 }
                 Some(Item::Event(event)) => {
-                    resumable |= event.id.is_some() && self.turn.session.is_some();
+                    resumable |= event.id.is_some() && self.context.session.is_some();
                     // An event with only an id is a point to resume from. MCP uses no other event types.
                     if event.data.is_empty() || !event.is_message() {
                         let id = self.own_id(event.id.as_deref());
@@ -208,8 +208,8 @@ impl Relay {
         out: &Sink,
         mut end: Pin<&mut impl Future<Output = SessionEnd>>,
     ) -> Result<(), Broken> {
-        let subscription = (self.turn.era == Era::Modern).then_some(&*self.id);
-        for body in self.turn.lists().changed(subscription) {
+        let subscription = (self.context.era == Era::Modern).then_some(&*self.id);
+        for body in self.context.lists().changed(subscription) {
             let data = from_target(self.guard.fresh_capture(), &body, 200, None);
             self.guard.record(EventKind::McpMessage, Direction::S2c, data)?;
             unless(end.as_mut(), out.message(body, None, None), self.stays).await?;
@@ -227,7 +227,7 @@ impl Relay {
     ) -> Result<Option<Last>, Broken> {
         let id = self.own_id(event.id.as_deref());
         let retry = event.retry;
-        match self.turn.take(&self.shared, &mut self.guard, event.data, Came::Streamed)? {
+        match self.context.take(&self.shared, &mut self.guard, event.data, Came::Streamed)? {
             Taken::Pass { body, last } => {
                 let write = async {
                     let body = body.clone();
@@ -245,22 +245,22 @@ impl Relay {
     }
 
     /// Sends one of the gateway's own answers to the target.
-    fn answer(&self, own: &Own, source: &Source) {
-        upstream::answer(own, source, &self.headers, self.turn.session.as_deref(), &self.guard);
+    fn answer(&self, own: &OwnAnswer, source: &Source) {
+        upstream::answer(own, source, &self.headers, self.context.session.as_deref(), &self.guard);
     }
 
     /// Returns the gateway's own answers for this stream, for requests on it whose answers are refused.
     /// `None` without a session, in which the target may not send requests.
-    fn takes_back(&mut self) -> Option<mpsc::Receiver<Own>> {
-        self.turn.session.as_ref()?;
+    fn takes_back(&mut self) -> Option<mpsc::Receiver<OwnAnswer>> {
+        self.context.session.as_ref()?;
         let (back, refused) = mpsc::channel(ASKED);
-        self.turn.back = Some(back);
+        self.context.back = Some(back);
         Some(refused)
     }
 
     /// Returns the gateway's id for the target's event id; `None` without a session to resume.
     fn own_id(&self, id: Option<&[u8]>) -> Option<String> {
-        let session = self.turn.session.as_ref()?;
-        session.event(id.filter(|id| !id.is_empty())?, &self.turn.about)
+        let session = self.context.session.as_ref()?;
+        session.event(id.filter(|id| !id.is_empty())?, &self.context.about)
     }
 }

@@ -25,7 +25,7 @@ use crate::protocol::mcp::from_client::era::says_what_the_body_says;
 
 /// Builds the digest and the approval text of a request. `wait` is how long its client waits; `told` is
 /// notified once it has to.
-pub fn bound(
+pub fn binding(
     judged: &Judged,
     message: &Message,
     headers: &HeaderMap,
@@ -63,7 +63,7 @@ pub fn bound(
 
 /// Returns SHA-256 of everything that is sent, in hexadecimal digits. It binds an approval to the request
 /// and identifies repeated calls. `message` is normalized
-/// ([`crate::protocol::mcp::from_client::rewrite::settled`]).
+/// ([`crate::protocol::mcp::from_client::rewrite::without_attempt_meta`]).
 pub fn digest(command: &Command, message: &Message, headers: &HeaderMap, connection: &Connection) -> String {
     let params = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok());
     let params = params.map(without_token);

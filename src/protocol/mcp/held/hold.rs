@@ -35,13 +35,13 @@ use crate::protocol::mcp::from_client::era::Era;
 use crate::protocol::mcp::from_client::era::INVALID_PARAMS;
 use crate::protocol::mcp::from_client::rewrite;
 use crate::protocol::mcp::from_target::context::Came;
+use crate::protocol::mcp::from_target::context::ReplyContext;
 use crate::protocol::mcp::from_target::context::Taken;
-use crate::protocol::mcp::from_target::context::Turn;
 use crate::protocol::mcp::from_target::context::garbage;
 use crate::protocol::mcp::from_target::relay::Last;
 use crate::protocol::mcp::from_target::relay::Relay;
 use crate::protocol::mcp::from_target::stream;
-use crate::protocol::mcp::held::approval_text::bound;
+use crate::protocol::mcp::held::approval_text::binding;
 use crate::protocol::mcp::held::invite::Call;
 use crate::protocol::mcp::held::invite::Invite;
 use crate::protocol::mcp::held::invite::PageAddress;
@@ -70,7 +70,7 @@ pub const PATIENCE: Duration = Duration::from_secs(50);
 /// How often the client is told that it still waits.
 pub const TICK: Duration = Duration::from_secs(10);
 /// A held request.
-pub struct Held {
+pub struct HeldCall {
     /// The verdict on it.
     pub judged: Judged,
     /// Its record.
@@ -78,7 +78,7 @@ pub struct Held {
     /// The message to send once it is approved.
     pub request: Outbound,
     /// The context for its reply.
-    pub turn: Turn,
+    pub context: ReplyContext,
     /// Its id as it was written.
     pub id: Bytes,
     /// How a refusal differs by the request.
@@ -92,39 +92,40 @@ pub struct Held {
 }
 
 /// Opens the client's stream and waits on it. `message` is the normalized message that will be sent
-/// ([`crate::protocol::mcp::from_client::rewrite::settled`]); `round` is the round that it continues.
+/// ([`crate::protocol::mcp::from_client::rewrite::without_attempt_meta`]); `round` is the round that it
+/// continues.
 pub async fn answer(
     exchange: Exchange,
-    mut held: Held,
+    mut held: HeldCall,
     message: &Message,
     round: Option<&Round>,
 ) -> Response<ReplyBody> {
     let token = message.meta(Meta::ProgressToken).map(|token| Bytes::copy_from_slice(token.raw));
     let (told, hears) = oneshot::channel();
-    upstream::settle(&mut held.request);
+    upstream::remove_attempt_headers(&mut held.request);
     let (response, out) = stream::open();
     let out = Sink::Stream(out);
     let wait = out.patience(exchange.governed().connection.limits.approval_wait);
     let wait = held.invite.as_ref().map_or(wait, |invite| invite.patience(wait));
-    let mut bound = bound(&held.judged, message, &held.headers, exchange.governed(), wait, told);
-    if round.is_some_and(|round| !round.is_of(&bound.bytes_digest)) {
+    let mut binding = binding(&held.judged, message, &held.headers, exchange.governed(), wait, told);
+    if round.is_some_and(|round| !round.is_of(&binding.bytes_digest)) {
         // The state belongs to another request; its client is told that it does not exist.
         let fault = Fault::new(StatusCode::OK, INVALID_PARAMS, rewrite::NO_STATE);
         let denied = Denied::new(DenyCode::BadRequest, rewrite::NO_STATE).because("mcp_state");
         exchange.refuse(held.record, denied).await;
-        return reply::json(fault.status, fault.body(held.turn.era, Some(&held.id)));
+        return reply::json(fault.status, fault.body(held.context.era, Some(&held.id)));
     }
     if round.is_some_and(Round::is_declined) {
-        tokio::task::spawn_local(take_back(exchange, held, bound, hears, out));
+        tokio::task::spawn_local(take_back(exchange, held, binding, hears, out));
         return response;
     }
     let page = held.shared.page.clone();
     let (leave, leaves) = oneshot::channel();
     // In a session a lost stream withdraws nothing, since the client can cancel explicitly.
-    let leave = held.turn.session.is_some().then_some(leave);
-    bound.leaves = leave.is_some().then_some(leaves);
+    let leave = held.context.session.is_some().then_some(leave);
+    binding.leaves = leave.is_some().then_some(leaves);
     let ticks = Ticks { token, hears: Some(hears), page, approval: String::new(), told: 0, leave };
-    tokio::task::spawn_local(self::wait(exchange, held, bound, Some(ticks), out));
+    tokio::task::spawn_local(self::wait(exchange, held, binding, Some(ticks), out));
     response
 }
 
@@ -132,17 +133,17 @@ pub async fn answer(
 /// does not run, even if it was approved in the meantime.
 async fn take_back(
     exchange: Exchange,
-    held: Held,
-    bound: pipeline::Held,
+    held: HeldCall,
+    binding: pipeline::Held,
     hears: oneshot::Receiver<pipeline::Waiting>,
     out: Sink,
 ) {
-    let Held { judged, record, request, mut turn, id, asked, .. } = held;
+    let HeldCall { judged, record, request, mut context, id, asked, .. } = held;
     let request_id = exchange.request_id();
     let denied =
         Denied::new(DenyCode::Denied, "its own user declined it; it was not run").because("declined");
     let said = {
-        let mut admitted = std::pin::pin!(upstream::admit(exchange, judged, record, request, Some(bound)));
+        let mut admitted = std::pin::pin!(upstream::admit(exchange, judged, record, request, Some(binding)));
         tokio::select! {
             biased;
             admitted = admitted.as_mut() => Some(admitted),
@@ -158,35 +159,42 @@ async fn take_back(
         }
         None => denied,
     };
-    turn.is_answered();
-    out.last(reply::refusal(&denied, turn.era, &asked, &id, request_id).1).await;
+    context.is_answered();
+    out.last(reply::refusal(&denied, context.era, &asked, &id, request_id).1).await;
 }
 
 /// Waits for a decision, then sends the approved request and passes on the answer. `ticks`: what the client
 /// is told while it waits.
-pub async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, ticks: Option<Ticks>, out: Sink) {
-    let Held { judged, record, request, mut turn, id, asked, shared, headers, invite } = held;
+pub async fn wait(
+    exchange: Exchange,
+    held: HeldCall,
+    binding: pipeline::Held,
+    ticks: Option<Ticks>,
+    out: Sink,
+) {
+    let HeldCall { judged, record, request, mut context, id, asked, shared, headers, invite } = held;
     let request_id = exchange.request_id();
-    let era = turn.era;
+    let era = context.era;
     let refused = |denied: &Denied| reply::refusal(denied, era, &asked, &id, request_id).1;
     // Without a session a client cancels by closing the stream, since the ids of several clients of one
     // principal may collide.
-    let key = turn.session.as_ref().zip(turn.about.id.clone());
-    let key = key.map(|(session, id)| HeldKey { owner: turn.owner.clone(), session: session.id.clone(), id });
-    let cancel = key.map(|key| shared.held.hold(key, &bound.bytes_digest));
+    let key = context.session.as_ref().zip(context.about.id.clone());
+    let key =
+        key.map(|(session, id)| HeldKey { owner: context.owner.clone(), session: session.id.clone(), id });
+    let cancel = key.map(|key| shared.held.hold(key, &binding.bytes_digest));
     if matches!(cancel, Some(None)) {
         let denied = Denied::new(DenyCode::BadRequest, "a request with this id already waits");
         let denied = exchange.refuse(record, denied.because("mcp_id_twice")).await;
-        turn.is_answered();
+        context.is_answered();
         out.last(refused(&denied)).await;
         return;
     }
     let cancel = cancel.flatten();
     let governed = Arc::clone(exchange.governed());
-    let called = called(&judged, &turn, &bound);
-    let digest = bound.bytes_digest.clone();
-    if let Some(coming) = called.as_ref().and_then(|called| shared.outcomes.of(called, &governed)) {
-        let again = Again { judged, record, id: id.clone(), coming, open: turn.open.take() };
+    let call_key = call_key(&judged, &context, &binding);
+    let digest = binding.bytes_digest.clone();
+    if let Some(coming) = call_key.as_ref().and_then(|call_key| shared.outcomes.of(call_key, &governed)) {
+        let again = Again { judged, record, id: id.clone(), coming, open: context.open.take() };
         if let Err(denied) = again.answer(exchange, &out, cancelled(cancel.as_ref())).await {
             out.last(refused(&denied)).await;
         }
@@ -195,8 +203,8 @@ pub async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, ticks: 
     let mut end = Box::pin(exchange.end_watch().wait());
     let command = judged.command.clone();
     let said = {
-        let admitted = std::pin::pin!(upstream::admit(exchange, judged, record, request, Some(bound)));
-        word(admitted, ticks, &mut turn, &out, cancel.as_ref()).await
+        let admitted = std::pin::pin!(upstream::admit(exchange, judged, record, request, Some(binding)));
+        wait_for_decision(admitted, ticks, &mut context, &out, cancel.as_ref()).await
     };
     drop(cancel);
     // Dropping the future withdraws its approval.
@@ -204,8 +212,8 @@ pub async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, ticks: 
     let permit = match admitted {
         Ok(permit) => permit,
         Err(denied) => {
-            turn.is_answered();
-            let (owner, line) = (&turn.owner, &*turn.about.line);
+            context.is_answered();
+            let (owner, line) = (&context.owner, &*context.about.line);
             let call = Call { owner, line, digest: &digest, id: &id };
             let invited = invite.and_then(|invite| invite.answer(&denied, call, &shared));
             out.last(invited.unwrap_or_else(|| refused(&denied))).await;
@@ -217,15 +225,15 @@ pub async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, ticks: 
         upstream::withhold(permit).record_failure(&denied);
         return;
     }
-    let approved = Approved { turn, shared, headers, id, asked, request_id, command, called, governed };
+    let approved = Approved { context, shared, headers, id, asked, request_id, command, call_key, governed };
     approved.run(permit, out, end.as_mut()).await;
 }
 
 /// Waits for a decision, and keeps the client's stream alive. `None`: the client has cancelled the call.
-async fn word(
+async fn wait_for_decision(
     mut admitted: Pin<&mut impl Future<Output = Result<Permitted, Denied>>>,
     mut ticks: Option<Ticks>,
-    turn: &mut Turn,
+    context: &mut ReplyContext,
     out: &Sink,
     cancel: Option<&HeldRequest>,
 ) -> Option<Result<Permitted, Denied>> {
@@ -235,33 +243,33 @@ async fn word(
             biased;
             admitted = admitted.as_mut() => return Some(admitted),
             () = cancelled(cancel) => return None,
-            sits = sits(ticks.as_mut()) => {
-                if let Some(cancel) = cancel.filter(|_| sits) {
-                    cancel.sits();
+            becomes_pending = becomes_pending(ticks.as_mut()) => {
+                if let Some(cancel) = cancel.filter(|_| becomes_pending) {
+                    cancel.becomes_pending();
                 }
                 false
             }
             // The session is over, so nobody can resume the call.
-            () = runs_out(turn.session.as_deref()), if away => return None,
+            () = runs_out(context.session.as_deref()), if away => return None,
             () = out.left(), if !away => true,
             () = tokio::time::sleep(TICK), if !away => {
                 // A client that does not read must not delay the decision or the end.
                 tokio::select! {
                     biased;
                     admitted = admitted.as_mut() => return Some(admitted),
-                    told = tick(ticks.as_mut(), turn, out) => told.is_err(),
+                    told = tick(ticks.as_mut(), context, out) => told.is_err(),
                 }
             }
         };
         if left {
             let leave = ticks.as_mut().and_then(|ticks| ticks.leave.take())?;
-            let (session, cancel) = turn.session.as_ref().zip(cancel)?;
+            let (session, cancel) = context.session.as_ref().zip(cancel)?;
             if !session.is_fresh() {
                 return None;
             }
             away = true;
             cancel.leaves();
-            turn.is_answered();
+            context.is_answered();
             // If the receiver is gone, the call was approved just now: it runs as for a client that leaves a
             // moment later.
             let _unheard = leave.send(());
@@ -271,7 +279,7 @@ async fn word(
 
 /// An approved call.
 struct Approved {
-    turn: Turn,
+    context: ReplyContext,
     shared: McpShared,
     headers: HeaderMap,
     id: Bytes,
@@ -279,21 +287,21 @@ struct Approved {
     request_id: RequestId,
     command: Command,
     /// The key of the same call when it is repeated.
-    called: Option<Key>,
+    call_key: Option<Key>,
     governed: Arc<Governed>,
 }
 
 impl Approved {
     /// Sends it, and passes on the answer.
     async fn run(self, permit: Permitted, out: Sink, mut end: Pin<&mut impl Future<Output = SessionEnd>>) {
-        let Self { mut turn, shared, headers, id, asked, request_id, command, called, governed } = self;
-        let era = turn.era;
+        let Self { mut context, shared, headers, id, asked, request_id, command, call_key, governed } = self;
+        let era = context.era;
         // An approval takes time, and a pin may have changed meanwhile. Only a change of the requested item
         // is named.
         let asked_for = |other: &Command| other.summary() == command.summary();
         if let Some((denied, otherwise)) = check::refused(&shared.pins, &governed, &command, asked_for) {
             upstream::withhold(permit).record_failure(&denied);
-            turn.is_answered();
+            context.is_answered();
             let asked = otherwise.as_ref().unwrap_or(&asked);
             out.last(reply::refusal(&denied, era, asked, &id, request_id).1).await;
             return;
@@ -301,10 +309,10 @@ impl Approved {
         // From here on the call runs to its end, whether or not the client still listens, although leaving a
         // stream cancels it in the modern era.
         let once = permit.is_once();
-        let running = called.filter(|_| once).map(|called| shared.outcomes.begin(called, &governed));
+        let running = call_key.filter(|_| once).map(|call_key| shared.outcomes.begin(call_key, &governed));
         let (answered, guard) = upstream::send(permit, end.as_mut()).await;
         let stays = era == Era::Legacy;
-        let relay = Relay { turn, shared, guard, headers, id, asked, stays };
+        let relay = Relay { context, shared, guard, headers, id, asked, stays };
         let last = passed_on(relay, answered, out, end).await;
         if let Some((running, Last { body, heard })) = running.zip(last) {
             running.done(body, heard);
@@ -313,12 +321,12 @@ impl Approved {
 }
 
 /// Returns the key of the call; `None` if it is not a tool call.
-fn called(judged: &Judged, turn: &Turn, bound: &pipeline::Held) -> Option<Key> {
-    (&*turn.about.method == CALL).then(|| Key {
-        owner: turn.owner.clone(),
-        session: turn.session.as_ref().map(|session| session.id.clone()).unwrap_or_default(),
+fn call_key(judged: &Judged, context: &ReplyContext, binding: &pipeline::Held) -> Option<Key> {
+    (&*context.about.method == CALL).then(|| Key {
+        owner: context.owner.clone(),
+        session: context.session.as_ref().map(|session| session.id.clone()).unwrap_or_default(),
         rules: judged.rules().into(),
-        digest: bound.bytes_digest.as_str().into(),
+        digest: binding.bytes_digest.as_str().into(),
     })
 }
 
@@ -345,7 +353,7 @@ async fn passed_on(
         Answer::Strange => Err(upstream::strange(relay.guard.governed())),
     };
     let taken =
-        read.and_then(|data| relay.turn.take(&relay.shared, &mut relay.guard, data, Came::Alone(200)));
+        read.and_then(|data| relay.context.take(&relay.shared, &mut relay.guard, data, Came::Alone(200)));
     let denied = match taken {
         Ok(Taken::Pass { body, .. }) => {
             let heard = out.last(body.clone()).await;
@@ -374,16 +382,16 @@ async fn runs_out(session: Option<&Session>) {
 }
 
 /// Resolves to true when the call is pending, or to false when it need not wait.
-async fn sits(ticks: Option<&mut Ticks>) -> bool {
+async fn becomes_pending(ticks: Option<&mut Ticks>) -> bool {
     match ticks {
-        Some(ticks) => ticks.sits().await,
+        Some(ticks) => ticks.becomes_pending().await,
         None => std::future::pending().await,
     }
 }
 
-async fn tick(ticks: Option<&mut Ticks>, turn: &mut Turn, out: &Sink) -> Result<(), stream::Left> {
+async fn tick(ticks: Option<&mut Ticks>, context: &mut ReplyContext, out: &Sink) -> Result<(), stream::Left> {
     match ticks {
-        Some(ticks) => ticks.tick(turn, out).await,
+        Some(ticks) => ticks.tick(context, out).await,
         None => Ok(()),
     }
 }
@@ -402,7 +410,7 @@ pub struct Ticks {
 }
 
 impl Ticks {
-    async fn sits(&mut self) -> bool {
+    async fn becomes_pending(&mut self) -> bool {
         let Some(hears) = &mut self.hears else { return std::future::pending().await };
         let waiting = hears.await;
         self.hears = None;
@@ -412,12 +420,12 @@ impl Ticks {
         true
     }
 
-    async fn tick(&mut self, turn: &mut Turn, out: &Sink) -> Result<(), stream::Left> {
+    async fn tick(&mut self, context: &mut ReplyContext, out: &Sink) -> Result<(), stream::Left> {
         let Some(token) = &self.token else { return out.keep_alive().await };
         self.told += 1;
         // So small that hardly any progress of the target itself is less.
         let progress = f64::from(self.told) / 1e6;
-        turn.progress = progress;
+        context.progress = progress;
         let mut body = String::from(
             "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":",
         );
@@ -461,7 +469,7 @@ mod tests {
             told: 0,
             leave: Some(leave),
         };
-        let mut turn = Turn {
+        let mut context = ReplyContext {
             era: Era::Legacy,
             declared: Declared::default(),
             about: Arc::new(About::default()),
@@ -481,7 +489,7 @@ mod tests {
             tokio::time::sleep(Duration::from_mins(20)).await;
             assert!(shared.sessions.find(&session.id, &owner, governed).is_some());
         };
-        let waits = word(admitted, Some(ticks), &mut turn, &out, Some(&cancel));
+        let waits = wait_for_decision(admitted, Some(ticks), &mut context, &out, Some(&cancel));
         let both = async { tokio::join!(waits, seen).0 };
         let said = tokio::time::timeout(Duration::from_hours(2), both).await;
         assert!(matches!(said, Ok(None)), "it waits for ever");

@@ -63,7 +63,7 @@ pub struct Round {
 }
 
 /// Returns the request that the gateway's own states are bound to; no state of a target has such a one.
-fn place(line: &str) -> String {
+fn state_line(line: &str) -> String {
     format!("approval of {line}")
 }
 
@@ -71,7 +71,7 @@ fn place(line: &str) -> String {
 /// the same request.
 fn round(shared: &McpShared, owner: &Owner, line: &str, message: &Message) -> Option<Round> {
     let own = message.param(Param::RequestState)?.text()?;
-    let kept = shared.bound.state_of(owner, &place(line), &own)?;
+    let kept = shared.client_values.state_of(owner, &state_line(line), &own)?;
     let (number, digest) = std::str::from_utf8(&kept).ok()?.split_once(' ')?;
     Some(Round { number: number.parse().ok()?, digest: digest.into(), declined: declined(message) })
 }
@@ -95,7 +95,7 @@ fn bare(message: &Message) -> Result<Message, Fault> {
 ///
 /// # Errors
 /// The message could not be split.
-pub fn goes_on(
+pub fn continued_round(
     shared: &McpShared,
     era: Era,
     owner: &Owner,
@@ -155,7 +155,8 @@ impl Invite {
         let approval = denied.approval.filter(|_| denied.code == DenyCode::ApprovalPending)?;
         let number = self.round.as_ref().map_or(0, |round| round.number) + 1;
         let url = shared.page.of(approval).filter(|_| number <= ROUNDS)?;
-        let state = shared.bound.state(owner, &place(line), format!("{number} {digest}").as_bytes());
+        let state =
+            shared.client_values.state(owner, &state_line(line), format!("{number} {digest}").as_bytes());
         let mut out = String::from("{\"jsonrpc\":\"2.0\",\"id\":");
         out.push_str(&String::from_utf8_lossy(id));
         out.push_str(",\"result\":{\"resultType\":\"input_required\",");
@@ -292,8 +293,8 @@ mod tests {
             assert_eq!(round_of(&owner, line), None);
         }
         // It is not a valid state for the target, and a state of the target is not valid for a round.
-        assert_eq!(shared.bound.state_of(&ann, "tools/call a", state), None);
-        let theirs = shared.bound.state(&ann, "tools/call a", b"\"1 D1\"");
+        assert_eq!(shared.client_values.state_of(&ann, "tools/call a", state), None);
+        let theirs = shared.client_values.state(&ann, "tools/call a", b"\"1 D1\"");
         let theirs = message(&format!(r#","requestState":{theirs}"#));
         assert_eq!(round(&shared, &ann, "tools/call a", &theirs), None);
         // The call itself is unchanged byte for byte, except for blanks.

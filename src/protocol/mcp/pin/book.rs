@@ -11,8 +11,8 @@ use crate::domain::PinKind;
 use crate::domain::PinNote;
 use crate::domain::PinVersion;
 use crate::domain::text::fold_name;
+use crate::protocol::mcp::pin::ListedItem;
 use crate::protocol::mcp::pin::Raw;
-use crate::protocol::mcp::pin::Seen;
 use crate::protocol::mcp::pin::ToKeep;
 use crate::protocol::mcp::pin::Where;
 use crate::protocol::mcp::pin::note;
@@ -49,7 +49,7 @@ pub struct Book {
     /// How often the server has reported that its list changed.
     lists: u64,
     /// The connection's target when something was last listed.
-    place: Box<str>,
+    target: Box<str>,
     /// The pins to be stored.
     pending: BTreeSet<(PinKind, Box<str>)>,
     /// The entries to add to the audit trail.
@@ -80,7 +80,7 @@ pub struct Entry {
     /// Whether storing it failed before, so that it only counts as stored once that succeeds.
     doubted: bool,
     /// A change that is not in a recording yet.
-    untold: Option<Became>,
+    unrecorded: Option<ItemChange>,
 }
 
 impl Entry {
@@ -93,19 +93,19 @@ impl Entry {
             otherwise: None,
             writing: None,
             doubted: false,
-            untold: None,
+            unrecorded: None,
         }
     }
 
     /// Returns a change that is not in a recording yet, with the pin.
-    pub fn still_to_tell(&self) -> Option<(Became, Pin)> {
-        self.untold.map(|became| (became, self.pin.clone()))
+    pub fn unrecorded_change(&self) -> Option<(ItemChange, Pin)> {
+        self.unrecorded.map(|change| (change, self.pin.clone()))
     }
 
     /// Notes that the change to this pin is in a recording.
-    pub fn told(&mut self, pin: &Pin) {
+    pub fn confirm_recorded(&mut self, pin: &Pin) {
         if self.pin.seen().digest == pin.seen().digest {
-            self.untold = None;
+            self.unrecorded = None;
         }
     }
 
@@ -136,7 +136,7 @@ impl Entry {
 
 /// How an element compares with its pin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Became {
+pub enum ItemChange {
     /// It is unchanged.
     Same,
     /// It is the accepted text again.
@@ -189,7 +189,7 @@ impl Book {
         if let Some(entry) = self.get_mut(kind, &name) {
             (entry.writing, entry.doubted) = (None, false);
             if entry.pin.current.is_none() {
-                (entry.otherwise, entry.untold) = (None, None);
+                (entry.otherwise, entry.unrecorded) = (None, None);
             }
         }
     }
@@ -205,14 +205,14 @@ impl Book {
     }
 
     /// Returns whether the server at this place has listed a pin since it last reported a change of its list.
-    pub fn is_listed(&self, entry: &Entry, place: &str) -> bool {
-        entry.listed == Some(self.lists) && *self.place == *place
+    pub fn is_listed(&self, entry: &Entry, target: &str) -> bool {
+        entry.listed == Some(self.lists) && *self.target == *target
     }
 
     /// Notes where the connection leads. If that has changed, nothing counts as listed.
-    pub fn leads_to(&mut self, place: &str) {
-        if *self.place != *place {
-            self.place = place.into();
+    pub fn leads_to(&mut self, target: &str) {
+        if *self.target != *target {
+            self.target = target.into();
             self.forget_lists();
         }
     }
@@ -326,8 +326,8 @@ impl Book {
     }
 
     /// Compares one list element with its pin. `again`: its name occurred before in the same list.
-    pub fn take(&mut self, at: Where<'_>, seen: Seen<'_>, again: bool) -> Became {
-        let Seen { name, raw, version } = seen;
+    pub fn take(&mut self, at: Where<'_>, seen: ListedItem<'_>, again: bool) -> ItemChange {
+        let ListedItem { name, raw, version } = seen;
         let version = version.map(|version| self.bounded(version));
         let (lists, kind) = (self.lists, at.kind);
         let Some(entry) = self.get_mut(kind, name) else {
@@ -336,52 +336,52 @@ impl Book {
         // It was known when it was checked; another reply came in between.
         if version.is_none() && entry.raw != Some(raw) {
             entry.listed = None;
-            return Became::Unread;
+            return ItemChange::Unread;
         }
         entry.listed = Some(lists);
         let Some(version) = version else {
             if entry.pin.current.is_some() {
                 entry.otherwise = Some((at.whose.into(), at.now_ms));
             }
-            return Became::Same;
+            return ItemChange::Same;
         };
         let raw = Some(raw).filter(|_| !again);
         let mut pin = entry.pin.clone();
-        let became = if version.digest == pin.accepted.digest {
+        let change = if version.digest == pin.accepted.digest {
             if pin.current.is_none() {
                 entry.raw = raw;
-                return Became::Same;
+                return ItemChange::Same;
             }
             // One of two equal names being unchanged does not excuse the other.
             if again || !entry.takes_back(at) {
                 entry.raw = None;
-                return Became::Same;
+                return ItemChange::Same;
             }
             (pin.current, pin.changed_ms) = (None, None);
-            if entry.untold == Some(Became::Changed) {
-                entry.untold = None;
+            if entry.unrecorded == Some(ItemChange::Changed) {
+                entry.unrecorded = None;
             }
-            Became::Back
+            ItemChange::Back
         } else {
             entry.otherwise = Some((at.whose.into(), at.now_ms));
             if version.digest == pin.seen().digest {
                 entry.raw = raw;
-                return Became::Same;
+                return ItemChange::Same;
             }
             (pin.current, pin.changed_ms) = (Some(version), Some(at.now_ms));
-            entry.untold = Some(Became::Changed);
-            Became::Changed
+            entry.unrecorded = Some(ItemChange::Changed);
+            ItemChange::Changed
         };
         entry.raw = raw;
         self.put(pin);
-        became
+        change
     }
 
     /// Pins an element that was never seen before.
-    fn first(&mut self, at: Where<'_>, name: &str, raw: Raw, version: Option<PinVersion>) -> Became {
-        let Some(version) = version else { return Became::Unread };
+    fn first(&mut self, at: Where<'_>, name: &str, raw: Raw, version: Option<PinVersion>) -> ItemChange {
+        let Some(version) = version else { return ItemChange::Unread };
         if self.count >= MOST || name.len() > LONGEST_NAME {
-            return Became::TooMany;
+            return ItemChange::TooMany;
         }
         let late = self.is_late(at.kind, at.now_ms);
         self.begun.entry(at.kind).or_insert(at.now_ms);
@@ -397,12 +397,12 @@ impl Book {
             changed_ms: None,
         });
         let lists = self.lists;
-        let became = if late { Became::New } else { Became::First };
+        let change = if late { ItemChange::New } else { ItemChange::First };
         if let Some(entry) = self.get_mut(at.kind, name) {
             (entry.raw, entry.listed) = (Some(raw), Some(lists));
-            entry.untold = Some(became).filter(|_| late || !entry.pin.accepted.flags.is_empty());
+            entry.unrecorded = Some(change).filter(|_| late || !entry.pin.accepted.flags.is_empty());
         }
-        became
+        change
     }
 
     /// Removes the texts of a version if there are too many already.

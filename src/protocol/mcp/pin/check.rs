@@ -35,11 +35,11 @@ use crate::protocol::mcp::codec::envelope::names::ResultField;
 use crate::protocol::mcp::codec::listing::Element;
 use crate::protocol::mcp::codec::listing::Listed;
 use crate::protocol::mcp::codec::listing::Listing;
-use crate::protocol::mcp::from_client::inbound::place;
+use crate::protocol::mcp::from_client::inbound::target_key;
 use crate::protocol::mcp::from_target::context::garbage;
-use crate::protocol::mcp::pin::Brought;
+use crate::protocol::mcp::pin::ListDiff;
+use crate::protocol::mcp::pin::ListedItem;
 use crate::protocol::mcp::pin::Pins;
-use crate::protocol::mcp::pin::Seen;
 use crate::protocol::mcp::pin::Standing;
 use crate::protocol::mcp::pin::Where;
 use crate::protocol::mcp::pin::fingerprint::raw;
@@ -73,10 +73,14 @@ pub fn listed(
     };
     let governed = std::sync::Arc::clone(guard.governed());
     let name = &governed.connection.name;
-    let mut seen: Vec<Seen<'_>> = listing
+    let mut seen: Vec<ListedItem<'_>> = listing
         .elements
         .iter()
-        .map(|element| Seen { name: &element.key, raw: raw(element.span.of(message.body())), version: None })
+        .map(|element| ListedItem {
+            name: &element.key,
+            raw: raw(element.span.of(message.body())),
+            version: None,
+        })
         .collect();
     let unknown = pins.unknown(name, kind, &seen);
     if unknown.contains(&true) {
@@ -92,14 +96,14 @@ pub fn listed(
         }
     }
     let whole = listing.next_cursor().is_none();
-    let at = Where { connection: name, place: &place(&governed), kind, whose, now_ms: now_ms() };
-    let brought = pins.saw(at, seen, whole);
-    tell(guard, &governed, kind, &brought)?;
-    pins.told(at, &brought);
+    let at = Where { connection: name, target: &target_key(&governed), kind, whose, now_ms: now_ms() };
+    let diff = pins.compare_list(at, seen, whole);
+    report(guard, &governed, kind, &diff)?;
+    pins.confirm_recorded(at, &diff);
     if governed.connection.mcp.pin == PinMode::Observe {
         return Ok(HashSet::new());
     }
-    let held_back = listing.elements.iter().zip(&brought.held_back).filter(|(_, held_back)| **held_back);
+    let held_back = listing.elements.iter().zip(&diff.held_back).filter(|(_, held_back)| **held_back);
     Ok(held_back.map(|(element, _)| element.span.start).collect())
 }
 
@@ -124,7 +128,7 @@ pub fn greeted(
     let mut both = info.map(|value| value.raw).unwrap_or_default().to_vec();
     both.push(b'\n');
     both.extend_from_slice(instructions.map(|value| value.raw).unwrap_or_default());
-    let mut seen = vec![Seen { name: method, raw: raw(&both), version: None }];
+    let mut seen = vec![ListedItem { name: method, raw: raw(&both), version: None }];
     if pins.unknown(&governed.connection.name, PinKind::Server, &seen) == [true] {
         let masked = masked(&governed, message, method)?;
         let members = |message: &Message| {
@@ -143,15 +147,15 @@ pub fn greeted(
     // Each method has a pin of its own, so there are no further pages.
     let at = Where {
         connection: &governed.connection.name,
-        place: &place(&governed),
+        target: &target_key(&governed),
         kind: PinKind::Server,
         whose,
         now_ms: now_ms(),
     };
-    let brought = pins.saw(at, seen, false);
-    tell(guard, &governed, PinKind::Server, &brought)?;
-    pins.told(at, &brought);
-    Ok(!observes && brought.held_back == [true])
+    let diff = pins.compare_list(at, seen, false);
+    report(guard, &governed, PinKind::Server, &diff)?;
+    pins.confirm_recorded(at, &diff);
+    Ok(!observes && diff.held_back == [true])
 }
 
 /// Returns the refusal of a command because of its connection's pins, and how it is presented (`None`: as
@@ -174,7 +178,10 @@ pub fn refused(
         Denied::new(DenyCode::Denied, detail).because("pin_held_back")
     };
     let held_back = |kind, named: &str| {
-        matches!(pins.standing(name, &place(governed), kind, named), Standing::HeldBack | Standing::Unkept)
+        matches!(
+            pins.standing(name, &target_key(governed), kind, named),
+            Standing::HeldBack | Standing::Unkept
+        )
     };
     match (&mcp.tool, &mcp.prompt, &mcp.resource) {
         (Some(tool), ..) if &*mcp.method == CALL => {
@@ -187,7 +194,7 @@ pub fn refused(
                 );
                 return Some((Denied::new(DenyCode::Denied, detail).because("pin_changed"), None));
             }
-            match pins.standing(name, &place(governed), PinKind::Tool, tool) {
+            match pins.standing(name, &target_key(governed), PinKind::Tool, tool) {
                 Standing::Fine => None,
                 Standing::HeldBack => Some((hidden(), Some(Asked::HiddenTool(tool.clone())))),
                 Standing::Unkept => {
@@ -267,16 +274,16 @@ pub fn unreadable(governed: &Governed) -> Denied {
 }
 
 /// Tells of what a list has brought: in the log, the metrics and the recording.
-fn tell(guard: &mut ReplyGuard, governed: &Governed, kind: PinKind, brought: &Brought) -> Result<(), Denied> {
+fn report(guard: &mut ReplyGuard, governed: &Governed, kind: PinKind, diff: &ListDiff) -> Result<(), Denied> {
     let connection = &governed.connection.name;
     let mode = governed.connection.mcp.pin.as_str();
-    if brought.overflows {
+    if diff.overflows {
         tracing::warn!(%connection, "the server offers more than can be pinned; what is not pinned is not checked");
     }
-    if brought.first > 0 {
-        tracing::info!(%connection, %kind, count = brought.first, "pinned as first seen");
+    if diff.first > 0 {
+        tracing::info!(%connection, %kind, count = diff.first, "pinned as first seen");
     }
-    let Brought { new, changed, flagged, .. } = brought;
+    let ListDiff { new, changed, flagged, .. } = diff;
     if new.is_empty() && changed.is_empty() && flagged.is_empty() {
         return Ok(());
     }

@@ -23,9 +23,9 @@ use crate::domain::ConnectionName;
 use crate::domain::Pin;
 use crate::domain::PinKind;
 use crate::domain::PinVersion;
-use crate::protocol::mcp::pin::book::Became;
 use crate::protocol::mcp::pin::book::Book;
 use crate::protocol::mcp::pin::book::Entry;
+use crate::protocol::mcp::pin::book::ItemChange;
 
 pub use batch::PinBatch;
 pub use batch::ToKeep;
@@ -59,7 +59,7 @@ pub struct Where<'a> {
     /// The connection.
     pub connection: &'a ConnectionName,
     /// The connection's name and target.
-    pub place: &'a str,
+    pub target: &'a str,
     /// The kind of list.
     pub kind: PinKind,
     /// The principal that requested it.
@@ -70,7 +70,7 @@ pub struct Where<'a> {
 
 /// One element of a list.
 #[derive(Debug)]
-pub struct Seen<'a> {
+pub struct ListedItem<'a> {
     /// Its name.
     pub name: &'a str,
     /// The digest of its bytes.
@@ -81,7 +81,7 @@ pub struct Seen<'a> {
 
 /// The result of comparing a list with its pins.
 #[derive(Debug, Default)]
-pub struct Brought {
+pub struct ListDiff {
     /// For each element whether it is held back (unless changes are only observed).
     pub held_back: Vec<bool>,
     /// How many were pinned as first seen.
@@ -131,13 +131,13 @@ impl Pins {
 
     /// Returns for each element whether it must be parsed: its bytes have changed, or it shares its name with
     /// another.
-    pub fn unknown(&self, connection: &ConnectionName, kind: PinKind, seen: &[Seen<'_>]) -> Vec<bool> {
+    pub fn unknown(&self, connection: &ConnectionName, kind: PinKind, seen: &[ListedItem<'_>]) -> Vec<bool> {
         let mut names = HashSet::new();
         let twice: HashSet<&str> =
             seen.iter().map(|seen| seen.name).filter(|name| !names.insert(*name)).collect();
         let all = self.all();
         let book = all.get(connection);
-        let known = |seen: &Seen<'_>| {
+        let known = |seen: &ListedItem<'_>| {
             !twice.contains(seen.name)
                 && book
                     .and_then(|book| book.get(kind, seen.name))
@@ -146,43 +146,46 @@ impl Pins {
         seen.iter().map(|seen| !known(seen)).collect()
     }
 
-    /// Processes a list, or a page of one; `whole`: this is the end of the list. The caller has to record the
-    /// result and confirm that with [`Self::told`]: until then it is returned again with each list.
-    pub fn saw(&self, at: Where<'_>, seen: Vec<Seen<'_>>, whole: bool) -> Brought {
+    /// Processes a list, or a page of one; `whole`: this is the end of the list. The caller has to record
+    /// the result and confirm that with [`Self::confirm_recorded`]: until then it is returned again with
+    /// each list.
+    pub fn compare_list(&self, at: Where<'_>, seen: Vec<ListedItem<'_>>, whole: bool) -> ListDiff {
         let kind = at.kind;
         let mut all = self.all();
         let book = all.entry(at.connection.clone()).or_default();
-        book.leads_to(at.place);
-        let mut brought = Brought::default();
+        book.leads_to(at.target);
+        let mut diff = ListDiff::default();
         let mut names: Vec<&str> = Vec::with_capacity(seen.len());
         let mut done: HashSet<&str> = HashSet::new();
         let mut keep: BTreeSet<&str> = BTreeSet::new();
         let mut unread: HashSet<&str> = HashSet::new();
-        let mut untold: Vec<(Became, Pin)> = Vec::new();
+        let mut unrecorded: Vec<(ItemChange, Pin)> = Vec::new();
         let mut urgent = false;
         for seen in seen {
             let name = seen.name;
             names.push(name);
             let again = !done.insert(name);
-            let became = book.take(at, seen, again);
-            match became {
-                Became::Unread => {
+            let change = book.take(at, seen, again);
+            match change {
+                ItemChange::Unread => {
                     unread.insert(name);
                 }
-                Became::TooMany => brought.overflows |= book.overflows(),
-                Became::Same => untold.extend(book.get(kind, name).and_then(Entry::still_to_tell)),
-                Became::Back => {
+                ItemChange::TooMany => diff.overflows |= book.overflows(),
+                ItemChange::Same => {
+                    unrecorded.extend(book.get(kind, name).and_then(Entry::unrecorded_change))
+                }
+                ItemChange::Back => {
                     keep.insert(name);
                 }
-                Became::Changed | Became::First | Became::New => {
+                ItemChange::Changed | ItemChange::First | ItemChange::New => {
                     keep.insert(name);
-                    urgent |= became != Became::Changed;
-                    brought.first += usize::from(became == Became::First);
+                    urgent |= change != ItemChange::Changed;
+                    diff.first += usize::from(change == ItemChange::First);
                     let Some(pin) = book.get(kind, name).map(|entry| entry.pin.clone()) else { continue };
                     if again {
-                        brought.changed.retain(|known: &Pin| known.name != name);
+                        diff.changed.retain(|known: &Pin| known.name != name);
                     }
-                    brought.add(became, pin);
+                    diff.add(change, pin);
                 }
             }
         }
@@ -191,7 +194,7 @@ impl Pins {
         }
         if self.0.keeper.is_some() {
             keep.extend(names.iter().filter(|name| book.get(kind, name).is_some_and(Entry::failed)));
-            for note in note::notes(book, at, &brought) {
+            for note in note::notes(book, at, &diff) {
                 book.notes(note);
             }
             for name in keep {
@@ -199,9 +202,9 @@ impl Pins {
             }
         }
         // Changes that the audit trail has already.
-        for (became, pin) in untold {
-            if !brought.changed.iter().any(|known| known.name == pin.name) {
-                brought.add(became, pin);
+        for (change, pin) in unrecorded {
+            if !diff.changed.iter().any(|known| known.name == pin.name) {
+                diff.add(change, pin);
             }
         }
         // Computed last: of two elements with the same name, the second may have changed the state of the
@@ -221,30 +224,30 @@ impl Pins {
         let unkept = |name: &str| {
             all.get(at.connection).and_then(|book| book.get(kind, name)).is_none_or(Entry::is_unkept)
         };
-        brought.held_back =
+        diff.held_back =
             held_back.into_iter().zip(names).map(|(held_back, name)| held_back || unkept(name)).collect();
-        brought
+        diff
     }
 
     /// Notes that the result of a list is recorded.
-    pub fn told(&self, at: Where<'_>, brought: &Brought) {
+    pub fn confirm_recorded(&self, at: Where<'_>, diff: &ListDiff) {
         let mut all = self.all();
         let Some(book) = all.get_mut(at.connection) else { return };
-        for pin in brought.changed.iter().chain(&brought.new).chain(&brought.flagged) {
+        for pin in diff.changed.iter().chain(&diff.new).chain(&diff.flagged) {
             if let Some(entry) = book.get_mut(at.kind, &pin.name) {
-                entry.told(pin);
+                entry.confirm_recorded(pin);
             }
         }
     }
 
-    /// Returns the state of an item that a client wants to use, on a connection with the target `place`.
-    pub fn standing(&self, connection: &ConnectionName, place: &str, kind: PinKind, name: &str) -> Standing {
+    /// Returns the state of an item that a client wants to use, on a connection that leads to `target`.
+    pub fn standing(&self, connection: &ConnectionName, target: &str, kind: PinKind, name: &str) -> Standing {
         let all = self.all();
         let Some(book) = all.get(connection) else { return Standing::Unlisted };
         match book.get(kind, name) {
             Some(entry) if entry.pin.is_held_back() => Standing::HeldBack,
             Some(entry) if entry.is_unkept() => Standing::Unkept,
-            Some(entry) if book.is_listed(entry, place) => Standing::Fine,
+            Some(entry) if book.is_listed(entry, target) => Standing::Fine,
             // A server that lists a name of its own tells it from others.
             _ if book.holds_back_alike(kind, name) => Standing::HeldBack,
             _ => Standing::Unlisted,
@@ -293,16 +296,16 @@ impl Pins {
     }
 }
 
-impl Brought {
-    fn add(&mut self, became: Became, pin: Pin) {
-        if became == Became::Changed {
+impl ListDiff {
+    fn add(&mut self, change: ItemChange, pin: Pin) {
+        if change == ItemChange::Changed {
             self.changed.push(pin);
             return;
         }
         if !pin.accepted.flags.is_empty() {
             self.flagged.push(pin.clone());
         }
-        if became == Became::New {
+        if change == ItemChange::New {
             self.new.push(pin);
         }
     }

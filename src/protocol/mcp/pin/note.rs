@@ -2,7 +2,7 @@
 
 use crate::domain::Pin;
 use crate::domain::PinNote;
-use crate::protocol::mcp::pin::Brought;
+use crate::protocol::mcp::pin::ListDiff;
 use crate::protocol::mcp::pin::Where;
 use crate::protocol::mcp::pin::book::Book;
 
@@ -28,7 +28,7 @@ pub fn add(waiting: &mut Vec<PinNote>, note: PinNote) {
 }
 
 /// Returns the notes about a list.
-pub fn notes(book: &mut Book, at: Where<'_>, brought: &Brought) -> Vec<PinNote> {
+pub fn notes(book: &mut Book, at: Where<'_>, diff: &ListDiff) -> Vec<PinNote> {
     let note = |action: &'static str, pins: &[&Pin], count: usize, members: Vec<String>| {
         let first = pins.first();
         PinNote {
@@ -46,15 +46,15 @@ pub fn notes(book: &mut Book, at: Where<'_>, brought: &Brought) -> Vec<PinNote> 
         many => vec![note(action, pins, many, Vec::new())],
     };
     let mut notes = Vec::new();
-    if brought.first > 0 {
-        notes.push(note("pin.first", &[], brought.first, Vec::new()));
+    if diff.first > 0 {
+        notes.push(note("pin.first", &[], diff.first, Vec::new()));
     }
-    if !brought.new.is_empty() {
-        let new: Vec<&Pin> = brought.new.iter().collect();
+    if !diff.new.is_empty() {
+        let new: Vec<&Pin> = diff.new.iter().collect();
         notes.push(note("pin.new", &new, new.len(), Vec::new()));
     }
     let mut due: Vec<&Pin> = Vec::new();
-    for pin in &brought.changed {
+    for pin in &diff.changed {
         let Some(entry) = book.get_mut(at.kind, &pin.name) else { continue };
         if at.now_ms.saturating_sub(entry.noted_ms) >= NOTE_EVERY_MS {
             entry.noted_ms = at.now_ms;
@@ -63,7 +63,7 @@ pub fn notes(book: &mut Book, at: Where<'_>, brought: &Brought) -> Vec<PinNote> 
     }
     let changes = |pin: &Pin| pin.changes().into_iter().map(|change| change.member).collect();
     notes.extend(each("pin.change", &due, &changes));
-    let flagged: Vec<&Pin> = brought.flagged.iter().collect();
+    let flagged: Vec<&Pin> = diff.flagged.iter().collect();
     let flags = |pin: &Pin| pin.accepted.flags.iter().map(|flag| flag.member.clone()).collect();
     notes.extend(each("pin.flag", &flagged, &flags));
     notes

@@ -181,19 +181,19 @@ impl Rig {
     }
 
     /// Processes a page of the list of ann: names and descriptions.
-    fn list(&mut self, whole: bool, tools: &[(&str, &str)]) -> Brought {
+    fn list(&mut self, whole: bool, tools: &[(&str, &str)]) -> ListDiff {
         self.list_of("ann", whole, tools)
     }
 
-    fn list_of(&mut self, whose: &str, whole: bool, tools: &[(&str, &str)]) -> Brought {
+    fn list_of(&mut self, whose: &str, whole: bool, tools: &[(&str, &str)]) -> ListDiff {
         let texts: Vec<String> = tools
             .iter()
             .map(|(name, description)| format!(r#"{{"name":"{name}","description":"{description}"}}"#))
             .collect();
-        let mut seen: Vec<Seen<'_>> = tools
+        let mut seen: Vec<ListedItem<'_>> = tools
             .iter()
             .zip(&texts)
-            .map(|((name, _), text)| Seen { name, raw: raw(text.as_bytes()), version: None })
+            .map(|((name, _), text)| ListedItem { name, raw: raw(text.as_bytes()), version: None })
             .collect();
         let unknown = self.pins.unknown(&Self::name(), PinKind::Tool, &seen);
         for ((seen, text), unknown) in seen.iter_mut().zip(&texts).zip(unknown) {
@@ -201,15 +201,15 @@ impl Rig {
         }
         self.now_ms += 1000;
         let connection = &Self::name();
-        let at = Where { connection, place: PLACE, kind: PinKind::Tool, whose, now_ms: self.now_ms };
-        let brought = self.pins.saw(at, seen, whole);
+        let at = Where { connection, target: PLACE, kind: PinKind::Tool, whose, now_ms: self.now_ms };
+        let diff = self.pins.compare_list(at, seen, whole);
         if self.tells {
-            self.pins.told(at, &brought);
+            self.pins.confirm_recorded(at, &diff);
         }
         if self.ticks {
             self.pins.flush();
         }
-        brought
+        diff
     }
 
     fn standing(&self, name: &str) -> Standing {
@@ -230,15 +230,15 @@ impl Rig {
 fn what_is_first_seen_is_pinned_and_the_same_again_is_no_news() {
     let mut rig = Rig::new(Vec::new());
     assert_eq!(rig.standing("a"), Standing::Unlisted);
-    let brought = rig.list(false, &[("a", "one"), ("b", "two")]);
-    assert_eq!((brought.first, brought.held_back), (2, vec![false, false]));
+    let diff = rig.list(false, &[("a", "one"), ("b", "two")]);
+    assert_eq!((diff.first, diff.held_back), (2, vec![false, false]));
     // The second page of the first list is still the first list.
-    let brought = rig.list(true, &[("c", "three")]);
-    assert_eq!((brought.first, brought.new.len()), (1, 0));
+    let diff = rig.list(true, &[("c", "three")]);
+    assert_eq!((diff.first, diff.new.len()), (1, 0));
     assert_eq!(rig.take_notes(), [("pin.first", 2), ("pin.first", 1)]);
     assert_eq!(rig.take_kept().len(), 3);
-    let brought = rig.list(true, &[("a", "one"), ("b", "two"), ("c", "three")]);
-    assert_eq!((brought.first, brought.changed.len(), brought.new.len()), (0, 0, 0));
+    let diff = rig.list(true, &[("a", "one"), ("b", "two"), ("c", "three")]);
+    assert_eq!((diff.first, diff.changed.len(), diff.new.len()), (0, 0, 0));
     assert_eq!((rig.take_kept().len(), rig.take_notes().len()), (0, 0));
 }
 
@@ -251,8 +251,8 @@ fn what_comes_after_the_first_list_is_held_back_until_somebody_accepts_it() {
     rig.take_notes();
     rig.take_kept();
     // Malicious text is held back in a new tool as in a changed one.
-    let brought = rig.list(true, &[("d", "four"), ("a", "one")]);
-    assert_eq!((brought.new.len(), brought.held_back), (1, vec![true, false]));
+    let diff = rig.list(true, &[("d", "four"), ("a", "one")]);
+    assert_eq!((diff.new.len(), diff.held_back), (1, vec![true, false]));
     assert_eq!(rig.take_notes(), [("pin.new", 1)]);
     assert_eq!((rig.standing("d"), rig.standing("e")), (Standing::HeldBack, Standing::Unlisted));
     assert_eq!(rig.pins.changed(&Rig::name()), None, "nothing has changed");
@@ -279,9 +279,9 @@ fn what_a_server_says_of_itself_is_no_list_that_could_be_late() {
     let rig = Rig::new(Vec::new());
     let connection = &Rig::name();
     for (name, now_ms) in [("initialize", 1), ("server/discover", 1 + 2 * FIRST_LIST_MS)] {
-        let seen = Seen { name, raw: raw(b"x"), version: Some(tool("{\"instructions\":\"x\"}")) };
-        let at = Where { connection, place: PLACE, kind: PinKind::Server, whose: "ann", now_ms };
-        assert_eq!(rig.pins.saw(at, vec![seen], false).held_back, [false], "{name}");
+        let seen = ListedItem { name, raw: raw(b"x"), version: Some(tool("{\"instructions\":\"x\"}")) };
+        let at = Where { connection, target: PLACE, kind: PinKind::Server, whose: "ann", now_ms };
+        assert_eq!(rig.pins.compare_list(at, vec![seen], false).held_back, [false], "{name}");
     }
 }
 
@@ -334,13 +334,13 @@ fn a_change_is_held_back_until_it_is_accepted_or_taken_back() {
     let mut rig = Rig::new(Vec::new());
     rig.list(true, &[("a", "one"), ("b", "two")]);
     rig.take_notes();
-    let brought = rig.list(true, &[("a", "evil"), ("b", "two")]);
-    assert_eq!((brought.changed.len(), brought.held_back), (1, vec![true, false]));
+    let diff = rig.list(true, &[("a", "evil"), ("b", "two")]);
+    assert_eq!((diff.changed.len(), diff.held_back), (1, vec![true, false]));
     assert_eq!((rig.standing("a"), rig.standing("b")), (Standing::HeldBack, Standing::Fine));
     assert_eq!(rig.pins.changed(&Rig::name()).unwrap().name, "a");
     // A repeated change is not reported again, but still held back.
-    let brought = rig.list(true, &[("a", "evil")]);
-    assert_eq!((brought.changed.len(), brought.held_back), (0, vec![true]));
+    let diff = rig.list(true, &[("a", "evil")]);
+    assert_eq!((diff.changed.len(), diff.held_back), (0, vec![true]));
     // Reverted.
     assert_eq!(rig.list(true, &[("a", "one")]).held_back, [false]);
     assert_eq!((rig.standing("a"), rig.pins.changed(&Rig::name())), (Standing::Fine, None));
@@ -384,13 +384,13 @@ fn of_two_tools_with_one_name_neither_excuses_the_other() {
 fn hidden_characters_are_held_back_at_first_sight_and_long_texts_are_not() {
     let mut rig = Rig::new(Vec::new());
     let long = "x".repeat((16 << 10) + 1);
-    let brought = rig.list(true, &[("a", "\u{e0041}"), ("b", &long), ("c", "x")]);
-    assert_eq!((brought.flagged.len(), brought.held_back), (2, vec![true, false, false]));
+    let diff = rig.list(true, &[("a", "\u{e0041}"), ("b", &long), ("c", "x")]);
+    assert_eq!((diff.flagged.len(), diff.held_back), (2, vec![true, false, false]));
     assert_eq!(rig.standing("a"), Standing::HeldBack);
     assert_eq!(rig.take_notes(), [("pin.first", 3), ("pin.flag", 1), ("pin.flag", 1)]);
     assert_eq!(rig.pins.changed(&Rig::name()), None, "that is no change");
-    let brought = rig.list(true, &[("a", "\u{e0041}")]);
-    assert_eq!((brought.flagged.len(), brought.held_back), (0, vec![true]), "told once");
+    let diff = rig.list(true, &[("a", "\u{e0041}")]);
+    assert_eq!((diff.flagged.len(), diff.held_back), (0, vec![true]), "told once");
     let mut pin = rig.take_kept().into_iter().find(|pin| pin.name == "a").unwrap();
     pin.accept("local:ann", 5);
     rig.pins.accepted(vec![pin], 6);
@@ -408,9 +408,9 @@ fn pins_outlive_the_process() {
     let mut rig = Rig::new(kept);
     assert_eq!((rig.standing("a"), rig.standing("b")), (Standing::HeldBack, Standing::Unlisted));
     assert_eq!(rig.pins.changed(&Rig::name()).unwrap().name, "a");
-    let brought = rig.list(true, &[("a", "evil"), ("b", "two"), ("c", "three")]);
-    assert_eq!((brought.changed.len(), brought.new.len(), brought.first), (0, 1, 0));
-    assert_eq!(brought.held_back, [true, false, true]);
+    let diff = rig.list(true, &[("a", "evil"), ("b", "two"), ("c", "three")]);
+    assert_eq!((diff.changed.len(), diff.new.len(), diff.first), (0, 1, 0));
+    assert_eq!(diff.held_back, [true, false, true]);
     assert_eq!(rig.take_kept().len(), 1);
     assert_eq!(rig.standing("b"), Standing::Fine);
 }
@@ -478,10 +478,10 @@ fn what_is_kept_last_is_what_was_seen_last_however_many_list_at_once() {
             scope.spawn(move || {
                 for (text, now_ms) in texts.iter().cycle().zip(0..400) {
                     let version = Some(tool(text));
-                    let seen = Seen { name: "a", raw: raw(text.as_bytes()), version };
+                    let seen = ListedItem { name: "a", raw: raw(text.as_bytes()), version };
                     let connection = &Rig::name();
-                    let at = Where { connection, place: PLACE, kind: PinKind::Tool, whose, now_ms };
-                    pins.saw(at, vec![seen], true);
+                    let at = Where { connection, target: PLACE, kind: PinKind::Tool, whose, now_ms };
+                    pins.compare_list(at, vec![seen], true);
                     pins.flush();
                 }
             });
@@ -500,9 +500,9 @@ fn what_is_too_much_is_not_pinned_and_held_back() {
     let mut rig = Rig::new(Vec::new());
     let names: Vec<String> = (0..=MOST).map(|number| format!("t{number}")).collect();
     let tools: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "x")).collect();
-    let brought = rig.list(true, &tools);
-    assert!(brought.overflows);
-    assert_eq!(brought.held_back.iter().filter(|held_back| **held_back).count(), 1);
+    let diff = rig.list(true, &tools);
+    assert!(diff.overflows);
+    assert_eq!(diff.held_back.iter().filter(|held_back| **held_back).count(), 1);
     assert_eq!(rig.standing(&format!("t{MOST}")), Standing::Unlisted);
     assert!(!rig.list(true, &tools).overflows, "told once");
     let mut rig = Rig::new(Vec::new());
@@ -583,13 +583,13 @@ fn a_text_that_was_known_when_it_was_looked_at_does_not_pass_as_the_one_that_cam
     rig.list(true, &[("a", "evil")]);
     // The malicious text is listed again, and need not be parsed: its bytes are known.
     let text = r#"{"name":"a","description":"evil"}"#;
-    let seen = vec![Seen { name: "a", raw: raw(text.as_bytes()), version: None }];
+    let seen = vec![ListedItem { name: "a", raw: raw(text.as_bytes()), version: None }];
     assert_eq!(rig.pins.unknown(&Rig::name(), PinKind::Tool, &seen), [false]);
     // Before it is processed, another reply contains the accepted text.
     assert_eq!(rig.list(true, &[("a", "one")]).held_back, [false]);
     let connection = &Rig::name();
-    let at = Where { connection, place: PLACE, kind: PinKind::Tool, whose: "ann", now_ms: rig.now_ms };
-    assert_eq!(rig.pins.saw(at, seen, true).held_back, [true]);
+    let at = Where { connection, target: PLACE, kind: PinKind::Tool, whose: "ann", now_ms: rig.now_ms };
+    assert_eq!(rig.pins.compare_list(at, seen, true).held_back, [true]);
     assert_eq!(rig.standing("a"), Standing::Unlisted, "what it says now must be read");
     assert_eq!(rig.list(true, &[("a", "one")]).held_back, [false]);
     assert_eq!(rig.standing("a"), Standing::Fine);
@@ -605,12 +605,12 @@ fn what_one_server_listed_says_nothing_of_another_that_took_its_place() {
     assert_eq!(standing(&rig), Standing::Unlisted);
     // A list of another kind is independent.
     let connection = &Rig::name();
-    let at = Where { connection, place: new, kind: PinKind::Prompt, whose: "ann", now_ms: 1 };
-    rig.pins.saw(at, Vec::new(), true);
+    let at = Where { connection, target: new, kind: PinKind::Prompt, whose: "ann", now_ms: 1 };
+    rig.pins.compare_list(at, Vec::new(), true);
     assert_eq!((standing(&rig), rig.standing("a")), (Standing::Unlisted, Standing::Unlisted));
     let text = r#"{"name":"a","description":"one"}"#;
-    let seen = vec![Seen { name: "a", raw: raw(text.as_bytes()), version: None }];
-    rig.pins.saw(Where { kind: PinKind::Tool, ..at }, seen, true);
+    let seen = vec![ListedItem { name: "a", raw: raw(text.as_bytes()), version: None }];
+    rig.pins.compare_list(Where { kind: PinKind::Tool, ..at }, seen, true);
     assert_eq!((standing(&rig), rig.standing("a")), (Standing::Fine, Standing::Unlisted));
 }
 
@@ -649,7 +649,7 @@ fn what_could_not_be_told_comes_with_each_list_until_it_is() {
     rig.list(true, &[("a", "one"), ("b", "two")]);
     rig.take_notes();
     rig.tells = false;
-    let counts = |brought: &Brought| (brought.changed.len(), brought.new.len(), brought.flagged.len());
+    let counts = |diff: &ListDiff| (diff.changed.len(), diff.new.len(), diff.flagged.len());
     let now = [("a", "evil"), ("b", "two"), ("c", "\u{e0041}")];
     for _ in 0..3 {
         assert_eq!(counts(&rig.list(true, &now)), (1, 1, 1));
@@ -675,7 +675,7 @@ fn what_is_forgotten_comes_again_as_new_and_makes_room() {
     assert!(rig.list(true, &[("other", "x")]).overflows);
     rig.pins.forgotten(std::slice::from_ref(&pin));
     assert_eq!(rig.standing("t7"), Standing::Unlisted);
-    let brought = rig.list(true, &[("other", "x"), ("t7", "x")]);
-    assert_eq!((brought.new.len(), brought.held_back), (1, vec![true, true]), "no pass for what comes next");
+    let diff = rig.list(true, &[("other", "x"), ("t7", "x")]);
+    assert_eq!((diff.new.len(), diff.held_back), (1, vec![true, true]), "no pass for what comes next");
     assert_eq!((rig.standing("other"), rig.standing("t7")), (Standing::HeldBack, Standing::Unlisted));
 }

@@ -4,7 +4,7 @@ use crate::protocol::mcp::codec::envelope::id::Id;
 
 /// An answer of the gateway itself to a target's request.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Own {
+pub enum OwnAnswer {
     /// The answer to a `ping` with this id.
     Pong(Id<'static>),
     /// An error for the request with this id, which the client may not be asked.
@@ -13,7 +13,7 @@ pub enum Own {
     Unanswered(Id<'static>),
 }
 
-impl Own {
+impl OwnAnswer {
     /// Returns the id of the request.
     pub const fn id(&self) -> &Id<'static> {
         let (Self::Pong(id) | Self::Refused(id) | Self::Unanswered(id)) = self;

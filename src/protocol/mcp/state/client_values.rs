@@ -34,7 +34,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 /// The values bound to clients, shared by all threads. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Bound(Arc<Mutex<Maps>>);
+pub struct ClientValues(Arc<Mutex<Maps>>);
 
 /// How many values of one kind are remembered.
 #[derive(Debug, Clone, Copy)]
@@ -206,7 +206,7 @@ impl<K: Clone + Eq + std::hash::Hash, V> Remembered<K, V> {
     }
 }
 
-impl Bound {
+impl ClientValues {
     fn maps(&self) -> std::sync::MutexGuard<'_, Maps> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -272,52 +272,52 @@ mod tests {
 
     #[test]
     fn a_state_comes_back_from_whom_it_was_given_to_for_what_it_was_given() {
-        let bound = Bound::default();
-        let own = bound.state(&owner("ann"), "tools/call a", b"\"theirs\"");
+        let values = ClientValues::default();
+        let own = values.state(&owner("ann"), "tools/call a", b"\"theirs\"");
         let own = own.trim_matches('"');
         assert!(!own.contains("theirs"));
-        assert_eq!(bound.state_of(&owner("ann"), "tools/call a", own).as_deref(), Some(&b"\"theirs\""[..]));
-        assert_eq!(bound.state_of(&owner("bob"), "tools/call a", own), None);
-        assert_eq!(bound.state_of(&owner("ann"), "tools/call b", own), None);
-        assert_eq!(bound.state_of(&owner("ann"), "tools/call a", "theirs"), None);
+        assert_eq!(values.state_of(&owner("ann"), "tools/call a", own).as_deref(), Some(&b"\"theirs\""[..]));
+        assert_eq!(values.state_of(&owner("bob"), "tools/call a", own), None);
+        assert_eq!(values.state_of(&owner("ann"), "tools/call b", own), None);
+        assert_eq!(values.state_of(&owner("ann"), "tools/call a", "theirs"), None);
     }
 
     #[test]
     fn no_more_is_remembered_than_there_is_room_for_and_the_oldest_goes_first() {
-        let bound = Bound::default();
-        let first = bound.state(&owner("ann"), "tools/call a", b"1");
-        let second = bound.state(&owner("ann"), "tools/call a", b"2");
+        let values = ClientValues::default();
+        let first = values.state(&owner("ann"), "tools/call a", b"1");
+        let second = values.state(&owner("ann"), "tools/call a", b"2");
         for _more in 0..FEW.of_one - 1 {
-            bound.state(&owner("ann"), "tools/call a", b"3");
+            values.state(&owner("ann"), "tools/call a", b"3");
         }
-        let of = |own: &str| bound.state_of(&owner("ann"), "tools/call a", own.trim_matches('"'));
+        let of = |own: &str| values.state_of(&owner("ann"), "tools/call a", own.trim_matches('"'));
         assert_eq!((of(&first), of(&second).as_deref()), (None, Some(&b"2"[..])));
-        assert_eq!(bound.maps().states.values.len(), FEW.of_one);
+        assert_eq!(values.maps().states.values.len(), FEW.of_one);
     }
 
     #[test]
     fn one_principal_takes_nothing_from_another() {
-        let bound = Bound::default();
-        let own = bound.state(&owner("ann"), "tools/call a", b"1");
-        bound.task(&owner("ann"), "t", None);
-        let of = || bound.state_of(&owner("ann"), "tools/call a", own.trim_matches('"'));
+        let values = ClientValues::default();
+        let own = values.state(&owner("ann"), "tools/call a", b"1");
+        values.task(&owner("ann"), "t", None);
+        let of = || values.state_of(&owner("ann"), "tools/call a", own.trim_matches('"'));
         for more in 0..FEW.of_all {
-            bound.state(&owner("bob"), "tools/call a", b"2");
-            bound.task(&owner("bob"), &more.to_string(), None);
+            values.state(&owner("bob"), "tools/call a", b"2");
+            values.task(&owner("bob"), &more.to_string(), None);
         }
-        assert!(of().is_some() && bound.task_of(&owner("ann"), "t").is_some());
+        assert!(of().is_some() && values.task_of(&owner("ann"), "t").is_some());
         let long = vec![b'x'; 16 << 10];
         for _more in 0..2 * ROOM / long.len() {
-            bound.state(&owner("bob"), "tools/call a", &long);
+            values.state(&owner("bob"), "tools/call a", &long);
         }
         assert!(of().is_some());
-        assert!(bound.maps().states.bytes <= ROOM_OF_ONE + 1024);
+        assert!(values.maps().states.bytes <= ROOM_OF_ONE + 1024);
         // Nor do many owners together, as long as each has more than this one.
         for more in 0..2 * FEW.of_all {
-            bound.state(&owner(&(more % 40).to_string()), "tools/call a", b"3");
+            values.state(&owner(&(more % 40).to_string()), "tools/call a", b"3");
         }
         assert!(of().is_some());
-        let maps = bound.maps();
+        let maps = values.maps();
         let shares: usize = maps.states.shares.values().map(|share| share.order.len()).sum();
         let bytes: usize = maps.states.shares.values().map(|share| share.bytes).sum();
         assert_eq!((maps.states.values.len(), shares, bytes), (FEW.of_all, FEW.of_all, maps.states.bytes));
@@ -325,30 +325,30 @@ mod tests {
 
     #[test]
     fn a_task_is_its_first_owners() {
-        let bound = Bound::default();
-        bound.task(&owner("ann"), "t1", Some("slow"));
-        bound.task(&owner("bob"), "t1", Some("other"));
-        assert_eq!(bound.task_of(&owner("ann"), "t1"), Some(Task { tool: Some("slow".into()) }));
-        assert_eq!(bound.task_of(&owner("bob"), "t1"), None);
-        assert_eq!(bound.task_of(&owner("ann"), "t2"), None);
+        let values = ClientValues::default();
+        values.task(&owner("ann"), "t1", Some("slow"));
+        values.task(&owner("bob"), "t1", Some("other"));
+        assert_eq!(values.task_of(&owner("ann"), "t1"), Some(Task { tool: Some("slow".into()) }));
+        assert_eq!(values.task_of(&owner("bob"), "t1"), None);
+        assert_eq!(values.task_of(&owner("ann"), "t2"), None);
     }
 
     #[test]
     fn a_task_that_is_over_takes_no_place_of_one_that_runs() {
-        let bound = Bound::default();
-        bound.task(&owner("ann"), "runs", Some("slow"));
+        let values = ClientValues::default();
+        values.task(&owner("ann"), "runs", Some("slow"));
         for more in 0..2 * MANY.of_one {
             let task = more.to_string();
-            bound.task(&owner("ann"), &task, Some("slow"));
-            bound.task_is_over(&owner("bob"), &task);
-            bound.task_is_over(&owner("ann"), &task);
+            values.task(&owner("ann"), &task, Some("slow"));
+            values.task_is_over(&owner("bob"), &task);
+            values.task_is_over(&owner("ann"), &task);
             // Its result can still be fetched, and nobody else can take its id.
-            bound.task(&owner("bob"), &task, None);
-            assert_eq!(bound.task_of(&owner("ann"), &task), Some(Task { tool: Some("slow".into()) }));
-            assert_eq!(bound.task_of(&owner("bob"), &task), None);
+            values.task(&owner("bob"), &task, None);
+            assert_eq!(values.task_of(&owner("ann"), &task), Some(Task { tool: Some("slow".into()) }));
+            assert_eq!(values.task_of(&owner("bob"), &task), None);
         }
-        assert!(bound.task_of(&owner("ann"), "runs").is_some());
-        let maps = bound.maps();
+        assert!(values.task_of(&owner("ann"), "runs").is_some());
+        let maps = values.maps();
         assert_eq!((maps.tasks.values.len(), maps.over.values.len()), (1, FEW.of_one));
     }
 

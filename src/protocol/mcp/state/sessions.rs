@@ -26,7 +26,7 @@ use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::duplex::Solo;
 use crate::protocol::mcp::from_target::lists::Lists;
 use crate::protocol::mcp::server_request::declared::Declared;
-use crate::protocol::mcp::server_request::own_answers::Own;
+use crate::protocol::mcp::server_request::own_answers::OwnAnswer;
 
 /// How long an unused session lives.
 const IDLE: Duration = Duration::from_mins(30);
@@ -125,7 +125,7 @@ pub struct Question {
     pub what: ServerRequest,
     /// Where the gateway sends its own answer if the client's is refused: to the stream on which the request
     /// came.
-    pub back: Option<mpsc::Sender<Own>>,
+    pub back: Option<mpsc::Sender<OwnAnswer>>,
 }
 
 /// The id of an open request; released on drop.
@@ -344,7 +344,7 @@ impl Session {
     ///
     /// # Errors
     /// A request with that id is open, or too many are.
-    pub fn opens(self: &Arc<Self>, id: Id<'static>) -> Result<OpenId, Busy> {
+    pub fn reserve(self: &Arc<Self>, id: Id<'static>) -> Result<OpenId, Busy> {
         let mut state = locked(&self.state);
         if state.open.contains(&id) {
             return Err(Busy::Twice);
@@ -357,7 +357,7 @@ impl Session {
     }
 
     /// The client wants to hear of progress under this token.
-    pub fn gives(&self, token: Id<'static>) {
+    pub fn add_progress_token(&self, token: Id<'static>) {
         let mut state = locked(&self.state);
         if token.is_long() || state.tokens.contains(&token) {
             return;
@@ -397,7 +397,7 @@ impl Session {
     /// Sends the gateway's own answer to a target's request whose answer is refused, if the request's channel
     /// is still open.
     pub fn unanswered(&self, id: Id<'static>, question: &Question) {
-        let own = Own::Unanswered(id);
+        let own = OwnAnswer::Unanswered(id);
         match (&self.upstream, &question.back) {
             (Theirs::Solo(solo), _) => solo.answer(&own),
             (Theirs::Id(_), Some(back)) if back.try_send(own).is_ok() => {}
@@ -484,16 +484,16 @@ mod tests {
         let sessions = Sessions::default();
         let session = sessions.open(owner("ann"), now.connection("crm").unwrap(), "x").unwrap();
         let other = sessions.open(owner("ann"), now.connection("crm").unwrap(), "y").unwrap();
-        let first = session.opens(Id::Number(1)).unwrap();
-        assert_eq!(session.opens(Id::Number(1)).unwrap_err(), Busy::Twice);
-        let beside = (session.opens(Id::Text("1".into())), other.opens(Id::Number(1)));
+        let first = session.reserve(Id::Number(1)).unwrap();
+        assert_eq!(session.reserve(Id::Number(1)).unwrap_err(), Busy::Twice);
+        let beside = (session.reserve(Id::Text("1".into())), other.reserve(Id::Number(1)));
         assert!(beside.0.is_ok() && beside.1.is_ok());
         drop(first);
-        let again = session.opens(Id::Number(1)).unwrap();
-        let most: Vec<_> = (2..256).map(|number| session.opens(Id::Number(number)).unwrap()).collect();
-        assert_eq!(session.opens(Id::Number(999)).unwrap_err(), Busy::Full);
+        let again = session.reserve(Id::Number(1)).unwrap();
+        let most: Vec<_> = (2..256).map(|number| session.reserve(Id::Number(number)).unwrap()).collect();
+        assert_eq!(session.reserve(Id::Number(999)).unwrap_err(), Busy::Full);
         drop((again, most));
-        assert!(session.opens(Id::Number(999)).is_ok());
+        assert!(session.reserve(Id::Number(999)).is_ok());
     }
 
     #[tokio::test]
@@ -509,7 +509,7 @@ mod tests {
         assert!(body.starts_with(br#"{"jsonrpc":"2.0","id":7,"error":{"#), "{body:?}");
         let server = Sessions::default().open(owner("ann"), here, "x").unwrap();
         server.unanswered(Id::Number(8), &question);
-        assert_eq!(told.recv().await, Some(Own::Unanswered(Id::Number(8))));
+        assert_eq!(told.recv().await, Some(OwnAnswer::Unanswered(Id::Number(8))));
         // Its stream is over, so there is nowhere to send it.
         drop(told);
         server.unanswered(Id::Number(9), &question);

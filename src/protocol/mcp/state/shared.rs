@@ -17,7 +17,7 @@ use crate::protocol::mcp::held::invite::PageAddress;
 use crate::protocol::mcp::held::outcome::Outcomes;
 use crate::protocol::mcp::held::task::Tasks;
 use crate::protocol::mcp::pin::Pins;
-use crate::protocol::mcp::state::client_values::Bound;
+use crate::protocol::mcp::state::client_values::ClientValues;
 use crate::protocol::mcp::state::sessions::Owner;
 use crate::protocol::mcp::state::sessions::Session;
 use crate::protocol::mcp::state::sessions::Sessions;
@@ -36,7 +36,7 @@ pub struct McpShared {
     /// The pins of what servers offer.
     pub pins: Pins,
     /// Values that only one client may send back.
-    pub bound: Bound,
+    pub client_values: ClientValues,
     /// Pending requests.
     pub held: HeldRequests,
     /// Outcomes of approved calls whose clients left.
@@ -175,7 +175,7 @@ impl HeldRequest {
     }
 
     /// Notes that it is pending itself: the requests that it resumes can end.
-    pub fn sits(&self) {
+    pub fn becomes_pending(&self) {
         self.before.iter().for_each(|before| before.notify_one());
     }
 
@@ -236,11 +236,11 @@ mod tests {
         left.leaves();
         let others =
             [(key("t", 1), "a"), (key("s", 2), "b")].map(|(key, digest)| all.hold(key, digest).unwrap());
-        others.iter().for_each(HeldRequest::sits);
+        others.iter().for_each(HeldRequest::becomes_pending);
         assert!(!is_over(&left).await, "neither another session nor another call");
         let back = all.hold(key("s", 3), "a").unwrap();
         assert!(!is_over(&left).await, "it keeps the place until the other one waits");
-        back.sits();
+        back.becomes_pending();
         assert!(is_over(&left).await && !is_over(&back).await);
         assert!(!is_over(&others[0]).await && !is_over(&others[1]).await);
         drop(left);

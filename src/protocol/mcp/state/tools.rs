@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 
 use crate::domain::connection::Connection;
 use crate::domain::json::Json;
-use crate::protocol::mcp::from_client::inbound::place_of;
+use crate::protocol::mcp::from_client::inbound::target_key_of;
 use crate::protocol::mcp::from_client::mirror::Mirrored;
 
 /// How many tools of one connection are remembered.
@@ -43,9 +43,9 @@ pub struct Tool {
 impl Tools {
     /// Notes that the target listed this tool, with schemas of `bytes` bytes as they are written. A tool for
     /// which there is no room is one that was never listed.
-    pub fn listed(&self, place: &str, name: &str, tool: Tool, bytes: usize) {
+    pub fn listed(&self, target: &str, name: &str, tool: Tool, bytes: usize) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = all.entry(place.into()).or_default();
+        let known = all.entry(target.into()).or_default();
         let bytes = bytes + name.len();
         if let Some((_, before)) = known.tools.remove(name) {
             known.bytes -= before;
@@ -58,13 +58,13 @@ impl Tools {
 
     /// Returns whether a tool of a connection is annotated as read-only; `None` if it was never listed.
     pub fn only_reads(&self, connection: &Connection, name: &str) -> Option<bool> {
-        self.get(&place_of(connection), name).map(|tool| tool.read_only)
+        self.get(&target_key_of(connection), name).map(|tool| tool.read_only)
     }
 
     /// Returns a tool; `None` if it was never listed.
-    pub fn get(&self, place: &str, name: &str) -> Option<Tool> {
+    pub fn get(&self, target: &str, name: &str) -> Option<Tool> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(place)?.tools.get(name).map(|(tool, _)| tool.clone())
+        all.get(target)?.tools.get(name).map(|(tool, _)| tool.clone())
     }
 }
 

@@ -43,7 +43,7 @@ use crate::protocol::mcp::duplex::peer::Peer;
 use crate::protocol::mcp::duplex::peer::Unread;
 use crate::protocol::mcp::from_client::era::Era;
 use crate::protocol::mcp::from_target::context::garbage;
-use crate::protocol::mcp::server_request::own_answers::Own;
+use crate::protocol::mcp::server_request::own_answers::OwnAnswer;
 use crate::protocol::mcp::stdio::Programs;
 use crate::protocol::mcp::stdio::berth::Until;
 use crate::protocol::mcp::stdio::codes::era_of;
@@ -439,7 +439,7 @@ impl Listener for Joint {
                 // clients.
                 self.leave_out(&message, Why::NoRequests);
                 if let Some(id) = message.id() {
-                    self.peer.tell(Own::Refused(id.into_owned()).body());
+                    self.peer.tell(OwnAnswer::Refused(id.into_owned()).body());
                 }
             }
         }

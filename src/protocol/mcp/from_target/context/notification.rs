@@ -10,15 +10,15 @@ use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::names::Param;
 use crate::protocol::mcp::dropped::Why;
 use crate::protocol::mcp::from_client::era::Era;
+use crate::protocol::mcp::from_target::context::ReplyContext;
 use crate::protocol::mcp::from_target::context::Taken;
-use crate::protocol::mcp::from_target::context::Turn;
 use crate::protocol::mcp::from_target::context::dropped;
 use crate::protocol::mcp::from_target::context::garbage;
 use crate::protocol::mcp::from_target::list_filter::reading;
 use crate::protocol::mcp::from_target::subscription::Told;
 use crate::protocol::mcp::state::shared::McpShared;
 
-impl Turn {
+impl ReplyContext {
     /// Handles a notification of the target.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl Turn {
     /// Checks that a task is this client's and asks it only for what it may be asked, and notes its end.
     fn on_task(&self, shared: &McpShared, guard: &ReplyGuard, message: &Message) -> Result<(), Why> {
         let task = message.param(Param::TaskId).and_then(|task| task.text());
-        if task.is_none_or(|task| shared.bound.task_of(&self.owner, &task).is_none()) {
+        if task.is_none_or(|task| shared.client_values.task_of(&self.owner, &task).is_none()) {
             return Err(Why::NotItsTask);
         }
         let params = message.params().map(|params| Json::parse(params.raw, DEPTH));

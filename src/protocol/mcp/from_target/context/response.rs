@@ -22,7 +22,7 @@ use crate::protocol::mcp::from_client::era;
 use crate::protocol::mcp::from_client::era::Era;
 use crate::protocol::mcp::from_client::era::legacy;
 use crate::protocol::mcp::from_target::cache_hints;
-use crate::protocol::mcp::from_target::context::Turn;
+use crate::protocol::mcp::from_target::context::ReplyContext;
 use crate::protocol::mcp::from_target::context::garbage;
 use crate::protocol::mcp::from_target::context::refusal;
 use crate::protocol::mcp::from_target::list_filter::remember;
@@ -35,7 +35,7 @@ use crate::protocol::mcp::state::shared::McpShared;
 /// The longest `requestState` of a target, in bytes.
 const LONGEST_STATE: usize = 16 << 10;
 
-impl Turn {
+impl ReplyContext {
     /// Rewrites a response: filters its list, and binds states and tasks to the client. One that is
     /// `nameless` gets the id of the request.
     ///
@@ -58,7 +58,7 @@ impl Turn {
             self.filter_list(shared, guard, message, &mut rewrite)?;
             self.withhold_instructions(shared, guard, message, &mut rewrite)?;
             self.offer_tasks(message, &mut rewrite);
-            cache_hints::bound(message, &mut rewrite, &self.about.method, guard.masks())?;
+            cache_hints::limit(message, &mut rewrite, &self.about.method, guard.masks())?;
             self.bind_state(shared, message, &mut rewrite)?;
             self.asking(&guard.governed().connection.mcp).check(message, &self.about.method)?;
             self.track_task(shared, message);
@@ -160,8 +160,8 @@ impl Turn {
         if state.raw.len() > LONGEST_STATE {
             return Err(garbage("its requestState is longer than 16 KiB"));
         }
-        let bound = shared.bound.state(&self.owner, &self.about.line, state.raw);
-        rewrite.outcome(ResultField::RequestState, bound);
+        let own = shared.client_values.state(&self.owner, &self.about.line, state.raw);
+        rewrite.outcome(ResultField::RequestState, own);
         Ok(())
     }
 
@@ -183,7 +183,7 @@ impl Turn {
             task.member("taskId").and_then(Json::as_str).map(str::to_owned)
         };
         if let Some(task) = task.or_else(nested).filter(|_| &*self.about.method == CALL) {
-            shared.bound.task(&self.owner, &task, self.about.tool.as_deref());
+            shared.client_values.task(&self.owner, &task, self.about.tool.as_deref());
         }
     }
 
@@ -192,7 +192,7 @@ impl Turn {
         let status = status.and_then(|status| Json::parse(status.raw, DEPTH).ok());
         let text = |name| status.as_ref().and_then(|status| status.member(name)).and_then(Json::as_str);
         if let (Some(task), Some("completed" | "failed" | "cancelled")) = (text("taskId"), text("status")) {
-            shared.bound.task_is_over(&self.owner, task);
+            shared.client_values.task_is_over(&self.owner, task);
         }
     }
 

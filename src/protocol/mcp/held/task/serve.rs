@@ -38,11 +38,11 @@ use crate::protocol::mcp::from_client::era::INVALID_PARAMS;
 use crate::protocol::mcp::from_client::era::NAME;
 use crate::protocol::mcp::from_client::era::NO_METHOD;
 use crate::protocol::mcp::from_client::exchange;
-use crate::protocol::mcp::from_client::inbound::Door;
+use crate::protocol::mcp::from_client::inbound::Inbound;
 use crate::protocol::mcp::from_client::serve::Refused;
 use crate::protocol::mcp::held::approval_text;
 use crate::protocol::mcp::held::hold;
-use crate::protocol::mcp::held::hold::Held;
+use crate::protocol::mcp::held::hold::HeldCall;
 use crate::protocol::mcp::held::sink::Sink;
 use crate::protocol::mcp::held::task::Call;
 use crate::protocol::mcp::held::task::Opened;
@@ -59,8 +59,8 @@ use crate::protocol::web::body::ReplyBody;
 
 /// Returns whether a call that needs approval becomes a task: its client supports tasks, and there is no
 /// grant yet.
-pub fn becomes_task(exchange: &Exchange, held: &Held, message: &Message) -> bool {
-    held.turn.era == Era::Modern
+pub fn becomes_task(exchange: &Exchange, held: &HeldCall, message: &Message) -> bool {
+    held.context.era == Era::Modern
         && held.judged.command.method() == CALL
         && command::knows_tasks(message)
         && exchange.waits(&held.judged)
@@ -68,20 +68,21 @@ pub fn becomes_task(exchange: &Exchange, held: &Held, message: &Message) -> bool
 
 /// Begins a task for a call that needs approval, and answers with it. `message` is the normalized message
 /// that will be sent.
-pub async fn begin(exchange: Exchange, mut held: Held, message: &Message) -> Response<ReplyBody> {
+pub async fn begin(exchange: Exchange, mut held: HeldCall, message: &Message) -> Response<ReplyBody> {
     let (told, hears) = oneshot::channel();
-    upstream::settle(&mut held.request);
+    upstream::remove_attempt_headers(&mut held.request);
     let governed = Arc::clone(exchange.governed());
-    let bound = approval_text::bound(&held.judged, message, &held.headers, &governed, Sink::FOREVER, told);
+    let binding =
+        approval_text::binding(&held.judged, message, &held.headers, &governed, Sink::FOREVER, told);
     let call = Call {
-        owner: held.turn.owner.clone(),
+        owner: held.context.owner.clone(),
         rules: held.judged.rules().into(),
-        digest: bound.bytes_digest.as_str().into(),
-        tool: held.turn.about.tool.clone().unwrap_or_default(),
+        digest: binding.bytes_digest.as_str().into(),
+        tool: held.context.about.tool.clone().unwrap_or_default(),
         mask_tag: mask_tag(&governed),
     };
     let (era, id, asked, request) =
-        (held.turn.era, held.id.clone(), held.asked.clone(), exchange.request_id());
+        (held.context.era, held.id.clone(), held.asked.clone(), exchange.request_id());
     let refused = |denied: &Denied| {
         let (status, body) = reply::refusal(denied, era, &asked, &id, request);
         json(status, body)
@@ -102,7 +103,7 @@ pub async fn begin(exchange: Exchange, mut held: Held, message: &Message) -> Res
     let (notes, capture) = (exchange.notes(), exchange.capture());
     held.asked = Asked::Task;
     let task = Arc::clone(work.task());
-    tokio::task::spawn_local(hold::wait(exchange, held, bound, None, Sink::Task(work)));
+    tokio::task::spawn_local(hold::wait(exchange, held, binding, None, Sink::Task(work)));
     // Fails if the call was admitted or refused at once: the task then has its result.
     if let Ok(waiting) = hears.await {
         task.waits(&waiting);
@@ -119,11 +120,11 @@ pub async fn begin(exchange: Exchange, mut held: Held, message: &Message) -> Res
 }
 
 /// Returns the gateway's own task that a request names, if it belongs to the caller.
-pub fn named(door: &Door<'_>, owner: &Owner, message: &Message) -> Option<Arc<Task>> {
+pub fn named(inbound: &Inbound<'_>, owner: &Owner, message: &Message) -> Option<Arc<Task>> {
     if !message.method()?.starts_with("tasks/") {
         return None;
     }
-    door.shared.tasks.of(owner, &message.param(Param::TaskId)?.text()?)
+    inbound.shared.tasks.of(owner, &message.param(Param::TaskId)?.text()?)
 }
 
 /// Answers a request about a task. Nothing of it is sent to the target, so only a policy that denies it stops
@@ -131,7 +132,11 @@ pub fn named(door: &Door<'_>, owner: &Owner, message: &Message) -> Option<Arc<Ta
 ///
 /// # Errors
 /// Its client has not declared support for tasks, or there is no such request.
-pub async fn answer(door: Door<'_>, message: &Message, task: &Task) -> Result<Response<ReplyBody>, Refused> {
+pub async fn answer(
+    inbound: Inbound<'_>,
+    message: &Message,
+    task: &Task,
+) -> Result<Response<ReplyBody>, Refused> {
     let method = message.method().unwrap_or_default();
     let known = matches!(&*method, "tasks/get" | "tasks/update" | "tasks/cancel");
     let wrong = if known {
@@ -140,22 +145,22 @@ pub async fn answer(door: Door<'_>, message: &Message, task: &Task) -> Result<Re
         Some(Fault::new(StatusCode::NOT_FOUND, NO_METHOD, "Method not found"))
     };
     if let Some(fault) = wrong {
-        return Err(door.fault(Era::Modern, fault, Some(message), "mcp_params").await);
+        return Err(inbound.fault(Era::Modern, fault, Some(message), "mcp_params").await);
     }
-    let judged = door.exchange.judge(about(&method, task));
-    let record = exchange::record(&judged.command, "", message.body()).record(&door.exchange);
+    let judged = inbound.exchange.judge(about(&method, task));
+    let record = exchange::record(&judged.command, "", message.body()).record(&inbound.exchange);
     let id = Bytes::copy_from_slice(message.id_value().map(|id| id.raw).unwrap_or_default());
-    let request = door.exchange.request_id();
+    let request = inbound.exchange.request_id();
     let refused = |denied: &Denied| {
         let (status, body) = reply::refusal(denied, Era::Modern, &Asked::Other, &id, request);
         json(status, body)
     };
-    let mut guard = match door.exchange.admit_gateway_answer(&judged, record).await {
+    let mut guard = match inbound.exchange.admit_gateway_answer(&judged, record).await {
         Ok(guard) => guard,
         Err(denied) => return Ok(refused(&denied)),
     };
     let body = match &*method {
-        "tasks/get" => masked(door.shared, &mut guard, task, wire::told(task, &id)),
+        "tasks/get" => masked(inbound.shared, &mut guard, task, wire::told(task, &id)),
         "tasks/cancel" => {
             task.cancel();
             Ok(wire::acknowledged(&id))
