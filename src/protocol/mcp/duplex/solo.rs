@@ -6,7 +6,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::sync::Weak;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::SessionEnd;
 use crate::domain::denied::reason;
+use crate::domain::sync::lock;
 use crate::pipeline::EndWatch;
 use crate::pipeline::LeftOut;
 use crate::pipeline::ReplyGuard;
@@ -122,7 +122,7 @@ impl Solo {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Marks the channel as used by a command: it lives at least as long as the command's session and token.

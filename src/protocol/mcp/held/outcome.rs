@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -17,6 +16,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::denied::reason;
+use crate::domain::sync::lock;
 use crate::pipeline::CommandRecord;
 use crate::pipeline::Exchange;
 use crate::pipeline::Judged;
@@ -99,15 +99,15 @@ pub struct Coming {
 }
 
 impl Outcomes {
-    fn locked(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
+        lock(&self.0)
     }
 
     /// Notes that a call begins to run.
     pub fn begin(&self, key: Key, governed: &Arc<Governed>) -> Running {
         let (said, hears) = watch::channel(None);
         let entry = Entry { governed: Arc::clone(governed), said: hears, until: None };
-        let mut all = self.locked();
+        let mut all = lock(&self.0);
         let now = Instant::now();
         all.retain(|_, entry| !entry.is_over(now));
         all.insert(key.clone(), entry);
@@ -117,7 +117,7 @@ impl Outcomes {
 
     /// Returns the answer to this call; `None` if there is none, so that it needs approval.
     pub fn of(&self, key: &Key, governed: &Arc<Governed>) -> Option<Coming> {
-        let all = self.locked();
+        let all = lock(&self.0);
         let entry = all.get(key).filter(|entry| !entry.is_over(Instant::now()))?;
         Arc::ptr_eq(&entry.governed, governed).then(|| Coming {
             all: self.clone(),
@@ -128,19 +128,19 @@ impl Outcomes {
 
     /// Returns whether an answer is stored for this principal on this connection.
     pub fn keeps_for(&self, owner: &Owner) -> bool {
-        self.locked().iter().any(|(key, entry)| key.owner == *owner && entry.until.is_some())
+        lock(&self.0).iter().any(|(key, entry)| key.owner == *owner && entry.until.is_some())
     }
 
     /// Drops the stored answers to a call, whichever policies asked for its approval, because it now runs
     /// without one and they would be outdated. A running call stays for those that wait for it.
     pub fn runs_by_itself(&self, call: &Key) {
         let same = |key: &Key| Key { rules: call.rules.clone(), ..key.clone() } == *call;
-        self.locked().retain(|key, entry| entry.until.is_none() || !same(key));
+        lock(&self.0).retain(|key, entry| entry.until.is_none() || !same(key));
     }
 
     /// Drops a call, if it is still the same one.
     fn forget(&self, key: &Key, said: &watch::Receiver<Option<Bytes>>) {
-        let mut all = self.locked();
+        let mut all = lock(&self.0);
         if all.get(key).is_some_and(|entry| entry.said.same_channel(said)) {
             all.remove(key);
         }
@@ -149,7 +149,7 @@ impl Outcomes {
     /// Stores an answer if there is room.
     fn keep(&self, key: &Key, said: &watch::Receiver<Option<Bytes>>) {
         let now = Instant::now();
-        let mut all = self.locked();
+        let mut all = lock(&self.0);
         all.retain(|_, entry| !entry.is_over(now));
         let kept = |entry: &&Entry| entry.until.is_some();
         let bytes: usize = all.values().filter(kept).map(Entry::bytes).sum();
@@ -180,7 +180,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         let said = self.said.subscribe();
-        let kept = self.all.locked().get(&self.key).is_some_and(|entry| entry.until.is_some());
+        let kept = lock(&self.all.0).get(&self.key).is_some_and(|entry| entry.until.is_some());
         if !kept {
             self.all.forget(&self.key, &said);
         }
@@ -327,7 +327,7 @@ mod tests {
         let mut beside = all.of(&key("ann", "a"), &governed).unwrap();
         drop(running);
         assert_eq!(beside.wait().await, None);
-        assert!(all.locked().is_empty());
+        assert!(lock(&all.0).is_empty());
     }
 
     #[tokio::test]

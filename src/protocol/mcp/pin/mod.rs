@@ -17,12 +17,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
 use crate::domain::ConnectionName;
 use crate::domain::Pin;
 use crate::domain::PinKind;
 use crate::domain::PinVersion;
+use crate::domain::sync::lock;
 use crate::protocol::mcp::pin::book::Book;
 use crate::protocol::mcp::pin::book::Entry;
 use crate::protocol::mcp::pin::book::ItemChange;
@@ -126,7 +126,7 @@ impl Pins {
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<ConnectionName, Book>> {
-        self.0.all.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.all)
     }
 
     /// Returns for each element whether it must be parsed: its bytes have changed, or it shares its name with

@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
 use rand::RngCore;
 
+use crate::domain::sync::lock;
 use crate::protocol::mcp::state::sessions::Owner;
 
 /// How many states, and finished tasks, are remembered.
@@ -208,7 +208,7 @@ impl<K: Clone + Eq + std::hash::Hash, V> Remembered<K, V> {
 
 impl ClientValues {
     fn maps(&self) -> std::sync::MutexGuard<'_, Maps> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Remembers the target's state (`json`, with its quotes) and returns the gateway's own state in its

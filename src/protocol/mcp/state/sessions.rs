@@ -9,8 +9,6 @@ use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use rand::RngCore;
@@ -20,6 +18,7 @@ use tokio::time::Instant;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::ServerRequest;
+use crate::domain::sync::lock;
 use crate::pipeline::snapshot::Governed;
 use crate::pipeline::snapshot::Snapshot;
 use crate::protocol::mcp::codec::envelope::id::Id;
@@ -137,7 +136,7 @@ pub struct OpenId {
 
 impl Drop for OpenId {
     fn drop(&mut self) {
-        locked(&self.session.state).open.remove(&self.id);
+        lock(&self.session.state).open.remove(&self.id);
     }
 }
 
@@ -202,10 +201,6 @@ impl About {
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Sessions {
     /// Opens a session for the target's side `upstream`.
     ///
@@ -239,7 +234,7 @@ impl Sessions {
             governed: Arc::clone(governed),
             state: Mutex::new(state),
         });
-        let mut all = locked(&self.0);
+        let mut all = lock(&self.0);
         if all.len() >= MOST / 2 {
             all.retain(|_, session| session.is_fresh());
         }
@@ -255,7 +250,7 @@ impl Sessions {
     /// Returns the session with that id, if it belongs to the caller and its connection still has the same
     /// target. Marks it as used.
     pub fn find(&self, id: &str, owner: &Owner, governed: &Governed) -> Option<Arc<Session>> {
-        let mut all = locked(&self.0);
+        let mut all = lock(&self.0);
         let session = all.get(id).filter(|session| session.owner == *owner)?;
         if !session.is_fresh() {
             all.remove(id);
@@ -266,13 +261,13 @@ impl Sessions {
         }
         let session = Arc::clone(session);
         drop(all);
-        locked(&session.state).used = Instant::now();
+        lock(&session.state).used = Instant::now();
         Some(session)
     }
 
     /// Removes the sessions that can no longer be used.
     pub fn sweep(&self, snapshot: &Snapshot) {
-        locked(&self.0).retain(|_, session| {
+        lock(&self.0).retain(|_, session| {
             let name = session.governed.connection.name.as_str();
             snapshot.connection(name).is_some_and(|now| session.stands(now))
         });
@@ -280,7 +275,7 @@ impl Sessions {
 
     /// Ends a session.
     pub fn end(&self, session: &Session) {
-        locked(&self.0).remove(&session.id);
+        lock(&self.0).remove(&session.id);
         if let Theirs::Solo(solo) = &session.upstream {
             solo.stop();
         }
@@ -290,32 +285,32 @@ impl Sessions {
 impl Session {
     /// Sets the lists whose changes the target reports.
     pub fn tells(&self, lists: Lists) {
-        locked(&self.state).lists = lists;
+        lock(&self.state).lists = lists;
     }
 
     /// Sets the requests that the client can answer, as it declared at the beginning.
     pub fn declares(&self, declared: Declared) {
-        locked(&self.state).declared = declared;
+        lock(&self.state).declared = declared;
     }
 
     /// Returns the requests that the client can answer.
     pub fn declared(&self) -> Declared {
-        locked(&self.state).declared
+        lock(&self.state).declared
     }
 
     /// Sets the version that the target has agreed to.
     pub fn agrees_on(&self, version: &'static str) {
-        locked(&self.state).version = Some(version);
+        lock(&self.state).version = Some(version);
     }
 
     /// Returns the negotiated version; `None` if it is unknown.
     pub fn version(&self) -> Option<&'static str> {
-        locked(&self.state).version
+        lock(&self.state).version
     }
 
     /// Returns the lists whose changes are reported in this session.
     pub fn lists(&self) -> Lists {
-        locked(&self.state).lists
+        lock(&self.state).lists
     }
 
     /// Returns whether it can still be used on its connection as that is now.
@@ -330,7 +325,7 @@ impl Session {
             Theirs::Id(_) => (true, false),
             Theirs::Solo(solo) => (solo.lives(), solo.waits()),
         };
-        lives && (waits || locked(&self.state).used.elapsed() < IDLE)
+        lives && (waits || lock(&self.state).used.elapsed() < IDLE)
     }
 
     /// Resolves when it can no longer be used.
@@ -345,7 +340,7 @@ impl Session {
     /// # Errors
     /// A request with that id is open, or too many are.
     pub fn reserve(self: &Arc<Self>, id: Id<'static>) -> Result<OpenId, Busy> {
-        let mut state = locked(&self.state);
+        let mut state = lock(&self.state);
         if state.open.contains(&id) {
             return Err(Busy::Twice);
         }
@@ -358,7 +353,7 @@ impl Session {
 
     /// The client wants to hear of progress under this token.
     pub fn add_progress_token(&self, token: Id<'static>) {
-        let mut state = locked(&self.state);
+        let mut state = lock(&self.state);
         if token.is_long() || state.tokens.contains(&token) {
             return;
         }
@@ -370,7 +365,7 @@ impl Session {
 
     /// Whether the client gave this token lately.
     pub fn gave(&self, token: &Id<'_>) -> bool {
-        locked(&self.state).tokens.iter().any(|known| known == token)
+        lock(&self.state).tokens.iter().any(|known| known == token)
     }
 
     /// The target asks something of the client. False: too much is open, its id is too long, or that of
@@ -379,7 +374,7 @@ impl Session {
         if id.is_long() {
             return false;
         }
-        let mut state = locked(&self.state);
+        let mut state = lock(&self.state);
         let again = state.asked.get(&id).map(|known| known.what == question.what);
         // It is repeated on a resumed stream.
         if again == Some(false) || (again.is_none() && state.asked.len() >= ASKED) {
@@ -391,7 +386,7 @@ impl Session {
 
     /// Takes the target's request with that id, which the client answers. Each is answered once.
     pub fn answered(&self, id: &Id<'_>) -> Option<Question> {
-        locked(&self.state).asked.remove(&id.clone().into_owned())
+        lock(&self.state).asked.remove(&id.clone().into_owned())
     }
 
     /// Sends the gateway's own answer to a target's request whose answer is refused, if the request's channel
@@ -415,7 +410,7 @@ impl Session {
         if upstream.len() > LONGEST_EVENT || bytes > EVENT_ROOM {
             return None;
         }
-        let mut state = locked(&self.state);
+        let mut state = lock(&self.state);
         state.used = Instant::now();
         let number = state.next_event;
         state.next_event += 1;
@@ -431,7 +426,7 @@ impl Session {
     /// Returns the event with the gateway's number; `None` if it is unknown or too old.
     pub fn event_of(&self, number: &str) -> Option<Event> {
         let number: u64 = number.parse().ok().filter(|parsed: &u64| parsed.to_string() == number)?;
-        let state = locked(&self.state);
+        let state = lock(&self.state);
         let place = state.events.binary_search_by_key(&number, |(number, _)| *number).ok()?;
         state.events.get(place).map(|(_, event)| event.clone())
     }
@@ -551,7 +546,7 @@ mod tests {
         let numbers: Vec<String> = (0..8).map(|_| session.event(b"u", &about).unwrap()).collect();
         let known: Vec<bool> = numbers.iter().map(|number| session.event_of(number).is_some()).collect();
         assert_eq!(known, [false, false, false, false, false, true, true, true]);
-        assert!(locked(&session.state).event_bytes <= EVENT_ROOM);
+        assert!(lock(&session.state).event_bytes <= EVENT_ROOM);
         assert_eq!(session.event(b"u", &of(EVENT_ROOM)), None, "it would leave no room for others");
         let last = session.event(b"u", &of(1)).unwrap();
         assert!(session.event_of(&last).is_some() && session.event_of(&numbers[7]).is_some());

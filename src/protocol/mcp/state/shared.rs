@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
+use crate::domain::sync::lock;
 use crate::pipeline::Gate;
 use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::held::invite::PageAddress;
@@ -76,22 +76,22 @@ impl McpShared {
 pub struct Givers(Arc<Mutex<HashSet<Box<str>>>>);
 
 impl Givers {
-    fn locked(&self) -> MutexGuard<'_, HashSet<Box<str>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashSet<Box<str>>> {
+        lock(&self.0)
     }
 
     /// Notes whether the connection's current target has given out an id.
     pub fn note(&self, connection: &str, gives: bool) {
         if gives {
-            self.locked().insert(connection.into());
+            lock(&self.0).insert(connection.into());
         } else {
-            self.locked().remove(connection);
+            lock(&self.0).remove(connection);
         }
     }
 
     /// Returns whether the target gave out an id the last time.
     pub fn give(&self, connection: &str) -> bool {
-        self.locked().contains(connection)
+        lock(&self.0).contains(connection)
     }
 }
 
@@ -130,14 +130,14 @@ pub struct HeldRequest {
 }
 
 impl HeldRequests {
-    fn locked(&self) -> MutexGuard<'_, HashMap<HeldKey, Vec<Entry>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<HeldKey, Vec<Entry>>> {
+        lock(&self.0)
     }
 
     /// Notes that a request is held until the returned value is dropped. `None`: one with the same id already
     /// is, and its client is connected.
     pub fn hold(&self, key: HeldKey, digest: &str) -> Option<HeldRequest> {
-        let mut all = self.locked();
+        let mut all = lock(&self.0);
         if all.get(&key).is_some_and(|same| same.iter().any(|entry| !entry.away)) {
             return None;
         }
@@ -156,13 +156,13 @@ impl HeldRequests {
 
     /// Cancels the held requests with this id; returns whether there are any.
     pub fn cancel(&self, key: &HeldKey) -> bool {
-        let all = self.locked();
+        let all = lock(&self.0);
         all.get(key).map(|held| held.iter().for_each(|entry| entry.cancelled.notify_one())).is_some()
     }
 
     /// Cancels all held requests of a session.
     fn end(&self, session: &str) {
-        let all = self.locked();
+        let all = lock(&self.0);
         let own = all.iter().filter(|(key, _)| &*key.session == session);
         own.flat_map(|(_, held)| held).for_each(|entry| entry.cancelled.notify_one());
     }
@@ -181,7 +181,7 @@ impl HeldRequest {
 
     /// Notes that its client has lost its stream.
     pub fn leaves(&self) {
-        let mut all = self.all.locked();
+        let mut all = lock(&self.all.0);
         let own = all.get_mut(&self.key).into_iter().flatten();
         own.filter(|entry| Arc::ptr_eq(&entry.cancelled, &self.cancelled))
             .for_each(|entry| entry.away = true);
@@ -190,7 +190,7 @@ impl HeldRequest {
 
 impl Drop for HeldRequest {
     fn drop(&mut self) {
-        let mut all = self.all.locked();
+        let mut all = lock(&self.all.0);
         let Some(own) = all.get_mut(&self.key) else { return };
         own.retain(|entry| !Arc::ptr_eq(&entry.cancelled, &self.cancelled));
         if own.is_empty() {
@@ -252,6 +252,6 @@ mod tests {
         all.end("s");
         assert!(is_over(&others[1]).await && !is_over(&others[0]).await);
         drop(others);
-        assert!(all.locked().is_empty());
+        assert!(lock(&all.0).is_empty());
     }
 }

@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 
 use crate::domain::connection::Connection;
 use crate::domain::json::Json;
+use crate::domain::sync::lock;
 use crate::protocol::mcp::from_client::inbound::target_key_of;
 use crate::protocol::mcp::from_client::mirror::Mirrored;
 
@@ -44,7 +44,7 @@ impl Tools {
     /// Notes that the target listed this tool, with schemas of `bytes` bytes as they are written. A tool for
     /// which there is no room is one that was never listed.
     pub fn listed(&self, target: &str, name: &str, tool: Tool, bytes: usize) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.0);
         let known = all.entry(target.into()).or_default();
         let bytes = bytes + name.len();
         if let Some((_, before)) = known.tools.remove(name) {
@@ -63,7 +63,7 @@ impl Tools {
 
     /// Returns a tool; `None` if it was never listed.
     pub fn get(&self, target: &str, name: &str) -> Option<Tool> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = lock(&self.0);
         all.get(target)?.tools.get(name).map(|(tool, _)| tool.clone())
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Instant;
 
 use crate::domain::ConnectionName;
 use crate::domain::Secret;
+use crate::domain::sync::lock;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::stdio::joint::Joint;
 
@@ -43,7 +43,7 @@ pub(super) enum Until {
 impl Joints {
     /// Returns the place for a connection as it is configured now.
     pub(super) fn berth(&self, governed: &Arc<Governed>, secret: Option<&Arc<Secret>>) -> Arc<Berth> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.0);
         let name = &governed.connection.name;
         if let Some(berth) = all.get(name)
             && !berth.governed.leads_elsewhere(governed)

@@ -20,6 +20,7 @@ use crate::domain::DenyCode;
 use crate::domain::Secret;
 use crate::domain::SessionId;
 use crate::domain::denied::reason;
+use crate::domain::sync::lock;
 use crate::pipeline::EndWatch;
 use crate::pipeline::LeftOut;
 use crate::pipeline::snapshot::Governed;
@@ -184,7 +185,7 @@ impl Joint {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        crate::domain::sync::lock(&self.state)
+        lock(&self.state)
     }
 
     /// Marks the child as used by a client.

@@ -4,8 +4,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::sync::Weak;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -19,6 +17,7 @@ use crate::domain::ConnectionName;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::SessionId;
+use crate::domain::sync::lock;
 use crate::protocol::mcp::duplex::Solo;
 use crate::protocol::mcp::duplex::peer;
 use crate::protocol::mcp::duplex::peer::Ends;
@@ -105,10 +104,6 @@ impl Restraint {
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Default for Programs {
     fn default() -> Self {
         Self(Arc::new(Inner {
@@ -148,7 +143,7 @@ impl Programs {
         if ended.await.is_err() {
             tracing::warn!(children = self.living(), "some programs do not exit");
         }
-        let home = locked(&self.0.home).take();
+        let home = lock(&self.0.home).take();
         if let Some(Home { thread, open, .. }) = home {
             drop(open);
             if thread.join().is_err() {
@@ -162,7 +157,7 @@ impl Programs {
     /// # Errors
     /// The thread cannot be started.
     pub(super) fn home(&self) -> Result<Handle, Denied> {
-        let mut home = locked(&self.0.home);
+        let mut home = lock(&self.0.home);
         if let Some(home) = &*home {
             return Ok(home.handle.clone());
         }
@@ -230,7 +225,7 @@ impl Programs {
 
     async fn place(&self, key: Key) -> Result<Place, Denied> {
         let now = Instant::now();
-        let left = locked(&self.0.books).get(&key).map_or(Duration::ZERO, |book| book.restraint.left(now));
+        let left = lock(&self.0.books).get(&key).map_or(Duration::ZERO, |book| book.restraint.left(now));
         if left > PATIENCE {
             let detail =
                 format!("the target's program keeps failing; it is tried again in {} s", left.as_secs() + 1);
@@ -239,7 +234,7 @@ impl Programs {
         if !left.is_zero() {
             tokio::time::sleep(left).await;
         }
-        let mut books = locked(&self.0.books);
+        let mut books = lock(&self.0.books);
         books.retain(|_, book| book.living > 0 || !book.restraint.is_over(now));
         let full = Denied::new(DenyCode::LimitExceeded, "too many programs run; end some sessions, or wait");
         let full = full.because("programs");
@@ -286,7 +281,7 @@ impl Place {
 
     /// Notes that the child failed after living for `lived`.
     pub fn failed(&mut self, lived: Duration) {
-        if let Some(book) = locked(&self.of.books).get_mut(&self.key) {
+        if let Some(book) = lock(&self.of.books).get_mut(&self.key) {
             book.restraint.failed(Instant::now(), lived);
         }
     }
@@ -294,7 +289,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(book) = locked(&self.of.books).get_mut(&self.key) {
+        if let Some(book) = lock(&self.of.books).get_mut(&self.key) {
             book.living = book.living.saturating_sub(1);
         }
         self.of.living.send_modify(|living| *living = living.saturating_sub(1));

@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use serde_json::json;
+
+use crate::domain::sync::lock;
 
 /// How many bytes of it are kept.
 const MOST: usize = 4 << 10;
@@ -43,7 +44,7 @@ pub struct Failed {
 impl Words {
     /// Adds a line, with secrets removed; `None` counts a withheld one.
     pub fn add(&self, line: Option<&str>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.0);
         let Some(line) = line else {
             kept.withheld += 1;
             return;
@@ -62,7 +63,7 @@ impl Words {
 
     /// Returns the failure with the kept lines.
     pub fn failed(&self, status: Option<ExitStatus>, lived: Duration) -> Failed {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = lock(&self.0);
         let lines: Vec<&str> = kept.lines.iter().map(String::as_str).collect();
         Failed {
             status: status.map(|status| status.to_string()).unwrap_or_default(),

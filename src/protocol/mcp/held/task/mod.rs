@@ -14,7 +14,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -24,6 +23,7 @@ use tokio::sync::watch;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::now_ms;
+use crate::domain::sync::lock;
 use crate::pipeline::Waiting;
 use crate::protocol::mcp::state::sessions::Owner;
 
@@ -89,8 +89,8 @@ pub enum Opened {
 }
 
 impl Tasks {
-    fn locked(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<Task>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<Task>>> {
+        lock(&self.0)
     }
 
     /// Returns the task for this call.
@@ -98,7 +98,7 @@ impl Tasks {
     /// # Errors
     /// Its principal has the maximum number of tasks, or there is no room.
     pub fn open(&self, call: Call) -> Result<Opened, Denied> {
-        let mut all = self.locked();
+        let mut all = lock(&self.0);
         all.retain(|_, task| !task.is_past());
         if let Some(known) = all.values().find(|task| task.is_wanted_by(&call)) {
             return Ok(Opened::Known(Arc::clone(known)));
@@ -134,13 +134,13 @@ impl Tasks {
 
     /// Returns the task with that id, if it belongs to this principal.
     pub fn of(&self, owner: &Owner, id: &str) -> Option<Arc<Task>> {
-        let task = self.locked().get(id).cloned()?;
+        let task = lock(&self.0).get(id).cloned()?;
         (task.call.owner == *owner && !task.is_past()).then_some(task)
     }
 
     /// Returns whether a result of `bytes` bytes can be kept for this task.
     fn has_room(&self, task: &Task, bytes: usize) -> bool {
-        let all = self.locked();
+        let all = lock(&self.0);
         let sum = |of: &dyn Fn(&Task) -> bool| -> usize {
             all.values().filter(|known| of(known)).map(|known| known.life().bytes()).sum()
         };
@@ -150,7 +150,7 @@ impl Tasks {
 
 impl Task {
     fn life(&self) -> MutexGuard<'_, Life> {
-        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.life)
     }
 
     /// Notes that it is pending: sets its text, and extends its lifetime.

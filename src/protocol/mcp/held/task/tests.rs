@@ -194,5 +194,5 @@ fn what_is_past_is_forgotten() {
     task.life().until = Some(Instant::now());
     assert!(all.of(&task.call.owner, &task.id).is_none());
     new(&all, "ann", "a");
-    assert_eq!(all.locked().len(), 1);
+    assert_eq!(lock(&all.0).len(), 1);
 }
