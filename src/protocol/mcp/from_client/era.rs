@@ -8,7 +8,7 @@ use http::HeaderMap;
 use http::HeaderName;
 use http::StatusCode;
 
-use crate::domain::json::push_string;
+use crate::domain::json::write::Object;
 use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::names::ErrorField;
@@ -191,14 +191,9 @@ fn unknown(version: &str) -> Option<Fault> {
             format!("{version} has sessions: begin with initialize, and say no version in params._meta");
         return Some(Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, detail));
     }
-    let mut data = String::from("{\"supported\":[");
-    for (place, known) in MODERN.iter().chain(LEGACY.iter().rev()).enumerate() {
-        data.push_str(if place > 0 { "," } else { "" });
-        push_string(known, &mut data);
-    }
-    data.push_str("],\"requested\":");
-    push_string(version, &mut data);
-    data.push('}');
+    let mut data = String::new();
+    let supported = MODERN.iter().chain(LEGACY.iter().rev());
+    Object::begin(&mut data).texts("supported", supported).text("requested", version);
     let fault = Fault::new(StatusCode::BAD_REQUEST, NO_VERSION, "Unsupported protocol version");
     Some(Fault { data: Some(data), ..fault })
 }

@@ -6,7 +6,6 @@
 //! runs once it is approved. In a legacy session a lost stream does the same (the client cancels explicitly);
 //! in the modern era a lost stream withdraws the call. Nothing runs for a client that is gone.
 
-use std::fmt::Write;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +22,7 @@ use crate::domain::DenyCode;
 use crate::domain::RequestId;
 use crate::domain::SessionEnd;
 use crate::domain::command::mcp::CALL;
-use crate::domain::json::push_string;
+use crate::domain::json::write::Object;
 use crate::pipeline;
 use crate::pipeline::CommandRecord;
 use crate::pipeline::Exchange;
@@ -195,7 +194,9 @@ pub async fn wait(
     let digest = binding.bytes_digest.clone();
     if let Some(coming) = call_key.as_ref().and_then(|call_key| shared.outcomes.of(call_key, &governed)) {
         let again = Again { judged, record, id: id.clone(), coming, open: context.open.take() };
-        if let Err(denied) = again.answer(exchange, &out, cancelled(cancel.as_ref())).await {
+        if let Err(denied) =
+            again.answer(exchange, &out, or_never(cancel.as_ref().map(HeldRequest::cancelled))).await
+        {
             out.last(refused(&denied)).await;
         }
         return;
@@ -242,15 +243,15 @@ async fn wait_for_decision(
         let left = tokio::select! {
             biased;
             admitted = admitted.as_mut() => return Some(admitted),
-            () = cancelled(cancel) => return None,
-            becomes_pending = becomes_pending(ticks.as_mut()) => {
-                if let Some(cancel) = cancel.filter(|_| becomes_pending) {
+            () = or_never(cancel.map(HeldRequest::cancelled)) => return None,
+            is_pending = or_never(ticks.as_mut().map(Ticks::becomes_pending)) => {
+                if let Some(cancel) = cancel.filter(|_| is_pending) {
                     cancel.becomes_pending();
                 }
                 false
             }
             // The session is over, so nobody can resume the call.
-            () = runs_out(context.session.as_deref()), if away => return None,
+            () = or_never(context.session.as_deref().map(Session::runs_out)), if away => return None,
             () = out.left(), if !away => true,
             () = tokio::time::sleep(TICK), if !away => {
                 // A client that does not read must not delay the decision or the end.
@@ -367,24 +368,10 @@ async fn passed_on(
     None
 }
 
-async fn cancelled(held: Option<&HeldRequest>) {
-    match held {
-        Some(held) => held.cancelled().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn runs_out(session: Option<&Session>) {
-    match session {
-        Some(session) => session.runs_out().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Resolves to true when the call is pending, or to false when it need not wait.
-async fn becomes_pending(ticks: Option<&mut Ticks>) -> bool {
-    match ticks {
-        Some(ticks) => ticks.becomes_pending().await,
+/// Waits for a future; without one, for ever.
+async fn or_never<T>(future: Option<impl Future<Output = T>>) -> T {
+    match future {
+        Some(future) => future.await,
         None => std::future::pending().await,
     }
 }
@@ -410,6 +397,7 @@ pub struct Ticks {
 }
 
 impl Ticks {
+    /// Resolves to true when the call is pending, or to false when it need not wait.
     async fn becomes_pending(&mut self) -> bool {
         let Some(hears) = &mut self.hears else { return std::future::pending().await };
         let waiting = hears.await;
@@ -426,13 +414,16 @@ impl Ticks {
         // So small that hardly any progress of the target itself is less.
         let progress = f64::from(self.told) / 1e6;
         context.progress = progress;
-        let mut body = String::from(
-            "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":",
-        );
-        body.push_str(&String::from_utf8_lossy(token));
-        let _infallible = write!(body, ",\"progress\":{progress:.6},\"message\":");
-        push_string(&format!("waiting for approval{}", self.approval), &mut body);
-        body.push_str("}}");
+        let words = format!("waiting for approval{}", self.approval);
+        let mut body = String::new();
+        let mut message = Object::begin(&mut body);
+        message.word("jsonrpc", "2.0").word("method", "notifications/progress");
+        message
+            .object("params")
+            .value("progressToken", String::from_utf8_lossy(token))
+            .value("progress", format_args!("{progress:.6}"))
+            .text("message", &words);
+        drop(message);
         out.message(body.into(), None, None).await
     }
 }

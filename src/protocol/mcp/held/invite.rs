@@ -2,7 +2,6 @@
 //! and the client repeats the call with a state that is only valid for the same call of the same principal.
 //! (MCP 2026-07-28, "Multi Round-Trip Requests", "Elicitation", URL mode.)
 
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
-use crate::domain::json::push_string;
+use crate::domain::json::write::Object;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::names::Meta;
 use crate::protocol::mcp::codec::envelope::names::Param;
@@ -157,22 +156,25 @@ impl Invite {
         let url = shared.page.of(approval).filter(|_| number <= ROUNDS)?;
         let state =
             shared.client_values.state(owner, &state_line(line), format!("{number} {digest}").as_bytes());
-        let mut out = String::from("{\"jsonrpc\":\"2.0\",\"id\":");
-        out.push_str(&String::from_utf8_lossy(id));
-        out.push_str(",\"result\":{\"resultType\":\"input_required\",");
+        let mut out = String::new();
+        let mut message = Object::begin(&mut out);
+        message.word("jsonrpc", "2.0").value("id", String::from_utf8_lossy(id));
+        let mut result = message.object("result");
+        result.word("resultType", "input_required");
         if self.round.is_none() {
-            out.push_str("\"inputRequests\":{\"approval\":{\"method\":\"elicitation/create\",\"params\":{\"mode\":\"url\",\"url\":");
-            push_string(&url, &mut out);
-            out.push_str(",\"message\":");
             let waits = denied.detail.split(';').next().unwrap_or_default();
             let connection = owner.connection_name();
             let words = format!(
                 "{line} on {connection}: {waits}. The page shows the whole call; an approver approves or denies it there. Declining here withdraws the call."
             );
-            push_string(&words, &mut out);
-            out.push_str("}}},");
+            let mut requests = result.object("inputRequests");
+            let mut request = requests.object("approval");
+            request.word("method", "elicitation/create");
+            request.object("params").word("mode", "url").text("url", &url).text("message", &words);
         }
-        let _infallible = write!(out, "\"requestState\":{state}}}}}");
+        result.value("requestState", state);
+        drop(result);
+        drop(message);
         Some(out.into())
     }
 }

@@ -1,7 +1,7 @@
 //! The gateway's metadata as an authorization server. (RFC 8414; `OpenID` Connect Discovery 1.0 for clients
 //! that ask for that form.)
 
-use crate::domain::json::push_string;
+use crate::domain::json::write::Object;
 use crate::pipeline::Login;
 use crate::protocol::mcp::login::AUTHORIZE;
 use crate::protocol::mcp::login::REGISTER;
@@ -32,32 +32,27 @@ pub(super) fn path_of(url: &str) -> &str {
 /// Writes the document. `authorization_response_iss_parameter_supported` (RFC 9207) is not in it: the browser
 /// goes from the issuer straight to the client, so the gateway cannot add its own `iss` there.
 pub(super) fn document(issuer: &str, scopes: &[&str], keys: Option<&str>) -> String {
-    let mut out = String::from("{\"issuer\":");
-    push_string(issuer, &mut out);
-    for (name, path) in [
-        ("authorization_endpoint", AUTHORIZE),
-        ("token_endpoint", TOKEN),
-        ("registration_endpoint", REGISTER),
-    ] {
-        out.push_str(",\"");
-        out.push_str(name);
-        out.push_str("\":");
-        push_string(&format!("{issuer}{path}"), &mut out);
-    }
+    let mut out = String::new();
+    let mut document = Object::begin(&mut out);
+    document
+        .text("issuer", issuer)
+        .text("authorization_endpoint", &format!("{issuer}{AUTHORIZE}"))
+        .text("token_endpoint", &format!("{issuer}{TOKEN}"))
+        .text("registration_endpoint", &format!("{issuer}{REGISTER}"));
     if let Some(keys) = keys {
-        out.push_str(",\"jwks_uri\":");
-        push_string(keys, &mut out);
+        document.text("jwks_uri", keys);
     }
-    for (place, scope) in scopes.iter().enumerate() {
-        out.push_str(if place == 0 { ",\"scopes_supported\":[" } else { "," });
-        push_string(scope, &mut out);
+    if !scopes.is_empty() {
+        document.texts("scopes_supported", scopes);
     }
-    out.push_str(if scopes.is_empty() { "" } else { "]" });
-    out.push_str(
-        ",\"response_types_supported\":[\"code\"],\"response_modes_supported\":[\"query\"],\
-         \"grant_types_supported\":[\"authorization_code\",\"refresh_token\"],\
-         \"token_endpoint_auth_methods_supported\":[\"none\"],\"code_challenge_methods_supported\":[\"S256\"],\
-         \"subject_types_supported\":[\"pairwise\"],\"id_token_signing_alg_values_supported\":[\"RS256\"]}",
-    );
+    document
+        .texts("response_types_supported", ["code"])
+        .texts("response_modes_supported", ["query"])
+        .texts("grant_types_supported", ["authorization_code", "refresh_token"])
+        .texts("token_endpoint_auth_methods_supported", ["none"])
+        .texts("code_challenge_methods_supported", ["S256"])
+        .texts("subject_types_supported", ["pairwise"])
+        .texts("id_token_signing_alg_values_supported", ["RS256"]);
+    drop(document);
     out
 }

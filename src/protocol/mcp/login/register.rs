@@ -1,7 +1,7 @@
 //! Client registration without state: every client gets the configured client. (RFC 7591.)
 
 use crate::domain::json::Json;
-use crate::domain::json::push_string;
+use crate::domain::json::write::Object;
 use crate::pipeline::McpLogin;
 use crate::protocol::mcp::login::Fault;
 
@@ -22,9 +22,8 @@ pub(super) fn registered(login: &McpLogin, body: &[u8]) -> Result<String, Fault>
     if uris.is_empty() {
         return Err(missing());
     }
-    let mut out = String::from("{\"client_id\":");
-    push_string(&login.client_id, &mut out);
-    for (place, uri) in uris.iter().enumerate() {
+    let mut admitted = Vec::new();
+    for uri in uris {
         let uri = uri.as_str().ok_or_else(missing)?;
         if !login.admits(uri) {
             let shown = uri.get(..uri.floor_char_boundary(SHOWN)).unwrap_or_default();
@@ -33,12 +32,15 @@ pub(super) fn registered(login: &McpLogin, body: &[u8]) -> Result<String, Fault>
             );
             return Err(Fault::new("invalid_redirect_uri", detail, "login_redirect_uri"));
         }
-        out.push_str(if place == 0 { ",\"redirect_uris\":[" } else { "," });
-        push_string(uri, &mut out);
+        admitted.push(uri);
     }
-    out.push_str("],\"token_endpoint_auth_method\":\"none\",\"grant_types\":[\"authorization_code\",\"refresh_token\"],");
-    out.push_str("\"response_types\":[\"code\"],\"scope\":");
-    push_string(&login.told_scopes().collect::<Vec<_>>().join(" "), &mut out);
-    out.push('}');
+    let mut out = String::new();
+    Object::begin(&mut out)
+        .text("client_id", &login.client_id)
+        .texts("redirect_uris", admitted)
+        .text("token_endpoint_auth_method", "none")
+        .texts("grant_types", ["authorization_code", "refresh_token"])
+        .texts("response_types", ["code"])
+        .text("scope", &login.told_scopes().collect::<Vec<_>>().join(" "));
     Ok(out)
 }

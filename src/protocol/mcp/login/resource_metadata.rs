@@ -13,7 +13,7 @@ use http::header;
 use hyper::body::Incoming;
 
 use crate::domain::ConnectionName;
-use crate::domain::json::push_string;
+use crate::domain::json::write::Object;
 use crate::pipeline::Gate;
 use crate::protocol::mcp::login;
 use crate::protocol::mcp::reply::json;
@@ -73,30 +73,21 @@ pub fn answer(
 }
 
 fn document(base: &str, name: &ConnectionName, gate: &Gate) -> String {
-    let mut out = String::from("{\"resource\":");
-    push_string(&format!("{base}/c/{name}"), &mut out);
-    out.push_str(",\"authorization_servers\":[");
+    let mut out = String::new();
+    let mut document = Object::begin(&mut out);
+    document.text("resource", &format!("{base}/c/{name}"));
     let (issuers, login) = (gate.issuers(), gate.login());
     // Clients take the first one. If people log in through the gateway, it replaces that issuer.
     let stood_for = login.as_ref().map(|login| login.iss());
     let own = login.is_some().then_some(base);
     let others = issuers.urls().filter(|url| Some(*url) != stood_for);
-    for (place, issuer) in own.into_iter().chain(others).enumerate() {
-        if place > 0 {
-            out.push(',');
-        }
-        push_string(issuer, &mut out);
-    }
-    out.push(']');
+    document.texts("authorization_servers", own.into_iter().chain(others));
     let scopes = issuers.scopes();
-    for (place, scope) in scopes.iter().enumerate() {
-        out.push_str(if place == 0 { ",\"scopes_supported\":[" } else { "," });
-        push_string(scope, &mut out);
-    }
     if !scopes.is_empty() {
-        out.push(']');
+        document.texts("scopes_supported", scopes);
     }
-    out.push_str(",\"bearer_methods_supported\":[\"header\"]}");
+    document.texts("bearer_methods_supported", ["header"]);
+    drop(document);
     out
 }
 
