@@ -5,7 +5,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::MutexGuard;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -99,10 +98,6 @@ pub struct Coming {
 }
 
 impl Outcomes {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
-        lock(&self.0)
-    }
-
     /// Notes that a call begins to run.
     pub fn begin(&self, key: Key, governed: &Arc<Governed>) -> Running {
         let (said, hears) = watch::channel(None);

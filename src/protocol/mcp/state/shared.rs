@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::MutexGuard;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -76,10 +75,6 @@ impl McpShared {
 pub struct Givers(Arc<Mutex<HashSet<Box<str>>>>);
 
 impl Givers {
-    fn lock(&self) -> MutexGuard<'_, HashSet<Box<str>>> {
-        lock(&self.0)
-    }
-
     /// Notes whether the connection's current target has given out an id.
     pub fn note(&self, connection: &str, gives: bool) {
         if gives {
@@ -130,10 +125,6 @@ pub struct HeldRequest {
 }
 
 impl HeldRequests {
-    fn lock(&self) -> MutexGuard<'_, HashMap<HeldKey, Vec<Entry>>> {
-        lock(&self.0)
-    }
-
     /// Notes that a request is held until the returned value is dropped. `None`: one with the same id already
     /// is, and its client is connected.
     pub fn hold(&self, key: HeldKey, digest: &str) -> Option<HeldRequest> {

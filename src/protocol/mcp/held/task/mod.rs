@@ -89,10 +89,6 @@ pub enum Opened {
 }
 
 impl Tasks {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<Task>>> {
-        lock(&self.0)
-    }
-
     /// Returns the task for this call.
     ///
     /// # Errors
