@@ -154,6 +154,12 @@ impl Sender {
             tracing::debug!("a client left before it could be told why its stream ends");
         }
     }
+
+    /// Ends the stream of a request that its client has cancelled: it gets no answer.
+    pub fn fail_cancelled(&self) {
+        let denied = Denied::new(DenyCode::BadRequest, "the client has cancelled this request");
+        self.fail(denied.because("client_cancelled").after_sending());
+    }
 }
 
 /// A target's messages to one client. Dropping it tells the peer that nobody listens.

@@ -2,6 +2,7 @@
 //! reports for each whether it was sent.
 
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,7 +13,9 @@ use tokio::sync::watch;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::sync::lock;
 use crate::domain::units::format_duration;
+use crate::pipeline::LeftOut;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::duplex::mail::Inlet;
@@ -98,6 +101,7 @@ pub struct Peer {
     input: Inlet<Parcel>,
     stop: watch::Sender<bool>,
     counts: Arc<Counts>,
+    left_out: Mutex<LeftOut>,
 }
 
 /// Counts of dropped output of a peer.
@@ -150,7 +154,7 @@ impl Peer {
         let (stop, stopped) = watch::channel(false);
         let counts = Arc::new(Counts::default());
         let ends = Ends { input: written, stop: stopped, counts: Arc::clone(&counts) };
-        (Self { kind, input, stop, counts }, ends)
+        (Self { kind, input, stop, counts, left_out: Mutex::default() }, ends)
     }
 
     /// Returns the refusal of a request that the peer can no longer answer.
@@ -228,6 +232,21 @@ impl Peer {
     /// Counts a message for nobody.
     pub fn drop_one(&self) {
         self.counts.drop_one();
+    }
+
+    /// Counts a message for nobody, of this kind and method, and why nobody gets it; returns what the
+    /// recording is told of it, now and then.
+    pub fn leave_out(
+        &self,
+        (kind, method, why): (&'static str, &'static str, &'static str),
+    ) -> Option<String> {
+        self.drop_one();
+        lock(&self.left_out).note(kind, method, why)
+    }
+
+    /// Returns what the recording is not told yet of messages for nobody.
+    pub fn left_out(&self) -> Option<String> {
+        lock(&self.left_out).rest()
     }
 
     /// Returns the counts of dropped output.

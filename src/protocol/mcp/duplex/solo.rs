@@ -19,7 +19,6 @@ use crate::domain::SessionEnd;
 use crate::domain::denied::reason;
 use crate::domain::sync::lock;
 use crate::pipeline::EndWatch;
-use crate::pipeline::LeftOut;
 use crate::pipeline::ReplyGuard;
 use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Message;
@@ -84,7 +83,6 @@ struct State {
     answered: Option<Instant>,
     kept: VecDeque<Message>,
     kept_bytes: usize,
-    left_out: LeftOut,
 }
 
 /// An open request.
@@ -230,9 +228,7 @@ impl Solo {
             && let Some(id) = message.param(Param::RequestId).and_then(|id| id.id())
             && let Some(open) = self.forget(|open| open.cancels && open.id == id)
         {
-            // It will get no answer, but its stream must end all the same.
-            let denied = Denied::new(DenyCode::BadRequest, "the client has cancelled this request");
-            open.client.fail(denied.because(reason::CLIENT_CANCELLED).after_sending());
+            open.client.fail_cancelled();
         }
         Ok(())
     }
@@ -312,11 +308,9 @@ impl Solo {
         self.note(words(message, why));
     }
 
-    fn note(&self, (kind, method, why): (&'static str, &'static str, &'static str)) {
-        self.peer.drop_one();
-        let data = self.state().left_out.note(kind, method, why);
-        if let Some(data) = data {
-            self.mark(&data);
+    fn note(&self, words: (&'static str, &'static str, &'static str)) {
+        if let Some(marker) = self.peer.leave_out(words) {
+            self.mark(&marker);
         }
     }
 
@@ -438,9 +432,8 @@ impl Listener for Solo {
     }
 
     fn over(&self, why: &Denied) {
-        let rest = self.state().left_out.rest();
-        if let Some(rest) = rest {
-            self.mark(&rest);
+        if let Some(marker) = self.peer.left_out() {
+            self.mark(&marker);
         }
         let mut state = self.state();
         state.over.get_or_insert_with(|| why.clone());

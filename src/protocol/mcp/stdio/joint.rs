@@ -22,7 +22,6 @@ use crate::domain::SessionId;
 use crate::domain::denied::reason;
 use crate::domain::sync::lock;
 use crate::pipeline::EndWatch;
-use crate::pipeline::LeftOut;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Message;
@@ -90,7 +89,6 @@ struct State {
     users: Vec<EndWatch>,
     /// What each session with messages that wait may have waiting.
     shares: HashMap<SessionId, Share>,
-    left_out: LeftOut,
     /// The caller that waits for the child's era.
     probe: Option<oneshot::Sender<Era>>,
 }
@@ -173,8 +171,8 @@ impl Joint {
         let (peer, ends) = Peer::new(peer::Kind::Program);
         let (told, era) = oneshot::channel();
         let users = user.into_iter().collect();
-        let (open, shares, left_out) = (HashMap::new(), HashMap::new(), LeftOut::default());
-        let state = State { over: false, next: 1, open, users, shares, left_out, probe: Some(told) };
+        let (open, shares) = (HashMap::new(), HashMap::new());
+        let state = State { over: false, next: 1, open, users, shares, probe: Some(told) };
         let joint = Arc::new(Self { peer, state: Mutex::new(state), used: watch::Sender::new(None) });
         let key = Key::Connection(spec.name.clone());
         programs.start(spec, key, ends, Arc::downgrade(&joint)).await?;
@@ -316,8 +314,7 @@ impl Joint {
         };
         let open = found.and_then(|number| Some((number, self.state().open.remove(&number)?)));
         let Some((number, open)) = open else { return Ok(()) };
-        let denied = Denied::new(DenyCode::BadRequest, "the client has cancelled this request");
-        open.client.fail(denied.because(reason::CLIENT_CANCELLED).after_sending());
+        open.client.fail_cancelled();
         rewrite.param(Param::RequestId, number.to_string());
         let body = rewrite.finish().map_err(|_overlap| untaken())?;
         // The child must learn that nobody waits any more, even where its client has no room left.
@@ -336,11 +333,9 @@ impl Joint {
         self.note(words(message, why));
     }
 
-    fn note(&self, (kind, method, why): (&'static str, &'static str, &'static str)) {
-        self.peer.drop_one();
-        let data = self.state().left_out.note(kind, method, why);
-        if let Some(data) = data {
-            self.mark(&data);
+    fn note(&self, words: (&'static str, &'static str, &'static str)) {
+        if let Some(marker) = self.peer.leave_out(words) {
+            self.mark(&marker);
         }
     }
 
@@ -462,9 +457,8 @@ impl Listener for Joint {
     }
 
     fn over(&self, why: &Denied) {
-        let rest = self.state().left_out.rest();
-        if let Some(rest) = rest {
-            self.mark(&rest);
+        if let Some(marker) = self.peer.left_out() {
+            self.mark(&marker);
         }
         let mut state = self.state();
         state.over = true;
