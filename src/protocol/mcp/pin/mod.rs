@@ -4,6 +4,7 @@
 mod batch;
 mod book;
 pub mod check;
+mod comparison;
 mod fingerprint;
 mod note;
 mod receipt;
@@ -11,7 +12,6 @@ mod receipt;
 mod tests;
 mod watch;
 
-use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::domain::PinVersion;
 use crate::domain::sync::lock;
 use crate::protocol::mcp::pin::book::Book;
 use crate::protocol::mcp::pin::book::Entry;
-use crate::protocol::mcp::pin::book::ItemChange;
+use crate::protocol::mcp::pin::comparison::Comparison;
 
 pub use batch::PinBatch;
 pub use batch::ToKeep;
@@ -146,87 +146,42 @@ impl Pins {
         seen.iter().map(|seen| !known(seen)).collect()
     }
 
-    /// Processes a list, or a page of one; `whole`: this is the end of the list. The caller has to record
-    /// the result and confirm that with [`Self::confirm_recorded`]: until then it is returned again with
-    /// each list.
-    pub fn compare_list(&self, at: Where<'_>, seen: Vec<ListedItem<'_>>, whole: bool) -> ListDiff {
-        let kind = at.kind;
+    /// Compares a list, or a page of one, with its pins; `whole`: this is the end of the list. The caller has
+    /// to record the result and confirm that with [`Self::confirm_recorded`]: until then it is returned again
+    /// with each list.
+    pub fn compare_list(&self, at: Where<'_>, items: Vec<ListedItem<'_>>, whole: bool) -> ListDiff {
+        let names: Vec<&str> = items.iter().map(|item| item.name).collect();
         let mut all = self.all();
         let book = all.entry(at.connection.clone()).or_default();
         book.leads_to(at.target);
-        let mut diff = ListDiff::default();
-        let mut names: Vec<&str> = Vec::with_capacity(seen.len());
-        let mut done: HashSet<&str> = HashSet::new();
-        let mut keep: BTreeSet<&str> = BTreeSet::new();
-        let mut unread: HashSet<&str> = HashSet::new();
-        let mut unrecorded: Vec<(ItemChange, Pin)> = Vec::new();
-        let mut urgent = false;
-        for seen in seen {
-            let name = seen.name;
-            names.push(name);
-            let again = !done.insert(name);
-            let change = book.take(at, seen, again);
-            match change {
-                ItemChange::Unread => {
-                    unread.insert(name);
-                }
-                ItemChange::TooMany => diff.overflows |= book.overflows(),
-                ItemChange::Same => {
-                    unrecorded.extend(book.get(kind, name).and_then(Entry::unrecorded_change))
-                }
-                ItemChange::Back => {
-                    keep.insert(name);
-                }
-                ItemChange::Changed | ItemChange::First | ItemChange::New => {
-                    keep.insert(name);
-                    urgent |= change != ItemChange::Changed;
-                    diff.first += usize::from(change == ItemChange::First);
-                    let Some(pin) = book.get(kind, name).map(|entry| entry.pin.clone()) else { continue };
-                    if again {
-                        diff.changed.retain(|known: &Pin| known.name != name);
-                    }
-                    diff.add(change, pin);
-                }
-            }
+        let mut comparison = Comparison::default();
+        for item in items {
+            comparison.add(book, at, item);
         }
         if whole && !names.is_empty() {
-            book.ends(kind);
+            book.ends(at.kind);
         }
         if self.0.keeper.is_some() {
-            keep.extend(names.iter().filter(|name| book.get(kind, name).is_some_and(Entry::failed)));
-            for note in note::notes(book, at, &diff) {
-                book.notes(note);
-            }
-            for name in keep {
-                book.must_be_kept(kind, name);
-            }
+            comparison.mark_to_be_kept(book, at, &names);
         }
-        // Changes that the audit trail has already.
-        for (change, pin) in unrecorded {
-            if !diff.changed.iter().any(|known| known.name == pin.name) {
-                diff.add(change, pin);
-            }
-        }
-        // Computed last: of two elements with the same name, the second may have changed the state of the
-        // first.
-        let held_back: Vec<bool> = names
-            .iter()
-            .map(|name| {
-                unread.contains(name) || book.get(kind, name).is_none_or(|entry| entry.pin.is_held_back())
-            })
-            .collect();
+        comparison.add_unrecorded();
+        let held_back = comparison.held_back(book, at.kind, &names);
         drop(all);
         // New pins are stored at once, as their number is bounded. Changes wait for [`Self::flush`].
-        if urgent {
+        if comparison.has_new_pins {
             self.flush_of(at.connection);
         }
+        let unkept = self.unkept(at, &names);
+        let held_back = held_back.into_iter().zip(unkept).map(|(held_back, unkept)| held_back || unkept);
+        ListDiff { held_back: held_back.collect(), ..comparison.diff }
+    }
+
+    /// Returns for each element whether its pin counts as not stored.
+    fn unkept(&self, at: Where<'_>, names: &[&str]) -> Vec<bool> {
         let all = self.all();
-        let unkept = |name: &str| {
-            all.get(at.connection).and_then(|book| book.get(kind, name)).is_none_or(Entry::is_unkept)
-        };
-        diff.held_back =
-            held_back.into_iter().zip(names).map(|(held_back, name)| held_back || unkept(name)).collect();
-        diff
+        let book = all.get(at.connection);
+        let entry = |name: &str| book.and_then(|book| book.get(at.kind, name));
+        names.iter().map(|name| entry(name).is_none_or(Entry::is_unkept)).collect()
     }
 
     /// Notes that the result of a list is recorded.
@@ -292,21 +247,6 @@ impl Pins {
             if let Some(book) = all.get_mut(&pin.connection) {
                 book.forget(pin.kind, &pin.name);
             }
-        }
-    }
-}
-
-impl ListDiff {
-    fn add(&mut self, change: ItemChange, pin: Pin) {
-        if change == ItemChange::Changed {
-            self.changed.push(pin);
-            return;
-        }
-        if !pin.accepted.flags.is_empty() {
-            self.flagged.push(pin.clone());
-        }
-        if change == ItemChange::New {
-            self.new.push(pin);
         }
     }
 }
