@@ -37,12 +37,19 @@ pub struct Fault {
     pub detail: String,
     /// Further data that the protocol requires, as JSON.
     pub data: Option<String>,
+    /// The reason in the recording.
+    pub why: &'static str,
 }
 
 impl Fault {
-    /// Creates a fault without further data.
+    /// Creates a fault of a message as such, without further data.
     pub fn new(status: StatusCode, code: i32, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), data: None }
+        Self { status, code, detail: detail.into(), data: None, why: "mcp_message" }
+    }
+
+    /// Sets another reason.
+    pub fn because(self, why: &'static str) -> Self {
+        Self { why, ..self }
     }
 
     /// Writes the error. `id` is JSON as it was received; `None`: it could not be read, which only the legacy

@@ -92,11 +92,12 @@ impl Era {
     /// or contradict the body, or a response. Legacy: an unknown version in the header.
     pub fn of(headers: &HeaderMap, message: &Message) -> Result<Self, Fault> {
         let version = message.meta(Meta::ProtocolVersion).and_then(|value| value.text());
-        if version.is_none() && Self::claimed(headers) == Self::Legacy {
-            return check_legacy(headers).map(|()| Self::Legacy);
-        }
-        check_modern(headers, message, version.as_deref())?;
-        Ok(Self::Modern)
+        let (era, checked) = if version.is_none() && Self::claimed(headers) == Self::Legacy {
+            (Self::Legacy, check_legacy(headers))
+        } else {
+            (Self::Modern, check_modern(headers, message, version.as_deref()))
+        };
+        checked.map(|()| era).map_err(|fault| fault.because("mcp_headers"))
     }
 }
 
@@ -220,7 +221,7 @@ pub fn decoded(value: &str) -> Option<String> {
 
 /// Returns the fault of headers that contradict the body.
 pub fn mismatch(detail: &str) -> Fault {
-    Fault::new(StatusCode::BAD_REQUEST, HEADER_MISMATCH, detail)
+    Fault::new(StatusCode::BAD_REQUEST, HEADER_MISMATCH, detail).because("mcp_headers")
 }
 
 #[cfg(test)]

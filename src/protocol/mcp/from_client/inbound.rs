@@ -16,7 +16,6 @@ use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::refusal::INVALID_REQUEST;
 use crate::protocol::mcp::from_client::era::Era;
 use crate::protocol::mcp::from_client::era::check_legacy;
-use crate::protocol::mcp::from_client::serve::Refused;
 use crate::protocol::mcp::record::FromClient;
 use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::state::sessions::Owner;
@@ -49,6 +48,27 @@ pub fn named(
     let (first, second) = (named.next(), named.next());
     let id = first.and_then(|id| id.to_str().ok()).filter(|_| second.is_none())?;
     sessions.find(id, owner, governed)
+}
+
+/// The response to a request that is refused before its message is handled.
+pub enum Refused {
+    /// An HTTP problem: no token, no such connection.
+    Problem(Denied),
+    /// A JSON-RPC error.
+    Fault {
+        /// The era whose form it has.
+        era: Era,
+        /// What is wrong.
+        fault: Fault,
+        /// The id of the message as it was written, if it could be read.
+        id: Option<Bytes>,
+    },
+}
+
+impl From<Denied> for Refused {
+    fn from(denied: Denied) -> Self {
+        Self::Problem(denied)
+    }
 }
 
 /// An authenticated request.
@@ -84,13 +104,7 @@ impl Inbound<'_> {
     }
 
     /// Records a fault, and returns the response to it.
-    pub async fn fault(
-        &self,
-        era: Era,
-        fault: Fault,
-        message: Option<&Message>,
-        reason: &'static str,
-    ) -> Refused {
+    pub async fn fault(&self, era: Era, fault: Fault, message: Option<&Message>) -> Refused {
         let body = message.map(|message| &**message.body()).unwrap_or_default();
         let method = message.and_then(Message::method).unwrap_or_default();
         let record = FromClient {
@@ -101,7 +115,7 @@ impl Inbound<'_> {
             session: "",
             body,
         };
-        let denied = Denied::new(DenyCode::BadRequest, fault.detail.clone()).because(reason);
+        let denied = Denied::new(DenyCode::BadRequest, fault.detail.clone()).because(fault.why);
         let denied = self.exchange.refuse(record.record(&self.exchange), denied).await;
         if denied.code != DenyCode::BadRequest {
             // The fault could not even be recorded.
@@ -129,14 +143,14 @@ impl Inbound<'_> {
                 return Ok(None);
             }
             let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, "Mcp-Session-Id is missing");
-            return Err(self.fault(Era::Legacy, fault, message, "mcp_session").await);
+            return Err(self.fault(Era::Legacy, fault.because("mcp_session"), message).await);
         }
         let Some(session) = self.named() else {
             let fault = Fault::new(StatusCode::NOT_FOUND, NO_SESSION, "Session not found");
-            return Err(self.fault(Era::Legacy, fault, message, "mcp_session").await);
+            return Err(self.fault(Era::Legacy, fault.because("mcp_session"), message).await);
         };
         if let Err(fault) = check_legacy(&self.head.headers) {
-            return Err(self.fault(Era::Legacy, fault, message, "mcp_version").await);
+            return Err(self.fault(Era::Legacy, fault.because("mcp_version"), message).await);
         }
         Ok(Some(session))
     }

@@ -34,8 +34,8 @@ use crate::protocol::mcp::from_client::exchange::commands;
 use crate::protocol::mcp::from_client::exchange::judge;
 use crate::protocol::mcp::from_client::exchange::record;
 use crate::protocol::mcp::from_client::inbound::Inbound;
+use crate::protocol::mcp::from_client::inbound::Refused;
 use crate::protocol::mcp::from_client::rewrite;
-use crate::protocol::mcp::from_client::serve::Refused;
 use crate::protocol::mcp::from_target::context::MOST;
 use crate::protocol::mcp::record::of_status;
 use crate::protocol::mcp::reply::Fault;
@@ -85,7 +85,7 @@ pub async fn refuse_kind(
     if message.kind() == Kind::Request {
         let status = if era == Era::Modern { StatusCode::NOT_FOUND } else { StatusCode::OK };
         let fault = Fault::new(status, NO_METHOD, "Method not found");
-        return Err(inbound.fault(era, fault, Some(message), "mcp_kind").await);
+        return Err(inbound.fault(era, fault.because("mcp_kind"), Some(message)).await);
     }
     refuse_notification(
         inbound,
@@ -105,8 +105,8 @@ async fn refuse_notification(
     detail: &str,
     reason: &'static str,
 ) -> Result<Response<ReplyBody>, Refused> {
-    let fault = Fault::new(StatusCode::ACCEPTED, INVALID_REQUEST, detail);
-    match inbound.fault(era, fault, Some(message), reason).await {
+    let fault = Fault::new(StatusCode::ACCEPTED, INVALID_REQUEST, detail).because(reason);
+    match inbound.fault(era, fault, Some(message)).await {
         Refused::Fault { .. } => Ok(json(StatusCode::ACCEPTED, Bytes::new())),
         problem @ Refused::Problem(_) => Err(problem),
     }
@@ -122,7 +122,7 @@ pub async fn notification(
     let owner = inbound.owner();
     let Commands { command, also } = match commands(&inbound, &owner, message) {
         Ok(commands) => commands,
-        Err(fault) => return Err(inbound.fault(era, fault, Some(message), "mcp_params").await),
+        Err(fault) => return Err(inbound.fault(era, fault, Some(message)).await),
     };
     // The target never saw that request; the cancellation is in its recording.
     if session.as_ref().is_some_and(|session| cancels(inbound.shared, &owner, session, message)) {
@@ -131,7 +131,7 @@ pub async fn notification(
     let options = &inbound.exchange.governed().connection.mcp;
     let body = match rewrite::to_target(message, options, inbound.shared, &owner, &command.summary()) {
         Ok(body) => body,
-        Err(fault) => return refuse_notification(&inbound, era, message, &fault.detail, "mcp_state").await,
+        Err(fault) => return refuse_notification(&inbound, era, message, &fault.detail, fault.why).await,
     };
     let judged = judge(&inbound.exchange, command, also, message);
     let method = judged.command.method().to_owned();
@@ -196,12 +196,12 @@ pub async fn answer(
 ) -> Result<Response<ReplyBody>, Refused> {
     let Some(mut answering) = Answering::of(session.as_ref(), message) else {
         let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "no request has this id");
-        return Err(inbound.fault(Era::Legacy, fault, Some(message), "mcp_unasked").await);
+        return Err(inbound.fault(Era::Legacy, fault.because("mcp_unasked"), Some(message)).await);
     };
     if !inbound.exchange.governed().connection.mcp.allows(answering.question.what) {
         let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the target may no longer ask this");
         answering.refuse();
-        return Err(inbound.fault(Era::Legacy, fault, Some(message), "mcp_unasked").await);
+        return Err(inbound.fault(Era::Legacy, fault.because("mcp_unasked"), Some(message)).await);
     }
     let judged = inbound.exchange.judge(McpCommand::new(ANSWER).into_command(McpCommand::class_of(ANSWER)));
     // The target waits for it: a client whose answer does not arrive is told so.

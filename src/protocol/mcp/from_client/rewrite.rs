@@ -60,7 +60,7 @@ pub fn to_target(
         let theirs = shared
             .client_values
             .state_of(owner, line, &own)
-            .ok_or_else(|| Fault::new(StatusCode::OK, INVALID_PARAMS, NO_STATE))?;
+            .ok_or_else(|| Fault::new(StatusCode::OK, INVALID_PARAMS, NO_STATE).because("mcp_state"))?;
         rewrite.param(Param::RequestState, theirs.into_vec());
     }
     if message.method().as_deref() == Some("initialize")
@@ -83,9 +83,7 @@ pub fn to_target(
             rewrite.meta(Meta::ClientInfo, OWN_INFO);
         }
     }
-    rewrite.finish().map_err(|_overlap| {
-        Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the message could not be split")
-    })
+    rewrite.finish().map_err(|_overlap| apart().because("mcp_state"))
 }
 
 /// Returns whether the target sees the gateway's name instead of the client's. If changed tools are held back
@@ -106,7 +104,7 @@ pub fn has_short_names(message: &Message) -> Result<(), Fault> {
         if length > LONGEST {
             let detail =
                 format!("{name} has {length} bytes; at most {LONGEST} are allowed, so send a shorter one");
-            return Err(Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, detail));
+            return Err(Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, detail).because("mcp_long_id"));
         }
     }
     Ok(())

@@ -24,6 +24,7 @@ use crate::protocol::mcp::codec::glimpse::Glimpse;
 use crate::protocol::mcp::from_client::era::Era;
 use crate::protocol::mcp::from_client::exchange;
 use crate::protocol::mcp::from_client::inbound::Inbound;
+use crate::protocol::mcp::from_client::inbound::Refused;
 use crate::protocol::mcp::from_client::inbound::named;
 use crate::protocol::mcp::from_client::inbound::target_key;
 use crate::protocol::mcp::from_client::limit;
@@ -53,27 +54,6 @@ pub struct McpApp {
     public_url: Option<String>,
     /// The addresses that are logging in and are not authenticated yet.
     strangers: Strangers,
-}
-
-/// The response to a request that is refused before its message is handled.
-pub enum Refused {
-    /// An HTTP problem: no token, no such connection.
-    Problem(Denied),
-    /// A JSON-RPC error.
-    Fault {
-        /// The era whose form it has.
-        era: Era,
-        /// What is wrong.
-        fault: Fault,
-        /// The id of the message as it was written, if it could be read.
-        id: Option<Bytes>,
-    },
-}
-
-impl From<Denied> for Refused {
-    fn from(denied: Denied) -> Self {
-        Self::Problem(denied)
-    }
 }
 
 impl McpApp {
@@ -131,7 +111,7 @@ impl McpApp {
         match head.method {
             Method::POST => {
                 if let Err(fault) = check_media(&head.headers) {
-                    return Err(inbound.fault(Era::claimed(&head.headers), fault, None, "media_type").await);
+                    return Err(inbound.fault(Era::claimed(&head.headers), fault, None).await);
                 }
                 exchange::post(inbound, body).await
             }
@@ -141,7 +121,7 @@ impl McpApp {
                 }
                 if !accepts(&head.headers, "text/event-stream") {
                     let fault = not_acceptable("a stream is read by Accept: text/event-stream");
-                    return Err(inbound.fault(Era::Legacy, fault, None, "media_type").await);
+                    return Err(inbound.fault(Era::Legacy, fault, None).await);
                 }
                 session_requests::stream(inbound).await
             }
@@ -206,7 +186,8 @@ impl App for McpApp {
 
 /// Checks that a message is JSON, and that its sender accepts both forms of answer.
 fn check_media(headers: &HeaderMap) -> Result<(), Fault> {
-    let unsupported = |detail| Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, -32600, detail);
+    let unsupported =
+        |detail| Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, -32600, detail).because("media_type");
     if !is_media_type(headers, "application/json") {
         return Err(unsupported("a message is sent as Content-Type: application/json"));
     }
@@ -220,7 +201,7 @@ fn check_media(headers: &HeaderMap) -> Result<(), Fault> {
 }
 
 fn not_acceptable(detail: &str) -> Fault {
-    Fault::new(StatusCode::NOT_ACCEPTABLE, -32600, detail)
+    Fault::new(StatusCode::NOT_ACCEPTABLE, -32600, detail).because("media_type")
 }
 
 fn accepts(headers: &HeaderMap, wanted: &str) -> bool {

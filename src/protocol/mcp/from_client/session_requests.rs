@@ -13,7 +13,7 @@ use crate::domain::command::mcp::OPEN_STREAM;
 use crate::protocol::mcp::from_client::era::Era;
 use crate::protocol::mcp::from_client::era::INVALID_PARAMS;
 use crate::protocol::mcp::from_client::inbound::Inbound;
-use crate::protocol::mcp::from_client::serve::Refused;
+use crate::protocol::mcp::from_client::inbound::Refused;
 use crate::protocol::mcp::from_target::context::ReplyContext;
 use crate::protocol::mcp::from_target::lists::Lists;
 use crate::protocol::mcp::from_target::relay::Relay;
@@ -46,7 +46,7 @@ pub async fn stream(inbound: Inbound<'_>) -> Result<Response<ReplyBody>, Refused
                 INVALID_PARAMS,
                 "Last-Event-ID names no event of this session",
             );
-            return Err(inbound.fault(Era::Legacy, fault, None, "mcp_event").await);
+            return Err(inbound.fault(Era::Legacy, fault.because("mcp_event"), None).await);
         }
         event = known;
     }
@@ -85,7 +85,7 @@ pub async fn delete(inbound: Inbound<'_>) -> Result<Response<ReplyBody>, Refused
     let session = inbound.session(None).await?;
     let Some(session) = session else {
         let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "Mcp-Session-Id is missing");
-        return Err(inbound.fault(Era::Legacy, fault, None, "mcp_session").await);
+        return Err(inbound.fault(Era::Legacy, fault.because("mcp_session"), None).await);
     };
     let owner = inbound.owner();
     let (relay, answered) = open(inbound, END_SESSION, Some(Arc::clone(&session)), None, owner).await?;

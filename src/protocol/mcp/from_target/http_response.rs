@@ -14,7 +14,7 @@ use crate::domain::SessionEnd;
 use crate::domain::denied::reason;
 use crate::protocol::mcp::from_client::era::Era;
 use crate::protocol::mcp::from_client::inbound::NO_SESSION;
-use crate::protocol::mcp::from_client::serve::Refused;
+use crate::protocol::mcp::from_client::inbound::Refused;
 use crate::protocol::mcp::from_target::context::Came;
 use crate::protocol::mcp::from_target::context::Taken;
 use crate::protocol::mcp::from_target::context::garbage;

@@ -39,7 +39,7 @@ use crate::protocol::mcp::from_client::era::NAME;
 use crate::protocol::mcp::from_client::era::NO_METHOD;
 use crate::protocol::mcp::from_client::exchange;
 use crate::protocol::mcp::from_client::inbound::Inbound;
-use crate::protocol::mcp::from_client::serve::Refused;
+use crate::protocol::mcp::from_client::inbound::Refused;
 use crate::protocol::mcp::held::approval_text;
 use crate::protocol::mcp::held::hold;
 use crate::protocol::mcp::held::hold::HeldCall;
@@ -145,7 +145,7 @@ pub async fn answer(
         Some(Fault::new(StatusCode::NOT_FOUND, NO_METHOD, "Method not found"))
     };
     if let Some(fault) = wrong {
-        return Err(inbound.fault(Era::Modern, fault, Some(message), "mcp_params").await);
+        return Err(inbound.fault(Era::Modern, fault.because("mcp_params"), Some(message)).await);
     }
     let judged = inbound.exchange.judge(about(&method, task));
     let record = exchange::record(&judged.command, "", message.body()).record(&inbound.exchange);
@@ -229,7 +229,10 @@ fn finish(mut guard: ReplyGuard, body: Bytes) -> Result<Response<ReplyBody>, Den
 /// # Errors
 /// The message could not be split.
 pub fn passed_on(message: &Message, head: &Parts, theirs: &str) -> Result<(Message, Parts), Fault> {
-    let fault = || Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the message could not be split");
+    let fault = || {
+        let detail = "the message could not be split";
+        Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, detail).because("mcp_params")
+    };
     let mut quoted = String::new();
     push_string(theirs, &mut quoted);
     let mut rewrite = Rewrite::new(message);
