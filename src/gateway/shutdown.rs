@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::domain::SessionEnd;
 use crate::gateway::notices;
 use crate::gateway::retention;
 use crate::gateway::running::Running;

@@ -158,7 +158,7 @@ impl Sender {
     /// Ends the stream of a request that its client has cancelled: it gets no answer.
     pub fn fail_cancelled(&self) {
         let denied = Denied::new(DenyCode::BadRequest, "the client has cancelled this request");
-        self.fail(denied.because("client_cancelled").after_sending());
+        self.fail(denied.because(reason::CLIENT_CANCELLED).after_sending());
     }
 }
 

@@ -16,7 +16,6 @@ use tokio::time::Instant;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::SessionEnd;
-use crate::domain::denied::reason;
 use crate::domain::sync::lock;
 use crate::pipeline::EndWatch;
 use crate::pipeline::ReplyGuard;
