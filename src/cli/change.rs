@@ -239,7 +239,7 @@ pub fn remove(
     }
     let change = EntityChange::Remove { kind, name: name.to_owned() };
     let report = access.wait(access.backend().apply(Apply::one(change, dry_run)))?;
-    told(terminal, &report)
+    print_report(terminal, &report)
 }
 
 struct Put<'a> {
@@ -259,14 +259,14 @@ fn put(terminal: Terminal, access: &Access, put: Put<'_>) -> Outcome {
     let change = EntityChange::Put { kind, name: name.to_owned(), toml: toml.clone(), mode, expected };
     let report = access
         .wait(access.backend().apply(Apply::one(change, dry_run)))
-        .map_err(|failure| flags::told(failure, kind))?;
+        .map_err(|failure| flags::by_options(failure, kind))?;
     if dry_run && terminal.format == Format::Table {
         terminal.data(&apply::whole(kind, &toml).unwrap_or_else(|_no_toml| as_kept(&toml)))?;
     }
-    told(terminal, &report)
+    print_report(terminal, &report)
 }
 
-fn told(terminal: Terminal, report: &ApplyReport) -> Outcome {
+fn print_report(terminal: Terminal, report: &ApplyReport) -> Outcome {
     for warning in &report.warnings {
         terminal.say(&format!("warning: {warning}"));
     }

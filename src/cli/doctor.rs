@@ -51,7 +51,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub fn run(terminal: Terminal, place: &Place) -> Outcome {
     let mut checks = Checks::default();
     let mut broken = false;
-    if let Some(Found { config, left_out }) = configuration::look(&mut checks, place) {
+    if let Some(Found { config, left_out }) = configuration::check(&mut checks, place) {
         let has = |part: &str| !left_out.iter().any(|left| left == part);
         // If the file has problems elsewhere, the socket is known all the same.
         let here = place.at(config.admin.socket.clone());
@@ -60,7 +60,7 @@ pub fn run(terminal: Terminal, place: &Place) -> Outcome {
         let running = gateway.is_some();
         let rests = placed && !running;
         if rests {
-            ports::look(&mut checks, &config, &has);
+            ports::check(&mut checks, &config, &has);
         }
         let mut known = Known {
             kept: Kept::Unknown("[storage] has a problem".to_owned()),
@@ -73,7 +73,7 @@ pub fn run(terminal: Terminal, place: &Place) -> Outcome {
             secrets::store_key(&mut checks, &config, &known);
             secrets::damaged(&mut checks, &known);
             if rests {
-                files::look(&mut checks, &config);
+                files::check(&mut checks, &config);
             }
             broken = rests && schema(&mut checks, &config) || running && trail(&mut checks, &here);
             disk(&mut checks, &config);
@@ -440,7 +440,7 @@ mod tests {
     #[test]
     fn a_missing_configuration_is_one_wrong_line_and_nothing_else() {
         let mut checks = Checks::default();
-        assert!(configuration::look(&mut checks, &Place::of("/nonexistent/hoopctl.toml".into())).is_none());
+        assert!(configuration::check(&mut checks, &Place::of("/nonexistent/hoopctl.toml".into())).is_none());
         assert_eq!(checks.0.iter().filter(|check| check.state == State::Wrong).count(), 1);
     }
 }

@@ -7,7 +7,7 @@ use crate::domain::entity::EntityKind;
 
 /// Returns the failure with the option of the key in front of each line that begins with `KIND:LINE:COLUMN:
 /// KEY`.
-pub fn told(failure: Failure, kind: EntityKind) -> Failure {
+pub fn by_options(failure: Failure, kind: EntityKind) -> Failure {
     let message = failure.message.lines().map(|line| by_option(line, kind)).collect::<Vec<_>>().join("\n");
     let mut failure = failure.message(message);
     if let Some(serde_json::Value::Array(problems)) = failure.problems.as_deref_mut() {

@@ -77,7 +77,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
         Ok(cli) => run(cli),
-        Err(error) => told(&error, &arguments),
+        Err(error) => usage_error(&error, &arguments),
     }
     .into()
 }
@@ -198,7 +198,7 @@ fn wanted_format(arguments: &[OsString]) -> Format {
 }
 
 /// Prints clap's message: help and version are data, anything else is an error.
-fn told(error: &clap::Error, arguments: &[OsString]) -> Exit {
+fn usage_error(error: &clap::Error, arguments: &[OsString]) -> Exit {
     let format = wanted_format(arguments);
     if !error.use_stderr() {
         let text = error.render().to_string();

@@ -109,12 +109,12 @@ pub fn data_stops_the_start(config: &Config) -> Vec<String> {
         Some(Err(_)) | None => return Vec::new(),
     };
     let mut found = Vec::new();
-    match Store::look(dir) {
+    match Store::check(dir) {
         Ok(sealed) => found.extend(key_problem(&config.storage.key_source(), &sealed)),
         Err(error) => found.push(with_causes(&error)),
     }
     found.extend(MaskKey::check(dir).err().map(|error| with_causes(&error)));
-    found.extend(recording::look(dir, false).err().map(|error| error.to_string()));
+    found.extend(recording::check(dir, false).err().map(|error| error.to_string()));
     found.extend(not_a_socket(config));
     found
 }

@@ -108,7 +108,7 @@ fn draws(term: Option<&OsStr>) -> bool {
 fn show(terminal: Terminal, place: &Place, args: &ReplayArgs) -> Outcome {
     let begin =
         Begin { speed: args.speed, from: args.from.clone(), to: args.to.clone(), idle: args.idle_limit };
-    let ((look, asks), keys) = (screens::look(&args.look), screens::keys(&args.look)?);
+    let ((look, asks), keys) = (screens::appearance(&args.look), screens::keys(&args.look)?);
     let settings = |start| Settings { start, look, asks, keys, notify: Notify::Off, mouse: args.look.mouse };
     if recording::is_file(&args.target) {
         let recorded = recorded(Path::new(&args.target), begin)?;

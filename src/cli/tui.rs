@@ -101,7 +101,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &TuiArgs) -> Outcome {
         NotifyWord::Osc9 => Notify::Osc9,
         NotifyWord::Off => Notify::Off,
     };
-    let ((look, asks), keys) = (look(&args.look), keys(&args.look)?);
+    let ((look, asks), keys) = (appearance(&args.look), keys(&args.look)?);
     let access = Access::online(place)?;
     if access.is_remote() {
         // An error that prevents access is printed on the command line, not on a screen.
@@ -136,7 +136,7 @@ pub fn must_be_terminal(terminal: Terminal, hint: &str) -> Result<(), Failure> {
 }
 
 /// Returns the appearance, and whether to query the terminal's background.
-pub fn look(args: &LookArgs) -> (Look, bool) {
+pub fn appearance(args: &LookArgs) -> (Look, bool) {
     let found = Look::detect(|name| std::env::var(name).ok(), args.ascii);
     let look = match args.theme {
         ThemeWord::Auto | ThemeWord::Dark => found.on(Ground::Dark),

@@ -167,7 +167,7 @@ fn command_of(access: &Access, denial: &StoredEvent) -> Option<String> {
     let page = access.wait(access.backend().session_events(denial.event.session, wanted)).ok()?;
     let events =
         page.events.iter().rev().filter_map(|event| StoredEvent::received(&event.hash, &event.line).ok());
-    events.filter(|event| is_command_of(event, denial)).map(|event| told(&event)).next()
+    events.filter(|event| is_command_of(event, denial)).map(|event| bare_transcript(&event)).next()
 }
 
 fn is_command_of(event: &StoredEvent, denial: &StoredEvent) -> bool {
@@ -179,7 +179,7 @@ fn is_command_of(event: &StoredEvent, denial: &StoredEvent) -> bool {
 }
 
 /// Returns the transcript of an event without its time and symbol; for a statement with its first line.
-fn told(event: &StoredEvent) -> String {
+fn bare_transcript(event: &StoredEvent) -> String {
     let lines = transcript(event);
     let mut lines = lines.iter();
     let first = lines.next().map(String::as_str).unwrap_or_default();
@@ -196,7 +196,7 @@ fn told(event: &StoredEvent) -> String {
 fn session_row(event: &StoredEvent, what: &str, owner: &Owner, command: Option<&str>) -> Row {
     let detail = match what {
         "begins" => owner.principal.clone(),
-        _ => told(event),
+        _ => bare_transcript(event),
     };
     let shown = command.map_or_else(|| detail.clone(), |command| format!("{command}: {detail}"));
     let id = event.event.session;

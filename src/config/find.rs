@@ -38,7 +38,8 @@ fn find_with(
     if let Some(path) = named {
         return Ok(path);
     }
-    let own = absolute(env, "XDG_CONFIG_HOME").or_else(|| Some(absolute(env, "HOME")?.join(".config")));
+    let own = absolute_variable(env, "XDG_CONFIG_HOME")
+        .or_else(|| Some(absolute_variable(env, "HOME")?.join(".config")));
     let looked: Vec<PathBuf> = [
         Some(PathBuf::from(HERE)),
         own.map(|folder| folder.join("hoopctl/hoopctl.toml")),
@@ -57,13 +58,14 @@ pub fn default_data_dir() -> Option<PathBuf> {
 }
 
 fn data_dir_with(root: bool, env: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    if let Some(path) = absolute(env, "HOOPCTL_DATA_DIR") {
+    if let Some(path) = absolute_variable(env, "HOOPCTL_DATA_DIR") {
         return Some(path);
     }
     if root {
         return Some(PathBuf::from("/var/lib/hoopctl"));
     }
-    let shared = absolute(env, "XDG_DATA_HOME").or_else(|| Some(absolute(env, "HOME")?.join(".local/share")));
+    let shared = absolute_variable(env, "XDG_DATA_HOME")
+        .or_else(|| Some(absolute_variable(env, "HOME")?.join(".local/share")));
     Some(shared?.join("hoopctl"))
 }
 
@@ -72,13 +74,13 @@ fn variable(env: &dyn Fn(&str) -> Option<OsString>, name: &str) -> Option<PathBu
     env(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// Returns the XDG base directory specification ignores relative paths.
-fn absolute(env: &dyn Fn(&str) -> Option<OsString>, name: &str) -> Option<PathBuf> {
+/// Returns a variable that is an absolute path: the XDG base directory specification ignores relative ones.
+fn absolute_variable(env: &dyn Fn(&str) -> Option<OsString>, name: &str) -> Option<PathBuf> {
     variable(env, name).filter(|path| path.is_absolute())
 }
 
 /// Returns the absolute path, without `.` and `..` as far as its directory exists.
-pub fn whole(path: &Path) -> PathBuf {
+pub fn absolute(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_error| path.to_owned());
     let folder = absolute.parent().and_then(|folder| folder.canonicalize().ok());
     match (folder, absolute.file_name()) {
@@ -105,9 +107,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("a")).unwrap();
         let here = folder.path().canonicalize().unwrap();
-        assert_eq!(whole(&folder.path().join("a/.././a/x.toml")), here.join("a/x.toml"));
-        assert!(whole(Path::new("x.toml")).is_absolute());
-        assert_eq!(whole(Path::new("/nonexistent/x.toml")), Path::new("/nonexistent/x.toml"));
+        assert_eq!(absolute(&folder.path().join("a/.././a/x.toml")), here.join("a/x.toml"));
+        assert!(absolute(Path::new("x.toml")).is_absolute());
+        assert_eq!(absolute(Path::new("/nonexistent/x.toml")), Path::new("/nonexistent/x.toml"));
     }
 
     #[test]

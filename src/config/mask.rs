@@ -40,14 +40,14 @@ fn compile(value: &Value<'_>, mask: &MaskRule) {
         if let Err(error) = Plan::compile(&[&alone], [0; 32]) {
             let place = value.nearest_place(key, name);
             if !place.is_noted() {
-                place.problem(said(&error), None);
+                place.problem(problem_of(&error), None);
             }
         }
     }
 }
 
 /// What is wrong, without the rule and the key: those are said with the place.
-fn said(error: &PlanError) -> String {
+fn problem_of(error: &PlanError) -> String {
     match error {
         PlanError::Field { .. } => "names no field".to_owned(),
         PlanError::KeepsTooMuch { most, .. } => format!("keeps more than {most} characters"),

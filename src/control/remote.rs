@@ -181,7 +181,7 @@ impl Network {
     ) -> Result<Arc<dyn Backend>, Refusal> {
         let called = self.called(headers);
         if path == sign_in::PATH {
-            return Err(last(told(method, service, &called)));
+            return Err(last(sign_in_metadata(method, service, &called)));
         }
         let admitted = match token(headers) {
             Ok(token) => service.admit(token, self.from).await,
@@ -271,7 +271,7 @@ fn challenge(called: &str, with_token: bool) -> Option<HeaderValue> {
 }
 
 /// Returns the metadata about signing in.
-fn told(method: &Method, service: &dyn Service, called: &str) -> Refusal {
+fn sign_in_metadata(method: &Method, service: &dyn Service, called: &str) -> Refusal {
     if *method != Method::GET {
         let error = ApiError::new(ErrorCode::BadRequest, "this document is read with GET");
         return failed(ApiError { takes: Some("GET"), ..error });

@@ -228,8 +228,8 @@ impl Live for Gateway {
             ready: recording.is_ok() && !self.stopping.load(Ordering::Relaxed),
             pid: Some(std::process::id()),
             started_ms: started.and_then(|since| i64::try_from(since.as_millis()).ok()),
-            config: config::whole(&config.path).display().to_string(),
-            data_dir: config::whole(&config.storage.data_dir).display().to_string(),
+            config: config::absolute(&config.path).display().to_string(),
+            data_dir: config::absolute(&config.storage.data_dir).display().to_string(),
             revision: running.gate.snapshot().revision(),
             listeners: std::iter::once((running.listener, scheme))
                 .chain(running.databases.map(|address| (address, "postgres")))

@@ -21,7 +21,7 @@ use crate::gateway::error::GatewayError;
 use crate::gateway::keeper::StoredPins;
 use crate::gateway::keeper::StoredSecrets;
 use crate::gateway::masks::MaskKey;
-use crate::gateway::revision::said;
+use crate::gateway::revision::file_content;
 use crate::gateway::running::Due;
 use crate::gateway::running::Running;
 use crate::gateway::running::compile;
@@ -43,7 +43,7 @@ use crate::secret::Vault;
 use crate::secret::load_key;
 use crate::secret::unusable;
 use crate::store::DataDirLock;
-use crate::store::Said;
+use crate::store::FileContent;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::View;
@@ -83,7 +83,7 @@ pub(super) async fn open(options: RunOptions) -> Result<(Running, Listeners, Dat
     let mask_key = MaskKey::open(data_dir)?;
     let journal = open_journal(&config, &store).await?;
 
-    let file = said(&config);
+    let file = file_content(&config);
     let (entities, revision, locks) = read_entities(&config, &store, &file).await?;
     let pins = store.read(|view| view.pins(None)).await.map_err(of_store)?;
     let pins = Pins::new(pins, Arc::new(StoredPins(store.clone())));
@@ -168,7 +168,7 @@ async fn open_journal(config: &Config, store: &Store) -> Result<Journal, Gateway
 async fn read_entities(
     config: &Config,
     store: &Store,
-    file: &Said,
+    file: &FileContent,
 ) -> Result<(Entities, u64, Vec<Lock>), GatewayError> {
     let (now, digest) = (now_ms(), file.digest.clone());
     let read =
@@ -201,10 +201,10 @@ async fn note_journal(store: &Store, made: bool) -> Result<(), StoreError> {
 
 /// Numbers what the file says, and notes what is new of it in the audit trail. A broken trail does not
 /// prevent the start.
-async fn take_file(store: &Store, said: Said, config: &Config) -> Result<u64, StoreError> {
+async fn take_file(store: &Store, content: FileContent, config: &Config) -> Result<u64, StoreError> {
     let note = note("hoopctl", "config.start", config, false);
-    let digest = said.digest.clone();
-    match store.change(move |change| change.take_file(&said, &note)).await {
+    let digest = content.digest.clone();
+    match store.change(move |change| change.take_file(&content, &note)).await {
         Err(error @ StoreError::AuditBroken { .. }) => {
             tracing::error!(%error, "what the configuration file changed is not in the audit trail");
             store.change(move |change| change.revision_with(&digest)).await

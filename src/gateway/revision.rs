@@ -12,24 +12,24 @@ use crate::domain::entity::EntityKind;
 use crate::domain::hex;
 use crate::gateway::admin::of_file;
 use crate::identity::IssuerSettings;
-use crate::store::Part;
-use crate::store::Said;
+use crate::store::FileContent;
+use crate::store::FileEntry;
 
 /// What the file says, for the store to compare with what it said before.
-pub fn said(config: &Config) -> Said {
+pub fn file_content(config: &Config) -> FileContent {
     let entities = EntityKind::ALL.into_iter().flat_map(|kind| {
-        of_file(config, kind).into_iter().map(move |entity| Part {
+        of_file(config, kind).into_iter().map(move |entity| FileEntry {
             kind: kind.as_str().to_owned(),
             name: entity.name().to_owned(),
             body: render_entity(&entity),
         })
     });
-    let issuers = config.oidc.iter().map(|issuer| Part {
+    let issuers = config.oidc.iter().map(|issuer| FileEntry {
         kind: "issuer".to_owned(),
         name: issuer.name.clone(),
         body: groups_of(issuer),
     });
-    Said {
+    FileContent {
         digest: file_digest(config),
         file_digest: hex::encode(digest::digest(&digest::SHA256, config.text().as_bytes()).as_ref()),
         parts: entities.chain(issuers).collect(),
@@ -72,13 +72,13 @@ pub fn file_digest(config: &Config) -> String {
     for origin in origins {
         *origin = Origin::Store;
     }
-    let mut said = format!("{connections:?}\n{policies:?}\n{masks:?}");
+    let mut text = format!("{connections:?}\n{policies:?}\n{masks:?}");
     for issuer in &config.oidc {
         let apps: Vec<_> = issuer.clients.iter().map(|(id, app)| (id, &app.groups)).collect();
         let groups = (&issuer.name, &issuer.issuer, &issuer.claims, &issuer.group_names, apps);
-        let _infallible = write!(said, "\n{groups:?}");
+        let _infallible = write!(text, "\n{groups:?}");
     }
-    hex::encode(digest::digest(&digest::SHA256, said.as_bytes()).as_ref())
+    hex::encode(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::gateway::admin::CurrentApprovers;
 use crate::gateway::error::GatewayError;
 use crate::gateway::keeper::StoredKeys;
 use crate::gateway::masks::MaskKey;
-use crate::gateway::revision::said;
+use crate::gateway::revision::file_content;
 use crate::identity::Issuers;
 use crate::pipeline::Gate;
 use crate::pipeline::snapshot::CallerLimits;
@@ -207,8 +207,8 @@ impl Running {
         note: &FileNote,
     ) -> Result<Option<Reloaded>, GatewayError> {
         let of_store = |source| GatewayError::Store { source };
-        let (said, note) = (said(config), note.clone());
-        let digest = said.digest.clone();
+        let (content, note) = (file_content(config), note.clone());
+        let digest = content.digest.clone();
         let stored = self.store.read(move |view| Ok((view.entities(None)?, view.revision_as(&digest)?)));
         let (stored, revision) = stored.await.map_err(of_store)?;
         let problems = |problems| GatewayError::Config { problems };
@@ -224,8 +224,8 @@ impl Running {
         let certificate = server_tls(config, &self.vault).await?;
         // Only now, so that an invalid file does not use up a revision.
         let given = self.store.change(move |change| {
-            let holds = change.revision_as(&said.digest)? == revision;
-            if holds { change.take_file(&said, &note).map(Some) } else { Ok(None) }
+            let holds = change.revision_as(&content.digest)? == revision;
+            if holds { change.take_file(&content, &note).map(Some) } else { Ok(None) }
         });
         if given.await.map_err(of_store)?.is_none() {
             return Ok(None);

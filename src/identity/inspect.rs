@@ -38,14 +38,14 @@ pub struct Inspection {
 
 /// Decodes a token without any configuration: judges the syntax and header, not the claims.
 pub fn inspect(token: &str) -> Inspection {
-    let (mut seen, failures, _header) = look(token);
+    let (mut seen, failures, _header) = decode_parts(token);
     seen.failures = failures.into_all();
     seen
 }
 
 /// Decodes a token and judges all of it but the signature by the configuration.
 pub(crate) fn against(issuers: &Issuers, token: &str) -> Inspection {
-    let (mut seen, mut failures, header) = look(token);
+    let (mut seen, mut failures, header) = decode_parts(token);
     if let Some(claims) = &seen.claims {
         match issuer_of(issuers, claims) {
             Ok(source) => {
@@ -100,7 +100,7 @@ fn judge_claims(source: &Source, header: Option<Header>, claims: &Json, failures
 }
 
 /// Decodes what needs no configuration.
-fn look(text: &str) -> (Inspection, Failures, Option<Header>) {
+fn decode_parts(text: &str) -> (Inspection, Failures, Option<Header>) {
     let mut failures = Failures::all();
     // Trims the line feed from a file or a shell.
     let text = text.trim();

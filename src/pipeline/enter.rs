@@ -21,7 +21,7 @@ use crate::pipeline::end::EndWatch;
 use crate::pipeline::memory::BodyShare;
 use crate::pipeline::metrics::Counters;
 use crate::pipeline::metrics::StreamClosed;
-use crate::pipeline::refusals::Stranger;
+use crate::pipeline::refusals::RefusedRequest;
 use crate::pipeline::sessions::Session;
 use crate::pipeline::side::SideNotes;
 use crate::pipeline::snapshot::Governed;
@@ -211,7 +211,7 @@ impl Gate {
     pub fn refuse_stranger(&self, arrival: Arrival<'_>, who: Option<&Arc<Verified>>, denied: &Denied) {
         self.0.metrics.refused(denied.code);
         tracing::info!(request = %arrival.request, code = %denied.code, reason = denied.audit.unwrap_or_default(), "request refused");
-        let stranger = Stranger {
+        let refused = RefusedRequest {
             request: arrival.request,
             source: arrival.source,
             method: arrival.method,
@@ -220,7 +220,7 @@ impl Gate {
         };
         let snapshot = self.0.snapshot.load();
         let governed = snapshot.connection(arrival.connection).map(|governed| &**governed);
-        self.0.refusals.record(&self.0.journal, snapshot.revision(), stranger, denied, governed);
+        self.0.refusals.record(&self.0.journal, snapshot.revision(), refused, denied, governed);
     }
 
     /// Ends every session, and the recording of this run's refusals.

@@ -98,7 +98,7 @@ impl Flood {
 
 /// A request of an unauthenticated peer, or of a caller that was refused before it had a session.
 #[derive(Debug, Clone, Copy)]
-pub struct Stranger<'a> {
+pub struct RefusedRequest<'a> {
     /// The request's id.
     pub request: RequestId,
     /// The client's address.
@@ -123,13 +123,13 @@ impl Refusals {
         &self,
         journal: &Journal,
         revision: u64,
-        stranger: Stranger<'_>,
+        request: RefusedRequest<'_>,
         denied: &Denied,
         governed: Option<&Governed>,
     ) {
         let Some((recording, suppressed)) = self.admit(journal, revision) else { return };
         let mut notes = Notes::default();
-        let path = without_values(whole_segments(stranger.path));
+        let path = without_values(whole_segments(request.path));
         // Masked before it is cut: part of a value would not be recognized.
         let masked = governed.and_then(|governed| governed.plan.text(&path, "path", &mut notes));
         let path = masked.as_deref().unwrap_or(&path);
@@ -137,13 +137,13 @@ impl Refusals {
         let mut data = String::with_capacity(256);
         let mut refusal = Object::begin(&mut data);
         write_failure(&mut refusal, denied);
-        refusal.word("source", stranger.source).text("method", stranger.method).text("path", path);
-        refusal.text("principal", stranger.principal.unwrap_or_default());
+        refusal.word("source", request.source).text("method", request.method).text("path", path);
+        refusal.text("principal", request.principal.unwrap_or_default());
         if suppressed > 0 {
             refusal.value("not_recorded_before", suppressed);
         }
         drop(refusal);
-        recording.push(journal, EventKind::Error, Some(stranger.request), data, notes.take());
+        recording.push(journal, EventKind::Error, Some(request.request), data, notes.take());
     }
 
     /// Returns the recording for this refusal and the number left out before it; `None` if this one is only

@@ -275,7 +275,7 @@ async fn recordings_of_refusals_end_and_others_begin() {
     let journal = Journal::open(dir.path(), recording::Settings::default()).unwrap();
     let refusals = Refusals::open(&journal, 1);
     let denied = crate::domain::Denied::new(DenyCode::Unauthenticated, "no token");
-    let stranger = refusals::Stranger {
+    let stranger = refusals::RefusedRequest {
         request: RequestId::new(),
         source: Ipv4Addr::LOCALHOST.into(),
         method: "GET",

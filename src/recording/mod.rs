@@ -11,6 +11,7 @@
 //! against that, keep the final hash, [`Verification::hash`], elsewhere.
 
 pub mod chain;
+mod check;
 mod checkpoint;
 mod error;
 pub mod export;
@@ -21,7 +22,6 @@ mod journal;
 mod level;
 mod line;
 mod live;
-mod look;
 mod pack;
 mod progress;
 mod prove;
@@ -46,6 +46,7 @@ mod verify;
 mod wal;
 mod writer;
 
+pub use check::check;
 pub use error::RecordError;
 pub use file::FileError;
 pub use file::FileEvents;
@@ -55,7 +56,6 @@ pub use journal::Appended;
 pub use journal::Journal;
 pub use line::LineError;
 pub use line::StoredEvent;
-pub use look::look;
 pub use prove::Finding;
 pub use prove::JournalVerification;
 pub use prune::PruneReport;

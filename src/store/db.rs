@@ -49,7 +49,7 @@ impl Db {
     }
 
     /// Checks the file and reads the sealed secrets in it. Its schema stays as it is.
-    pub(super) fn look(path: &Path) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    pub(super) fn check(path: &Path) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         View { connection: database::check(path, &SCHEMA)? }.sealed_secrets()
     }
 

@@ -73,9 +73,9 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::open`].
-    pub fn look(data_dir: &Path) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    pub fn check(data_dir: &Path) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         let path = path_in(data_dir)?;
-        if path.exists() { Db::look(&path) } else { Ok(Vec::new()) }
+        if path.exists() { Db::check(&path) } else { Ok(Vec::new()) }
     }
 
     /// Creates an empty one, in memory only, for reading where there is none.

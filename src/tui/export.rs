@@ -95,7 +95,7 @@ fn write(row: &SessionRow, form: Form, to: &Path, inbox: mpsc::Receiver<Part>) -
     let mut file = NewFile::create(to).map_err(failed)?;
     let mut count = 0;
     let events = Events { inbox, page: Vec::new().into_iter(), count: &mut count, over: false };
-    form.write(row, events, &mut file).map_err(|error| told(&error))?;
+    form.write(row, events, &mut file).map_err(|error| message_of(&error))?;
     file.finish().map_err(failed)?;
     Ok(count)
 }
@@ -105,7 +105,7 @@ fn is_there(to: &Path) -> String {
 }
 
 /// Formats an error with the system's message.
-fn told(error: &ExportError) -> String {
+fn message_of(error: &ExportError) -> String {
     match error {
         ExportError::Write { source } => format!("{error}: {source}"),
         other => other.to_string(),

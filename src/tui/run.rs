@@ -36,7 +36,6 @@ use crate::tui::keys::KeyMap;
 use crate::tui::link;
 use crate::tui::model::Jump;
 use crate::tui::notify;
-use crate::tui::notify::Notify as How;
 use crate::tui::perform::perform;
 use crate::tui::raw::Raw;
 use crate::tui::replay::Begin;
@@ -84,7 +83,7 @@ pub struct Settings {
     /// Key bindings.
     pub keys: KeyMap,
     /// How to notify the user of new approvals.
-    pub notify: How,
+    pub notify: notify::Notify,
     /// Whether the mouse wheel scrolls. The terminal's own selection then needs a modifier key.
     pub mouse: bool,
 }
@@ -287,7 +286,7 @@ struct Outside {
     backend: Arc<dyn Backend>,
     out: mpsc::Sender<Msg>,
     watched: watch::Sender<Option<SessionId>>,
-    notify: How,
+    notify: notify::Notify,
     /// Requests in flight that change something.
     changes: JoinSet<()>,
 }

@@ -123,7 +123,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &ApplyArgs) -> Outcome {
         take_over: args.take_over,
     };
     let report = access.wait(access.backend().apply(apply)).map_err(|failure| placed(failure, &sources))?;
-    told(terminal, &report, &sources)
+    print_report(terminal, &report, &sources)
 }
 
 /// Adds the positions in the files to an error of the gateway.
@@ -140,13 +140,13 @@ fn placed(failure: Failure, sources: &Sources) -> Failure {
     failure
 }
 
-fn told(terminal: Terminal, report: &ApplyReport, sources: &Sources) -> Outcome {
+fn print_report(terminal: Terminal, report: &ApplyReport, sources: &Sources) -> Outcome {
     for warning in &report.warnings {
         terminal.say(&format!("warning: {}", sources.placed(warning)));
     }
     match terminal.format {
         Format::Table | Format::Toml => {
-            let text: String = report.changes.iter().map(|change| shown(terminal, change)).collect();
+            let text: String = report.changes.iter().map(|change| line_of(terminal, change)).collect();
             terminal.data(&text)?;
         }
         Format::Json => terminal.item(&[], &output::json(report))?,
@@ -165,7 +165,7 @@ fn told(terminal: Terminal, report: &ApplyReport, sources: &Sources) -> Outcome 
 }
 
 /// Returns one change as a line of output.
-fn shown(terminal: Terminal, change: &Changed) -> String {
+fn line_of(terminal: Terminal, change: &Changed) -> String {
     let colour = match change.outcome {
         Made::Created => Colour::Good,
         Made::Adopted | Made::Updated => Colour::Warn,

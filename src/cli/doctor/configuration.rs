@@ -25,7 +25,7 @@ pub struct Found {
 }
 
 /// Checks the file. `None`: there is nothing to go on with.
-pub fn look(checks: &mut Checks, place: &Place) -> Option<Found> {
+pub fn check(checks: &mut Checks, place: &Place) -> Option<Found> {
     let what = "configuration";
     let named = match place.config_file() {
         Ok(file) => file,
@@ -34,7 +34,7 @@ pub fn look(checks: &mut Checks, place: &Place) -> Option<Found> {
             return None;
         }
     };
-    let file = config::whole(&named);
+    let file = config::absolute(&named);
     if file.exists() {
         mode(checks, "configuration file", &file, 0o022, "chmod go-w");
     }
@@ -122,7 +122,7 @@ mod tests {
         let file = dir.path().join("hoopctl.toml");
         std::fs::write(&file, text).unwrap();
         let mut checks = Checks::default();
-        let found = look(&mut checks, &Place::of(file));
+        let found = check(&mut checks, &Place::of(file));
         (checks, found)
     }
 

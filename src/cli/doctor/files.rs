@@ -12,7 +12,7 @@ use crate::store;
 pub const GUIDE: &str = "see the guide operations.md, section \"Damaged or newer stores\"";
 
 /// Checks what a start would open: recordings, write-ahead log, key of hashed values, place of the socket.
-pub fn look(checks: &mut Checks, config: &Config) {
+pub fn check(checks: &mut Checks, config: &Config) {
     let dir = &config.storage.data_dir;
     if let Some(found) = named::not_a_socket(config) {
         checks.wrong("admin socket", found, "move it away: the gateway makes its socket there");
@@ -21,7 +21,7 @@ pub fn look(checks: &mut Checks, config: &Config) {
     let Some(Ok(held)) = dir.exists().then(|| store::lock_data_dir_soon(dir)) else { return };
     // Reading takes long, needs no lock, and must not keep a gateway from starting.
     drop(held);
-    match recording::look(dir, true) {
+    match recording::check(dir, true) {
         Ok(()) if dir.join(recording::FILE).exists() => checks.good("recordings", "events.db can be opened"),
         Ok(()) => {}
         Err(error) => checks.wrong("recordings", error.to_string(), GUIDE),

@@ -8,7 +8,7 @@ use crate::cli::doctor::finding::Checks;
 use crate::config::Config;
 
 /// Checks whether they are free; `has` says which parts of the file are valid.
-pub fn look(checks: &mut Checks, config: &Config, has: &dyn Fn(&str) -> bool) {
+pub fn check(checks: &mut Checks, config: &Config, has: &dyn Fn(&str) -> bool) {
     let remote = config.admin.remote.as_ref().map(|remote| remote.listen);
     let addresses = [
         ("gateway.listen", Some(config.gateway.listen).filter(|_| has("gateway"))),
@@ -60,7 +60,7 @@ mod tests {
         );
         let config = crate::config::parse(&text, Path::new("x.toml")).unwrap();
         let mut checks = Checks::default();
-        look(&mut checks, &config, &|_part| true);
+        check(&mut checks, &config, &|_part| true);
         let [wrong, good] = &checks.0[..] else { panic!("{checks:?}") };
         assert_eq!((wrong.state, good.state), (State::Wrong, State::Good));
         assert!(wrong.found.contains(&address.to_string()), "{wrong:?}");

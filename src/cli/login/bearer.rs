@@ -156,7 +156,7 @@ struct KeptTokens {
 impl Bearer for Person {
     fn token(&self) -> Answer<'_, Arc<Secret>> {
         Box::pin(async {
-            let tokens = self.kept.tokens().map_err(told)?;
+            let tokens = self.kept.tokens().map_err(to_api_error)?;
             if !runs_out(&tokens, now_ms()) {
                 return Ok(tokens.access.secret());
             }
@@ -166,20 +166,20 @@ impl Bearer for Person {
                 Err(failure) if failure.exit == Exit::Unreachable && !is_over(&tokens, now_ms()) => {
                     Ok(tokens.access.secret())
                 }
-                other => other.map_err(told),
+                other => other.map_err(to_api_error),
             }
         })
     }
 
     fn another(&self, refused: Arc<Secret>) -> Answer<'_, Option<Arc<Secret>>> {
         Box::pin(async move {
-            let tokens = self.kept.tokens().map_err(told)?;
+            let tokens = self.kept.tokens().map_err(to_api_error)?;
             if tokens.refresh.is_none() {
                 // Another process may have signed in again.
                 let now = tokens.access.secret();
                 return Ok((now.expose() != refused.expose()).then_some(now));
             }
-            self.renewed(Some(refused)).await.map(Some).map_err(told)
+            self.renewed(Some(refused)).await.map(Some).map_err(to_api_error)
         })
     }
 
@@ -475,7 +475,7 @@ fn out(origin: &str, message: impl Into<String>) -> Failure {
 }
 
 /// Converts a failure to an error of the admin API, with the same exit code.
-fn told(failure: Failure) -> ApiError {
+fn to_api_error(failure: Failure) -> ApiError {
     let code = match failure.exit {
         Exit::Refused => ErrorCode::Unauthenticated,
         Exit::Unreachable => ErrorCode::Unavailable,

@@ -9,11 +9,11 @@ use crate::cli::login::interrupts::HeldOff;
 use crate::cli::login::issuer;
 use crate::cli::login::issuer::Given;
 use crate::cli::login::issuer::Said;
+use crate::cli::login::print_always;
 use crate::cli::login::tokens::Entry;
 use crate::cli::login::tokens::Held;
 use crate::cli::login::tokens::TokenFile;
 use crate::cli::login::tokens::Tokens;
-use crate::cli::login::told;
 use crate::cli::report::Failure;
 
 /// How long another process may hold the file after a signal has arrived. It mostly renews, which is quick.
@@ -92,7 +92,7 @@ pub async fn checked(
     let Err(mut failure) = checked else { return Ok(Fresh { tokens, waits }) };
     let end = Revocation::at(issuer).end(Some(&tokens)).await;
     failure.message = format!("{}; {end}", failure.message);
-    Err(said(failure, waits))
+    Err(print_if_interrupted(failure, waits))
 }
 
 /// Stores a new login. One that cannot be stored is useless, and is revoked.
@@ -113,14 +113,14 @@ pub async fn keep(file: &TokenFile, origin: &str, entry: Entry, waits: HeldOff) 
     };
     let end = Revocation::of(&entry).end(entry.tokens.as_ref()).await;
     failure.message = format!("signed in, but the login could not be kept: {}; {end}", failure.message);
-    Err(said(failure, waits))
+    Err(print_if_interrupted(failure, waits))
 }
 
 /// Prints why a login failed if a signal has arrived, since that ends the program when `waits` is dropped,
 /// before the failure could be printed.
-fn said(failure: Failure, waits: HeldOff) -> Failure {
+fn print_if_interrupted(failure: Failure, waits: HeldOff) -> Failure {
     if waits.has_come() {
-        told(&failure.message.lines().map(str::to_owned).collect::<Vec<_>>());
+        print_always(&failure.message.lines().map(str::to_owned).collect::<Vec<_>>());
     }
     drop(waits);
     failure

@@ -131,7 +131,7 @@ fn sign_in(
         // person may take minutes.
         file.hold().await?.change(|_| ())?;
         let Fresh { tokens, waits } = if args.device {
-            device::sign_in(&issuer, |prompt| told(&code_lines(prompt))).await?
+            device::sign_in(&issuer, |prompt| print_always(&code_lines(prompt))).await?
         } else {
             browser::sign_in(&issuer, |addresses| open(terminal, args, addresses)).await?
         };
@@ -186,9 +186,9 @@ fn confirm(
     }
     if !terminal.quiet || !yes {
         if confirmed.is_some() {
-            told(&["This is not what you confirmed at your last login there:".to_owned()]);
+            print_always(&["This is not what you confirmed at your last login there:".to_owned()]);
         }
-        told(&[
+        print_always(&[
             format!("gateway  {origin}"),
             format!("issuer   {}", terms.issuer),
             format!("client   {}", terms.client_id),
@@ -219,7 +219,7 @@ fn resource(
             .hint("use the gateway's own address, or have the issuer list it; if you know that it is the right one, add --unlisted"));
     }
     if !terminal.quiet || !unlisted {
-        told(&[
+        print_always(&[
             format!("Mind: {fact}."),
             "Issuers may leave some out. But a gateway that is not that issuer's would get a token of yours that is good at others.".to_owned(),
         ]);
@@ -229,7 +229,7 @@ fn resource(
 }
 
 /// Prints lines even in quiet mode: nobody can sign in without them.
-fn told(lines: &[String]) {
+fn print_always(lines: &[String]) {
     let mut err = io::stderr().lock();
     for line in lines {
         writeln!(err, "{}", Shown(line)).ok();
@@ -242,7 +242,7 @@ fn open(terminal: Terminal, args: &LoginArgs, addresses: &Addresses<'_>) {
     let opened = terminal.dialog && !args.no_browser;
     let words =
         if opened { "A browser opens. If it does not, open:" } else { "Open in a browser on this machine:" };
-    told(&[words.to_owned(), addresses.issuer.to_owned()]);
+    print_always(&[words.to_owned(), addresses.issuer.to_owned()]);
     if opened {
         browser::open(addresses.door);
     }

@@ -169,7 +169,7 @@ fn principal(access: &Access, given: &str) -> Result<String, Failure> {
 }
 
 /// Describes the command on one line. Not escaped.
-fn told(ask: &Explain) -> String {
+fn command_text(ask: &Explain) -> String {
     match (&ask.sql, &ask.mcp) {
         (Some(sql), _) => sql.split_whitespace().collect::<Vec<_>>().join(" "),
         (None, Some(ExplainMcp { method, tool, prompt, resource, .. })) => {
@@ -202,7 +202,7 @@ pub fn explain(terminal: Terminal, access: &Access, args: &ExplainArgs) -> Outco
         body: args.body.clone(),
         content_type: None,
     };
-    let asked = format!("{} {} on {}", ask.principal, told(&ask), ask.connection);
+    let asked = format!("{} {} on {}", ask.principal, command_text(&ask), ask.connection);
     let report = access.wait(access.backend().explain(ask))?;
     if terminal.format == Format::Table {
         terminal.data(&render(terminal, &asked, &report))?;

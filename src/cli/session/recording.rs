@@ -344,12 +344,12 @@ pub fn verify_file(terminal: Terminal, path: &Path) -> Outcome {
         problem: found.broken.as_ref().map(|broken| broken.class.as_str().to_owned()),
         unsettled: None,
     };
-    told(terminal, &[verdict(&report)])?;
+    print_verdicts(terminal, &[verdict(&report)])?;
     Ok(if report.intact { Exit::Done } else { Exit::Broken })
 }
 
 /// Prints verification results.
-pub fn told(terminal: Terminal, rows: &[Row]) -> Result<(), Failure> {
+pub fn print_verdicts(terminal: Terminal, rows: &[Row]) -> Result<(), Failure> {
     if terminal.format == Format::Table {
         let lines: Vec<String> = rows.iter().map(|row| verdict_line(terminal, row)).collect();
         return terminal.data(&lines.concat());

@@ -38,7 +38,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &VerifyArgs) -> Outcome {
 fn verify_one(terminal: Terminal, access: &Access, id: &str) -> Outcome {
     let id = find(access, id)?.id;
     let report = access.wait(access.backend().verify_session(id))?;
-    recording::told(terminal, &[recording::verdict(&report)])?;
+    recording::print_verdicts(terminal, &[recording::verdict(&report)])?;
     if let Some(why) = &report.unsettled {
         terminal.say(&format!("not everything could be verified: {why}"));
     }
@@ -81,7 +81,7 @@ impl Findings {
     /// Prints results: at once if the format allows it.
     fn tell(&mut self, rows: Vec<Row>) -> Result<(), Failure> {
         match self.terminal.format {
-            Format::Table | Format::Toml | Format::Jsonl => recording::told(self.terminal, &rows),
+            Format::Table | Format::Toml | Format::Jsonl => recording::print_verdicts(self.terminal, &rows),
             Format::Json | Format::Csv => {
                 self.kept.extend(rows);
                 Ok(())
@@ -158,7 +158,7 @@ fn verify_all(terminal: Terminal, access: &Access) -> Outcome {
     }
     match terminal.format {
         Format::Json => terminal.item(&[], &found.document(&recordings, &trail))?,
-        Format::Csv => recording::told(terminal, &found.kept)?,
+        Format::Csv => recording::print_verdicts(terminal, &found.kept)?,
         Format::Table | Format::Toml | Format::Jsonl => {}
     }
     let Findings { sessions, broken, problems, unsettled, .. } = found;

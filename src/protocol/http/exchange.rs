@@ -101,13 +101,13 @@ async fn run(
     upgrade: Option<websocket::Upgrade>,
 ) -> Result<Response<ReplyBody>, Denied> {
     let governed = Arc::clone(exchange.governed());
-    let mut recorded = Recorded {
+    let mut recorder = RequestRecorder {
         version: head.version,
         headers: &head.headers,
         governed: &governed,
         notes: Notes::default(),
     };
-    let (judged, whole) = judge(&exchange, head, rest, &mut body, &mut recorded).await?;
+    let (judged, whole) = judge(&exchange, head, rest, &mut body, &mut recorder).await?;
 
     let (path, query) =
         judged.command.http().map(|http| (http.path.clone(), http.query.clone())).unwrap_or_default();
@@ -120,18 +120,18 @@ async fn run(
     if upgrade.is_some() {
         if masks && !judged.is_denied() {
             let denied = crate::pipeline::unmaskable("frames of a WebSocket are not masked");
-            return Err(exchange.refuse(recorded.command(&judged.command, None), denied).await);
+            return Err(exchange.refuse(recorder.command(&judged.command, None), denied).await);
         }
         websocket::offer(&head.headers, &mut headers);
     }
     let held = judged.holds().then(|| {
-        hold::settle(&mut headers);
+        hold::remove_attempt_headers(&mut headers);
         let reason =
             head.headers.get("hoopctl-reason").and_then(|value| value.to_str().ok()).unwrap_or_default();
         hold::held(&judged.command, &headers, whole.as_deref().unwrap_or_default(), &governed, reason)
     });
-    let text = whole.as_ref().map(|bytes| recorded.body(bytes, exchange.capture()));
-    let record = recorded.command(&judged.command, text.as_deref());
+    let text = whole.as_ref().map(|bytes| recorder.body(bytes, exchange.capture()));
+    let record = recorder.command(&judged.command, text.as_deref());
     let (body, sent) = outgoing_body(body, whole, &exchange, &head.headers);
     let outgoing = Outgoing { method: head.method.clone(), path, query, headers, body };
     // One watch for the request and the reply: creating one is cheap, waiting on one is not.
@@ -153,12 +153,12 @@ async fn judge(
     head: &Parts,
     rest: &str,
     body: &mut Incoming,
-    recorded: &mut Recorded<'_>,
+    recorder: &mut RequestRecorder<'_>,
 ) -> Result<(Judged, Option<Bytes>), Denied> {
     let mut command = match command::command(&head.method, rest, head.uri.query(), &head.headers) {
         Ok(command) => command,
         Err(denied) => {
-            let record = recorded.unparsed(head.method.as_str(), head.uri.path());
+            let record = recorder.unparsed(head.method.as_str(), head.uri.path());
             return Err(exchange.refuse(record, denied).await);
         }
     };
@@ -173,7 +173,7 @@ async fn judge(
                 command = command.with_args(args);
                 whole = Some(bytes);
             }
-            Err(denied) => return Err(exchange.refuse(recorded.command(&command, None), denied).await),
+            Err(denied) => return Err(exchange.refuse(recorder.command(&command, None), denied).await),
         }
     }
     let judged = exchange.judge(command);
@@ -190,7 +190,7 @@ async fn judge(
         {
             Ok(bytes) => whole = Some(bytes),
             Err(denied) => {
-                return Err(exchange.refuse(recorded.command(&judged.command, None), denied).await);
+                return Err(exchange.refuse(recorder.command(&judged.command, None), denied).await);
             }
         }
     }
@@ -217,14 +217,14 @@ fn outgoing_body(
 }
 
 /// Writes the request's event.
-struct Recorded<'a> {
+struct RequestRecorder<'a> {
     version: http::Version,
     headers: &'a HeaderMap,
     governed: &'a Governed,
     notes: Notes,
 }
 
-impl Recorded<'_> {
+impl RequestRecorder<'_> {
     /// Records a request that could not be parsed, with its path as it was sent.
     fn unparsed(&mut self, method: &str, path: &str) -> CommandRecord {
         self.record(method, path, "", "unknown", None)

@@ -36,7 +36,7 @@ const OF_THE_ATTEMPT: [&str; 11] = [
 ];
 
 /// Removes the headers of a held command that differ between attempts.
-pub fn settle(headers: &mut HeaderMap) {
+pub fn remove_attempt_headers(headers: &mut HeaderMap) {
     for name in OF_THE_ATTEMPT {
         headers.remove(name);
     }

@@ -229,7 +229,7 @@ impl WebService {
 
     /// Checks whether an unauthenticated peer's request has a valid token, whatever it opens. An invalid
     /// token is reported later.
-    async fn look(&self, request: &Request<Incoming>, visitor: &Visitor) {
+    async fn note_valid_token(&self, request: &Request<Incoming>, visitor: &Visitor) {
         if visitor.is_stranger()
             && let Ok(Some(token)) = bearer(request.headers())
             && self.gate.accepts_token(token).await
@@ -239,7 +239,7 @@ impl WebService {
     }
 
     async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Response<ReplyBody> {
-        self.look(&request, &peer.visitor).await;
+        self.note_valid_token(&request, &peer.visitor).await;
         let mut response = match request.uri().path() {
             path if peer.visitor.is_shut() && !matches!(path, "/healthz" | "/readyz" | "/metrics") => {
                 self.crowded(&request, peer.source)

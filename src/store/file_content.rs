@@ -1,4 +1,4 @@
-//! What the configuration file said last: kept, so that the audit trail tells what it says otherwise.
+//! What the configuration file had in it last: kept, so that the audit trail tells what has changed.
 
 use aws_lc_rs::digest;
 use serde::Deserialize;
@@ -19,7 +19,7 @@ const MOST_TEXT: usize = 64 << 10;
 
 /// One thing that the file says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
+pub struct FileEntry {
     /// What it is: `connection`, `policy`, `mask` or `issuer`.
     pub kind: String,
     /// Its name or id; unique within its kind.
@@ -30,13 +30,13 @@ pub struct Part {
 
 /// What the file says of policies, and of what they are about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct FileContent {
     /// A digest of what is said: another one is another revision.
     pub digest: String,
     /// The digest of the file as it is written.
     pub file_digest: String,
     /// All that it says.
-    pub parts: Vec<Part>,
+    pub parts: Vec<FileEntry>,
 }
 
 /// The entry of the audit trail that tells of it.
@@ -56,7 +56,7 @@ pub struct FileNote {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Noted {
     digest: String,
-    parts: Vec<Part>,
+    parts: Vec<FileEntry>,
 }
 
 impl Change<'_> {
@@ -65,21 +65,21 @@ impl Change<'_> {
     ///
     /// # Errors
     /// As [`Change::append_audit`].
-    pub fn take_file(&self, said: &Said, note: &FileNote) -> Result<u64, StoreError> {
+    pub fn take_file(&self, content: &FileContent, note: &FileNote) -> Result<u64, StoreError> {
         let noted = self.fact_left(NOTED)?.and_then(|noted| serde_json::from_str::<Noted>(&noted).ok());
         // A number was given before, by a version or a command that does not note.
         let first = noted.is_none() && !self.fact("file")?.is_empty();
         let noted = noted.unwrap_or_default();
-        let revision = self.revision_with(&said.digest)?;
-        let is_new = noted.digest != said.digest;
+        let revision = self.revision_with(&content.digest)?;
+        let is_new = noted.digest != content.digest;
         if !is_new && !note.always {
             return Ok(revision);
         }
-        let changes = if is_new { changes(&noted.parts, &said.parts, first) } else { Vec::new() };
-        let detail = json!({ "revision": revision, "file_digest": said.file_digest, "changes": changes });
+        let changes = if is_new { changes(&noted.parts, &content.parts, first) } else { Vec::new() };
+        let detail = json!({ "revision": revision, "file_digest": content.file_digest, "changes": changes });
         self.append_audit(&note.actor, note.action, &note.file, &detail)?;
         if is_new {
-            let noted = Noted { digest: said.digest.clone(), parts: said.parts.clone() };
+            let noted = Noted { digest: content.digest.clone(), parts: content.parts.clone() };
             self.put_fact(NOTED, &to_json(&noted)?)?;
         }
         Ok(revision)
@@ -88,8 +88,8 @@ impl Change<'_> {
 
 /// What differs, in the order of the new file, what is gone last. `first`: nothing is known of what was
 /// before.
-fn changes(before: &[Part], after: &[Part], first: bool) -> Vec<Value> {
-    let find = |parts: &[Part], like: &Part| {
+fn changes(before: &[FileEntry], after: &[FileEntry], first: bool) -> Vec<Value> {
+    let find = |parts: &[FileEntry], like: &FileEntry| {
         parts.iter().find(|part| part.kind == like.kind && part.name == like.name).cloned()
     };
     let mut room = MOST_TEXT;
@@ -111,7 +111,7 @@ fn changes(before: &[Part], after: &[Part], first: bool) -> Vec<Value> {
 }
 
 fn told_of(
-    part: &Part,
+    part: &FileEntry,
     outcome: &str,
     body: Option<&String>,
     was: Option<&String>,
@@ -139,15 +139,15 @@ mod tests {
     use super::*;
     use crate::store::Store;
 
-    fn part(name: &str, body: &str) -> Part {
-        Part { kind: "policy".to_owned(), name: name.to_owned(), body: body.to_owned() }
+    fn part(name: &str, body: &str) -> FileEntry {
+        FileEntry { kind: "policy".to_owned(), name: name.to_owned(), body: body.to_owned() }
     }
 
-    async fn take(store: &Store, digest: &str, parts: Vec<Part>, always: bool) -> u64 {
-        let said = Said { digest: digest.to_owned(), file_digest: format!("of {digest}"), parts };
+    async fn take(store: &Store, digest: &str, parts: Vec<FileEntry>, always: bool) -> u64 {
+        let content = FileContent { digest: digest.to_owned(), file_digest: format!("of {digest}"), parts };
         let (actor, file) = ("hoopctl".to_owned(), "gw.toml".to_owned());
         let note = FileNote { actor, action: "config.start", file, always };
-        store.change(move |change| change.take_file(&said, &note)).await.unwrap()
+        store.change(move |change| change.take_file(&content, &note)).await.unwrap()
     }
 
     async fn last(store: &Store) -> (u64, Value) {

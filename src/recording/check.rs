@@ -1,4 +1,4 @@
-//! A look at the files of the recordings while no journal is open: whether one could be. Changes nothing.
+//! A check of the files of the recordings while no journal is open: whether one could be. Changes nothing.
 
 use std::path::Path;
 
@@ -8,16 +8,16 @@ use crate::recording::reader::Reader;
 use crate::recording::schema;
 use crate::recording::wal;
 
-/// Up to this size in bytes a thorough look reads the whole database.
+/// Up to this size in bytes a thorough check reads the whole database.
 const WHOLE_MAX: u64 = 1 << 30;
 
-/// Checks the database in `data_dir` and the segments of the write-ahead log. A `thorough` look reads all of
+/// Checks the database in `data_dir` and the segments of the write-ahead log. A `thorough` check reads all of
 /// a database of at most 1 GiB, another one its head, its schema and the ends of its tables. The caller holds
 /// the lock of the data directory.
 ///
 /// # Errors
 /// Why [`Journal::open`](crate::recording::Journal::open) would fail, or fail soon.
-pub fn look(data_dir: &Path, thorough: bool) -> Result<(), RecordError> {
+pub fn check(data_dir: &Path, thorough: bool) -> Result<(), RecordError> {
     let segments = wal::segments(data_dir).map_err(|error| cannot(data_dir, &error))?;
     for (_, path) in segments {
         let file = std::fs::File::open(&path).map_err(|error| cannot(&path, &error))?;
