@@ -42,6 +42,7 @@ mod mcp_login;
 mod mcp_once;
 mod mcp_order;
 mod mcp_pin;
+mod mcp_resumed;
 mod mcp_sent;
 mod mcp_sse;
 mod mcp_stdio;

@@ -17,7 +17,6 @@ use crate::domain::DenyCode;
 use crate::domain::RequestId;
 use crate::domain::denied::reason;
 use crate::domain::json::write::Object;
-use crate::pipeline::ReplyGuard;
 use crate::protocol::mcp::from_client::era::Era;
 use crate::protocol::mcp::from_client::era::INVALID_PARAMS;
 use crate::protocol::mcp::from_client::era::NO_METHOD;
@@ -69,7 +68,7 @@ impl Fault {
 }
 
 /// The kind of request, as far as refusals differ by it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Asked {
     /// A tool that the caller may see.
     Tool,
@@ -82,7 +81,18 @@ pub enum Asked {
     /// A call that its client polls as a task.
     Task,
     /// Something else.
+    #[default]
     Other,
+}
+
+impl Asked {
+    /// Returns the name that the caller may not see.
+    pub fn hidden(&self) -> Option<&str> {
+        match self {
+            Self::HiddenTool(name) | Self::HiddenPrompt(name) | Self::HiddenResource(name) => Some(name),
+            Self::Tool | Self::Task | Self::Other => None,
+        }
+    }
 }
 
 /// Returns the code of an error that is not a tool's refusal, outside the range reserved by JSON-RPC: the
@@ -106,9 +116,9 @@ const fn code(code: DenyCode) -> i32 {
 }
 
 /// Returns the refusal for the client of a request that had a permit: a read may be repeated, whether it was
-/// done or not.
-pub fn of_sent(denied: &Denied, guard: &ReplyGuard) -> Denied {
-    Denied { sent: denied.sent && guard.changes(), ..denied.clone() }
+/// done or not. `changes`: it was no read.
+pub fn of_sent(denied: &Denied, changes: bool) -> Denied {
+    Denied { sent: denied.sent && changes, ..denied.clone() }
 }
 
 /// Returns whether repeating the call may succeed.

@@ -8,6 +8,7 @@ use http::StatusCode;
 use http::request::Parts;
 use hyper::body::Incoming;
 
+use crate::domain::Class;
 use crate::domain::Command;
 use crate::domain::Connection;
 use crate::domain::Denied;
@@ -248,7 +249,8 @@ async fn send(
     let Slot { session, open } = slot;
     let connection = &exchange.governed().connection;
     let request = outbound(shared, head, connection, session.as_deref(), None, Some(body));
-    let about = About { task, line, ..about(message, &judged.command) };
+    let changes = judged.class() != Class::Read;
+    let about = About { task, line, asked: asked.clone(), changes, ..about(message, &judged.command) };
     let context = ReplyContext { open, ..reply_context(era, about, session, owner, message) };
     let ready = Ready { judged, record, request, context, id, asked };
     match normalized {
@@ -378,7 +380,7 @@ async fn send_now(
         }
         Err(denied) => {
             guard.record_failure(&denied);
-            Ok(refused(&reply::of_sent(&denied, &guard)))
+            Ok(refused(&reply::of_sent(&denied, guard.changes())))
         }
     }
 }

@@ -20,7 +20,6 @@ use crate::protocol::mcp::from_target::relay::Relay;
 use crate::protocol::mcp::from_target::stream;
 use crate::protocol::mcp::held::sink::Sink;
 use crate::protocol::mcp::record::FromClient;
-use crate::protocol::mcp::reply::Asked;
 use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::reply::json;
 use crate::protocol::mcp::state::sessions::Event;
@@ -130,10 +129,14 @@ async fn open(
     let permit = upstream::admit(exchange, judged, record, request, None).await?;
     let (answered, mut guard) = upstream::send(permit, end.as_mut()).await;
     let answered = answered.inspect_err(|denied| guard.record_failure(denied));
+    // A resumed stream is one of the request that it answers, and fails as that does.
+    let about = event.map(|event| event.about).unwrap_or_default();
+    let id = about.id.as_ref().map(|id| id.to_json().into()).unwrap_or_default();
+    let asked = about.asked.clone();
     let context = ReplyContext {
         era: Era::Legacy,
         declared: session.as_ref().map(|session| session.declared()).unwrap_or_default(),
-        about: event.map(|event| event.about).unwrap_or_default(),
+        about,
         session,
         open: None,
         owner,
@@ -147,8 +150,8 @@ async fn open(
         shared: shared.clone(),
         guard,
         headers: head.headers.clone(),
-        id: Bytes::new(),
-        asked: Asked::Other,
+        id,
+        asked,
         stays: false,
     };
     Ok((relay, answered))

@@ -134,7 +134,9 @@ impl Relay {
     /// Does the same for a message that the target did not accept.
     pub fn refuses(&mut self, denied: &Denied) -> (StatusCode, Bytes) {
         self.guard.record_failure(denied);
-        let denied = &reply::of_sent(denied, &self.guard);
+        // A resumed stream is opened by a read, whatever the request that it answers does.
+        let changes = self.context.about.changes || self.guard.changes();
+        let denied = &reply::of_sent(denied, changes);
         self.context.is_answered();
         reply::refusal(denied, self.context.era, &self.asked, &self.id, self.guard.request())
     }

@@ -24,6 +24,7 @@ use crate::pipeline::snapshot::Snapshot;
 use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::duplex::Solo;
 use crate::protocol::mcp::from_target::lists::Lists;
+use crate::protocol::mcp::reply::Asked;
 use crate::protocol::mcp::server_request::declared::Declared;
 use crate::protocol::mcp::server_request::own_answers::OwnAnswer;
 
@@ -179,6 +180,10 @@ pub struct About {
     pub argument: Box<str>,
     /// The method and the name in the request.
     pub line: Box<str>,
+    /// How a refusal differs by the request.
+    pub asked: Asked,
+    /// Whether it may change something: it was judged as no read.
+    pub changes: bool,
 }
 
 impl Event {
@@ -191,13 +196,14 @@ impl Event {
 impl About {
     /// Returns the bytes of its texts.
     fn bytes(&self) -> usize {
-        let Self { method, id, token, tool, asks_for_tasks: _, task, logs: _, argument, line } = self;
+        let Self { method, id, token, tool, task, argument, line, asked, .. } = self;
         let ids = [id, token].into_iter().flatten().map(|id| match id {
             Id::Text(text) => text.len(),
             Id::Number(_) => 0,
         });
         let texts = [Some(method), tool.as_ref(), task.as_ref(), Some(argument), Some(line)];
-        ids.chain(texts.into_iter().flatten().map(|text| text.len())).sum()
+        let hidden = asked.hidden().map(str::len);
+        ids.chain(texts.into_iter().flatten().map(|text| text.len())).chain(hidden).sum()
     }
 }
 

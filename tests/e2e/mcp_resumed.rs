@@ -1,0 +1,108 @@
+//! Lost streams of MCP that are resumed: what their clients are told when they fail, and whose answers they bring.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::support::attack::Attack;
+use crate::support::attack::JSON;
+use crate::support::attack::data;
+use crate::support::attack::polite;
+use crate::support::attack::say;
+use crate::support::client::Client;
+use crate::support::client::request;
+use crate::support::mcp::ACCEPT;
+use crate::support::steps::wait_until;
+
+/// What a target begins each stream of a call with, before it leaves.
+const PLACE: &str = "id: theirs-1\ndata: \n\n";
+
+/// Answers a call with a place to resume from, and nothing else.
+fn leaves(message: &Value, stream: &mut TcpStream) {
+    match message["method"].as_str() {
+        Some("tools/call") => say(stream, "200 OK", "", "text/event-stream", PLACE),
+        _ => polite("", message, stream),
+    }
+}
+
+/// Begins a stream, and leaves it open.
+fn begin(stream: &mut TcpStream, events: &str) {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    drop(write!(stream, "{head}{:x}\r\n{events}\r\n", events.len()));
+}
+
+/// Returns the id of the first event of a response.
+fn place(text: &str) -> String {
+    text.lines()
+        .find_map(|line| line.strip_prefix("id:"))
+        .unwrap_or_else(|| panic!("{text}"))
+        .trim()
+        .to_owned()
+}
+
+/// Calls a tool in a session, and returns where its stream can be resumed.
+fn lost(attack: &Attack, session: &str, tool: &str) -> String {
+    let call = json!({ "jsonrpc": "2.0", "id": "call-\"1", "method": "tools/call", "params": { "name": tool, "arguments": {} } });
+    place(&attack.send("POST", &[("Mcp-Session-Id", session)], Some(&call.to_string())).text())
+}
+
+/// Resumes a stream.
+fn resume(attack: &Attack, session: &str, from: &str) -> Client {
+    let mut client = Client::connect(attack.world.port);
+    let headers = [ACCEPT, JSON, ("Mcp-Session-Id", session), ("Last-Event-ID", from)];
+    client.send(request("GET", "/c/tools", Some(&attack.world.token("reader")), &headers, None));
+    client
+}
+
+#[test]
+fn a_resumed_stream_that_fails_says_that_its_call_was_sent() {
+    const MASK: &str = "[[mask]]\nid = \"pii\"\nmatch = { connections = [\"tools\"] }\nfields = [\"ssn\"]\nop = { kind = \"redact\" }\n";
+    for failure in ["kill", "lock", "death", "unmaskable"] {
+        let attack = Attack::new(MASK, move |head, message, stream| {
+            if !head.starts_with("get") {
+                return leaves(message, stream);
+            }
+            match failure {
+                "death" => begin(stream, ": there\n\n"),
+                "unmaskable" => {
+                    let image = json!({ "type": "image", "data": "AAAA", "mimeType": "image/png" });
+                    let said =
+                        json!({ "jsonrpc": "2.0", "id": "call-\"1", "result": { "content": [image] } });
+                    begin(stream, &format!("data: {said}\n\n"));
+                }
+                _ => {
+                    begin(stream, ": there\n\n");
+                    thread::sleep(Duration::from_secs(20));
+                }
+            }
+        });
+        let session = attack.session();
+        let mut resumed = resume(&attack, &session, &lost(&attack, &session, "open"));
+        let reads = || attack.seen.lock().unwrap().iter().any(|(head, _)| head.starts_with("get"));
+        wait_until("it is not resumed", Duration::from_secs(10), reads);
+        match failure {
+            "kill" => {
+                let id = attack.world.list(&["session", "list"])[0]["id"].as_str().unwrap().to_owned();
+                attack.world.ok(&["session", "kill", &id, "--yes"]);
+            }
+            "lock" => drop(attack.world.ok(&["lock", "add", "principal:idp/reader", "--yes"])),
+            _ => {}
+        }
+        let told: Value =
+            serde_json::from_str(&data(&mut resumed)).unwrap_or_else(|error| panic!("{failure}: {error}"));
+        let text =
+            told["result"]["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{failure}: {told}"));
+        assert!(text.starts_with("This was sent"), "{failure}: {text}");
+        assert_eq!(
+            (&told["id"], &told["result"]["isError"]),
+            (&json!("call-\"1"), &json!(true)),
+            "{failure}"
+        );
+        let decision = &told["result"]["_meta"]["dev.hoopctl/decision"];
+        assert_eq!(decision["retryable"], false, "{failure}: {told}");
+    }
+}
