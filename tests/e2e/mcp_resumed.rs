@@ -16,6 +16,7 @@ use crate::support::attack::say;
 use crate::support::client::Client;
 use crate::support::client::request;
 use crate::support::mcp::ACCEPT;
+use crate::support::mcp::answer;
 use crate::support::steps::wait_until;
 
 /// What a target begins each stream of a call with, before it leaves.
@@ -105,4 +106,44 @@ fn a_resumed_stream_that_fails_says_that_its_call_was_sent() {
         let decision = &told["result"]["_meta"]["dev.hoopctl/decision"];
         assert_eq!(decision["retryable"], false, "{failure}: {told}");
     }
+}
+
+#[test]
+fn an_approved_call_whose_resumed_stream_is_lost_too_runs_once() {
+    let attack = Attack::new("", |head, message, stream| {
+        if !head.starts_with("get") {
+            return leaves(message, stream);
+        }
+        begin(stream, ": there\n\n");
+        thread::sleep(Duration::from_secs(3));
+        let said = json!({ "jsonrpc": "2.0", "id": "call-\"1", "result": { "content": [{ "type": "text", "text": "paid" }] } });
+        let event = format!("data: {said}\n\n");
+        drop(write!(stream, "{:x}\r\n{event}\r\n0\r\n\r\n", event.len()));
+    });
+    let session = attack.session();
+    let from = thread::scope(|scope| {
+        let lost = scope.spawn(|| lost(&attack, &session, "pay"));
+        attack.approve();
+        lost.join().unwrap()
+    });
+    let pay = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": { "name": "pay", "arguments": {} } });
+    let again = || answer(&attack.send("POST", &[("Mcp-Session-Id", &session)], Some(&pay.to_string())));
+    thread::scope(|scope| {
+        // Nobody has its answer yet, and it is not asked for anew: this one waits for it.
+        let waits = scope.spawn(again);
+        thread::sleep(Duration::from_secs(1));
+        assert_eq!(attack.world.list(&["approval", "list"]).len(), 0);
+        let resumed = resume(&attack, &session, &from);
+        let reads = || attack.seen.lock().unwrap().iter().any(|(head, _)| head.starts_with("get"));
+        wait_until("it is not resumed", Duration::from_secs(10), reads);
+        drop(resumed);
+        let told = waits.join().unwrap();
+        assert_eq!(
+            (&told["id"], &told["result"]["content"][0]["text"]),
+            (&json!(2), &json!("paid")),
+            "{told}"
+        );
+    });
+    let ran = attack.arrived("tools/call").len();
+    assert_eq!((ran, attack.world.list(&["approval", "list"]).len()), (1, 0));
 }

@@ -57,7 +57,7 @@ pub async fn stream(inbound: Inbound<'_>) -> Result<Response<ReplyBody>, Refused
             let (response, out) = stream::open();
             let mut end = Box::pin(relay.guard.end_watch().wait());
             tokio::task::spawn_local(async move {
-                drop(relay.run(source, Sink::Stream(out), end.as_mut()).await);
+                relay.run(source, Sink::Stream(out), end.as_mut()).await;
             });
             Ok(response)
         }

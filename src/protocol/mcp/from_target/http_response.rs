@@ -62,7 +62,7 @@ pub async fn http_response(
         Answer::Stream(source) => {
             let (response, out) = stream::open();
             tokio::task::spawn_local(async move {
-                drop(relay.run(source, Sink::Stream(out), end.as_mut()).await);
+                relay.run(source, Sink::Stream(out), end.as_mut()).await;
             });
             response
         }

@@ -2,6 +2,7 @@
 //! alive in between.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -55,11 +56,11 @@ pub struct Relay {
 }
 
 /// The last message of a stream.
-pub struct Last {
+struct Last {
     /// The message for the client.
-    pub body: Bytes,
+    body: Bytes,
     /// Whether the client received it.
-    pub heard: bool,
+    heard: bool,
 }
 
 /// Why a stream ends early.
@@ -106,22 +107,27 @@ async fn next(refused: &mut Option<mpsc::Receiver<OwnAnswer>>) -> Option<OwnAnsw
 
 impl Relay {
     /// Relays a stream until it ends, the response has come, the client has left, or the session or token has
-    /// ended. Returns the target's answer, if there is one.
+    /// ended.
     pub async fn run(
         mut self,
         source: Source,
         out: Sink,
         mut end: Pin<&mut impl Future<Output = SessionEnd>>,
-    ) -> Option<Last> {
+    ) {
+        let about = Arc::clone(&self.context.about);
+        // A call that was approved for one run is read to its answer, on whichever stream that comes.
+        self.stays |= about.awaited.reads() && self.context.era == Era::Legacy;
         match self.pass(source, &out, end.as_mut()).await {
-            Ok(last) => last,
-            Err(Broken::Left) => None,
-            Err(Broken::Denied(denied)) => {
-                let (_, body) = self.fails(denied);
-                if self.context.about.id.is_some() {
-                    out.last(body).await;
+            Ok(Some(Last { body, heard })) => about.awaited.done(body, heard),
+            Ok(None) => about.awaited.lost(true),
+            Err(broken) => {
+                about.awaited.lost(false);
+                if let Broken::Denied(denied) = broken {
+                    let (_, body) = self.fails(denied);
+                    if about.id.is_some() {
+                        out.last(body).await;
+                    }
                 }
-                None
             }
         }
     }

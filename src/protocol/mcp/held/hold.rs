@@ -37,7 +37,6 @@ use crate::protocol::mcp::from_target::context::Came;
 use crate::protocol::mcp::from_target::context::ReplyContext;
 use crate::protocol::mcp::from_target::context::Taken;
 use crate::protocol::mcp::from_target::context::garbage;
-use crate::protocol::mcp::from_target::relay::Last;
 use crate::protocol::mcp::from_target::relay::Relay;
 use crate::protocol::mcp::from_target::stream;
 use crate::protocol::mcp::held::approval_text::binding;
@@ -310,14 +309,13 @@ impl Approved {
         // From here on the call runs to its end, whether or not the client still listens, although leaving a
         // stream cancels it in the modern era.
         let once = permit.is_once();
-        let running = call_key.filter(|_| once).map(|call_key| shared.outcomes.begin(call_key, &governed));
+        if let Some(call_key) = call_key.filter(|_| once) {
+            context.about.awaited.begin(shared.outcomes.begin(call_key, &governed));
+        }
         let (answered, guard) = upstream::send(permit, end.as_mut()).await;
         let stays = era == Era::Legacy;
         let relay = Relay { context, shared, guard, headers, id, asked, stays };
-        let last = passed_on(relay, answered, out, end).await;
-        if let Some((running, Last { body, heard })) = running.zip(last) {
-            running.done(body, heard);
-        }
+        pass_on(relay, answered, out, end).await;
     }
 }
 
@@ -331,19 +329,19 @@ fn call_key(judged: &Judged, context: &ReplyContext, binding: &pipeline::Held) -
     })
 }
 
-/// Passes on the answer to an approved request; returns the target's answer, if there is one.
-async fn passed_on(
+/// Passes on the answer to an approved request.
+async fn pass_on(
     mut relay: Relay,
     answered: Result<Answered, Denied>,
     out: Sink,
     mut end: Pin<&mut impl Future<Output = SessionEnd>>,
-) -> Option<Last> {
+) {
     let answer = match answered {
         Ok(answered) => answered.body,
         Err(denied) => {
             let (_, body) = relay.refuses(&denied);
             out.last(body).await;
-            return None;
+            return;
         }
     };
     let read = match answer {
@@ -358,14 +356,14 @@ async fn passed_on(
     let denied = match taken {
         Ok(Taken::Pass { body, .. }) => {
             let heard = out.last(body.clone()).await;
-            return Some(Last { body, heard });
+            relay.context.about.awaited.done(body, heard);
+            return;
         }
         Ok(Taken::Drop | Taken::Answer(_)) => garbage("its answer is not the one to this request"),
         Err(denied) => denied,
     };
     let (_, body) = relay.fails(denied);
     out.last(body).await;
-    None
 }
 
 /// Waits for a future; without one, for ever.

@@ -31,7 +31,7 @@ use crate::protocol::mcp::record::from_target;
 use crate::protocol::mcp::state::sessions::OpenId;
 use crate::protocol::mcp::state::sessions::Owner;
 
-/// How long an answer is stored.
+/// How long an answer is stored, and how long a client may take to resume a lost stream.
 const KEPT: Duration = Duration::from_mins(10);
 /// How long a client may take to read a keep-alive.
 const BRIEF: Duration = Duration::from_secs(1);
@@ -170,13 +170,78 @@ impl Running {
             self.all.keep(&self.key, &self.said.subscribe());
         }
     }
+
+    /// Sets when the call expires without an answer; `None`: it is waited for.
+    fn expires(&self, until: Option<Instant>) {
+        let said = self.said.subscribe();
+        if let Some(entry) =
+            lock(&self.all.0).get_mut(&self.key).filter(|entry| entry.said.same_channel(&said))
+        {
+            entry.until = until;
+        }
+    }
+
+    fn is_kept(&self) -> bool {
+        lock(&self.all.0).get(&self.key).is_some_and(|entry| entry.until.is_some())
+    }
+}
+
+/// What all streams share that may bring the answer to a call, since a lost one is resumed on another: the
+/// running call, if it was approved for one run.
+#[derive(Debug, Default)]
+pub struct Awaited(Mutex<Option<Reads>>);
+
+#[derive(Debug)]
+struct Reads {
+    running: Running,
+    /// The streams that are read.
+    streams: usize,
+}
+
+impl Awaited {
+    /// Notes the running call.
+    pub fn begin(&self, running: Running) {
+        *lock(&self.0) = Some(Reads { running, streams: 0 });
+    }
+
+    /// Notes that a stream is read. Returns false if nobody waits for the call.
+    pub fn reads(&self) -> bool {
+        let mut awaited = lock(&self.0);
+        let Some(reads) = &mut *awaited else { return false };
+        reads.streams += 1;
+        reads.running.expires(None);
+        true
+    }
+
+    /// Notes the answer; see [`Running::done`].
+    pub fn done(&self, body: Bytes, heard: bool) {
+        let reads = lock(&self.0).take();
+        if let Some(reads) = reads {
+            reads.running.done(body, heard);
+        }
+    }
+
+    /// Notes that a stream has ended without the answer. After the last one the call is over, unless its
+    /// client may yet resume it (`resumable`).
+    pub fn lost(&self, resumable: bool) {
+        let mut awaited = lock(&self.0);
+        let Some(reads) = &mut *awaited else { return };
+        reads.streams = reads.streams.saturating_sub(1);
+        if reads.streams > 0 {
+            return;
+        }
+        if resumable {
+            reads.running.expires(Instant::now().checked_add(KEPT));
+        } else {
+            *awaited = None;
+        }
+    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         let said = self.said.subscribe();
-        let kept = lock(&self.all.0).get(&self.key).is_some_and(|entry| entry.until.is_some());
-        if !kept {
+        if said.borrow().is_none() || !self.is_kept() {
             self.all.forget(&self.key, &said);
         }
     }
@@ -345,6 +410,35 @@ mod tests {
         }
         all.runs_by_itself(&free(key("ann", "a")));
         assert!(all.of(&key("ann", "a"), &governed).is_none() && !all.keeps_for(&owner));
+    }
+
+    #[tokio::test]
+    async fn a_call_runs_until_the_last_stream_that_may_bring_its_answer_has_ended() {
+        let (all, governed) = (Outcomes::default(), governed());
+        let key = key("ann", "a");
+        let runs = || all.of(&key, &governed).is_some();
+        let awaited = Awaited::default();
+        assert!(!awaited.reads());
+        let begin = || awaited.begin(all.begin(key.clone(), &governed));
+        begin();
+        assert!(awaited.reads() && awaited.reads());
+        awaited.lost(false);
+        assert!(runs(), "another one is read");
+        awaited.lost(true);
+        assert!(runs() && awaited.reads(), "it is resumed");
+        let mut beside = all.of(&key, &governed).unwrap();
+        awaited.done("said".into(), false);
+        assert_eq!(beside.wait().await.as_deref(), Some(&b"said"[..]));
+        assert!(runs() && !awaited.reads(), "its answer is stored");
+        begin();
+        assert!(awaited.reads());
+        awaited.lost(false);
+        assert!(!runs());
+        begin();
+        assert!(awaited.reads());
+        awaited.lost(true);
+        drop(awaited);
+        assert!(!runs(), "nobody can resume it any more");
     }
 
     #[test]

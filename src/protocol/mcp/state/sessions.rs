@@ -24,6 +24,7 @@ use crate::pipeline::snapshot::Snapshot;
 use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::duplex::Solo;
 use crate::protocol::mcp::from_target::lists::Lists;
+use crate::protocol::mcp::held::outcome::Awaited;
 use crate::protocol::mcp::reply::Asked;
 use crate::protocol::mcp::server_request::declared::Declared;
 use crate::protocol::mcp::server_request::own_answers::OwnAnswer;
@@ -151,7 +152,7 @@ pub enum Busy {
 }
 
 /// An event of a stream that can be resumed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Event {
     /// The target's id of it.
     pub id: Box<[u8]>,
@@ -160,7 +161,7 @@ pub struct Event {
 }
 
 /// The request that a stream answers.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct About {
     /// The method; empty on a separate stream, which answers no request.
     pub method: Box<str>,
@@ -184,6 +185,8 @@ pub struct About {
     pub asked: Asked,
     /// Whether it may change something: it was judged as no read.
     pub changes: bool,
+    /// Who waits for its answer, if it was approved for one run.
+    pub awaited: Awaited,
 }
 
 impl Event {
@@ -529,18 +532,16 @@ mod tests {
         assert!(asks(ServerRequest::Roots), "another with the same id");
         let about = Arc::new(About { method: "tools/list".into(), ..About::default() });
         let first = session.event(b"u-1", &about).unwrap();
-        assert_eq!(
-            session.event_of(&first).unwrap(),
-            Event { id: (*b"u-1").into(), about: Arc::clone(&about) }
-        );
+        let event = session.event_of(&first).unwrap();
+        assert!(*event.id == *b"u-1" && Arc::ptr_eq(&event.about, &about));
         assert_eq!(session.event(&[b'x'; LONGEST_EVENT + 1], &about), None);
         for wrong in ["u-1", "", "-0", "+0", "00", "99"] {
-            assert_eq!(session.event_of(wrong), None, "{wrong}");
+            assert!(session.event_of(wrong).is_none(), "{wrong}");
         }
         for number in 0..EVENTS {
             session.event(number.to_string().as_bytes(), &about);
         }
-        assert_eq!(session.event_of(&first), None);
+        assert!(session.event_of(&first).is_none());
     }
 
     #[test]
