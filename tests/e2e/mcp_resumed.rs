@@ -147,3 +147,24 @@ fn an_approved_call_whose_resumed_stream_is_lost_too_runs_once() {
     let ran = attack.arrived("tools/call").len();
     assert_eq!((ran, attack.world.list(&["approval", "list"]).len()), (1, 0));
 }
+
+#[test]
+fn a_replayed_event_without_a_message_ends_no_resumed_stream() {
+    let attack = Attack::new("", |head, message, stream| {
+        if !head.starts_with("get") {
+            return leaves(message, stream);
+        }
+        let said = json!({ "jsonrpc": "2.0", "id": "call-\"1", "result": { "content": [] } });
+        let events = format!("id: theirs-2\ndata: {{}}\n\nid: theirs-3\ndata: {said}\n\n");
+        say(stream, "200 OK", "", "text/event-stream", &events);
+    });
+    let session = attack.session();
+    let from = lost(&attack, &session, "open");
+    let text = resume(&attack, &session, &from).reply().text();
+    assert!(!text.contains("isError") && !text.contains("{}") && text.contains("\"content\""), "{text}");
+    // It is a place to resume from as well.
+    let text = resume(&attack, &session, &place(&text)).reply().text();
+    assert!(text.contains("\"content\""), "{text}");
+    let sent = attack.seen.lock().unwrap().last().unwrap().0.clone();
+    assert!(sent.contains("last-event-id: theirs-2"), "{sent}");
+}

@@ -198,8 +198,9 @@ impl Relay {
                 }
                 Some(Item::Event(event)) => {
                     resumable |= event.id.is_some() && self.context.session.is_some();
-                    // An event with only an id is a point to resume from. MCP uses no other event types.
-                    if event.data.is_empty() || !event.is_message() {
+                    // An event with only an id is a point to resume from; some servers store its message as `{}`.
+                    // MCP uses no other event types.
+                    if matches!(event.data.trim_ascii(), b"" | b"{}") || !event.is_message() {
                         let id = self.own_id(event.id.as_deref());
                         unless(end.as_mut(), out.settings(id, event.retry), stays).await?;
                     } else if let Some(last) = self.message(&source, event, out, end.as_mut()).await? {
