@@ -9,7 +9,6 @@ use crate::cli::access::Access;
 use crate::cli::apply;
 use crate::cli::ask;
 use crate::cli::entity;
-use crate::cli::entity::EntityOptions;
 use crate::cli::flags;
 use crate::cli::output;
 use crate::cli::output::Format;
@@ -26,6 +25,15 @@ use crate::control::noun::entity::EntityView;
 use crate::control::noun::entity::PutMode;
 use crate::control::noun::entity::plural;
 use crate::domain::entity::EntityKind;
+
+/// The options of the command line that define an entity.
+pub trait EntityOptions {
+    /// Returns whether no option is given.
+    fn is_empty(&self) -> bool;
+
+    /// Applies the given options to the entity's table; the rest stays.
+    fn apply(&self, table: &mut Table) -> Result<(), Failure>;
+}
 
 /// Prints all entities of one kind; `cells` returns the columns between name and origin.
 pub fn list(

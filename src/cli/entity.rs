@@ -10,6 +10,7 @@ use toml::Table;
 use toml::Value;
 
 pub use crate::cli::ask;
+use crate::cli::change::EntityOptions;
 use crate::cli::entity::mcp::McpOptions;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
@@ -195,15 +196,6 @@ pub fn pair(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
         _ => Err("expected KEY=VALUE".to_owned()),
     }
-}
-
-/// The options of the command line that define an entity.
-pub trait EntityOptions {
-    /// Returns whether no option is given.
-    fn is_empty(&self) -> bool;
-
-    /// Applies the given options to the entity's table; the rest stays.
-    fn apply(&self, table: &mut Table) -> Result<(), Failure>;
 }
 
 impl EntityOptions for ConnectionOptions {

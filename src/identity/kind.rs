@@ -7,7 +7,8 @@
 //! | `idtyp` is `user` | human |
 //! | Entra, no `idtyp`, some `scp` | human |
 //! | Entra, no `idtyp`, no `scp` | refused; with `allow_missing_idtyp` an app if `sub` is `oid` |
-//! | generic, the subject is the client itself (also as `…@clients`), or a service account of Keycloak or Kubernetes | app |
+//! | generic, the subject is the client itself (also as `…@clients`), or its Keycloak service account | app |
+//! | generic, the subject is named as a service account of Keycloak or Kubernetes | app, without its entry's groups |
 //! | generic, anything else | human |
 //!
 //! Software that acts for a person is an agent too: it never approves anything, even with the person's own
@@ -33,7 +34,7 @@ pub(crate) fn of(issuer: &Issuer, claims: Claims<'_>, client: Option<&str>) -> R
     let person = is_person(issuer, claims, client)?;
     let kind = if is_agent(claims)? {
         Kind::Agent
-    } else if person {
+    } else if person && (issuer.entra.is_some() || !is_service_account(claims, client)?) {
         Kind::Human
     } else {
         Kind::App
@@ -73,16 +74,23 @@ fn is_person(issuer: &Issuer, claims: Claims<'_>, client: Option<&str>) -> Resul
 
 /// Returns whether the subject is the client itself, as with `client_credentials`. RFC 9068 section 2.2.
 fn is_own_client(claims: Claims<'_>, client: Option<&str>) -> Result<bool, TokenError> {
-    // Kubernetes: its tokens for workloads name no client.
-    if claims.text("sub")?.is_some_and(|sub| sub.starts_with("system:serviceaccount:")) {
-        return Ok(true);
-    }
     let Some(client) = client else { return Ok(false) };
     if claims.text("sub")?.is_some_and(|sub| sub == client || sub.strip_suffix("@clients") == Some(client)) {
         return Ok(true);
     }
-    // Keycloak: a service account is a user of its own, with a name that is kept for it.
+    // Keycloak: a service account is a user of its own; only its tokens carry `client_id` beside this name.
+    Ok(claims.text("client_id")? == Some(client) && is_keycloak_account(claims, client))
+}
+
+/// Returns whether the subject has a name as service accounts have. A user may have taken it: so it approves nothing,
+/// but is not given what the client's entry gives.
+fn is_service_account(claims: Claims<'_>, client: Option<&str>) -> Result<bool, TokenError> {
+    let of_kubernetes = claims.text("sub")?.is_some_and(|sub| sub.starts_with("system:serviceaccount:"));
+    Ok(of_kubernetes || client.is_some_and(|client| is_keycloak_account(claims, client)))
+}
+
+fn is_keycloak_account(claims: Claims<'_>, client: &str) -> bool {
     let account = claims.0.member("preferred_username").and_then(|name| name.as_str());
     let account = account.and_then(|name| name.strip_prefix("service-account-"));
-    Ok(account.is_some_and(|name| name == client.to_lowercase()))
+    account.is_some_and(|name| name == client.to_lowercase())
 }

@@ -224,9 +224,9 @@ impl ReplyGuard {
         })
     }
 
-    /// Records the head of a response of HTTP. If the command may have changed something, the event is written before
-    /// the client gets the head. It is as safe then as with [`Self::record_end`], which does not wait because
-    /// it is called where nothing can: in the poll of a body, for one.
+    /// Records the head of a response of HTTP. If the command may have changed something, the event is
+    /// written before the client gets the head. It is as safe then as with [`Self::record_end`], which does
+    /// not wait because it is called where nothing can: in the poll of a body, for one.
     pub async fn record_head(&mut self, data: String) -> Result<(), Denied> {
         let kind = EventKind::HttpResponse;
         if !self.exchange.changes {

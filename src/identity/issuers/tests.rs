@@ -99,8 +99,9 @@ async fn the_kind_follows_the_table() {
             with(claims(), json!({"azp": null, "sub": "system:serviceaccount:ci:runner"})),
             Some(Kind::App),
         ),
-        // A user with such a name at another client.
-        (&issuers, with(claims(), json!({"preferred_username": "service-account-cli"})), Some(Kind::Human)),
+        // A user may have such a name: at another client it says nothing.
+        (&issuers, with(claims(), json!({"preferred_username": "service-account-cli"})), Some(Kind::App)),
+        (&issuers, with(claims(), json!({"preferred_username": "service-account-other"})), Some(Kind::Human)),
         (&issuers, with(claims(), json!({"idtyp": "app"})), Some(Kind::App)),
         (&issuers, with(claims(), json!({"act": {"sub": "assistant"}})), Some(Kind::Agent)),
         (&issuers, entra_claims(), Some(Kind::App)),
