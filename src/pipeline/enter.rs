@@ -253,6 +253,11 @@ impl Exchange {
         &self.verified.principal.id
     }
 
+    /// Returns what the entry of the caller's issuer says, as a digest: see [`Issuers::digest_of`](crate::identity::Issuers::digest_of).
+    pub fn issuer_digest(&self) -> [u8; 32] {
+        self.snapshot.issuers().digest_of(self.principal())
+    }
+
     /// Returns whether a command may pass with some arguments, at once or when approved. Commands that may
     /// not are hidden from the caller. Uses the current policies: a stream may outlive the ones it began
     /// with.

@@ -86,6 +86,7 @@ impl Inbound<'_> {
     pub fn owner(&self) -> Owner {
         Owner {
             principal: self.exchange.principal().into(),
+            issuer: self.exchange.issuer_digest(),
             connection: target_key(self.exchange.governed()),
         }
     }

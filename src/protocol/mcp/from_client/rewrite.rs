@@ -210,7 +210,7 @@ mod tests {
         let message = Message::scan(body.into(), Limits::new(4096)).unwrap();
         let options =
             McpOptions { allow_server_requests: allowed.iter().copied().collect(), ..McpOptions::default() };
-        let owner = Owner { principal: "ann".into(), connection: "crm".into() };
+        let owner = Owner { principal: "ann".into(), issuer: [0; 32], connection: "crm".into() };
         let body = to_target(&message, &options, &McpShared::default(), &owner, "x").unwrap();
         String::from_utf8(body.to_vec()).unwrap()
     }
@@ -232,7 +232,7 @@ mod tests {
         let sent = |pin: PinMode, body: &str| {
             let message = Message::scan(body.to_owned().into(), Limits::new(4096)).unwrap();
             let options = McpOptions { pin, ..McpOptions::default() };
-            let owner = Owner { principal: "ann".into(), connection: "crm".into() };
+            let owner = Owner { principal: "ann".into(), issuer: [0; 32], connection: "crm".into() };
             let body = to_target(&message, &options, &McpShared::default(), &owner, "x").unwrap();
             String::from_utf8(body.to_vec()).unwrap()
         };
@@ -264,7 +264,11 @@ mod tests {
     #[test]
     fn a_state_of_somebody_else_is_not_sent() {
         let shared = McpShared::default();
-        let owner = |principal: &str| Owner { principal: principal.into(), connection: "crm".into() };
+        let owner = |principal: &str| Owner {
+            principal: principal.into(),
+            issuer: [0; 32],
+            connection: "crm".into(),
+        };
         let own = shared.client_values.state(&owner("ann"), "tools/call a", br#""t\u0068eirs""#);
         let body = format!(
             r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"a","requestState":{own}}}}}"#

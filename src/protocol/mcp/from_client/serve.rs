@@ -145,7 +145,11 @@ impl McpApp {
         if origin::check(head, &governed.connection.mcp, self.public_url.as_deref()).is_err() {
             return false;
         }
-        let owner = Owner { principal: (&*principal).into(), connection: target_key(&governed) };
+        let owner = Owner {
+            principal: (&*principal).into(),
+            issuer: self.gate.issuers().digest_of(&principal),
+            connection: target_key(&governed),
+        };
         let session = named(&self.shared.sessions, &head.headers, &owner, &governed);
         session.is_some_and(|session| one_way::cancels(&self.shared, &owner, &session, &message))
     }

@@ -442,7 +442,7 @@ mod tests {
     async fn a_call_that_was_left_is_withdrawn_when_its_session_has_run_out() {
         let now = snapshot(nobody(), vec![connection("crm", "a.internal")], &[], "dba");
         let governed = now.connection("crm").unwrap();
-        let owner = Owner { principal: "ann".into(), connection: "crm".into() };
+        let owner = Owner { principal: "ann".into(), issuer: [0; 32], connection: "crm".into() };
         let shared = McpShared::default();
         let session = shared.sessions.open(owner.clone(), governed, "theirs").unwrap();
         let key = HeldKey { owner: owner.clone(), session: session.id.clone(), id: Id::Number(1) };

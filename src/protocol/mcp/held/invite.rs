@@ -206,7 +206,7 @@ mod tests {
     }
 
     fn owner(principal: &str, connection: &str) -> Owner {
-        Owner { principal: principal.into(), connection: connection.into() }
+        Owner { principal: principal.into(), issuer: [0; 32], connection: connection.into() }
     }
 
     fn call<'a>(owner: &'a Owner, digest: &'a str) -> Call<'a> {

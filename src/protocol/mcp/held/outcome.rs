@@ -350,7 +350,7 @@ mod tests {
 
     fn key(principal: &str, digest: &str) -> Key {
         Key {
-            owner: Owner { principal: principal.into(), connection: "crm".into() },
+            owner: Owner { principal: principal.into(), issuer: [0; 32], connection: "crm".into() },
             session: "s".into(),
             rules: "writes".into(),
             digest: digest.into(),

@@ -267,7 +267,7 @@ mod tests {
     use super::*;
 
     fn owner(principal: &str) -> Owner {
-        Owner { principal: principal.into(), connection: "crm".into() }
+        Owner { principal: principal.into(), issuer: [0; 32], connection: "crm".into() }
     }
 
     #[test]

@@ -86,6 +86,9 @@ impl From<&str> for Theirs {
 pub struct Owner {
     /// The principal's id.
     pub principal: Box<str>,
+    /// What its issuer's entry says ([`Issuers::digest_of`](crate::identity::Issuers::digest_of)): by other words the id
+    /// may mean somebody else.
+    pub issuer: [u8; 32],
     /// The connection's name and target.
     pub connection: Box<str>,
 }
@@ -449,7 +452,7 @@ mod tests {
     use crate::pipeline::tests::snapshot;
 
     fn owner(principal: &str) -> Owner {
-        Owner { principal: principal.into(), connection: "crm".into() }
+        Owner { principal: principal.into(), issuer: [0; 32], connection: "crm".into() }
     }
 
     #[test]

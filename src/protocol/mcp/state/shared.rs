@@ -197,7 +197,7 @@ mod tests {
     #[tokio::test]
     async fn a_held_request_is_cancelled_by_its_own_client_only() {
         let key = |principal: &str, session: &str| HeldKey {
-            owner: Owner { principal: principal.into(), connection: "crm".into() },
+            owner: Owner { principal: principal.into(), issuer: [0; 32], connection: "crm".into() },
             session: session.into(),
             id: Id::Number(1),
         };
@@ -218,7 +218,7 @@ mod tests {
     #[tokio::test]
     async fn who_comes_back_with_the_same_call_takes_the_place_of_the_one_that_was_left() {
         let key = |session: &str, id: i64| HeldKey {
-            owner: Owner { principal: "ann".into(), connection: "crm".into() },
+            owner: Owner { principal: "ann".into(), issuer: [0; 32], connection: "crm".into() },
             session: session.into(),
             id: Id::Number(id),
         };

@@ -6,7 +6,7 @@ use crate::domain::json::Json;
 use crate::domain::now_ms;
 
 fn call(principal: &str, digest: &str) -> Call {
-    let owner = Owner { principal: principal.into(), connection: "crm".into() };
+    let owner = Owner { principal: principal.into(), issuer: [0; 32], connection: "crm".into() };
     Call { owner, rules: "writes".into(), digest: digest.into(), tool: "pay".into(), mask_tag: "0".into() }
 }
 
@@ -38,8 +38,11 @@ fn a_task_is_its_principals_on_its_connection() {
     let owner = &task.call.owner;
     assert!(all.of(owner, &task.id).is_some());
     let stranger = Owner { principal: "bob".into(), ..owner.clone() };
+    let namesake = Owner { issuer: [1; 32], ..owner.clone() };
     let elsewhere = Owner { connection: "hr".into(), ..owner.clone() };
-    for (owner, id) in [(&stranger, &*task.id), (&elsewhere, &*task.id), (owner, ""), (owner, "1")] {
+    for (owner, id) in
+        [(&stranger, &*task.id), (&namesake, &*task.id), (&elsewhere, &*task.id), (owner, ""), (owner, "1")]
+    {
         assert!(all.of(owner, id).is_none(), "{owner:?} {id}");
     }
     assert_eq!(task.id.len(), 48);
