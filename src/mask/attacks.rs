@@ -58,6 +58,84 @@ fn a_named_value_in_a_string_is_masked_with_detectors_and_without() {
     }
 }
 
+/// A value that begins with two digits may look like an escape of the sign before it.
+#[test]
+fn a_value_behind_an_escaped_equals_sign_is_masked_whatever_it_begins_with() {
+    let plan = everything();
+    for sign in [
+        "%3D",
+        "%3d",
+        "%253D",
+        "%25253d",
+        "\\u003d",
+        "\\x3d",
+        "\\075",
+        "=3D",
+        "=3d",
+        "&#61;",
+        "&#x3d;",
+        "&#61%3B",
+        "&equals;",
+        "&amp;equals;",
+        "%26%2361%3B",
+        "\\u0025\\u0033D",
+    ] {
+        for pair in 0..=u8::MAX {
+            for pair in [format!("{pair:02x}"), format!("{pair:02X}")] {
+                let text = format!("go to /x%3Fssn{sign}{pair}-secret now");
+                let wanted = format!("go to /x%3Fssn{sign}[REDACTED] now");
+                let masked = run(&plan, Format::Text, &[text.as_bytes()]).unwrap();
+                if sign.starts_with('=') || sign == "&#61%3B" {
+                    // A part of the sign may be the value's own.
+                    assert!(
+                        !masked.contains("secret") && !masked.contains(&format!("{pair}-")),
+                        "{text}: {masked}"
+                    );
+                } else {
+                    assert_eq!(masked, wanted, "{text}");
+                }
+                let body = |text: &str| serde_json::to_string(&[text]).unwrap();
+                let masked = run(&plan, Format::Json, &[body(&text).as_bytes()]).unwrap();
+                assert!(
+                    !masked.contains("secret") && !masked.contains(&format!("{pair}-")),
+                    "{text}: {masked}"
+                );
+            }
+        }
+        for value in ["123-45-6789", "551-45-6788", "4111111111111111", "5555555555554444"] {
+            let text = format!("a{sign}{value}");
+            let masked = run(&plan, Format::Text, &[text.as_bytes()]);
+            assert_eq!(masked, Ok(format!("a{sign}[REDACTED]")), "{text}");
+        }
+        if matches!(sign, "%25253d" | "&#61%3B") {
+            // Deeper than anything is read.
+            continue;
+        }
+        let mail = format!("to kim{sign}40example.com, to");
+        assert_eq!(
+            run(&plan, Format::Text, &[mail.as_bytes()]).as_deref(),
+            Ok("to [REDACTED], to"),
+            "{mail}"
+        );
+    }
+    for (format, text, wanted) in [
+        (
+            Format::Json,
+            "{\"next\":\"https://x/login?next=%2Fpay%3Fssn%3D123-45-6789%26card%3D4111111111111111\"}",
+            "{\"next\":\"https://x/login?next=%2Fpay%3Fssn%3D[REDACTED]%26card%3D[REDACTED]\"}",
+        ),
+        (
+            Format::Text,
+            "<a href=\"/x?u=%2Fy%3Faccess_token%3Dab12cd34ef\">",
+            "<a href=\"/x?u=%2Fy%3Faccess_token%3D[REDACTED]\">",
+        ),
+        (Format::Text, "ss\\u006e=2D99-secret x", "ss\\u006e=[REDACTED] x"),
+        (Format::Text, "ssn%3D%0A12secret x", "ssn%3D%0A[REDACTED] x"),
+    ] {
+        assert_eq!(run(&plan, format, &[text.as_bytes()]).as_deref(), Ok(wanted), "{text}");
+    }
+}
+
 #[test]
 fn a_part_of_a_name_counts_in_json_and_tables() {
     let named = Arc::new(plan(&[rule(&["ssn", "*token"], &[], MaskOp::Redact)]));

@@ -15,6 +15,7 @@ use memchr::memmem;
 use crate::mask::escape;
 use crate::mask::escape::Read;
 use crate::mask::escape::Readings;
+use crate::mask::escape::Way;
 
 /// Length of a head in bytes. No byte string is shorter.
 pub(super) const HEAD: usize = 4;
@@ -132,7 +133,7 @@ impl Echoes {
     }
 
     fn at_escape(&self, at: usize, found: &mut Found<'_>) {
-        for read in Readings::of(found.text, at, true) {
+        for read in Readings::of(found.text, at, Way::ALL) {
             match read {
                 Read::Byte(byte, next) => {
                     self.at_byte(at, byte, found);
@@ -291,7 +292,7 @@ impl Needle {
             if !escape::begins(byte) {
                 continue;
             }
-            for read in Readings::of(text, at, true) {
+            for read in Readings::of(text, at, Way::ALL) {
                 match read {
                     Read::Byte(byte, next) if byte == wanted => ways.push((place + 1, next)),
                     Read::Byte(b'\n' | b'\r', next) if self.wraps => ways.push((place, next)),

@@ -37,6 +37,36 @@ impl Read {
     }
 }
 
+/// Where a `=` begins an escape of quoted-printable: it may as well be one between a name and its value, which
+/// begins with two digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Equals {
+    /// Nowhere.
+    Sign,
+    /// Where it is not escaped itself.
+    Raw,
+    /// Everywhere.
+    Any,
+}
+
+/// How an escape is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way {
+    /// Also the escapes of CSS, which have another meaning elsewhere.
+    pub css: bool,
+    /// The escapes of quoted-printable.
+    pub equals: Equals,
+}
+
+impl Way {
+    /// All ways in which anything may read it.
+    pub(super) const ALL: Self = Self { css: true, equals: Equals::Any };
+
+    fn opens(self, sign: u8, is_raw: bool) -> bool {
+        begins(sign) && (sign != b'=' || self.equals == Equals::Any || (self.equals == Equals::Raw && is_raw))
+    }
+}
+
 /// Returns whether an escape may begin with the byte.
 pub(super) fn begins(byte: u8) -> bool {
     matches!(byte, b'%' | b'\\' | b'&' | b'=')
@@ -50,18 +80,18 @@ pub(super) struct Readings {
 }
 
 impl Readings {
-    /// Iterates over the escapes. With `css` also the escapes of CSS, which have another meaning elsewhere.
-    pub(super) fn of(text: &[u8], at: usize, css: bool) -> impl Iterator<Item = Read> {
+    /// Iterates over the escapes.
+    pub(super) fn of(text: &[u8], at: usize, way: Way) -> impl Iterator<Item = Read> {
         let mut readings = Self::default();
-        let is_css = readings.add(text, at, false);
-        if css && is_css {
-            readings.add(text, at, true);
+        let is_css = readings.add(text, at, Way { css: false, ..way });
+        if way.css && is_css {
+            readings.add(text, at, way);
         }
         readings.found.into_iter().flatten()
     }
 
     /// Adds the readings of each level; returns whether a CSS escape may be among them.
-    fn add(&mut self, text: &[u8], at: usize, css: bool) -> bool {
+    fn add(&mut self, text: &[u8], at: usize, way: Way) -> bool {
         let is_css = |byte: u8, next: usize| {
             let follows = || text.get(next).is_some_and(|byte| hex::digit(*byte).is_some() || begins(*byte));
             byte == b'\\' && follows()
@@ -69,7 +99,7 @@ impl Readings {
         let mut any_css = text.get(at).is_some_and(|byte| is_css(*byte, at + 1));
         let mut last = Read::Byte(text.get(at).copied().unwrap_or_default(), at + 1);
         for level in 1..=DEEPEST {
-            let read = read(text, at, level, css);
+            let read = read(text, at, level, way);
             let is_new = !matches!(read, Read::Byte(_, next) if next == at + 1)
                 && !self.found.iter().take(self.len).any(|known| *known == Some(read));
             if let Some(place) = self.found.get_mut(self.len).filter(|_| is_new) {
@@ -108,19 +138,20 @@ fn goes_on(text: &[u8], at: usize, last: Read, read: Read) -> bool {
 
 /// Reads the character at `at`, with `level` levels of escapes resolved. Anything but an escape stands for
 /// itself.
-fn read(text: &[u8], at: usize, level: u8, css: bool) -> Read {
+fn read(text: &[u8], at: usize, level: u8, way: Way) -> Read {
     let Some(&byte) = text.get(at) else { return Read::End };
     if level == 0 || !begins(byte) {
         return Read::Byte(byte, at + 1);
     }
-    let start = read(text, at, level - 1, css);
-    let escape = Escape { text, level: level - 1, css, limit: at + LONGEST };
+    let start = read(text, at, level - 1, way);
+    let escape = Escape { text, level: level - 1, way, limit: at + LONGEST };
+    let opens = |byte, next| way.opens(byte, next == at + 1);
     match start {
-        Read::Byte(byte, next) if begins(byte) => escape.behind(byte, next).unwrap_or(start),
+        Read::Byte(byte, next) if opens(byte, next) => escape.behind(byte, next).unwrap_or(start),
         // A number or name may continue, or end, in text that is escaped more often than its beginning.
         Read::Byte(_, next) | Read::Char(_, next) if text.get(next).is_some_and(|byte| begins(*byte)) => {
-            let longer = |below| match read(text, at, below, css) {
-                Read::Byte(byte, next) if begins(byte) => escape.behind(byte, next),
+            let longer = |below| match read(text, at, below, way) {
+                Read::Byte(byte, next) if opens(byte, next) => escape.behind(byte, next),
                 _ => None,
             };
             (0..level - 1).rev().find_map(longer).unwrap_or(start)
@@ -133,13 +164,13 @@ fn read(text: &[u8], at: usize, level: u8, css: bool) -> Read {
 struct Escape<'a> {
     text: &'a [u8],
     level: u8,
-    css: bool,
+    way: Way,
     limit: usize,
 }
 
 impl Escape<'_> {
     fn next(&self, at: usize) -> Read {
-        if at >= self.limit { Read::Byte(0, at) } else { read(self.text, at, self.level, self.css) }
+        if at >= self.limit { Read::Byte(0, at) } else { read(self.text, at, self.level, self.way) }
     }
 
     /// Returns the meaning of an escape that begins with `sign` and continues at `at`.
@@ -161,7 +192,7 @@ impl Escape<'_> {
                 Read::End => Some(Read::End),
                 _ => None,
             },
-            (b'\\', _) if self.css && is_digit => self.css(at),
+            (b'\\', _) if self.way.css && is_digit => self.css(at),
             (b'\\', _) => self.backslash(byte, next),
             (b'&', b'#') => match self.next(next) {
                 Read::Byte(b'x' | b'X', next) => self.number(next, 16, b';'),
@@ -341,6 +372,8 @@ impl Escape<'_> {
 mod tests {
     use super::*;
 
+    const PLAIN: Way = Way { css: false, equals: Equals::Any };
+
     #[test]
     fn an_escape_is_read_as_many_times_over_as_asked() {
         for (text, level, sign, rest) in [
@@ -374,15 +407,15 @@ mod tests {
             ("=z", 3, b'=', "z"),
         ] {
             let wanted = Read::Byte(sign, text.len() - rest.len());
-            assert_eq!(read(text.as_bytes(), 0, level, false), wanted, "{text} {level}");
+            assert_eq!(read(text.as_bytes(), 0, level, PLAIN), wanted, "{text} {level}");
         }
         for cut in [
             "", "%", "%2", "%u00", "\\", "\\u00", "\\x2", "\\05", "&", "&#", "&#4", "&#x", "&pl", "=2", "=",
             "=\r",
         ] {
-            assert_eq!(read(cut.as_bytes(), 0, 1, false), Read::End, "{cut}");
+            assert_eq!(read(cut.as_bytes(), 0, 1, PLAIN), Read::End, "{cut}");
         }
-        assert_eq!(read(b"=\r\nx", 0, 1, false), Read::Joined(3));
-        assert_eq!(read(b"=\nx", 0, 3, false), Read::Joined(2));
+        assert_eq!(read(b"=\r\nx", 0, 1, PLAIN), Read::Joined(3));
+        assert_eq!(read(b"=\nx", 0, 3, PLAIN), Read::Joined(2));
     }
 }

@@ -70,32 +70,36 @@ impl LineView {
             let joins = goes_on(text, end + 1);
             let lines = text.get(from..end).unwrap_or_default();
             let lines = lines.strip_suffix(b"\r").unwrap_or(lines);
-            if !self.view.of_escapes(lines) {
+            let mut more = self.view.of_escapes(lines);
+            if !more {
                 return Some(part_end);
             }
-            self.hits.clear();
-            plan.scanner.candidates(self.view.text(), "", true, &mut self.hits);
             let grown = end > part_end;
-            let seen = self.view.text().len();
-            // Values that begin further down are found there.
-            let named = if grown { self.view.place_of(part_end - from) } else { seen };
             let all = Seen { whole: whole && is_last, markup: false };
-            plan.pairs_before(self.view.text(), named, all, &mut self.hits);
-            self.hits.retain(Hit::counts);
             let (mut is_open, mut done) = (false, part_end);
             let known = hits.len();
-            for hit in &self.hits {
-                let (first, last) = self.view.raw_range(hit.start, hit.end);
-                let (first, last) = (from + first, from + last);
-                let is_below = first > part_end && !matches!(hit.by, By::Field(_));
-                if is_below || (hit.is_open() && first < start && (joined || last <= start)) {
-                    continue;
+            while more {
+                self.hits.clear();
+                plan.scanner.candidates(self.view.text(), "", true, &mut self.hits);
+                let seen = self.view.text().len();
+                // Values that begin further down are found there.
+                let named = if grown { self.view.place_of(part_end - from) } else { seen };
+                plan.pairs_before(self.view.text(), named, all, &mut self.hits);
+                self.hits.retain(Hit::counts);
+                for hit in &self.hits {
+                    let (first, last) = self.view.raw_range(hit.start, hit.end);
+                    let (first, last) = (from + first, from + last);
+                    let is_below = first > part_end && !matches!(hit.by, By::Field(_));
+                    if is_below || (hit.is_open() && first < start && (joined || last <= start)) {
+                        continue;
+                    }
+                    let first = if hit.is_open() { first.max(start) } else { first };
+                    is_open |= hit.is_open() || (joins && hit.end == seen);
+                    hits.push(Hit { start: first, end: last, ..*hit });
+                    let line = memchr::memrchr(b'\n', text.get(..last).unwrap_or_default()).unwrap_or(0);
+                    done = done.max(line);
                 }
-                let first = if hit.is_open() { first.max(start) } else { first };
-                is_open |= hit.is_open() || (joins && hit.end == seen);
-                hits.push(Hit { start: first, end: last, ..*hit });
-                let line = memchr::memrchr(b'\n', text.get(..last).unwrap_or_default()).unwrap_or(0);
-                done = done.max(line);
+                more = self.view.of_escapes_again(lines);
             }
             if !is_open || (is_last && whole) {
                 // Joined lines are examined in the same parts, however they arrive.

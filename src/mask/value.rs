@@ -108,15 +108,16 @@ impl Finder {
     }
 
     fn look_through_escapes(&mut self, plan: &Plan, text: &[u8], field: &str) {
-        if !self.view.of_escapes(text) {
-            return;
-        }
-        self.found_in_view.clear();
-        plan.scanner.candidates(self.view.text(), field, true, &mut self.found_in_view);
-        plan.pairs(self.view.text(), &mut self.found_in_view);
-        for hit in self.found_in_view.iter().filter(|hit| hit.counts()) {
-            let (start, end) = self.view.raw_range(hit.start, hit.end);
-            self.hits.push(Hit { start, end, ..*hit });
+        let mut more = self.view.of_escapes(text);
+        while more {
+            self.found_in_view.clear();
+            plan.scanner.candidates(self.view.text(), field, true, &mut self.found_in_view);
+            plan.pairs(self.view.text(), &mut self.found_in_view);
+            for hit in self.found_in_view.iter().filter(|hit| hit.counts()) {
+                let (start, end) = self.view.raw_range(hit.start, hit.end);
+                self.hits.push(Hit { start, end, ..*hit });
+            }
+            more = self.view.of_escapes_again(text);
         }
     }
 }

@@ -1,14 +1,19 @@
 //! A text as a reader will see it, with its escapes resolved, and the mapping back to its bytes.
 
 use crate::domain::hex;
+use crate::mask::escape;
+use crate::mask::escape::Equals;
 use crate::mask::escape::Read;
 use crate::mask::escape::Readings;
+use crate::mask::escape::Way;
 
 /// A text with its escapes resolved. Reused, so that its buffers are allocated once.
 #[derive(Debug, Default)]
 pub(super) struct View {
     text: Vec<u8>,
     escapes: Vec<Escape>,
+    /// The next way to read a `=`.
+    other: Option<Equals>,
 }
 
 /// One resolved escape: its result, and its position.
@@ -99,43 +104,59 @@ impl View {
     }
 
     /// Resolves escapes of ASCII characters in URLs, HTML, scripts and mail, at all levels; `false` if there
-    /// is nothing to resolve, and so no view.
+    /// is nothing to resolve, and so no view. A `=` stands for itself, if there is anything else to resolve:
+    /// for the other ways to read it, call [`View::of_escapes_again`] until that returns `false`.
     pub(super) fn of_escapes(&mut self, raw: &[u8]) -> bool {
+        self.other = Some(Equals::Sign);
+        self.of_escapes_again(raw)
+    }
+
+    /// Resolves the escapes of the same text in the next way; `false` if there is no other.
+    pub(super) fn of_escapes_again(&mut self, raw: &[u8]) -> bool {
+        while let Some(equals) = self.other {
+            self.other = self.resolve(raw, equals);
+            if !self.is_plain() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Resolves escapes in one way; returns the next one in which they may be read differently.
+    fn resolve(&mut self, raw: &[u8], equals: Equals) -> Option<Equals> {
         self.clear();
+        let (mut is_raw, mut is_escaped) = (false, false);
         let mut done = 0;
         let mut signs = Signs::new(raw);
         let mut at = signs.next(0);
         while at < raw.len() {
-            let mut joined = None;
-            let means = Readings::of(raw, at, false).filter_map(|read| match read {
-                Read::Byte(byte, next) => Some((byte, next)),
-                Read::Joined(next) => {
-                    joined = Some(next);
-                    None
+            is_raw |= raw.get(at) == Some(&b'=');
+            // The deepest reading, of those that are text.
+            let mut found = None;
+            for read in Readings::of(raw, at, Way { css: false, equals }) {
+                match read {
+                    Read::Byte(byte @ (b'\t' | b'\n' | b'\r' | 0x20..=0x7e), next) => {
+                        is_escaped |= byte == b'=' && may_open(raw, next);
+                        found = Some((Some(byte), next));
+                    }
+                    Read::Joined(next) => found = Some((None, next)),
+                    _ => {}
                 }
-                _ => None,
-            });
-            let last = means.last();
-            if let Some(next) = joined {
-                self.text.extend_from_slice(raw.get(done..at).unwrap_or_default());
-                self.escape(b"", at, next - at);
-                (done, at) = (next, signs.next(next));
+            }
+            let Some((means, next)) = found else {
+                at = signs.next(at + 1);
                 continue;
-            }
-            match last.filter(|(byte, _)| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e)) {
-                Some((byte, next)) => {
-                    self.text.extend_from_slice(raw.get(done..at).unwrap_or_default());
-                    self.escape(&[byte], at, next - at);
-                    (done, at) = (next, signs.next(next));
-                }
-                None => at = signs.next(at + 1),
-            }
-        }
-        if self.is_plain() {
-            return false;
+            };
+            self.text.extend_from_slice(raw.get(done..at).unwrap_or_default());
+            self.escape(means.as_slice(), at, next - at);
+            (done, at) = (next, signs.next(next));
         }
         self.text.extend_from_slice(raw.get(done..).unwrap_or_default());
-        true
+        match equals {
+            Equals::Sign if is_raw => Some(Equals::Raw),
+            Equals::Sign | Equals::Raw if is_escaped => Some(Equals::Any),
+            _ => None,
+        }
     }
 
     /// Resolves the doubled quotes of a quoted CSV field, given without its outer quotes.
@@ -186,20 +207,26 @@ impl<'a> Signs<'a> {
         from + memchr::memchr3(b'%', b'\\', b'&', rest).unwrap_or(rest.len())
     }
 
-    /// Finds quoted-printable escapes of characters that a tag or the shape of a value needs, and those that
-    /// join two lines: any other is usually a number after its name.
     fn equals_from(&self, from: usize) -> usize {
         let rest = self.text.get(from..).unwrap_or_default();
-        let is_escape = |at: &usize| {
-            let digit = |place: usize| rest.get(at + place).copied().and_then(hex::digit);
-            let sign = digit(1).zip(digit(2)).map(|(high, low)| high << 4 | low);
-            let joins = || {
-                rest.get(at + 1..).is_some_and(|rest| rest.starts_with(b"\n") || rest.starts_with(b"\r\n"))
-            };
-            sign.map_or_else(joins, |sign| b"@-.:=_<>".contains(&sign))
-        };
+        let is_escape = |at: &usize| opens(rest, at + 1);
         from + memchr::memchr_iter(b'=', rest).find(is_escape).unwrap_or(rest.len())
     }
+}
+
+/// Returns whether a `=` before `at` begins a quoted-printable escape of a character that a tag or the shape
+/// of a value needs, or joins two lines: any other is usually a number after its name.
+fn opens(text: &[u8], at: usize) -> bool {
+    let rest = text.get(at..).unwrap_or_default();
+    let digit = |place: usize| rest.get(place).copied().and_then(hex::digit);
+    let sign = digit(0).zip(digit(1)).map(|(high, low)| high << 4 | low);
+    let joins = || rest.starts_with(b"\n") || rest.starts_with(b"\r\n");
+    sign.map_or_else(joins, |sign| b"@-.:=_<>".contains(&sign))
+}
+
+/// Returns whether the same holds of an escaped `=`, if what follows it may be escaped too.
+fn may_open(text: &[u8], at: usize) -> bool {
+    opens(text, at) || text.get(at).is_some_and(|byte| escape::begins(*byte))
 }
 
 #[cfg(test)]

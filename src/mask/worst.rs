@@ -49,6 +49,8 @@ const PIECES: &[&str] = &[
     "ssn=",
     "ssn: ",
     "ssn=3D=\n",
+    "ssn%3D3D",
+    "%3D%3D40=3D40=\n",
     "ssn: a",
     "ssn=a ",
     "ssn=\"a\" ",
