@@ -195,7 +195,7 @@ impl Command {
         match &self.words {
             Words::Http(http) => http.target(),
             Words::Mcp(mcp) => mcp.line(),
-            Words::Sql(sql) => sql.line(),
+            Words::Sql(sql) => line(&sql.text),
         }
     }
 }
@@ -208,26 +208,25 @@ impl HttpCommand {
     }
 }
 
-impl SqlCommand {
-    /// Returns the text on one line, cut with `…` if it is long.
-    pub fn line(&self) -> String {
-        let mut line = String::with_capacity(self.text.len().min(SUMMARY));
-        for (place, word) in self.text.split_whitespace().enumerate() {
-            if place > 0 {
-                line.push(' ');
-            }
-            line.push_str(word);
-            if line.len() > SUMMARY * 4 {
-                break;
-            }
+/// Returns SQL text on one line, cut with `…` if it is long. What is cut is masked before: a part of a value
+/// no longer looks like one.
+pub fn line(sql: &str) -> String {
+    let mut line = String::with_capacity(sql.len().min(SUMMARY));
+    for (place, word) in sql.split_whitespace().enumerate() {
+        if place > 0 {
+            line.push(' ');
         }
-        match line.char_indices().nth(SUMMARY) {
-            Some((end, _)) => {
-                line.truncate(end);
-                line.push('…');
-                line
-            }
-            None => line,
+        line.push_str(word);
+        if line.len() > SUMMARY * 4 {
+            break;
         }
+    }
+    match line.char_indices().nth(SUMMARY) {
+        Some((end, _)) => {
+            line.truncate(end);
+            line.push('…');
+            line
+        }
+        None => line,
     }
 }

@@ -21,6 +21,8 @@ use crate::domain::approval::ApprovalSpec;
 use crate::domain::approval::Grant;
 use crate::domain::approval::GrantScope;
 use crate::domain::command::Args;
+use crate::domain::command::Words;
+use crate::domain::command::line;
 use crate::domain::denied::reason;
 use crate::domain::digest::Parts;
 use crate::domain::json::write::Object;
@@ -335,9 +337,14 @@ fn must_be_approved(
 
 /// Returns a command's summary as approvers may read it.
 pub fn masked_summary(command: &Command, plan: &Plan, notes: &mut Notes) -> String {
-    let Some(http) = command.http() else {
-        let summary = command.summary();
-        return plan.text(&summary, "path", notes).unwrap_or(summary);
+    let http = match &command.words {
+        Words::Http(http) => http,
+        Words::Mcp(mcp) => {
+            let summary = mcp.line();
+            return plan.text(&summary, "path", notes).unwrap_or(summary);
+        }
+        // As it is recorded: masked whole, and only then cut.
+        Words::Sql(sql) => return line(plan.text(&sql.text, "sql", notes).as_deref().unwrap_or(&sql.text)),
     };
     let path = plan.text(&http.path, "path", notes).map_or_else(|| http.path.clone(), String::into_boxed_str);
     let query = plan.query(&http.query, notes).map_or_else(|| http.query.clone(), String::into_boxed_str);
@@ -389,8 +396,50 @@ fn requested_data(ask: &Ask, spec: &ApprovalSpec) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::domain::Class;
+    use crate::domain::Entity;
     use crate::domain::GrantId;
+    use crate::domain::Kin;
+    use crate::domain::MaskOp;
+    use crate::domain::MaskRule;
+    use crate::domain::Origin;
+    use crate::domain::Predicates;
+    use crate::domain::Protocol;
+    use crate::domain::SqlCommand;
+
+    #[test]
+    fn a_value_is_masked_before_a_summary_is_cut_in_it() {
+        let rule = MaskRule {
+            id: "pii".to_owned(),
+            origin: Origin::Store,
+            connections: Vec::new(),
+            tags: BTreeMap::new(),
+            fields: Vec::new(),
+            entities: vec![Entity::UsSsn],
+            patterns: BTreeMap::new(),
+            op: MaskOp::Redact,
+            predicates: Predicates::default(),
+        };
+        let plan = Plan::compile(&[&rule], [7; 32]).unwrap();
+        for before in 270..310 {
+            let text = format!("SELECT\n '{}', '123-45-6789' ,1", "x".repeat(before));
+            let sql = SqlCommand {
+                text: text.into(),
+                effects: None,
+                base: Class::Unknown,
+                opaque: Vec::new(),
+                kin: Kin::default(),
+            };
+            let command =
+                Command { protocol: Protocol::Postgres, class: Class::Read, words: Words::Sql(sql) };
+            let summary = masked_summary(&command, &plan, &mut Notes::default());
+            assert!(summary.starts_with("SELECT 'xxx") && summary.chars().count() <= 301, "{summary}");
+            assert!(!summary.contains("'12"), "{summary}");
+        }
+    }
 
     #[test]
     fn nothing_but_an_approval_whose_client_is_there_lets_a_command_run() {

@@ -79,8 +79,9 @@ pub fn held(command: &Command, headers: &HeaderMap, body: &[u8], governed: &Gove
             let _infallible = write!(detail, "(a body of {} bytes that cannot be shown)", body.len());
         }
     }
-    let reason: String = reason.chars().take(Held::MAX_REASON).collect();
-    let reason = governed.plan.text(&reason, "reason", &mut notes).unwrap_or(reason);
+    // Masked before it is cut: part of a value would not be recognized.
+    let masked = governed.plan.text(reason, "reason", &mut notes);
+    let reason = masked.as_deref().unwrap_or(reason).chars().take(Held::MAX_REASON).collect();
     Held { reason, ..Held::new(digest.hex(), detail, truncated, body.len()) }
 }
 
