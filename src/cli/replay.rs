@@ -22,6 +22,7 @@ use crate::cli::tui as screens;
 use crate::cli::tui::LookArgs;
 use crate::control::noun::session::SessionView;
 use crate::domain::units;
+use crate::recording::RecordingFile;
 use crate::recording::StoredEvent;
 use crate::recording::replay::Clock;
 use crate::recording::replay::PlayOptions;
@@ -80,9 +81,15 @@ pub fn run(terminal: Terminal, place: &Place, args: &ReplayArgs) -> Outcome {
     let speed = timed.then_some(args.speed);
     if recording::is_file(&args.target) {
         let file = recording::open_file(Path::new(&args.target))?;
+        let broken = chain_of(&file)?.err().map(|why| is_broken(&args.target, &why));
+        if let Some(broken) = &broken {
+            // Before its events, which may be long, and again at the end.
+            terminal.say(&broken.message);
+        }
         let events = file.events().map_err(|error| recording::file_failure(&error))?;
         let events = events.map(|event| event.map_err(|error| recording::file_failure(&error)));
-        return play(terminal, events, options, speed);
+        let played = play(terminal, events, options, speed);
+        return broken.map_or(played, Err);
     }
     let access = Access::to_look(terminal, place)?;
     let view = session::find(&access, &args.target)?;
@@ -129,14 +136,19 @@ fn is_broken(file: &str, why: &str) -> Failure {
     Failure::new(Exit::Broken, format!("{file}: the recording is not as it was written: {why}"))
 }
 
+/// Verifies a file. The inner error says where it is broken.
+fn chain_of(file: &RecordingFile) -> Result<Result<(), String>, Failure> {
+    let verified = file.verify().map_err(|error| recording::file_failure(&error))?;
+    Ok(match verified.broken {
+        None => Ok(()),
+        Some(broken) => Err(format!("at event {}: {}", broken.seq, broken.class)),
+    })
+}
+
 /// Prepares a file for the player: its events as far as they can be read, and whether they are intact.
 fn recorded(path: &Path, begin: Begin) -> Result<Recorded, Failure> {
     let file = recording::open_file(path)?;
-    let verified = file.verify().map_err(|error| recording::file_failure(&error))?;
-    let chain = match verified.broken {
-        None => Ok(()),
-        Some(broken) => Err(format!("at event {}: {}", broken.seq, broken.class)),
-    };
+    let chain = chain_of(&file)?;
     let events = file.events().map_err(|error| recording::file_failure(&error))?;
     // A truncated or changed file is played up to the damage; the title says where.
     let events = events.map_while(Result::ok).take(MOST_EVENTS + 1).collect();
