@@ -2,8 +2,8 @@
 //! played elsewhere.
 //!
 //! The first line names the format and the session, each line after it is one event
-//! `{"h":"<hash>","e":<stored bytes>}`, and the last line has the number of events. The stored bytes are
-//! copied verbatim, so they can be hashed without being serialized again.
+//! `{"h":"<hash>","e":<stored bytes>}`, and the last line has the number of events and the digest of the
+//! first line. The stored bytes are copied verbatim, so they can be hashed without being serialized again.
 
 use std::fs::File;
 use std::io::BufRead;
@@ -14,11 +14,15 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::hex;
 use crate::recording::chain;
 use crate::recording::chain::Hash;
 use crate::recording::line::LineError;
 use crate::recording::line::StoredEvent;
+use crate::recording::prove::Told;
 use crate::recording::session::SessionRow;
+use crate::recording::verify::Broken;
+use crate::recording::verify::Damage;
 use crate::recording::verify::End;
 use crate::recording::verify::Verification;
 use crate::recording::verify::Verifier;
@@ -67,6 +71,7 @@ pub enum FileError {
 
 /// The first line.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct First {
     pub(crate) hoopctl: String,
     pub(crate) v: u32,
@@ -75,15 +80,25 @@ pub(crate) struct First {
 
 /// The last line.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Last {
     pub(crate) end: LastEvent,
 }
 
 /// The last event, as stated by the last line.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct LastEvent {
     pub(crate) events: u64,
     pub(crate) hash: String,
+    /// SHA-256 of the first line, as 64 hex digits. Older files lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) head: Option<String>,
+}
+
+/// Returns the digest of the first line, given without its end.
+pub(crate) fn head_of(line: &[u8]) -> String {
+    hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, line).as_ref())
 }
 
 /// An exported recording.
@@ -91,6 +106,8 @@ pub(crate) struct LastEvent {
 pub struct RecordingFile {
     path: PathBuf,
     session: SessionRow,
+    /// The digest of the first line.
+    head: String,
 }
 
 impl RecordingFile {
@@ -103,11 +120,11 @@ impl RecordingFile {
         let mut lines = Lines::open(path)?;
         let line = lines.next()?.unwrap_or_default();
         let first: First = serde_json::from_slice(&line)
-            .map_err(|_error| lines.refuse("its first line is not one of an export"))?;
+            .map_err(|_error| lines.refuse("its first line is not one of an export of this version"))?;
         if first.hoopctl != "recording" || first.v != VERSION {
             return Err(lines.refuse("it has another form or version"));
         }
-        Ok(Self { path: path.to_owned(), session: first.session })
+        Ok(Self { path: path.to_owned(), session: first.session, head: head_of(&line) })
     }
 
     /// Returns the recorded session.
@@ -126,21 +143,30 @@ impl RecordingFile {
     }
 
     /// Verifies the recording, or finds where it is broken. This proves that its events are consistent from
-    /// the first to the last; compare `hash` with one that was kept elsewhere to prove that the whole chain
-    /// was not rebuilt.
+    /// the first to the last, and that the first line agrees with them; compare `hash` with one that was kept
+    /// elsewhere to prove that the whole chain was not rebuilt.
     ///
     /// # Errors
     /// A file that can no longer be read.
     pub fn verify(&self) -> Result<Verification, FileError> {
-        let end = self.end()?;
+        let last = self.last()?;
+        let end = last.as_ref().and_then(|last| Some((last.events, chain::from_hex(&last.hash)?)));
         let (seq, hash) = end.unwrap_or((0, chain::GENESIS));
-        let over = self.session.ended_ms.is_some() && self.session.pruned_ms.is_none();
-        let mut verifier = Verifier::new(self.session.id, End { seq, hash, last: end.is_some(), over });
+        let row = &self.session;
+        let over = row.ended_ms.is_some() && row.pruned_ms.is_none();
+        let mut verifier = Verifier::new(row.id, End { seq, hash, last: end.is_some(), over });
+        let mut told = Told::default();
         let mut lines = Lines::open(&self.path)?;
         lines.next()?;
         while let Some(line) = lines.next()? {
             match parts(&line) {
-                Part::Event(hash, event) => verifier.push(&hash, event),
+                Part::Event(hash, event) => {
+                    let before = verifier.events();
+                    verifier.push(&hash, event);
+                    if verifier.events() > before {
+                        told.add(row, row.events, hash, event);
+                    }
+                }
                 Part::Last => break,
                 Part::Other => verifier.torn(false),
             }
@@ -148,25 +174,55 @@ impl RecordingFile {
         if end.is_none() {
             verifier.torn(true);
         }
+        let (events, hash) = (verifier.events(), chain::hex(verifier.hash()));
+        let head = last.and_then(|last| last.head);
+        let broken = verifier.finish().or_else(|| {
+            let seq = if head.is_some_and(|head| head != self.head) {
+                Some(1)
+            } else {
+                self.contradicts(&told, events)
+            };
+            seq.map(|seq| Broken { seq, class: Damage::Index })
+        });
         Ok(Verification {
-            session: self.session.id,
-            events: verifier.events(),
-            hash: chain::hex(verifier.hash()),
-            live: self.session.ended_ms.is_none(),
-            pruned_ms: self.session.pruned_ms,
-            broken: verifier.finish(),
+            session: row.id,
+            events,
+            hash,
+            live: row.ended_ms.is_none(),
+            pruned_ms: row.pruned_ms,
+            broken,
         })
     }
 
+    /// Returns the event that the first line contradicts.
+    fn contradicts(&self, told: &Told, events: u64) -> Option<u64> {
+        let row = &self.session;
+        if row.pruned_ms.is_some() {
+            return (events > 0).then_some(1);
+        }
+        // The row of a live session is read before its events: it may have ended between.
+        let lags = (row.ended_ms, row.end) == (None, None) && told.ends_after(row.events);
+        if lags { told.contradicts_start(row, row.events) } else { told.contradicts(row, row.events) }
+    }
+
+    /// Returns whether the last line has the digest of the first one. Older files lack it: what their first
+    /// line says is only compared with the events.
+    ///
+    /// # Errors
+    /// A file that can no longer be read.
+    pub fn has_head(&self) -> Result<bool, FileError> {
+        Ok(self.last()?.is_some_and(|last| last.head.is_some()))
+    }
+
     /// Reads the last line. `None`: there is no such line.
-    fn end(&self) -> Result<Option<(u64, Hash)>, FileError> {
+    fn last(&self) -> Result<Option<LastEvent>, FileError> {
         let mut lines = Lines::open(&self.path)?;
         let mut last = Vec::new();
         while let Some(line) = lines.next()? {
             last = line;
         }
-        let end = last.starts_with(LAST).then(|| serde_json::from_slice::<Last>(&last).ok()).flatten();
-        Ok(end.and_then(|last| Some((last.end.events, chain::from_hex(&last.end.hash)?))))
+        let last = last.starts_with(LAST).then(|| serde_json::from_slice::<Last>(&last).ok()).flatten();
+        Ok(last.map(|last| last.end))
     }
 }
 

@@ -146,7 +146,7 @@ impl Reader {
                 let before = verifier.events();
                 verifier.push(&hash, line);
                 if verifier.events() > before {
-                    told.add(row, hash, line);
+                    told.add(&row.row, row.tail_seq, hash, line);
                 }
             }
             if verifier.is_decided() {
@@ -157,9 +157,9 @@ impl Reader {
             verifier.torn(true);
         }
         let (events, hash) = (verifier.events(), chain::hex(verifier.hash()));
-        let broken = lost
-            .or(verifier.finish())
-            .or_else(|| told.contradicts(row).map(|seq| Broken { seq, class: Damage::Index }));
+        let broken = lost.or(verifier.finish()).or_else(|| {
+            told.contradicts(&row.row, row.tail_seq).map(|seq| Broken { seq, class: Damage::Index })
+        });
         Ok(Verification { events, hash, broken, ..found })
     }
 
@@ -285,7 +285,7 @@ pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
 
 /// What the events of a session imply, for comparison with its row.
 #[derive(Default)]
-struct Told {
+pub(crate) struct Told {
     counts: Counts,
     /// The counts up to the last event that the row covers.
     kept: Counts,
@@ -300,19 +300,19 @@ struct Told {
 }
 
 impl Told {
-    /// Adds the next event, whose hash is correct.
-    fn add(&mut self, row: &NumberedRow, hash: chain::Hash, line: &[u8]) {
+    /// Adds the next event, whose hash is correct. `tail`: the last event that the row covers.
+    pub(crate) fn add(&mut self, row: &SessionRow, tail: u64, hash: chain::Hash, line: &[u8]) {
         let Ok(stored) = StoredEvent::read(hash, line) else {
             self.unknown = true;
             return;
         };
         let event = &stored.event;
         self.counts.add(event, line.len());
-        if stored.seq == row.tail_seq {
+        if stored.seq == tail {
             self.kept = self.counts;
         }
         if event.kind == EventKind::SessionStart && stored.seq == 1 {
-            self.other_start = !agrees_with(&row.row, event);
+            self.other_start = !agrees_with(row, event);
         }
         if event.kind == EventKind::SessionEnd
             && let Ok(end) = session::from_end(event)
@@ -322,20 +322,32 @@ impl Told {
         self.ts_ms = event.ts_ms;
     }
 
-    /// Returns the event that the row of the session contradicts.
-    fn contradicts(&self, row: &NumberedRow) -> Option<u64> {
-        let SessionRow { events, denied, masked, bytes, started_ms, ended_ms, end, .. } = row.row;
+    /// Returns whether the session ended after this event.
+    pub(crate) fn ends_after(&self, seq: u64) -> bool {
+        self.end.is_some_and(|(end, ..)| end > seq)
+    }
+
+    /// Returns the event that the row contradicts, whatever it says of the end.
+    pub(crate) fn contradicts_start(&self, row: &SessionRow, tail: u64) -> Option<u64> {
+        let SessionRow { events, denied, masked, bytes, .. } = *row;
         if self.other_start {
             return Some(1);
+        }
+        let differs = !self.unknown && self.kept != (Counts { events, denied, masked, bytes });
+        differs.then_some(tail.max(1))
+    }
+
+    /// Returns the event that the row of the session contradicts.
+    pub(crate) fn contradicts(&self, row: &SessionRow, tail: u64) -> Option<u64> {
+        let SessionRow { started_ms, ended_ms, end, .. } = *row;
+        if let Some(seq) = self.contradicts_start(row, tail) {
+            return Some(seq);
         }
         if self.unknown {
             return None;
         }
-        if self.kept != (Counts { events, denied, masked, bytes }) {
-            return Some(row.tail_seq.max(1));
-        }
         match self.end {
-            None => end.map(|_| row.tail_seq.max(1)),
+            None => end.map(|_| tail.max(1)),
             Some((seq, why, [at, before])) => {
                 // An interrupted session ended at the time of its last event.
                 let times = [at, before.max(started_ms), self.ts_ms.max(started_ms)];
@@ -359,7 +371,10 @@ fn agrees_with(row: &SessionRow, first: &Event) -> bool {
                 row.started_ms,
             )
         };
-        who(&start) == who(row) && start.source == row.source && start.client == row.client
+        let how = |row: &SessionRow| {
+            (row.protocol.clone(), row.issuer.clone(), row.source.clone(), row.client.clone())
+        };
+        who(&start) == who(row) && how(&start) == how(row)
     })
 }
 

@@ -21,6 +21,7 @@ pub const GATEWAY: &str = "local:gateway";
 
 /// One session, as lists show it. Texts are raw and must be escaped for display.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SessionRow {
     /// The session's id.
     pub id: SessionId,

@@ -46,6 +46,14 @@ fn a_session_can_be_listed_shown_searched_replayed_exported_and_verified() {
     world.ok(&["replay", "session.jsonl"]);
     std::fs::write(world.path("session.jsonl"), jsonl.replacen("***-**-1120", "***-**-1121", 1)).unwrap();
     assert_eq!(world.cli(&["session", "verify", "session.jsonl"]).0, 10);
+    // What is printed of a changed file is not taken for the recording, and neither is its first line.
+    for (from, to) in [("***-**-1120", "***-**-1121"), ("\"connection\":\"crm\"", "\"connection\":\"erm\"")] {
+        std::fs::write(world.path("session.jsonl"), jsonl.replacen(from, to, 1)).unwrap();
+        assert_eq!(world.cli(&["session", "verify", "session.jsonl"]).0, 10, "{to}");
+        let (code, out, err) = world.cli(&["replay", "session.jsonl"]);
+        assert!(code == 10 && out.contains("GET /customers"), "{to}: {code} {out}");
+        assert!(err.contains("session.jsonl: the recording is not as it was written: at event"), "{err}");
+    }
 }
 
 #[test]

@@ -332,7 +332,15 @@ pub fn file_failure(error: &FileError) -> Failure {
 
 /// Verifies an exported recording.
 pub fn verify_file(terminal: Terminal, path: &Path) -> Outcome {
-    let found = open_file(path)?.verify().map_err(|error| file_failure(&error))?;
+    let file = open_file(path)?;
+    let found = file.verify().map_err(|error| file_failure(&error))?;
+    if !file.has_head().map_err(|error| file_failure(&error))? {
+        terminal.say(&format!(
+            "{}: its last line has no digest of the first one, as exports of older versions: who, where and when \
+             is proved only as far as the events say it",
+            path.display()
+        ));
+    }
     let report = VerifyReport {
         session: found.session,
         intact: found.broken.is_none(),

@@ -21,7 +21,8 @@ pub fn write_jsonl<E: Into<ExportError>>(
     out: &mut impl Write,
 ) -> Result<u64, ExportError> {
     let first = file::First { hoopctl: "recording".to_owned(), v: file::VERSION, session: session.clone() };
-    serde_json::to_writer(&mut *out, &first).map_err(|error| not_written(error.into()))?;
+    let first = serde_json::to_vec(&first).map_err(|error| not_written(error.into()))?;
+    out.write_all(&first).map_err(not_written)?;
     let (mut count, mut hash) = (0_u64, chain::GENESIS);
     for event in events {
         let event = event.map_err(Into::into)?;
@@ -34,7 +35,9 @@ pub fn write_jsonl<E: Into<ExportError>>(
         hash = event.hash;
     }
     out.write_all(b"\n").map_err(not_written)?;
-    let last = file::Last { end: file::LastEvent { events: count, hash: chain::hex(&hash) } };
+    let last = file::Last {
+        end: file::LastEvent { events: count, hash: chain::hex(&hash), head: Some(file::head_of(&first)) },
+    };
     serde_json::to_writer(&mut *out, &last).map_err(|error| not_written(error.into()))?;
     out.write_all(b"\n").and_then(|()| out.flush()).map_err(not_written)?;
     Ok(count)

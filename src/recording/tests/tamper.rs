@@ -8,6 +8,7 @@ use crate::recording::Damage;
 use crate::recording::Finding;
 use crate::recording::JournalVerification;
 use crate::recording::RecordingFile;
+use crate::recording::SessionRow;
 use crate::recording::Verification;
 use crate::recording::chain::Frames;
 use crate::recording::export::write_jsonl;
@@ -304,4 +305,73 @@ async fn an_exported_file_proves_itself() {
     for wrong in [&b""[..], b"{}", b"\n", &whole[1..], &whole[lines[0].len()..]] {
         assert!(check(wrong).is_err());
     }
+}
+
+#[tokio::test]
+async fn the_first_line_of_an_exported_file_is_proved_by_its_events_and_its_last_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let (session, _, _) = one_block(dir.path(), 3).await;
+    let reader = Reader::open(dir.path()).unwrap();
+    let row = reader.session(session).unwrap().unwrap();
+    let written = |row: &SessionRow, events: usize| {
+        let mut out = Vec::new();
+        write_jsonl(row, reader.events(session, 1).unwrap().take(events), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let path = dir.path().join("file.jsonl");
+    let check = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        RecordingFile::read(&path).map(|file| (file.verify().unwrap(), file.has_head().unwrap()))
+    };
+    let all = usize::MAX;
+    let whole = written(&row, all);
+    assert_eq!(check(&whole).unwrap(), (reader.verify(session).unwrap(), true));
+    // Written by somebody who knows the format, with another first line.
+    let forged: [(&str, fn(&mut SessionRow)); 16] = [
+        ("principal", |row| row.principal = "entra/eve".to_owned()),
+        ("label", |row| row.label = "Eve".to_owned()),
+        ("kind", |row| row.kind = crate::domain::Kind::Agent),
+        ("connection", |row| row.connection = "other".to_owned()),
+        ("protocol", |row| row.protocol = "other".to_owned()),
+        ("issuer", |row| row.issuer = "other".to_owned()),
+        ("client", |row| row.client = Some("other".to_owned())),
+        ("source", |row| row.source = "192.0.2.99".to_owned()),
+        ("started_ms", |row| row.started_ms -= 1),
+        ("ended_ms", |row| row.ended_ms = row.ended_ms.map(|ms| ms + 60_000)),
+        ("end", |row| row.end = Some(crate::domain::session::SessionEnd::Killed)),
+        ("events", |row| row.events += 1),
+        ("denied", |row| row.denied += 1),
+        ("masked", |row| row.masked += 1),
+        ("bytes", |row| row.bytes += 1),
+        ("pruned_ms", |row| row.pruned_ms = Some(row.started_ms)),
+    ];
+    for (what, forge) in forged {
+        let mut forged = row.clone();
+        forge(&mut forged);
+        assert_ne!(forged, row, "{what}");
+        let (found, _) = check(&written(&forged, all)).unwrap();
+        assert_eq!(found.broken.map(|broken| broken.class), Some(Damage::Index), "{what}");
+    }
+    // Cut, and told to go on.
+    let live = SessionRow { ended_ms: None, end: None, ..row.clone() };
+    for text in [written(&live, 3), written(&live, all), written(&row, 3)] {
+        assert!(check(&text).unwrap().0.broken.is_some(), "{text}");
+    }
+    // Only changed.
+    let member = whole.replacen("{\"hoopctl\"", "{ \"hoopctl\"", 1);
+    assert_eq!(check(&member).unwrap().0.broken, Some(broken(1, Damage::Index)));
+    for added in ["{\"note\":1,\"hoopctl\"", "{\"v\":1,\"hoopctl\""] {
+        assert!(check(&whole.replacen("{\"hoopctl\"", added, 1)).is_err(), "{added}");
+    }
+    assert!(check(&whole.replacen("\"session\":{", "\"session\":{\"note\":1,", 1)).is_err());
+    // An export of an older version has no digest of its first line.
+    let (before, digest) = whole.split_once(",\"head\":").unwrap();
+    let older = format!("{before}{}", &digest[66..]);
+    assert_eq!(check(&older).unwrap(), (reader.verify(session).unwrap(), false));
+    // The row of a live session may be older than its events.
+    let mut early = live.clone();
+    early.events = 1;
+    early.bytes = reader.events(session, 1).unwrap().next().unwrap().unwrap().line.len() as u64;
+    (early.masked, early.denied) = (0, 0);
+    assert_eq!(check(&written(&early, all)).unwrap().0.broken, None);
 }
