@@ -239,7 +239,8 @@ impl Exchange {
         verdict: &Verdict,
         spec: &ApprovalSpec,
     ) -> Result<Ticket, Denied> {
-        let mut data = requested_data(&ask, spec);
+        let keeps_summary = self.snapshot.recording().keeps_summary(self.governed.connection.protocol);
+        let mut data = requested_data(&ask, spec, keeps_summary);
         let asked = self.gate.0.approvals.ask(ask).await;
         let ticket = asked.map_err(|error| self.not_to_be_had(verdict, &error))?;
         if !ticket.joined() {
@@ -383,14 +384,15 @@ fn not_to_be_had(error: &ApprovalError) -> Denied {
     }
 }
 
-fn requested_data(ask: &Ask, spec: &ApprovalSpec) -> String {
+fn requested_data(ask: &Ask, spec: &ApprovalSpec, keeps_summary: bool) -> String {
     let mut data = String::new();
-    Object::begin(&mut data)
-        .text("rule", &ask.rule)
-        .texts("from", &spec.from)
-        .value("min", spec.min)
-        .word("digest", &ask.digest)
-        .text("summary", &ask.summary);
+    let mut request = Object::begin(&mut data);
+    request.text("rule", &ask.rule).texts("from", &spec.from).value("min", spec.min);
+    request.word("digest", &ask.digest);
+    if keeps_summary {
+        request.text("summary", &ask.summary);
+    }
+    drop(request);
     data
 }
 

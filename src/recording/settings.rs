@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::domain::Protocol;
 use crate::domain::event::EventKind;
 
 /// How much of a session is recorded.
@@ -124,6 +125,15 @@ impl Settings {
         matches!(self.level, Level::Full)
     }
 
+    /// Returns whether the summary of a held command is recorded: with SQL that is its text.
+    pub fn keeps_summary(&self, protocol: Protocol) -> bool {
+        match self.level {
+            Level::Full => true,
+            Level::Metadata => protocol != Protocol::Postgres,
+            Level::Off => false,
+        }
+    }
+
     /// Returns whether events of this kind are recorded. If not, the caller need not prepare them.
     pub const fn keeps(&self, kind: EventKind) -> bool {
         self.level.keeps(kind)
@@ -167,6 +177,13 @@ mod tests {
                 (true, metadata, false),
                 "{kind}"
             );
+        }
+        for (level, kept) in
+            [(Level::Full, [true; 3]), (Level::Metadata, [true, true, false]), (Level::Off, [false; 3])]
+        {
+            let settings = Settings { level, ..Settings::default() };
+            let protocols = [Protocol::Http, Protocol::Mcp, Protocol::Postgres];
+            assert_eq!(protocols.map(|protocol| settings.keeps_summary(protocol)), kept, "{level:?}");
         }
         assert_eq!(SyncMode::parse("all"), Some(SyncMode::All));
         assert_eq!(Level::parse("Full"), None);
