@@ -136,9 +136,9 @@ impl Exchange {
                 return Err(self.refuse_recorded(record, verdict, denied).await);
             }
         };
-        let mut record_masked = record;
-        let summary = self.masked_summary(&judged.command, &mut record_masked);
-        self.append(self.command_events(record_masked, verdict, None, None), Durability::Synced).await?;
+        // What is masked in it is counted with the command.
+        let summary = masked_summary(&judged.command, &self.governed.plan, &mut Notes::default());
+        self.append(self.command_events(record, verdict, None, None), Durability::Synced).await?;
         let patience = Patience::of(&mut held);
         let ask = self.approval_request(judged, required, held, summary);
         match self.wait_for_approvers(ask, judged, &spec, patience).await {
@@ -163,13 +163,6 @@ impl Exchange {
             spec: &required.spec,
             session: self.session.id,
         })
-    }
-
-    fn masked_summary(&self, command: &Command, record: &mut CommandRecord) -> String {
-        let mut notes = Notes::default();
-        let summary = masked_summary(command, &self.governed.plan, &mut notes);
-        record.mask.extend(notes.take());
-        summary
     }
 
     /// Returns what approvers are asked. `summary`: of the command, masked.

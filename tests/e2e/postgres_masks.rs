@@ -421,3 +421,54 @@ fn a_mask_that_a_reload_adds_holds_for_sessions_that_are_open() {
     assert_eq!(String::from_utf8_lossy(&out.stdout).trim(), "078-05-1001\n***-**-1001");
     assert_eq!(world.stop(), Some(0));
 }
+
+#[test]
+fn a_value_across_the_cut_of_a_held_statements_summary_is_masked_and_counted_once() {
+    const RULES: &str = r#"
+[recording]
+level = "~"
+[[policy]]
+id = "writes"
+effect = "approve"
+match = { groups = ["etl"], connections = ["db"], operations = ["write"] }
+approval = { from = ["dba"], timeout = "5m" }
+[[mask]]
+id = "pii"
+match = { tags = { data = "pii" } }
+entities = ["CREDIT_CARD"]
+op = { kind = "redact" }
+"#;
+    let start = "UPDATE customers SET name = '";
+    let filled = "x".repeat(300 - 4 - start.len());
+    let text = format!("{start}{filled}4111111111111111' WHERE id = 1");
+    for level in ["full", "metadata", "off"] {
+        let world = World::with_database(Database::new(""), &RULES.replace('~', level));
+        let token = world.token("writer");
+        std::thread::scope(|scope| {
+            let run = scope.spawn(|| world.psql(&token, &[&text]));
+            let pending = world.wait_pending();
+            let summary = pending["summary"].as_str().unwrap();
+            assert!(summary.starts_with(start) && !summary.contains('4'), "{summary}");
+            world.ok(&["approval", "deny", pending["id"].as_str().unwrap(), "-r", "no"]);
+            let (_, _, err) = run.join().unwrap();
+            assert!(err.contains("denied it: no"), "{err}");
+        });
+        let events = world.events(&world.last_session());
+        let asked = events.iter().find(|event| event["kind"] == "approval.requested").unwrap();
+        assert_eq!(asked["data"].get("summary").is_some(), level == "full", "{asked}");
+        assert!(asked["data"]["approval"].is_string() && asked["data"]["digest"].is_string(), "{asked}");
+        let counted: u64 = events
+            .iter()
+            .filter(|event| event["kind"] == "sql.query")
+            .flat_map(|event| event["mask"].as_array().cloned().unwrap_or_default())
+            .map(|note| note["n"].as_u64().unwrap())
+            .sum();
+        assert_eq!(counted, u64::from(level == "full"), "{level}: {events:?}");
+        let mut world = world;
+        world.stop();
+        for name in ["data/events.db", "data/events.db-wal", "data/hoopctl.db", "data/hoopctl.db-wal"] {
+            let bytes = std::fs::read(world.path(name)).unwrap_or_default();
+            assert!(!bytes.windows(5).any(|window| window == b"x4111"), "{level}: {name}");
+        }
+    }
+}
