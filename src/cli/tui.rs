@@ -23,6 +23,7 @@ use crate::tui::look::Depth;
 use crate::tui::look::Ground;
 use crate::tui::notify::Notify;
 use crate::tui::run::Start;
+use crate::tui::run::TuiError;
 
 /// Options of `tui`.
 #[derive(Debug, Args)]
@@ -119,7 +120,12 @@ pub fn show(access: &Access, settings: tui::Settings) -> Outcome {
     let ended = access.block_on(tui::run(access.shared(), settings));
     // That wait is only for a token, so that a signal ends it if no token is lost.
     drop(elsewhere);
-    Ok(match ended.map_err(|error| Failure::failed(error.to_string()))? {
+    let ended = ended.map_err(|error| match error {
+        TuiError::Background => Failure::usage(error.to_string())
+            .hint("run it in the foreground: without &, and with timeout --foreground"),
+        _ => Failure::failed(error.to_string()),
+    })?;
+    Ok(match ended {
         Ended::Left => Exit::Done,
         Ended::Hangup => Exit::Hangup,
         Ended::Interrupt => Exit::Interrupt,

@@ -5,6 +5,16 @@ use std::io;
 use crossterm::event;
 use crossterm::execute;
 use crossterm::terminal;
+use nix::sys::signal::SigSet;
+use nix::sys::signal::SigmaskHow;
+use nix::sys::signal::Signal;
+use nix::unistd;
+
+/// Returns whether this process may change the terminal: it is in the foreground, or nothing controls that. A
+/// change from the background stops the process.
+pub fn is_ours() -> bool {
+    unistd::tcgetpgrp(io::stdin()).map_or(true, |front| front == unistd::getpgrp())
+}
 
 /// A guard that holds the terminal in full-screen mode and restores it when dropped.
 pub struct Raw {
@@ -47,8 +57,10 @@ impl Raw {
         Self::restore(self.mouse);
     }
 
-    /// Restores the terminal as far as it still exists.
+    /// Restores the terminal as far as it still exists, from the background too: the process must not be
+    /// stopped in this, since what ends it is already caught.
     pub fn restore(mouse: bool) {
+        let before = SigSet::from(Signal::SIGTTOU).thread_swap_mask(SigmaskHow::SIG_BLOCK);
         if mouse {
             drop(execute!(io::stdout(), event::DisableMouseCapture));
         }
@@ -59,6 +71,9 @@ impl Raw {
             crossterm::cursor::Show
         ));
         drop(terminal::disable_raw_mode());
+        if let Ok(before) = before {
+            let _still_blocked = before.thread_set_mask();
+        }
     }
 }
 

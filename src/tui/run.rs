@@ -37,6 +37,7 @@ use crate::tui::link;
 use crate::tui::model::Jump;
 use crate::tui::notify;
 use crate::tui::perform::perform;
+use crate::tui::raw;
 use crate::tui::raw::Raw;
 use crate::tui::replay::Begin;
 use crate::tui::replay::Recorded;
@@ -91,6 +92,11 @@ pub struct Settings {
 /// Why the terminal UI could not run, or had to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum TuiError {
+    /// The process is in the background of its terminal.
+    #[error(
+        "the screen needs the terminal, but this process is in its background: another one reads its keys"
+    )]
+    Background,
     /// The terminal cannot be used.
     #[error("the terminal cannot be used: {source}")]
     Terminal {
@@ -109,6 +115,9 @@ pub enum TuiError {
 /// # Errors
 /// [`TuiError`] if the terminal cannot be used.
 pub async fn run(backend: Arc<dyn Backend>, settings: Settings) -> Result<Ended, TuiError> {
+    if !raw::is_ours() {
+        return Err(TuiError::Background);
+    }
     let mouse = settings.mouse;
     let faults = Arc::new(Notify::new());
     let fault = Arc::clone(&faults);
@@ -250,7 +259,11 @@ async fn turn(
         };
         match heard {
             Some(Heard::End(ended)) => return Ok(ended),
-            Some(heard) => take_up(heard, raw, terminal)?,
+            Some(heard) => {
+                if let Some(ended) = take_up(heard, raw, signals, terminal).await? {
+                    return Ok(ended);
+                }
+            }
             None => {}
         }
         let typed = taken.iter().any(|msg| matches!(msg, Msg::Key { .. }));
@@ -268,17 +281,30 @@ async fn turn(
     }
 }
 
-/// Suspends the process if requested, then sets the terminal up again and redraws it.
-fn take_up(heard: Heard, raw: &Raw, terminal: &mut Screens) -> io::Result<()> {
+/// Suspends the process if requested, and as long as it is in the background. Then sets the terminal up again
+/// and redraws it. Returns the signal that ended it meanwhile.
+async fn take_up(
+    heard: Heard,
+    raw: &Raw,
+    signals: &mut Signals,
+    terminal: &mut Screens,
+) -> io::Result<Option<Ended>> {
     if heard == Heard::Stop {
         raw.leave();
-        let stood = signals::stand_still();
-        raw.again()?;
-        stood?;
-    } else {
-        raw.again()?;
+        signals::stand_still()?;
     }
-    terminal.clear()
+    while !raw::is_ours() {
+        // What ends it makes it go on first.
+        if let Ok(Heard::End(ended)) = tokio::time::timeout(FRAME, signals.next()).await {
+            return Ok(Some(ended));
+        }
+        if !raw::is_ours() {
+            signals::stand_still()?;
+        }
+    }
+    raw.again()?;
+    terminal.clear()?;
+    Ok(None)
 }
 
 /// The state outside the model.

@@ -181,6 +181,24 @@ match = { groups = ["etl"], connections = ["db"], operations = ["read"] }
     });
 }
 
+/// `timeout` makes its command a process group in the background.
+#[test]
+fn in_the_background_the_screen_ends_at_once_and_says_so() {
+    let world = World::with(&rules("3s"));
+    let hoopctl = world.hoopctl(&["tui"]);
+    let mut behind = Command::new("timeout");
+    behind.arg("10").arg(hoopctl.get_program()).args(hoopctl.get_args());
+    for (name, value) in hoopctl.get_envs() {
+        match value {
+            Some(value) => behind.env(name, value),
+            None => behind.env_remove(name),
+        };
+    }
+    let screen = Screen::of(&behind, world.folder.path(), (100, 32));
+    let shown = screen.wait("ended with 2");
+    assert!(shown.contains("in its background") && shown.contains("--foreground"), "{shown}");
+}
+
 #[test]
 fn nobody_in_time_is_shown_as_expired() {
     let world = World::with(&rules("3s"));
