@@ -47,6 +47,11 @@ fn a_named_value_in_a_string_is_masked_with_detectors_and_without() {
                 "/x?ssn.num=[REDACTED]&user%5Bssn%5D%5Bx%5D=[REDACTED]",
             ),
             ("/x?ssn.num=secret#n=1", "/x?ssn.num=[REDACTED]#n=1"),
+            (
+                "</x?ssn=secret>; rel=next, </x?a=1&ssn=secret>",
+                "</x?ssn=[REDACTED]>; rel=next, </x?a=1&ssn=[REDACTED]>",
+            ),
+            ("</x>, /y?ssn=a>;secret&n=1", "</x>, /y?ssn=[REDACTED]&n=1"),
             ("/x?ssn=[1,2]secret&n=1", "/x?ssn=[REDACTED]&n=1"),
             ("'/x?ssn=O'secret', 1", "'/x?ssn=[REDACTED]', 1"),
             ("ssn[]=secret; ssn[17]: secret", "ssn[]=[REDACTED]; ssn[17]: [REDACTED]"),

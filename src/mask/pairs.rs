@@ -22,6 +22,9 @@ use crate::mask::view::View;
 /// Maximum length of a name, in bytes.
 const NAME: usize = 64;
 
+/// How far before a parameter the `<` of its address is searched for, in bytes.
+const ADDRESS: usize = 2 << 10;
+
 /// Words that are followed by a credential.
 const SCHEMES: [&[u8]; 4] = [b"bearer", b"basic", b"token", b"digest"];
 
@@ -253,6 +256,9 @@ fn value(
     }
     let token = if kind.in_address { parameter_len } else { token };
     let mut size = token(line);
+    if kind.in_address {
+        size = in_brackets(text, at, line.get(..size)?).unwrap_or(size);
+    }
     if colon && kind.flows {
         size = line
             .iter()
@@ -302,6 +308,17 @@ fn parameter_len(line: &[u8]) -> usize {
         byte.is_ascii_whitespace() || b"&#<\"`".contains(byte) || (*byte == b'\'' && !is_word(at + 1))
     };
     line.iter().enumerate().position(ends).unwrap_or(line.len())
+}
+
+/// Returns the length of a parameter's value, whose `=` is at `at`, up to the `>` that closes its address, as
+/// in `Link: <address>; rel=next`.
+fn in_brackets(text: &[u8], at: usize, value: &[u8]) -> Option<usize> {
+    let closes = |end: &usize| value.get(end + 1).is_none_or(|next| b";,".contains(next));
+    let end = memchr::memchr_iter(b'>', value).find(closes)?;
+    let before = text.get(at.saturating_sub(ADDRESS)..at)?;
+    let address = before.get(memchr::memrchr(b'<', before)?..)?;
+    let is_one = !address.iter().any(|byte| byte.is_ascii_whitespace() || b">\"'`".contains(byte));
+    is_one.then_some(end)
 }
 
 fn token(line: &[u8]) -> usize {

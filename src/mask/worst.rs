@@ -78,6 +78,8 @@ const PIECES: &[&str] = &[
     "&a ",
     "a.ssn: b\n",
     "?ssn=",
+    "?ssn=>;&",
+    "<?ssn=>;",
     "?ssn[0]=",
     "&ssn[]=a)",
     "ssn%5B%5D=",
