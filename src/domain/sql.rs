@@ -6,6 +6,10 @@ use std::fmt;
 
 use crate::domain::command::Class;
 
+mod outputs;
+
+pub use outputs::{OutputSource, Outputs};
+
 /// The longest name that PostgreSQL keeps, in bytes: a server cuts a longer one, and would mean another thing
 /// than the one named.
 pub const NAME_MAX: usize = 63;
@@ -96,6 +100,8 @@ pub struct Effects {
     pub channels: BTreeSet<Channel>,
     /// Rows or tables are locked: `FOR UPDATE` and the like, `LOCK`, advisory locks.
     pub locks: bool,
+    /// What the columns are made of that it gives, where it is one query and nothing else.
+    pub outputs: Option<Outputs>,
 }
 
 impl Effects {
@@ -236,7 +242,7 @@ impl Effects {
     /// What a text does together with the prepared statements that it runs, all of which are known: then
     /// nothing of it is unseen.
     pub fn with_statements<'a>(&self, run: impl IntoIterator<Item = &'a Self>) -> Self {
-        let mut all = self.clone();
+        let mut all = Self { outputs: None, ..self.clone() };
         all.names.retain(|entry| entry.action != NameAction::Execute);
         // One may look at what another gives back.
         all.returned.clear();
@@ -343,7 +349,8 @@ impl Effects {
             + self.lasting.len()
             + self.transaction.len()
             + self.names.len()
-            + self.channels.len();
+            + self.channels.len()
+            + self.outputs.as_ref().map_or(0, Outputs::len);
         entries.saturating_mul(ENTRY).saturating_add(size_of::<Self>())
     }
 }

@@ -100,6 +100,18 @@ fn errors_on_a_way_past_masked_rows_quote_none_of_them() {
         let events = world.events(&world.last_session());
         assert!(!format!("{events:?}").contains(SECRET), "{text}: {events:?}");
     }
+    // Nor does what was only read before withhold what is said later, and true causes are told.
+    let (_, out, err) =
+        world.psql(&token, &["BEGIN", "SELECT ssn FROM customers WHERE id = 1", "SELECT 1 / 0", "SELECT 1"]);
+    assert!(
+        err.contains("division by zero") && err.contains("25P02: current transaction is aborted"),
+        "{out} {err}"
+    );
+    let (_, out, err) = world
+        .psql(&token, &["BEGIN", "DECLARE c CURSOR WITH HOLD FOR SELECT ssn::int FROM customers", "COMMIT"]);
+    assert!(err.contains("the text is withheld") && !err.contains(SECRET), "{out} {err}");
+    let (_, out, err) = world.psql(&token, &["BEGIN", "UPDATE named SET name = 'y'", "SELECT 1 / 0"]);
+    assert!(err.contains("the text is withheld"), "{out} {err}");
     // What has no way to masked rows is told as it is.
     for (text, words) in [
         ("INSERT INTO own VALUES (1, 'x')", "Key (id)=(1) already exists"),

@@ -27,6 +27,7 @@ const TELLS: &[&str] = &[
     "pg_current_wal_insert_lsn",
     "pg_current_wal_lsn",
     "pg_database_size",
+    "pg_export_snapshot",
     "pg_get_wal_replay_pause_state",
     "pg_indexes_size",
     "pg_is_in_backup",

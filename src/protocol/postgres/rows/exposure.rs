@@ -33,6 +33,12 @@ pub struct Exposure {
     code: bool,
     /// `RETURNING` may yield values of other rows: a rewrite rule says what it gives back.
     rewritten: bool,
+    /// The text is one query, and all that it reads stands in its words: those tell what each of its columns
+    /// is made of.
+    told: bool,
+    /// It names a relation that the catalogue does not know, since its transaction, or it itself, has made or
+    /// changed it: any of its columns may be masked.
+    made: bool,
 }
 
 impl Exposure {
@@ -46,6 +52,8 @@ impl Exposure {
         reports: false,
         code: false,
         rewritten: false,
+        told: false,
+        made: false,
     };
     /// Masked values may turn up anywhere: the text is not understood. That a rule makes what it gives back
     /// is not assumed: columns are what they are said to be.
@@ -58,6 +66,7 @@ impl Exposure {
         reports: true,
         code: true,
         rewritten: false,
+        told: false,
     };
 
     /// What the effects of a text say; `None` for a text that was not understood. `opaque_left`: it calls a
@@ -109,7 +118,12 @@ impl Exposure {
         let writes = effects.relations.iter().filter(|relation| relation.access == Access::Write).count();
         looks |= rewritten && writes > 1;
         let reports = values || scope.strays(effects);
-        Self { values: values || rewritten, reads, looks, json, parts, reports, code, rewritten }
+        // Where values are hashed, what stands beside a hash must not tell whose it is.
+        let hashes = !std::ptr::eq(masked.plan().for_computed(), masked.plan().as_ref());
+        let told = values
+            && !effects.functions.iter().any(|call| gives_data(&call.object))
+            && effects.outputs.is_some()
+            && effects.verbs.iter().all(|verb| *verb == Verb::Select);
     }
 
     /// With what the prepared statements and cursors reach that a text uses by name. `known` is asked for
@@ -165,12 +179,29 @@ impl Exposure {
             reports: self.reports || other.reports,
             code: self.code || other.code,
             rewritten: self.rewritten || other.rewritten,
+            told: self.told && other.told,
         }
     }
 
     /// Whether values that come from no column may be computed from masked ones, or taken out of JSON.
     pub const fn values(self) -> bool {
         self.values
+    }
+
+    /// Whether a computed column holds nothing but what goes into it by the words of the text, so that it may
+    /// be shown where [`shows_no_masked`] holds.
+    ///
+    /// Which rows there are, how many, and in which groups and order may hang on masked values. Every plain
+    /// column beside it shows that, too (`SELECT id FROM customers WHERE ssn LIKE '078%'`): a client could
+    /// compute this one from those. Masks that forbid such looks have the text refused ([`super::Guess`]).
+    pub const fn told(self) -> bool {
+        self.told
+    }
+
+    /// Whether a relation is named that the catalogue does not know, since the transaction has made or
+    /// changed it.
+    pub const fn made(self) -> bool {
+        self.made
     }
 
     /// Whether columns that come back may hold masked values although they are called after others: nothing
@@ -212,6 +243,36 @@ impl Exposure {
     }
 }
 
+/// Whether all that goes into an output are columns of tables that are neither masked nor JSON.
+pub(super) fn shows_no_masked(masked: &Masked, sources: &BTreeSet<OutputSource>) -> bool {
+    sources.iter().all(|source| is_plain(masked, source))
+}
+
+/// A name may mean a relation in each schema. A view's columns are what its definition makes of others.
+fn is_plain(masked: &Masked, source: &OutputSource) -> bool {
+    let OutputSource { relations, name, certain } = source;
+    let mut has = !certain;
+    for object in relations.iter() {
+        let all: Vec<&Relation> = masked.catalog().find(object).collect();
+        if all.is_empty() || is_system(object) {
+            return false;
+        }
+        if all.iter().any(|relation| relation.has(name)) {
+            let plain = |relation: &&Relation| {
+                relation.has(name)
+                    && matches!(relation.kind, Kind::Table | Kind::Partitioned)
+                    && !masked.names(relation, name)
+                    && !relation.columns.iter().any(|own| own.json && own.name == *name)
+            };
+            if !all.iter().all(plain) {
+                return false;
+            }
+            has = true;
+        }
+    }
+    has && masked.plan().field(name.as_bytes()).is_none()
+}
+
 /// How many pairs of a column without a relation and a relation of a whole schema are looked at; with more,
 /// any column may be of any relation.
 const MAX_PAIRS: usize = 1_000_000;
@@ -220,6 +281,8 @@ const MAX_PAIRS: usize = 1_000_000;
 pub(super) struct ColumnScope<'a> {
     masked: &'a Masked,
     relations: Vec<&'a Relation>,
+    /// Columns behind a name that stands for a query, too: see [`Effects::given`].
+    given: &'a BTreeSet<Column>,
     /// One is read or changed that the catalogue does not know: any column may be its.
     unknown: bool,
     /// They may not be what the catalogue says any more.
@@ -243,7 +306,7 @@ impl<'a> ColumnScope<'a> {
         } else {
             relations.extend(more);
         }
-        Self { masked, relations, unknown, remade }
+        Self { masked, relations, given: &effects.given, unknown, remade }
     }
 
     /// Whether a column that is named may be masked, or be no column at all but a call.

@@ -73,9 +73,12 @@ impl RowPlan {
         description: &RowDescription<'_>,
         formats: &[Format],
         exposure: Exposure,
+        outputs: Option<&Outputs>,
     ) -> Self {
         let plan = Arc::clone(masked.plan());
         let mut stale = false;
+        let outputs = outputs.filter(|_| exposure.values() && exposure.told());
+        let count = outputs.map_or(0, |_| description.columns().count());
         let columns: Vec<Masking> = description
             .columns()
             .enumerate()
@@ -86,7 +89,10 @@ impl RowPlan {
                     each => each.get(place).copied().unwrap_or(column.format),
                 };
                 let sort = Sort::of(column.data_type, column.type_modifier);
-                let action = action(masked, &column, sort, exposure, &mut stale);
+                let sources = outputs.and_then(|outputs| outputs.sources(place, count));
+                let shown =
+                    !exposure.values() || sources.is_some_and(|sources| shows_no_masked(masked, sources));
+                let action = action(masked, &column, sort, exposure, shown, &mut stale);
                 Masking::new(&plan, &column, format, sort, action)
             })
             .collect();
@@ -204,8 +210,15 @@ impl RowPlan {
     }
 }
 
-/// What is done to a column.
-fn action(masked: &Masked, column: &Column<'_>, sort: Sort, exposure: Exposure, stale: &mut bool) -> Action {
+/// What is done to a column. `shown`: if it is computed, nothing masked goes into it.
+fn action(
+    masked: &Masked,
+    column: &Column<'_>,
+    sort: Sort,
+    exposure: Exposure,
+    shown: bool,
+    stale: &mut bool,
+) -> Action {
     let plan = masked.plan();
     if plan.has_fields() {
         let (table, attribute) = (column.table, column.attribute);
@@ -213,7 +226,7 @@ fn action(masked: &Masked, column: &Column<'_>, sort: Sort, exposure: Exposure, 
             return Action::Withhold;
         }
         if table == 0 {
-            if exposure.values() {
+            if !shown {
                 return Action::Withhold;
             }
         } else if !masked.knows(table, attribute) {

@@ -26,8 +26,34 @@ enum Fate {
     Dropped,
 }
 
+/// What a server says in the same words each time.
+const FIXED: [&[u8]; 9] = [
+    b"canceling statement due to lock timeout",
+    b"canceling statement due to statement timeout",
+    b"canceling statement due to transaction timeout",
+    b"canceling statement due to user request",
+    b"could not serialize access due to concurrent delete",
+    b"could not serialize access due to concurrent update",
+    b"could not serialize access due to read/write dependencies among transactions",
+    b"current transaction is aborted, commands ignored until end of transaction block",
+    b"deadlock detected",
+];
+
+/// Whether the message of a report holds no value of a row: its words are fixed, or the server has not
+/// understood the text, and says where. It does so before anything runs, and speaks of names and constants of
+/// the text alone. What a function of the database runs has a context, and no place in the text.
+fn tells_no_value(report: &Report<'_>, exposure: Exposure) -> bool {
+    let message = report.field(Field::MESSAGE).unwrap_or_default();
+    let inner = [Field::WHERE, Field::INTERNAL_POSITION, Field::INTERNAL_QUERY];
+    let of_the_text = !exposure.code()
+        && report.code().is_some_and(|code| code.as_bytes().starts_with(b"42"))
+        && report.field(Field::POSITION).is_some()
+        && inner.into_iter().all(|field| report.field(field).is_none());
+    of_the_text || FIXED.contains(&message)
+}
+
 impl Fate {
-    fn of(field: Field, exposure: Exposure) -> Self {
+    fn of(field: Field, exposure: Exposure, shown: bool) -> Self {
         let withheld = exposure.reports();
         match field {
             Field::SEVERITY_SHOWN | Field::SEVERITY | Field::CODE | Field::POSITION => Self::Keeps,

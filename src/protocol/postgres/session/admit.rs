@@ -227,6 +227,10 @@ impl PlannedCommand {
             Judgement::Syntax(_) if denied.audit.is_none() => {
                 Refusal::of(&Denied { rule: None, ..denied.clone() }, self.request)
             }
+            Judgement::Effects(_) if denied.code == DenyCode::Denied && denied.rule.is_none() => {
+                let refusal = Refusal::of(denied, self.request);
+                self.why.iter().fold(refusal, |refusal, why| refusal.explained(why))
+            }
             _ => Refusal::of(denied, self.request),
         };
         let later = !self.definition.ends_transaction();

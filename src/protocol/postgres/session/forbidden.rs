@@ -38,6 +38,18 @@ impl PlannedCommand {
         let effects = effects?;
         let unmaskable =
             |detail: &str, audit| Some(Denied::new(DenyCode::UnmaskableReply, detail).because(audit));
+        if effects.copies_binary
+            && effects.verbs.contains(&Verb::CopyOut)
+            && !asked.exchange.governed().plan.is_empty()
+        {
+            let detail = "COPY … TO in the binary format is refused on a masked connection, since no values can be found in it; use FORMAT text or csv";
+            return unmaskable(detail, "copy_binary");
+        }
+        if self.exposure.made() && (self.exposure.copies(Some(effects)) || self.exposure.keeps(Some(effects)))
+        {
+            let detail = "the gateway does not know a table that this transaction has made or changed: any of its columns may be a masked one, so nothing of it is copied or written elsewhere; commit first";
+            return unmaskable(detail, "made_table");
+        }
         if self.exposure.copies(Some(effects)) {
             let detail = "COPY of what may hold masked values is refused, since its columns are not described; use SELECT";
             return unmaskable(detail, "copy_masked");

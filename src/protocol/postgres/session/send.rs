@@ -28,7 +28,7 @@ impl Front {
         }
         let guard = self.target().send(permit);
         run.get().admitted(guard);
-        self.session().transaction.sent(changes.catalog, changes.ties, exposure);
+        self.session().transaction.sent(changes.catalog, changes.ties, lasting);
         self.session().catalog_changed(changes.catalog);
         self.session().search_path.sent(changes.names, number);
         if matches!(kind, Kind::Bind { .. }) {

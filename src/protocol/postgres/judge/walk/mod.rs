@@ -29,6 +29,7 @@ mod kinds;
 mod looked;
 mod merge;
 mod names;
+mod outputs;
 mod parts;
 mod query;
 mod session;
@@ -66,7 +67,14 @@ pub(super) fn effects(tree: &ParseResult) -> Option<Effects> {
             }
         }
     }
-    walk.finish()
+    let mut effects = walk.finish()?;
+    if let [statement] = tree.stmts.as_slice()
+        && let Some(NodeEnum::SelectStmt(select)) =
+            statement.stmt.as_ref().and_then(|statement| statement.node.as_ref())
+    {
+        effects.outputs = outputs::outputs(select);
+    }
+    Some(effects)
 }
 
 /// Where a node stands.
@@ -197,6 +205,13 @@ struct Walk<'t> {
     derived: BTreeSet<&'t str>,
     /// There are such rows under a name that is not written.
     derived_unnamed: bool,
+    /// What stands for rows of nothing but the values that are written there, as those of `VALUES`, and which
+    /// columns of it have names here.
+    brought: BTreeMap<&'t str, BTreeSet<&'t str>>,
+    /// What stands for other rows that the text makes.
+    queried: BTreeSet<&'t str>,
+    /// What queries with a name call their columns.
+    gives: BTreeMap<&'t str, BTreeSet<&'t str>>,
     /// What is looked at.
     looks: Looks<'t>,
     /// How many columns were given more relations than one, each as often.

@@ -205,8 +205,8 @@ impl<'t> Walk<'t> {
     fn cte(&mut self, cte: &'t CommonTableExpr, place: &Place<'t>) {
         parts!(cte => self, place; CommonTableExpr {
             walk: ctequery cycle_clause;
-            keep: aliascolnames;
-            skip: ctename ctematerialized search_clause location cterecursive cterefcount ctecolnames
+            keep: aliascolnames ctename;
+            skip: ctematerialized search_clause location cterecursive cterefcount ctecolnames
                 ctecoltypes ctecoltypmods ctecolcollations
         });
         self.renames(aliascolnames, ctequery.as_deref().and_then(|query| query.node.as_ref()));

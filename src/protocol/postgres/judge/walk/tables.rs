@@ -3,6 +3,8 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::JoinExpr;
 
+use super::super::functions::{self, Call};
+use super::looked::written;
 use super::parts::{Part, parts};
 use super::{Place, Walk, Written, names};
 use crate::domain::command::Class;

@@ -75,6 +75,10 @@ fn texts_that_may_read_something_masked_reach_it() {
         "SELECT c.row_to_json FROM customers c",
         "SELECT o.getssn FROM orders o",
         "SELECT (o).getssn FROM orders o",
+        "SELECT o.getssn FROM (SELECT 1 AS getssn FROM orders o) o",
+        "SELECT m.to_json FROM (SELECT 1 AS to_json FROM mails m) m",
+        "SELECT m.other FROM (SELECT m.id AS data FROM mails m) m",
+        "SELECT c.data || '' FROM (SELECT c.ssn AS data FROM customers c) c",
         // Functions that may read anything.
         "SELECT getssn()",
         "SELECT crosses()",

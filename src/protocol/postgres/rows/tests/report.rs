@@ -86,6 +86,38 @@ fn a_report_that_may_quote_masked_values_keeps_its_kind_and_its_names() {
     assert_eq!(cleared(&["SERROR", "Z219-09-9999"], &plan, changes()).unwrap(), ["SERROR"]);
 }
 
+/// Fixed words, and what the server says of a text that it does not understand, hold no value of a row.
+#[test]
+fn a_message_that_can_hold_no_value_is_told() {
+    let plan = rules();
+    let failed = "current transaction is aborted, commands ignored until end of transaction block";
+    for (fields, told) in [
+        (&["C25P02", failed][..], true),
+        (&["C40P01", "deadlock detected"], true),
+        (&["C57014", "canceling statement due to statement timeout"], true),
+        (&["C42P01", "relation \"nosuch\" does not exist", "P15"], true),
+        (&["C42703", "column \"nme\" does not exist", "P8"], true),
+        // What is run, not read, has no place in the text; what a function runs has a context.
+        (&["C42P01", "relation \"078-05-1001\" does not exist"], false),
+        (&["C42P01", "relation \"078-05-1001\" does not exist", "P1", "WSQL statement"], false),
+        (&["C42P01", "relation \"078-05-1001\" does not exist", "P1", "qSELECT"], false),
+        (&["C42P01", "relation \"078-05-1001\" does not exist", "P1", "p3"], false),
+        (&["C22P02", "invalid input syntax for type integer: \"078-05-1001\"", "P8"], false),
+        (&["C40P01", "deadlock detected 078-05-1001"], false),
+        (&["CP0001", "078-05-1001"], false),
+    ] {
+        let [code, message, rest @ ..] = fields else { panic!("{fields:?}") };
+        let message = format!("M{message}");
+        let mut all = vec!["SERROR", *code, &message, "DKey (ssn)=(078-05-1001)"];
+        all.extend(rest);
+        let out = cleared(&all, &plan, changes()).unwrap();
+        assert_eq!(out.contains(&message), told, "{fields:?} {out:?}");
+        assert!(out.iter().all(|field| !field.starts_with('D') && !field.starts_with('W')), "{out:?}");
+        let code = cleared(&all, &plan, Exposure::ALL).unwrap();
+        assert_eq!(code.contains(&message), told && !fields[0].starts_with("C42"), "{fields:?} {code:?}");
+    }
+}
+
 #[test]
 fn other_reports_are_searched() {
     let plan = rules();
