@@ -67,6 +67,12 @@ impl Refusal {
         }
     }
 
+    /// The same with more words in the detail.
+    pub fn explained(self, words: &str) -> Self {
+        let detail = self.detail.map(|detail| format!("{detail}, {}", bounded(plain(words))));
+        Self { detail, ..self }
+    }
+
     /// The same for a statement that the target had done before it could be stopped, with this tag.
     pub fn done_all_the_same(self, tag: &str) -> Self {
         let detail = format!(

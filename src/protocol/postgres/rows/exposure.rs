@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::domain::Predicates;
 use crate::domain::command::Class;
-use crate::domain::sql::{Access, Column, Effects, NameAction, NameUse, Object, Verb};
-use crate::protocol::postgres::catalog::{Mask, Masked, Relation, gives_data};
+use crate::domain::sql::{Access, Column, Effects, NameAction, NameUse, Object, OutputSource, Verb};
+use crate::protocol::postgres::catalog::{Kind, Mask, Masked, Relation, gives_data};
 use crate::protocol::postgres::judge::{is_dangerous, lays_down};
 
 /// The columns that every table has without saying so.

@@ -13,7 +13,7 @@ use pg_query::protobuf::{
 
 use super::looked::{Arm, Stand};
 use super::parts::{Part, parts};
-use super::{MAX_COLUMNS, Place, Walk, Written, names};
+use super::{MAX_COLUMNS, Place, Walk, Written, names, tables};
 use crate::domain::sql::{Access, Column, Object, Verb};
 
 /// What takes a value as it is.
@@ -144,8 +144,13 @@ impl<'t> Walk<'t> {
         };
         let stands = self.items(select, place);
         let place = &Place { arm: Arm::Alone, ..place.clone() };
+        let brought = tables::brings_all(&select.from_clause);
         // The last one in is visited first.
         for (number, (node, stand)) in list.iter().zip(stands).enumerate().rev() {
+            // It stands for values that are visited where they stand.
+            if brought && tables::is_star_of(node, &select.from_clause) {
+                continue;
+            }
             let takes = match takes {
                 Some(Takes::New) if one => Some(Takes::New),
                 Some(Takes::Columns(_)) if one => columns.get(number).and_then(target_of),
@@ -178,6 +183,9 @@ impl<'t> Walk<'t> {
             self.relations_of(written, |walk, relation, name| walk.keep(relation, name));
         }
         for written in kept {
+            if self.is_brought(written) {
+                continue;
+            }
             self.relations_of(written, |walk, relation, name| walk.keep(relation, name));
         }
         for (target, written) in taken {
@@ -268,4 +276,16 @@ pub(super) fn target_of(node: &Node) -> Option<Takes<'_>> {
 
 fn whole(target: &ResTarget) -> Option<Takes<'_>> {
     target.indirection.is_empty().then_some(Takes::Column(&target.name))
+}
+
+/// Whether what is set is `EXCLUDED.` and this name.
+pub(super) fn is_excluded(node: &Node, name: &str) -> bool {
+    let Some(NodeEnum::ResTarget(target)) = &node.node else { return false };
+    match target.val.as_deref().and_then(|value| value.node.as_ref()) {
+        Some(NodeEnum::ColumnRef(column)) => {
+            let excluded = Written { qualifier: Some((None, "excluded")), name: Some(name) };
+            written(column) == Some(excluded)
+        }
+        _ => false,
+    }
 }

@@ -154,7 +154,7 @@ pub(super) fn written(column: &ColumnRef) -> Option<Written<'_>> {
 }
 
 /// The name of what an element gives, where it has one that can be told.
-fn name_of(node: &Node) -> Option<&str> {
+pub(super) fn name_of(node: &Node) -> Option<&str> {
     let (target, value) = value(node)?;
     if !target.name.is_empty() {
         return Some(&target.name);

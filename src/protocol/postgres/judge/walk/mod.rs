@@ -358,9 +358,49 @@ impl<'t> Walk<'t> {
         match alias {
             Some(alias) => {
                 self.derived.insert(&alias.aliasname);
+                self.queried.insert(&alias.aliasname);
             }
             None => self.derived_unnamed = true,
         }
+    }
+
+    /// The same of rows of nothing but the values that are written there. What those read is noted where they
+    /// stand.
+    fn brings(&mut self, alias: Option<&'t Alias>) {
+        let Some(alias) = alias else { return self.derives(None) };
+        self.derived.insert(&alias.aliasname);
+        let names: BTreeSet<&'t str> = alias.colnames.iter().filter_map(names::string).collect();
+        self.brought
+            .entry(&alias.aliasname)
+            .and_modify(|known| known.retain(|name| names.contains(name)))
+            .or_insert(names);
+    }
+
+    /// Notes what a query with a name calls its columns.
+    fn names_given(&mut self, name: &'t str, columns: &'t [Node], query: Option<&'t Node>) {
+        let own = match query.and_then(|query| query.node.as_ref()) {
+            Some(NodeEnum::SelectStmt(select)) if columns.is_empty() => select.target_list.as_slice(),
+            _ => &[],
+        };
+        let names = columns.iter().filter_map(names::string).chain(own.iter().filter_map(looked::name_of));
+        self.gives.entry(name).or_default().extend(names);
+    }
+
+    /// Whether a column may be one that a query of this name gives, and has not the name of a function of
+    /// PostgreSQL's own.
+    fn is_given(&self, written: Written<'t>) -> bool {
+        let Written { qualifier: Some((None, alias)), name: Some(name) } = written else { return false };
+        self.gives.get(alias).is_some_and(|names| names.contains(name))
+            && functions::call(None, name) == functions::Call::Opaque
+    }
+
+    /// Whether a column is one of rows that the text brings along, whatever the name stands for elsewhere.
+    fn is_brought(&self, written: Written<'t>) -> bool {
+        let Written { qualifier: Some((None, alias)), name: Some(name) } = written else { return false };
+        self.brought.get(alias).is_some_and(|names| names.contains(name))
+            && !self.queried.contains(alias)
+            && !self.aliases.contains_key(alias)
+            && !self.joins.contains(alias)
     }
 
     /// Notes a column that is changed; without a name all of them.
@@ -426,12 +466,18 @@ impl<'t> Walk<'t> {
                     self.effects.fields.extend(name.map(Into::into));
                 }
             }
+            if self.is_brought(written) {
+                continue;
+            }
             self.relations_of(written, |walk, relation, name| {
                 let column = Column { relation, name: name.map(Into::into), access: Access::Read };
                 if looked {
                     elsewhere.insert(column.clone());
                 } else {
                     walk.effects.returned.insert(column.clone());
+                }
+                if walk.is_given(written) {
+                    walk.effects.given.insert(column.clone());
                 }
                 walk.effects.columns.insert(column);
             });

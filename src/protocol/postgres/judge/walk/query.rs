@@ -209,6 +209,7 @@ impl<'t> Walk<'t> {
             skip: ctematerialized search_clause location cterecursive cterefcount ctecolnames
                 ctecoltypes ctecoltypmods ctecolcollations
         });
+        self.names_given(ctename, aliascolnames, ctequery.as_deref());
         self.renames(aliascolnames, ctequery.as_deref().and_then(|query| query.node.as_ref()));
         self.looks_on_the_way(cte);
     }
@@ -401,7 +402,7 @@ fn is_into(select: &SelectStmt) -> bool {
 }
 
 /// The name of one query of a `WITH`.
-fn name_of(node: &Node) -> Option<&str> {
+pub(super) fn name_of(node: &Node) -> Option<&str> {
     match &node.node {
         Some(NodeEnum::CommonTableExpr(cte)) => Some(&cte.ctename),
         _ => None,

@@ -16,8 +16,13 @@ impl<'t> Walk<'t> {
             NodeEnum::JoinExpr(join) => self.join(join, place),
             NodeEnum::RangeSubselect(range) => {
                 parts!(range.as_ref() => self, place; RangeSubselect { walk: subquery; keep: alias; skip: lateral });
-                self.derives(alias.as_ref());
+                if brings(node) {
+                    self.brings(alias.as_ref());
+                } else {
+                    self.derives(alias.as_ref());
+                }
                 if let Some(alias) = alias {
+                    self.names_given(&alias.aliasname, &alias.colnames, subquery.as_deref());
                     self.renames(&alias.colnames, subquery.as_deref().and_then(|query| query.node.as_ref()));
                 }
             }
@@ -28,7 +33,11 @@ impl<'t> Walk<'t> {
                     skip: lateral ordinality is_rowsfrom
                 });
                 functions.walk(self, &place.source());
-                self.derives(alias.as_ref());
+                if brings(node) {
+                    self.brings(alias.as_ref());
+                } else {
+                    self.derives(alias.as_ref());
+                }
             }
             NodeEnum::RangeTableFunc(range) => {
                 parts!(range.as_ref() => self, place; RangeTableFunc {

@@ -32,7 +32,7 @@ fn column(name: &str, data_type: u32, format: Format) -> Column<'_> {
 fn row_plan(masked: &Masked, columns: &[Column<'_>], exposure: Exposure) -> RowPlan {
     let mut out = BytesMut::new();
     write_row_description(&mut out, columns.iter().copied()).unwrap();
-    RowPlan::of(masked, &RowDescription::read(frame::body(&out)).unwrap(), &[], exposure)
+    RowPlan::of(masked, &RowDescription::read(frame::body(&out)).unwrap(), &[], exposure, None)
 }
 
 fn body(cells: &[Cell]) -> BytesMut {
