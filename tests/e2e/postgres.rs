@@ -66,7 +66,7 @@ fn psql_reads_what_it_may_and_is_told_what_it_may_not() {
         ],
     );
     assert_eq!(out.trim(), "20");
-    assert!(err.contains("42501: no policy allows this"), "{err}");
+    assert!(err.contains("42501: no policy allows this") && err.contains(", class "), "{err}");
     assert!(err.contains("42501: Payroll is not for this gateway."), "{err}");
     assert!(err.contains("42601: syntax error at or near \"x\""), "{err}");
     // What cannot be parsed is blamed on no policy.

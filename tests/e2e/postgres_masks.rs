@@ -118,6 +118,35 @@ fn a_masked_column_is_masked_under_every_name_and_withheld_in_every_expression()
         ("SELECT lower(span) ->> 'ssn', lower(spans) ->> 'ssn' FROM deep", "[REDACTED]|[REDACTED]"),
         ("SELECT found, page ->> 'ssn' FROM deeper", "[REDACTED]|[REDACTED]"),
         ("SELECT max(id) + 1 FROM mails", "2"),
+        // What is made of other columns is shown beside masked ones.
+        ("SELECT count(*) FROM (SELECT id, name, ssn FROM customers) AS anon_1", "20"),
+        ("SELECT 1 AS one FROM customers WHERE ssn = '078-05-1001' LIMIT 1", "1"),
+        (
+            "SELECT *, row_number() OVER (ORDER BY id) FROM customers ORDER BY id LIMIT 1",
+            "1|Customer 1|***-**-1001|**** **** **** 1111|10|1990-01-01|1",
+        ),
+        (
+            "SELECT c.ssn, c.*, count(o.id) FROM customers c LEFT JOIN orders o ON o.customer = c.id WHERE c.id = 1 GROUP BY c.id",
+            "***-**-1001|1|Customer 1|***-**-1001|**** **** **** 1111|10|1990-01-01|1",
+        ),
+        (
+            "SELECT c.ssn, o.amount * 2, upper(c.ssn) FROM customers c JOIN orders o ON o.customer = c.id AND c.id = 2",
+            "***-**-1002|4|[REDACTED]",
+        ),
+        (
+            "WITH t AS (SELECT customer, count(*) n FROM orders GROUP BY 1) SELECT c.ssn, t.n + 1 FROM t JOIN customers c ON c.id = t.customer AND c.id = 1",
+            "***-**-1001|2",
+        ),
+        ("SELECT count(*) FROM mails WHERE doc @> '{\"x\": 1}'", "1"),
+        ("SELECT ssn, rank() OVER (ORDER BY ssn) FROM customers WHERE id = 1", "***-**-1001|"),
+        ("SELECT max(x.name) FROM (SELECT ssn AS name FROM customers) x", "[REDACTED]"),
+        (
+            "SELECT c.name, m.data FROM customers c LEFT JOIN LATERAL (SELECT json_agg(m.id) AS data FROM mails m) m ON true WHERE c.id = 1",
+            "Customer 1|[1]",
+        ),
+        ("SELECT upper(name) FROM customers AS c (id, x, name) WHERE id = 1", "[REDACTED]"),
+        ("SELECT upper(l.name), 1 FROM leak() l WHERE id = 1", "[REDACTED]|"),
+        ("SELECT upper(note) FROM plain WHERE id = 1", "[REDACTED]"),
         // What has nothing to do with masked columns is as it is.
         ("SELECT count(*) FROM customers", "20"),
         ("SELECT name, balance * 2 FROM customers WHERE id = 1", "Customer 1|20"),

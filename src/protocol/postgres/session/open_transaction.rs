@@ -74,7 +74,7 @@ impl OpenTransaction {
     }
 
     /// Notes its end. `more_sent`: messages behind the end were sent already, and the next transaction, which
-    /// may have begun with them, keeps what they may read. `next_began`: one of them has changed the
+    /// may have begun with them, keeps what they may have left. `next_began`: one of them has changed the
     /// catalogue, and that is kept too. Returns what may have changed for others.
     pub(super) fn ended(&self, more_sent: bool, next_began: bool) -> Change {
         if !more_sent {

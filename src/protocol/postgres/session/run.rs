@@ -254,7 +254,8 @@ impl Running {
         let names = write_columns(columns);
         self.recorder.begin(&names);
         let Some((known, exposure)) = &self.masking else { return (None, false) };
-        let plan = Rc::new(RowPlan::of(&known.masked, columns, &[], *exposure));
+        let outputs = self.definition.judgement.effects().and_then(|effects| effects.outputs.as_ref());
+        let plan = Rc::new(RowPlan::of(&known.masked, columns, &[], *exposure, outputs));
         let said = (plan.notes(), plan.stale());
         if !plan.stale() {
             *self.definition.described.borrow_mut() = Some(Described {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::pipeline::Permit;
 use crate::protocol::postgres::reply::Refusal;
+use crate::protocol::postgres::rows::Exposure;
 use crate::protocol::postgres::session::front::Front;
 use crate::protocol::postgres::session::front::Gone;
 use crate::protocol::postgres::session::names::Number;
@@ -22,7 +23,8 @@ use crate::protocol::postgres::wire::front::Named;
 impl Front {
     /// Sends an admitted command.
     pub(super) fn send_command(&mut self, planned: PlannedCommand, permit: Permit<Bytes>, number: Number) {
-        let PlannedCommand { kind, run, exposure, changes, sets, .. } = planned;
+        let lasting = if planned.is_done_with() { Exposure::NOTHING } else { planned.exposure };
+        let PlannedCommand { kind, run, changes, sets, .. } = planned;
         if let Kind::Execute { portal } = &kind {
             self.describe(&run, portal, number);
         }

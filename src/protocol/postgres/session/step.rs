@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
+use crate::domain::Class;
 use crate::domain::RequestId;
 use crate::domain::sql::Verb;
 use crate::pipeline::Asked;
@@ -81,6 +82,8 @@ pub(super) struct PlannedCommand {
     pub(super) changes: Changes,
     /// What it sets.
     pub(super) sets: Option<SettingChange>,
+    /// Its class, and what makes it one, where no policy allows it.
+    pub(super) why: Option<String>,
     /// It comes for sure to a transaction that has failed.
     pub(super) in_failed: bool,
 }
@@ -93,6 +96,22 @@ impl PlannedCommand {
             let effects = definition.judgement.effects();
             effects.is_some_and(|effects| effects.verbs.contains(&Verb::CopyIn))
         })
+    }
+
+    /// Whether it, and what it runs by name, surely does nothing but read, and has read all when it is done:
+    /// at the end of its transaction nobody speaks of it. A cursor may run only then.
+    pub(super) fn is_done_with(&self) -> bool {
+        const READS: [Verb; 5] = [Verb::Select, Verb::Explain, Verb::Show, Verb::Execute, Verb::Fetch];
+        let mut texts = std::iter::once(&self.definition).chain(&self.runs);
+        !self.exposure.code()
+            && texts.all(|definition| {
+                definition.judgement.effects().is_some_and(|effects| {
+                    effects.classes.iter().all(|class| *class == Class::Read)
+                        && effects.verbs.iter().all(|verb| READS.contains(verb))
+                        && effects.settings.is_empty()
+                        && !effects.changes_relations()
+                })
+            })
     }
 
     /// Whether it, or what it runs by name, changes the row on which a cursor stands: its text does not tell
