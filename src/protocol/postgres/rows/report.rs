@@ -57,7 +57,8 @@ impl Fate {
         let withheld = exposure.reports();
         match field {
             Field::SEVERITY_SHOWN | Field::SEVERITY | Field::CODE | Field::POSITION => Self::Keeps,
-            Field::MESSAGE if withheld => Self::Replaced,
+            Field::MESSAGE if withheld && !shown => Self::Replaced,
+            Field::MESSAGE => Self::Searched,
             // Names of things of the catalogue; but a function can set them to anything (`RAISE … USING
             // COLUMN = …`).
             Field::SCHEMA | Field::TABLE | Field::COLUMN | Field::DATA_TYPE | Field::CONSTRAINT => {
@@ -75,8 +76,8 @@ impl Fate {
 /// was running, [`Exposure::NOTHING`] if none was.
 ///
 /// Where the text may reach masked values, only the severity, the code, the position and names of the
-/// catalogue are left. Where policies go by `columns`, the detail of an error that shows a row or a key goes,
-/// masks or not: it has columns in it that the text did not name.
+/// catalogue are left, and a message that can hold no value. Where policies go by `columns`, the detail of an
+/// error that shows a row or a key goes, masks or not: it has columns in it that the text did not name.
 pub fn clear_report(
     tag: BackTag,
     report: &Report<'_>,
@@ -90,11 +91,15 @@ pub fn clear_report(
         return None;
     }
     let plan = plan.for_computed();
+    let shown = tells_no_value(report, exposure);
     let (mut out, mut changed) = (begin(tag), false);
     for (field, text) in report.fields() {
         let masked;
-        let fate =
-            if shows_rows && field == Field::DETAIL { Fate::Dropped } else { Fate::of(field, exposure) };
+        let fate = if shows_rows && field == Field::DETAIL {
+            Fate::Dropped
+        } else {
+            Fate::of(field, exposure, shown)
+        };
         let text = match fate {
             Fate::Keeps => text,
             Fate::Searched => match plan.cell("report", text, notes) {

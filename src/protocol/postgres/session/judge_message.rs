@@ -1,6 +1,7 @@
 //! What becomes of one message of a client: judged, and laid out as a step that is sent, or as one that is
 //! refused.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 

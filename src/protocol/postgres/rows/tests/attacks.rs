@@ -94,7 +94,7 @@ fn the_formats_of_a_bind_count_more_than_those_of_a_description() {
         (&[Format::Binary], [binary, binary]),
         (&[Format::Text, Format::Binary], [text, binary]),
     ] {
-        let plan = RowPlan::of(&masked, &description, formats, Exposure::NOTHING);
+        let plan = RowPlan::of(&masked, &description, formats, Exposure::NOTHING, None);
         let cells = cells.map(|cell| Some(cell.to_vec()));
         for (new, old) in masked_row(&plan, &cells, &mut Notes::new()).into_iter().zip(cells) {
             let wanted = String::from_utf8(old.unwrap()).unwrap().replace('1', "null");

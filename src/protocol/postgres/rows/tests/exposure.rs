@@ -47,6 +47,11 @@ fn texts_that_read_nothing_masked_reach_nothing() {
         "CREATE TABLE made AS SELECT id FROM orders",
         "SELECT twice + 1 FROM customers",
         "SELECT count(*), max(id + 1) FROM mails",
+        // A subquery that is called like a table in it.
+        "SELECT c.name, m.data FROM customers c LEFT JOIN LATERAL (SELECT json_agg(m.id) AS data FROM mails m) m ON true",
+        "WITH m AS (SELECT m.id AS data FROM mails m) SELECT m.data FROM m",
+        "SELECT m.data FROM (SELECT m.id FROM mails m) m (data)",
+        "SELECT * FROM unnest('{1}'::int[])",
     ] {
         assert_eq!(exposure(sql), Exposure::NOTHING, "{sql}");
     }
