@@ -249,6 +249,23 @@ fn masked_values_leave_by_no_other_door() {
     );
     assert!(out.starts_with("1\torder 1\n") && out.contains("write to ***@******e.com"), "{out} {err}");
     assert!(out.contains("99|*"), "{out} {err}");
+    // What the caller brings along is written into masked columns.
+    let brought = [
+        "INSERT INTO customers (id, ssn) VALUES (99, '22') ON CONFLICT (id) DO UPDATE SET ssn = EXCLUDED.ssn RETURNING ssn",
+        "UPDATE customers c SET ssn = v.ssn FROM (VALUES (99, '333')) v (id, ssn) WHERE v.id = c.id",
+        "INSERT INTO customers (id, name) SELECT * FROM unnest('{98}'::int[], '{x}'::text[])",
+        "WITH r AS (SELECT * FROM unnest('{98}'::int[]) AS id) UPDATE customers SET name = 'y' FROM r WHERE r.id = customers.id",
+    ];
+    let (_, out, err) = world.psql(&token, &brought);
+    assert_eq!(out, "**\nINSERT 0 1\nUPDATE 1\nINSERT 0 1\nUPDATE 1\n", "{err}");
+    assert_eq!(world.direct("SELECT ssn FROM customers WHERE id = 99"), "333");
+    let made = [
+        "BEGIN",
+        "CREATE TEMP TABLE made AS SELECT id FROM orders",
+        "INSERT INTO orders (customer) SELECT id FROM made",
+    ];
+    let (_, _, err) = world.psql(&token, &made);
+    assert!(err.contains("42501: the gateway does not know a table that this transaction has made"), "{err}");
 }
 
 /// Each of them is a statement that the database itself runs, and that leaves a value of a document in a

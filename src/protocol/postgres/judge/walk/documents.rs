@@ -11,7 +11,7 @@ use pg_query::protobuf::{
     AExpr, AExprKind, FuncCall, Node, RangeVar, ResTarget, SelectStmt, SetOperation, TypeCast, TypeName,
 };
 
-use super::looked::{Arm, Stand};
+use super::looked::{Arm, Stand, written};
 use super::parts::{Part, parts};
 use super::{MAX_COLUMNS, Place, Walk, Written, names, tables};
 use crate::domain::sql::{Access, Column, Object, Verb};
