@@ -204,6 +204,7 @@ fn masked_values_leave_by_no_other_door() {
         ("COPY customers TO STDOUT", "42501"),
         ("COPY (SELECT ssn FROM customers) TO STDOUT", "42501"),
         ("COPY customers (id, ssn) TO STDOUT (FORMAT binary)", "42501"),
+        ("COPY orders TO STDOUT (FORMAT binary)", "42501"),
         ("CREATE TABLE stolen AS SELECT ssn AS x FROM customers", "42501"),
         ("SELECT ssn AS x INTO stolen FROM customers", "42501"),
         ("CREATE VIEW stolen AS SELECT ssn AS x FROM customers", "42501"),

@@ -67,6 +67,8 @@ fn a_reader_dumps_what_may_be_read() {
         assert_eq!(code, 0, "{args:?}: {err} {}", world.log());
         assert_eq!(out, direct(&world, args), "{args:?}");
     }
+    let (code, _, err) = dump(&world, &token, &["--exclude-table=payroll", "-Fd", "-j2", "-f", "parts"]);
+    assert!(code == 0 && world.folder.path().join("parts/toc.dat").is_file(), "{code} {err}");
     // It would have to lock a table that a policy keeps.
     let (code, _, err) = dump(&world, &token, &[]);
     assert!(code != 0 && err.contains("Payroll is not for this gateway."), "{code} {err}");

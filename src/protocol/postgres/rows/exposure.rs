@@ -14,7 +14,7 @@ const SYSTEM: [&str; 7] = ["cmax", "cmin", "ctid", "oid", "tableoid", "xmax", "x
 
 /// Where masked values may turn up because a SQL text ran. It says "may" wherever the text does not say no.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and all are joined by or")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Exposure {
     /// Computed values may be made of masked ones, or taken out of JSON.
     values: bool,

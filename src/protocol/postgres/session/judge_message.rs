@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::domain::Class;
 use crate::domain::Command;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
@@ -303,6 +304,7 @@ impl SessionState {
         let effects = command.sql().and_then(|sql| sql.effects.as_deref());
         let sets = effects.and_then(|effects| SettingChange::of(&definition, effects, bind));
         let judged = exchange.judge_with(command, also);
+        let why = judged.is_denied().then(|| why(&judged));
         let record = record::Statement {
             submitted_by,
             command: &judged.command,
@@ -332,6 +334,7 @@ impl SessionState {
             guess,
             changes,
             sets,
+            why,
             in_failed: false,
         })))
     }
@@ -392,6 +395,29 @@ fn types_of<'a>(parse: &Parse<'_>, frame: &'a [u8]) -> &'a [u8] {
 pub(super) fn runs_names(definition: &Definition) -> bool {
     let runs = |action| matches!(action, NameAction::Execute | NameAction::Fetch | NameAction::Position);
     definition.uses().iter().any(|entry| runs(entry.action))
+}
+
+/// The class of a command, and what makes it one, in the words of `policy explain`.
+fn why(judged: &Judged) -> String {
+    /// How many reasons are told.
+    const MOST: usize = 3;
+    let class = judged.class();
+    let sql = judged.command.sql();
+    let reasons = sql.and_then(|sql| sql.effects.as_deref()).into_iter().flat_map(|effects| &effects.reasons);
+    let reasons = reasons.filter(|reason| reason.class == class).map(|reason| reason.words.to_string());
+    // What the grammar does not know of functions, the target's catalogue does.
+    let calls = sql.into_iter().flat_map(|sql| &sql.opaque).map(|call| format!("calls {}", call.object));
+    let known = |words: &String| {
+        class == Class::Unknown
+            && ["calls ", "uses the operator "].iter().any(|start| words.starts_with(start))
+    };
+    let mut words: BTreeSet<String> = reasons.filter(|words| !known(words)).collect();
+    if class == Class::Unknown {
+        words.extend(calls);
+    }
+    let words: Vec<String> = words.into_iter().take(MOST).collect();
+    let because = if words.is_empty() { String::new() } else { format!(": {}", words.join("; ")) };
+    format!("class {class}{because}")
 }
 
 fn changed() -> Denied {

@@ -19,7 +19,7 @@ pub(super) struct OpenTransaction {
     change: Cell<Change>,
     /// Which relations it may have made children of others.
     pub(super) ties: Ties,
-    /// Where masked values may turn up by what its commands have read.
+    /// Where masked values may turn up by what its commands have changed or run.
     exposure: Cell<Exposure>,
 }
 
@@ -56,7 +56,7 @@ impl OpenTransaction {
         self.aborted.set(false);
     }
 
-    /// Notes a command that was sent.
+    /// Notes a command that was sent. `exposure`: what may still be said of it when it is done.
     pub(super) fn sent(&self, change: Change, ties: Vec<Tie>, exposure: Exposure) {
         self.change.set(self.change.get().max(change));
         self.ties.sent(ties);
@@ -68,7 +68,7 @@ impl OpenTransaction {
         self.change.get()
     }
 
-    /// Where masked values may turn up by what its commands have read.
+    /// Where masked values may turn up by what its commands have changed or run.
     pub(super) fn exposure(&self) -> Exposure {
         self.exposure.get()
     }
