@@ -60,6 +60,9 @@ pub struct Effects {
     pub looked_calls: BTreeSet<Object>,
     /// Those that stand in a `FROM`: what they call their columns nobody knows.
     pub sources: BTreeSet<Object>,
+    /// The columns that are read behind a name that stands for a query, too, which gives such a column: where
+    /// the relation has none, it is no call with a whole row.
+    pub given: BTreeSet<Column>,
     /// The columns whose values go as they are, or with parts put in or left out, into a column of the same
     /// name: of this relation, or, where there is none, a new one of their type.
     pub documents: BTreeSet<Column>,
@@ -242,7 +245,7 @@ impl Effects {
     /// What a text does together with the prepared statements that it runs, all of which are known: then
     /// nothing of it is unseen.
     pub fn with_statements<'a>(&self, run: impl IntoIterator<Item = &'a Self>) -> Self {
-        let mut all = Self { outputs: None, ..self.clone() };
+        let mut all = Self { outputs: None, given: BTreeSet::new(), ..self.clone() };
         all.names.retain(|entry| entry.action != NameAction::Execute);
         // One may look at what another gives back.
         all.returned.clear();
@@ -336,6 +339,7 @@ impl Effects {
             + self.columns.len()
             + self.kept.len()
             + self.returned.len()
+            + self.given.len()
             + self.documents.len()
             + self.looked.len()
             + self.looked_calls.len()

@@ -322,7 +322,7 @@ impl<'a> ColumnScope<'a> {
                     return !is_system(object);
                 }
                 found.any(|relation| match name {
-                    Some(name) => self.column_reaches(relation, name),
+                    Some(name) => self.column_reaches(relation, name, self.given.contains(column)),
                     None => self.masked.touches(relation.oid),
                 })
             }
@@ -437,10 +437,12 @@ impl<'a> ColumnScope<'a> {
     }
 
     /// `row.name` is a call of the function `name` with the whole row if the relation has no such column.
-    fn column_reaches(&self, relation: &Relation, name: &str) -> bool {
+    /// `given`: or a column of a query, and then a call only if there is such a function.
+    fn column_reaches(&self, relation: &Relation, name: &str, given: bool) -> bool {
         let calls = !relation.has(name) && !SYSTEM.contains(&name);
         self.masked.names(relation, name)
-            || (calls && (self.masked.tells(relation.oid) || self.masked.catalog().has_function(name)))
+            || (calls
+                && ((!given && self.masked.tells(relation.oid)) || self.masked.catalog().has_function(name)))
     }
 
     /// Whether a masked relation is changed, its rows or itself, or rows are used by a way on which masked

@@ -6,7 +6,8 @@ use bytes::BufMut;
 use bytes::BytesMut;
 
 use super::cell::{Masking, New, Sort};
-use super::exposure::Exposure;
+use super::exposure::{Exposure, shows_no_masked};
+use crate::domain::sql::Outputs;
 use crate::mask::{FieldRule, Notes, Plan};
 use crate::protocol::postgres::catalog::{Mask, Masked};
 use crate::protocol::postgres::wire::back::{Column, RowDescription, read_row};
@@ -67,7 +68,7 @@ pub struct RowPlan {
 impl RowPlan {
     /// Decides over the columns of a description. `formats` are those of the `Bind`: none if the description
     /// tells them (that of a portal, or of a simple query), one for all columns, or one for each. `exposure`
-    /// is that of the text.
+    /// is that of the text, `outputs` what it says of its columns.
     pub fn of(
         masked: &Masked,
         description: &RowDescription<'_>,

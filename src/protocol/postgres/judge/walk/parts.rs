@@ -76,6 +76,7 @@ impl Part for RangeVar {
             walk.renames(&alias.colnames, None);
         } else {
             walk.derived.insert(&self.relname);
+            walk.queried.insert(&self.relname);
         }
     }
 }

@@ -252,7 +252,15 @@ impl<'t> Walk<'t> {
         self.stands_for("excluded", target);
         self.looks_for_conflict(infer.as_deref());
         self.defines(target, infer.iter().flat_map(|infer| &infer.index_elems));
-        self.targets(target_list, target, place);
+        for node in target_list {
+            match documents::target_of(node) {
+                // What the caller has written into this very column.
+                Some(Takes::Column(name)) if documents::is_excluded(node, name) => {
+                    self.changed(target, Some(name))
+                }
+                _ => self.targets(std::slice::from_ref(node), target, place),
+            }
+        }
     }
 
     fn update(&mut self, update: &'t UpdateStmt, place: &Place<'t>) {
@@ -350,6 +358,13 @@ impl<'t> Walk<'t> {
             (Verb::CopyOut, Class::Read, Access::Read)
         };
         self.act(verb, class, place);
+        self.effects.copies_binary |= options.iter().any(|option| match &option.node {
+            Some(NodeEnum::DefElem(option)) => {
+                let value = option.arg.as_deref().and_then(names::constant);
+                option.defname == "format" && value.is_some_and(|value| value == "binary")
+            }
+            _ => false,
+        });
         if *is_program {
             self.class(Class::Admin, || "runs a program at the server".into());
         } else if !filename.is_empty() {

@@ -112,3 +112,59 @@ impl<'t> Walk<'t> {
         self.joins.extend(alias.iter().chain(join_using_alias).map(|alias| alias.aliasname.as_str()));
     }
 }
+
+/// Whether rows of a `FROM` are nothing but values that are written there: of `VALUES`, or of a function that
+/// does nothing but compute.
+fn brings(node: &NodeEnum) -> bool {
+    let computes = |node: &Node| match &node.node {
+        Some(NodeEnum::FuncCall(call)) => {
+            let name = names::qualified(&call.funcname);
+            name.is_some_and(|(schema, name)| {
+                functions::call(schema, name) == Call::Safe && !name.starts_with("pg_")
+            })
+        }
+        _ => false,
+    };
+    match node {
+        NodeEnum::RangeFunction(range) => range.functions.iter().all(|node| match &node.node {
+            // With the definitions of its columns, if there are any.
+            Some(NodeEnum::List(list)) => list.items.first().is_some_and(computes),
+            _ => false,
+        }),
+        NodeEnum::RangeSubselect(range) => {
+            match range.subquery.as_deref().and_then(|query| query.node.as_ref()) {
+                Some(NodeEnum::SelectStmt(select)) => {
+                    !select.values_lists.is_empty()
+                        && SetOperation::try_from(select.op) == Ok(SetOperation::SetopNone)
+                }
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+/// Whether all rows of a `FROM` are.
+pub(super) fn brings_all(from: &[Node]) -> bool {
+    !from.is_empty() && from.iter().all(|node| node.node.as_ref().is_some_and(brings))
+}
+
+/// Whether an element of a list is a `*`, or one of what has a name in this `FROM`.
+pub(super) fn is_star_of(node: &Node, from: &[Node]) -> bool {
+    let Some(NodeEnum::ResTarget(target)) = &node.node else { return false };
+    let Some(NodeEnum::ColumnRef(column)) = target.val.as_deref().and_then(|val| val.node.as_ref()) else {
+        return false;
+    };
+    match written(column) {
+        Some(Written { qualifier: None, name: None }) => true,
+        Some(Written { qualifier: Some((None, name)), name: None }) => from.iter().any(|node| {
+            let alias = match &node.node {
+                Some(NodeEnum::RangeFunction(range)) => range.alias.as_ref(),
+                Some(NodeEnum::RangeSubselect(range)) => range.alias.as_ref(),
+                _ => None,
+            };
+            alias.is_some_and(|alias| alias.aliasname == name)
+        }),
+        _ => false,
+    }
+}

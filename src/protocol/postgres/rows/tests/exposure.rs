@@ -249,6 +249,96 @@ fn copies_and_what_keeps_values_are_told() {
         ("UPDATE orders SET total = c.ssn FROM customers c", false, true),
         ("INSERT INTO customers (ssn) VALUES ($1)", false, false),
         ("INSERT INTO orders (id) SELECT id FROM customers", false, false),
+        // The caller's own value, into the very column that it is masked in.
+        (
+            "INSERT INTO customers (id, ssn) VALUES (1, '1') ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, ssn = EXCLUDED.ssn",
+            false,
+            false,
+        ),
+        (
+            "INSERT INTO customers (id, ssn) VALUES (1, '1') ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.ssn",
+            false,
+            true,
+        ),
+        (
+            "INSERT INTO customers (id, ssn) VALUES (1, '1') ON CONFLICT (id) DO UPDATE SET ssn = EXCLUDED.ssn || ''",
+            false,
+            true,
+        ),
+        (
+            "INSERT INTO customers (id, ssn) VALUES (1, '1') ON CONFLICT (id) DO UPDATE SET ssn = EXCLUDED.ssn WHERE EXCLUDED.ssn > '5'",
+            false,
+            true,
+        ),
+        (
+            "INSERT INTO customers (id, ssn) SELECT 2, ssn FROM customers ON CONFLICT (id) DO UPDATE SET ssn = EXCLUDED.ssn",
+            false,
+            true,
+        ),
+        (
+            "UPDATE customers c SET ssn = v.ssn FROM (VALUES (1, '1')) v (id, ssn) WHERE v.id = c.id",
+            false,
+            false,
+        ),
+        (
+            "UPDATE customers c SET ssn = v.ssn FROM unnest($1::int[], $2::text[]) v (id, ssn) WHERE v.id = c.id",
+            false,
+            false,
+        ),
+        (
+            "UPDATE orders SET total = v.ssn FROM (VALUES (1, (SELECT min(ssn) FROM customers))) v (id, ssn)",
+            false,
+            true,
+        ),
+        (
+            "UPDATE orders SET total = v.ssn FROM customers c, LATERAL (VALUES (1, c.ssn)) v (id, ssn)",
+            false,
+            true,
+        ),
+        (
+            "UPDATE orders SET total = v.ssn FROM unnest(ARRAY(SELECT ssn FROM customers)) v (ssn)",
+            false,
+            true,
+        ),
+        ("UPDATE orders SET total = v.ssn FROM getssn() v (ssn)", false, true),
+        ("UPDATE orders SET total = v.ssn FROM (SELECT ssn FROM customers) v (ssn)", false, true),
+        (
+            "UPDATE orders SET total = v.ssn FROM (SELECT ssn FROM customers) v WHERE EXISTS (SELECT FROM (VALUES (1)) v (ssn))",
+            false,
+            true,
+        ),
+        (
+            "WITH v AS (SELECT ssn FROM customers) UPDATE orders SET total = v.ssn FROM v WHERE EXISTS (SELECT FROM (VALUES (1)) v (ssn))",
+            false,
+            true,
+        ),
+        (
+            "UPDATE orders SET total = v.doc ->> 'a' FROM (VALUES ((SELECT doc FROM mails))) v (doc)",
+            false,
+            true,
+        ),
+        // A star stands for what is in the `FROM` of its own query.
+        ("INSERT INTO customers (id, name) SELECT * FROM unnest($1::int[], $2::text[])", false, false),
+        ("INSERT INTO customers (id, ssn) SELECT v.* FROM (VALUES (1, '2')) v", false, false),
+        (
+            "WITH r AS (SELECT * FROM unnest('{1}'::int[]) AS id) UPDATE customers SET name = 'x' FROM r WHERE r.id = customers.id",
+            false,
+            false,
+        ),
+        ("INSERT INTO orders (total) SELECT * FROM unnest(ARRAY(SELECT ssn FROM customers))", false, true),
+        (
+            "INSERT INTO orders (total) SELECT * FROM (VALUES ((SELECT min(ssn) FROM customers))) v",
+            false,
+            true,
+        ),
+        (
+            "INSERT INTO orders SELECT x.* FROM customers c, LATERAL (SELECT c.* FROM (VALUES (1)) v) x",
+            false,
+            true,
+        ),
+        ("INSERT INTO orders SELECT * FROM (VALUES (1)) v, customers", false, true),
+        ("INSERT INTO orders SELECT * FROM (VALUES (1) UNION SELECT ssn FROM customers) v", false, true),
+        ("INSERT INTO orders SELECT * FROM getssn()", false, true),
         // Rows that are left of a list of guesses.
         (
             "DELETE FROM orders k USING customers m WHERE m.id = 1 AND substr(m.ssn, k.id, 1) <> k.total",

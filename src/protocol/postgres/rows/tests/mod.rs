@@ -5,6 +5,7 @@ mod exposure;
 mod garbage;
 mod guess;
 mod json;
+mod outputs;
 mod queue;
 mod report;
 mod table;
