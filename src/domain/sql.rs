@@ -103,6 +103,8 @@ pub struct Effects {
     pub channels: BTreeSet<Channel>,
     /// Rows or tables are locked: `FOR UPDATE` and the like, `LOCK`, advisory locks.
     pub locks: bool,
+    /// A `COPY` of it is in the binary format.
+    pub copies_binary: bool,
     /// What the columns are made of that it gives, where it is one query and nothing else.
     pub outputs: Option<Outputs>,
 }

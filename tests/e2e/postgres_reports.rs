@@ -114,6 +114,7 @@ fn errors_on_a_way_past_masked_rows_quote_none_of_them() {
     assert!(err.contains("the text is withheld"), "{out} {err}");
     // What has no way to masked rows is told as it is.
     for (text, words) in [
+        ("SELECT nme, ssn FROM customers", "column \"nme\" does not exist"),
         ("INSERT INTO own VALUES (1, 'x')", "Key (id)=(1) already exists"),
         ("INSERT INTO own VALUES (2, NULL)", "Failing row contains (2, null)"),
         ("SELECT id / 0 FROM own", "division by zero"),

@@ -14,6 +14,7 @@ use crate::domain::DenyCode;
 use crate::domain::RequestId;
 use crate::domain::sql::NameAction;
 use crate::pipeline::Asked;
+use crate::pipeline::Judged;
 use crate::protocol::postgres::judge::Judgement;
 use crate::protocol::postgres::judge::Unread;
 use crate::protocol::postgres::session::later_effects::changes_of;

@@ -1,7 +1,7 @@
 //! What stands in a `FROM`.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::JoinExpr;
+use pg_query::protobuf::{JoinExpr, Node, SetOperation};
 
 use super::super::functions::{self, Call};
 use super::looked::written;
