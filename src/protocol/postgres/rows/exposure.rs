@@ -67,6 +67,7 @@ impl Exposure {
         code: true,
         rewritten: false,
         told: false,
+        made: false,
     };
 
     /// What the effects of a text say; `None` for a text that was not understood. `opaque_left`: it calls a
@@ -121,9 +122,12 @@ impl Exposure {
         // Where values are hashed, what stands beside a hash must not tell whose it is.
         let hashes = !std::ptr::eq(masked.plan().for_computed(), masked.plan().as_ref());
         let told = values
+            && !(code || rewritten || hashes || remade || scope.unknown)
             && !effects.functions.iter().any(|call| gives_data(&call.object))
             && effects.outputs.is_some()
             && effects.verbs.iter().all(|verb| *verb == Verb::Select);
+        let made = (remade || effects.remakes()) && scope.unknown;
+        Self { values: values || rewritten, reads, looks, json, parts, reports, code, rewritten, told, made }
     }
 
     /// With what the prepared statements and cursors reach that a text uses by name. `known` is asked for
@@ -180,6 +184,7 @@ impl Exposure {
             code: self.code || other.code,
             rewritten: self.rewritten || other.rewritten,
             told: self.told && other.told,
+            made: self.made || other.made,
         }
     }
 
