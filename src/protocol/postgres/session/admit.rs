@@ -1,5 +1,5 @@
-//! From judged commands to permits: together where nothing stands in the way, one by one where people have to
-//! be asked.
+//! From judged commands to permits: several together if nothing stands in the way, one by one if some need
+//! approval.
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -31,13 +31,13 @@ use crate::protocol::postgres::wire::frame::body;
 use crate::protocol::postgres::wire::front::Bind;
 use crate::protocol::postgres::wire::sqlstate::SqlState;
 
-/// A command, and whether it may be sent.
+/// A command, with the permit to send it or its refusal.
 pub(super) type Verdict = (PlannedCommand, Result<Permit<Bytes>, Refusal>);
 
 impl Front {
-    /// A permit or a refusal for each command among the steps, in their order.
+    /// Returns a permit or a refusal for each command among the steps, in order.
     pub(super) async fn admit(&mut self, steps: &mut [(Number, Step)]) -> Result<Vec<Verdict>, Gone> {
-        // With nothing under way, nothing ends the transaction before the first of them.
+        // With no reply due, nothing ends the transaction before the first of them.
         let failed = self.session.transaction.status() == Transaction::Failed;
         let runs = |step: &&mut (Number, Step)| matches!(step.1, Step::Command(_) | Step::Execute { .. });
         if failed
@@ -66,8 +66,8 @@ impl Front {
         Ok(verdicts)
     }
 
-    /// Commands among which some wait for people, or are forbidden. Those that wait come first: a permit that
-    /// others got before would be old when it is used.
+    /// Admits commands of which some need approval or are forbidden. Those that need approval go first: a
+    /// permit that another command got before would be outdated when it is used.
     async fn admit_apart(&mut self, commands: Vec<PlannedCommand>) -> Result<Vec<Verdict>, Gone> {
         let mut verdicts: Vec<Option<Verdict>> = Vec::new();
         let mut others = Vec::new();
@@ -91,7 +91,7 @@ impl Front {
         Ok(verdicts.into_iter().flatten().collect())
     }
 
-    /// One command that waits for people, or that the connection forbids.
+    /// Admits one command that may need approval, or that the connection may forbid.
     async fn admit_alone(&mut self, mut planned: PlannedCommand) -> Result<Verdict, Gone> {
         let forbidden = planned.forbidden();
         let Some(asked) = planned.asked.take() else {
@@ -112,14 +112,14 @@ impl Front {
         Ok((planned, admitted))
     }
 
-    /// One command that waits for people, or passes on a grant of theirs.
+    /// Holds one command until people have decided, or uses a grant that they gave before.
     async fn hold(&mut self, planned: PlannedCommand, asked: Asked<Bytes>) -> Result<Verdict, Gone> {
-        // What was admitted before must not wait for people.
+        // Commands that were admitted before must not wait for approvers.
         self.flush().await?;
-        // A wish to cancel that came too late for what waited before is not meant for this.
+        // A cancel request that came too late for an earlier wait is not meant for this one.
         forget(&self.session.signals.withdrawn).await;
         self.session.signals.set_held(true);
-        // A client that is gone without a word must not get what people approve meanwhile.
+        // A client that vanished silently must not get the reply to what people approve later.
         let _impatience = self.from.impatient(hold::GONE);
         let preview = if asked.exchange.waits(&asked.judged) {
             let preview = async {
@@ -172,8 +172,8 @@ impl Front {
         Ok((planned, admitted))
     }
 
-    /// Waits for a held command; `None` when the client has asked to cancel it. Dropped, the approval is
-    /// withdrawn.
+    /// Waits for the decision on a held command; `None` if the client cancels it. Dropping this withdraws the
+    /// approval.
     async fn wait_for_people(
         &mut self,
         admitting: impl Future<Output = Result<Permit<Bytes>, Denied>>,
@@ -219,11 +219,11 @@ impl Front {
 }
 
 impl PlannedCommand {
-    /// What its client is told of a refusal.
+    /// Returns what the client is told of a refusal.
     fn refusal(&self, denied: &Denied) -> Refusal {
         let refusal = match &*self.definition.judgement {
-            // Nobody knows what it would touch, so that no policy is to blame, though one holds it back to be
-            // safe.
+            // Nobody knows what the text would touch, so no policy is named, even though one holds it back
+            // for safety.
             Judgement::Syntax(_) if denied.audit.is_none() => {
                 Refusal::of(&Denied { rule: None, ..denied.clone() }, self.request)
             }
@@ -239,7 +239,7 @@ impl PlannedCommand {
             return refusal;
         }
         let refusal = refusal.or_syntax(&self.definition.judgement, &self.definition.sql);
-        // People who said no, or did not answer, have seen it all the same.
+        // People who said no, or did not answer, have seen it anyway.
         if denied.code == DenyCode::Denied { refusal.of_unread(&self.definition.judgement) } else { refusal }
     }
 }

@@ -1,5 +1,5 @@
-//! From the target to the client: which reply belongs to what was sent, what of it may pass, and what the
-//! recording gets.
+//! The direction from target to client: matches each reply to what was sent, decides what may pass, and
+//! records it.
 
 mod copy;
 mod fail;
@@ -37,32 +37,32 @@ use crate::protocol::postgres::wire::tag::Tag;
 /// Why a session cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Lost {
-    /// The target sent what is no message.
+    /// The target sent something that is not a valid message.
     #[error(transparent)]
     Wire(#[from] WireError),
-    /// The target sent what nothing asked for.
+    /// The target sent a message that is not due.
     #[error("the target sent {found} where it owed {owed}")]
     Unexpected {
-        /// What came.
+        /// The message that came.
         found: &'static str,
-        /// What should have come.
+        /// The reply that was due.
         owed: &'static str,
     },
-    /// Texts would be read in another way than they are judged.
+    /// The target would read SQL in another encoding than it is judged in.
     #[error("the target has changed client_encoding, and this gateway reads UTF8 only")]
     Encoding,
-    /// The session may write, on a connection that only reads.
+    /// The session could write now, on a read-only connection.
     #[error(
         "the target says that the session may write now, and this connection is read-only (readonly = true)"
     )]
     Writable,
-    /// What came back could not be recorded.
+    /// The reply could not be recorded.
     #[error("what came back could not be recorded")]
     Unrecorded,
     /// A reply was cut at a limit when the target had already gone on.
     #[error("a statement was cut at a limit, and what was sent behind it could not be stopped any more")]
     Cut,
-    /// A message that must be looked at whole is longer than can be kept.
+    /// A message that must be read as a whole is too long to be kept.
     #[error("the target sent a {0} that is too long to be looked at")]
     TooLong(&'static str),
 }
@@ -73,7 +73,7 @@ impl From<Denied> for Lost {
     }
 }
 
-/// Reads what the target sends.
+/// The reader of the target's messages.
 pub(super) struct Back {
     session: Rc<SessionState>,
     scanner: Scanner<BackTag>,
@@ -81,18 +81,18 @@ pub(super) struct Back {
 }
 
 impl Back {
-    /// A reader of a session that begins.
+    /// Creates the reader for a session that begins.
     pub(super) fn new(session: Rc<SessionState>, mut scanner: Scanner<BackTag>) -> Self {
         scanner.session_begins();
         Self { session, scanner, long: None }
     }
 
-    /// Whether what was taken so far ends between two messages.
+    /// Returns whether the bytes taken so far end between two messages.
     pub(super) fn is_between(&self) -> bool {
         self.long.is_none()
     }
 
-    /// Takes all frames out of `input` and appends to `out` what the client gets of them.
+    /// Takes all complete messages out of `input`, and appends to `out` what the client may see of them.
     pub(super) fn take(&mut self, input: &mut BytesMut, out: &mut BytesMut) -> Result<(), Lost> {
         let mut taken = 0_usize;
         loop {
@@ -155,7 +155,7 @@ impl Back {
             BackTag::CopyInResponse | BackTag::CopyOutResponse | BackTag::CopyDone => {
                 self.copies(tag, frame, out)
             }
-            // Replication and calls by oid are never sent, so their answers cannot come; the others belong to
+            // Replication and calls by oid are never sent, so their replies cannot come. The others belong to
             // a login.
             BackTag::CopyBothResponse
             | BackTag::FunctionCallResponse
@@ -165,8 +165,9 @@ impl Back {
         }
     }
 
-    /// Where masked values may turn up in what is said now: constraints may speak of rows that an earlier
-    /// command of the transaction has changed, and settings are told of when a series is over.
+    /// Returns where masked values may appear in what the target sends now. The open transaction counts too:
+    /// constraint errors may quote rows that an earlier command has changed, and settings are reported when a
+    /// series ends.
     fn exposure(&self) -> Exposure {
         let now = match self.session.pending.borrow().front_kind() {
             Some(
@@ -179,7 +180,7 @@ impl Back {
         now.join(self.session.transaction.exposure())
     }
 
-    /// What runs at the front, if rows or copied data may come of it.
+    /// Returns the running command whose reply is due, if it may return rows or copy data.
     fn running(&self) -> Option<Run> {
         match self.session.pending.borrow().front_kind()? {
             ReplyKind::Query { run, failed: false, .. } => run.clone(),
@@ -188,7 +189,8 @@ impl Back {
         }
     }
 
-    /// What runs at the front and gives a row now. In the simple protocol the columns come first.
+    /// Returns the running command that returns a row now. In the simple query protocol its columns come
+    /// first.
     fn giving_rows(&self) -> Result<Run, Lost> {
         let run = self.running().ok_or_else(|| self.unexpected(BackTag::DataRow))?;
         if self.is_simple() && !run.get().is_described() {
@@ -197,7 +199,7 @@ impl Back {
         Ok(run)
     }
 
-    /// Whether the answer to a text that was sent whole is due.
+    /// Returns whether the reply to a simple query is due.
     fn is_simple(&self) -> bool {
         matches!(self.session.pending.borrow().front_kind(), Some(ReplyKind::Query { .. }))
     }
@@ -239,8 +241,8 @@ impl Back {
         Ok(())
     }
 
-    /// Whether the connection's limit of rows is reached: then what comes is cut, and the statement
-    /// cancelled.
+    /// Returns whether the connection's row limit is reached. If so, cuts the reply and cancels the
+    /// statement.
     fn is_over_limit(&self, run: &mut Running) -> bool {
         let Some(limit) = self.session.row_limit.filter(|limit| run.all_rows >= *limit) else { return false };
         let message = format!("the statement gives more than the {limit} rows that this connection allows");
@@ -248,7 +250,7 @@ impl Back {
         true
     }
 
-    /// Nothing more of this command reaches the client but this error; the target is asked to stop.
+    /// Cuts a reply: the client gets only this error, and the target is asked to cancel.
     fn cut(&self, run: &mut Running, refusal: Refusal) {
         run.cut = Some(refusal);
         self.session.signals.cancel.notify_one();
@@ -300,7 +302,7 @@ impl Back {
                 true
             }
             (BackTag::ParameterDescription, Some(ReplyKind::DescribeStatement)) => {
-                // The columns follow.
+                // The columns follow in a message of their own.
                 out.extend_from_slice(frame);
                 return Ok(());
             }
@@ -325,7 +327,7 @@ impl Back {
         Ok(())
     }
 
-    /// How a statement ended, as the target says by this message.
+    /// Reads from this message how a statement ended.
     fn statement_end(&self, tag: BackTag, frame: &[u8]) -> Result<StatementEnd, Lost> {
         Ok(match tag {
             BackTag::CommandComplete => {
@@ -382,8 +384,8 @@ impl Back {
         Ok(())
     }
 
-    /// Ends a statement that was cut, and that the target was done with before it could be stopped: the
-    /// client must not take what it has for all of it, and not think either that nothing was done.
+    /// Ends a statement that was cut, but that the target completed before it could be cancelled. The client
+    /// must neither take the rows it has for all of them, nor believe that nothing was done.
     fn end_cut(
         &self,
         run: &mut Running,
@@ -427,7 +429,7 @@ impl Back {
         }
         if transaction == Transaction::Idle {
             names.transaction_ended(reply.number);
-            // What was sent after it may have begun another transaction by now.
+            // Messages sent after it may have begun another transaction by now.
             let next_began = self.session.last_changes.catalog_after(reply.number);
             let more_sent = !self.session.pending.borrow().is_empty();
             self.session.catalog_changed(self.session.transaction.ended(more_sent, next_began));

@@ -1,4 +1,4 @@
-//! What a session knows of its target's catalogue, and when it has to ask.
+//! A session's access to what is known of its target's catalog, which it reads when it has to.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -17,23 +17,23 @@ use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::targets::Entry;
 use crate::protocol::postgres::targets::Targets;
 
-/// How long a target may take to close the stream of a session that is over.
+/// The time that a target may take to close the stream of a session that has ended.
 const CLOSES: Duration = Duration::from_mins(1);
 
-/// The target's catalogue for the masks of now; looked for when it is needed.
+/// The session's handle to the target's catalog under the current masks; looked up when it is needed.
 pub(super) struct CatalogHandle {
     targets: Targets,
-    /// With the tag of the masks that it was looked for with.
+    /// The entry that was used last, with the tag of the masks it was looked up for.
     entry: RefCell<Option<(Box<str>, Arc<Entry>)>>,
 }
 
 impl CatalogHandle {
-    /// A handle to one of these.
+    /// Creates a handle that looks up nothing yet.
     pub(super) const fn new(targets: Targets) -> Self {
         Self { targets, entry: RefCell::new(None) }
     }
 
-    /// The entry of a database under the masks of `governed`.
+    /// Returns the entry of a database under the masks of `governed`.
     fn entry(&self, governed: &Governed, database: &str) -> Arc<Entry> {
         let mut kept = self.entry.borrow_mut();
         match &*kept {
@@ -46,22 +46,22 @@ impl CatalogHandle {
         }
     }
 
-    /// The entry that was used last; `None` where none was needed.
+    /// Returns the entry that was used last; `None` if none was needed yet.
     fn last_entry(&self) -> Option<Arc<Entry>> {
         self.entry.borrow().as_ref().map(|(_, entry)| Arc::clone(entry))
     }
 }
 
 impl SessionState {
-    /// The target's catalogue as it is shared with other sessions.
+    /// Returns the entry of the target's catalog, which is shared with other sessions.
     pub(super) fn entry(&self, governed: &Governed) -> Arc<Entry> {
         self.catalog.entry(governed, &self.database)
     }
 
-    /// What is known of the catalogue, read first where it has to be.
+    /// Returns the view of the catalog. Reads the catalog first if there is no current view.
     ///
     /// # Errors
-    /// It cannot be read: what depends on it must not pass.
+    /// The catalog cannot be read: what depends on it must not pass.
     pub(super) async fn catalog(&self) -> Result<Arc<CatalogView>, Denied> {
         let governed = self.seat.current();
         let entry = self.entry(&governed);
@@ -80,31 +80,32 @@ impl SessionState {
         })
     }
 
-    /// What is known of the catalogue where values are masked; `None` where none are.
+    /// Returns the view of the catalog if values are masked; `None` if none are.
     ///
     /// # Errors
-    /// As [`SessionState::catalog`].
+    /// The same as [`SessionState::catalog`].
     pub(super) async fn catalog_if_masked(&self) -> Result<Option<Arc<CatalogView>>, Denied> {
         if self.seat.current().plan.is_empty() { Ok(None) } else { self.catalog().await.map(Some) }
     }
 
-    /// What is known of the target's functions and operators, where no value is masked: whether a text calls
-    /// what it does not seem to call. Where it cannot be read now, what was read last counts for some
-    /// minutes, if it is nothing but old. `None` for a target that does not answer such questions: then the
-    /// words of a text are all that there is.
+    /// Returns what is known of the target's functions and operators if no value is masked, to find out what
+    /// a text calls without naming it. If the catalog cannot be read now, the last view counts for some
+    /// minutes, provided that it is merely old. `None` if the target does not answer such questions: then
+    /// only the SQL itself counts.
     ///
     /// # Errors
-    /// It cannot be read for the moment, and was never read, too long ago, or before functions have changed.
+    /// The catalog cannot be read for the moment, and there is no recent view from after the last change of
+    /// functions.
     pub(super) async fn functions(&self) -> Result<Option<Arc<CatalogView>>, Denied> {
         let entry = self.entry(&self.seat.current());
         self.catalog_or_old(&entry, Entry::current_code, Entry::old_code).await
     }
 
-    /// Returns what `current` says is known; else reads the catalog, and where that fails returns what `old`
-    /// says may still be relied on. `None` if the target does not answer such questions.
+    /// Returns the view that `current` gives. If there is none, reads the catalog; if that fails, returns the
+    /// view that `old` gives. `None` if the target does not answer such questions.
     ///
     /// # Errors
-    /// The catalog cannot be read for the moment, and nothing old may be relied on.
+    /// The catalog cannot be read for the moment, and `old` gives no view.
     pub(super) async fn catalog_or_old(
         &self,
         entry: &Entry,
@@ -129,13 +130,13 @@ impl SessionState {
         }
     }
 
-    /// Whether nothing has changed the relations since that came through the gateway.
+    /// Returns whether no change of relations came through the gateway since this view was read.
     pub(super) fn has_relations_of(&self, known: &CatalogView) -> bool {
         known.has_relations_of(&self.entry(&self.seat.current()))
     }
 
-    /// While a command waited for people the catalogue may have changed: its rows are masked by what is known
-    /// now. Where that cannot be found out, they stay masked as they were.
+    /// Sets the current view of the catalog for masking the rows of a command that was held: the catalog may
+    /// have changed meanwhile. If it cannot be read, the old view stays.
     pub(super) async fn remask(&self, planned: &PlannedCommand) {
         if let Ok(Some(known)) = self.catalog_if_masked().await {
             let exposure = self.meaning(&planned.definition, Some(&known)).exposure;
@@ -143,7 +144,7 @@ impl SessionState {
         }
     }
 
-    /// Something may have changed the catalogue, for all sessions.
+    /// Notes, for all sessions, that something may have changed the catalog.
     pub(super) fn catalog_changed(&self, change: Change) {
         if change > Change::Nothing {
             self.entry(&self.seat.current()).changed(change);
@@ -151,7 +152,7 @@ impl SessionState {
     }
 }
 
-/// Reads what has become old again, beside the session.
+/// Reads a catalog view again that has grown old, in a task of its own.
 pub(super) fn keep_fresh(session: &SessionState) {
     let entry = session.catalog.last_entry().filter(|entry| entry.wants_refresh());
     let Some(entry) = entry else { return };
@@ -165,8 +166,8 @@ pub(super) fn keep_fresh(session: &SessionState) {
     });
 }
 
-/// A session may end before the target has done what it was sent, a `COMMIT` too. Then others are told once
-/// more when it has closed the stream, or after some time.
+/// Notes a change of the catalog again, for all sessions, when the target has closed the stream, or after
+/// some time: a session may end before the target has run what it was sent, such as a `COMMIT`.
 pub(super) fn tell_when_closed(
     session: &SessionState,
     made: Change,

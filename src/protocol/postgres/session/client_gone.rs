@@ -1,4 +1,4 @@
-//! While a client has to wait: what it sends on is read, up to a bound, so that its end is seen at once.
+//! Notices when a client leaves while it has to wait: what it sends meanwhile is read, up to a bound.
 
 use std::pin::pin;
 use std::rc::Rc;
@@ -20,15 +20,15 @@ use crate::protocol::postgres::wire::sqlstate::SqlState;
 use crate::protocol::postgres::wire::tag::FrontTag;
 use crate::transport::stream::ReadSide;
 
-/// How much a client may send on while it has to wait.
+/// The most bytes that are read ahead while a client has to wait.
 pub(super) const MAX_READ_AHEAD: usize = 256 << 10;
-/// How much room there is at least for what is read.
+/// The least room for one read, in bytes.
 const READ: usize = 8 << 10;
-/// How often it is looked whether a client that has sent so much is still there.
+/// The interval at which a client that has sent that much is checked for whether it is still there.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Reads what a client sends on while it has to wait. Once that is as much as is kept, nothing more is read,
-/// and only its leaving ends this: about once a second it is looked whether it has closed the stream.
+/// Reads what a client sends while it has to wait. Once [`MAX_READ_AHEAD`] bytes are read, reads no more and
+/// returns only when the client has closed its stream, which is checked about once a second.
 pub(super) async fn read_ahead(from: &mut ReadSide, input: &mut BytesMut) -> Result<(), Gone> {
     if input.len() < MAX_READ_AHEAD {
         input.reserve(READ);
@@ -43,7 +43,7 @@ pub(super) async fn read_ahead(from: &mut ReadSide, input: &mut BytesMut) -> Res
     Err(Gone::Left)
 }
 
-/// What comes of `waited`, unless the client leaves before.
+/// Waits for `waited`. Returns an error if the client leaves before.
 pub(super) async fn unless_it_leaves<T>(
     from: &mut ReadSide,
     input: &mut BytesMut,
@@ -52,7 +52,7 @@ pub(super) async fn unless_it_leaves<T>(
     let mut waited = pin!(waited);
     loop {
         tokio::select! {
-            // What is there already takes nothing from the stream.
+            // What is ready already reads nothing from the stream.
             biased;
             done = &mut waited => return Ok(done),
             read = read_ahead(from, input) => read?,
@@ -61,8 +61,7 @@ pub(super) async fn unless_it_leaves<T>(
 }
 
 impl Front {
-    /// What becomes of a message. While the target's catalogue is asked for it, the client may leave or
-    /// cancel.
+    /// Judges a message. While the target's catalog is read for it, the client may leave or cancel.
     pub(super) async fn judge_message(
         &mut self,
         tag: FrontTag,
@@ -77,7 +76,7 @@ impl Front {
             step = &mut judging => return Ok(step?),
             () = session.signals.asks_catalog.notified() => {}
         }
-        // A wish to cancel that came too late for what waited before is not meant for this.
+        // A cancel request that came too late for an earlier wait is not meant for this one.
         forget(&session.signals.withdrawn).await;
         let settles = async {
             tokio::select! {
@@ -109,7 +108,7 @@ mod tests {
 
     const SOON: Duration = Duration::from_secs(3);
 
-    /// A peer and this side of its stream, which takes little at a time.
+    /// Returns a peer and this side of its stream, which takes little at a time.
     async fn pair() -> (TcpStream, Stream) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();

@@ -1,4 +1,4 @@
-//! What a connection itself forbids, whatever the policies say.
+//! What is refused whatever the policies say, mostly by the settings of the connection.
 
 use crate::domain::ApprovalMode;
 use crate::domain::Denied;
@@ -11,7 +11,8 @@ use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::PlannedCommand;
 
 impl PlannedCommand {
-    /// What the connection itself forbids, whatever the policies say; `None` for most.
+    /// Returns the refusal of a command that is forbidden whatever the policies say; `None` for most
+    /// commands.
     pub(super) fn forbidden(&self) -> Option<Denied> {
         if matches!(self.kind, Kind::FunctionCall) {
             let detail = "calls of functions by oid (large objects of old drivers) are not passed: there is no SQL to judge";
@@ -19,7 +20,7 @@ impl PlannedCommand {
         }
         let asked = self.asked.as_ref()?;
         let effects = asked.judged.command.sql().and_then(|sql| sql.effects.as_deref());
-        // What the policies deny anyhow they deny in their own words.
+        // What the policies deny anyway is refused in their words.
         if asked.exchange.governed().connection.database.readonly
             && !asked.judged.is_denied()
             && effects.is_none_or(frees_from_readonly)
@@ -30,7 +31,7 @@ impl PlannedCommand {
         if let Some(guess) = self.guess.as_ref().filter(|_| !asked.judged.is_denied()) {
             return Some(Denied::new(DenyCode::Denied, guess.words()).because("masked_predicate"));
         }
-        // Nothing runs there, and the word of people would count for another transaction.
+        // Nothing runs in a failed transaction, and the approval would count for another one.
         if self.in_failed && !self.definition.ends_transaction() && asked.exchange.waits(&asked.judged) {
             let detail = "this statement needs approval, and its transaction has failed: nobody is asked; end the transaction with ROLLBACK, and send it again";
             return Some(Denied::new(DenyCode::BadRequest, detail).because("failed_transaction"));
@@ -58,7 +59,7 @@ impl PlannedCommand {
             let detail = "this statement could write masked values to where they are not masked: it reads masked columns, or takes values out of JSON, and changes or creates something; name only columns that are not masked, and write JSON as whole documents";
             return unmaskable(detail, "keeps_masked");
         }
-        // It would count for whatever row the cursor stands on when it is used.
+        // The approval would count for whatever row the cursor is on when it is used.
         let later = asked.exchange.governed().connection.database.approval_mode == ApprovalMode::Retry;
         if later && self.is_at_cursor() && asked.exchange.waits(&asked.judged) {
             let detail = "this statement needs approval and changes the row on which a cursor stands (WHERE CURRENT OF): an approval for later (approval_mode = \"retry\") cannot be bound to that row; name the row by its key";
@@ -68,9 +69,9 @@ impl PlannedCommand {
     }
 }
 
-/// Whether a text would let a session write that was told only to read, or runs code that may, and that
-/// nobody has read. Code of the database's own, its functions and procedures, is not among it. Nor is `RESET
-/// ALL`, which leaves the one of both settings as the session began and the other as it is.
+/// Returns whether a text would let a read-only session write, or runs code given as text, which nobody has
+/// judged and which may do so. The database's own functions and procedures do not count. Nor does `RESET
+/// ALL`: it resets one of the two settings to its value at the start of the session, and leaves the other.
 fn frees_from_readonly(effects: &Effects) -> bool {
     let frees = |setting: &Setting| {
         let named = matches!(
@@ -78,7 +79,7 @@ fn frees_from_readonly(effects: &Effects) -> bool {
             None | Some("transaction_read_only" | "default_transaction_read_only")
         );
         let on = matches!(setting.value.as_deref(), Some("on" | "true" | "1" | "yes"));
-        // That it is reset is no better: of a computed value nobody could tell it.
+        // A reset is no better: it cannot be told apart from a computed value.
         named && !on
     };
     effects.settings.iter().any(frees)

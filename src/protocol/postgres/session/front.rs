@@ -1,5 +1,5 @@
-//! From the client to the target: messages are gathered up to the end of a series, judged, admitted together,
-//! and sent with one write.
+//! The direction from client to target: gathers messages up to the end of a series, judges them, admits them
+//! together, and sends them with one write.
 
 use std::io;
 use std::rc::Rc;
@@ -30,25 +30,25 @@ use crate::protocol::postgres::wire::sqlstate::SqlState;
 use crate::protocol::postgres::wire::tag::FrontTag;
 use crate::transport::stream::ReadSide;
 
-/// How many bytes of messages are gathered before they are judged, when no end of a series comes.
+/// The bytes of messages that are gathered before they are judged, if no end of a series comes.
 const GATHERED: usize = 256 << 10;
-/// How much is read at a time.
+/// The bytes read at a time.
 const READ: usize = 8 << 10;
-/// How many answers may be owed before no more is sent.
+/// The most replies that may be due before nothing more is sent.
 const OWED: usize = 16_384;
-/// How much may wait for the target before it is sent.
+/// The most bytes that may wait for the target before they are sent.
 const SENT: usize = 64 << 10;
 
 /// Why the client's side ends.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Gone {
-    /// It said good-bye, or its stream ended.
+    /// It sent `Terminate`, or closed its stream.
     #[error("the client left")]
     Left,
-    /// What it sent is no message.
+    /// It sent something that is not a valid message.
     #[error(transparent)]
     Wire(#[from] WireError),
-    /// What should be sent to the target cannot be written.
+    /// A message to the target cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
     /// The stream to the target broke.
@@ -56,16 +56,16 @@ pub(super) enum Gone {
     Target(#[source] io::Error),
 }
 
-/// A frame that is longer than is kept, while its pieces come.
+/// A message that is too long to be kept, while its pieces arrive.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Long {
-    /// Data of a copy in: it passes if a copy is going on.
+    /// Data of a `COPY … FROM STDIN`: passed on if a copy is running.
     Copy,
-    /// Something that must be judged whole, and cannot: it is refused when all of it has come.
+    /// A message that must be judged as a whole, and cannot be: refused once all of it has arrived.
     Refused(FrontTag),
 }
 
-/// Reads what the client sends.
+/// The reader of the client's messages.
 pub(super) struct Front {
     pub(super) session: Rc<SessionState>,
     pub(super) from: ReadSide,
@@ -76,12 +76,12 @@ pub(super) struct Front {
     gathered: usize,
     long: Option<Long>,
     number: Number,
-    /// How many `Sync` came while data is copied in, with nothing of the copy behind them.
+    /// The number of `Sync` that arrived during a copy, with no copy data after them.
     overdue: u32,
 }
 
 impl Front {
-    /// A reader of a client that has logged in; `input` is what it has sent already.
+    /// Creates the reader of a client that has logged in; `input` is what it has sent already.
     pub(super) fn new(
         session: Rc<SessionState>,
         from: ReadSide,
@@ -104,23 +104,24 @@ impl Front {
         }
     }
 
-    /// What both directions know.
+    /// Returns the state that both directions share.
     pub(super) fn session(&self) -> &SessionState {
         &self.session
     }
 
-    /// Sends what waits for the target. If that takes none of it the client waits, and its end is seen.
+    /// Sends what waits for the target. If the target takes nothing, the client waits, and is noticed if it
+    /// leaves.
     pub(super) async fn flush(&mut self) -> Result<(), Gone> {
         let flushed = self.target.flush();
         unless_it_leaves(&mut self.from, &mut self.input, flushed).await?.map_err(Gone::Target)
     }
 
-    /// The way to the target.
+    /// Returns the writer to the target.
     pub(super) fn target(&mut self) -> &mut Target {
         &mut self.target
     }
 
-    /// Serves the client until it leaves or something breaks.
+    /// Serves the client until it leaves or something fails. Returns why.
     pub(super) async fn run(&mut self) -> Gone {
         loop {
             if let Err(gone) = self.turn().await {
@@ -170,8 +171,8 @@ impl Front {
                 self.send_batch().await?;
                 Err(Gone::Left)
             }
-            // While data is copied in, the target passes these over. If the copy has failed when it comes to
-            // a `Sync`, it does not.
+            // During a copy the target ignores these. If the copy has failed before it reads a `Sync`, it
+            // does not.
             FrontTag::Sync if copies => {
                 self.overdue = self.overdue.saturating_add(1);
                 Ok(())
@@ -198,7 +199,7 @@ impl Front {
         self.batch.push((tag, frame));
     }
 
-    /// Waits until data may be copied in, or it is known that none may.
+    /// Waits until it is known whether a copy takes data. Returns whether one does.
     async fn may_copy(&mut self) -> Result<bool, Gone> {
         loop {
             let news = self.session.signals.progress.notified();
@@ -212,8 +213,9 @@ impl Front {
         }
     }
 
-    /// The copy failed at data that came before a `Sync`: the target, which has not come to that one yet,
-    /// would answer it. One that came before more data was passed over with the copy.
+    /// Sends the `Sync` that arrived during a copy that has failed: the target, which failed before it read
+    /// them, would answer each. A `Sync` with more copy data after it does not count: it was ignored with the
+    /// copy.
     async fn sync_late(&mut self) -> Result<(), Gone> {
         let mut sync = BytesMut::new();
         write_sync(&mut sync);
@@ -225,7 +227,7 @@ impl Front {
         Ok(())
     }
 
-    /// Data that is copied in. Outside of a copy the target would pass it over; it is not sent at all.
+    /// Passes copy data on. Outside of a copy it is dropped, as the target would ignore it.
     async fn copy(&mut self, tag: FrontTag, frame: &[u8]) -> Result<(), Gone> {
         self.overdue = 0;
         if self.session.copying.borrow().is_none() {
@@ -242,7 +244,7 @@ impl Front {
         if self.target.waiting() > SENT { self.flush().await } else { Ok(()) }
     }
 
-    /// Passes bytes of a copy on, if one is going on, with what of them is data.
+    /// Sends and counts bytes of a copy, if one is running; `data` is the part of `bytes` that is data.
     fn copy_on(&mut self, bytes: &[u8], data: &[u8]) {
         if let Some(copy) = self.session.copying.borrow_mut().as_mut() {
             self.target.copy(&copy.permitted, bytes);
@@ -286,8 +288,7 @@ impl Front {
         }
     }
 
-    /// Waits while more is owed than is kept in mind: a client that sends and does not read waits with its
-    /// replies.
+    /// Waits while too many replies are due: a client that sends without reading waits for its own replies.
     async fn wait_for_answers(&mut self) -> Result<(), Gone> {
         if self.session.pending.borrow().len() < OWED {
             return Ok(());
@@ -302,20 +303,20 @@ impl Front {
         }
     }
 
-    /// Judges, admits and sends what was gathered.
+    /// Judges, admits and sends the gathered messages.
     async fn send_batch(&mut self) -> Result<(), Gone> {
         self.wait_for_answers().await?;
         self.gathered = 0;
         let batch = std::mem::take(&mut self.batch);
         let mut steps: Vec<(Number, Step)> = Vec::with_capacity(batch.len());
-        // Whether the target passes over what comes, since it fails at something before.
+        // Whether the target skips the following messages, since it fails at one before them.
         let mut passed_over = false;
         for (tag, frame) in batch {
             self.number = self.number.saturating_add(1);
             if tag == FrontTag::Sync {
                 passed_over = false;
             }
-            // What it would pass over need not come, and is neither judged nor recorded as if it ran.
+            // A message that would be skipped is not sent, and not judged or recorded as if it ran.
             if passed_over || (self.session.pending.borrow().skips() && tag != FrontTag::Sync) {
                 continue;
             }
@@ -329,7 +330,7 @@ impl Front {
         self.send_steps(&mut steps).await
     }
 
-    /// What becomes of a message; if that hangs on what is not answered, the answer is waited for.
+    /// Judges a message. If its meaning depends on replies that are due, waits for them first.
     async fn settled_step(
         &mut self,
         tag: FrontTag,
@@ -347,7 +348,7 @@ impl Front {
             return Ok(Step::Flush);
         }
         match self.judge_message(tag, frame, self.number).await? {
-            // Only a copy in keeps the target from answering, and it takes no other message.
+            // Only a running copy keeps the target from answering, and during one it takes no other message.
             Step::Unsettled => {
                 let denied =
                     Denied::new(DenyCode::BadRequest, "another message came while data is copied in");
@@ -358,10 +359,10 @@ impl Front {
         }
     }
 
-    /// Waits until all that was sent is answered, or data may be copied in.
+    /// Waits until all messages are answered, or a copy takes data.
     async fn settle(&mut self) -> Result<(), Gone> {
         if self.session.pending.borrow().is_in_series() {
-            // The target holds its answers back up to the end of a series, or this.
+            // The target holds its replies back until the series ends, or until this.
             self.target.control(Control::Flush)?;
         }
         self.flush().await?;
@@ -384,13 +385,13 @@ impl Front {
         sent
     }
 
-    /// Sends the steps, in their order, and writes down what the target owes for each.
+    /// Sends the steps in order, and notes which reply is due for each.
     fn send(&mut self, steps: Vec<(Number, Step)>, verdicts: Vec<Verdict>) -> Result<(), Gone> {
         let mut verdicts = verdicts.into_iter();
         for (number, step) in steps {
             let skips = self.session.pending.borrow().skips();
             if skips && !matches!(step, Step::Sync) {
-                // The target passes over all of it; so it need not come.
+                // The target would skip all of it, so it is not sent.
                 match step {
                     Step::Taken => {
                         if let Some((planned, admitted)) = verdicts.next() {
@@ -423,7 +424,7 @@ impl Front {
     }
 }
 
-/// Resolves when a copy behind which a `Sync` waits is over: it has failed, since its end has not been sent.
+/// Waits until a copy with a `Sync` waiting behind it is over: it has failed, since its end was not sent.
 async fn fails_before_sync(session: &SessionState) {
     loop {
         let news = session.signals.progress.notified();

@@ -1,5 +1,5 @@
-//! A statement that people must approve: what they see of it, what binds their word to it, and what its
-//! client hears while it waits.
+//! A statement that needs approval: what approvers see of it, what binds their approval to it, and what its
+//! client is told while it waits.
 
 use std::fmt::Write;
 use std::rc::Rc;
@@ -22,45 +22,45 @@ use crate::protocol::postgres::wire::back::Transaction;
 use crate::protocol::postgres::wire::front::Bind;
 use crate::protocol::postgres::wire::values::Format;
 
-/// Longer than any approval lasts: the client waits for its end.
+/// The longest wait, which exceeds every approval: the client waits for its end.
 const PATIENT: Duration = Duration::from_hours(24 * 8);
-/// How often a client hears that its statement waits.
+/// The interval at which a client is told that its statement waits.
 pub(super) const REMIND: Duration = Duration::from_secs(20);
-/// How often it does when it has sent so much ahead that no more of it is read: that it has left is then seen
-/// only by what it does not take any more.
+/// The interval once the client has sent so much ahead that no more is read. That it has left then shows only
+/// when it no longer takes what it is told.
 pub(super) const REMIND_OFTEN: Duration = Duration::from_secs(3);
-/// How long the client of a statement that waits may acknowledge nothing of what it is told before it counts
-/// as gone.
+/// The time after which the client of a waiting statement counts as gone if it acknowledges nothing of what
+/// it is told.
 pub(super) const GONE: Duration = Duration::from_mins(1);
 
 /// A statement that needs approval, with all that its approvers see and approve.
 pub(super) struct HeldStatement<'a> {
     pub(super) submitted_by: SubmittedBy,
     pub(super) sql: &'a [u8],
-    /// The types of its parameters, as its `Parse` has them.
+    /// The types of its parameters, as sent in the `Parse`.
     pub(super) types: &'a [u8],
-    /// The SQL and the types of what it runs by name.
+    /// The prepared statements and cursors that it runs.
     pub(super) runs: &'a [Rc<Definition>],
     pub(super) bind: Option<&'a Bind<'a>>,
     pub(super) database: &'a str,
     pub(super) transaction: Transaction,
-    /// What its session has set, and whether names are looked up elsewhere there.
+    /// The settings of its session, and whether names are looked up elsewhere than usual.
     pub(super) settings: &'a SessionSettings,
     pub(super) names_moved: bool,
-    /// What else people should know, in whole lines.
+    /// Further lines for its approvers.
     pub(super) preview: &'a str,
-    /// It changes the row on which a cursor stands.
+    /// Whether it changes the current row of a cursor.
     pub(super) at_cursor: bool,
-    /// It copies data in.
+    /// Whether it is a `COPY … FROM STDIN`.
     pub(super) copies_in: bool,
     pub(super) request: RequestId,
     pub(super) governed: &'a Governed,
-    /// How many bytes it keeps while it waits.
+    /// The bytes that it keeps in memory while it waits.
     pub(super) bytes: usize,
 }
 
 impl HeldStatement<'_> {
-    /// What the pipeline needs to hold it.
+    /// Returns what the pipeline needs to hold it.
     pub(super) fn held(&self, told: oneshot::Sender<Waiting>) -> Held {
         let plan = &self.governed.plan;
         let mut notes = Notes::default();
@@ -74,12 +74,13 @@ impl HeldStatement<'_> {
             ApprovalMode::Retry => Duration::ZERO,
         };
         let mut held = Held::new(self.digest(), detail, false, self.bytes);
-        // The preview must not make a statement too long: it is put in after the cut.
+        // Inserted after the text was cut, so that the preview does not make a statement too long.
         held.detail.insert_str(own, self.preview);
         Held { reason, wait: Some(wait), told: Some(told), ..held }
     }
 
-    /// SHA-256 over all that makes the statement do what it does, each part with its length before it.
+    /// Returns the SHA-256 over everything that determines what the statement does, each part prefixed by its
+    /// length.
     fn digest(&self) -> String {
         let mut digest = Parts::default();
         digest.add("postgres").add(self.database);
@@ -99,17 +100,18 @@ impl HeldStatement<'_> {
                 digest.add(format).add(value.unwrap_or_default());
             }
         }
-        // On which row that is no text tells: nothing else may take its approval.
+        // No text tells the row, so that nothing else may use this approval.
         if self.at_cursor {
             digest.add("at cursor").add(self.request.to_string());
         }
         digest.hex()
     }
 
-    /// The statement as approvers read it, masked, and where in it the gateway's own lines end.
+    /// Returns the statement as approvers read it, masked, and the length of the gateway's own lines at its
+    /// beginning.
     fn detail(&self, notes: &mut Notes) -> (String, usize) {
         let plan = &self.governed.plan;
-        // What the gateway says comes first: nothing in the client's text can be taken for it.
+        // The gateway's lines come first, so that nothing in the client's text can pass for them.
         let mut detail = format!("database {}, ", self.database);
         detail.push_str(match self.transaction {
             Transaction::Idle => "in no transaction\n",
@@ -144,7 +146,7 @@ impl HeldStatement<'_> {
                     let text = masked.as_deref().unwrap_or(text);
                     let _infallible = write!(detail, "'{}'", text.replace('\'', "''"));
                 }
-                // In their binary form: shown as the bytes they are, which is all of it.
+                // A value in binary format is shown in full, as bytes.
                 Some(_) => {
                     let _infallible = write!(detail, "\\x{}", hex::encode(value.unwrap_or_default()));
                 }
@@ -173,7 +175,7 @@ fn reason(sql: &[u8]) -> Option<&str> {
     Some(comment.trim().strip_prefix("reason:")?.trim())
 }
 
-/// What the client of a waiting statement is told.
+/// Returns what the client of a waiting statement is told.
 pub(super) fn words(waiting: &Waiting) -> String {
     format!(
         "waiting for approval {} of {} (policy {})",

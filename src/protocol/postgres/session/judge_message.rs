@@ -1,5 +1,4 @@
-//! What becomes of one message of a client: judged, and laid out as a step that is sent, or as one that is
-//! refused.
+//! Judges one message of a client, and turns it into a step: one that is sent, or one that refuses it.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -50,11 +49,11 @@ use crate::protocol::postgres::wire::sqlstate::SqlState;
 use crate::protocol::postgres::wire::tag::FrontTag;
 use crate::protocol::postgres::wire::values::Format;
 
-/// Why a message is refused: the masks are others than when it was bound, or judged.
+/// The audit reason when the masks have changed since a message was bound or judged.
 const MASKS_CHANGED: &str = "masks_changed";
 
-/// The step that a message becomes. `Err`: it became one before all of it was judged, as it is refused, or
-/// has to wait for answers.
+/// The step for a message. `Err` is a step that was settled early: a refusal, or the need to wait for
+/// replies.
 type Planned = Result<Step, Step>;
 
 /// A message with SQL, before the policies are asked.
@@ -62,15 +61,15 @@ struct Candidate<'a> {
     kind: Kind,
     frame: Bytes,
     definition: Rc<Definition>,
-    /// The values, of a `Bind`.
+    /// The parameter values of a `Bind`.
     bind: Option<&'a Bind<'a>>,
 }
 
 impl SessionState {
-    /// Judges a message, and returns what becomes of it.
+    /// Judges a message, and returns the step for it.
     ///
     /// # Errors
-    /// A message that is none.
+    /// A `Describe` or `Close` that is malformed. Other malformed messages become a step that refuses them.
     pub(super) async fn judge_message(
         &self,
         tag: FrontTag,
@@ -122,7 +121,7 @@ impl SessionState {
         for command in std::iter::once(&command).chain(&also) {
             let may = guess.is_none() && self.seat.prepare(command, ()).map_err(refuse)?.is_some();
             if !may {
-                // Through the pipeline, which records the refusal and knows its words.
+                // The pipeline records the refusal, and knows its words.
                 let definition = Rc::clone(&definition);
                 let candidate = Candidate { kind: kind(), frame: frame.clone(), definition, bind: None };
                 return self.ask(candidate, number).await;
@@ -137,8 +136,8 @@ impl SessionState {
         Ok(Step::Prepare { preparation, name: parse.name.into(), before })
     }
 
-    /// A `Bind`. Planning may run code of functions that call themselves immutable, so this is where a
-    /// statement is admitted.
+    /// Judges a `Bind`. A statement is admitted here and not at its `Execute`, because planning may run
+    /// functions that are declared immutable.
     async fn bind(&self, frame: Bytes, number: Number) -> Planned {
         let bind = Bind::read(body(&frame)).map_err(|error| self.malformed(FrontTag::Bind, &error))?;
         self.check_names(FrontTag::Bind, &[bind.portal, bind.statement])?;
@@ -176,8 +175,8 @@ impl SessionState {
             return Ok(Step::Execute { run, portal: execute.portal.into(), rows: execute.rows });
         }
         settled(self.reads_surely())?;
-        // A cursor of SQL, or a portal that has run to its end and gives nothing more: another command
-        // either way.
+        // Either an SQL cursor, or a portal that has run to its end and returns no more rows: both are a new
+        // command.
         let kind = Kind::Execute { portal: execute.portal.into() };
         let candidate = Candidate { kind, frame: frame.clone(), definition: portal.definition, bind: None };
         let step = self.ask(candidate, number).await?;
@@ -192,14 +191,14 @@ impl SessionState {
     async fn check_bound(&self, name: &[u8], portal: &Portal, run: &Run) -> Result<(), Step> {
         let definition = &portal.definition;
         let kind = || Kind::Execute { portal: name.into() };
-        // What it runs by name is looked up by the target now, not when it was bound.
+        // The target looks up the names that it runs now, not at its `Bind`.
         if runs_names(definition) && self.last_changes.names_after(portal.number) {
             let message =
                 "a statement or cursor that this portal runs may have been replaced since Bind; bind again";
             let denied = Denied::new(DenyCode::Denied, message).because("portal_stale");
             return Err(self.refused_text_as(kind(), definition, SqlState::NO_CURSOR, denied));
         }
-        // Bound before, under policies that may not hold any more: a portal can be run again and again.
+        // It was bound under policies that may have changed since: a portal can be run again and again.
         if self.last_changes.is_sent(portal.number) {
             self.still_may(definition, run).await.map_err(|denied| {
                 if denied.audit == Some(MASKS_CHANGED) {
@@ -212,7 +211,7 @@ impl SessionState {
         Ok(())
     }
 
-    /// Whether what was bound earlier may still run.
+    /// Checks that a command that was bound earlier is still allowed, and is masked by the current masks.
     async fn still_may(&self, definition: &Rc<Definition>, run: &Run) -> Result<(), Denied> {
         let known = self.catalog_if_needed(definition).await?;
         let Meaning { command, also, .. } = self.meaning(definition, known.as_deref());
@@ -228,7 +227,7 @@ impl SessionState {
         Err(Denied::new(DenyCode::Denied, message).because(MASKS_CHANGED))
     }
 
-    /// A `FunctionCall`: there is no SQL to be judged, so there is nothing that a policy could allow.
+    /// Plans a `FunctionCall`. It has no SQL to judge, so no policy can allow it.
     fn function_call(&self, frame: Bytes, number: Number) -> Planned {
         let judgement = Arc::new(Judgement::Unread(Unread::Failed));
         let definition = Definition::new(b"(FunctionCall)", b"", judgement);
@@ -256,7 +255,7 @@ impl SessionState {
         Ok(Step::Close { portal, name: name.into() })
     }
 
-    /// Finds out what a message with SQL means, and asks the policies about it.
+    /// Finds out what a message with SQL does, and asks the policies about it.
     async fn ask(&self, candidate: Candidate<'_>, number: Number) -> Planned {
         let definition = &candidate.definition;
         settled(self.names_are_sure(definition) && self.code_is_sure(definition))?;
@@ -268,8 +267,7 @@ impl SessionState {
         self.plan_command(candidate, meaning, known, number)
     }
 
-    /// Asks the policies about a command, notes what it changes for the messages after it, and words it for
-    /// the recording.
+    /// Asks the policies about a command, notes what it changes for later messages, and prepares its record.
     fn plan_command(
         &self,
         candidate: Candidate<'_>,
@@ -286,7 +284,7 @@ impl SessionState {
         };
         let governed = exchange.governed();
         let submitted_by = kind.submitted_by();
-        // A call by oid is refused whatever is masked.
+        // A function call by oid is refused whether or not anything is masked.
         let masks = !governed.plan.is_empty() && submitted_by != SubmittedBy::Function;
         if masks && known.as_ref().is_none_or(|known| known.mask_tag != governed.mask_tag) {
             let denied = Denied::new(DenyCode::Overloaded, "the masks have just changed; send it again");
@@ -340,7 +338,7 @@ impl SessionState {
         })))
     }
 
-    /// Refuses a message with a name of which the server would see only the beginning.
+    /// Refuses a message with a name of which the server would compare only the beginning.
     fn check_names(&self, tag: FrontTag, names: &[&[u8]]) -> Result<(), Step> {
         let Some(name) = names.iter().find(|name| name.len() > LONGEST_NAME) else { return Ok(()) };
         let message = format!(
@@ -351,7 +349,7 @@ impl SessionState {
         Err(self.refused(Kind::unnamed(tag), SqlState::NAME_TOO_LONG, denied))
     }
 
-    /// The refusal of a `Bind` of a statement that nobody has made.
+    /// Returns the refusal of a `Bind` whose prepared statement is unknown.
     fn unknown_statement(&self, kind: Kind, bind: &Bind<'_>) -> Step {
         let name = String::from_utf8_lossy(bind.statement);
         let message =
@@ -362,7 +360,7 @@ impl SessionState {
         Refused::new(kind, record, denied).with_state(SqlState::NO_STATEMENT).step()
     }
 
-    /// The refusal of an `Execute` of a portal that nobody has made.
+    /// Returns the refusal of an `Execute` whose portal is unknown.
     fn unknown_portal(&self, portal: &[u8]) -> Step {
         let name = String::from_utf8_lossy(portal);
         let message = format!("portal \"{name}\" does not exist, or the gateway has not seen it made");
@@ -381,18 +379,18 @@ impl SessionState {
     }
 }
 
-/// Fails with [`Step::Unsettled`] where a message cannot be judged before others are answered.
+/// Returns [`Step::Unsettled`] as an error if a message cannot be judged before earlier ones are answered.
 fn settled(is_settled: bool) -> Result<(), Step> {
     if is_settled { Ok(()) } else { Err(Step::Unsettled) }
 }
 
-/// The types of the parameters, as a `Parse` has them: how many, and each. They stand behind its SQL.
+/// Returns the parameter types of a `Parse`: their count, then each. They follow its SQL.
 fn types_of<'a>(parse: &Parse<'_>, frame: &'a [u8]) -> &'a [u8] {
     let end = HEADER.saturating_add(parse.name.len()).saturating_add(parse.sql.len()).saturating_add(2);
     frame.get(end..).unwrap_or_default()
 }
 
-/// Whether a text runs or reads prepared statements or cursors that were made before.
+/// Returns whether a text runs or reads prepared statements or cursors that were created before it.
 pub(super) fn runs_names(definition: &Definition) -> bool {
     let runs = |action| matches!(action, NameAction::Execute | NameAction::Fetch | NameAction::Position);
     definition.uses().iter().any(|entry| runs(entry.action))

@@ -1,6 +1,6 @@
-//! What shares rows with the relations of a text: its partitions and children, and what they are part of.
-//! Policies that hold back count all of it, and only where there are such policies the target's catalogue is
-//! asked for it.
+//! Relations that share rows with those of a text: its partitions and children, and the tables that it is a
+//! part of. Policies that hold back apply to all of them. The target's catalog is asked for them only if
+//! there are such policies.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -21,30 +21,31 @@ use crate::protocol::postgres::targets::CatalogView;
 use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::targets::Entry;
 
-/// How many ties of one transaction are kept.
+/// The most ties of one transaction that are kept.
 const MOST: usize = 20_000;
 
-/// The relations that one text names that changes relations: it may have made one a child of another.
+/// The relations named by one text that changes relations: it may have made one a child of another.
 pub(super) type Tie = BTreeSet<Object>;
 
-/// The ties of the open transaction, which nobody else sees, the session that asks the catalogue neither.
+/// The ties of the open transaction. No other session sees them, not even the one that reads the catalog.
 #[derive(Debug, Default)]
 pub(super) struct Ties(RefCell<Vec<Tie>>);
 
 impl Ties {
-    /// Notes those of a command that was sent.
+    /// Adds the ties of a command that was sent.
     pub(super) fn sent(&self, ties: Vec<Tie>) {
         let mut own = self.0.borrow_mut();
         let room = MOST.saturating_add(1).saturating_sub(own.len());
         own.extend(ties.into_iter().take(room));
     }
 
-    /// Forgets all: the transaction is over.
+    /// Forgets all ties: the transaction has ended.
     pub(super) fn ended(&self) {
         self.0.borrow_mut().clear();
     }
 
-    /// The kin of what a text names, with that by ties. `catalog` gives what the catalogue says.
+    /// Returns the kin of the relations that a text names, including kin by ties. `catalog` returns the kin
+    /// that the catalog knows.
     fn kin(&self, effects: &Effects, catalog: impl Fn(&BTreeSet<Relation>) -> Kin) -> Kin {
         let ties = self.0.borrow();
         let mut kin = catalog(&effects.relations);
@@ -74,7 +75,7 @@ impl Ties {
     }
 }
 
-/// Whether two names may mean one relation.
+/// Returns whether two names may mean the same relation.
 fn meets(one: &Object, other: &Object) -> bool {
     one.name == other.name && (one.schema == other.schema || one.schema.is_none() || other.schema.is_none())
 }
@@ -83,7 +84,7 @@ fn whole(object: &Object) -> Relation {
     Relation { object: object.clone(), access: Access::Read, only: false }
 }
 
-/// The tie that a command may make.
+/// Returns the tie that a command may make; `None` if it can make none.
 pub(super) fn tie(command: &Command, change: Change) -> Option<Tie> {
     let effects = command.sql()?.effects.as_deref().filter(|_| change >= Change::Relations)?;
     let tie: Tie = effects.relations.iter().map(|relation| relation.object.clone()).collect();
@@ -91,25 +92,28 @@ pub(super) fn tie(command: &Command, change: Change) -> Option<Tie> {
 }
 
 impl SessionState {
-    /// Whether policies may go by what shares rows with the relations of a text, or of what it runs by name.
+    /// Returns whether policies may depend on relations that share rows with those of a text, or of what it
+    /// runs by name.
     pub(super) fn wants_kin(&self, definition: &Definition) -> bool {
         let names = definition.judgement.effects().is_some_and(|effects| names_relations(effects));
         (names || runs_names(definition)) && self.seat.asks_kin()
     }
 
-    /// What is known of the relations that share rows. Where it cannot be read now, what was read last counts
-    /// for some minutes, if it is nothing but old. `None` for a target that does not answer questions about
-    /// its catalogue: there all policies go by the words of a text alone, as the log says.
+    /// Returns the view of the catalog with the relations that share rows. If the catalog cannot be read now,
+    /// the last view counts for some minutes, provided that it is merely old. `None` if the target does not
+    /// answer questions about its catalog: then all policies go by the SQL alone, as the log says.
     ///
     /// # Errors
-    /// It cannot be read for the moment, and was never read, too long ago, or before relations have changed.
+    /// The catalog cannot be read for the moment, and there is no recent view from after the last change of
+    /// relations.
     pub(super) async fn catalog_with_kin(&self) -> Result<Option<Arc<CatalogView>>, Denied> {
         let entry = self.entry(&self.seat.current());
         entry.want_kin();
         self.catalog_or_old(&entry, Entry::current, Entry::old_kin).await
     }
 
-    /// Tells a command what shares rows with the relations that it names. What is not known may be anything.
+    /// Adds to a command the relations that share rows with those it names. If they are unknown, they may be
+    /// any.
     pub(super) fn tell_kin(&self, command: &mut Command, known: Option<&CatalogView>) {
         let Words::Sql(sql) = &mut command.words else { return };
         let Some(effects) = sql.effects.as_deref().filter(|effects| names_relations(effects)) else { return };
@@ -126,7 +130,7 @@ impl SessionState {
     }
 }
 
-/// Whether a text names relations that may have kin: those of PostgreSQL's own have none.
+/// Returns whether a text names relations that may have kin: those of PostgreSQL's own have none.
 fn names_relations(effects: &Effects) -> bool {
     let own = |object: &Object| matches!(object.schema.as_deref(), Some("pg_catalog" | "information_schema"));
     effects.relations.iter().any(|relation| !own(&relation.object))
@@ -143,7 +147,7 @@ mod tests {
         }
     }
 
-    /// What a text that names this has for kin, where the catalogue knows that `public.leaf` is a child of
+    /// Returns the kin of a text that names this, where the catalog knows that `public.leaf` is a child of
     /// `public.stem`.
     fn kin(ties: &Ties, named: &str) -> Vec<String> {
         let catalog = |relations: &BTreeSet<Relation>| {

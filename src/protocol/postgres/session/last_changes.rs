@@ -1,25 +1,25 @@
-//! Which messages may last have changed what later ones are judged by. What such a message changes is known
-//! once it is answered.
+//! The last messages that may have changed what later ones are judged by. What such a message has changed is
+//! known once it is answered.
 
 use std::cell::Cell;
 
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::pending::PendingReplies;
 
-/// The last messages that may have changed something, and how far messages are sent.
+/// The last messages that may have changed something, and which messages are sent.
 #[derive(Debug)]
 pub(super) struct LastChanges {
-    /// Changes how texts are cut into words, or where names are looked up.
+    /// The last message that may change how SQL is lexed, or where names are looked up.
     reading: Cell<Number>,
-    /// Changes what a prepared statement is.
+    /// The last message that may change what a prepared statement is.
     statement: Cell<Number>,
-    /// Changes what a portal is.
+    /// The last message that may change what a portal is.
     portal: Cell<Number>,
-    /// Changes either in another way than by a `Parse` or `Bind` of that name.
+    /// The last message that may change either of them other than by a `Parse` or `Bind` of that name.
     indirect: Cell<Number>,
-    /// Changes the catalogue.
+    /// The last message that may change the catalog.
     catalog: Cell<Number>,
-    /// The first message of the open series: what fails in it makes the target pass over its rest.
+    /// The first message of the open series: if a message of the series fails, the target skips the rest.
     series_start: Cell<Number>,
     /// The first message that is not sent yet.
     first_unsent: Cell<Number>,
@@ -40,7 +40,7 @@ impl Default for LastChanges {
 }
 
 impl LastChanges {
-    /// Notes a message that may change how texts are read.
+    /// Notes a message that may change how SQL is lexed, or where names are looked up.
     pub(super) fn note_reading(&self, number: Number) {
         self.reading.set(number);
     }
@@ -55,20 +55,20 @@ impl LastChanges {
         self.portal.set(number);
     }
 
-    /// Notes a `Close`, of a portal or a statement.
+    /// Notes a `Close`, of a portal or a prepared statement.
     pub(super) fn note_close(&self, portal: bool, number: Number) {
         (if portal { &self.portal } else { &self.statement }).set(number);
         self.indirect.set(number);
     }
 
-    /// Notes SQL that makes, uses or closes prepared statements and cursors.
+    /// Notes SQL that creates, uses or closes prepared statements or cursors.
     pub(super) fn note_names(&self, number: Number) {
         self.statement.set(number);
         self.portal.set(number);
         self.indirect.set(number);
     }
 
-    /// Notes a message that may change the catalogue.
+    /// Notes a message that may change the catalog.
     pub(super) fn note_catalog(&self, number: Number) {
         self.catalog.set(number);
     }
@@ -83,49 +83,50 @@ impl LastChanges {
         self.first_unsent.set(number);
     }
 
-    /// Whether a message is sent.
+    /// Returns whether a message is sent.
     pub(super) fn is_sent(&self, number: Number) -> bool {
         number < self.first_unsent.get()
     }
 
-    /// Whether a message after this one may have changed what a name stands for.
+    /// Returns whether a message after this one may have changed what a name stands for.
     pub(super) fn names_after(&self, number: Number) -> bool {
         self.statement.get().max(self.portal.get()) > number
     }
 
-    /// Whether a message after this one may have changed the catalogue.
+    /// Returns whether a message after this one may have changed the catalog.
     pub(super) fn catalog_after(&self, number: Number) -> bool {
         self.catalog.get() > number
     }
 
-    /// Whether it is known how texts are read.
+    /// Returns whether it is certain how SQL is lexed and where names are looked up.
     pub(super) fn knows_reading(&self, pending: &PendingReplies) -> bool {
         self.has_answered(self.reading.get(), pending)
     }
 
-    /// Whether it is known what is in the catalogue.
+    /// Returns whether it is certain what is in the catalog.
     pub(super) fn knows_catalog(&self, pending: &PendingReplies) -> bool {
         self.has_answered(self.catalog.get(), pending)
     }
 
-    /// Whether it is known what a prepared statement is, that was made by this message or not at all.
+    /// Returns whether it is certain what a prepared statement is; `made` is the message that created it, or
+    /// `None`.
     pub(super) fn knows_statement(&self, made: Option<Number>, pending: &PendingReplies) -> bool {
         self.knows_name(self.statement.get(), made, pending)
     }
 
-    /// The same of a portal.
+    /// Returns whether it is certain what a portal is; `made` is the message that created it, or `None`.
     pub(super) fn knows_portal(&self, made: Option<Number>, pending: &PendingReplies) -> bool {
         self.knows_name(self.portal.get(), made, pending)
     }
 
-    /// What was made in the open series is what it is, or the target passes over its use, as long as nothing
-    /// else has changed names since.
+    /// Returns whether it is certain what a name stands for. A name created in the open series stands for
+    /// that, or the target skips its use, as long as nothing else has changed names since.
     fn knows_name(&self, last: Number, made: Option<Number>, pending: &PendingReplies) -> bool {
         let own = |made: Number| made >= self.series_start.get() && made > self.indirect.get();
         self.has_answered(last, pending) || made.is_some_and(own)
     }
 
-    /// Whether everything up to a message is sent and answered.
+    /// Returns whether everything up to a message is sent and answered.
     fn has_answered(&self, number: Number, pending: &PendingReplies) -> bool {
         self.is_sent(number) && pending.has_answered(number)
     }

@@ -15,15 +15,15 @@ use crate::protocol::postgres::targets::Change;
 /// What a command may change for the messages after it.
 #[derive(Debug)]
 pub(super) struct Changes {
-    /// The catalogue.
+    /// The change of the catalog.
     pub(super) catalog: Change,
-    /// Where names are looked up.
+    /// The effect on where names are looked up.
     pub(super) names: PathEffect,
-    /// Which relations may be children of others from now on.
+    /// The relations that may have become children of others.
     pub(super) ties: Vec<Tie>,
 }
 
-/// What commands that run together may change for the messages after them.
+/// Returns what commands that run together may change for the messages after them.
 pub(super) fn changes_of<'a>(
     commands: impl Iterator<Item = &'a Command> + Clone,
     known: Option<&CatalogView>,
@@ -36,15 +36,15 @@ pub(super) fn changes_of<'a>(
     }
 }
 
-/// Whether what a command does may change how the next texts are read: how they are cut into words, or where
-/// their names are looked up.
+/// Returns whether a command may change how later SQL is read: how it is lexed, or where its names are looked
+/// up.
 pub(super) fn may_change_reading(command: &Command) -> bool {
     command.class == Class::Unknown
         || path_effect(command) != PathEffect::No
         || command.sql().and_then(|sql| sql.effects.as_deref()).is_none_or(Effects::changes_lexing)
 }
 
-/// What a command may do to where names are looked up in the texts after it.
+/// Returns what a command may do to where names are looked up in later SQL.
 fn path_effect(command: &Command) -> PathEffect {
     let Some(sql) = command.sql() else { return PathEffect::Unseen };
     match &sql.effects {
@@ -55,7 +55,7 @@ fn path_effect(command: &Command) -> PathEffect {
     }
 }
 
-/// What a command may do to the catalogue.
+/// Returns what a command may change in the catalog.
 fn changes_catalog(command: &Command, known: Option<&CatalogView>) -> Change {
     if command.class < Class::Ddl {
         return Change::Nothing;
@@ -65,8 +65,8 @@ fn changes_catalog(command: &Command, known: Option<&CatalogView>) -> Change {
         return Change::Settings;
     };
     if base < Class::Ddl {
-        // It only calls functions that nothing is known of, and passes because a policy names them: they may
-        // do more than they are there for.
+        // Only the unknown functions that it calls could change it. They pass because a policy names them,
+        // and may do more than they are meant to.
         return Change::Suspected;
     }
     let makes = |verb: &Verb| {
@@ -86,7 +86,8 @@ fn changes_catalog(command: &Command, known: Option<&CatalogView>) -> Change {
     if base == Class::Unknown || effects.runs_unseen() || makes_setter(effects, known) {
         return Change::Settings;
     }
-    // One statement that makes, changes or drops a relation leaves functions and operators as they are.
+    // A single statement that creates, changes or drops a relation leaves functions and operators as they
+    // are.
     let one = effects.statements == 1
         && effects.names.is_empty()
         && effects.relations.iter().any(|relation| relation.access == Access::Ddl);

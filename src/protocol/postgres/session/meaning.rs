@@ -1,5 +1,5 @@
-//! What a text means in this session: the command it is, with what it runs by name; and whether all that this
-//! hangs on is known for sure.
+//! What SQL means in this session: the command that it is, with what it runs by name, and whether all that
+//! this depends on is known for sure.
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -30,12 +30,12 @@ use crate::protocol::postgres::session::state::SessionState;
 use crate::protocol::postgres::targets::CatalogView;
 use crate::protocol::postgres::targets::Change;
 
-/// How deep one text may run another by name, which runs another.
+/// The depth to which statements that run each other by name are followed.
 const DEEPEST: usize = 4;
-/// The most that all of them may weigh together, each as often as it is put into another one.
+/// The most that these may weigh together, each counted as often as it is run by another one.
 const MOST_RUN: usize = 16 << 20;
 
-/// Where the functions are that a server brings along: what they do is known by their names, or not at all.
+/// The schema of the server's own functions: what they do is known by their names, or not at all.
 const OWN_SCHEMA: &str = "pg_catalog";
 /// The relation whose rows are the settings of the session.
 const SETTINGS: &str = "pg_settings";
@@ -44,33 +44,34 @@ const SETTINGS: &str = "pg_settings";
 pub(super) struct Meaning {
     /// The command it is.
     pub(super) command: Command,
-    /// The commands that it runs by name, with those that these run.
+    /// The commands that it runs by name, directly and in turn.
     pub(super) also: Vec<Command>,
-    /// The texts of these.
+    /// The SQL of those commands.
     pub(super) runs: Vec<Rc<Definition>>,
-    /// Where masked values may turn up.
+    /// Where masked values may appear in its output.
     pub(super) exposure: Exposure,
-    /// What it looks at that masks do not allow.
+    /// What it does with masked columns that their masks forbid.
     pub(super) guess: Option<Guess>,
 }
 
 impl SessionState {
-    /// Whether nothing is under way that may change how texts are read or where names are looked up.
+    /// Returns whether nothing is running that may change how SQL is lexed or where names are looked up.
     pub(super) fn reads_surely(&self) -> bool {
         self.last_changes.knows_reading(&self.pending.borrow())
     }
 
-    /// Whether it is known what a prepared statement is, that was made by this message or not at all.
+    /// Returns whether it is certain what a prepared statement is; `made` is the message that created it, or
+    /// `None`.
     pub(super) fn statement_is_sure(&self, made: Option<Number>) -> bool {
         self.last_changes.knows_statement(made, &self.pending.borrow())
     }
 
-    /// The same of a portal.
+    /// Returns whether it is certain what a portal is; `made` is the message that created it, or `None`.
     pub(super) fn portal_is_sure(&self, made: Option<Number>) -> bool {
         self.last_changes.knows_portal(made, &self.pending.borrow())
     }
 
-    /// Whether it is known what all names of a text stand for.
+    /// Returns whether it is certain what all names that a text runs or reads stand for.
     pub(super) fn names_are_sure(&self, definition: &Definition) -> bool {
         let names = self.names.borrow();
         let sure = |entry: &NameUse| {
@@ -91,19 +92,19 @@ impl SessionState {
             && names.all_runs(definition).iter().all(|run| run.uses().iter().all(sure))
     }
 
-    /// Whether what a text calls, what it changes and what shares rows with that cannot be changed by
-    /// anything under way.
+    /// Returns whether nothing that is running can change what a text depends on in the catalog: the code
+    /// that it calls, and the relations that share rows with those it names.
     pub(super) fn code_is_sure(&self, definition: &Definition) -> bool {
         self.last_changes.knows_catalog(&self.pending.borrow())
             || !(needs_code(definition) || self.wants_kin(definition) || cascades(definition))
     }
 
-    /// What is known of the catalogue, where it is needed: values are masked, policies go by what shares rows
-    /// with the relations of a text, it calls functions that nothing else is known of, or it may call what it
-    /// does not seem to call.
+    /// Returns the view of the catalog if a text needs it: values are masked, policies depend on relations
+    /// that share rows with those of the text, or the text calls unknown functions or may call functions
+    /// without naming them. `None` if it needs none, or can be judged without.
     ///
     /// # Errors
-    /// It cannot be read, and nothing will do in its place. Or the text runs more by name than is looked at.
+    /// The catalog cannot be read and is indispensable, or the text runs too much by name.
     pub(super) async fn catalog_if_needed(
         &self,
         definition: &Definition,
@@ -116,7 +117,7 @@ impl SessionState {
         let related = if self.wants_kin(definition) {
             self.catalog_with_kin().await?
         } else if cascades(definition) {
-            // Without it any relation may be emptied.
+            // Without it, any relation may be emptied.
             self.catalog_with_kin().await.unwrap_or_default()
         } else {
             None
@@ -129,7 +130,7 @@ impl SessionState {
             return Ok(related);
         }
         let Some(effects) = definition.judgement.effects() else { return Ok(None) };
-        // Of the server's own functions it only holds those that may do anything.
+        // Of the server's own functions the catalog lists only the dangerous ones.
         let mut schemas = effects.opaque.iter().map(|function| function.object.schema.as_deref());
         let calls = schemas.any(|schema| schema != Some(OWN_SCHEMA));
         if (calls || !definition.uses().is_empty())
@@ -144,28 +145,27 @@ impl SessionState {
             let catalog = known.masked.catalog();
             catalog.hides() || catalog.has_setters()
         };
-        // Without it functions that nothing is known of stay unknown, and only a policy that names them lets
-        // them pass.
+        // Without it unknown functions stay unknown, and only a policy that names them lets them pass.
         let Some(functions) = self.functions().await?.filter(tells) else {
             return Ok(None);
         };
-        // What may be a call of a function hangs on the columns, too.
+        // Whether something may be a function call depends on the columns, too.
         if functions.masked.catalog().fields().next().is_none() {
             return Ok(Some(functions));
         }
         match self.catalog().await {
-            // Those may have changed since; if not, it is nothing but old.
+            // Columns may have changed since it was read; if they have not, it is merely old.
             Err(denied) if !self.has_relations_of(&functions) => Err(denied),
             known => Ok(Some(known.unwrap_or(functions))),
         }
     }
 
-    /// What a text means now.
+    /// Returns what a text means now.
     pub(super) fn meaning(&self, definition: &Rc<Definition>, known: Option<&CatalogView>) -> Meaning {
         let command = self.command(definition, known, 0);
         let runs = self.names.borrow().all_runs(definition);
         let also: Vec<Command> = runs.iter().map(|definition| self.command(definition, known, 1)).collect();
-        // What a text changes counts for what it runs, too.
+        // What a text changes in the catalog also counts for what it runs.
         let effects = definition.judgement.effects();
         let remade = self.transaction.change() >= Change::Relations
             || effects.is_some_and(|effects| effects.remakes());
@@ -174,7 +174,7 @@ impl SessionState {
         Meaning { command, also, runs, exposure, guess }
     }
 
-    /// What is found out of each text that a text runs or reads from by name, once for each.
+    /// Applies `of` once to each definition that a text runs or reads by name.
     fn each_run<T>(
         &self,
         definition: &Definition,
@@ -212,8 +212,8 @@ impl SessionState {
         command
     }
 
-    /// Tells a command what its `TRUNCATE … CASCADE` empties besides. What the open transaction, or the text
-    /// itself, has made the catalogue does not show: then it may be any relation.
+    /// Adds the relations that a `TRUNCATE … CASCADE` also empties. If the open transaction or the text
+    /// itself may have changed relations, the catalog does not show it: then any relation may be emptied.
     fn tell_emptied(&self, command: &mut Command, known: Option<&CatalogView>) {
         let Words::Sql(sql) = &mut command.words else { return };
         let Some(effects) = sql.effects.as_mut().filter(|effects| !effects.cascades.is_empty()) else {
@@ -228,8 +228,8 @@ impl SessionState {
         }
     }
 
-    /// A change of rows that lead to `pg_settings` is a `SET`, of whatever they are. What the open
-    /// transaction has made nobody else sees: once that may be such a relation, any may be one.
+    /// Turns a change of rows that lead to `pg_settings` into a `SET`. What the open transaction has created
+    /// is invisible to others: once it may have created such a relation, any relation may be one.
     fn tell_settings(&self, command: &mut Command, known: Option<&CatalogView>) {
         let Words::Sql(sql) = &mut command.words else { return };
         let Some(effects) = &mut sql.effects else { return };
@@ -243,9 +243,9 @@ impl SessionState {
         command.class = command.class.max(Class::Admin);
     }
 
-    /// What a text calls, or may call, that may do anything. What the open transaction has made nobody else
-    /// sees, and so the catalogue is of no help: after a change of functions all that may call one counts,
-    /// after one of columns all that may be a column or a call.
+    /// Returns the functions and operators that a text calls, or may call, and that may do anything. What the
+    /// open transaction has created is invisible to others, so the catalog cannot help: after a change of
+    /// functions every possible call counts, after one of columns everything that may be a column or a call.
     fn opaque(&self, effects: &Effects, known: Option<&CatalogView>) -> Vec<Function> {
         let mut opaque = match known {
             Some(known) => known.masked.catalog().opaque(effects),
@@ -277,7 +277,7 @@ impl SessionState {
         opaque
     }
 
-    /// Puts into a command what the prepared statements do that it runs, when all of them are known.
+    /// Adds to a command the effects of the prepared statements that it runs, if all of them are known.
     fn see<'a>(
         command: &mut Command,
         definition: &Definition,
@@ -302,7 +302,7 @@ impl SessionState {
         command.class = if sql.opaque.is_empty() { sql.base } else { Class::Unknown };
     }
 
-    /// Where masked values may turn up when a text runs.
+    /// Returns where masked values may appear when a text runs.
     fn exposure(&self, definition: &Definition, known: &CatalogView, remade: bool, depth: usize) -> Exposure {
         let effects = definition.judgement.effects().map(|effects| &**effects);
         let opaque = effects.is_none_or(|effects| !self.opaque(effects, Some(known)).is_empty());
@@ -312,7 +312,7 @@ impl SessionState {
         Exposure::of(effects, &known.masked, opaque, remade).with_names(effects, &known.masked, named)
     }
 
-    /// What a text looks at that masks do not allow, by itself or in what it runs by name.
+    /// Returns what a text, or what it runs by name, does with masked columns that their masks forbid.
     fn guess(
         &self,
         definition: &Definition,
@@ -338,23 +338,23 @@ impl SessionState {
     }
 }
 
-/// Whether a text may call, or change, what the catalogue alone tells of, or runs by name what may.
+/// Returns whether only the catalog can tell what a text, or what it runs by name, calls or changes.
 fn needs_code(definition: &Definition) -> bool {
     let needs = |effects: &Effects| effects.names_code() || effects.changes_relations();
     definition.judgement.effects().is_some_and(|effects| needs(effects)) || runs_names(definition)
 }
 
-/// Whether a text empties what refers to the relations that it names.
+/// Returns whether a text also empties the relations that refer to those it names.
 fn cascades(definition: &Definition) -> bool {
     definition.judgement.effects().is_some_and(|effects| !effects.cascades.is_empty())
 }
 
-/// Whether settings are changed by changing rows of a relation, as far as that is known.
+/// Returns whether changing the rows of a relation is known to change settings.
 fn is_setter(relation: &Object, known: Option<&CatalogView>) -> bool {
     known.is_some_and(|known| known.masked.catalog().sets(relation))
 }
 
-/// Whether a text may make such a relation, or give one another name.
+/// Returns whether a text may create or rename such a relation.
 pub(super) fn makes_setter(effects: &Effects, known: Option<&CatalogView>) -> bool {
     effects.relations.iter().any(|relation| relation.access == Access::Ddl)
         && effects

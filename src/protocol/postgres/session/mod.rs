@@ -1,16 +1,16 @@
-//! One session: two directions of one client and one session at the target, and the reasons for it to end.
+//! One session: one client, one session at the target, and the two directions between them.
 //!
-//! [`front`] reads what the client sends, in batches; [`judge_message`] judges each message by what it means
-//! in this session ([`meaning`], [`later_effects`]) and what its connection forbids ([`forbidden`]); [`send`]
-//! puts it to the target and notes in [`pending`] which reply is due; [`back`] reads the answers, each held
-//! against what is owed. [`state`] is what both know: [`names`], what
-//! prepared statements and portals stand for; [`last_changes`], from when on something is known for sure;
-//! [`open_transaction`]; [`search_path`], where names are looked up, and [`session_settings`], what else a
-//! text hangs on; [`outbox`] and [`signals`].
+//! [`front`] reads the client's messages in batches. [`judge_message`] judges each one by what its SQL does
+//! in this session ([`meaning`], [`later_effects`]) and by what the connection forbids ([`forbidden`]).
+//! [`send`] writes it to the target and notes in [`pending`] which reply is due. [`back`] reads the replies
+//! and checks each against what is due. Both directions share [`state`]: [`names`] (what prepared statements
+//! and portals stand for), [`last_changes`] (since when something is known for sure), [`open_transaction`],
+//! [`search_path`], [`session_settings`] (other settings that SQL depends on), [`outbox`] and [`signals`].
 //!
-//! [`mod@run`] is what a command that runs has given so far, [`row_recorder`] what is kept of its rows,
-//! [`record`] words it for the recording, [`hold`] for approvers, with what [`preview`] finds out. [`refuse`]
-//! records what never became a command, [`client_gone`] sees that a client leaves while it has to wait.
+//! [`mod@run`] holds the results of a running command so far, [`row_recorder`] what is kept of its rows.
+//! [`record`] writes it for the recording, [`hold`] for approvers, with what [`preview`] finds out.
+//! [`refuse`] records messages that never became a command. [`client_gone`] notices a client that leaves
+//! while it has to wait.
 
 mod admit;
 mod back;
@@ -91,62 +91,62 @@ use crate::protocol::postgres::wire::sqlstate::SqlState;
 use crate::transport::stream::Stream;
 use crate::transport::stream::WriteSide;
 
-/// How much is read from the target at a time, at least and at most.
+/// The bytes read from the target at a time: at least, at most.
 const READ: (usize, usize) = (8 << 10, 64 << 10);
-/// How long a last word to the client may take.
+/// The time that the last message to the client may take.
 const LAST_WORD: Duration = Duration::from_millis(500);
 
-/// A client and a target that have both logged in.
+/// What a session starts with: a client and a target that have both logged in.
 pub struct Start {
-    /// The client's place.
+    /// The client's login session.
     pub seat: Seat,
-    /// Judges texts.
+    /// The judge of SQL texts.
     pub judge: Arc<Judge>,
-    /// The catalogues of the targets.
+    /// The catalogs of the targets.
     pub targets: Targets,
-    /// The client.
+    /// The client's stream.
     pub client: Stream,
-    /// What it has sent already.
+    /// The bytes that the client has sent already.
     pub client_input: BytesMut,
-    /// The target.
+    /// The target's stream.
     pub target: Stream,
-    /// What it has sent already.
+    /// The bytes that the target has sent already.
     pub target_input: BytesMut,
-    /// The database at the target.
+    /// The name of the database at the target.
     pub database: String,
-    /// What a cancel request to the target needs.
+    /// The key of a cancel request to the target.
     pub cancel_key: Option<CancelKey>,
-    /// Told when the client has asked to cancel.
+    /// Notified when the client sends a cancel request.
     pub asked: Arc<Notify>,
-    /// How the target cuts texts into words.
+    /// The target's lexing rules (`standard_conforming_strings`).
     pub lexing: Lexing,
-    /// Where the transaction stands.
+    /// The target's transaction status.
     pub transaction: Transaction,
-    /// Whether the client has chosen another search path than the usual one.
+    /// Whether the client has chosen a search path other than the default at its login.
     pub moved: bool,
-    /// The search path that the target has told of.
+    /// The search path that the target has reported.
     pub path: Option<Box<[u8]>>,
-    /// The settings that the client has chosen at its login.
+    /// The settings of the client's startup packet.
     pub settings: Vec<(&'static str, String)>,
-    /// Those that the target has told of.
+    /// The settings that the target has reported.
     pub reported: BTreeMap<String, String>,
 }
 
 /// Why a session ends.
 enum End {
-    /// What it stands on ended.
+    /// The login session ended: the token expired, a lock came, or the gateway stops.
     Over(SessionEnd),
-    /// The client's side.
+    /// The client left, or its side failed.
     Gone(Gone),
-    /// What the target sent does not fit.
+    /// The target sent something that does not fit.
     Lost(Lost),
-    /// The target's stream ended.
+    /// The target closed its stream.
     TargetLeft,
     /// The client's stream broke.
     ClientBroke,
 }
 
-/// Serves a session to its end.
+/// Serves a session until it ends.
 pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
     let governed = start.seat.governed();
     let limits = &governed.connection.limits;
@@ -192,8 +192,8 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
             () = cancels(&session, &start.asked, key.as_ref()) => End::TargetLeft,
         }
     };
-    // What ends it is looked at first: a target that never stops sending uses up what one turn of the task
-    // may do.
+    // The end is polled first: a target that never stops sending would use up the budget of each turn of the
+    // task.
     let end = tokio::select! {
         biased;
         why = session.seat.end_watch().wait() => End::Over(why),
@@ -221,10 +221,10 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
     tell_when_closed(&session, made, target_read);
 }
 
-/// Says good-bye to the target.
+/// Ends the session at the target (`Terminate`).
 async fn leave(target: &mut Target, end: &End) {
     if !matches!(end, End::Gone(Gone::Left)) {
-        // What was admitted and not sent is not sent any more: what it stood on is over.
+        // What was admitted but not sent is dropped: what it was admitted under has ended.
         target.forget();
     }
     let leave =
@@ -238,7 +238,7 @@ async fn leave(target: &mut Target, end: &End) {
 
 fn record_end(session: &SessionState, end: &End) {
     match end {
-        // What the session stands on may be over a moment before the session is.
+        // What the session rests on, such as its token, may end a moment before the session does.
         End::Over(why) => session.seat.ends(*why),
         End::TargetLeft => {
             session.seat.record_failure(&target_failed("target_closed"));
@@ -252,7 +252,7 @@ fn record_end(session: &SessionState, end: &End) {
     }
 }
 
-/// Gives the client its last word. One that does not read it does without.
+/// Sends the client its last message. Gives up on a client that does not read it in time.
 async fn say(client: &mut (impl AsyncWrite + Unpin), word: &[u8]) {
     let goodbye = async {
         client.write_all(word).await?;
@@ -263,12 +263,12 @@ async fn say(client: &mut (impl AsyncWrite + Unpin), word: &[u8]) {
     }
 }
 
-/// What the recording says when it is the target that has ended the session.
+/// Returns what is recorded when the target has ended the session.
 fn target_failed(reason: &'static str) -> Denied {
     Denied::new(DenyCode::UpstreamUnavailable, "the target has ended the session").because(reason)
 }
 
-/// What the client is told at the end; `None` where it has left, or the target has said it.
+/// Returns what the client is told at the end; `None` if the client has left.
 fn last_word(end: &End) -> Option<Refusal> {
     match end {
         End::Over(why) => Some(reply::ended(*why)),
@@ -287,7 +287,7 @@ fn last_word(end: &End) -> Option<Refusal> {
     }
 }
 
-/// Resolves when the gateway stops and nothing of the session is under way.
+/// Waits until the gateway stops and nothing of the session is running.
 async fn drained(session: &SessionState, draining: &mut watch::Receiver<bool>) {
     if draining.wait_for(|draining| *draining).await.is_err() {
         std::future::pending::<()>().await;
@@ -301,7 +301,8 @@ async fn drained(session: &SessionState, draining: &mut watch::Receiver<bool>) {
     }
 }
 
-/// Passes wishes to cancel on: to what is held here, or to what runs at the target. Never resolves.
+/// Passes cancel requests on: to a statement that is held here, or else to what runs at the target. Never
+/// resolves.
 async fn cancels(session: &SessionState, asked: &Notify, key: Option<&Rc<CancelKey>>) {
     loop {
         tokio::select! {
@@ -312,7 +313,7 @@ async fn cancels(session: &SessionState, asked: &Notify, key: Option<&Rc<CancelK
             }
             () = session.signals.cancel.notified() => {}
         }
-        // With nothing under way there is nothing to cancel, and what comes next is not meant.
+        // With nothing running there is nothing to cancel, and the request must not hit the next statement.
         let running = session.pending.borrow_mut().front().map(|reply| reply.number);
         if let Some((key, running)) = key.zip(running) {
             let still = || !session.pending.borrow().has_answered(running);
@@ -321,7 +322,7 @@ async fn cancels(session: &SessionState, asked: &Notify, key: Option<&Rc<CancelK
     }
 }
 
-/// Moves what the target sends to the client.
+/// Moves the target's messages to the client.
 struct Pump {
     back: Back,
     input: BytesMut,
@@ -348,13 +349,13 @@ impl Pump {
             }
             self.input.reserve(self.read);
             if self.read == READ.1 {
-                // Others want their turn, and this session's own end does.
+                // Lets other sessions run, and the check whether this one has ended.
                 tokio::task::yield_now().await;
             }
             tokio::select! {
                 read = from.read_buf(&mut self.input) => match read {
                     Ok(0) | Err(_) => return End::TargetLeft,
-                    // More at once while there is much, little while there is not.
+                    // Reads more at once while there is much, little while there is not.
                     Ok(read) => self.read = if read >= self.read { READ.1 } else if read < READ.0 { READ.0 } else { self.read },
                 },
                 () = session.outbox.filled() => {}

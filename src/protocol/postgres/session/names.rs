@@ -1,10 +1,10 @@
-//! The prepared statements and portals of a session, by name: one namespace for those of the protocol and
-//! those of SQL (`PREPARE`, `DECLARE`), as in the server.
+//! The prepared statements and portals of a session, by name. As in the server, those of the protocol and
+//! those of SQL (`PREPARE`, `DECLARE`) share one namespace.
 //!
-//! What stands here is what the server has if everything that was sent in the open series goes well: what
-//! fails makes the server pass over the rest of the series, and what the rest has changed here is taken back.
-//! A name that earlier series may still change is not looked at before they are answered (see
-//! [`super::meaning`]).
+//! The state here is what the server has if everything sent in the open series (the messages up to a `Sync`)
+//! succeeds. If one fails, the server skips the rest of the series, and what the rest has changed here is
+//! undone. A name that an earlier series may still change is not looked up before that series is answered
+//! (see [`super::meaning`]).
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -24,30 +24,30 @@ use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::targets::CatalogView;
 use crate::protocol::postgres::wire::values::Format;
 
-/// How many names of each kind a session may have.
+/// The most names of each kind that a session may have.
 const MOST: usize = 8192;
-/// How many bytes of SQL all of them may hold.
+/// The most bytes of SQL that all prepared statements may hold.
 const MOST_TEXT: usize = 16 << 20;
-/// The longest name, in bytes: the server compares no more (`NAMEDATALEN` - 1), so two longer ones could be
-/// one to it.
+/// The longest name, in bytes. The server compares no more (`NAMEDATALEN` - 1), so that two longer names
+/// could be the same to it.
 pub(super) const LONGEST_NAME: usize = 63;
 
-/// Counts the messages of a session: who came later has the greater number.
+/// The number of a message within its session: later ones have greater numbers.
 pub(super) type Number = u64;
 
-/// A text that was prepared or declared.
+/// The SQL of a prepared statement or cursor.
 pub(super) struct Definition {
-    /// The SQL, exactly.
+    /// The SQL, byte for byte.
     pub(super) sql: Bytes,
-    /// The types of its parameters, as its `Parse` has them.
+    /// The types of its parameters, as sent in the `Parse`.
     pub(super) types: Bytes,
-    /// What it does.
+    /// What the SQL does.
     pub(super) judgement: Arc<Judgement>,
     /// How its rows were masked when it was last described.
     pub(super) described: RefCell<Option<Described>>,
 }
 
-/// How the rows of a statement are masked. It holds for these formats, this knowledge of the catalogue, this
+/// How the rows of a statement are masked. Valid for these formats, this view of the catalog and this
 /// exposure.
 #[derive(Clone)]
 pub(super) struct Described {
@@ -55,12 +55,12 @@ pub(super) struct Described {
     pub(super) known: Arc<CatalogView>,
     pub(super) exposure: Exposure,
     pub(super) plan: Rc<RowPlan>,
-    /// The names of the columns, as the recording has them.
+    /// The names of the columns, as recorded.
     pub(super) columns: Rc<str>,
 }
 
 impl Definition {
-    /// A text, kept apart from the buffer it came in.
+    /// Copies a text out of the buffer it came in.
     pub(super) fn new(sql: &[u8], types: &[u8], judgement: Arc<Judgement>) -> Rc<Self> {
         Rc::new(Self {
             sql: Bytes::copy_from_slice(sql),
@@ -70,12 +70,12 @@ impl Definition {
         })
     }
 
-    /// The prepared statements and cursors that it uses, makes or closes.
+    /// Returns the names of prepared statements and cursors that it uses, creates or closes.
     pub(super) fn uses(&self) -> &[NameUse] {
         self.judgement.effects().map(|effects| effects.names.as_slice()).unwrap_or_default()
     }
 
-    /// Whether it may end a transaction: such a text is run in one that has failed too.
+    /// Returns whether it may end a transaction: such a text runs even in a failed one.
     pub(super) fn ends_transaction(&self) -> bool {
         let ends = |word: &Transaction| {
             matches!(
@@ -90,8 +90,8 @@ impl Definition {
         self.sql.len().saturating_add(self.types.len())
     }
 
-    /// What it weighs where it is run by name: its text is masked, recorded and shown, its effects are put
-    /// into those of what runs it.
+    /// Returns its weight where it is run by name: its text is masked, recorded and shown, and its effects
+    /// are merged into those of the statement that runs it.
     fn run_weight(&self) -> usize {
         let effects = self.judgement.effects().map_or(0, |effects| effects.weight());
         self.weight().saturating_mul(4).saturating_add(effects)
@@ -101,27 +101,28 @@ impl Definition {
 /// A prepared statement.
 #[derive(Clone)]
 pub(super) struct Statement {
-    /// The message that made it.
+    /// The number of the message that created it.
     pub(super) number: Number,
     pub(super) definition: Rc<Definition>,
 }
 
-/// A portal: a statement with its values, ready to run, or running.
+/// A portal: a statement with its parameter values, ready to run or running.
 #[derive(Clone)]
 pub(super) struct Portal {
-    /// The message that made it.
+    /// The number of the message that created it.
     pub(super) number: Number,
     pub(super) definition: Rc<Definition>,
-    /// What was admitted at its `Bind`; `None` for a cursor of SQL, which is admitted when it is run.
+    /// The command that was admitted at its `Bind`; `None` for an SQL cursor, which is admitted each time it
+    /// is run.
     pub(super) run: Option<Run>,
 }
 
-/// More names than a session may have.
+/// Returned when a session has more names than it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the session has more prepared statements or cursors than the {MOST} names or {} MiB of SQL that this gateway keeps; deallocate some", MOST_TEXT >> 20)]
 pub(super) struct TooMany;
 
-/// All names of a session.
+/// All prepared statements and portals of a session.
 #[derive(Default)]
 pub(super) struct Names {
     statements: HashMap<Box<[u8]>, Statement>,
@@ -130,17 +131,17 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Returns the prepared statement of a name.
+    /// Returns the prepared statement with this name.
     pub(super) fn statement(&self, name: &[u8]) -> Option<&Statement> {
         self.statements.get(name)
     }
 
-    /// Returns the portal of a name.
+    /// Returns the portal with this name.
     pub(super) fn portal(&self, name: &[u8]) -> Option<&Portal> {
         self.portals.get(name)
     }
 
-    /// Sets what a prepared statement is from now on. Returns what it was.
+    /// Sets what a statement name stands for. Returns what it stood for before.
     pub(super) fn set_statement(
         &mut self,
         name: &[u8],
@@ -157,7 +158,7 @@ impl Names {
         Ok(before)
     }
 
-    /// Sets what a portal is from now on. Returns what it was.
+    /// Sets what a portal name stands for. Returns what it stood for before.
     pub(super) fn set_portal(&mut self, name: &[u8], portal: Portal) -> Result<Option<Portal>, TooMany> {
         if self.portals.len() >= MOST && !self.portals.contains_key(name) {
             self.forget_oldest_cursor();
@@ -168,8 +169,8 @@ impl Names {
         Ok(self.portals.insert(name.into(), portal))
     }
 
-    /// Makes room: most cursors of SQL have died with their transaction. One that has not is refused as
-    /// unknown when it is used again.
+    /// Makes room by forgetting the oldest SQL cursor: most have ended with their transaction. One that has
+    /// not is refused as unknown when it is used again.
     fn forget_oldest_cursor(&mut self) {
         let cursors = self.portals.iter().filter(|(_, portal)| portal.run.is_none());
         let oldest = cursors.min_by_key(|(_, portal)| portal.number).map(|(name, _)| name.clone());
@@ -178,14 +179,14 @@ impl Names {
         }
     }
 
-    /// Sets what runs in a portal that has run to its end, and is run again.
+    /// Sets the new command of a portal that has run to its end and is run again.
     pub(super) fn rerun(&mut self, name: &[u8], run: Run) {
         if let Some(portal) = self.portals.get_mut(name) {
             portal.run = Some(run);
         }
     }
 
-    /// Sets a prepared statement back to what it was.
+    /// Restores what a statement name stood for.
     pub(super) fn restore_statement(&mut self, name: &[u8], before: Option<Statement>) {
         self.drop_statement(name);
         if let Some(before) = before {
@@ -194,7 +195,7 @@ impl Names {
         }
     }
 
-    /// Sets a portal back to what it was.
+    /// Restores what a portal name stood for.
     pub(super) fn restore_portal(&mut self, name: &[u8], before: Option<Portal>) {
         self.portals.remove(name);
         if let Some(before) = before {
@@ -208,27 +209,28 @@ impl Names {
         }
     }
 
-    /// Forgets the statement of this name, if it was made before this message: the server has.
+    /// Forgets the prepared statement with this name if it was created before message `before`: the server
+    /// has closed it.
     pub(super) fn forget_statement(&mut self, name: &[u8], before: Number) {
         if self.statements.get(name).is_some_and(|statement| statement.number < before) {
             self.drop_statement(name);
         }
     }
 
-    /// Forgets the portal of this name, if it was made before this message: the server has.
+    /// Forgets the portal with this name if it was created before message `before`: the server has closed it.
     pub(super) fn forget_portal(&mut self, name: &[u8], before: Number) {
         if self.portals.get(name).is_some_and(|portal| portal.number < before) {
             self.portals.remove(name);
         }
     }
 
-    /// A transaction has ended: portals of the protocol that were bound before this message are gone. Cursors
-    /// of SQL may be `WITH HOLD`.
+    /// Forgets the portals that were bound before message `before`: their transaction has ended. SQL cursors
+    /// stay, since they may be `WITH HOLD`.
     pub(super) fn transaction_ended(&mut self, before: Number) {
         self.portals.retain(|_, portal| portal.number >= before || portal.run.is_none());
     }
 
-    /// A text has been run without an error: what it has made and closed by name, in its order.
+    /// Notes, in order, what a text has created and closed by name. Called when it has run without an error.
     pub(super) fn ran(&mut self, definition: &Rc<Definition>, number: Number) {
         for entry in definition.uses() {
             let name = entry.name.as_deref().map(str::as_bytes);
@@ -251,7 +253,7 @@ impl Names {
         }
         let statement = Statement { number, definition: Rc::clone(definition) };
         if self.set_statement(name, statement).is_err() {
-            // Its use is refused: nothing is known of it.
+            // Nothing is known of it, so its use is refused.
             self.drop_statement(name);
         }
     }
@@ -273,8 +275,8 @@ impl Names {
         }
     }
 
-    /// A text has failed: how far it came is not known, and prepared statements outlive the failure. Of what
-    /// it names nothing is known.
+    /// Forgets all that a failed text creates or closes by name: how far it came is unknown, and prepared
+    /// statements survive the failure.
     pub(super) fn failed(&mut self, definition: &Definition, number: Number) {
         for entry in definition.uses() {
             let name = entry.name.as_deref().map(str::as_bytes);
@@ -291,7 +293,8 @@ impl Names {
         }
     }
 
-    /// The texts that a text runs or reads from by name: one for each name, in the order of their first use.
+    /// Returns the definitions that a text runs or reads by name: one for each name, in the order of first
+    /// use.
     pub(super) fn runs(&self, definition: &Definition) -> Vec<Rc<Definition>> {
         let mut seen: HashSet<(bool, Option<&str>)> = HashSet::new();
         let uses = definition.uses().iter();
@@ -303,8 +306,8 @@ impl Names {
         .collect()
     }
 
-    /// These texts with those that they run or read from themselves, each once: a prepared statement may
-    /// change the row on which a cursor stands.
+    /// Returns those definitions, and the ones that they run or read in turn, each once: a prepared statement
+    /// may change the current row of a cursor.
     pub(super) fn all_runs(&self, definition: &Definition) -> Vec<Rc<Definition>> {
         let mut all = self.runs(definition);
         let mut seen: HashSet<*const Definition> = all.iter().map(Rc::as_ptr).collect();
@@ -316,7 +319,7 @@ impl Names {
         all
     }
 
-    /// What all of them weigh, with those that they run themselves, up to a depth.
+    /// Returns the total weight of what a text runs by name, directly and in turn, up to a depth.
     pub(super) fn weight_run(&self, definition: &Definition, depth: usize) -> usize {
         self.weigh_runs(definition, depth, &mut HashMap::new())
     }
@@ -339,7 +342,8 @@ impl Names {
         weight
     }
 
-    /// What a name that is run or fetched from stands for.
+    /// Returns what a name stands for that is executed or fetched from; `None` if it is unknown, or neither
+    /// is done.
     pub(super) fn definition(&self, entry: &NameUse) -> Option<Rc<Definition>> {
         let name = entry.name.as_deref()?.as_bytes();
         match entry.action {
@@ -401,10 +405,10 @@ mod tests {
         let text = definition("x", &[(NameAction::Deallocate, Some("p")), (NameAction::Prepare, Some("p"))]);
         names.ran(&text, 4);
         assert_eq!(number(&names, "p"), Some(4));
-        // It failed somewhere: it may have got as far as this or not.
+        // It failed at some point: maybe before this, maybe after.
         names.failed(&text, 7);
         assert_eq!(number(&names, "p"), None);
-        // What came later stays.
+        // A later one stays.
         names.set_statement(b"p", statement(9)).unwrap();
         names.ran(&text, 8);
         assert_eq!(number(&names, "p"), Some(9));
@@ -437,7 +441,8 @@ mod tests {
         assert_eq!(names.runs(&text).len(), 2);
         let both = names.weight_run(&run(&["b"]), 4);
         assert!(both > 2 * one && names.weight_run(&text, 4) == both + one);
-        // Two that each run the other: as deep as it is looked at, and a thousand of them are no more work.
+        // Statements that all run each other are weighed up to the depth, in little time however many there
+        // are.
         for name in 0..300 {
             let all: Vec<String> = (0..300).map(|other| other.to_string()).collect();
             let all = run(&all.iter().map(String::as_str).collect::<Vec<_>>());

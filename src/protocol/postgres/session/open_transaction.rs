@@ -1,4 +1,4 @@
-//! The transaction of a session at the target: where it stands, and what it has done that nobody else sees.
+//! The transaction of a session at the target: its status, and its changes that no other session sees.
 
 use std::cell::Cell;
 
@@ -8,23 +8,23 @@ use crate::protocol::postgres::session::kin::Ties;
 use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::wire::back::Transaction;
 
-/// What is known of a session's transaction.
+/// The state of a session's transaction.
 #[derive(Debug)]
 pub(super) struct OpenTransaction {
-    /// Where it stood at the last `ReadyForQuery`.
+    /// The status at the last `ReadyForQuery`.
     status: Cell<Transaction>,
-    /// It has failed, and nothing has ended it since.
+    /// Whether it has failed, and nothing has ended it since.
     aborted: Cell<bool>,
-    /// What it may have changed of the catalogue, for others from its end on.
+    /// What it may have changed in the catalog, visible to others once it ends.
     change: Cell<Change>,
-    /// Which relations it may have made children of others.
+    /// The relations that it may have made children of others.
     pub(super) ties: Ties,
     /// Where masked values may turn up by what its commands have changed or run.
     exposure: Cell<Exposure>,
 }
 
 impl OpenTransaction {
-    /// The transaction of a session that begins with this status.
+    /// Creates the transaction of a session that begins with this status.
     pub(super) fn new(status: Transaction) -> Self {
         Self {
             status: Cell::new(status),
@@ -35,23 +35,23 @@ impl OpenTransaction {
         }
     }
 
-    /// Where it stood when the target was last ready.
+    /// Returns the status at the last `ReadyForQuery`.
     pub(super) fn status(&self) -> Transaction {
         self.status.get()
     }
 
-    /// Notes that the target is ready. Returns where the transaction stood before.
+    /// Notes the status of a `ReadyForQuery`. Returns the status before.
     pub(super) fn ready(&self, now: Transaction) -> Transaction {
         self.aborted.set(now == Transaction::Failed);
         self.status.replace(now)
     }
 
-    /// Whether it has failed, as far as is answered.
+    /// Returns whether it has failed, as far as the replies tell.
     pub(super) fn is_aborted(&self) -> bool {
         self.aborted.get()
     }
 
-    /// Notes that a statement is done: in a transaction that has failed only its end is.
+    /// Notes that a statement is complete: in a failed transaction only one that ends it completes.
     pub(super) fn statement_done(&self) {
         self.aborted.set(false);
     }
@@ -63,7 +63,7 @@ impl OpenTransaction {
         self.exposure.set(self.exposure.get().join(exposure));
     }
 
-    /// What it may have changed of the catalogue.
+    /// Returns what it may have changed in the catalog.
     pub(super) fn change(&self) -> Change {
         self.change.get()
     }
@@ -87,7 +87,8 @@ impl OpenTransaction {
         self.change.take()
     }
 
-    /// Takes what it may have changed, at the end of the session: nobody sees any more how it ends.
+    /// Takes what it may have changed, at the end of the session: how the transaction ends is not seen any
+    /// more.
     pub(super) fn take_change(&self) -> Change {
         self.change.take()
     }

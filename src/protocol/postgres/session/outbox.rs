@@ -1,4 +1,4 @@
-//! What the gateway itself has to say to the client.
+//! The gateway's own messages to the client.
 
 use std::cell::Cell;
 use std::cell::RefCell;
@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use bytes::BytesMut;
 use tokio::sync::Notify;
 
-/// Whole messages for the client; sent at the next place between two messages of the target.
+/// Complete messages for the client. They are sent as soon as no message of the target is half sent.
 #[derive(Default)]
 pub(super) struct Outbox {
     messages: RefCell<BytesMut>,
@@ -15,13 +15,13 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Says something to the client.
+    /// Adds messages for the client.
     pub(super) fn say(&self, write: impl FnOnce(&mut BytesMut)) {
         write(&mut self.messages.borrow_mut());
         self.filled.notify_one();
     }
 
-    /// Waits until there is something to send.
+    /// Waits until messages were added.
     pub(super) async fn filled(&self) {
         self.filled.notified().await;
     }
@@ -39,7 +39,7 @@ impl Outbox {
         self.farewell.set(true);
     }
 
-    /// Whether the client has been told that the session ends.
+    /// Returns whether the client has been told that the session ends.
     pub(super) fn has_farewell(&self) -> bool {
         self.farewell.get()
     }

@@ -1,8 +1,8 @@
-//! What the target still owes: one entry for each message that was sent to it, in order, so that each reply
-//! is known for what it is.
+//! The replies that the target still owes: one entry for each message sent to it, in order, so that each
+//! reply can be matched to its message.
 //!
-//! A reply that does not fit to the entry at the front means that gateway and target have lost each other:
-//! nothing after it could be told apart, so the session ends (fail closed).
+//! A reply that does not fit the first entry means that gateway and target are out of step. Nothing after it
+//! could be told apart, so the session ends (fail closed).
 
 use std::collections::VecDeque;
 
@@ -13,118 +13,119 @@ use crate::protocol::postgres::session::names::Portal;
 use crate::protocol::postgres::session::names::Statement;
 use crate::protocol::postgres::session::run::Run;
 
-/// Which reply one message makes the target send.
+/// The reply that one message makes the target send.
 pub(super) enum ReplyKind {
     /// `BindComplete`.
     Bind {
-        /// The portal.
+        /// The name of the portal.
         portal: Box<[u8]>,
-        /// What runs in it; `None` when it was refused.
+        /// The command in the portal; `None` if the `Bind` was refused.
         run: Option<Run>,
-        /// What the name stood for before.
+        /// What the portal name stood for before.
         before: Option<Portal>,
     },
     /// `CloseComplete`.
     Close {
-        /// Whether a portal is closed, not a statement.
+        /// Whether a portal is closed, and not a prepared statement.
         portal: bool,
-        /// Its name.
+        /// The name of the portal or prepared statement.
         name: Box<[u8]>,
     },
-    /// Of a portal: `RowDescription` or `NoData`.
+    /// The reply to a `Describe` of a portal: `RowDescription` or `NoData`.
     DescribePortal {
-        /// What runs in it.
+        /// The command in the portal.
         run: Option<Run>,
-        /// The client has not asked: what comes is not for it.
+        /// Whether the gateway has asked, and not the client: then the reply is not for the client.
         injected: bool,
     },
-    /// Of a statement: `ParameterDescription`, then `RowDescription` or `NoData`.
+    /// The reply to a `Describe` of a prepared statement: `ParameterDescription`, then `RowDescription` or
+    /// `NoData`.
     DescribeStatement,
-    /// Rows, then their end; or copying.
+    /// Rows and their completion, or a copy.
     Execute(Run),
-    /// `FunctionCallResponse` and `ReadyForQuery`; it is always refused.
+    /// `FunctionCallResponse` and `ReadyForQuery`; the message is always refused.
     FunctionCall,
     /// `ParseComplete`.
     Parse {
-        /// The name of the statement.
+        /// The name of the prepared statement.
         name: Box<[u8]>,
         /// What the name stood for before.
         before: Option<Statement>,
     },
-    /// Everything, to `ReadyForQuery`.
+    /// Everything up to `ReadyForQuery`.
     Query {
-        /// What runs; `None` when it was refused.
+        /// The command; `None` if it was refused.
         run: Option<Run>,
-        /// Whether something of it is done.
+        /// Whether at least one statement has completed or failed.
         done: bool,
-        /// Whether it has failed.
+        /// Whether the client was told that it has failed.
         failed: bool,
     },
     /// `ReadyForQuery`.
     Sync,
 }
 
-/// The reply that one message makes the target send, and what the client is told instead where it was
-/// refused.
+/// A reply that is due, and what the client gets instead if the message was refused.
 pub(super) struct PendingReply {
-    /// The message.
+    /// The number of the message.
     pub(super) number: Number,
-    /// What is to come.
+    /// The reply that is due.
     pub(super) kind: ReplyKind,
-    /// What the client gets in place of the error.
+    /// The refusal that the client gets in place of the target's error.
     pub(super) refusal: Option<Refusal>,
 }
 
-/// The replies that the target still owes, the next one first.
+/// The replies that are due, in order.
 #[derive(Default)]
 pub(super) struct PendingReplies {
     replies: VecDeque<PendingReply>,
-    /// An error was answered, and the target passes over everything up to the next `Sync`, which has not been
+    /// Whether the target has reported an error and skips everything up to the next `Sync`, which was not
     /// sent yet.
     skipping: bool,
-    /// The client was told of an error that the target knows nothing of: what it answers up to the next
-    /// `Sync` is not for the client.
+    /// Whether the client was told of an error that the target does not know of: the replies up to the next
+    /// `Sync` are not for the client.
     swallowing: bool,
 }
 
 impl PendingReplies {
-    /// Returns the next one.
+    /// Returns the reply that is due next.
     pub(super) fn front(&mut self) -> Option<&mut PendingReply> {
         self.replies.front_mut()
     }
 
-    /// Returns which reply is the next one.
+    /// Returns the kind of reply that is due next.
     pub(super) fn front_kind(&self) -> Option<&ReplyKind> {
         self.replies.front().map(|reply| &reply.kind)
     }
 
-    /// Takes the next one.
+    /// Removes and returns the reply that is due next.
     pub(super) fn pop(&mut self) -> Option<PendingReply> {
         self.replies.pop_front()
     }
 
-    /// Whether nothing is owed.
+    /// Returns whether no reply is due.
     pub(super) fn is_empty(&self) -> bool {
         self.replies.is_empty()
     }
 
-    /// How many replies are owed.
+    /// Returns the number of replies that are due.
     pub(super) fn len(&self) -> usize {
         self.replies.len()
     }
 
-    /// Whether the target passes over what is sent to it now, up to a `Sync`.
+    /// Returns whether the target skips messages now, up to a `Sync`.
     pub(super) fn skips(&self) -> bool {
         self.skipping
     }
 
-    /// Keeps all replies from the client up to the answer to a `Sync`; nothing is sent up to one.
+    /// Keeps all replies from the client up to the reply to the next `Sync`. If no `Sync` was sent yet,
+    /// messages are dropped until one comes.
     pub(super) fn swallow(&mut self) {
         self.swallowing = true;
         self.skipping = !self.replies.iter().any(|reply| matches!(reply.kind, ReplyKind::Sync));
     }
 
-    /// Whether what comes next is not for the client.
+    /// Returns whether the next reply is kept from the client.
     pub(super) fn swallows(&mut self) -> bool {
         if matches!(self.front_kind(), Some(ReplyKind::Sync)) {
             self.swallowing = false;
@@ -132,7 +133,7 @@ impl PendingReplies {
         self.swallowing
     }
 
-    /// Notes a message that was sent.
+    /// Adds the reply to a message that was sent.
     pub(super) fn push(&mut self, number: Number, kind: ReplyKind, refusal: Option<Refusal>) {
         if matches!(kind, ReplyKind::Sync) {
             self.skipping = false;
@@ -140,27 +141,28 @@ impl PendingReplies {
         self.replies.push_back(PendingReply { number, kind, refusal });
     }
 
-    /// An extended message has failed: nothing up to the next `Sync` is answered. Gives what is not.
+    /// Notes that a message of the extended query protocol has failed. Removes and returns the replies up to
+    /// the next `Sync`, which will not come.
     pub(super) fn fail(&mut self) -> Vec<PendingReply> {
         let sync = self.replies.iter().position(|reply| matches!(reply.kind, ReplyKind::Sync));
         self.skipping = sync.is_none();
         self.replies.drain(..sync.unwrap_or(self.replies.len())).collect()
     }
 
-    /// A copy in begins: each `Sync` that was sent right behind its command is passed over by the target,
-    /// which takes data now.
+    /// Notes that a copy begins to take data: the target ignores each `Sync` that was sent right after the
+    /// command.
     pub(super) fn copies_in(&mut self) {
         while matches!(self.replies.get(1).map(|reply| &reply.kind), Some(ReplyKind::Sync)) {
             self.replies.remove(1);
         }
     }
 
-    /// Whether all messages up to this one are answered.
+    /// Returns whether all messages up to this one are answered.
     pub(super) fn has_answered(&self, number: Number) -> bool {
         self.replies.front().is_none_or(|reply| reply.number > number)
     }
 
-    /// Whether what was sent last is answered only after a `Flush` or `Sync`.
+    /// Returns whether the target answers the last message only after a `Flush` or `Sync`.
     pub(super) fn is_in_series(&self) -> bool {
         let ends = |reply: &PendingReply| {
             matches!(reply.kind, ReplyKind::Sync | ReplyKind::Query { .. } | ReplyKind::FunctionCall)
@@ -168,7 +170,7 @@ impl PendingReplies {
         self.replies.back().is_some_and(|reply| !ends(reply))
     }
 
-    /// Whether data that is copied in may be asked for.
+    /// Returns whether the target may still ask for copy data.
     pub(super) fn may_copy_in(&self) -> bool {
         self.replies.iter().any(|reply| match &reply.kind {
             ReplyKind::Query { run: Some(run), failed: false, .. } | ReplyKind::Execute(run) => {
@@ -178,7 +180,7 @@ impl PendingReplies {
         })
     }
 
-    /// Whether anything that may change something is answered before the next `Sync`.
+    /// Returns whether a reply before the next `Sync` belongs to a message that may have changed something.
     pub(super) fn changes_before_sync(&self) -> bool {
         let series = self.replies.iter().take_while(|reply| !matches!(reply.kind, ReplyKind::Sync));
         series.into_iter().any(|reply| {
@@ -241,7 +243,7 @@ mod tests {
         assert_eq!(all.fail().len(), 3);
         assert_eq!(shape(&all), "SPBES");
         assert!(!all.skips());
-        // A simple query before the next Sync is passed over too.
+        // A simple query before the next Sync is skipped, too.
         let mut mixed = replies("BEQBE");
         mixed.fail();
         assert!(shape(&mixed).is_empty() && mixed.skips());

@@ -1,13 +1,13 @@
-//! What people see of a held statement besides its text: what it would touch, as the target's planner
-//! estimates, and which locks its session holds meanwhile.
+//! What approvers see of a held statement besides its SQL: what it would touch, as estimated by the target's
+//! planner, and which locks its session holds meanwhile.
 //!
-//! Nothing of the statement is run. It is planned (`EXPLAIN`, never `ANALYZE`) in a session of the gateway's
-//! own, of the same role, that only reads, ends with this, and waits for no lock. Planning computes functions
-//! that call themselves immutable or stable, so only a text is planned whose functions are all known to be
-//! harmless; what hides behind an operator, a view or a policy of a table cannot write there either, nor take
-//! longer than a second. The estimate is the one of a new session: it sees nothing of the client's open
-//! transaction or temporary tables. None of this holds a statement up for more than [`PATIENCE`], or makes it
-//! fail.
+//! Nothing of the statement is run. It is planned (`EXPLAIN`, never `ANALYZE`) in a read-only session of the
+//! gateway's own, with the same role, that ends afterwards and gives up waiting for a lock almost at once.
+//! Planning evaluates functions that are declared immutable or stable, so SQL is planned only if all its
+//! functions are known to be harmless; what an operator, a view or a row policy runs cannot write there
+//! either, nor take longer than a second. The estimate is that of a new session: it does not see the client's
+//! open transaction or temporary tables. All this delays a statement by [`PATIENCE`] at most, and never makes
+//! it fail.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -27,9 +27,9 @@ use crate::protocol::postgres::wire::back::Transaction;
 use crate::protocol::postgres::wire::frame::body;
 use crate::protocol::postgres::wire::front::Bind;
 
-/// How long a statement's way to its approvers may take longer by all this.
+/// The time that all this may add to a statement's way to its approvers.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// What the session sets. It has the search path of its role, as the client's has.
+/// The settings of the planning session. Its search path is that of its role, like the client's.
 const SETTINGS: [(&str, &str); 6] = [
     ("application_name", "hoopctl"),
     ("client_encoding", "UTF8"),
@@ -38,17 +38,17 @@ const SETTINGS: [(&str, &str); 6] = [
     ("standard_conforming_strings", "on"),
     ("statement_timeout", "800ms"),
 ];
-/// The longest text that is planned, in bytes.
+/// The longest SQL text that is planned, in bytes.
 const MAX_TEXT: usize = 64 << 10;
-/// The most parameters of a text that is planned.
+/// The most parameters of a statement that is planned.
 const MAX_PARAMETERS: usize = 1000;
-/// How many relations are named of each kind.
+/// The most relations that are named of each kind.
 const MAX_NAMED: usize = 8;
 /// The longest name that is shown whole, in characters.
 const MAX_NAME: usize = 130;
 
-/// The relations that a process has locked, those first that keep others away. `$` stands for the number of
-/// the process.
+/// Lists the relations that a process has locked, those with more than an `AccessShareLock` first. `$` is
+/// replaced by the process id.
 const LOCKS: &str = "\
 SELECT n.nspname || '.' || c.relname, string_agg(DISTINCT l.mode, ', ')
 FROM pg_catalog.pg_locks l
@@ -59,16 +59,17 @@ AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = c
 AND c.relkind IN ('r', 'p', 'm', 'v', 'f', 'S') AND n.nspname <> 'pg_catalog'
 GROUP BY 1 ORDER BY bool_and(l.mode = 'AccessShareLock'), 1 LIMIT 9";
 
-/// What is to be found out.
+/// What the target is asked.
 struct Questions {
-    /// The last of them gives the plan.
+    /// The statements that give the plan; the last one returns it.
     explain: Vec<String>,
-    /// Whose locks.
+    /// The process whose locks are asked for.
     process: Option<u32>,
 }
 
 impl SessionState {
-    /// Lines for people about a statement that is about to be held; empty where there is nothing to say.
+    /// Returns lines for the approvers of a statement that is about to be held. They say so if there is no
+    /// estimate.
     pub(super) async fn preview(&self, planned: &PlannedCommand, asked: &Asked<bytes::Bytes>) -> String {
         let mut lines = String::new();
         let looking = async {
@@ -92,7 +93,7 @@ impl SessionState {
         lines
     }
 
-    /// Waits for the answers to what was sent before, unless the target holds them back.
+    /// Waits for the replies to earlier messages, unless the target holds them back.
     async fn answered(&self) {
         loop {
             let news = self.signals.progress.notified();
@@ -103,7 +104,7 @@ impl SessionState {
         }
     }
 
-    /// The questions what a statement would touch, if they may be asked.
+    /// Returns the statements that ask for the plan; `None` if this statement may not be planned.
     fn explain(&self, planned: &PlannedCommand, asked: &Asked<bytes::Bytes>) -> Option<Vec<String>> {
         let sql = asked.judged.command.sql()?;
         let effects = sql.effects.as_deref()?;
@@ -116,9 +117,9 @@ impl SessionState {
             && effects.names.is_empty()
             && effects.settings.is_empty()
             && planned.runs.is_empty();
-        // Not those that only the catalogue calls harmless: that goes by what they say of themselves.
+        // Not with functions that only the catalog calls harmless: that relies on what they are declared as.
         let harmless = effects.opaque.is_empty() && asked.judged.class() <= Class::Write;
-        // The gateway's own session reads the text as a new one would.
+        // The gateway's own session would read the SQL like a new session.
         let as_usual = !self.search_path.is_moved()
             && !self.settings.has_set()
             && self.lexing.get() == Lexing::default();
@@ -160,11 +161,11 @@ impl SessionState {
     }
 }
 
-/// The questions about a text with so many parameters; `None` where that could be more than one statement to
-/// a server, or is too long. A `;` within a string costs the estimate.
+/// Returns the statements that ask for the plan of SQL with this number of parameters. `None` if the SQL is
+/// too long, or could be more than one statement to a server; a `;` within a string costs the estimate.
 ///
-/// The values of parameters are not sent along: to read them can run the checks of their types. The plan is
-/// one for any values.
+/// Parameter values are not sent, because reading them can run the checks of their types. The plan is the
+/// generic one.
 fn questions(sql: &[u8], parameters: usize) -> Option<Vec<String>> {
     let text = std::str::from_utf8(sql).ok()?.trim_ascii();
     let text = text.strip_suffix(';').unwrap_or(text);
@@ -183,7 +184,7 @@ fn questions(sql: &[u8], parameters: usize) -> Option<Vec<String>> {
     ])
 }
 
-/// The locks of a process, in a line; `None` where they cannot be told, empty where there are none.
+/// Returns the locks of a process as a line, which is empty if it has none; `None` if they cannot be told.
 async fn locks(inquiry: &mut Inquiry, process: u32) -> Option<String> {
     if !inquiry.is_direct().await.ok()? {
         return None;
@@ -210,10 +211,10 @@ fn worded_locks(rows: &Rows) -> String {
     line
 }
 
-/// How the line of an estimate begins.
+/// The beginning of the line with the estimate.
 const PLAN: &str = "estimated by the target: ";
 
-/// An `EXPLAIN (FORMAT JSON)` in a line.
+/// Returns the output of `EXPLAIN (FORMAT JSON)` as a line; `None` if it cannot be read.
 fn plan(json: &str) -> Option<String> {
     let explained: Value = serde_json::from_str(json).ok()?;
     let root = explained.get(0)?.get("Plan")?;
@@ -235,13 +236,13 @@ fn plan(json: &str) -> Option<String> {
     Some(line)
 }
 
-/// What a node of a plan and those below it change and read.
+/// Collects what a node of a plan and the nodes below it change and read.
 fn gather(node: &Value, changes: &mut Vec<String>, reads: &mut Vec<String>) {
     let below = node.get("Plans").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let relation = relation(node);
     let is_change = node.get("Node Type").and_then(Value::as_str) == Some("ModifyTable");
     if is_change && changes.len() < MAX_NAMED {
-        // Its own number is that of the rows it gives back.
+        // The node's own count is that of the rows it returns.
         let outer = below.iter().filter(|node| {
             matches!(node.get("Parent Relationship").and_then(Value::as_str), Some("Outer" | "Member"))
         });
@@ -273,7 +274,7 @@ fn rows(node: &Value) -> String {
     counted(node.get("Plan Rows").and_then(Value::as_f64).unwrap_or_default())
 }
 
-/// A number of rows as people write it.
+/// Returns a number of rows as people write it.
 fn counted(rows: f64) -> String {
     let digits = format!("{rows:.0}");
     let mut out = String::with_capacity(digits.len() + 12);
@@ -287,7 +288,7 @@ fn counted(rows: f64) -> String {
     out
 }
 
-/// A name that cannot be taken for a line of its own.
+/// Returns a name with its control characters replaced, so that it cannot pass for a line of its own.
 fn shown(name: &str) -> String {
     name.chars()
         .take(MAX_NAME)

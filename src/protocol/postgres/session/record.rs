@@ -1,5 +1,5 @@
-//! What the recording says of statements: `sql.query` before one is sent, `sql.rows` and `sql.done` when it
-//! is done; and `sql.notice` of what the target says besides.
+//! The events of statements: `sql.query` before one is sent, `sql.rows` and `sql.done` when it is done, and
+//! `sql.notice` for what the target says besides its replies.
 
 use std::rc::Rc;
 
@@ -29,7 +29,7 @@ pub(super) enum SubmittedBy {
     Execute,
     /// `FunctionCall`.
     Function,
-    /// `Parse`, with nothing that runs it yet.
+    /// `Parse`.
     Prepare,
     /// `Query`.
     Simple,
@@ -46,27 +46,28 @@ impl SubmittedBy {
     }
 }
 
-/// A statement as it is to be recorded.
+/// A statement, with what its event needs.
 pub(super) struct Statement<'a> {
     pub(super) submitted_by: SubmittedBy,
     pub(super) command: &'a Command,
-    /// The class of all it runs.
+    /// The class of the statement and of all that it runs by name.
     pub(super) class: &'static str,
-    /// The SQL, exactly.
+    /// The SQL, byte for byte.
     pub(super) sql: &'a [u8],
-    /// What it runs by name.
+    /// The prepared statements and cursors that it runs.
     pub(super) runs: &'a [Rc<Definition>],
-    /// The name of the prepared statement, or of the cursor; empty for none.
+    /// The name of the prepared statement that a `Bind` names; empty for none.
     pub(super) name: &'a [u8],
-    /// The portal that is run, where that is all its message says.
+    /// The portal, if the message is an `Execute` that is a command of its own.
     pub(super) portal: Option<&'a [u8]>,
-    /// The values, of a `Bind`.
+    /// The `Bind` with the parameter values.
     pub(super) bind: Option<&'a Bind<'a>>,
     pub(super) transaction: Transaction,
 }
 
 impl Statement<'_> {
-    /// The event's data. `keep` is how many bytes of SQL and of values are kept; `None`: none of them.
+    /// Returns the event. `keep` is the most bytes of SQL and of values that are kept; with `None` none of
+    /// them are.
     pub(super) fn record(&self, plan: &Plan, keep: Option<u64>) -> CommandRecord {
         let mut notes = Notes::default();
         let keep = keep.map(|keep| usize::try_from(keep).unwrap_or(usize::MAX));
@@ -103,8 +104,8 @@ impl Statement<'_> {
         CommandRecord { kind: EventKind::SqlQuery, data, mask: notes.take() }
     }
 
-    /// What the text alone does not tell: what it calls of which nothing was known, with the class of the
-    /// rest, and that names without a schema were looked up elsewhere than they usually are.
+    /// Writes what the SQL alone does not tell: the unknown functions that it calls with the class of the
+    /// rest, and that names without a schema may be looked up elsewhere than usual.
     fn write_calls(&self, shown: &Shown<'_>, query: &mut Json<'_>, notes: &mut Notes) {
         let Some(sql) = self.command.sql() else { return };
         if !sql.opaque.is_empty() {
@@ -125,7 +126,7 @@ impl Statement<'_> {
         }
     }
 
-    /// Whether names of the text may be written.
+    /// Returns whether names from the SQL may have to be written.
     fn names_any(&self) -> bool {
         self.command.sql().is_some_and(|sql| {
             let relations = sql.effects.as_ref().is_some_and(|effects| !effects.relations.is_empty());
@@ -156,27 +157,28 @@ impl Statement<'_> {
     }
 }
 
-/// The beginning of a text, of at most `keep` bytes.
+/// Returns the beginning of a text, of at most `keep` bytes.
 fn cut(text: &str, keep: usize) -> &str {
     text.get(..text.floor_char_boundary(keep)).unwrap_or_default()
 }
 
 fn write_sql(sql: &[u8], plan: &Plan, keep: usize, query: &mut Json<'_>, notes: &mut Notes) {
-    // What is not UTF-8 is not sent either; it is shown as far as it can be.
+    // SQL that is not UTF-8 is not sent either; it is recorded as far as it can be read.
     let text = String::from_utf8_lossy(sql);
     let masked = plan.text(&text, "sql", notes);
     let text = masked.as_deref().unwrap_or(&text);
     query.text("sql", cut(text, keep));
     if text.len() > keep {
-        // Of the masked text, if it is: on a digest of the other one masked values could be tried.
+        // Of the masked text, if anything was masked: on a digest of the original, guesses of masked values
+        // could be tried.
         let all = masked.as_ref().map_or(sql, String::as_bytes);
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, all);
         query.value("length", all.len()).word("sha256", hex::encode(digest.as_ref())).value("cut", true);
     }
 }
 
-/// A message that was refused before anything of it was judged: nothing is known of what it does. The names
-/// are those that it says, cut by the caller or by the server's own limit; empty for none.
+/// Returns the event of a message that was refused before any of it was judged. The names are as in the
+/// message, which the server's limit bounds; empty for none.
 pub(super) fn unread(
     submitted_by: SubmittedBy,
     statement: &[u8],
@@ -193,7 +195,7 @@ pub(super) fn unread(
     CommandRecord { kind: EventKind::SqlQuery, data, mask: Vec::new() }
 }
 
-/// A text that was read, and refused before it was a command.
+/// Returns the event of a message whose SQL was read, but that was refused before it was a command.
 pub(super) fn refused(
     submitted_by: SubmittedBy,
     sql: &[u8],
@@ -212,8 +214,8 @@ pub(super) fn refused(
     CommandRecord { kind: EventKind::SqlQuery, data, mask: notes.take() }
 }
 
-/// The fields of a notice that hold texts, as the recording names them. The others are places in the server's
-/// source.
+/// The text fields of a notice, with their names in the recording. The other fields are places in the
+/// server's source.
 const TEXTS: [(Field, &str); 10] = [
     (Field::MESSAGE, "message"),
     (Field::DETAIL, "detail"),
@@ -227,10 +229,10 @@ const TEXTS: [(Field, &str); 10] = [
     (Field::CONSTRAINT, "constraint"),
 ];
 
-/// What the target says besides its answers, as the client gets it: the members of the event's data. `keep`
-/// is how many bytes of its texts are kept, together; `None`: none of them. Where they are cut, `length` is
-/// that of all of them, and `sha256` of each name, a space, the length in bytes, a line feed and the text,
-/// one after the other; without it where nothing is kept.
+/// Writes the members of the event of a notice, notification or setting, as the client gets it. `keep` is the
+/// most bytes of texts that are kept in total; with `None` none are. If they are cut, `length` is the length
+/// of all of them, and `sha256` the digest over each name, a space, the length in bytes, a line feed and the
+/// text, one after the other; there is none if nothing is kept.
 pub(super) fn said<'a>(message: &'a BackMessage<'a>, keep: Option<usize>, data: &mut Json<'_>) {
     let mut texts = Texts { left: keep, cut: false, kept: false, all: Vec::new(), data };
     match message {
@@ -263,13 +265,13 @@ pub(super) fn said<'a>(message: &'a BackMessage<'a>, keep: Option<usize>, data: 
     texts.end();
 }
 
-/// Members that are texts, as far as there is room for them.
+/// The writer of the members that are texts, within a limit.
 struct Texts<'a, 'json, 'data> {
     left: Option<usize>,
     cut: bool,
-    /// Something of them is kept.
+    /// Whether any part of them is kept.
     kept: bool,
-    /// All of them, with their names.
+    /// All texts, with their names.
     all: Vec<(&'a str, &'a [u8])>,
     data: &'json mut Json<'data>,
 }
@@ -286,7 +288,8 @@ impl<'a> Texts<'a, '_, '_> {
         self.data.text(name, kept);
     }
 
-    /// What proves the rest of them. Where nothing is kept it would only be something to try guesses on.
+    /// Writes the length and digest of texts that were cut. If nothing is kept, a digest would only be
+    /// something to try guesses on.
     fn end(self) {
         if !self.cut {
             return;
@@ -305,7 +308,7 @@ impl<'a> Texts<'a, '_, '_> {
     }
 }
 
-/// Where a transaction stands, in a word.
+/// Returns the word for a transaction status.
 pub(super) const fn word(transaction: Transaction) -> &'static str {
     match transaction {
         Transaction::Failed => "failed",
@@ -334,7 +337,8 @@ fn write_values(bind: &Bind<'_>, plan: &Plan, keep: usize, query: &mut Json<'_>,
 }
 
 fn write_value(value: &[u8], binary: bool, plan: &Plan, keep: usize, data: &mut String, notes: &mut Notes) {
-    // A text in binary form is the same bytes; numbers in binary form hold control characters.
+    // A text in binary format has the same bytes as in text format; numbers in binary format hold control
+    // characters.
     let text = std::str::from_utf8(value).ok().filter(|text| !binary || !text.chars().any(char::is_control));
     match text {
         Some(text) => {
@@ -345,7 +349,7 @@ fn write_value(value: &[u8], binary: bool, plan: &Plan, keep: usize, data: &mut 
     }
 }
 
-/// Bytes that are no text, as far as they are kept.
+/// Writes the kept beginning of bytes that are not text.
 pub(super) fn write_binary(value: &[u8], keep: usize, data: &mut String) {
     let kept = value.get(..keep.min(value.len())).unwrap_or_default();
     Json::begin(data).base64("base64", kept).value("length", value.len());

@@ -1,5 +1,4 @@
-//! Messages that are refused before they are commands: the recording has them too, with what was read of
-//! them.
+//! Messages that are refused before they become commands. They are recorded too, with what was read of them.
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
@@ -15,25 +14,25 @@ use crate::protocol::postgres::wire::error::WireError;
 use crate::protocol::postgres::wire::sqlstate::SqlState;
 use crate::protocol::postgres::wire::tag::FrontTag;
 
-/// A message that is refused before it is a command.
+/// A message that is refused before it becomes a command.
 pub(super) struct Refused {
     pub(super) kind: Kind,
     request: RequestId,
     record: CommandRecord,
     denied: Denied,
-    /// The SQLSTATE, where it is not that of the code.
+    /// The SQLSTATE, if it is not the one of the deny code.
     state: Option<SqlState>,
-    /// Whether the server would look at its transaction first.
+    /// Whether the server would check for a failed transaction first.
     later: bool,
 }
 
 impl Refused {
-    /// A message of this kind, recorded like this.
+    /// Creates the refusal of a message of this kind, with its record.
     pub(super) fn new(kind: Kind, record: CommandRecord, denied: Denied) -> Self {
         Self { kind, request: RequestId::new(), record, denied, state: None, later: false }
     }
 
-    /// The same, told with this SQLSTATE.
+    /// Sets the SQLSTATE.
     pub(super) fn with_state(self, state: SqlState) -> Self {
         Self { state: Some(state), ..self }
     }
@@ -42,7 +41,7 @@ impl Refused {
         Step::Refuse(Box::new(self))
     }
 
-    /// Records it. Returns what it stands for, and what its client is told.
+    /// Records the refusal. Returns the kind of message, and what the client is told.
     pub(super) fn settle(self, session: &SessionState) -> (Kind, Refusal) {
         let Self { kind, request, record, denied, state, later } = self;
         let denied = session.seat.refuse(request, record, denied);
@@ -56,7 +55,8 @@ impl Refused {
 }
 
 impl SessionState {
-    /// An `Execute` of a portal that cannot be run: its statement was refused, or has run to its end.
+    /// Returns the refusal of an `Execute` whose portal cannot run: its `Bind` was refused, or it has run to
+    /// its end.
     pub(super) fn portal_without_run(&self, portal: Box<[u8]>, over: bool) -> Refused {
         let name = String::from_utf8_lossy(&portal);
         let (state, denied) = if over {
@@ -69,12 +69,12 @@ impl SessionState {
         self.unread(Kind::Execute { portal }, state, denied)
     }
 
-    /// A message of which no text was read, or none is of use.
+    /// Returns the step that refuses a message whose SQL was not read or does not matter.
     pub(super) fn refused(&self, kind: Kind, state: SqlState, denied: Denied) -> Step {
         self.unread(kind, state, denied).step()
     }
 
-    /// The same, not yet a step.
+    /// Returns the refusal of a message whose SQL was not read or does not matter.
     pub(super) fn unread(&self, kind: Kind, state: SqlState, denied: Denied) -> Refused {
         let portal: &[u8] = match &kind {
             Kind::Bind { portal, .. } | Kind::Execute { portal } => portal,
@@ -85,18 +85,18 @@ impl SessionState {
         Refused::new(kind, record, denied).with_state(state)
     }
 
-    /// A message that cannot be read.
+    /// Returns the step that refuses a malformed message.
     pub(super) fn malformed(&self, tag: FrontTag, error: &WireError) -> Step {
         let denied = Denied::new(DenyCode::BadRequest, error.to_string()).because("malformed");
         self.refused(Kind::unnamed(tag), error.sqlstate(), denied)
     }
 
-    /// A message whose text was read.
+    /// Returns the step that refuses a message whose SQL was read.
     pub(super) fn refused_text(&self, kind: Kind, definition: &Definition, denied: Denied) -> Step {
         self.text(kind, definition, denied).step()
     }
 
-    /// The same, told with this SQLSTATE.
+    /// Returns the step that refuses a message whose SQL was read, with this SQLSTATE.
     pub(super) fn refused_text_as(
         &self,
         kind: Kind,

@@ -1,24 +1,24 @@
-//! What the recording keeps of a statement's rows, and how many there were.
+//! The rows of a statement that are kept for the recording, and the count of all of them.
 
 use crate::domain::json::push_string;
 use crate::protocol::postgres::session::record::write_binary;
 use crate::protocol::postgres::wire::back::RowDescription;
 use crate::protocol::postgres::wire::values::Values;
 
-/// The rows of one statement as they are sent on, up to a size.
+/// The rows of one statement as the client gets them, up to a size.
 #[derive(Default)]
 pub(super) struct RowRecorder {
-    /// The data of `sql.rows`, so far.
+    /// The data of `sql.rows` so far.
     kept: String,
-    /// How many bytes that may take; 0 once they are used up.
+    /// The most bytes of that data; 0 once they are used up.
     room: usize,
     cut: bool,
-    /// How many rows were sent on since the last end, and their bytes.
+    /// The number of rows sent since the last end, and their bytes.
     rows: u64,
     bytes: u64,
 }
 
-/// The names of columns as the beginning of what is kept of rows.
+/// Returns the names of the columns, as the beginning of the data of `sql.rows`.
 pub(super) fn write_columns(columns: &RowDescription<'_>) -> String {
     let mut names = String::from("{\"columns\":[");
     for (place, column) in columns.columns().enumerate() {
@@ -30,19 +30,19 @@ pub(super) fn write_columns(columns: &RowDescription<'_>) -> String {
 }
 
 impl RowRecorder {
-    /// Sets how many bytes are kept; `None`: no rows at all.
+    /// Sets how many bytes are kept; with `None` no rows are.
     pub(super) fn set_room(&mut self, keep: Option<u64>) {
         self.room = keep.map_or(0, |keep| usize::try_from(keep).unwrap_or(usize::MAX));
     }
 
-    /// Whether rows are still kept.
+    /// Returns whether rows are still kept.
     pub(super) fn keeps_rows(&self) -> bool {
         self.room > 0
     }
 
     /// Begins the rows of a statement, with [its columns](write_columns).
     pub(super) fn begin(&mut self, columns: &str) {
-        // Rows of an earlier statement of the same text: their end, which comes first, has recorded them.
+        // The rows of an earlier statement of the same text were recorded when that one ended.
         self.kept.clear();
         if columns.len() > self.room {
             self.cut |= self.room > 0;
@@ -52,7 +52,7 @@ impl RowRecorder {
         }
     }
 
-    /// Keeps a row as it is sent on: `values` are those of `body`.
+    /// Keeps a row as the client gets it; `values` are the values in `body`.
     pub(super) fn keep(&mut self, body: &[u8], values: &Values<'_>) {
         if self.room == 0 {
             return;
@@ -80,23 +80,23 @@ impl RowRecorder {
         self.kept.push(']');
     }
 
-    /// Notes a row that is sent on and is too long to be kept.
+    /// Notes a row that the client gets but that is too long to be kept.
     pub(super) fn skip(&mut self) {
         self.cut |= self.room > 0;
     }
 
-    /// Counts a row that is sent on.
+    /// Counts a row that the client gets.
     pub(super) fn count(&mut self, bytes: u64) {
         self.rows = self.rows.saturating_add(1);
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// Takes the rows since the last end, and their bytes.
+    /// Takes the number of rows since the last end, and their bytes.
     pub(super) fn take_counts(&mut self) -> (u64, u64) {
         (std::mem::take(&mut self.rows), std::mem::take(&mut self.bytes))
     }
 
-    /// Takes the data of `sql.rows`; `None` where no row was kept.
+    /// Takes the data of `sql.rows`; `None` if no row was kept.
     pub(super) fn take_rows(&mut self) -> Option<String> {
         let mut data = std::mem::take(&mut self.kept);
         if !data.contains("\"rows\":[[") {

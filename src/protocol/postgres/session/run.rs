@@ -1,4 +1,4 @@
-//! One command while it runs: what came back so far, and what the recording keeps of it.
+//! One running command: its results so far, and what is recorded of it.
 
 use std::cell::RefCell;
 use std::cell::RefMut;
@@ -36,21 +36,21 @@ use crate::protocol::postgres::wire::error::WireError;
 use crate::protocol::postgres::wire::frame::body;
 use crate::protocol::postgres::wire::values::Format;
 
-/// One command. Clones are one: a portal and those who run it share it.
+/// One running command. Clones share it: a portal, and each `Execute` of it.
 #[derive(Clone)]
 pub(super) struct Run(Rc<RefCell<Running>>);
 
-/// What was copied.
+/// The counts of a copy.
 pub(super) struct Copied {
     pub(super) out: bool,
     pub(super) bytes: u64,
     pub(super) messages: u64,
-    /// Of the data that is copied in, which is recorded nowhere else.
+    /// The digest of data that is copied in, which is recorded nowhere else.
     pub(super) digest: Option<digest::Context>,
 }
 
 impl Copied {
-    /// Nothing yet.
+    /// Starts the counts of a copy, out or in.
     pub(super) fn begin(out: bool) -> Self {
         let digest = (!out).then(|| digest::Context::new(&digest::SHA256));
         Self { out, bytes: 0, messages: 0, digest }
@@ -60,87 +60,87 @@ impl Copied {
 /// How a statement ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum StatementEnd {
-    /// With this tag.
+    /// It completed with this tag.
     Complete(String),
-    /// With an error of this SQLSTATE and message, as the client sees it.
+    /// It failed with this SQLSTATE and message, as the client sees them.
     Error { state: String, message: String },
-    /// With this tag, and the client was told this error: it was cut at a limit when the target was done with
-    /// it.
+    /// It completed with this tag, but the client got this error: it was cut at a limit when the target had
+    /// already completed it.
     CutDone { tag: String, state: String, message: String },
-    /// It was sent, and the session ended before it was done.
+    /// It was sent, and the session ended before it completed.
     Cut,
-    /// It was bound and never run.
+    /// It was bound and never executed.
     NotRun,
-    /// At its limit of rows; it may go on.
+    /// It reached the row limit of its `Execute`; it may go on.
     Suspended,
 }
 
-/// How far a command has come.
+/// The progress of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
-    /// Nothing that runs it was sent, or the target has passed over that.
+    /// No message that runs it was sent, or the target has skipped it.
     NotSent,
-    /// Something that runs it was sent.
+    /// A message that runs it was sent.
     Sent,
-    /// What was sent is done, and that is recorded; it may be run on.
+    /// What was sent is complete and recorded; the command may be run on.
     Ended,
-    /// It has run to its end, and cannot be run again.
+    /// It has run to its end. Running its portal again is a new command.
     Over,
 }
 
-/// What is known of a command that runs.
+/// The state of a running command.
 pub(super) struct Running {
-    /// There once it was admitted.
+    /// The guard of its reply; `Some` from its admission to its end.
     pub(super) guard: Option<ReplyGuard>,
-    /// What runs.
+    /// The SQL that runs.
     definition: Rc<Definition>,
-    /// The formats that a `Bind` asked for; none: as the description says.
+    /// The result formats that its `Bind` asked for; empty means as the description says.
     results: Vec<Format>,
-    /// What is known of the catalogue, and where masked values may turn up; `None` where nothing is masked.
+    /// The view of the catalog, and where masked values may appear; `None` if nothing is masked.
     masking: Option<(Arc<CatalogView>, Exposure)>,
-    /// The tag of the masks when there were none.
+    /// The tag of the masks under which it was admitted.
     plain_tag: Option<Box<str>>,
-    /// How its rows are masked, once they are described.
+    /// How its rows are masked; `Some` once they are described.
     rows_plan: Option<Rc<RowPlan>>,
-    /// Room for one cell.
+    /// A buffer for one value.
     cell: Vec<u8>,
     /// Whether the columns of its rows are known.
     described: bool,
-    /// What is copied, while it is.
+    /// The counts of its copy; `Some` during one.
     pub(super) copied: Option<Copied>,
-    /// What it sets when it runs, where it was bound.
+    /// The settings that it changes when it is executed, if it was bound.
     pub(super) sets: Option<SettingChange>,
-    /// Why what still comes is not sent on: the error that the client gets in its place.
+    /// The error that the client gets in place of the rest of the reply; `Some` once it is cut.
     pub(super) cut: Option<Refusal>,
-    /// All rows that were sent on.
+    /// The number of rows that were sent to the client.
     pub(super) all_rows: u64,
     recorder: RowRecorder,
     began: Instant,
-    /// How many statements of its text are done; of a text that is sent whole, in the simple protocol.
+    /// The number of completed statements of its text, in the simple query protocol.
     done: usize,
     progress: Progress,
-    /// The target has told of its error: of a text that was sent whole, nothing comes behind that.
+    /// Whether the target has reported an error: in the simple query protocol nothing of the text follows it.
     failed: bool,
-    /// Which columns were withheld, in words.
+    /// A sentence that says which columns were withheld.
     withheld: Option<String>,
 }
 
-/// Why a row cannot be passed.
+/// Why a row cannot be sent to the client.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unmasked {
-    /// Its columns are not known.
+    /// The columns of the row are not known.
     #[error("its columns are not known")]
     NotDescribed,
-    /// It does not fit its description.
+    /// The row does not fit its description.
     #[error(transparent)]
     Row(#[from] RowError),
-    /// It is no row.
+    /// The message is not a valid row.
     #[error(transparent)]
     Wire(#[from] WireError),
 }
 
 impl Run {
-    /// A command that is about to be sent.
+    /// Creates a command that is about to be sent.
     pub(super) fn new(
         definition: Rc<Definition>,
         results: Vec<Format>,
@@ -168,62 +168,62 @@ impl Run {
         })))
     }
 
-    /// Borrows what is known of it.
+    /// Borrows its state.
     pub(super) fn get(&self) -> RefMut<'_, Running> {
         self.0.borrow_mut()
     }
 }
 
 impl Running {
-    /// Notes that it was admitted.
+    /// Notes that the command was admitted.
     pub(super) fn admitted(&mut self, guard: ReplyGuard) {
         self.recorder.set_room(guard.keeps());
         self.plain_tag = Some(guard.governed().mask_tag.clone());
         self.guard = Some(guard);
     }
 
-    /// Whether it has run to its end: then it cannot be run again.
+    /// Returns whether it has run to its end.
     pub(super) fn is_over(&self) -> bool {
         self.progress == Progress::Over
     }
 
-    /// Notes that it has run to its end: the session may rest.
+    /// Notes that it has run to its end, and releases the guard, so that the session can count as idle.
     pub(super) fn give_back(&mut self) {
         self.progress = Progress::Over;
         self.guard = None;
     }
 
-    /// Notes that the target has passed over what was sent to run it.
+    /// Notes that the target has skipped the message that runs it.
     pub(super) fn passed_over(&mut self) {
         if self.progress == Progress::Sent {
             self.progress = Progress::NotSent;
         }
     }
 
-    /// Returns the formats that its `Bind` asked for.
+    /// Returns the result formats that its `Bind` asked for.
     pub(super) fn results(&self) -> Vec<Format> {
         self.results.clone()
     }
 
-    /// Sets the formats that an earlier `Bind` of its portal has asked for.
+    /// Sets the result formats that an earlier `Bind` of its portal asked for.
     pub(super) fn bound_with(&mut self, results: Vec<Format>) {
         self.results = results;
     }
 
-    /// Notes that something that runs it is sent.
+    /// Notes that a message that runs it was sent.
     pub(super) fn sent(&mut self) {
         self.go_on(Progress::Sent);
     }
 
-    /// Notes progress, unless it is over: what is answered later changes nothing about that.
+    /// Notes progress, unless it has run to its end: later replies do not change that.
     fn go_on(&mut self, progress: Progress) {
         if self.progress != Progress::Over {
             self.progress = progress;
         }
     }
 
-    /// Whether its rows cannot be passed before they are described. What was described before, for the same
-    /// formats and under the same catalogue, holds.
+    /// Returns whether its rows must be described before they can be sent. Uses an earlier description if the
+    /// formats, the view of the catalog and the exposure are the same.
     pub(super) fn wants_description(&mut self) -> bool {
         let Some((known, exposure)) = &self.masking else { return false };
         if self.described {
@@ -242,13 +242,13 @@ impl Running {
         false
     }
 
-    /// Notes that it gives no rows.
+    /// Notes that it returns no rows.
     pub(super) fn gives_nothing(&mut self) {
         self.described = true;
     }
 
-    /// The columns of the rows that follow. Gives what the client is to be told about them, if anything, and
-    /// whether the catalogue is older than they are.
+    /// Takes the columns of the rows that follow. Returns what the client is told about withheld columns, if
+    /// any, and whether the catalog is older than these columns.
     pub(super) fn describe(&mut self, columns: &RowDescription<'_>) -> (Option<String>, bool) {
         self.described = true;
         let names = write_columns(columns);
@@ -271,13 +271,13 @@ impl Running {
         said
     }
 
-    /// Whether the columns of its rows are known.
+    /// Returns whether the columns of its rows are known.
     pub(super) fn is_described(&self) -> bool {
         self.described
     }
 
-    /// A statement of a text that was sent whole is done; the rows of the next one have a description of
-    /// their own. Gives whether the text has so many statements.
+    /// Notes that a statement of a simple query is complete; the rows of the next one have their own
+    /// description. Returns `false` if the text does not have that many statements.
     pub(super) fn statement_done(&mut self) -> bool {
         self.described = false;
         self.rows_plan = None;
@@ -286,39 +286,39 @@ impl Running {
         most.is_none_or(|most| self.done <= most)
     }
 
-    /// The target says that it has failed. Gives whether it could: it does so once.
+    /// Notes that the target reports an error. Returns `false` if it has done so before.
     pub(super) fn fails(&mut self) -> bool {
         !std::mem::replace(&mut self.failed, true)
     }
 
-    /// A statement is done of a text whose client was told that it failed. Gives whether the target could
-    /// still do one.
+    /// Notes that a statement is complete in a simple query whose client was already told that it failed.
+    /// Returns `false` if the target could not complete one any more.
     pub(super) fn unheard_done(&mut self) -> bool {
         !self.failed && self.statement_done()
     }
 
-    /// What runs.
+    /// Returns the SQL that runs.
     pub(super) fn definition(&self) -> &Rc<Definition> {
         &self.definition
     }
 
-    /// What is known of the catalogue now: while it was held, that may have changed.
+    /// Sets the current view of the catalog, which may have changed while the command was held.
     pub(super) fn remask(&mut self, masking: Option<(Arc<CatalogView>, Exposure)>) {
         self.masking = masking;
     }
 
-    /// Whether it may ask for data to copy in, or send data that is copied out.
+    /// Returns whether it may start a copy in this direction.
     pub(super) fn copies(&self, verb: Verb) -> bool {
         let effects = self.definition.judgement.effects();
         effects.is_none_or(|effects| effects.verbs.contains(&verb) || effects.runs_unseen())
     }
 
-    /// Where masked values may turn up in what is said about it.
+    /// Returns where masked values may appear in messages about it.
     pub(super) fn exposure(&self) -> Exposure {
         self.masking.as_ref().map_or(Exposure::NOTHING, |(_, exposure)| *exposure)
     }
 
-    /// Whether its rows are masked by the masks of this tag.
+    /// Returns whether its rows are masked by the masks with this tag.
     pub(super) fn is_masked_by(&self, mask_tag: &str) -> bool {
         match &self.masking {
             Some((known, _)) => *known.mask_tag == *mask_tag,
@@ -326,7 +326,7 @@ impl Running {
         }
     }
 
-    /// Whether values that it gives are masked.
+    /// Returns whether its values are masked.
     pub(super) fn is_masked(&self) -> bool {
         self.masking.is_some()
     }
@@ -334,7 +334,7 @@ impl Running {
     /// Appends a row as the client may see it, and keeps that for the recording.
     ///
     /// # Errors
-    /// It cannot be masked.
+    /// The row cannot be masked.
     pub(super) fn pass_row(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Unmasked> {
         let from = out.len();
         match &self.rows_plan {
@@ -359,18 +359,18 @@ impl Running {
         Ok(())
     }
 
-    /// Whether rows may pass without being looked at.
+    /// Returns whether rows may pass without being read.
     pub(super) fn passes_rows(&self) -> bool {
         self.masking.is_none() || self.rows_plan.as_ref().is_some_and(|plan| plan.passes())
     }
 
-    /// Counts a row that is sent on.
+    /// Counts a row that is sent to the client.
     pub(super) fn count_row(&mut self, bytes: u64) {
         self.all_rows = self.all_rows.saturating_add(1);
         self.recorder.count(bytes);
     }
 
-    /// Counts a row that is sent on, and is too long to be kept.
+    /// Counts a row that is sent to the client but too long to be kept.
     pub(super) fn count_long_row(&mut self, bytes: u64) {
         self.count_row(bytes);
         self.recorder.skip();
@@ -383,10 +383,10 @@ impl Running {
         }
     }
 
-    /// Records how it went, so far.
+    /// Records how the command ended, or where it stopped.
     ///
     /// # Errors
-    /// It could not be recorded: what is left of it must not be sent.
+    /// It could not be recorded: the rest of its reply must not be sent.
     pub(super) fn end(&mut self, end: &StatementEnd, transaction: Transaction) -> Result<(), Denied> {
         self.record_rows()?;
         self.go_on(Progress::Ended);
@@ -419,7 +419,7 @@ impl Running {
                 .value("bytes", copied.bytes)
                 .value("messages", copied.messages);
             let digest = copied.digest.map(|digest| hex::encode(digest.finish().as_ref()));
-            // Where values are masked, the digest alone must not tell whether a guess of the data is right.
+            // Where values are masked, a plain digest would let a guess of the data be checked.
             let plan = self.guard.as_ref().map(|guard| &guard.governed().plan);
             match (digest, plan.filter(|plan| !plan.is_empty())) {
                 (Some(digest), Some(plan)) => copy.word("hmac", plan.keyed_digest(digest.as_bytes())),
@@ -442,7 +442,7 @@ fn write_error<'a, 'out>(done: &'a mut Json<'out>, state: impl Display, message:
     done
 }
 
-/// Where the transaction stands after a statement that ended like this; `before` is where it stood.
+/// Returns the transaction status after a statement with this end; `before` is the status before it.
 fn after(end: &StatementEnd, before: Transaction) -> Transaction {
     match (end, before) {
         (StatementEnd::Complete(tag) | StatementEnd::CutDone { tag, .. }, _) => match tag.as_str() {

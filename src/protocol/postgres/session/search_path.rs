@@ -1,9 +1,9 @@
-//! Whether names without a schema are looked up where they usually are. A text may move that, and some texts
-//! are known to put it back.
+//! Whether names without a schema are looked up where they usually are. SQL may change that, and some
+//! statements are known to reset it.
 //!
-//! It is put back only by a text that was run alone, outside a transaction, and answered: what is done inside
-//! one may be rolled back, and `SET LOCAL` does nothing outside of one. What functions may have done of which
-//! nothing is known, temporary tables too, is undone by `DISCARD ALL` only.
+//! Only a statement that ran alone, outside a transaction, and was answered counts as a reset: inside a
+//! transaction it may be rolled back, and `SET LOCAL` does nothing outside of one. What unknown functions may
+//! have done, such as creating temporary tables, is reset by `DISCARD ALL` only.
 
 use std::cell::Cell;
 
@@ -15,29 +15,29 @@ use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::wire::back::Transaction;
 
-/// What a command may do to the search path, and so to where names are looked up.
+/// What a command may do to where names are looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum PathEffect {
     /// Nothing.
     No,
     /// It sets the search path.
     Path,
-    /// It runs what nothing is known of.
+    /// It runs something unknown, which may change anything.
     Unseen,
 }
 
-/// What a text puts back.
+/// What a statement resets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Restores {
     Path,
     All,
 }
 
-/// What was answered since the last `ReadyForQuery`.
+/// What was completed since the last `ReadyForQuery`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Series {
     Nothing,
-    /// One text that puts something back, by this message.
+    /// One statement that resets something, sent in this message.
     One(Restores, Number),
     Other,
 }
@@ -45,22 +45,22 @@ enum Series {
 /// Where names are looked up in a session.
 #[derive(Debug)]
 pub(super) struct SearchPath {
-    /// The session began with another path: it stays so, since a `RESET` leads back there.
+    /// Whether the session began with another path. It stays so, since a `RESET` returns to that path.
     from_start: bool,
-    /// The last message that may have set the path, and was not undone.
+    /// The last message that may have set the path, if it was not reset since.
     path: Cell<Option<Number>>,
-    /// The last message that may have done anything, and was not undone.
+    /// The last message that may have done anything, if it was not reset since.
     unseen: Cell<Option<Number>>,
     series: Cell<Series>,
-    /// The path that the server told of at the login, if it tells of it at all: that of its role or database
-    /// there, to which a `RESET` leads.
+    /// The path reported at the login, if the server reports it: the default of its role or database, to
+    /// which a `RESET` returns.
     home: Option<Box<[u8]>>,
-    /// The server has told of another one since, whatever has set it.
+    /// Whether the server has reported another path since, whatever has set it.
     reported: Cell<bool>,
 }
 
 impl SearchPath {
-    /// The search path of a session that begins.
+    /// Creates the search path of a session that begins.
     pub(super) fn new(from_start: bool, home: Option<Box<[u8]>>) -> Self {
         Self {
             from_start,
@@ -72,18 +72,18 @@ impl SearchPath {
         }
     }
 
-    /// Whether names may be looked up elsewhere than usual.
+    /// Returns whether names may be looked up elsewhere than usual.
     pub(super) fn is_moved(&self) -> bool {
         self.from_start || self.reported.get() || self.path.get().is_some() || self.unseen.get().is_some()
     }
 
-    /// The server tells of its path, as those from PostgreSQL 18 on do before they are ready.
+    /// Notes the path that the server reports. PostgreSQL 18 and later report a change before they are ready.
     pub(super) fn reported(&self, path: &[u8]) {
         let usual = std::str::from_utf8(path).is_ok_and(is_usual);
         self.reported.set(!usual && self.home.as_deref() != Some(path));
     }
 
-    /// Notes a command that was sent.
+    /// Notes the effect of a command that was sent.
     pub(super) fn sent(&self, effect: PathEffect, number: Number) {
         match effect {
             PathEffect::No => {}
@@ -92,7 +92,7 @@ impl SearchPath {
         }
     }
 
-    /// Notes that a statement of a command is done.
+    /// Notes that a statement is complete.
     pub(super) fn done(&self, definition: &Definition, number: Number) {
         self.series.set(match (self.series.get(), restores(definition)) {
             (Series::Nothing, Some(restores)) => Series::One(restores, number),
@@ -100,19 +100,19 @@ impl SearchPath {
         });
     }
 
-    /// Notes that something has failed.
+    /// Notes that a statement has failed.
     pub(super) fn failed(&self) {
         self.series.set(Series::Other);
     }
 
-    /// A series is over; where the transaction stood before it, and stands now.
+    /// Notes that a series has ended, with the transaction status before and now.
     pub(super) fn ready(&self, before: Transaction, now: Transaction) {
         let series = self.series.replace(Series::Nothing);
         let Series::One(restores, number) = series else { return };
         if before != Transaction::Idle || now != Transaction::Idle {
             return;
         }
-        // What was sent after it has moved them again.
+        // A later message has changed it again.
         let undo = |moved: &Cell<Option<Number>>| moved.set(moved.get().filter(|last| *last > number));
         undo(&self.path);
         if restores == Restores::All {
@@ -121,8 +121,8 @@ impl SearchPath {
     }
 }
 
-/// What a text puts back, all of which is one statement. Read by its letters: what is written in another way
-/// puts back nothing.
+/// Returns what a text resets, if it is a single statement. Decided by its wording: anything worded unusually
+/// resets nothing.
 fn restores(definition: &Definition) -> Option<Restores> {
     let effects = definition.judgement.effects()?;
     if effects.statements != 1 || effects.verbs.len() != 1 || !effects.opaque.is_empty() {
@@ -135,7 +135,7 @@ fn restores(definition: &Definition) -> Option<Restores> {
     match words.as_slice() {
         ["discard", "all"] if verb(Verb::Discard) => Some(Restores::All),
         ["reset", "all" | "search_path"] if verb(Verb::Reset) => Some(Restores::Path),
-        // Not `set local`, which is over with the transaction.
+        // Not `set local`, whose effect ends with the transaction.
         ["set", rest @ ..] if verb(Verb::Set) || verb(Verb::Reset) => {
             let first = if let ["session", rest @ ..] = rest { rest } else { rest }.first()?;
             let named = first.split('=').next() == Some("search_path");
@@ -176,7 +176,7 @@ mod tests {
             ("SET search_path TO DEFAULT", Some(Restores::Path)),
             ("SET search_path=public", Some(Restores::Path)),
             ("SET SESSION search_path = \"$user\", public", Some(Restores::Path)),
-            // Each of these leaves names where they are, or moves them.
+            // Each of these leaves the path as it is, or changes it.
             ("SET LOCAL search_path = public", None),
             ("SET LOCAL search_path TO DEFAULT", None),
             ("SET /* */ LOCAL search_path = public", None),
@@ -206,14 +206,14 @@ mod tests {
             (&b"evil, public"[..], true),
             (b"\"$user\", public", false),
             (b"public, evil", true),
-            // Where a reset leads.
+            // The path to which a reset returns.
             (b"app, public", false),
             (b"\xff", true),
         ] {
             search_path.reported(path);
             assert_eq!(search_path.is_moved(), is_moved, "{}", path.escape_ascii());
         }
-        // It says nothing of what else was done.
+        // A reported path says nothing of what else was done.
         search_path.sent(PathEffect::Unseen, 1);
         search_path.reported(b"public");
         assert!(search_path.is_moved());
@@ -245,7 +245,7 @@ mod tests {
         path.ready(idle, idle);
         assert!(!path.is_moved());
 
-        // Rolled back together with what it was run with, or not yet known to stay.
+        // Rolled back with the rest of its transaction or series, or not yet committed.
         for (before, now, first, last) in [
             (open, idle, &reset, None),
             (open, open, &reset, None),
@@ -267,7 +267,7 @@ mod tests {
         failed.ready(idle, idle);
         assert!(failed.is_moved());
 
-        // What was sent behind it moves them again.
+        // A message sent after it changes the path again.
         let later = sent(PathEffect::Path);
         later.sent(PathEffect::Path, 3);
         later.done(&reset, 2);

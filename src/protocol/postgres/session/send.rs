@@ -1,4 +1,4 @@
-//! The messages that go to the target, and what it owes for each.
+//! Sends messages to the target, and notes which reply is due for each.
 
 use bytes::Bytes;
 
@@ -34,7 +34,7 @@ impl Front {
         self.session().catalog_changed(changes.catalog);
         self.session().search_path.sent(changes.names, number);
         if matches!(kind, Kind::Bind { .. }) {
-            // What is only bound sets nothing.
+            // A portal that is only bound changes no settings yet.
             run.get().sets = sets;
         } else {
             self.session().settings.sent(sets, number);
@@ -43,7 +43,7 @@ impl Front {
             Kind::Bind { portal, before } => ReplyKind::Bind { portal, run: Some(run), before },
             Kind::Execute { .. } => ReplyKind::Execute(run),
             Kind::Query => ReplyKind::Query { run: Some(run), done: false, failed: false },
-            // Neither is ever admitted: a `Parse` comes here only to be refused, a `FunctionCall` too.
+            // Neither is ever admitted: both come to the pipeline only to be refused.
             Kind::Parse { name, before } => ReplyKind::Parse { name, before },
             Kind::FunctionCall => ReplyKind::FunctionCall,
         };
@@ -53,30 +53,30 @@ impl Front {
         self.session().pending.borrow_mut().push(number, reply, None);
     }
 
-    /// Where values are masked, no row comes whose columns are not known: the client need not ask, so the
-    /// gateway does.
+    /// Describes a portal if its rows are masked and their columns are unknown: the client need not ask, so
+    /// the gateway does.
     fn describe(&mut self, run: &Run, portal: &[u8], number: Number) {
         if !run.get().wants_description() {
             return;
         }
-        // A name that is too long to be written cannot be run either.
+        // A portal whose name is too long to be written cannot be run either.
         if self.target().control(Control::Describe(Named::Portal(portal))).is_ok() {
             let reply = ReplyKind::DescribePortal { run: Some(run.clone()), injected: true };
             self.session().pending.borrow_mut().push(number, reply, None);
         }
     }
 
-    /// Records a refused message, and sends what the target fails at in its place.
+    /// Records a refused message, and sends a message in its place that the target fails at.
     pub(super) fn refuse_message(&mut self, refused: Refused, number: Number) -> Result<(), Gone> {
         if self.session().pending.borrow().skips() {
-            // The target passes over it, and the client is told of what came before.
+            // The target skips it, and the client is told of the earlier error.
             return Ok(());
         }
         let (kind, refusal) = refused.settle(self.session());
         self.refuse(kind, refusal, number)
     }
 
-    /// Sends what the target fails at, in place of a refused message.
+    /// Sends a message that the target fails at, in place of a refused one.
     pub(super) fn refuse(&mut self, kind: Kind, refusal: Refusal, number: Number) -> Result<(), Gone> {
         if self.session().pending.borrow().skips() {
             return Ok(());
@@ -100,7 +100,7 @@ impl Front {
         Ok(())
     }
 
-    /// Sends a step that is neither a command nor refused.
+    /// Sends a step that is neither a command nor a refusal.
     pub(super) fn send_plain(&mut self, step: Step, number: Number) -> Result<(), Gone> {
         let reply = match step {
             Step::Prepare { preparation, name, before } => {
@@ -148,7 +148,7 @@ impl Front {
 }
 
 impl SessionState {
-    /// A name is again what it was before a message that is not sent after all.
+    /// Restores what a name stood for before a message that is not sent after all.
     pub(super) fn unlearn(&self, kind: Kind) {
         let mut names = self.names.borrow_mut();
         match kind {

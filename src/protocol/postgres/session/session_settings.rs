@@ -1,9 +1,9 @@
-//! What a session has set that its texts hang on and do not say: how dates are read, where names are looked
-//! up, what applications keep for the policies of tables. People approve a text together with it, and their
-//! word counts for nothing else.
+//! The settings of a session that its SQL depends on without saying so: how dates are read, where names are
+//! looked up, what applications keep for row policies. Approvers approve a statement together with them, and
+//! the approval holds for no others.
 //!
-//! Two sessions count as alike only where they are: what was set comes in the order in which it was, what a
-//! transaction takes back goes, and where nobody can tell, a session is like no other.
+//! Two sessions count as alike only if they are: settings are kept in the order in which they were made, what
+//! a rollback undoes is dropped, and where the outcome is uncertain, a session is like no other.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,14 +17,14 @@ use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::wire::back::Transaction;
 use crate::protocol::postgres::wire::front::Bind;
 
-/// How much of a text is shown, in characters, and how many texts.
+/// The most characters of a text that are shown, and the most texts.
 const SHOWN: (usize, usize) = (200, 8);
-/// How many texts of one transaction are kept apart.
+/// The most texts of one transaction that are kept apart.
 const APART: usize = 64;
-/// What the server tells of, and texts hang on.
+/// The settings that SQL depends on and that the server reports.
 const REPORTED: [&[u8]; 4] = [b"DateStyle", b"IntervalStyle", b"TimeZone", b"search_path"];
-/// Settings that change how long something takes and what is reported, not what a text does. That of a
-/// transaction is seen by its end.
+/// Settings that change the duration of a statement and what is reported, but not what it does. Those of the
+/// transaction itself show when it ends.
 const NO_MATTER: &[&str] = &[
     "application_name",
     "check_function_bodies",
@@ -62,7 +62,7 @@ const NO_MATTER: &[&str] = &[
     "work_mem",
 ];
 
-/// What makes or changes what a name stands for.
+/// The verbs that may change what a name stands for.
 const MAKES: [Verb; 4] = [Verb::Create, Verb::Alter, Verb::Drop, Verb::Rename];
 
 type Hash = [u8; 32];
@@ -70,19 +70,19 @@ type Hash = [u8; 32];
 /// What a text does to the settings of its session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Sets {
-    /// One, up to the end of the transaction.
+    /// It changes one setting until the end of the transaction.
     Local,
-    /// One, and whether it is put back.
+    /// It changes one setting; `true` if it resets it.
     One(Box<str>, bool),
-    /// All are put back but the role.
+    /// It resets all settings but the role.
     Reset,
-    /// Everything is as at the login.
+    /// It resets everything to the state after the login.
     Discard,
-    /// It is not plain.
+    /// Something else, or the text is not plain enough to tell.
     Other,
 }
 
-/// What one text sets, with the text.
+/// The settings that one text changes, with the text.
 #[derive(Debug, Clone)]
 pub(super) struct SettingChange {
     text: Box<str>,
@@ -91,8 +91,8 @@ pub(super) struct SettingChange {
 }
 
 impl SettingChange {
-    /// What a command's text sets that matters, with its values; `None` where it is nothing. A relation that
-    /// it makes may be a temporary one, which stands before all others of its name.
+    /// Returns the relevant settings that a command's text changes, with its parameter values; `None` if it
+    /// changes none. Creating a relation counts, since a temporary one hides all others with its name.
     pub(super) fn of(definition: &Definition, effects: &Effects, bind: Option<&Bind<'_>>) -> Option<Self> {
         let matters = |name: &str| !NO_MATTER.contains(&name) && !name.starts_with("enable_");
         let sets = effects.settings.iter().any(|setting| setting.name.as_deref().is_none_or(matters));
@@ -106,37 +106,37 @@ impl SettingChange {
     }
 }
 
-/// What a session has set, and what of it is not known to stay.
+/// All that a session has set, and which part of it may still be undone.
 #[derive(Default)]
 pub(super) struct SessionSettings(RefCell<State>);
 
 #[derive(Default)]
 struct State {
-    /// What its startup packet has set.
+    /// The settings of its startup packet.
     start: BTreeMap<Box<str>, Box<str>>,
-    /// What the server tells of.
+    /// The settings that the server reports.
     reported: BTreeMap<Box<[u8]>, Box<[u8]>>,
-    /// What one text each has set since, by the setting.
+    /// The settings that were each changed by one plain text, by name.
     plain: BTreeMap<Box<str>, SettingChange>,
-    /// All that was set before that in another way.
+    /// A digest over all other changes, and the plain ones before them; `None` if there were none.
     rest: Option<Hash>,
-    /// The last texts of it.
+    /// The last texts of those.
     texts: Vec<Box<str>>,
-    /// What the open transaction has set.
+    /// The changes of the open transaction.
     open: Vec<SettingChange>,
-    /// Something of it was taken back, or failed.
+    /// Whether a part of the open transaction was rolled back, or failed.
     mixed: bool,
-    /// Something of it was committed: `COMMIT AND CHAIN`.
+    /// Whether a part of it was committed (`COMMIT AND CHAIN`).
     chained: bool,
-    /// What was sent, and not answered.
+    /// The changes that were sent and are not answered yet.
     sent: Vec<(Number, SettingChange)>,
-    /// How transactions ended, and whether anything failed, since the last `ReadyForQuery`.
+    /// How transactions ended since the last `ReadyForQuery` (`true`: committed), at most two.
     ends: Vec<bool>,
     failed: bool,
 }
 
 impl SessionSettings {
-    /// The settings of a session that begins, with those of its startup packet.
+    /// Creates the settings of a session that begins, from its startup packet.
     pub(super) fn new<'a>(start: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let start = start
             .map(|(name, value)| (name.to_ascii_lowercase(), value))
@@ -159,32 +159,32 @@ impl SessionSettings {
         self.0.borrow_mut().sent.extend(change);
     }
 
-    /// Notes that a statement is done, with this tag.
+    /// Notes the completion tag of a statement.
     pub(super) fn done(&self, tag: &str) {
         let mut state = self.0.borrow_mut();
-        // What goes back to a savepoint has the tag of what ends a transaction.
+        // `ROLLBACK TO SAVEPOINT` has the same tag as a rollback of the transaction.
         if matches!(tag, "COMMIT" | "ROLLBACK") && state.ends.len() < 2 {
             state.ends.push(tag == "COMMIT");
         }
     }
 
-    /// Notes that something has failed.
+    /// Notes that a statement has failed.
     pub(super) fn failed(&self) {
         self.0.borrow_mut().failed = true;
     }
 
-    /// A series is over, up to this message; where the transaction stood before it, and stands now.
+    /// Notes that the series up to this message has ended, with the transaction status before and now.
     pub(super) fn ready(&self, before: Transaction, now: Transaction, number: Number) {
         self.0.borrow_mut().ready(before, now, number);
     }
 
-    /// Whether anything was set since the login, and not put back.
+    /// Returns whether any relevant setting was changed since the login and not reset.
     pub(super) fn has_set(&self) -> bool {
         let state = self.0.borrow();
         state.rest.is_some() || !(state.plain.is_empty() && state.open.is_empty() && state.sent.is_empty())
     }
 
-    /// Returns a digest of all of it, and of whether names are looked up elsewhere.
+    /// Returns a digest of all of it, and of whether names are looked up elsewhere than usual.
     pub(super) fn digest(&self, names_moved: bool) -> Hash {
         let state = self.0.borrow();
         let mut parts: Vec<&[u8]> = vec![if names_moved { b"moved" } else { b"usual" }];
@@ -214,7 +214,7 @@ impl SessionSettings {
         let late =
             state.open.iter().chain(state.sent.iter().map(|(_, change)| change)).map(|change| &change.text);
         let texts: Vec<&Box<str>> = state.texts.iter().chain(plain).chain(late).collect();
-        // The last ones count most.
+        // The last texts matter most.
         let left_out = texts.len().saturating_sub(SHOWN.1);
         for (name, value) in &state.start {
             lines.push(format!("its session began with: {name} = {}", one_line(value)));
@@ -248,7 +248,7 @@ impl State {
         let alone = was_idle || sent.is_empty();
         all.extend(sent);
         let (taken_back, holds) = match ends.as_slice() {
-            // All of a series that fails is taken back.
+            // A series that fails is rolled back as a whole.
             [] if was_idle => (failed, !failed),
             [committed] if !was_idle && alone && !chained => (!committed, *committed && !mixed && !failed),
             _ => (false, false),
@@ -264,7 +264,7 @@ impl State {
         }
     }
 
-    /// A text of the open transaction. One that has very many is kept as the last one of them.
+    /// Adds a change to the open transaction. Beyond [`APART`] changes, merges it into the last one.
     fn opened(&mut self, change: SettingChange) {
         let full = self.open.len() >= APART;
         match self.open.last_mut().filter(|_| full) {
@@ -297,7 +297,7 @@ impl State {
         }
     }
 
-    /// Puts a text behind all that was set before it.
+    /// Appends a change to the digest, after all changes before it.
     fn fold(&mut self, change: SettingChange) {
         let plain = std::mem::take(&mut self.plain);
         let mut parts: Vec<&[u8]> = vec![self.rest.as_ref().map_or(b"".as_slice(), |rest| rest)];
@@ -318,7 +318,7 @@ fn hash(parts: &[&[u8]]) -> Hash {
     digest.finish()
 }
 
-/// A text as one line, cut: nothing in it can be taken for another line.
+/// Returns a text as one line of limited length, which cannot pass for several.
 fn one_line(text: &str) -> Box<str> {
     let words: Vec<&str> = text.split(|letter: char| letter.is_whitespace() || letter.is_control()).collect();
     let mut line: String = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
@@ -329,7 +329,7 @@ fn one_line(text: &str) -> Box<str> {
     line.into()
 }
 
-/// What a text sets, by its letters: what is written in another way is not plain.
+/// Returns what a text does to the settings, by its wording; anything worded unusually is [`Sets::Other`].
 fn sets(text: &str, effects: &Effects) -> Sets {
     let all = |name: &Option<Box<str>>| name.as_deref() == Some("all");
     let plain = !text.contains("/*") && !text.contains("--") && effects.opaque.is_empty();
@@ -343,7 +343,7 @@ fn sets(text: &str, effects: &Effects) -> Sets {
         _ if !plain => Sets::Other,
         (["discard", "all"], _) if one => Sets::Discard,
         (_, Some(setting)) if all(&setting.name) => {
-            // A pool puts a session back by one text of several statements.
+            // Connection poolers reset a session with one text of several statements.
             let only = effects.transaction.is_empty() && !effects.verbs.contains(&Verb::Set);
             if only { Sets::Reset } else { Sets::Other }
         }

@@ -1,22 +1,22 @@
-//! Names of a statement as its recording may show them: a name can be a masked value, too.
+//! Names in a statement as its recording may show them: a name can be a masked value, too.
 
 use std::borrow::Cow;
 
 use crate::mask::Notes;
 use crate::mask::Plan;
 
-/// What stands for a name that is not shown.
+/// The text in place of a name that is not shown.
 const MASKED: &str = "(masked)";
 
-/// Which names are shown.
+/// Decides which names are shown.
 pub(super) struct Shown<'a> {
     plan: &'a Plan,
-    /// The texts that the names are from, in small letters, where any of them was masked.
+    /// The masked SQL that the names come from, in lower case; `None` if nothing in it was masked.
     masked: Option<String>,
 }
 
 impl<'a> Shown<'a> {
-    /// The names in these texts.
+    /// Prepares for the names in these SQL texts.
     pub(super) fn new<'t>(plan: &'a Plan, texts: impl Iterator<Item = &'t [u8]>) -> Self {
         let (mut all, mut any) = (String::new(), false);
         if !plan.is_empty() {
@@ -31,8 +31,8 @@ impl<'a> Shown<'a> {
         Self { plan, masked: any.then(|| all.to_lowercase()) }
     }
 
-    /// A name in the texts. It may stand there in another form than the one it is looked for in: so where
-    /// they were masked, only what they still show is shown.
+    /// Returns a name of the SQL as it may be shown. The SQL may spell it in another form than `name`, so if
+    /// the SQL was masked, only names that the masked SQL still shows are shown.
     pub(super) fn written<'n>(&self, name: &'n str, notes: &mut Notes) -> Cow<'n, str> {
         match &self.masked {
             Some(text) if !text.contains(&name.to_lowercase()) => Cow::Borrowed(MASKED),
@@ -40,7 +40,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// A name beside the texts, of a prepared statement or portal.
+    /// Returns a name that is not part of the SQL, of a prepared statement or portal, as it may be shown.
     pub(super) fn given<'n>(&self, name: &'n str, notes: &mut Notes) -> Cow<'n, str> {
         self.plan.text(name, "name", notes).map_or(Cow::Borrowed(name), Cow::Owned)
     }
@@ -65,12 +65,12 @@ mod tests {
             shown.written(name, &mut Notes::default()).into_owned()
         };
         assert!(!shown(&format!("SELECT \"{CARD}\"()"), CARD).contains("4111"));
-        // Its parts, and a form in which nothing is found.
+        // Its parts, and a form in which nothing is detected.
         assert_eq!(shown(&format!("SELECT \"{CARD}\""), "4111"), MASKED);
         assert_eq!(shown("SELECT * FROM Ann@example.COM", "ann@example.com"), MASKED);
-        // The text hides it, the name does not.
+        // The SQL hides it, the name does not.
         assert!(!shown(r#"SELECT U&"\0034111 1111 1111 1111"()"#, CARD).contains("4111"));
-        // Others are shown.
+        // Other names are shown.
         assert_eq!(shown(&format!("SELECT '{CARD}' FROM Customers"), "customers"), "customers");
         assert_eq!(shown("SELECT f()", "f"), "f");
         let of_statement = Shown::new(&plan, std::iter::once(CARD.as_bytes()));

@@ -4,33 +4,33 @@ use std::cell::Cell;
 
 use tokio::sync::Notify;
 
-/// What one direction tells the other, or the client tells by a cancel request.
+/// The signals between the two directions, and those of a cancel request.
 #[derive(Debug, Default)]
 pub(super) struct Signals {
-    /// Something that was owed has come.
+    /// A reply has come.
     pub(super) progress: Notify,
-    /// The target's catalogue is asked, which may take its time.
+    /// The target's catalog is being read, which may take a while.
     pub(super) asks_catalog: Notify,
-    /// A statement is held for approval, or waits for the catalogue.
+    /// Whether a statement is held for approval, or waits for the catalog.
     held: Cell<bool>,
-    /// The client has asked to cancel what is held.
+    /// The client has cancelled what is held.
     pub(super) withdrawn: Notify,
     /// The target should be asked to cancel what it runs.
     pub(super) cancel: Notify,
 }
 
 impl Signals {
-    /// Notes whether a statement is held, or waits for the catalogue.
+    /// Notes whether a statement is held for approval, or waits for the catalog.
     pub(super) fn set_held(&self, held: bool) {
         self.held.set(held);
     }
 
-    /// Whether a statement is held, or waits for the catalogue.
+    /// Returns whether a statement is held for approval, or waits for the catalog.
     pub(super) fn is_held(&self) -> bool {
         self.held.get()
     }
 
-    /// Withdraws what is held, if anything is. Returns whether it was.
+    /// Withdraws the statement that is held, if any. Returns whether there was one.
     pub(super) fn withdraw(&self) -> bool {
         if self.held.get() {
             self.withdrawn.notify_one();
@@ -39,7 +39,7 @@ impl Signals {
     }
 }
 
-/// Forgets what was told before.
+/// Clears an earlier notification.
 pub(super) async fn forget(news: &Notify) {
     tokio::select! {
         biased;

@@ -1,4 +1,4 @@
-//! What both directions of a session know. They are two futures of one task, so cells are enough.
+//! The state that both directions of a session share. They are two futures of one task, so cells are enough.
 
 use std::cell::Cell;
 use std::cell::RefCell;
@@ -19,27 +19,27 @@ use crate::protocol::postgres::session::session_settings::SessionSettings;
 use crate::protocol::postgres::session::signals::Signals;
 use crate::protocol::postgres::upstream::CopyIn;
 
-/// What both directions of one session know, and change.
+/// The state that both directions of one session read and change.
 pub(super) struct SessionState {
-    /// The client's place.
+    /// The client's login session.
     pub(super) seat: Seat,
-    /// Judges SQL.
+    /// The judge of SQL texts.
     pub(super) judge: Arc<Judge>,
-    /// The target's catalogue.
+    /// The session's access to the target's catalog.
     pub(super) catalog: CatalogHandle,
-    /// The database at the target.
+    /// The name of the database at the target.
     pub(super) database: String,
-    /// How many rows one statement may give.
+    /// The most rows that one statement may return; `None` for no limit.
     pub(super) row_limit: Option<u64>,
-    /// The number of its process at the target, as that has told it.
+    /// The process id of the session at the target, as the target has told it.
     pub(super) process: Option<u32>,
-    /// How the target cuts texts into words, as it last told.
+    /// The target's lexing rules, as last reported.
     pub(super) lexing: Cell<Lexing>,
-    /// What the target still has to answer.
+    /// The replies that the target still owes.
     pub(super) pending: RefCell<PendingReplies>,
     /// The prepared statements and portals.
     pub(super) names: RefCell<Names>,
-    /// Which messages may last have changed what later ones are judged by.
+    /// The last messages that may have changed what later ones are judged by.
     pub(super) last_changes: LastChanges,
     pub(super) transaction: OpenTransaction,
     /// Whether names without a schema may be looked up elsewhere than usual.
@@ -47,25 +47,25 @@ pub(super) struct SessionState {
     pub(super) settings: SessionSettings,
     pub(super) outbox: Outbox,
     pub(super) signals: Signals,
-    /// There while the target takes data that is copied in.
+    /// The copy that is running; `Some` while the target takes data of a `COPY … FROM STDIN`.
     pub(super) copying: RefCell<Option<Copying>>,
 }
 
-/// Data is copied in.
+/// A `COPY … FROM STDIN` that is running.
 pub(super) struct Copying {
-    /// The proof that it may be.
+    /// The proof that its data may be sent.
     pub(super) permitted: CopyIn,
     run: Run,
 }
 
 impl Copying {
-    /// The copy of a command that was admitted; `None` of one that was not.
+    /// Returns the copy of an admitted command; `None` if the command was not admitted.
     pub(super) fn of(run: &Run) -> Option<Self> {
         let permitted = CopyIn::of(run.get().guard.as_ref()?);
         Some(Self { permitted, run: run.clone() })
     }
 
-    /// Counts a message that passes, with the data in it.
+    /// Counts one message that is passed on, with its data.
     pub(super) fn count(&self, data: &[u8]) {
         if let Some(copied) = &mut self.run.get().copied {
             copied.bytes = copied.bytes.saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
@@ -78,7 +78,7 @@ impl Copying {
 }
 
 impl SessionState {
-    /// Whether nothing runs and nothing waits.
+    /// Returns whether no reply is due and no statement is held.
     pub(super) fn is_idle(&self) -> bool {
         self.pending.borrow().is_empty() && !self.signals.is_held()
     }

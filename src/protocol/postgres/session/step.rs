@@ -1,4 +1,4 @@
-//! The steps that messages of a client become.
+//! The steps that a client's messages are turned into.
 
 use std::rc::Rc;
 
@@ -21,28 +21,28 @@ use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::session::session_settings::SettingChange;
 use crate::protocol::postgres::wire::tag::FrontTag;
 
-/// What kind of message a command came by; what is sent in its place when it is refused.
+/// The kind of message that a command came in. It also decides what is sent in its place when it is refused.
 pub(super) enum Kind {
     Bind {
         portal: Box<[u8]>,
-        /// What the name stood for before.
+        /// What the portal name stood for before.
         before: Option<Portal>,
     },
-    /// Runs a cursor of SQL.
+    /// Runs an SQL cursor, or a portal that has already run to its end.
     Execute {
         portal: Box<[u8]>,
     },
     FunctionCall,
     Parse {
         name: Box<[u8]>,
-        /// What the name stood for before.
+        /// What the statement name stood for before.
         before: Option<Statement>,
     },
     Query,
 }
 
 impl Kind {
-    /// The kind of a message whose names were not read.
+    /// Returns the kind of a message whose names were not read.
     pub(super) fn unnamed(tag: FrontTag) -> Self {
         match tag {
             FrontTag::Bind => Self::Bind { portal: Box::default(), before: None },
@@ -53,7 +53,7 @@ impl Kind {
         }
     }
 
-    /// Returns the message that the recording names.
+    /// Returns how the recording names the message.
     pub(super) const fn submitted_by(&self) -> SubmittedBy {
         match self {
             Self::Bind { .. } | Self::Execute { .. } => SubmittedBy::Execute,
@@ -68,19 +68,19 @@ impl Kind {
 pub(super) struct PlannedCommand {
     pub(super) kind: Kind,
     pub(super) request: RequestId,
-    /// There until it is taken to the pipeline.
+    /// What the pipeline is asked; `None` once it was handed over.
     pub(super) asked: Option<Asked<Bytes>>,
     pub(super) run: Run,
     pub(super) definition: Rc<Definition>,
-    /// What it runs by name.
+    /// The prepared statements and cursors that it runs.
     pub(super) runs: Vec<Rc<Definition>>,
-    /// Where masked values may turn up.
+    /// Where masked values may appear in its output.
     pub(super) exposure: Exposure,
-    /// What it looks at that masks do not allow.
+    /// What it does with masked columns that their masks forbid.
     pub(super) guess: Option<Guess>,
     /// What it changes for the messages after it.
     pub(super) changes: Changes,
-    /// What it sets.
+    /// The settings that it changes.
     pub(super) sets: Option<SettingChange>,
     /// Its class, and what makes it one, where no policy allows it.
     pub(super) why: Option<String>,
@@ -89,7 +89,8 @@ pub(super) struct PlannedCommand {
 }
 
 impl PlannedCommand {
-    /// Whether it, or what it runs by name, copies data in: its text does not tell which.
+    /// Returns whether it, or a prepared statement that it runs, is a `COPY … FROM STDIN`: its text does not
+    /// hold the data.
     pub(super) fn copies_in(&self) -> bool {
         let mut texts = std::iter::once(&self.definition).chain(&self.runs);
         texts.any(|definition| {
@@ -122,27 +123,27 @@ impl PlannedCommand {
     }
 }
 
-/// What becomes of one message.
+/// What is done with one message.
 pub(super) enum Step {
-    /// It is a command.
+    /// Asks the pipeline to admit a command.
     Command(Box<PlannedCommand>),
-    /// It was a command, which has gone to the pipeline.
+    /// A command that was handed to the pipeline.
     Taken,
-    /// It makes one ready.
+    /// Creates a prepared statement (`Parse`).
     Prepare {
         preparation: Preparation<Bytes>,
         name: Box<[u8]>,
         before: Option<Statement>,
     },
-    /// It is refused.
+    /// Refuses the message.
     Refuse(Box<Refused>),
-    /// It runs what was bound before.
+    /// Runs a portal that was bound before.
     Execute {
         run: Run,
         portal: Box<[u8]>,
         rows: u32,
     },
-    /// Other messages without SQL: the frame says it all.
+    /// Closes a portal (`portal`) or a prepared statement.
     Close {
         portal: bool,
         name: Box<[u8]>,
@@ -156,12 +157,12 @@ pub(super) enum Step {
     },
     Flush,
     Sync,
-    /// What it means hangs on what is not answered yet: it is to be looked at again when that is.
+    /// Nothing yet: its meaning depends on replies that are still due. It is judged again after them.
     Unsettled,
 }
 
 impl Step {
-    /// The command, which goes to the pipeline.
+    /// Takes the command out, to be handed to the pipeline; `None` if the step is no command.
     pub(super) fn take_command(&mut self) -> Option<Box<PlannedCommand>> {
         if !matches!(self, Self::Command(_)) {
             return None;
@@ -172,12 +173,12 @@ impl Step {
         }
     }
 
-    /// Whether the target fails at it for sure, and then passes over the rest of the series.
+    /// Returns whether the target is certain to fail at it, and then skips the rest of the series.
     pub(super) fn fails_series(&self) -> bool {
         match self {
             Self::Refuse(refused) => !matches!(refused.kind, Kind::Query | Kind::FunctionCall),
             Self::Command(planned) => match planned.kind {
-                // It goes to the pipeline only to be refused there.
+                // It is handed to the pipeline only to be refused there.
                 Kind::Parse { .. } => true,
                 Kind::Bind { .. } | Kind::Execute { .. } => {
                     planned.asked.as_ref().is_some_and(|asked| asked.judged.is_denied())

@@ -1,4 +1,4 @@
-//! Copying out and in, as the target tells of it.
+//! Copies out and in, by the target's messages.
 
 use crate::protocol::postgres::session::back::Back;
 use crate::protocol::postgres::session::back::Lost;
@@ -36,8 +36,8 @@ impl Back {
         Ok(())
     }
 
-    /// Whether a copy has more rows than the connection allows: a server sends each in a message of its own.
-    /// A heading counts as one.
+    /// Returns whether a copy out has more rows than the connection allows; if so, cuts it. A server sends
+    /// each row in its own message; a header line counts as a row.
     pub(super) fn copies_too_much(&self, run: &mut Running) -> bool {
         let messages = run.copied.as_ref().map_or(0, |copied| copied.messages);
         let Some(limit) = self.session.row_limit.filter(|limit| messages > *limit) else { return false };
@@ -46,7 +46,8 @@ impl Back {
         true
     }
 
-    /// Data of a copy whose text may not reach masked columns: what is found in it by shape is replaced.
+    /// Passes on data of a copy whose SQL does not reach masked columns: values that are detected by their
+    /// form are replaced.
     pub(super) fn copy_masked(&self, run: &mut Running, frame: &[u8], out: &mut BytesMut) {
         let governed = self.session.seat.governed();
         let mut notes = Notes::default();
@@ -78,7 +79,7 @@ impl Back {
                     return Err(self.unexpected(tag));
                 }
             }
-            // Clients send what they have at hand to whoever asks for it.
+            // Clients send what they have to anyone who asks for it.
             BackTag::CopyInResponse => {
                 if !run.copies(Verb::CopyIn) {
                     return Err(self.unexpected(tag));
@@ -89,7 +90,7 @@ impl Back {
                 *self.session.copying.borrow_mut() = copying;
                 self.session.pending.borrow_mut().copies_in();
             }
-            // Nobody says what the columns of copied data are: it comes only where the text was judged as a
+            // The columns of copy data are not described, so it may come only if the SQL was judged as a
             // copy.
             _ if !run.copies(Verb::CopyOut) => return Err(self.unexpected(tag)),
             _ => run.copied = Some(Copied::begin(true)),

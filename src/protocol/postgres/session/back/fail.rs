@@ -1,4 +1,4 @@
-//! Errors: whose they are, what the client is told, and what they undo.
+//! Errors: which message they belong to, what the client is told, and what they undo.
 
 use crate::protocol::postgres::session::back::Back;
 use crate::protocol::postgres::session::back::Lost;
@@ -24,7 +24,7 @@ impl Back {
             return Err(self.unexpected(BackTag::ErrorResponse));
         };
         if matches!(report.severity(), Some(Severity::Fatal | Severity::Panic)) {
-            // It speaks of the session, not of what was sent.
+            // It is about the session, not about a message.
             let code = report.code().unwrap_or(SqlState::CONNECTION_FAILURE);
             Refusal::new(code, farewell(report.field(Field::MESSAGE))).write_fatal(out);
             self.session.outbox.note_farewell();
@@ -49,7 +49,8 @@ impl Back {
         Ok(())
     }
 
-    /// The message at the front has failed. Gives what the client is told in place of the target's error.
+    /// Notes that the message whose reply is due has failed. Returns the refusal that the client gets in
+    /// place of the target's error; `None` if it gets the error itself.
     pub(super) fn fail(&mut self, failure: &Failure) -> Result<Option<Refusal>, Lost> {
         self.stop_copying();
         self.session.search_path.failed();
@@ -92,7 +93,7 @@ impl Back {
             if !skipped.is_empty() {
                 self.forget_failed(skipped.remove(0).kind);
             }
-            // From the last to the first, so that each name is again what it was before the series.
+            // From the last to the first, so that each name stands for what it did before the series.
             for reply in skipped.into_iter().rev() {
                 match reply.kind {
                     ReplyKind::Bind { portal, before, run } => {
@@ -112,8 +113,8 @@ impl Back {
         Ok(told)
     }
 
-    /// What a name is when its own message has failed: what it was, but for the unnamed ones, which the
-    /// target has dropped first.
+    /// Restores the name of a message that has failed itself. The unnamed ones are forgotten instead: the
+    /// target drops them first.
     pub(super) fn forget_failed(&self, reply: ReplyKind) {
         let mut names = self.session.names.borrow_mut();
         match reply {
@@ -129,8 +130,8 @@ impl Back {
         }
     }
 
-    /// What a text still does whose client was told that it failed: one that was cut when the target was done
-    /// with it already goes on there. The client hears no more of it, the recording does.
+    /// Records what a simple query still does after its client was told that it failed: if it was cut when
+    /// the target had already completed a statement, it goes on there. The client gets none of it.
     pub(super) fn unheard(&self, tag: BackTag, frame: &[u8]) -> Result<(), Lost> {
         let run = match self.session.pending.borrow().front_kind() {
             Some(ReplyKind::Query { run: Some(run), .. }) => run.clone(),
@@ -155,8 +156,8 @@ impl Back {
         Ok(())
     }
 
-    /// The client was told of an error where the target knows of none. What the target still says, up to
-    /// where a client reads on after an error, is not for it.
+    /// Notes that the client was told of an error that the target does not know of. The replies up to where a
+    /// client reads on after an error are kept from it.
     pub(super) fn fails_late(&self) -> Result<(), Lost> {
         self.stop_copying();
         let mut pending = self.session.pending.borrow_mut();
@@ -165,7 +166,7 @@ impl Back {
         } else {
             pending.pop();
             if pending.changes_before_sync() {
-                // The client would take it for passed over, and it is not.
+                // The client would believe that these messages were skipped, and they were not.
                 return Err(Lost::Cut);
             }
             pending.swallow();
@@ -174,7 +175,7 @@ impl Back {
     }
 }
 
-/// Why the target ended the session: its own words where they are among those that every server says alike;
+/// Returns why the target ended the session: its own message if it is one that every server words alike;
 /// others may name its user or host.
 fn farewell(said: Option<&[u8]>) -> &'static str {
     const ALIKE: [&str; 6] = [
@@ -197,7 +198,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// One whose words nobody hears: they may hold masked values.
+    /// Returns the failure without its message, which nobody gets: it may hold masked values.
     fn without_words(report: &Report<'_>) -> Self {
         let state = report.code().map_or_else(|| "?????".to_owned(), |code| code.to_string());
         Self { end: StatementEnd::Error { state, message: String::new() } }
@@ -214,7 +215,7 @@ impl Failure {
     }
 }
 
-/// The end of what the gateway refused or cut.
+/// Returns the end of a statement that the gateway refused or cut.
 pub(super) fn refused(refusal: &Refusal) -> StatementEnd {
     StatementEnd::Error { state: refusal.state().to_string(), message: refusal.message().to_owned() }
 }

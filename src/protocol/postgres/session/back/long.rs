@@ -1,4 +1,4 @@
-//! Frames that are too long to be kept: they pass in pieces, or not at all.
+//! Messages that are too long to be kept: they pass in pieces, or not at all.
 
 use crate::protocol::postgres::session::back::Back;
 use crate::protocol::postgres::session::back::Lost;
@@ -13,14 +13,14 @@ use crate::protocol::postgres::wire::sqlstate::SqlState;
 use crate::protocol::postgres::wire::tag::BackTag;
 use crate::protocol::postgres::wire::tag::Tag;
 
-/// A long frame that is passing in pieces.
+/// A long message that arrives in pieces.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Long {
-    /// An error whose text is not looked at: it is reworded when all of it has come.
+    /// An error whose text is not read: it is replaced once all of it has arrived.
     Error,
-    /// Its pieces go on.
+    /// Its pieces are sent on.
     Passes,
-    /// Its pieces do not.
+    /// Its pieces are dropped.
     Withheld,
 }
 

@@ -1,4 +1,4 @@
-//! What the target says besides its answers: notices, notifications, settings. Each is cleared, recorded and
+//! What the target sends besides its replies: notices, notifications, settings. Each is masked, recorded and
 //! sent on, in this order.
 
 use bytes::BytesMut;
@@ -20,7 +20,7 @@ use crate::protocol::postgres::wire::frame::body;
 use crate::protocol::postgres::wire::tag::BackTag;
 
 impl Back {
-    /// A notice or notification, as the client may see it.
+    /// Passes on a notice or notification, as the client may see it.
     pub(super) fn noticed(&mut self, tag: BackTag, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
         let governed = self.session.seat.governed();
         let mut notes = Notes::default();
@@ -38,8 +38,7 @@ impl Back {
         self.say_on(tag, cleared.as_deref().unwrap_or(frame), &notes, out)
     }
 
-    /// A setting and its value now: the gateway goes by what the target says, the client gets what it may
-    /// see.
+    /// Takes a reported setting. The gateway goes by what the target says; the client gets what it may see.
     pub(super) fn parameter(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
         let status = ParameterStatus::read(body(frame))?;
         self.session.settings.reported(status.name, status.value);
@@ -49,8 +48,8 @@ impl Back {
             (b"standard_conforming_strings", value) => {
                 self.session.lexing.set(Lexing { standard_conforming_strings: value != b"off" });
             }
-            // PostgreSQL tells of it since 14. Code of the database has changed it: what comes next could
-            // write.
+            // PostgreSQL reports it since version 14. Code in the database has changed it, so what comes next
+            // could write.
             (b"default_transaction_read_only", value)
                 if value != b"on" && self.session.seat.governed().connection.database.readonly =>
             {
@@ -65,21 +64,21 @@ impl Back {
         self.say_on(BackTag::ParameterStatus, cleared.as_deref().unwrap_or(frame), &notes, out)
     }
 
-    /// Records what the client gets, then gives it that. The frame is empty where it became too long to be
-    /// sent.
+    /// Records what the client gets, then sends it. An empty frame is dropped: masking has made it too long
+    /// to be sent.
     fn say_on(&self, tag: BackTag, frame: &[u8], notes: &Notes, out: &mut BytesMut) -> Result<(), Lost> {
         if frame.is_empty() {
             return Ok(());
         }
         let message = BackMessage::read(tag, body(frame))?;
-        // What others notify has nothing to do with what runs.
+        // A notification comes from another session, not from what runs.
         let request = if tag == BackTag::NotificationResponse { None } else { self.request() };
         self.session.seat.record_notice(request, notes, |keep, data| record::said(&message, keep, data))?;
         out.extend_from_slice(frame);
         Ok(())
     }
 
-    /// The request of what runs at the front.
+    /// Returns the request of the command whose reply is due, if any.
     fn request(&self) -> Option<RequestId> {
         match self.session.pending.borrow().front_kind() {
             Some(

@@ -1,24 +1,24 @@
-//! Which sessions count as alike.
+//! Tests which sessions count as alike.
 
 use super::*;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::judge::cache::Limits;
 
-/// A series of one text: the tags with which it ended transactions, whether it failed, and where the
-/// transaction stands then.
+/// A series of one text: the text, the tags with which it ended transactions, whether it failed, and the
+/// transaction status after it.
 struct Did(&'static str, &'static [&'static str], bool, Transaction);
 
 const IDLE: Transaction = Transaction::Idle;
 const OPEN: Transaction = Transaction::Open;
 const FAILED: Transaction = Transaction::Failed;
 
-/// One that was done, outside a transaction.
+/// Returns a series that succeeded outside a transaction.
 const fn set(text: &'static str) -> Did {
     Did(text, &[], false, IDLE)
 }
 
-/// One that was done, inside.
+/// Returns a series that succeeded inside a transaction.
 const fn inside(text: &'static str) -> Did {
     Did(text, &[], false, OPEN)
 }
@@ -35,12 +35,12 @@ impl Sessions {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let judgement = runtime.block_on(self.0.judge(text.as_bytes(), Lexing::default()));
         let definition = Definition::new(text.as_bytes(), b"", judgement);
-        // Whatever was set before: all that comes after it says so.
+        // As if settings were changed before: every later text says so.
         let effects = definition.judgement.effects()?.with_moved_names();
         SettingChange::of(&definition, &effects, None)
     }
 
-    /// A session after all this.
+    /// Returns the settings of a session after all these series.
     fn after(&self, all: &[Did]) -> SessionSettings {
         let settings = SessionSettings::default();
         let mut before = IDLE;
@@ -117,10 +117,10 @@ fn sessions_differ_where_something_else_may_be_in_force() {
         vec![inside("BEGIN"), inside(EVIL)],
         vec![inside("BEGIN"), inside("SET LOCAL search_path = evil")],
         vec![inside("BEGIN"), inside(EVIL), COMMIT],
-        // What looks as if it were for a transaction only.
+        // These only look as if they applied to one transaction.
         vec![set("SET /* */ LOCAL search_path = evil")],
         vec![inside("BEGIN"), inside(EVIL), inside("SET LOCAL search_path = public"), COMMIT],
-        // What looks as if it were put back.
+        // These only look as if they were reset.
         vec![inside("BEGIN"), inside(EVIL), Did("COMMIT AND CHAIN", &["COMMIT"], false, OPEN), ROLLBACK],
         vec![set(EVIL), inside("BEGIN"), inside("RESET search_path"), ROLLBACK],
         vec![set(EVIL), Did("RESET search_path", &[], true, IDLE)],
@@ -137,14 +137,14 @@ fn sessions_differ_where_something_else_may_be_in_force() {
     waits.sent(all.change(EVIL), 5);
     waits.ready(IDLE, IDLE, 4);
     assert_ne!(waits.digest(false), SessionSettings::default().digest(false));
-    // Order counts, and what was taken back.
+    // The order matters, and so does what was rolled back.
     assert!(!all.alike(&[set(computed), set(PUBLIC)], &[set(PUBLIC), set(computed)]));
     assert!(!all.alike(&[set(PUBLIC), set(EVIL)], &[set(EVIL), set(PUBLIC)]));
     let back = || vec![inside("BEGIN; SAVEPOINT a"), inside(EVIL), BACK, COMMIT];
     assert!(!all.alike(&back(), &[]) && !all.alike(&back(), &[set(EVIL)]) && !all.alike(&back(), &back()));
     let twice = || vec![Did("SET search_path = evil; COMMIT; SET search_path = x", &["COMMIT"], true, IDLE)];
     assert!(!all.alike(&twice(), &twice()), "where it failed nobody knows");
-    // Names that are looked up elsewhere, the login, and what the server tells of.
+    // Names that are looked up elsewhere, the startup packet, and what the server reports matter.
     let plain = SessionSettings::default();
     assert_ne!(plain.digest(true), plain.digest(false));
     assert_ne!(SessionSettings::new([("TimeZone", "UTC")].into_iter()).digest(false), plain.digest(false));
