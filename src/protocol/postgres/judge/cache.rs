@@ -1,4 +1,4 @@
-//! What was judged before: clients send the same texts again and again.
+//! A cache of judgements: clients send the same texts again and again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::alike::Alike;
 use super::{Judgement, Lexing};
 
-/// Longer texts are not kept, in bytes.
+/// The longest text that is kept, in bytes.
 pub const MAX_TEXT: usize = 16 * 1024;
 
-/// How much a cache may hold.
+/// The bounds of a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of texts and judgements, about.
+    /// The bytes of texts and judgements, approximately.
     pub bytes: usize,
-    /// Number of judgements.
+    /// The number of judgements.
     pub entries: usize,
 }
 
@@ -25,11 +25,12 @@ impl Default for Limits {
     }
 }
 
-/// A bounded cache of judgements, by the exact bytes and how they are cut into words, or for all texts that
+/// A bounded cache of judgements, by the exact bytes of a text and the lexing rules, or for all texts that
 /// are [`Alike`].
 ///
-/// Two generations of half the size each: what is asked for moves to the young one; when that is full it
-/// becomes the old one, and what nobody asked for meanwhile is gone. Each step takes the same time.
+/// It has two generations of half the size each. An entry that is used moves to the young one; when that is
+/// full it becomes the old one, and entries that were not used in the meantime are dropped. Each step takes
+/// the same time.
 #[derive(Debug)]
 pub(super) struct Cache {
     limits: Limits,
@@ -50,12 +51,12 @@ struct Generation {
     bytes: usize,
 }
 
-/// What the bytes of a key are.
+/// What a key stands for.
 #[derive(Debug, Clone, Copy)]
 enum Side {
-    /// A text, and how it is read.
+    /// One text under these lexing rules.
     Exact(Lexing),
-    /// What many texts have in common.
+    /// All texts that are alike.
     Alike,
 }
 
@@ -78,12 +79,12 @@ impl Cache {
         Self { limits, state: Mutex::default() }
     }
 
-    /// What is known about a text.
+    /// Returns the judgement of a text, if it is kept.
     pub(super) fn find(&self, sql: &[u8], lexing: Lexing) -> Option<Arc<Judgement>> {
         self.find_in(Side::Exact(lexing), sql)
     }
 
-    /// What is known about all texts that are alike.
+    /// Returns the judgement of all texts that are alike, if it is kept.
     pub(super) fn find_alike(&self, alike: &Alike) -> Option<Arc<Judgement>> {
         self.find_in(Side::Alike, alike.as_bytes())
     }
@@ -102,13 +103,13 @@ impl Cache {
         Some(found)
     }
 
-    /// Keeps a judgement, if the text is not too long for it.
+    /// Keeps a judgement, if neither text nor judgement is too large.
     pub(super) fn keep(&self, sql: &[u8], lexing: Lexing, judgement: &Arc<Judgement>) {
         self.keep_in(Side::Exact(lexing), sql, judgement);
     }
 
-    /// Keeps a judgement for all texts that are alike: one that [`is_of_all`](super::alike::is_of_all) of
-    /// them.
+    /// Keeps a judgement for all texts that are alike. The caller has checked that it [holds for all of
+    /// them](super::alike::is_of_all).
     pub(super) fn keep_alike(&self, alike: &Alike, judgement: &Arc<Judgement>) {
         self.keep_in(Side::Alike, alike.as_bytes(), judgement);
     }
@@ -137,7 +138,7 @@ impl Cache {
 }
 
 fn weight(text: &[u8], judgement: &Judgement) -> usize {
-    /// What the map itself needs for an entry.
+    /// The bytes that the map itself needs for an entry.
     const ENTRY: usize = 64;
     text.len().saturating_add(judgement.weight()).saturating_add(ENTRY)
 }

@@ -1,9 +1,9 @@
-//! Which functions and operators of PostgreSQL do nothing but compute or read.
+//! The functions and operators of PostgreSQL that only compute or read.
 //!
-//! A function is known by its name alone: argument types are not in a text. So a name counts as harmless only
-//! if all its forms in `pg_catalog` are. Somebody who may create functions can put one of the same name with
-//! better fitting argument types on the search path; that is a change of structure, judged where it happens,
-//! and seen in the target's catalogue
+//! A function is known by its name alone, since SQL does not show argument types. So a name counts as
+//! harmless only if all its overloads in `pg_catalog` are. Whoever may create functions can put one with the
+//! same name and better matching argument types on the search path. That is a change of structure, judged
+//! where it happens, and seen in the target's catalog
 //! ([`Catalog::opaque`](crate::protocol::postgres::catalog::Catalog::opaque)).
 
 use std::collections::HashSet;
@@ -11,12 +11,12 @@ use std::sync::LazyLock;
 
 use crate::domain::command::Class;
 
-/// Names without a volatile form, one a line; `schema.name` outside `pg_catalog`.
+/// The names without a volatile overload, one a line; `schema.name` outside `pg_catalog`.
 const SAFE: &str = include_str!("functions/safe.txt");
-/// Names of the operators of `pg_catalog`, one a line.
+/// The names of the operators of `pg_catalog`, one a line.
 const OPERATORS: &str = include_str!("functions/operators.txt");
 
-/// Volatile in the catalogue, but they only tell something.
+/// Functions that are volatile in the catalog but only report something.
 const TELLS: &[&str] = &[
     "clock_timestamp",
     "currval",
@@ -53,7 +53,7 @@ const TELLS: &[&str] = &[
     "timeofday",
 ];
 
-/// Harmless functions that came after the version the list was made from.
+/// Harmless functions that are newer than the version the list was made from.
 const NEWER: &[&str] = &[
     "any_value",
     "array_reverse",
@@ -85,10 +85,10 @@ const NEWER: &[&str] = &[
     "xmltext",
 ];
 
-/// They change data, or use up a number of a transaction, which all others have to be told of.
+/// Functions that change data, or use up a transaction id, or notify others.
 const WRITES: &[&str] = &["nextval", "pg_current_xact_id", "pg_notify", "setval", "txid_current"];
 
-/// They run a SQL text, reach files, other servers or other sessions, or change the server.
+/// Functions that run SQL given as text, reach files, other servers or other sessions, or change the server.
 const DANGEROUS: &[&str] = &[
     "be_lo_unlink",
     "connectby",
@@ -127,7 +127,7 @@ const DANGEROUS: &[&str] = &[
     "xpath_table",
 ];
 
-/// How the names of families of such functions begin.
+/// The beginnings of the names of families of such functions.
 const DANGEROUS_STARTS: &[&str] = &[
     "binary_upgrade_",
     "brin_desummarize_",
@@ -154,7 +154,7 @@ const DANGEROUS_STARTS: &[&str] = &[
     "xslt_",
 ];
 
-/// The functions of large objects: they can be called as `(x).name`.
+/// The functions of large objects, which can be called as `(x).name`.
 const LARGE_OBJECTS: &[&str] = &[
     "lo_close",
     "lo_creat",
@@ -174,7 +174,7 @@ const LARGE_OBJECTS: &[&str] = &[
     "lo_unlink",
 ];
 
-/// Functions that take one argument of any type and tell what is in it.
+/// Functions that take one argument of any type and return what is in it.
 const ROW_TELLERS: &[&str] = &[
     "any_out",
     "any_value",
@@ -202,23 +202,23 @@ const ROW_TELLERS: &[&str] = &[
     "to_jsonb",
 ];
 
-/// Whether a function takes the name of a sequence.
+/// Returns whether a function takes the name of a sequence.
 pub(super) fn takes_sequence(schema: Option<&str>, name: &str) -> bool {
     matches!(schema, None | Some("pg_catalog")) && matches!(name, "currval" | "nextval" | "setval")
 }
 
-/// What a call of a function means, by its name.
+/// What calling a function means, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Call {
     /// It computes or reads.
     Safe,
     /// It changes data.
     Writes,
-    /// It takes a lock that outlives the call.
+    /// It takes a lock that outlasts the call.
     Locks,
-    /// It gives locks back that the session itself has taken.
+    /// It releases locks that the session itself has taken.
     Releases,
-    /// It changes a setting; what it means depends on the arguments.
+    /// It changes a setting; the class depends on its arguments.
     SetConfig,
     /// It can do anything.
     Dangerous,
@@ -227,7 +227,7 @@ pub(super) enum Call {
 }
 
 impl Call {
-    /// The class of it. That of [`Call::SetConfig`] holds for arguments that are not constants.
+    /// Returns the class of a call. For [`Call::SetConfig`] it applies if the arguments are not constants.
     pub(super) const fn class(self) -> Class {
         match self {
             Self::Safe | Self::Releases => Class::Read,
@@ -238,12 +238,13 @@ impl Call {
     }
 }
 
-/// The lines of a list without its heading.
+/// Returns the entries of a list, without its heading.
 fn lines(list: &'static str) -> impl Iterator<Item = &'static str> {
     list.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("-- "))
 }
 
-/// What is known about a function. A dangerous name is dangerous in any schema: extensions are put anywhere.
+/// Returns what is known of a function. A dangerous name is dangerous in any schema, because extensions can
+/// be installed anywhere.
 pub(super) fn call(schema: Option<&str>, name: &str) -> Call {
     static NAMES: LazyLock<HashSet<&str>> =
         LazyLock::new(|| lines(SAFE).chain(TELLS.iter().copied()).chain(NEWER.iter().copied()).collect());
@@ -258,7 +259,7 @@ pub(super) fn call(schema: Option<&str>, name: &str) -> Call {
             _ if WRITES.contains(&name) => Call::Writes,
             _ if starts(&["pg_advisory_unlock"]) => Call::Releases,
             _ if starts(&["pg_advisory_", "pg_try_advisory_"]) => Call::Locks,
-            // A name with a dot in it is one of another schema in the list, and one of a stranger in a text.
+            // In the list a name with a dot names another schema; in SQL it is somebody's quoted name.
             _ if NAMES.contains(name) && !name.contains('.') => Call::Safe,
             _ => Call::Opaque,
         },
@@ -267,11 +268,11 @@ pub(super) fn call(schema: Option<&str>, name: &str) -> Call {
     }
 }
 
-/// What `x.name` does where it is the call `name(x)`, which needs no column of that name: of a row, and of
-/// any value in `(x).name`. `None` for a name that does nothing but compute, and for one that nothing is
-/// known about: it is a column, almost always.
+/// Returns what `x.name` does if it is the call `name(x)`, which works on a row without a column of that
+/// name, and on any value in `(x).name`. `None` for functions that only compute, and for unknown ones: it is
+/// almost always a column.
 pub(super) fn attribute(name: &str) -> Option<Call> {
-    // Columns have names like these, and these do nothing.
+    // Columns have such names, and the functions behind them do nothing.
     let column = name == "lo" || (name.starts_with("lo_") && !LARGE_OBJECTS.contains(&name));
     if column {
         return None;
@@ -283,27 +284,27 @@ pub(super) fn attribute(name: &str) -> Option<Call> {
     }
 }
 
-/// Whether a function runs a SQL text that it is given, or one with its arguments in it.
+/// Returns whether a function runs SQL that it is given, or SQL built from its arguments.
 pub(super) fn runs_text(name: &str) -> bool {
     ["connectby", "ts_rewrite", "ts_stat", "xpath_table"].contains(&name)
         || ["crosstab", "dblink", "query_to_xml"].iter().any(|start| name.starts_with(start))
 }
 
-/// Whether `x.name` can be a call that tells the whole row `x`.
+/// Returns whether `x.name` can be a call that returns the whole row `x`.
 pub(super) fn tells_row(name: &str) -> bool {
     ROW_TELLERS.contains(&name)
 }
 
-/// Whether reading a view is calling what [`call`] says is dangerous: it tells what is in files of the
-/// server.
+/// Returns whether reading a view runs a function that [`call`] rates dangerous: it shows the content of
+/// server files.
 pub(super) fn tells_files(schema: Option<&str>, view: &str) -> bool {
     matches!(schema, None | Some("pg_catalog"))
         && ["pg_file_settings", "pg_hba_file_rules", "pg_ident_file_mappings"].contains(&view)
 }
 
-/// Whether an operator is one that PostgreSQL brings along: its usual name, not in a schema of somebody else.
+/// Returns whether an operator is one of PostgreSQL's own: a known name, with no schema but `pg_catalog`.
 ///
-/// Which function runs depends on the types of what stands beside it; that cannot be read from a text.
+/// Which function it runs depends on the types of its operands, which SQL does not show.
 pub(super) fn known_operator(schema: Option<&str>, name: &str) -> bool {
     static NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| lines(OPERATORS).collect());
     matches!(schema, None | Some("pg_catalog")) && NAMES.contains(name)

@@ -1,18 +1,17 @@
-//! What a SQL text does, judged by PostgreSQL's own grammar before the server sees it.
+//! What SQL does, judged by PostgreSQL's own grammar before the server sees it.
 //!
 //! A text is parsed by the server's own parser ([`parser`]), its tree is walked node by node ([`walk`]), and
-//! what comes out is flat: [`Effects`]. Nothing here knows a connection or a policy, and nothing is read from
-//! a catalogue.
+//! the result is flat: [`Effects`]. Nothing here depends on a connection or a policy, and no catalog is read.
 //!
-//! What a text cannot tell: a view, trigger, rule, default or cast may run code of its own. Which of several
-//! functions or operators of one name is meant it does not tell either, nor whether `SELECT c.purge FROM
-//! customers c` is a call: names of the server's own functions are known there too, others are taken for
-//! columns. That is what the target's catalogue is asked for
+//! SQL cannot tell everything. A view, trigger, rule, default or cast may run its own code. Which of several
+//! overloaded functions or operators is meant is not visible, nor whether `SELECT c.purge FROM customers c`
+//! is a call: the names of the server's own functions are recognised there, all others are taken for columns.
+//! The target's catalog answers that
 //! ([`Catalog::opaque`](crate::protocol::postgres::catalog::Catalog::opaque)). "Read" means that nothing in
-//! the text itself does more than read; the rights of the role at the server are what guarantees it.
+//! the SQL itself does more than read; the guarantee is the rights of the role at the server.
 //!
-//! Everything that is not understood is [`Class::Unknown`]: a text that is too long, too deep, not UTF-8, a
-//! node nobody has thought of, a function that is not known to be harmless, a failure of the parser.
+//! Everything that is not understood is [`Class::Unknown`]: SQL that is too long, too deep or not UTF-8, an
+//! unexpected node, a function that is not known to be harmless, a failure of the parser.
 
 use std::cell::Cell;
 use std::io;
@@ -37,36 +36,38 @@ use alike::Alike;
 
 pub use crate::domain::sql::Effects;
 
-/// The settings of a session that change how a text is cut into words.
+/// The session settings that change how SQL is lexed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Lexing {
-    /// `standard_conforming_strings` as the server last told it: whether `\` in `'…'` is a plain character.
+    /// `standard_conforming_strings` as the server last reported it: whether `\` in `'…'` is an ordinary
+    /// character.
     pub standard_conforming_strings: bool,
 }
 
-/// As PostgreSQL has it unless told otherwise: on.
+/// PostgreSQL's default: on.
 impl Default for Lexing {
     fn default() -> Self {
         Self { standard_conforming_strings: true }
     }
 }
 
-/// A text up to this long is parsed on the thread that asks, if that has [`STACK_FOR_BRIEF`], in bytes.
+/// The longest text that is parsed on the calling thread, if its stack is [`STACK_FOR_BRIEF`], in bytes.
 const BRIEF: usize = 1024;
-/// The stack that the trees of the shortest texts need at most, in bytes: each byte of a text opens one level
-/// at most, and a level takes some 100 KiB in a build for development, 4 in a release.
+/// The most stack that the tree of such a text needs, in bytes. Each byte of a text opens one level at most,
+/// and a level takes some 100 KiB in a debug build, 4 KiB in a release build.
 pub const STACK_FOR_BRIEF: usize = 192 << 20;
 
 thread_local! {
     static DEEP: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Says that this thread has a stack of [`STACK_FOR_BRIEF`] at least, so that short texts are parsed on it.
+/// Declares that this thread has a stack of at least [`STACK_FOR_BRIEF`], so that short texts are parsed on
+/// it.
 pub fn this_thread_is_deep() {
     DEEP.set(true);
 }
 
-/// Judges texts. One for the whole process: it has threads of its own and remembers what it has judged.
+/// The judge of SQL texts, one for the whole process, with parser threads of its own and a cache.
 #[derive(Debug)]
 pub struct Judge {
     pool: parser::Pool,
@@ -74,18 +75,19 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// Starts a judge with `threads` parser threads, at least one, each with a stack of 512 MiB, of which
-    /// only what is used costs memory.
+    /// Starts a judge with `threads` parser threads, at least one. Each has a stack of 512 MiB, of which only
+    /// the used pages cost memory.
     ///
-    /// Fails when the system gives no thread.
+    /// # Errors
+    /// The system gives no more threads.
     pub fn start(threads: usize, limits: cache::Limits) -> io::Result<Self> {
         Ok(Self { pool: parser::Pool::start(threads)?, cache: cache::Cache::new(limits) })
     }
 
-    /// What `sql` does. It covers exactly these bytes: send no others.
+    /// Judges `sql`. The judgement covers exactly these bytes: send no others.
     ///
-    /// Never fails: what cannot be judged is a [`Judgement`] of class unknown. It waits while the parser
-    /// threads are busy, and does not block the thread it is called from.
+    /// Never fails: what cannot be judged is a [`Judgement`] of class unknown. Short texts are parsed right
+    /// here if the thread is deep enough; others go to the parser threads, without blocking this one.
     pub async fn judge(&self, sql: &[u8], lexing: Lexing) -> Arc<Judgement> {
         let alike = Alike::of(sql);
         if let Some(known) = alike.as_ref().and_then(|alike| self.cache.find_alike(alike)) {
@@ -99,14 +101,14 @@ impl Judge {
             Err(unread) => return Arc::new(Judgement::Unread(unread)),
         };
         let judged = if text.len() <= BRIEF && DEEP.get() {
-            // It takes less than to hand it to another thread and wait for that.
+            // This costs less than handing it to another thread and waiting.
             catch_unwind(AssertUnwindSafe(|| read(text, lexing))).ok()
         } else {
             let text = text.to_owned();
             self.pool.run(move || read(&text, lexing)).await
         };
         let judgement = Arc::new(judged.unwrap_or(Judgement::Unread(Unread::Failed)));
-        // A failure may be one of the moment: it is not remembered.
+        // A failure may be temporary, so it is not kept.
         match alike {
             _ if *judgement == Judgement::Unread(Unread::Failed) => {}
             Some(alike) if alike::is_of_all(&judgement) => self.cache.keep_alike(&alike, &judgement),
@@ -116,7 +118,7 @@ impl Judge {
     }
 }
 
-/// Parses and walks. The tree lives and dies here, on the deep stack.
+/// Parses and walks a text. The tree is built and dropped here, on the deep stack.
 fn read(sql: &str, lexing: Lexing) -> Judgement {
     match parser::parse(sql, lexing) {
         Ok(tree) => walk::effects(&tree)
@@ -126,53 +128,53 @@ fn read(sql: &str, lexing: Lexing) -> Judgement {
     }
 }
 
-/// Whether a name without a schema is taken for that of a function of PostgreSQL's own of which it is known
-/// what it does: whoever makes another one of that name may have it called in its place.
+/// Returns whether a name without a schema is taken for one of PostgreSQL's own harmless or well-understood
+/// functions: whoever creates another one with that name may have it called instead.
 pub fn is_known(name: &str) -> bool {
     !matches!(functions::call(None, name), functions::Call::Opaque | functions::Call::Dangerous)
 }
 
-/// Whether a function of this name runs a SQL text that it is given, reads files, large objects or other
-/// sessions, or changes the server, in any schema: what it gives back can come from any table.
+/// Returns whether a function with this name, in any schema, runs SQL that it is given, reads files, large
+/// objects or other sessions, or changes the server: its result can come from any table.
 pub fn is_dangerous(function: &Object) -> bool {
     functions::call(function.schema.as_deref(), &function.name) == functions::Call::Dangerous
 }
 
-/// Whether a function of this name, in any schema, runs a SQL text that it is given: nobody reads what that
-/// changes.
+/// Returns whether a function with this name, in any schema, runs SQL that it is given: nobody has judged
+/// what that changes.
 pub fn runs_text(function: &Object) -> bool {
     functions::runs_text(&function.name)
 }
 
-/// Whether a function of this name, in any schema, lays down what it is given where another text can look at
-/// it: in a setting, a sequence, a lock, a notification.
+/// Returns whether a function with this name, in any schema, stores its arguments where a later statement can
+/// look at them: in a setting, a sequence, a lock, a notification.
 pub fn lays_down(function: &Object) -> bool {
     use functions::Call;
     let call = functions::call(None, &function.name);
-    // Which locks are left tells which ones were given back.
+    // The locks that remain show which ones were released.
     matches!(call, Call::Writes | Call::Locks | Call::Releases | Call::SetConfig)
         || &*function.name == "setseed"
 }
 
-/// What is known about a text.
+/// The judgement of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judgement {
     /// It was understood.
     Effects(Arc<Effects>),
-    /// The grammar refuses it; a server of the same version would, too.
+    /// The grammar refuses it, as would a server of the same version.
     Syntax(SyntaxError),
     /// It was not read.
     Unread(Unread),
 }
 
 impl Judgement {
-    /// The worst class of the text, when nothing is known about the names it uses: see
+    /// Returns the worst class in the text if nothing is known of the names that it uses: see
     /// [`Effects::class_with`].
     pub fn class(&self) -> Class {
         self.effects().map_or(Class::Unknown, |effects| effects.class())
     }
 
-    /// What it does, if it was understood.
+    /// Returns what the text does; `None` if it was not understood.
     pub fn effects(&self) -> Option<&Arc<Effects>> {
         match self {
             Self::Effects(effects) => Some(effects),
@@ -193,19 +195,20 @@ impl Judgement {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct SyntaxError {
-    /// The message as PostgreSQL words it. It may quote the text: not escaped.
+    /// The message as PostgreSQL words it, unescaped. It may quote the SQL.
     pub message: Box<str>,
-    /// Where, as a byte offset from 0, if it can be told. PostgreSQL counts characters from 1.
+    /// The byte offset of the error, from 0; `None` if it cannot be told. PostgreSQL counts characters from
+    /// 1.
     pub position: Option<usize>,
 }
 
 /// Why a text was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unread {
-    /// Longer than [`parser::MAX_TEXT`].
+    /// It is longer than [`parser::MAX_TEXT`].
     #[error("the SQL text is longer than {} bytes", parser::MAX_TEXT)]
     TooLong,
-    /// It has a NUL byte. The server would stop there.
+    /// It contains a NUL byte, at which the server would stop.
     #[error("the SQL text has a NUL byte")]
     Nul,
     /// It is not UTF-8. In another encoding the server may see other words.
@@ -214,7 +217,7 @@ pub enum Unread {
     /// The parser gave up: too many levels.
     #[error("the SQL text is nested too deeply")]
     TooDeep,
-    /// Its tree would need too much memory: more than some 100,000 words, or copies of them (see
+    /// Its tree would need too much memory: it has more than some 100,000 words, counting copies (see
     /// `parser/size.rs`).
     #[error(
         "the SQL text has too many words, too many comments or signs in a row, or assigns too much to lists of columns, to be read"

@@ -1,4 +1,4 @@
-//! What a change of a setting means.
+//! The class of a change of a setting.
 
 use crate::domain::command::Class;
 use crate::domain::sql::is_space;
@@ -6,16 +6,16 @@ use crate::domain::sql::is_space;
 /// How a setting is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change<'a> {
-    /// To constants, joined with commas.
+    /// It is set to constants, joined with commas.
     To(&'a str),
-    /// To what it was when the session began.
+    /// It is reset to its value at the start of the session.
     Reset,
-    /// To something that is computed.
+    /// It is set to a computed value.
     Computed,
 }
 
-/// They change how long something takes, how values look, or what is reported: clients send them all the
-/// time.
+/// Settings that clients change all the time: they affect durations, the format of values, or what is
+/// reported.
 const HARMLESS: &[&str] = &[
     "all",
     "application_name",
@@ -66,31 +66,29 @@ const HARMLESS: &[&str] = &[
     "xmloption",
 ];
 
-/// The setting that keeps a session away from what is no table of the system, and the value that does so for
-/// all.
+/// The setting that keeps a session from using non-system relations, and the value that covers all of them.
 pub(super) const RESTRICTS: &str = "restrict_nonsystem_relation_kind";
 pub(super) const RESTRICTED: &str = "view, foreign-table";
 
-/// The names that settings had before, and the server still takes.
+/// Former names of settings that the server still accepts, with the current ones.
 const OLD: [(&str, &str); 3] =
     [("sort_mem", "work_mem"), ("ssl_ecdh_curve", "ssl_groups"), ("vacuum_mem", "maintenance_work_mem")];
 
-/// The name of a setting as the server reads it: without case, and by what it is called now.
+/// Returns the name of a setting as the server reads it: in lower case, and with its current name.
 pub(super) fn named(name: &str) -> String {
     let name = name.to_ascii_lowercase();
     let now = OLD.iter().find(|(old, _)| *old == name).map(|(_, now)| (*now).to_owned());
     now.unwrap_or(name)
 }
 
-/// The class of a change of the setting `name`, in lower case.
+/// Returns the class of a change of the setting `name`, in lower case.
 ///
-/// A setting nobody has thought of is admin: there are some that switch triggers off, load libraries or
-/// change the role.
+/// Settings that are not listed are admin: some of them disable triggers, load libraries or change the role.
 pub(super) fn class(name: &str, change: Change<'_>) -> Class {
     match name {
         "client_encoding" => match change {
             Change::To(value) if is_utf8(value) => Class::Read,
-            // The session began with UTF-8, or it would not have begun.
+            // The session began with UTF-8; otherwise it would not have begun.
             Change::Reset => Class::Read,
             Change::To(_) | Change::Computed => Class::Admin,
         },
@@ -103,8 +101,8 @@ pub(super) fn class(name: &str, change: Change<'_>) -> Class {
             Change::Reset => Class::Read,
             Change::To(_) | Change::Computed => Class::Write,
         },
-        // Reset, it is not what the session began with, but off: servers before PostgreSQL 16 do it, and do
-        // not look whether they may.
+        // A reset turns it off, instead of restoring the value the session began with; servers before
+        // PostgreSQL 16 do this without checking whether they may.
         "transaction_read_only" => match change {
             Change::To(value) if is_on(value) => Class::Read,
             Change::To(_) | Change::Reset | Change::Computed => Class::Write,
@@ -114,28 +112,29 @@ pub(super) fn class(name: &str, change: Change<'_>) -> Class {
             Change::Reset => Class::Read,
             Change::Computed => Class::Admin,
         },
-        // What pg_dump begins with: it shuts itself out of views and foreign tables that somebody may have
-        // made.
+        // `pg_dump` begins with this: it keeps itself from views and foreign tables that somebody may have
+        // created.
         RESTRICTS => match change {
             Change::To(RESTRICTED) => Class::Read,
             Change::To(_) | Change::Reset | Change::Computed => Class::Admin,
         },
-        // Applications keep in them who asks, and policies of the tables read that.
+        // Applications keep the identity of their user in these, and row policies read it.
         name if name.contains('.') => Class::Write,
         name if HARMLESS.contains(&name) || name.starts_with("enable_") => Class::Read,
         _ => Class::Admin,
     }
 }
 
-/// A path with only the usual schemas changes nothing. One that puts something before `pg_catalog` can give
-/// the name of any harmless function to another one. Any other changes what the names in later texts mean.
+/// Returns the class of a search path. One with only the usual schemas changes nothing. One that puts a
+/// schema before `pg_catalog` can redirect the name of any harmless function. Any other changes what names in
+/// later SQL mean.
 fn search_path(path: &str) -> Class {
     let mut worst = Class::Read;
     for (place, schema) in path.split(',').enumerate() {
         let schema = schema.trim_matches(is_space);
         let schema = schema.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(schema);
-        // Quoted or not is not known here any more: `"Public"` and `PUBLIC` are not told apart, so neither is
-        // the usual one.
+        // Quotes are lost at this point: `"Public"` and `PUBLIC` cannot be told apart, so neither counts as
+        // usual.
         worst = worst.max(match schema {
             _ if place > 0 && schema.to_ascii_lowercase().contains("pg_catalog") => Class::Admin,
             "" | "pg_catalog" | "public" | "$user" | "pg_temp" => Class::Read,
@@ -145,7 +144,7 @@ fn search_path(path: &str) -> Class {
     worst
 }
 
-/// Whether the name of a schema is the same with and without quotes.
+/// Returns whether the name of a schema means the same with and without quotes.
 pub(super) fn is_plain(schema: &str) -> bool {
     schema
         .bytes()

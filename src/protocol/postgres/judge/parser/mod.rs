@@ -1,9 +1,8 @@
-//! The threads that run PostgreSQL's parser: its trees are as deep as the texts are, and need deep stacks.
+//! The threads that run PostgreSQL's parser: parse trees are as deep as their texts, and need deep stacks.
 //!
-//! The parser itself gives up at some thousand levels, but decoding and dropping a tree of that depth needs
-//! far more than the 2 MiB of a usual thread, and a stack that overflows ends the process. In a build for
-//! development the deepest trees of the tests need between 128 and 160 MiB, so there is three times that;
-//! only the pages that are used cost memory.
+//! The parser gives up at some thousand levels, but decoding and dropping a tree of that depth needs far more
+//! than the usual 2 MiB of stack, and a stack overflow ends the process. In a debug build the deepest trees
+//! of the tests need between 128 and 160 MiB, so threads have three times that; only used pages cost memory.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,22 +20,26 @@ mod size;
 
 /// The stack of a parser thread, in bytes.
 const STACK: usize = 512 * 1024 * 1024;
-/// How many texts may wait for a thread before the next one waits to be queued.
+/// The most texts that may wait for a thread; the next one waits to be queued.
 const QUEUE: usize = 64;
-/// The longest text that is parsed, in bytes. Of short words it may have far fewer: see [`mod@size`].
+/// The longest text that is parsed, in bytes. A text of many short words must be far shorter: see
+/// [`mod@size`].
 pub const MAX_TEXT: usize = 1024 * 1024;
 
-/// One piece of work for a deep stack.
+/// A piece of work for a deep stack.
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A few threads with deep stacks. They end when the pool is dropped.
+/// Threads with deep stacks. They end when the pool is dropped.
 #[derive(Debug)]
 pub(super) struct Pool {
     jobs: mpsc::Sender<Job>,
 }
 
 impl Pool {
-    /// Starts `threads` threads, at least one. Fails when the system gives none.
+    /// Starts `threads` threads, at least one.
+    ///
+    /// # Errors
+    /// The system gives no more threads.
     pub(super) fn start(threads: usize) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel::<Job>(QUEUE);
         let queue = Arc::new(Mutex::new(queue));
@@ -50,17 +53,17 @@ impl Pool {
         Ok(Self { jobs })
     }
 
-    /// Runs `work` on one of the threads and waits for what it gives; `None` if it panicked or all threads
-    /// are gone.
+    /// Runs `work` on one of the threads and returns its result; `None` if it panicked or all threads are
+    /// gone.
     ///
-    /// Work that nobody waits for any more is still done.
+    /// Work is finished even if nobody waits for it any more.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move || {
-            // Nobody hears it when the client has left meanwhile.
+            // Nobody receives it if the client has left meanwhile.
             drop(reply.send(work()));
         });
         self.jobs.send(job).await.ok()?;
@@ -68,29 +71,29 @@ impl Pool {
     }
 }
 
-/// What a thread of the pool does until the pool is gone.
+/// Takes work from the queue until the pool is dropped.
 fn work(queue: &Mutex<mpsc::Receiver<Job>>) {
     loop {
-        // Only one thread waits at the queue, the others at the lock.
+        // One thread waits at the queue, the others at the lock.
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
         let Some(job) = job else { return };
-        // A panic drops the job's reply: the one who waits sees that, and the thread takes the next job.
+        // A panic drops the job's reply: its caller notices, and the thread takes the next job.
         if catch_unwind(AssertUnwindSafe(job)).is_err() {
             tracing::error!("a parser thread failed at a statement; the statement is refused as unknown");
         }
     }
 }
 
-/// Why there is no tree.
+/// Why there is no parse tree.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// The grammar says no.
+    /// The grammar refuses the text.
     Syntax(SyntaxError),
-    /// It was not parsed, or not to the end.
+    /// The text was not parsed, or not to its end.
     Unread(Unread),
 }
 
-/// What can be seen of a text before it is parsed.
+/// Checks what can be checked before a text is parsed, and returns it as UTF-8.
 pub(super) fn readable(sql: &[u8]) -> Result<&str, Unread> {
     if sql.len() > MAX_TEXT {
         return Err(Unread::TooLong);
@@ -101,7 +104,8 @@ pub(super) fn readable(sql: &[u8]) -> Result<&str, Unread> {
     str::from_utf8(sql).map_err(|_| Unread::NotUtf8)
 }
 
-/// The parse tree of a text. Runs on a thread of the pool only.
+/// Parses a text. Needs a deep stack: call it on a thread of the pool, or on one that is deep enough for a
+/// short text.
 pub(super) fn parse(sql: &str, lexing: Lexing) -> Result<ParseResult, Failure> {
     if !size::is_bounded(sql, !lexing.standard_conforming_strings) {
         return Err(Failure::Unread(Unread::TooLarge));
@@ -122,7 +126,7 @@ fn options(lexing: Lexing) -> ParserOptions {
     options
 }
 
-/// Tells an error of the text from the end of the parser's own means.
+/// Tells an error in the text from a parser that ran out of resources.
 fn failure(sql: &str, options: ParserOptions, message: String) -> Failure {
     let spent = ["stack depth limit exceeded", "memory exhausted", "out of memory"];
     if spent.iter().any(|words| message.starts_with(words)) {

@@ -1,23 +1,23 @@
-//! Where in a text the parser stopped.
+//! The position of a syntax error in a text.
 //!
-//! `pg_query` gives the parser's message and drops its position. The message names the word it stopped at, so
-//! the place is found again: it is the first occurrence of that word up to which the text gives the same
-//! error.
+//! `pg_query` returns the parser's message but drops the position. The message names the word at which the
+//! parser stopped, so the position is searched for: it is the first occurrence of that word up to which the
+//! text gives the same error.
 
 use pg_query::ParserOptions;
 
-/// Texts longer than this get no position, in bytes: each try parses the text again.
+/// The longest text that gets a position, in bytes: each try parses the text again.
 const MAX_TEXT: usize = 16 * 1024;
-/// How many occurrences of the word are tried.
+/// The most occurrences of the word that are tried.
 const MAX_TRIES: usize = 16;
 
-/// The place an error message means, as a byte offset from 0; `None` if it cannot be told.
+/// Returns the position that an error message means, as a byte offset from 0; `None` if it cannot be told.
 pub(super) fn find(sql: &str, options: ParserOptions, message: &str) -> Option<usize> {
     if message.ends_with(" at end of input") {
         return Some(sql.len());
     }
     let (_, word) = message.strip_suffix('"')?.split_once(" at or near \"")?;
-    // What the words are cut from can end in nothing but the end of the text: an open quote, an open comment.
+    // This error of the lexer always reaches to the end of the text: a string or comment was not closed.
     if message.starts_with("unterminated") && sql.ends_with(word) {
         return sql.len().checked_sub(word.len());
     }

@@ -1,24 +1,24 @@
-//! How much memory the tree of a text needs, told by its words before there is a tree; and whether these
-//! words are found soon.
+//! Bounds the memory that a parse tree needs, by the words of the text before there is a tree, and the time
+//! to find these words.
 //!
-//! Each word costs some 2 KiB while it is decoded, so a text of a megabyte that is all short words would need
-//! gigabytes. And one rule of the grammar makes more of a text than there is in it: in `SET (a, b) = source`
-//! each of the columns holds a whole copy of the source, and sources can hold such assignments again.
+//! Each word costs some 2 KiB while it is decoded, so a megabyte of short words would need gigabytes. And one
+//! rule of the grammar multiplies text: in `SET (a, b) = source` each column holds a full copy of the source,
+//! and sources can hold such assignments in turn.
 
 /// The most that the words of a text may weigh, with their copies: some 200 MB.
 pub(super) const MAX: usize = 100_000;
-/// A word weighs one more for each so many bytes that it has.
+/// The bytes of a word that weigh as much as one more word.
 const LONG: usize = 512;
 
-/// What operators are made of, and comments begin with.
+/// The characters that operators consist of and comments begin with.
 const OPERATORS: &[u8] = b"~!@#^&|`?+-*/%<>=";
-/// The most characters that PostgreSQL's scanner may read in runs of such characters: some tenths of a
+/// The most characters that PostgreSQL's scanner may read within runs of such characters: some tenths of a
 /// second.
 const STEPS: usize = 100_000_000;
 
-/// Whether the scanner, the server's own too, is done with a text soon. It reads a run of operator characters
-/// to its end, goes back to where the first comment or sign in it begins, and does the same behind that:
-/// `/**//**/` or `++++` cost the square of their length.
+/// Returns whether the scanner, here and at the server, finishes a text soon. It reads a run of operator
+/// characters to its end, goes back to where the first comment or sign in it begins, and does the same after
+/// that: `/**//**/` or `++++` cost the square of their length.
 fn is_scanned_soon(sql: &str) -> bool {
     let mut steps = 0_usize;
     for run in sql.as_bytes().split(|byte| !OPERATORS.contains(byte)) {
@@ -29,8 +29,8 @@ fn is_scanned_soon(sql: &str) -> bool {
     steps <= STEPS
 }
 
-/// Whether the tree of a text stays within bounds. `escapes` says that a backslash in `'…'` hides the
-/// character after it.
+/// Returns whether the parse tree of a text stays within bounds. `escapes` says that a backslash in `'…'`
+/// escapes the next character.
 pub(super) fn is_bounded(sql: &str, escapes: bool) -> bool {
     if !is_scanned_soon(sql) {
         return false;
@@ -38,13 +38,13 @@ pub(super) fn is_bounded(sql: &str, escapes: bool) -> bool {
     if bound(sql) <= MAX {
         return true;
     }
-    // The scanner knows only one way of reading strings: where the other one may see other words, the bound
+    // The scanner knows only one way to read strings: where the other may see other words, the upper bound
     // has to do.
     if escapes && sql.contains('\\') {
         return false;
     }
-    // What cannot be cut into words has no tree. A text without any word is not given to the scanner: it
-    // hands over a list at address zero. The last word is one too many.
+    // Text that cannot be split into words has no tree. The `;` is there because for a text without any word
+    // the scanner returns a list at address zero; it counts as one word too many.
     pg_query::scan_tokens(&[sql, ";"].concat()).map_or(true, |tokens| {
         let words = tokens.iter().filter_map(|token| {
             sql.get(usize::try_from(token.start).ok()?..usize::try_from(token.end).ok()?)
@@ -53,8 +53,9 @@ pub(super) fn is_bounded(sql: &str, escapes: bool) -> bool {
     })
 }
 
-/// No text of as many bytes, commas and times `set` weighs more, however it is cut into words: the copies
-/// multiply, so they are the most where each assignment has as many columns as any other.
+/// Returns an upper bound: no text with as many bytes, commas and occurrences of `set` weighs more, however
+/// it is split into words. Copies multiply, so there are most of them if all assignments have the same number
+/// of columns.
 fn bound(sql: &str) -> usize {
     let sets = sql.as_bytes().windows(3).filter(|word| word.eq_ignore_ascii_case(b"set")).count();
     let commas = sql.bytes().filter(|byte| *byte == b',').count();
@@ -63,24 +64,24 @@ fn bound(sql: &str) -> usize {
     sql.len().saturating_mul(copies)
 }
 
-/// What a word stands in.
+/// What a word is inside of.
 enum Frame {
-    /// Brackets: whether `SET` or a comma stood before them, and the commas in them so far.
+    /// Brackets: whether `SET` or a comma stood before them, and the number of commas in them so far.
     Brackets { assigns: bool, commas: usize },
-    /// The source of an assignment, and what the copies were outside of it.
+    /// The source of an assignment, and the number of copies outside of it.
     Source { outside: usize },
 }
 
-/// What the words of a text weigh, each as often as it is copied.
+/// Returns the weight of the words of a text, each counted as often as it is copied.
 fn measured<'a>(words: impl Iterator<Item = &'a str>) -> usize {
     let mut frames: Vec<Frame> = Vec::new();
     let (mut copies, mut sum) = (1_usize, 0_usize);
-    // The columns of the brackets that have just been closed, if they can be assigned to.
+    // The number of columns in the brackets that were just closed, if they can be assigned to.
     let mut columns = None;
     let mut before = "";
     for word in words.filter(|word| !word.starts_with("--") && !word.starts_with("/*")) {
         if matches!(word, "," | ";" | ")" | "]") {
-            // No expression goes on behind these.
+            // No expression goes on after these.
             while let Some(Frame::Source { outside }) =
                 frames.pop_if(|top| matches!(top, Frame::Source { .. }))
             {
@@ -122,7 +123,7 @@ fn measured<'a>(words: impl Iterator<Item = &'a str>) -> usize {
 mod tests {
     use super::*;
 
-    /// Assignments in the sources of assignments, `columns` each.
+    /// Nested assignments, with `columns` columns each.
     fn nested(depth: usize, columns: usize) -> String {
         let names = vec!["a"; columns].join(", ");
         let open = format!("WITH w AS (UPDATE t SET ({names}) = (SELECT 1 FROM (");
@@ -162,13 +163,13 @@ mod tests {
         let wide =
             format!("UPDATE t SET ({}) = (SELECT '{}')", vec!["a"; 1000].join(","), "x".repeat(100_000));
         assert!(!is_bounded(&wide, false));
-        // One after the other they do not multiply.
+        // One after the other, they do not multiply.
         let many = "UPDATE t SET (a, b, c) = (SELECT 1, 2, 3) WHERE d;".repeat(1000);
         assert!(is_bounded(&many, false) && is_bounded(&"UPDATE t SET a = 1, b = 2;".repeat(8_000), false));
-        // Short words without end.
+        // Very many short words.
         assert!(!is_bounded(&"a,".repeat(60_000), false) && is_bounded(&"a,".repeat(49_000), false));
         assert!(is_bounded(&format!("SELECT '{}'", "a".repeat(1_000_000)), false));
-        // A string that ends elsewhere must not hide one.
+        // A string that ends elsewhere must not hide an assignment.
         let hidden = format!(r"SELECT '\'' ; {}; --'", nested(20, 2));
         assert!(is_bounded(&hidden, false) && !is_bounded(&hidden, true));
     }

@@ -1,4 +1,4 @@
-//! Texts that are judged as one, and those that must not be.
+//! Tests which texts are judged as one, and which must not be.
 
 use proptest::prelude::*;
 
@@ -28,7 +28,7 @@ fn numbers_of_values_are_alike() {
             "SELECT t10, 1.25, 10.5, 1e10, 0x10, 1_000, 12 FROM t",
             "SELECT t10, 1.25, 10.5, 1e10, 0x10, 1_000, 11 FROM t",
         ),
-        // Not the place of a column, a flag, or what is no `integer`.
+        // No column position, no flag, and only what is an `integer`.
         (
             "SELECT 11, 00, 012, 9999999999 FROM t ORDER BY 2",
             "SELECT 11, 00, 012, 9999999999 FROM t ORDER BY 2",
@@ -44,7 +44,7 @@ fn all_other_texts_are_their_own() {
         "",
         "SELECT 1",
         "SELECT a1b2 FROM t WHERE x = $12",
-        // Whatever stands in quotes and comments, and more than one statement.
+        // No quotes, no comments, no more than one statement.
         "SELECT 10, '10'",
         "SELECT 10 AS \"a 10\"",
         "SELECT 10 -- 10",
@@ -57,7 +57,7 @@ fn all_other_texts_are_their_own() {
         "SELECT \u{a0}10",
         "SELECT 10\0",
         "SELECT 10 \\ 10",
-        // Numbers that are no values.
+        // Numbers that are not values.
         "EXPLAIN (ANALYZE 10) DELETE FROM t",
         "SET statement_timeout = 10",
         "FETCH 10 FROM c",
@@ -70,7 +70,7 @@ fn all_other_texts_are_their_own() {
 
 #[test]
 fn a_judgement_with_a_number_in_it_is_of_one_text() {
-    // A setting's value: `11` for one does not stand for the other.
+    // The value of a setting: `11` for one does not stand for the other.
     for (first, second) in [
         ("SELECT set_config(11, 12, false)", "SELECT set_config(13, 14, false)"),
         ("SELECT pg_notify(11, 12)", "SELECT pg_notify(13, 14)"),

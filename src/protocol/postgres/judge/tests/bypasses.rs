@@ -1,4 +1,4 @@
-//! The ways around a gate that reads texts less well than the server does. The numbers are those of the
+//! The ways around a gate that reads SQL less well than the server does. The numbers are those of the
 //! research page.
 
 use super::*;
@@ -158,7 +158,8 @@ pub(super) const CASES: &[Case] = &[
     ("B18", "SELECT * FROM customers TABLESAMPLE evil(1)", Class::Unknown, "select", "r:customers"),
     ("B18", "SELECT JSON_OBJECT('a': purge())", Class::Unknown, "select", ""),
     ("B18", "SELECT xmlelement(name a, purge())", Class::Unknown, "select", ""),
-    // Nothing in these says more than "read": see the room's page. They are here so that a change is seen.
+    // Nothing in these says more than "read": see the comment of the module `judge`. They are here so that a
+    // change is noticed.
     ("B19", "SELECT c.purge FROM customers c", Class::Read, "select", "r:customers"),
     ("B21", "SELECT * FROM innocent_view", Class::Read, "select", "r:innocent_view"),
     ("B20", "EXPLAIN SELECT imm(1)", Class::Unknown, "explain", ""),
@@ -300,7 +301,7 @@ pub(super) const CASES: &[Case] = &[
     ("data", "LOCK TABLE t IN EXCLUSIVE MODE", Class::Write, "lock", "r:t"),
     ("data", "SELECT pg_advisory_unlock_all(), pg_advisory_lock(1)", Class::Write, "select", ""),
     ("data", "SELECT evil.pg_advisory_unlock_all()", Class::Unknown, "select", ""),
-    // What goes on behind the words with which pools clean up.
+    // More statements after those with which poolers clean up.
     ("data", "UNLISTEN *; RESET ALL; DROP TABLE t", Class::Ddl, "unlisten reset drop", "d:t"),
     ("rights", "RESET ALL; RESET SESSION AUTHORIZATION", Class::Admin, "reset", ""),
     ("rights", "DISCARD ALL; SET ROLE postgres", Class::Admin, "discard set", ""),

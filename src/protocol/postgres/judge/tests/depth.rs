@@ -1,8 +1,8 @@
-//! Deep and long texts: they get an answer, and the process lives.
+//! Deep and long texts: they are answered, and the process survives.
 
 use super::*;
 
-/// Texts of some size each; whether they must be read as what they are.
+/// Texts of different sizes, and whether they must be understood.
 #[test]
 fn deep_and_long_texts_get_an_answer() {
     let many = |text: &str, times: usize| text.repeat(times);
@@ -115,7 +115,7 @@ fn what_is_too_long_or_no_text_is_unknown() {
     assert_eq!(effects(" -- nothing\n ; ").statements, 0);
 }
 
-/// The deepest texts the parser takes are the ones that need the most stack.
+/// The deepest texts that the parser takes need the most stack.
 #[test]
 fn the_edge_of_what_the_parser_takes_is_carried() {
     for (what, open, inner, close) in [
@@ -166,7 +166,7 @@ fn short_texts_of_any_depth_fit_on_the_stack_of_a_worker() {
             let levels = (super::super::BRIEF - 20) / (open.len() + close.len());
             let text = format!("SELECT {}1{}", open.repeat(levels), close.repeat(levels));
             assert!(text.len() <= super::super::BRIEF);
-            // Understood or refused by the grammar: it comes back, and is no failure of the parser.
+            // Understood or refused by the grammar: it returns, and the parser has not failed.
             let judged = runtime.block_on(judge.judge(text.as_bytes(), Lexing::default()));
             assert_ne!(*judged, Judgement::Unread(Unread::Failed), "{text}");
         }

@@ -55,7 +55,7 @@ fn settings_are_told_with_their_values() {
     };
     let some = |text: &str| Some(text.to_owned());
     assert_eq!(settings("SET search_path TO a, \"B\""), [(some("search_path"), some("a, B"))]);
-    // One schema each, whatever is in its name: none of them is the usual one.
+    // Each is one schema, whatever is in its name: none of them is a usual one.
     let odd = "SET search_path TO 'public, public', \" public\"";
     assert_eq!(settings(odd), [(some("search_path"), some("\"public, public\", \" public\""))]);
     for path in ["'public, public'", "\" public\"", "'\"public\"'", "\"public\"\"\""] {
@@ -125,12 +125,12 @@ fn a_condition_of_constants_that_always_holds_is_none() {
         "true IS FALSE",
         "a IS NOT TRUE",
         "9007199254740993 = 9007199254740992",
-        // Nearer than is looked at.
+        // Closer together than is compared.
         "1.00000000000000000001 = 1.0",
     ] {
         assert!(!effects(&format!("DELETE FROM t WHERE {condition}")).all_rows, "{condition}");
     }
-    // Deeper than anybody writes it: a condition.
+    // Deeper than anybody writes it: counts as a condition.
     assert!(!effects(&format!("DELETE FROM t WHERE {}true", "NOT NOT ".repeat(200))).all_rows);
 }
 
@@ -187,7 +187,7 @@ fn settings_have_the_names_that_they_have_now() {
     }
     let vacuum = effects("SET vacuum_mem = '1MB'");
     assert_eq!(vacuum.settings.first().unwrap().name.as_deref(), Some("maintenance_work_mem"));
-    // What somebody sets is never taken for what was set before it.
+    // What a client sets is never taken for what was set before it.
     let same = effects("SELECT set_config('search_path', '?', false)");
     assert!(!same.moved_before && same.changed_settings().count() == 1);
     let moved = effects("SELECT 1").with_moved_names();
@@ -399,7 +399,7 @@ fn what_is_used_without_being_named_is_told_by_its_schema() {
         ("ALTER PUBLICATION p ADD TABLES IN SCHEMA CURRENT_SCHEMA", "*"),
         ("CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p", "*"),
         ("IMPORT FOREIGN SCHEMA a FROM SERVER s INTO hr", "hr.*"),
-        // What refers to it may be anything, as long as nobody has told.
+        // Any relation may refer to it, as long as the catalog has not told.
         ("TRUNCATE a, s.b CASCADE", "*"),
         ("TRUNCATE a", ""),
     ] {
@@ -432,7 +432,7 @@ fn sequences_are_told_by_the_names_that_functions_are_given() {
         ("INSERT INTO t VALUES (nextval('t_id_seq'))", "t_id_seq"),
         ("CREATE TABLE t (id int DEFAULT nextval('s'))", "s"),
         ("SELECT setval(pg_get_serial_sequence('\"T\"', 'id'), 1)", "T"),
-        // Computed, by its oid, or no name.
+        // Computed, an oid, or not a name.
         ("SELECT nextval($1)", "?"),
         ("SELECT nextval('16400')", "?"),
         ("SELECT nextval(16400)", "?"),

@@ -1,4 +1,4 @@
-//! Random texts: no panic, and a `DELETE` that stands in one as a statement of its own never makes it a read.
+//! Random texts: no panic, and a `DELETE` that is a statement of its own in one never makes it a read.
 
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ pub(super) fn sentences() -> Vec<&'static str> {
     all
 }
 
-/// A sentence of the corpus, whole or from and to random characters.
+/// Returns a sentence of the corpus, whole or cut at random characters.
 fn cut() -> impl Strategy<Value = String> {
     (
         prop::sample::select(sentences()),

@@ -1,4 +1,4 @@
-//! What clients send without meaning any change: it must be a read.
+//! What clients send without changing anything: it must be a read.
 
 use super::*;
 
@@ -75,7 +75,7 @@ pub(super) const CASES: &[&str] = &[
     "SET enable_seqscan = off",
     "SET search_path TO \"$user\", public",
     "SET work_mem = '64MB'",
-    // What pools clean up with: each session gives up what is its own
+    // What poolers clean up with: each session discards what is its own
     "SELECT pg_advisory_unlock_all();\nCLOSE ALL;\nUNLISTEN *;\nRESET ALL;",
     "SELECT pg_advisory_unlock(1), pg_catalog.pg_advisory_unlock_shared(1, 2)",
     "RESET ALL",
@@ -138,7 +138,7 @@ fn harmless_statements_are_reads() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Real traffic, as the server logged it.
+/// Real traffic, as logged by the server.
 #[test]
 fn what_psql_and_pg_dump_send_is_read() {
     let mut wrong = Vec::new();
@@ -157,7 +157,7 @@ fn what_psql_and_pg_dump_send_is_read() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The one name of a setting that `pg_dump` computes, and what only looks like it.
+/// The one setting name that `pg_dump` computes, and texts that only look like it.
 #[test]
 fn a_computed_name_of_a_setting_is_known_in_the_text_of_pg_dump_only() {
     let dump = "SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'";
@@ -202,7 +202,7 @@ fn a_computed_name_of_a_setting_is_known_in_the_text_of_pg_dump_only() {
         assert_ne!(sql, dump);
         assert!(judge(&sql).class() >= Class::Admin, "{sql}");
     }
-    // A name of `WITH` around it would be read twice, and changed in between.
+    // With a `WITH` around it, the name would be read twice, and changed in between.
     let around = "WITH pg_settings AS (SELECT current_setting('application_name') AS name) \
                   SELECT * FROM (SELECT set_config('application_name', 'search_path', false), q) s";
     for sql in [

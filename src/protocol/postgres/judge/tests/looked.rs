@@ -1,4 +1,4 @@
-//! What decides which rows a text gives back, how many and in what order.
+//! Tests what decides which rows a text returns, how many and in what order.
 
 use super::*;
 use crate::domain::sql::Look;
@@ -147,10 +147,10 @@ fn a_column_is_looked_at_under_each_name_that_a_query_gives_it() {
             "WITH RECURSIVE r AS (SELECT ssn FROM c UNION ALL SELECT ssn FROM r) CYCLE ssn SET a USING b SELECT 1 FROM r",
             "?.ssn",
         ),
-        // Names that are none of a column's.
+        // Names that are not those of a column.
         ("SELECT 1 FROM c JOIN unnest($1::int[]) AS u (id) ON u.id = c.id", "?.id c.id"),
         ("SELECT 1 FROM c, (VALUES (1)) AS v (n) WHERE v.n > 1", "?.n"),
-        // An alias of a table here is one of a subquery elsewhere.
+        // An alias of a table here is an alias of a subquery elsewhere.
         (
             "SELECT 1 FROM d s WHERE EXISTS (SELECT FROM (SELECT ssn FROM c) s WHERE s.ssn > '5')",
             "?.ssn d.ssn",

@@ -44,7 +44,7 @@ fn verbs(effects: &Effects) -> BTreeSet<String> {
     effects.verbs.iter().map(|verb| verb.as_str().to_owned()).collect()
 }
 
-/// The relations of a text: `r:` read, `w:` written, `d:` changed in structure.
+/// Returns the relations of a text: `r:` read, `w:` written, `d:` changed in structure.
 fn relations(effects: &Effects) -> BTreeSet<String> {
     let mark = |access| match access {
         Access::Read => 'r',
@@ -58,8 +58,8 @@ fn relations(effects: &Effects) -> BTreeSet<String> {
         .collect()
 }
 
-/// The columns of a text: `relation.column`, `*` for all, `?` for a relation that is not written; `=` if it
-/// is changed, `~` if it is part of a definition.
+/// Returns the columns of a text: `relation.column`, `*` for all, `?` for a relation that is not written; `=`
+/// if it is changed, `~` if it is part of a definition.
 fn columns(effects: &Effects) -> BTreeSet<String> {
     let shown = |column: &crate::domain::sql::Column| {
         let relation = column.relation.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);

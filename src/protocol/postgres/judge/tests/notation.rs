@@ -1,4 +1,4 @@
-//! Calls, columns and tables in the forms that do not look like it.
+//! Calls, columns and tables in forms that do not look like it.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn functions(effects: &Effects) -> BTreeSet<String> {
     effects.functions.iter().map(|call| format!("{}/{}", call.object, call.arguments)).collect()
 }
 
-/// `(x).f` and `x.f` call `f` wherever there is no such column: a real server reads its file for the first of
+/// `(x).f` and `x.f` call `f` if there is no such column: a real server reads its file for the first of
 /// these.
 #[test]
 fn a_call_behind_a_dot_is_a_call() {
@@ -30,7 +30,7 @@ fn a_call_behind_a_dot_is_a_call() {
         ("SELECT (1e6).pg_sleep, (0.1).setseed", Class::Unknown, "pg_sleep/1 setseed/1"),
         ("EXPLAIN SELECT ('s'::regclass).nextval", Class::Write, "nextval/1"),
         ("UPDATE t SET a = ('x'::text).pg_read_file WHERE b", Class::Admin, "pg_read_file/1"),
-        // These are columns, as far as a text can tell.
+        // These are columns, as far as the SQL can tell.
         ("SELECT l.lo_orderkey, l.lo, c.name, c.count, c.purge FROM l, c", Class::Read, ""),
         ("SELECT nextval FROM pg_read_file", Class::Read, ""),
     ] {
@@ -52,7 +52,7 @@ fn a_name_with_a_dot_is_no_name_in_a_schema() {
 #[test]
 fn columns_are_told_in_all_their_disguises() {
     for (sql, expected) in [
-        // A whole row behind a dot.
+        // A whole row after a dot.
         ("SELECT c.to_jsonb FROM customers c", "customers.to_jsonb customers.*"),
         ("SELECT customers.record_send FROM customers", "customers.record_send customers.*"),
         ("SELECT (c).to_json FROM customers c", "?.to_json ?.c customers.*"),
@@ -62,7 +62,7 @@ fn columns_are_told_in_all_their_disguises() {
         // Under another name.
         ("SELECT x FROM customers AS c (id, x)", "?.x customers.*"),
         ("SELECT j.x FROM (customers JOIN t ON true) AS j (a, x)", "?.x ?.*"),
-        // Whole rows of a join, and an alias that another place gives to a harmless table.
+        // Whole rows of a join, and an alias that another part of the text gives to a harmless table.
         ("SELECT j FROM (customers JOIN t ON true) AS j", "?.j ?.*"),
         (
             "SELECT j.ssn FROM (customers JOIN t ON true) AS j WHERE EXISTS (SELECT FROM harmless j)",
@@ -97,7 +97,7 @@ fn columns_are_told_in_all_their_disguises() {
     }
 }
 
-/// With `EXPLAIN ANALYZE`, too, no cursor is opened: the name is still that of somebody else's cursor.
+/// `EXPLAIN ANALYZE` opens no cursor either: the name is still that of an earlier cursor.
 #[test]
 fn a_cursor_that_is_only_explained_is_not_made() {
     for sql in [

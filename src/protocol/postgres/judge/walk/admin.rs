@@ -1,4 +1,4 @@
-//! Statements about rights, roles, files and the server: all of class admin.
+//! Statements about rights, roles, files and the server, all of class admin.
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{GrantTargetType, Node, ObjectType, ReindexObjectType};
@@ -128,7 +128,7 @@ impl<'t> Walk<'t> {
                 self.tables(table_list, Access::Ddl, place);
                 self.any_of(Some(local_schema));
             }
-            // The rest holds names and options only; nothing in it could make it worse than admin.
+            // The others hold only names and options; nothing in them could be worse than admin.
             _ => self.for_others(node),
         }
     }
@@ -145,7 +145,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Rights on relations that are made from now on, in some schemas or in any.
+    /// Notes default privileges for relations created later, in some schemas or in any.
     fn default_rights(&mut self, options: &[Node]) {
         let mut named = false;
         for option in options {
@@ -162,7 +162,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Settings that are changed for others, or for later.
+    /// Notes settings that are changed for other sessions, or for later ones.
     fn for_others(&mut self, node: &'t NodeEnum) {
         let set = match node {
             NodeEnum::AlterRoleSetStmt(alter) => {
@@ -185,12 +185,12 @@ impl<'t> Walk<'t> {
     }
 }
 
-/// Whether rights are on tables, views or sequences.
+/// Returns whether privileges of this kind apply to tables, views or sequences.
 fn of_relations(kind: i32) -> bool {
     matches!(ObjectType::try_from(kind), Ok(ObjectType::ObjectTable | ObjectType::ObjectSequence))
 }
 
-/// The verb and the reason of each statement.
+/// Returns the verb and the reason of each statement.
 fn meaning(node: &NodeEnum) -> (Verb, &'static str) {
     match node {
         NodeEnum::GrantStmt(grant) => (grant_verb(grant.is_grant), "changes rights"),

@@ -1,4 +1,4 @@
-//! What a change of structure takes along without naming it, and what it takes from its name.
+//! What a change of structure also affects without naming it, and what it removes from under a name.
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableCmd, AlterTableType, DropBehavior, Node, ObjectType};
@@ -7,8 +7,8 @@ use super::{Walk, names};
 use crate::domain::sql::Object;
 
 impl Walk<'_> {
-    /// What is no partition or child any more is not looked for under the name of its parent: that counts as
-    /// reading it, as another name does.
+    /// Notes that a relation is no partition or child any more, and so is not found under the name of its
+    /// parent: that counts as reading it, like a rename.
     pub(super) fn unties(&mut self, command: &AlterTableCmd, target: Option<&Object>) {
         let untied = match (AlterTableType::try_from(command.subtype), node_of(command.def.as_deref())) {
             (Ok(AlterTableType::AtDropInherit), _) => target.cloned(),
@@ -21,14 +21,14 @@ impl Walk<'_> {
         self.read(untied, None);
     }
 
-    /// A change of a type goes on to its tables, whatever they are called.
+    /// Notes that a change of a type cascades to its tables, whatever they are called.
     pub(super) fn cascades_to_tables(&mut self, behavior: i32) {
         if cascades(behavior) {
             self.any_of(None);
         }
     }
 
-    /// Something is found under another name, and not under its own any more.
+    /// Notes a rename: something is found under another name, and not under its own any more.
     pub(super) fn renamed(&mut self, relation: Option<Object>, name: Option<&str>) {
         self.keep(relation.clone(), name);
         self.read(relation, name);
@@ -39,12 +39,12 @@ fn node_of(node: Option<&Node>) -> Option<&NodeEnum> {
     node.and_then(|node| node.node.as_ref())
 }
 
-/// Whether what depends on it is dropped, emptied or changed along with it.
+/// Returns whether a statement has `CASCADE`.
 pub(super) fn cascades(behavior: i32) -> bool {
     DropBehavior::try_from(behavior) == Ok(DropBehavior::DropCascade)
 }
 
-/// Whether a thing of this kind is a relation, or is dropped by the name of one.
+/// Returns whether an object of this kind is a relation, or is dropped by the name of one.
 pub(super) const fn is_of_relation(kind: ObjectType) -> bool {
     matches!(
         kind,

@@ -10,19 +10,19 @@ use pg_query::protobuf::{
 
 use super::names;
 
-/// How many levels of a condition are looked at. What is deeper is taken for a condition.
+/// The most levels of a condition that are evaluated. Anything deeper counts as depending on the row.
 const DEEPEST: usize = 16;
 
-/// What a condition is without any row.
+/// The value of a condition without any row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Constant {
-    /// `None` for one that hangs on the row, or that is not looked into.
+    /// The value; `None` if it depends on the row, or was not evaluated.
     pub(super) value: Option<bool>,
-    /// Numbers were compared for it, be it in vain.
+    /// Whether numbers were compared for it, even without a result.
     pub(super) by_numbers: bool,
 }
 
-/// What a condition is without any row. There is one: nothing at all is no constant.
+/// Evaluates a condition without any row. No condition at all is no constant.
 pub(super) fn of(condition: Option<&Node>) -> Constant {
     let mut found = Constant::default();
     found.value = condition.and_then(|node| found.truth(node, DEEPEST));
@@ -52,7 +52,7 @@ impl Constant {
     fn joined(&mut self, expression: &BoolExpr, levels: usize) -> Option<bool> {
         let kind = BoolExprType::try_from(expression.boolop).ok()?;
         let parts: Vec<Option<bool>> = expression.args.iter().map(|arg| self.truth(arg, levels)).collect();
-        // One of them decides, or all are the other.
+        // One operand decides, or all are the opposite.
         let decided = |by: bool| {
             let all = parts.iter().all(|part| *part == Some(!by));
             if parts.contains(&Some(by)) { Some(by) } else { all.then_some(!by) }
@@ -87,7 +87,7 @@ impl Constant {
         }
         let order = match (constant(expression.lexpr.as_deref())?, constant(expression.rexpr.as_deref())?) {
             (a_const::Val::Sval(left), a_const::Val::Sval(right)) => {
-                // Which of two texts is the less hangs on the collation.
+                // Which of two strings is less depends on the collation.
                 let same = left.sval == right.sval;
                 match operator {
                     "=" => return Some(same),
@@ -115,7 +115,7 @@ impl Constant {
     }
 }
 
-/// A constant as it stands there.
+/// Returns the constant that a node is, if it is one.
 fn written(node: Option<&Node>) -> Option<&AConst> {
     match node?.node.as_ref()? {
         NodeEnum::AConst(constant) => Some(constant),
@@ -123,7 +123,7 @@ fn written(node: Option<&Node>) -> Option<&AConst> {
     }
 }
 
-/// The same of one that is no NULL.
+/// Returns the value of such a constant, unless it is NULL.
 fn constant(node: Option<&Node>) -> Option<&a_const::Val> {
     written(node)?.val.as_ref()
 }
@@ -137,7 +137,7 @@ fn is_null(test: &NullTest) -> Option<bool> {
     }
 }
 
-/// The digits of a number.
+/// Returns a number as text.
 fn number(value: &a_const::Val) -> Option<String> {
     match value {
         a_const::Val::Ival(integer) => Some(integer.ival.to_string()),
@@ -146,7 +146,7 @@ fn number(value: &a_const::Val) -> Option<String> {
     }
 }
 
-/// How two numbers compare: integers exactly, others where they are not too near to each other.
+/// Compares two numbers: integers exactly, others if they are not too close to each other.
 fn of_numbers(left: &str, right: &str) -> Option<Ordering> {
     if left == right {
         return Some(Ordering::Equal);
@@ -158,7 +158,7 @@ fn of_numbers(left: &str, right: &str) -> Option<Ordering> {
     order.is_ne().then_some(order)
 }
 
-/// Whether a cast is to `boolean`.
+/// Returns whether a cast is to `boolean`.
 fn is_bool(cast: &TypeCast) -> bool {
     cast.type_name.as_ref().is_some_and(|name| {
         name.array_bounds.is_empty()
@@ -166,7 +166,7 @@ fn is_bool(cast: &TypeCast) -> bool {
     })
 }
 
-/// What a constant is as a truth value. A text is read as one.
+/// Returns a constant as a boolean. A string is read like PostgreSQL reads one.
 fn word(constant: &AConst) -> Option<bool> {
     match constant.val.as_ref()? {
         a_const::Val::Boolval(value) => Some(value.boolval),

@@ -1,4 +1,4 @@
-//! Parts of statements: what holds expressions, names a table, or says how.
+//! Clauses: parts of statements that hold expressions, name a table, or hold options.
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
@@ -112,7 +112,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// The definition of a column; its `DEFAULT`, or what its values are made of, is taken by this.
+    /// Visits the definition of a column; `takes` is what takes the value of its `DEFAULT` or of its `USING`.
     fn column_def(&mut self, column: &'t ColumnDef, place: &Place<'t>, takes: Option<Takes<'t>>) {
         parts!(column => self, place; ColumnDef {
             walk: type_name cooked_default coll_clause constraints fdwoptions;
@@ -123,7 +123,7 @@ impl<'t> Walk<'t> {
         raw_default.walk(self, &place.taken(takes));
     }
 
-    /// A column gets another type: documents in it stay documents as JSON only.
+    /// Visits a change of a column's type: JSON documents in it stay documents only if the new type is JSON.
     fn retyped(&mut self, name: &'t str, column: &'t ColumnDef, place: &Place<'t>) {
         let takes =
             column.type_name.as_ref().filter(|name| documents::is_json(name)).map(|_| Takes::Column(name));
@@ -139,7 +139,7 @@ impl<'t> Walk<'t> {
         self.defines(relation.as_ref(), columns);
     }
 
-    /// The columns of the relation that a part of an `ALTER TABLE` names.
+    /// Notes the columns that a subcommand of `ALTER TABLE` names.
     pub(super) fn alters_columns(&mut self, command: &'t AlterTableCmd, relation: Option<&Object>) {
         if matches!(
             AlterTableType::try_from(command.subtype),
@@ -213,7 +213,7 @@ impl<'t> Walk<'t> {
             _ => def.walk(self, place),
         }
         if AlterTableType::try_from(*subtype) == Ok(AlterTableType::AtDropExpression) {
-            // Its values stay, and nobody knows any more what they are made of.
+            // The values stay, and what they were computed from is not known any more.
             self.reads(Written { qualifier: None, name: Some(name) }, place);
         }
         match AlterTableType::try_from(*subtype) {

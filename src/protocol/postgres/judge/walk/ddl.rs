@@ -1,4 +1,4 @@
-//! Statements that change structure.
+//! Statements that change structure (DDL).
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{CreateFunctionStmt, CreateStmt, DefElem, DropStmt, Node, ObjectType};
@@ -83,12 +83,12 @@ impl<'t> Walk<'t> {
                     keep: query view;
                     skip: aliases replace with_check_option
                 });
-                // What it shows is known by what it reads.
+                // What a view shows is known from what it reads.
                 query.walk(self, &place.deciding());
                 self.target(view.as_ref(), Access::Ddl, place);
             }
             NodeEnum::RuleStmt(create) => {
-                // Its actions run within the statements of others.
+                // The actions of a rule run within the statements of others.
                 parts!(create.as_ref() => self, &place.inside(); RuleStmt {
                     walk: actions;
                     keep: where_clause relation;
@@ -100,7 +100,7 @@ impl<'t> Walk<'t> {
                 self.stands_for("new", target.as_ref());
             }
             NodeEnum::IndexStmt(create) => {
-                // Nobody is shown what is in an index.
+                // The content of an index is not shown to anybody.
                 parts!(create.as_ref() => self, &place.deciding(); IndexStmt {
                     walk: index_params index_including_params options where_clause;
                     keep: relation;
@@ -205,7 +205,8 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Code in a language that can leave the database, or that runs with the rights of its owner.
+    /// Judges a function option: code in a language that can leave the database, or that runs with the rights
+    /// of its owner.
     fn function_option(&mut self, option: &DefElem) {
         let word = option.arg.as_deref().and_then(names::constant).unwrap_or_default();
         match option.defname.as_str() {
@@ -284,11 +285,10 @@ impl<'t> Walk<'t> {
                 });
                 self.act_because(Verb::Rename, object_class(*rename_type), "renames", place);
                 let target = self.target(relation.as_ref(), Access::Ddl, place);
-                // Under another name it can be read where its own name is looked for: that counts as reading
-                // it.
+                // Under a new name it can be read without being recognised: that counts as reading it.
                 match ObjectType::try_from(*rename_type) {
                     Ok(ObjectType::ObjectColumn) => self.renamed(target, Some(subname)),
-                    // The tables of the type have columns of that name.
+                    // The tables of the type have a column with that name.
                     Ok(ObjectType::ObjectAttribute) => {
                         self.cascades_to_tables(*behavior);
                         self.renamed(None, Some(subname));
@@ -311,7 +311,7 @@ impl<'t> Walk<'t> {
                     keep: relation object_type;
                     skip: object newschema missing_ok
                 });
-                // Its relations go with it.
+                // The relations of an extension move with it.
                 if ObjectType::try_from(*object_type) == Ok(ObjectType::ObjectExtension) {
                     self.any_of(None);
                     self.renamed(None, None);
@@ -346,7 +346,7 @@ impl<'t> Walk<'t> {
         }
         let kind = ObjectType::try_from(*remove_type);
         if cascades(*behavior) && !matches!(kind, Ok(kind) if is_of_relation(kind)) {
-            // Relations, or columns of some, go with it.
+            // Relations, or some of their columns, are dropped with it.
             self.any_of(None);
             if kind == Ok(ObjectType::ObjectSchema) {
                 objects.iter().filter_map(names::string).for_each(|schema| self.any_of(Some(schema)));
@@ -354,7 +354,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// The relation an object is, or belongs to.
+    /// Notes the relation that an object is, or belongs to.
     pub(super) fn object(&mut self, kind: i32, object: Option<&'t Node>) {
         let Some(NodeEnum::List(list)) = object.and_then(|object| object.node.as_ref()) else { return };
         match ObjectType::try_from(kind) {
@@ -384,7 +384,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// The relations of a list.
+    /// Notes the relations in a list.
     pub(super) fn tables(&mut self, list: &'t [Node], access: Access, place: &Place<'t>) {
         for node in list {
             match &node.node {
@@ -397,7 +397,7 @@ impl<'t> Walk<'t> {
     }
 }
 
-/// What it means to drop or rename a thing of this kind.
+/// Returns the class of dropping or renaming an object of this kind.
 fn object_class(kind: i32) -> Class {
     match ObjectType::try_from(kind) {
         Ok(

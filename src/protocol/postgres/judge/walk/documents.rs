@@ -1,8 +1,7 @@
-//! Which of the columns that a text reads it may write somewhere, and which of them as the whole documents
-//! that they are.
+//! Which of the columns that a text reads it may write somewhere, and which of them as whole documents.
 //!
-//! A JSON document stays one, with its names in it, where a column takes it as it is or with parts put in or
-//! left out. Whatever else is made of it is a value without its name.
+//! A JSON document stays one, with the keys in it, if a column takes it unchanged or with parts added or
+//! removed. Anything else made of it is a value without its key.
 
 use std::collections::BTreeSet;
 
@@ -16,42 +15,42 @@ use super::parts::{Part, parts};
 use super::{MAX_COLUMNS, Place, Walk, Written, names, tables};
 use crate::domain::sql::{Access, Column, Object, Verb};
 
-/// What takes a value as it is.
+/// What takes a value unchanged.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Takes<'t> {
-    /// A column that there is.
+    /// An existing column.
     Column(&'t str),
-    /// Columns that there are, in the order of a query's.
+    /// Existing columns, in the order of the query's columns.
     Columns(&'t [Node]),
-    /// A column that is made for it, of its type.
+    /// A column that is created for it, with its type.
     New,
 }
 
-/// The target of an `UPDATE` or a `DELETE`, in its condition.
+/// The target of an `UPDATE` or a `DELETE`, within its condition.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Own<'t> {
-    /// What it is called there.
+    /// The name or alias of the target.
     name: &'t str,
-    /// There is no other relation whose columns could be meant.
+    /// Whether no other relation's columns could be meant.
     alone: bool,
 }
 
 impl<'t> Own<'t> {
-    /// That of a statement with `others` in its `FROM` or `USING`, which lays down what stands in `values`. A
-    /// row that one of the others is chosen for must not take anything from that one: which it was would tell
-    /// what was looked at.
+    /// Returns the target of a statement with `others` in its `FROM` or `USING`, which stores `values`;
+    /// `None` if one of the values may come from the others. A row that is chosen by another relation must
+    /// not take anything from it: which row it was would reveal what was compared.
     pub(super) fn of(target: &'t RangeVar, others: &[Node], values: &[Node]) -> Option<Self> {
         let name = target.alias.as_ref().map_or(&target.relname, |alias| &alias.aliasname);
         let own = Self { name, alone: others.is_empty() };
         (own.alone || values.iter().all(|value| own.is_fixed(value))).then_some(own)
     }
 
-    /// Whether a column as written is one of the target's.
+    /// Returns whether a column as written belongs to the target.
     pub(super) fn has(self, written: Written<'_>) -> bool {
         self.alone || matches!(written.qualifier, Some((None, name)) if name == self.name)
     }
 
-    /// Whether a value is a constant, a parameter or a column of the target.
+    /// Returns whether a value is a constant, a parameter or a column of the target.
     fn is_fixed(self, value: &Node) -> bool {
         match &value.node {
             Some(NodeEnum::AConst(_) | NodeEnum::ParamRef(_) | NodeEnum::SetToDefault(_)) => true,
@@ -68,12 +67,12 @@ impl<'t> Own<'t> {
     }
 }
 
-/// Functions that give their first argument back with parts put in or left out.
+/// Functions that return their first argument with parts added or removed.
 const KEEPERS: [&str; 5] =
     ["json_strip_nulls", "jsonb_insert", "jsonb_set", "jsonb_set_lax", "jsonb_strip_nulls"];
 
-/// Whether a node may give on what stands in it as it is. A new column has the type of what is written: `doc
-/// || text` is a text.
+/// Returns whether a node may pass its operand on unchanged. A new column gets the type of the expression:
+/// `doc || text` is a text.
 pub(super) fn passes_on(node: &NodeEnum, takes: Takes<'_>) -> bool {
     let typed = !matches!(takes, Takes::New);
     match node {
@@ -86,7 +85,7 @@ pub(super) fn passes_on(node: &NodeEnum, takes: Takes<'_>) -> bool {
     }
 }
 
-/// Whether the value of an operator is its left or its right side with parts put in or left out.
+/// Returns whether an operator returns its left or its right operand with parts added or removed.
 pub(super) fn operands(expression: &AExpr) -> (bool, bool) {
     let own = matches!(names::qualified(&expression.name), Some((None | Some("pg_catalog"), _)));
     if !own || AExprKind::try_from(expression.kind) != Ok(AExprKind::AexprOp) {
@@ -99,7 +98,7 @@ pub(super) fn operands(expression: &AExpr) -> (bool, bool) {
     }
 }
 
-/// The same of a call and its first argument.
+/// Returns whether a call returns its first argument with parts added or removed.
 pub(super) fn keeps_first(call: &FuncCall) -> bool {
     matches!(names::qualified(&call.funcname), Some((None | Some("pg_catalog"), name)) if KEEPERS.contains(&name))
 }
@@ -108,7 +107,7 @@ fn is_json_cast(cast: &TypeCast) -> bool {
     cast.type_name.as_ref().is_some_and(is_json)
 }
 
-/// Whether a type is `json` or `jsonb`.
+/// Returns whether a type is `json` or `jsonb`.
 pub(super) fn is_json(name: &TypeName) -> bool {
     name.array_bounds.is_empty()
         && !name.setof
@@ -117,7 +116,7 @@ pub(super) fn is_json(name: &TypeName) -> bool {
 }
 
 impl<'t> Walk<'t> {
-    /// A column that stands in a place of its own.
+    /// Notes a column whose value is used unchanged.
     pub(super) fn stands(&mut self, written: Written<'t>, place: &Place<'t>) {
         let target = match place.takes.filter(|_| !place.decides) {
             Some(Takes::Column(column)) if written.name == Some(column) => place.target.clone(),
@@ -131,12 +130,12 @@ impl<'t> Walk<'t> {
         self.looks(written, place);
     }
 
-    /// Visits what a query gives, column by column.
+    /// Visits what a query returns, column by column.
     pub(super) fn gives(&mut self, select: &'t SelectStmt, place: &Place<'t>, takes: Option<Takes<'t>>) {
         let one = SetOperation::try_from(select.op) == Ok(SetOperation::SetopNone);
         let list = &select.target_list;
         let columns = match takes {
-            // How many columns a star stands for is not known, or that it is one at least.
+            // It is unknown how many columns a star stands for, even whether there is one.
             Some(Takes::Columns(columns)) if columns.len() == list.len() && !list.iter().any(is_star) => {
                 columns
             }
@@ -160,19 +159,19 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Visits one element of a list of targets.
+    /// Visits one element of a target list.
     pub(super) fn target_value(&mut self, node: &'t Node, place: &Place<'t>, takes: Option<Takes<'t>>) {
         let Some(NodeEnum::ResTarget(target)) = &node.node else { return node.walk(self, place) };
         parts!(target.as_ref() => self, place; ResTarget { walk: indirection; keep: val; skip: name location });
         val.walk(self, &place.taken(takes));
     }
 
-    /// Notes a column whose values may be written somewhere in another form.
+    /// Notes a column whose values may be stored somewhere in another form.
     pub(super) fn keep(&mut self, relation: Option<Object>, name: Option<&str>) {
         self.effects.kept.insert(Column { relation, name: name.map(Into::into), access: Access::Read });
     }
 
-    /// Gives the columns that are kept their relations, in a text that lays something down or deletes rows.
+    /// Resolves the relations of the columns that are kept, in a text that stores something or deletes rows.
     pub(super) fn finish_kept(&mut self) {
         let (kept, taken) = (std::mem::take(&mut self.kept), std::mem::take(&mut self.taken));
         if !self.effects.lays() && !self.effects.deletes() {
@@ -189,7 +188,7 @@ impl<'t> Walk<'t> {
             self.relations_of(written, |walk, relation, name| walk.keep(relation, name));
         }
         for (target, written) in taken {
-            // Whole rows are no documents, whatever the name says.
+            // Whole rows are no documents, whatever their name says.
             let row = written.qualifier.is_none()
                 && written.name.is_some_and(|word| {
                     self.joins.contains(word)
@@ -206,8 +205,8 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// The columns of conditions, in a text that puts rows where there were none: how many and which may tell
-    /// what was looked at.
+    /// Returns the columns of conditions in a text that adds rows: how many rows there are, and which, may
+    /// reveal what the condition looks at.
     fn copied(&mut self) -> BTreeSet<Written<'t>> {
         let verbs = &self.effects.verbs;
         let copies = self.makes_table
@@ -215,7 +214,8 @@ impl<'t> Walk<'t> {
         if copies { std::mem::take(&mut self.decided) } else { BTreeSet::new() }
     }
 
-    /// The relations that a column may be of, and its name; `None` where it is not told.
+    /// Calls `note` with each relation that a column may belong to, and its name; with `None` for what cannot
+    /// be told.
     pub(super) fn relations_of(
         &mut self,
         written: Written<'t>,
@@ -226,7 +226,7 @@ impl<'t> Walk<'t> {
         let most = called.and_then(|name| self.aliases.get(name)).map_or(0, BTreeSet::len);
         self.noted = self.noted.saturating_add(most.saturating_sub(1));
         if self.noted > MAX_COLUMNS {
-            // The text is not read.
+            // The text is refused as too large.
             return;
         }
         match (qualifier, name) {
@@ -255,7 +255,7 @@ impl<'t> Walk<'t> {
     }
 }
 
-/// Whether an element of a list of targets is `*`, `t.*` or `(row).*`.
+/// Returns whether an element of a target list is `*`, `t.*` or `(row).*`.
 pub(super) fn is_star(node: &Node) -> bool {
     let Some(NodeEnum::ResTarget(target)) = &node.node else { return false };
     let last = match target.val.as_deref().and_then(|val| val.node.as_ref()) {
@@ -266,7 +266,8 @@ pub(super) fn is_star(node: &Node) -> bool {
     last.is_some_and(|last| matches!(last.node, Some(NodeEnum::AStar(_))))
 }
 
-/// The column that an element of an `INSERT`'s list or of a `SET` names, if it is all of it.
+/// Returns the column that an element of an `INSERT` column list or of a `SET` names, if it is the whole
+/// column.
 pub(super) fn target_of(node: &Node) -> Option<Takes<'_>> {
     match &node.node {
         Some(NodeEnum::ResTarget(target)) => whole(target),

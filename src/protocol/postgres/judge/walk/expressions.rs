@@ -1,4 +1,4 @@
-//! Expressions: columns, operators, calls of functions.
+//! Expressions: columns, operators, function calls.
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AExprKind, ColumnRef, FuncCall, Node};
@@ -137,7 +137,7 @@ impl<'t> Walk<'t> {
         self.stands(Written { qualifier, name }, place);
     }
 
-    /// `x.f` and `(x).f` are calls of `f` where there is no such column.
+    /// Notes that `x.f` and `(x).f` are calls of `f` if there is no such column.
     fn attribute(&mut self, name: &str) {
         if let Some(known) = functions::attribute(name) {
             self.called(known, names::object("", name), 1);
@@ -177,7 +177,7 @@ impl<'t> Walk<'t> {
         self.effects.operators.insert(object);
     }
 
-    /// An operator that the server looks up by its name though no sign stands for it.
+    /// Notes an operator that the server looks up by name although the SQL does not show it.
     pub(super) fn known_operator(&mut self, name: &str) {
         self.effects.operators.insert(names::object("", name));
     }
@@ -201,7 +201,7 @@ impl<'t> Walk<'t> {
         let object = names::object(schema.unwrap_or_default(), name);
         self.look_at_call(&object, place.stand);
         let known = functions::call(schema, name);
-        // What stands in `WITHIN GROUP (ORDER BY …)` are arguments, too.
+        // The expressions in `WITHIN GROUP (ORDER BY …)` are arguments, too.
         let within = if *agg_within_group { agg_order.len() } else { 0 };
         let arguments = args.len().saturating_add(within);
         match known {
@@ -220,7 +220,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Notes a call, by what is known about its function.
+    /// Notes a call, by what is known of the function.
     fn called(&mut self, known: Call, object: Object, arguments: usize) {
         match known {
             Call::Safe | Call::Releases => self.class(Class::Read, || "".into()),
@@ -233,18 +233,18 @@ impl<'t> Walk<'t> {
         self.effects.functions.insert(Function { object, arguments });
     }
 
-    /// Something is called that nothing is known about.
+    /// Notes a call of an unknown function.
     pub(super) fn opaque(&mut self, object: Object, arguments: usize) {
         self.reason(Class::Unknown, || format!("calls {object}").into());
         self.effects.opaque.insert(Function { object, arguments });
     }
 
-    /// `set_config(name, value, local)` is a `SET`; `NULL` as value resets.
+    /// Judges `set_config(name, value, local)`, which is a `SET`; a `NULL` value resets.
     fn set_config(&mut self, args: &[Node], place: &Place<'t>) {
         self.effects.verbs.insert(Verb::Set);
-        // Arguments by name may stand in any order: they are not read.
+        // Named arguments may come in any order, so they are not read.
         let value = args.get(1).and_then(names::constant);
-        // In the whole text that `pg_dump` begins with, and in no other, a name that is computed is known.
+        // A computed name is known in one case only: in the exact text that `pg_dump` begins with.
         let restricts = place.restricts && value.as_deref() == Some(settings::RESTRICTED);
         let name = match args.first() {
             Some(name) if restricts && names::is_name(name) => Some(settings::RESTRICTS.to_owned()),

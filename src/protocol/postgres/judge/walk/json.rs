@@ -1,4 +1,4 @@
-//! Expressions of JSON and XML that have a grammar of their own.
+//! JSON and XML expressions with a grammar of their own.
 
 use pg_query::NodeEnum;
 

@@ -1,8 +1,8 @@
-//! Every kind of node of the grammar, and which file knows it.
+//! Every node type of the grammar, and which file handles it.
 
 use pg_query::NodeEnum;
 
-/// Which file knows a node.
+/// Which file handles a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Constants and names without an effect of their own.
@@ -11,13 +11,13 @@ pub(super) enum Kind {
     List,
     /// `SELECT` and the statements that change rows.
     Query,
-    /// What stands in a `FROM`.
+    /// The items of a `FROM`.
     Table,
     /// Parts of statements that hold expressions.
     Clause,
     /// Expressions.
     Expression,
-    /// Expressions of JSON and XML.
+    /// JSON and XML expressions.
     Json,
     /// Statements about the session: settings, transactions, prepared statements, cursors.
     Session,
@@ -25,14 +25,14 @@ pub(super) enum Kind {
     Structure,
     /// Statements about rights, roles, files and the server.
     Administration,
-    /// What only exists after parsing; no parser gives it.
+    /// Nodes that only exist after parse analysis; no parser returns them.
     Analyzed,
 }
 
-/// One match over all kinds of nodes, without a wildcard: a new kind does not compile until it is listed.
+/// One match over all node types, without a wildcard: a new type does not compile until it is listed.
 macro_rules! kinds {
     ($($kind:ident: $($node:ident)*;)*) => {
-        /// Which file knows the node.
+        /// Returns which file handles the node.
         pub(super) const fn kind(node: &NodeEnum) -> Kind {
             match node {
                 $($(NodeEnum::$node(_))|* => Kind::$kind,)*

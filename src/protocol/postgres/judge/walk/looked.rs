@@ -1,9 +1,9 @@
-//! Which of the columns that a text reads it looks at: which rows there are, how many and in what order tells
-//! what is in those.
+//! Which of the columns that a text reads it looks at: which rows come back, how many and in what order
+//! reveals their values.
 //!
-//! A column that a query gives as it is, in its list or by `*`, is not looked at by that. A subquery gives it
-//! on under a name: whoever looks at something of that name, anywhere in the text, looks at the column. What
-//! else is done with a column is a look at it.
+//! A column that a query returns unchanged, in its target list or by `*`, is not looked at by that. A
+//! subquery passes it on under a name: whatever looks at something with that name, anywhere in the text,
+//! looks at the column. Any other use of a column looks at it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,26 +19,26 @@ use super::parts::{Part, parts};
 use super::{Place, Walk, Written, names};
 use crate::domain::sql::{Access, Column, Look, Object};
 
-/// What is done with the value of a node.
+/// The use of a node's value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Stand {
     /// Anything.
     #[default]
     Elsewhere,
-    /// A query gives it, and compares or sorts what it gives.
+    /// A query returns it, and compares or sorts what it returns.
     Compared,
-    /// A query gives it as it is.
+    /// A query returns it unchanged.
     Bare,
-    /// Rows come from it.
+    /// It is a source of rows.
     Source,
-    /// It decides which rows there are, alone or with others.
+    /// It decides which rows there are, alone or with other conditions.
     Condition,
-    /// It is compared with a constant for equality, to decide that.
+    /// It is compared with a constant for equality, as such a condition.
     Equal,
 }
 
 impl Stand {
-    /// What is done with what the value of a node is made of.
+    /// Returns the use of the parts of which the value is computed.
     pub(super) const fn below(self) -> Self {
         match self {
             Self::Compared => Self::Compared,
@@ -47,19 +47,19 @@ impl Stand {
     }
 }
 
-/// Which query of several that a `UNION` and the like join this is.
+/// The role of a query in a `UNION` or another set operation.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) enum Arm<'t> {
-    /// It stands alone.
+    /// It is not part of one.
     #[default]
     Alone,
-    /// One whose rows are added to others, under the names of this list.
+    /// Its rows are added to others, under the column names of this target list.
     Added(&'t [Node]),
-    /// One whose rows are compared with others, or are known under names that cannot be told.
+    /// Its rows are compared with others, or get column names that cannot be told.
     Compared,
 }
 
-/// What a name of an output stands for.
+/// What the name of an output column stands for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Shown<'t> {
     Column(Written<'t>),
@@ -70,14 +70,14 @@ enum Shown<'t> {
 /// All columns.
 const ALL: Written<'static> = Written { qualifier: None, name: None };
 
-/// What a walk has found so far.
+/// The columns that are looked at so far, and what output names stand for.
 #[derive(Debug, Default)]
 pub(super) struct Looks<'t> {
     columns: BTreeMap<Written<'t>, Look>,
     shown: BTreeMap<&'t str, BTreeSet<Shown<'t>>>,
 }
 
-/// The place of a node, where it is not that of what the node stands in.
+/// Returns the place of a node if it differs from that of its parent.
 pub(super) fn settled<'t>(node: &NodeEnum, place: &Place<'t>) -> Option<Place<'t>> {
     let keeps = match place.stand {
         Stand::Elsewhere | Stand::Compared => true,
@@ -86,13 +86,13 @@ pub(super) fn settled<'t>(node: &NodeEnum, place: &Place<'t>) -> Option<Place<'t
         Stand::Condition => matches!(node, NodeEnum::BoolExpr(_) | NodeEnum::AExpr(_)),
         Stand::Equal => matches!(node, NodeEnum::ColumnRef(_)),
     };
-    // What a query gives to an expression is looked at there.
+    // What a query returns to an expression is looked at there.
     let sinks = !place.sunk && matches!(kinds::kind(node), Kind::Expression | Kind::Json);
     let stand = if keeps { place.stand } else { Stand::Elsewhere };
     (!keeps || sinks).then(|| Place { stand, sunk: place.sunk || sinks, ..place.clone() })
 }
 
-/// What is done with the two sides of an operator.
+/// Returns the uses of the two operands of an operator.
 pub(super) fn sides(expression: &AExpr, place: &Place<'_>) -> (Stand, Stand) {
     let nothing = (place.stand.below(), place.stand.below());
     let equals = matches!(names::qualified(&expression.name), Some((None | Some("pg_catalog"), "=")));
@@ -110,7 +110,7 @@ pub(super) fn sides(expression: &AExpr, place: &Place<'_>) -> (Stand, Stand) {
     }
 }
 
-/// Whether a value is a constant or a parameter.
+/// Returns whether a value is a constant or a parameter.
 fn is_fixed(node: &Node) -> bool {
     match &node.node {
         Some(NodeEnum::AConst(_) | NodeEnum::ParamRef(_)) => true,
@@ -122,7 +122,7 @@ fn is_fixed(node: &Node) -> bool {
     }
 }
 
-/// Whether a list or an array is one of constants and parameters.
+/// Returns whether a list or array consists of constants and parameters.
 fn are_fixed(node: &Node) -> bool {
     let array = |node: &Node| match &node.node {
         Some(NodeEnum::AArrayExpr(array)) => array.elements.iter().all(is_fixed),
@@ -135,7 +135,7 @@ fn are_fixed(node: &Node) -> bool {
     }
 }
 
-/// What stands in an element of a list of targets.
+/// Returns the parts of an element of a target list.
 fn value(node: &Node) -> Option<(&ResTarget, &NodeEnum)> {
     match &node.node {
         Some(NodeEnum::ResTarget(target)) => Some((target, target.val.as_deref()?.node.as_ref()?)),
@@ -143,7 +143,7 @@ fn value(node: &Node) -> Option<(&ResTarget, &NodeEnum)> {
     }
 }
 
-/// A column as it is written.
+/// Returns a column as written.
 pub(super) fn written(column: &ColumnRef) -> Option<Written<'_>> {
     let (last, before) = column.fields.split_last()?;
     let name = match &last.node {
@@ -166,7 +166,7 @@ pub(super) fn name_of(node: &Node) -> Option<&str> {
     }
 }
 
-/// The first of the queries that a `UNION` and the like join.
+/// Returns the first query of a set operation.
 fn first(select: &SelectStmt) -> &SelectStmt {
     let mut at = select;
     while let Some(left) = at.larg.as_deref() {
@@ -175,7 +175,7 @@ fn first(select: &SelectStmt) -> &SelectStmt {
     at
 }
 
-/// Whether one of them has a `*`.
+/// Returns whether a query of a set operation has a `*`.
 fn has_star(select: &SelectStmt) -> bool {
     let mut left = vec![select];
     while let Some(select) = left.pop() {
@@ -187,7 +187,7 @@ fn has_star(select: &SelectStmt) -> bool {
     false
 }
 
-/// The places of outputs that a query sorts or groups by, from 1.
+/// Returns the positions, from 1, of output columns that a query sorts or groups by.
 fn places(select: &SelectStmt) -> BTreeSet<usize> {
     let clauses = [&select.sort_clause, &select.group_clause, &select.distinct_clause];
     let mut left: Vec<&Node> = clauses.into_iter().flatten().collect();
@@ -208,22 +208,22 @@ fn places(select: &SelectStmt) -> BTreeSet<usize> {
 }
 
 impl<'t> Place<'t> {
-    /// The same place, for what decides which rows there are.
+    /// Returns the same place, for conditions on rows.
     pub(super) fn conditional(&self) -> Self {
         Self { stand: Stand::Condition, ..self.clone() }
     }
 
-    /// The same place, for what is given as it is.
+    /// Returns the same place, for values that are returned unchanged.
     pub(super) fn bare(&self) -> Self {
         Self { stand: Stand::Bare, ..self.clone() }
     }
 
-    /// The same place, for what rows come from.
+    /// Returns the same place, for sources of rows.
     pub(super) fn source(&self) -> Self {
         Self { stand: Stand::Source, ..self.clone() }
     }
 
-    /// The place of the queries that a query joins. `outer`: that of the query itself.
+    /// Returns the place of the operands of a set operation; `outer` is the place of the whole.
     pub(super) fn arms(&self, select: &'t SelectStmt, outer: &Self) -> Self {
         let adds = SetOperation::try_from(select.op) == Ok(SetOperation::SetopUnion) && select.all;
         let arm = match outer.arm {
@@ -237,7 +237,7 @@ impl<'t> Place<'t> {
 }
 
 impl<'t> Walk<'t> {
-    /// Notes a column that is looked at, where it is.
+    /// Notes a column, if its use looks at it.
     pub(super) fn look(&mut self, written: Written<'t>, stand: Stand) {
         let look = match stand {
             Stand::Bare => return,
@@ -248,7 +248,7 @@ impl<'t> Walk<'t> {
         *known = look.max(*known);
     }
 
-    /// Notes a call, by what is done with its value.
+    /// Notes a call, by the use of its value.
     pub(super) fn look_at_call(&mut self, object: &Object, stand: Stand) {
         match stand {
             Stand::Bare => {}
@@ -261,8 +261,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Notes the number of columns that the order or the groups of a query hang on, and what is done with
-    /// each element of its list.
+    /// Notes whether a query sorts or groups by position. Returns the use of each element of its target list.
     pub(super) fn items(&mut self, select: &'t SelectStmt, place: &Place<'t>) -> Vec<Stand> {
         let places = places(select);
         self.effects.by_numbers |= !places.is_empty();
@@ -290,7 +289,7 @@ impl<'t> Walk<'t> {
         stands
     }
 
-    /// Notes under which names an element of a list is known.
+    /// Notes the names by which an element of a target list is known.
     fn shows(&mut self, node: &'t Node, also: Option<&'t str>) {
         let Some((_, value)) = value(node) else { return };
         let shown = match value {
@@ -304,7 +303,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Notes that columns have other names: those of what a query gives, or of any.
+    /// Notes that columns get other names: the output columns of `query`, or with `None` any columns.
     pub(super) fn renames(&mut self, columns: &'t [Node], query: Option<&'t NodeEnum>) {
         let returned =
             |clause: &'t Option<ReturningClause>| clause.as_ref().map(|clause| clause.exprs.as_slice());
@@ -328,7 +327,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// What a `WITH` sorts by or compares on its way through its own rows.
+    /// Notes the columns that a recursive `WITH` query searches or detects cycles by.
     pub(super) fn looks_on_the_way(&mut self, cte: &'t CommonTableExpr) {
         let search = cte.search_clause.as_ref().map(|clause| clause.search_col_list.as_slice());
         let cycle = cte.cycle_clause.as_deref().map(|clause| clause.cycle_col_list.as_slice());
@@ -337,7 +336,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// What decides whether there is a row like the one to be inserted.
+    /// Notes the columns by which `ON CONFLICT` finds an existing row.
     pub(super) fn looks_for_conflict(&mut self, infer: Option<&'t InferClause>) {
         let Some(infer) = infer else { return };
         let qualifier = Some((None, "excluded"));
@@ -353,13 +352,13 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// A query in an expression. Whether there is any row tells nothing of what it gives.
+    /// Visits a subquery in an expression. `EXISTS` reveals nothing of what the subquery returns.
     pub(super) fn sub_link(&mut self, link: &'t SubLink, place: &Place<'t>) {
         let exists = SubLinkType::try_from(link.sub_link_type) == Ok(SubLinkType::ExistsSublink);
         link.subselect.walk(self, &Place { sunk: !exists, ..place.clone() });
     }
 
-    /// Whether a column says that it is one of a table, not of a query.
+    /// Returns whether a column is certain to belong to a table, and not to a subquery.
     fn is_of_tables(&self, column: Written<'t>) -> bool {
         match column.qualifier {
             Some((Some(_), _)) => true,
@@ -371,12 +370,13 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// The columns that are looked at, with those that are so by the names that queries give them.
+    /// Returns the columns that are looked at, including those looked at under the output names of
+    /// subqueries.
     fn all_looked(&mut self) -> BTreeMap<Written<'t>, Look> {
         let Looks { columns, shown } = std::mem::take(&mut self.looks);
         let mut left: Vec<(Written<'t>, Look)> = columns.into_iter().collect();
         let mut all: BTreeMap<Written<'t>, Look> = BTreeMap::new();
-        // Each name is gone into once for each kind of look.
+        // Each name is followed once for each kind of look.
         let mut names: BTreeSet<(Look, &'t str)> = BTreeSet::new();
         let mut rows = false;
         while let Some((column, look)) = left.pop() {
@@ -416,7 +416,7 @@ impl<'t> Walk<'t> {
         all
     }
 
-    /// Gives the columns that are looked at their relations, now that all names are known.
+    /// Resolves the relations of the columns that are looked at, now that all names are known.
     pub(super) fn finish_looked(&mut self) {
         let noted = std::mem::take(&mut self.noted);
         for (written, look) in self.all_looked() {
@@ -436,7 +436,7 @@ impl<'t> Walk<'t> {
     }
 }
 
-/// The function that is called.
+/// Returns the function that is called.
 fn called(call: &FuncCall) -> Option<Object> {
     names::object_of(&call.funcname)
 }

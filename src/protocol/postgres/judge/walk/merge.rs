@@ -39,7 +39,8 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// What a `MERGE` does with rows of one kind. `all`: of which kind all rows of its target are.
+    /// Visits one `WHEN` clause of a `MERGE`. `all` is the kind that all rows of the target are, if there is
+    /// one.
     pub(super) fn merge_when(
         &mut self,
         clause: &'t MergeWhenClause,

@@ -1,9 +1,8 @@
 //! The walk over a parse tree: it visits every node that can have an effect, and notes what it does.
 //!
-//! Two things make it complete. Each kind of node is in the list of [`mod@kinds`], and each node is taken
-//! apart with all its fields by name ([`mod@parts`]): a new kind of node or a new field of PostgreSQL's
-//! grammar does not compile until somebody has said what it means. Kinds that only exist after parsing are
-//! class unknown.
+//! Two things make it complete. Each node type is listed in [`mod@kinds`], and each node is destructured with
+//! all its fields by name ([`mod@parts`]): a new node type or a new field of PostgreSQL's grammar does not
+//! compile until somebody has handled it. Node types that only exist after parse analysis are class unknown.
 //!
 //! The walk keeps its own list of what is left to visit: the depth of a text costs memory, not stack.
 
@@ -40,26 +39,26 @@ use kinds::Kind;
 use looked::{Arm, Looks, Stand};
 use parts::{Part, parts};
 
-/// The most names of `WITH` that are visible in one place. Each name of a table is looked up among them.
+/// The most `WITH` names that are visible in one place. Each table name is looked up among them.
 const MAX_CTES: usize = 500;
 
-/// The most columns with relations that are noted: each column behind an alias may be of all the tables that
-/// are called so anywhere in the text.
+/// The most columns with relations that are noted: a column with an alias may belong to every table that has
+/// this alias anywhere in the text.
 const MAX_COLUMNS: usize = 100_000;
-/// The most pairs of a column without a table and a relation: each may be of each.
+/// The most pairs of an unqualified column and a relation: each column may belong to each relation.
 const MAX_PAIRS: usize = 4_000_000;
 
-/// What a parsed text does; `None` for one that names more columns of more relations than can be told.
+/// Returns what a parsed text does; `None` if it names too many columns of too many relations.
 pub(super) fn effects(tree: &ParseResult) -> Option<Effects> {
     let mut walk = Walk::default();
     walk.effects.statements = tree.stmts.len();
-    // What `pg_dump` begins with is known as a whole text only: within another, the same words can mean
+    // What `pg_dump` begins with is recognised as a whole text only: within another, the same words can mean
     // another relation.
     let restricts = names::is_whole_select(&tree.stmts);
     for statement in &tree.stmts {
         let whole = names::is_select(statement);
         statement.stmt.walk(&mut walk, &Place { whole, restricts, ..Place::default() });
-        // One statement after the other: names and transaction words have an order.
+        // Statement by statement, since names and transaction commands have an order.
         while let Some((step, place)) = walk.pending.pop() {
             match step {
                 Step::Node(node) => walk.node(node, &place),
@@ -77,44 +76,44 @@ pub(super) fn effects(tree: &ParseResult) -> Option<Effects> {
     Some(effects)
 }
 
-/// Where a node stands.
+/// The context of a node.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Place<'t> {
-    /// The names of `WITH` that are visible here.
+    /// The `WITH` names that are visible here.
     ctes: Option<Rc<Cte<'t>>>,
-    /// It is only explained, not run.
+    /// Whether it is only explained, not run.
     explained: bool,
-    /// It stands in an `EXPLAIN`, with `ANALYZE` too: a cursor that is declared here is not opened.
+    /// Whether it is within an `EXPLAIN`, even with `ANALYZE`: a cursor that is declared here is not opened.
     in_explain: bool,
-    /// It stands in a `WITH`, a rule or the body of a function: what it gives back may go on to other
+    /// Whether it is within a `WITH`, a rule or a function body: what it returns may go on to other
     /// statements.
     within: bool,
-    /// What is read here is written nowhere: it defines what is known by what it reads, or goes back to the
-    /// client.
+    /// Whether what is read here is stored nowhere: it goes back to the client, or belongs to a definition
+    /// that is known from what it reads.
     decides: bool,
-    /// It is what a statement gives back to the client, and to nothing else.
+    /// Whether it is what a statement returns to the client, and to nothing else.
     returns: bool,
-    /// It is a query that is a whole statement: what it gives goes to the client.
+    /// Whether it is a query that is a whole statement: its result goes to the client.
     whole: bool,
-    /// It is the condition of an `UPDATE` or a `DELETE`, for the rows of its target.
+    /// The target of the `UPDATE` or `DELETE` whose condition this is.
     own: Option<Own<'t>>,
-    /// It is the whole text, a query; or what that gives of the one row of `pg_settings` about
-    /// [`super::settings::RESTRICTS`].
+    /// Whether it is a query that is the whole text, or the result of such a query on the one row of
+    /// `pg_settings` about [`super::settings::RESTRICTS`].
     restricts: bool,
-    /// What takes the value that stands here as it is.
+    /// What takes the value of this node unchanged.
     takes: Option<Takes<'t>>,
     /// The relation that the statement changes.
     target: Option<Rc<Object>>,
-    /// What is done with the value that stands here.
+    /// The use of the value of this node.
     stand: Stand,
-    /// It is in an expression, which looks at what a query gives here.
+    /// Whether it is in an expression, which looks at what a query returns here.
     sunk: bool,
-    /// Which query of several it is.
+    /// The role of a query in a set operation.
     arm: Arm<'t>,
 }
 
-/// One name of a `WITH`, and those around it.
+/// One `WITH` name, and those around it.
 #[derive(Debug)]
 struct Cte<'t> {
     name: &'t str,
@@ -123,33 +122,33 @@ struct Cte<'t> {
 }
 
 impl<'t> Place<'t> {
-    /// The same place, for what is written nowhere.
+    /// Returns the same place, for values that are stored nowhere.
     fn deciding(&self) -> Self {
         Self { decides: true, takes: None, ..self.clone() }
     }
 
-    /// The same place, whose value is taken as it is.
+    /// Returns the same place, for a value that `takes` takes unchanged.
     fn taken(&self, takes: Option<Takes<'t>>) -> Self {
         Self { takes, ..self.clone() }
     }
 
-    /// The same place in a statement that changes this relation.
+    /// Returns the same place in a statement that changes this relation.
     fn changing(&self, target: Option<&Object>) -> Self {
         Self { target: target.cloned().map(Rc::new), ..self.clone() }
     }
 
-    /// The same place in a statement, for what it gives back.
+    /// Returns the same place in a statement, for what it returns.
     fn returning(&self) -> Self {
         Self { decides: !self.within, returns: !self.within, takes: None, ..self.clone() }
     }
 
-    /// The same place, for a query that gives what it reads to the client, by way of others that do the same
-    /// or not.
+    /// Returns the same place, for a query whose result goes to the client, directly or through other
+    /// queries.
     fn answering(&self) -> Self {
         Self { decides: true, returns: true, takes: None, ..self.clone() }
     }
 
-    /// The place of a query whose rows may go on to another part of the text, or to another text.
+    /// Returns the place of a query whose rows may go on to another part of the text, or to a later text.
     fn inside(&self) -> Self {
         Self { within: true, returns: false, whole: false, takes: None, own: None, ..self.clone() }
     }
@@ -166,14 +165,14 @@ impl<'t> Place<'t> {
     }
 }
 
-/// Something that is still to be visited.
+/// A node that is still to be visited.
 #[derive(Debug, Clone, Copy)]
 enum Step<'t> {
     Node(&'t NodeEnum),
     Select(&'t SelectStmt),
 }
 
-/// A column as written: the qualifier may be an alias that is only seen later.
+/// A column as written. The qualifier may be an alias that is only seen later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Written<'t> {
     qualifier: Option<(Option<&'t str>, &'t str)>,
@@ -185,25 +184,25 @@ struct Written<'t> {
 struct Walk<'t> {
     effects: Effects,
     pending: Vec<(Step<'t>, Place<'t>)>,
-    /// With whether they are read anywhere but in what goes back to the client as a `RETURNING`.
+    /// The columns that are read, and whether they are used anywhere but in a `RETURNING` to the client.
     columns: BTreeMap<Written<'t>, bool>,
-    /// Those of them whose values may be written somewhere, in another form than they have.
+    /// The columns whose values may be stored somewhere in another form.
     kept: BTreeSet<Written<'t>>,
-    /// Those that only decide which rows of their own relation are changed.
+    /// The columns that only decide which rows of their own relation are changed.
     decided: BTreeSet<Written<'t>>,
-    /// It makes a table of what it reads.
+    /// Whether the text creates a table from what it reads.
     makes_table: bool,
-    /// Those that are taken as they are, by a column of the same name or by a new one; and the relation that
-    /// there is already.
+    /// The columns that are taken unchanged, by a column with the same name or by a new one, with the
+    /// relation if it exists already.
     taken: BTreeSet<(Option<Rc<Object>>, Written<'t>)>,
-    /// What the tables of the text are called in it, for its columns.
+    /// The relations that each name or alias stands for.
     aliases: BTreeMap<&'t str, BTreeSet<Object>>,
-    /// What joins are called: a name that stands for several tables, whatever else it stands for.
+    /// The aliases of joins: each stands for several tables, whatever else it stands for.
     joins: BTreeSet<&'t str>,
-    /// What stands for rows whose columns the text makes: subqueries, functions, tables whose columns are
-    /// renamed.
+    /// The names that stand for rows whose columns the text defines: subqueries, functions, tables with
+    /// renamed columns.
     derived: BTreeSet<&'t str>,
-    /// There are such rows under a name that is not written.
+    /// Whether there are such rows without a name.
     derived_unnamed: bool,
     /// What stands for rows of nothing but the values that are written there, as those of `VALUES`, and which
     /// columns of it have names here.
@@ -214,7 +213,7 @@ struct Walk<'t> {
     gives: BTreeMap<&'t str, BTreeSet<&'t str>>,
     /// What is looked at.
     looks: Looks<'t>,
-    /// How many columns were given more relations than one, each as often.
+    /// The number of additional relations that columns were resolved to.
     noted: usize,
 }
 
@@ -258,12 +257,12 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// A node that no parser gives, or that its room does not know.
+    /// Notes a node that no parser returns, or that its file does not handle.
     fn misplaced(&mut self, _node: &NodeEnum) {
         self.class(Class::Unknown, || "a part of the statement is not known".into());
     }
 
-    /// Notes a class, and why.
+    /// Notes a class, with the reason for it.
     fn class(&mut self, class: Class, words: impl FnOnce() -> Box<str>) {
         self.effects.classes.insert(class);
         if class != Class::Read {
@@ -287,7 +286,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Notes a change of structure or rights, as [`Walk::act`] does, with more words about why.
+    /// Notes what a statement does, like [`Walk::act`], with a reason of its own.
     fn act_because(&mut self, verb: Verb, class: Class, words: &str, place: &Place<'t>) {
         self.act(verb, Class::Read, place);
         if !place.explained {
@@ -303,7 +302,7 @@ impl<'t> Walk<'t> {
         });
         let object = names::object(schemaname, relname);
         if let Some(alias) = alias.as_ref().filter(|alias| !alias.colnames.is_empty()) {
-            // Its columns have other names here: which one is meant cannot be told.
+            // Its columns have other names here, so which one is meant cannot be told.
             self.read(Some(object.clone()), None);
             if !place.decides {
                 self.keep(Some(object.clone()), None);
@@ -333,7 +332,7 @@ impl<'t> Walk<'t> {
         range.map(|range| self.relation(range, access, place))
     }
 
-    /// Notes a relation whose name is written as a list of strings.
+    /// Notes a relation whose name is a list of strings.
     fn named(&mut self, names: &'t [Node], access: Access) {
         match names::object_of(names) {
             Some(object) => {
@@ -343,7 +342,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Notes that any relation of a schema may be used, or of all schemas.
+    /// Notes that any relation of a schema may be used; with `None`, of any schema.
     fn any_of(&mut self, schema: Option<&str>) {
         self.effects.schemas.insert(schema.map(Into::into));
     }
@@ -353,7 +352,7 @@ impl<'t> Walk<'t> {
         self.aliases.entry(name).or_default().extend(object.cloned());
     }
 
-    /// Notes what stands for rows that the text makes: its alias, or nothing that is written.
+    /// Notes that the text defines rows with this alias, or without one.
     fn derives(&mut self, alias: Option<&'t Alias>) {
         match alias {
             Some(alias) => {
@@ -412,7 +411,7 @@ impl<'t> Walk<'t> {
         });
     }
 
-    /// Notes columns that are named in a definition; what is none of a column has no name.
+    /// Notes columns that are named in a definition. Expressions among them are ignored.
     fn defines<'n>(&mut self, relation: Option<&Object>, columns: impl IntoIterator<Item = &'n Node>) {
         for column in columns {
             let name = match &column.node {
@@ -443,12 +442,12 @@ impl<'t> Walk<'t> {
         self.looks(written, place);
     }
 
-    /// Notes a column of which the values are looked at.
+    /// Notes a column that is used, and whether only a `RETURNING` to the client uses it.
     fn looks(&mut self, written: Written<'t>, place: &Place<'t>) {
         *self.columns.entry(written).or_default() |= !place.returns;
     }
 
-    /// Gives each column its relation, now that all aliases are known.
+    /// Resolves the relation of each column, now that all aliases are known.
     fn finish(mut self) -> Option<Effects> {
         let bare = self.columns.keys().filter(|written| written.qualifier.is_none()).count();
         if bare.saturating_mul(self.effects.relations.len()) > MAX_PAIRS {
@@ -491,8 +490,8 @@ impl<'t> Walk<'t> {
     }
 }
 
-/// Whether changing rows of it changes the server or the settings of the session: `UPDATE pg_settings` is a
-/// `SET`.
+/// Returns whether changing rows of a relation changes the server or the settings of the session: `UPDATE
+/// pg_settings` is a `SET`.
 fn is_catalogue(object: &Object) -> bool {
     match object.schema.as_deref() {
         None => object.name.starts_with("pg_"),

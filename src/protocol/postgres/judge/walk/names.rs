@@ -1,4 +1,4 @@
-//! Names and constants, as the parser writes them into its tree.
+//! Names and constants, as they appear in a parse tree.
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AConst, AExprKind, Node, RawStmt, SelectStmt, TypeName, a_const};
@@ -6,12 +6,12 @@ use pg_query::protobuf::{AConst, AExprKind, Node, RawStmt, SelectStmt, TypeName,
 use super::super::settings::RESTRICTS;
 use crate::domain::sql::{NAME_MAX, Object, is_space};
 
-/// A name with its schema; an empty schema is one that was not written.
+/// Returns a name with its schema; an empty schema was not written.
 pub(super) fn object(schema: &str, name: &str) -> Object {
     Object { schema: (!schema.is_empty()).then(|| schema.into()), name: name.into() }
 }
 
-/// The string a node is.
+/// Returns the string that a node is; `None` if it is none.
 pub(super) fn string(node: &Node) -> Option<&str> {
     match &node.node {
         Some(NodeEnum::String(string)) => Some(&string.sval),
@@ -19,7 +19,8 @@ pub(super) fn string(node: &Node) -> Option<&str> {
     }
 }
 
-/// The schema, if written, and the name in a list of strings; of `database.schema.name` the last two.
+/// Returns the schema, if written, and the name from a list of strings; the last two of
+/// `database.schema.name`.
 pub(super) fn qualified(names: &[Node]) -> Option<(Option<&str>, &str)> {
     match names {
         [name] => Some((None, string(name)?)),
@@ -28,12 +29,12 @@ pub(super) fn qualified(names: &[Node]) -> Option<(Option<&str>, &str)> {
     }
 }
 
-/// The same as a thing of its own.
+/// Returns the object that a list of strings names.
 pub(super) fn object_of(names: &[Node]) -> Option<Object> {
     qualified(names).map(|(schema, name)| object(schema.unwrap_or_default(), name))
 }
 
-/// What a constant says, in the way `SET` takes it; `None` if it is none.
+/// Returns the value of a constant as `SET` reads it; `None` if the node is no constant.
 pub(super) fn constant(node: &Node) -> Option<String> {
     match node.node.as_ref()? {
         NodeEnum::AConst(constant) => literal(constant),
@@ -46,7 +47,7 @@ pub(super) fn constant(node: &Node) -> Option<String> {
     }
 }
 
-/// Whether a cast to this type changes no character: `'role.x'::varchar(4)` is `role`.
+/// Returns whether a cast to this type changes no character: `'role.x'::varchar(4)` is `role`.
 fn keeps_words(kind: &TypeName) -> bool {
     let plain = kind.typmods.is_empty() && kind.array_bounds.is_empty() && !kind.setof && !kind.pct_type;
     plain
@@ -66,8 +67,7 @@ fn literal(constant: &AConst) -> Option<String> {
     }
 }
 
-/// The sequence that is given to a function by its name, or the table whose it is; `None` where that is
-/// computed.
+/// Returns the sequence that a function gets by name, or the table that owns it; `None` if it is computed.
 pub(super) fn sequence(node: &Node) -> Option<Object> {
     match node.node.as_ref()? {
         NodeEnum::AConst(AConst { val: Some(a_const::Val::Sval(string)), .. }) => relation(&string.sval),
@@ -84,8 +84,8 @@ pub(super) fn sequence(node: &Node) -> Option<Object> {
     }
 }
 
-/// The name of a relation as the server reads it in a string: parts with dots between them, folded to lower
-/// case but for what is quoted. `None` for a number, which is an oid, and for what is no name.
+/// Returns the relation whose name a string holds, read like the server reads it: parts with dots between
+/// them, folded to lower case unless quoted. `None` for a number, which is an oid, and for an invalid name.
 fn relation(text: &str) -> Option<Object> {
     let mut parts: Vec<String> = Vec::new();
     let mut rest = text.trim_matches(is_space);
@@ -110,7 +110,7 @@ fn relation(text: &str) -> Option<Object> {
     }
 }
 
-/// The first part of such a name, and what is behind it.
+/// Returns the first part of such a name, and the rest after it.
 fn part(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(|letter| letter == '.' || is_space(letter)).unwrap_or(text.len());
@@ -132,28 +132,28 @@ fn part(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// The constants of a list, joined with commas; `None` if one is none.
+/// Returns the constants of a list, joined with commas; `None` if one is no constant.
 pub(super) fn constants(nodes: &[Node]) -> Option<String> {
     let words: Option<Vec<String>> = nodes.iter().map(constant).collect();
     words.map(|words| words.join(", "))
 }
 
-/// Whether a text is one query and nothing else.
+/// Returns whether a text is one query and nothing else.
 pub(super) fn is_whole_select(statements: &[RawStmt]) -> bool {
     matches!(statements, [statement] if is_select(statement))
 }
 
-/// Whether a statement is a query, in no other one.
+/// Returns whether a statement is a query at the top level.
 pub(super) fn is_select(statement: &RawStmt) -> bool {
     let node = statement.stmt.as_ref().and_then(|statement| statement.node.as_ref());
     matches!(node, Some(NodeEnum::SelectStmt(_)))
 }
 
-/// Whether all that a query reads is the row of `pg_settings` about [`RESTRICTS`], as in the text that
+/// Returns whether a query reads only the row of `pg_settings` about [`RESTRICTS`], as in the text that
 /// `pg_dump` begins with: `SELECT set_config(name, …) FROM pg_settings WHERE name = '…'`.
 ///
-/// One value alone is asked for, and there is no other clause: what else is computed could change what `name`
-/// is in between.
+/// It must return a single value and have no other clause: another expression could change what `name` is in
+/// between.
 pub(super) fn restricts(select: &SelectStmt) -> bool {
     let [Node { node: Some(NodeEnum::RangeVar(table)) }] = select.from_clause.as_slice() else {
         return false;
@@ -173,7 +173,7 @@ pub(super) fn restricts(select: &SelectStmt) -> bool {
         && has_no_other_clause(select)
 }
 
-/// Whether a query is nothing but what it gives, of what, under which condition.
+/// Returns whether a query consists only of a target list, a `FROM` and a `WHERE`.
 fn has_no_other_clause(select: &SelectStmt) -> bool {
     let parts = SelectStmt {
         target_list: select.target_list.clone(),
@@ -186,7 +186,7 @@ fn has_no_other_clause(select: &SelectStmt) -> bool {
     *select == parts
 }
 
-/// Whether a node is the column `name`.
+/// Returns whether a node is the column `name`.
 pub(super) fn is_name(node: &Node) -> bool {
     match &node.node {
         Some(NodeEnum::ColumnRef(column)) => {

@@ -1,4 +1,4 @@
-//! How nodes are taken apart: with every field by name, so that a new one does not go unseen.
+//! Destructures nodes with every field by name, so that a new field cannot be missed.
 
 use pg_query::protobuf::{
     CollateClause, CteCycleClause, InferClause, JsonAggConstructor, JsonArgument, JsonBehavior, JsonKeyValue,
@@ -9,8 +9,8 @@ use pg_query::protobuf::{
 use super::{Place, Walk};
 use crate::domain::sql::Access;
 
-/// Takes a node apart. `walk` names the fields that are visited in the same place, `keep` those that the code
-/// after it uses, `skip` those that hold no effect. Without `walk` it needs no walker.
+/// Destructures a node. `walk` names the fields that are visited in the same place, `keep` those that the
+/// code after it uses, `skip` those without an effect. Without `walk` it needs no walker.
 macro_rules! parts {
     ($node:expr => $walker:ident, $place:expr; $type:ident {
         walk: $($walk:ident)*; keep: $($keep:ident)*; skip: $($skip:ident)*
@@ -27,7 +27,7 @@ macro_rules! parts {
 }
 pub(super) use parts;
 
-/// Something a walk can go into.
+/// A part of a tree that a walk can visit.
 pub(super) trait Part {
     /// Visits it, now or later.
     fn walk<'t>(&'t self, walk: &mut Walk<'t>, place: &Place<'t>);
@@ -47,7 +47,7 @@ impl Part for SelectStmt {
 
 impl<T: Part> Part for Vec<T> {
     fn walk<'t>(&'t self, walk: &mut Walk<'t>, place: &Place<'t>) {
-        // The last one in is visited first.
+        // The part pushed last is visited first.
         self.iter().rev().for_each(|part| part.walk(walk, place));
     }
 }
@@ -81,7 +81,7 @@ impl Part for RangeVar {
     }
 }
 
-/// Visits the named fields of a type, and skips the others by name.
+/// Implements [`Part`] by visiting the named fields of a type, and skipping the others by name.
 macro_rules! plain {
     ($($type:ident { walk: $($walk:ident)*; skip: $($skip:ident)* })*) => {
         $(impl Part for $type {

@@ -47,7 +47,7 @@ impl<'t> Walk<'t> {
                 parts!(create.as_ref() => self, place; CreateTableAsStmt {
                     walk: ; keep: query objtype into; skip: is_select_into if_not_exists
                 });
-                // What a view shows is known by what it reads.
+                // What a view shows is known from what it reads.
                 let view = ObjectType::try_from(*objtype) == Ok(ObjectType::ObjectMatview);
                 let inner = if view { place.deciding() } else { place.taken(Some(Takes::New)) };
                 query.walk(self, &inner);
@@ -88,7 +88,7 @@ impl<'t> Walk<'t> {
                 limit_offset limit_count into_clause locking_clause;
             skip: group_distinct limit_option with_clause op all
         });
-        // Which rows there are, how many and in what order tells what a condition looks at.
+        // Which rows come back, how many and in what order reveals what a condition looks at.
         for list in [distinct_clause, group_clause, window_clause, sort_clause] {
             list.walk(self, &inner);
         }
@@ -138,7 +138,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Visits the queries of a `WITH`; gives the place of what follows it, where its names are visible.
+    /// Visits the queries of a `WITH`. Returns the place of what follows it, where its names are visible.
     pub(super) fn with(&mut self, with: Option<&'t WithClause>, place: &Place<'t>) -> Place<'t> {
         let Some(with) = with else { return place.clone() };
         parts!(with; WithClause { keep: ctes recursive; skip: location });
@@ -160,9 +160,9 @@ impl<'t> Walk<'t> {
         inner
     }
 
-    /// The same of a query that is a whole statement, and changes rows in its `WITH`. What the `last` one
-    /// that does gives back goes where the query itself gives it, to the client, and so does what is read
-    /// behind it: nothing that could write it can see it.
+    /// Does the same for a query that is a whole statement and changes rows in its `WITH`. What the `last`
+    /// such query returns goes to the client with the query's own result, and so does what is read after it:
+    /// nothing that could store it can see it.
     fn with_changes(&mut self, with: &'t WithClause, last: usize, place: &Place<'t>) -> Place<'t> {
         parts!(with; WithClause { keep: ctes recursive; skip: location });
         if ctes.iter().any(|node| name_of(node).is_none()) {
@@ -170,7 +170,7 @@ impl<'t> Walk<'t> {
         }
         let mut inner = place.clone();
         if *recursive {
-            // Each may see all others; what sees itself by way of others the server does not take.
+            // Each may see all others; the server refuses queries that see each other in a cycle.
             ctes.iter().filter_map(name_of).for_each(|name| self.add_name(&mut inner, name));
             let only = ctes.iter().filter(|node| changes_rows(node)).count() == 1;
             for node in ctes.iter().rev() {
@@ -297,8 +297,8 @@ impl<'t> Walk<'t> {
         self.condition(where_clause.as_deref(), own, &inner);
     }
 
-    /// The condition of an `UPDATE` or a `DELETE`. What a `WITH` gives back goes on: there it is one as that
-    /// of a query.
+    /// Visits the condition of an `UPDATE` or a `DELETE`. What a `WITH` returns goes on: there it is a
+    /// condition like that of a query.
     fn condition(&mut self, condition: Option<&'t Node>, own: Option<Own<'t>>, place: &Place<'t>) {
         let own = own.filter(|_| !place.within);
         match condition {
@@ -309,20 +309,20 @@ impl<'t> Walk<'t> {
         self.changes(always, place);
     }
 
-    /// What a condition is without any row.
+    /// Evaluates a condition without any row.
     pub(super) fn constant(&mut self, condition: Option<&Node>) -> Option<bool> {
         let Constant { value, by_numbers } = always::of(condition);
         self.effects.by_numbers |= by_numbers;
         value
     }
 
-    /// Rows are changed: all of them, or those of a condition.
+    /// Notes that rows are changed: all of them, or those of a condition.
     pub(super) fn changes(&mut self, all: bool, place: &Place<'t>) {
         self.effects.all_rows |= all && !place.explained;
         self.effects.some_rows |= !all && !place.explained;
     }
 
-    /// What a `RETURNING` calls the rows before and after the change.
+    /// Notes the names by which a `RETURNING` calls the rows before and after the change.
     pub(super) fn old_and_new(&mut self, returning: Option<&'t ReturningClause>, target: Option<&Object>) {
         let Some(returning) = returning else { return };
         self.stands_for("old", target);
@@ -335,7 +335,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Columns that are set.
+    /// Notes the columns that are set, and visits their values.
     pub(super) fn targets(&mut self, list: &'t [Node], relation: Option<&Object>, place: &Place<'t>) {
         for node in list {
             if let Some(NodeEnum::ResTarget(target)) = &node.node {
@@ -392,7 +392,7 @@ impl<'t> Walk<'t> {
     fn explain(&mut self, explain: &'t ExplainStmt, place: &Place<'t>) {
         parts!(explain => self, place; ExplainStmt { walk: options; keep: query; skip: });
         self.act(Verb::Explain, Class::Read, place);
-        // The server takes the last of several; one that may be true is enough here.
+        // The server takes the last of several options; here one that may be true is enough.
         let runs = options.iter().any(|option| match &option.node {
             Some(NodeEnum::DefElem(option)) => {
                 option.defname.eq_ignore_ascii_case("analyze") && !is_off(option)
@@ -404,7 +404,7 @@ impl<'t> Walk<'t> {
     }
 }
 
-/// Whether a query makes a table of what it gives. The first of several that a `UNION` joins says so.
+/// Returns whether a query creates a table from its result. The first query of a `UNION` says so.
 fn is_into(select: &SelectStmt) -> bool {
     let mut at = Some(select);
     while let Some(select) = at {
@@ -424,24 +424,24 @@ pub(super) fn name_of(node: &Node) -> Option<&str> {
     }
 }
 
-/// Whether one query of a `WITH` changes rows.
+/// Returns whether one query of a `WITH` changes rows.
 fn changes_rows(node: &Node) -> bool {
     let Some(NodeEnum::CommonTableExpr(cte)) = &node.node else { return true };
     let query = cte.ctequery.as_deref().and_then(|query| query.node.as_ref());
     !matches!(query, Some(NodeEnum::SelectStmt(_)))
 }
 
-/// Which query of a `WITH` is the last one that changes rows.
+/// Returns the index of the last query of a `WITH` that changes rows.
 fn last_change(with: &WithClause) -> Option<usize> {
     with.ctes.iter().rposition(changes_rows)
 }
 
-/// The place of what is in a statement that changes rows.
+/// Returns the place of what is in a statement that changes rows.
 pub(super) fn writing<'t>(place: &Place<'t>) -> Place<'t> {
     Place { decides: false, returns: false, takes: None, own: None, ..place.clone() }
 }
 
-/// Whether an option is switched off for sure.
+/// Returns whether an option is certain to be off.
 fn is_off(option: &DefElem) -> bool {
     let value = option.arg.as_deref().and_then(names::constant);
     value.is_some_and(|value| ["false", "off", "0"].iter().any(|word| value.eq_ignore_ascii_case(word)))

@@ -1,5 +1,5 @@
-//! Statements about the session: settings, transactions, prepared statements, cursors, messages, locks,
-//! blocks of code.
+//! Statements about the session: settings, transactions, prepared statements, cursors, notifications, locks,
+//! code blocks.
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
@@ -92,7 +92,7 @@ impl<'t> Walk<'t> {
 
     fn set(&mut self, set: &'t VariableSetStmt, place: &Place<'t>) {
         parts!(set; VariableSetStmt { keep: kind name args; skip: jumble_args is_local location });
-        // The server compares the names of settings without case, quoted or not.
+        // The server ignores the case of setting names, quoted or not.
         let name = settings::named(name);
         match VariableSetKind::try_from(*kind) {
             Ok(VariableSetKind::VarSetValue) => {
@@ -123,7 +123,7 @@ impl<'t> Walk<'t> {
                 self.act(Verb::Reset, Class::Read, place);
                 self.setting("all", Change::Reset);
             }
-            // Only in the definition of a function: the value of now.
+            // Only in the definition of a function: the current value.
             Ok(VariableSetKind::VarSetCurrent) => self.setting(&name, Change::Computed),
             Ok(VariableSetKind::VarSetMulti) => {
                 self.act(Verb::Set, Class::Read, place);
@@ -140,7 +140,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Notes a setting that is changed for others or for later. Here it stays as it is.
+    /// Notes a setting that is changed for other sessions or for later. In this session it stays as it is.
     pub(super) fn lasts(&mut self, set: &VariableSetStmt) {
         parts!(set; VariableSetStmt { keep: kind name args; skip: jumble_args is_local location });
         let named = || Some(settings::named(name).into());
@@ -164,7 +164,7 @@ impl<'t> Walk<'t> {
         self.effects.settings.insert(Setting { name: Some(name.into()), value });
     }
 
-    /// The modes of a transaction: `BEGIN READ WRITE` sets `transaction_read_only`.
+    /// Notes the modes of a transaction: `BEGIN READ WRITE` sets `transaction_read_only`.
     fn modes(&mut self, start: &str, options: &[Node]) {
         for option in options {
             let Some(NodeEnum::DefElem(option)) = &option.node else {
@@ -208,16 +208,16 @@ impl<'t> Walk<'t> {
 
     fn discard(&mut self, target: i32, place: &Place<'t>) {
         match DiscardMode::try_from(target) {
-            // A session gives up what is its own: plans, currval, temporary tables. Nobody else sees any of
-            // it.
+            // A session discards what is its own: plans, currval, temporary tables. No other session sees any
+            // of it.
             Ok(DiscardMode::DiscardPlans | DiscardMode::DiscardSequences | DiscardMode::DiscardTemp) => {
                 self.act(Verb::Discard, Class::Read, place);
             }
-            // All of that, and it is as it was when it logged in: whoever may do nothing else may log in
+            // All of that, and the session is as after its login: whoever may do nothing else may log in
             // again.
             Ok(DiscardMode::DiscardAll) => {
                 self.act(Verb::Discard, Class::Read, place);
-                // What the server does with it, by its documentation.
+                // What the server does for it, by its documentation.
                 for name in ["all", "session_authorization"] {
                     self.effects.settings.insert(Setting { name: Some(name.into()), value: None });
                 }

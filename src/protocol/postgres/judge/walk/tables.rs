@@ -1,4 +1,4 @@
-//! What stands in a `FROM`.
+//! The items of a `FROM`.
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{JoinExpr, Node, SetOperation};
@@ -93,7 +93,7 @@ impl<'t> Walk<'t> {
             skip: jointype rtindex
         });
         quals.walk(self, &place.conditional());
-        // Columns are compared here, too.
+        // These columns are compared, too.
         for name in using_clause.iter().filter_map(names::string) {
             self.reads(Written { qualifier: None, name: Some(name) }, place);
         }
