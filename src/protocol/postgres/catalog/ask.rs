@@ -1,48 +1,48 @@
-//! The questions: SQL texts for the simple protocol, whose answers come as text.
+//! The questions about the catalog: SQL for the simple query protocol, whose results come in text format.
 
-/// What a question is answered with: rows of cells, `None` for NULL.
+/// The result of a question: rows of values, `None` for NULL.
 pub type Rows = Vec<Vec<Option<String>>>;
 
-/// What the connection must send before the first question: names in the answers and in the definitions of
-/// views have their schemas, and no function of somebody else stands in for one of the server.
+/// The statement to send before the first question. With it, names in the results and in view definitions
+/// have their schemas, and no other function stands in for one of the server's.
 pub const FIRST: &str = "SET search_path TO pg_catalog";
 
-/// What is asked of a server. Best in one transaction of level `REPEATABLE READ`, so that the answers fit
-/// each other. For PostgreSQL 12 and later.
+/// The questions that a server is asked, best in one `REPEATABLE READ` transaction, so that the results fit
+/// together. For PostgreSQL 12 and later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
     /// Relations and their columns.
     Relations,
     /// Children and parents, with their names.
     Inheritance,
-    /// Which relations refer to which others by foreign keys, with their names.
+    /// Which relations refer to which by foreign keys, with their names.
     References,
-    /// What views read, and what comes along with the use or a change of relations.
+    /// What views read, and what else the use or a change of a relation involves.
     Dependencies,
     /// Functions, procedures and aggregates.
     Functions,
-    /// Operators that PostgreSQL does not bring along.
+    /// Operators that are not PostgreSQL's own.
     Operators,
-    /// Relations by whose rows settings are changed.
+    /// Relations whose rows are settings.
     Setters,
 }
 
-/// The answers to all questions.
+/// The results of all questions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answers {
-    /// To [`Question::Relations`].
+    /// The result of [`Question::Relations`].
     pub relations: Rows,
-    /// To [`Question::Inheritance`].
+    /// The result of [`Question::Inheritance`].
     pub inheritance: Rows,
-    /// To [`Question::References`].
+    /// The result of [`Question::References`].
     pub references: Rows,
-    /// To [`Question::Dependencies`].
+    /// The result of [`Question::Dependencies`].
     pub dependencies: Rows,
-    /// To [`Question::Functions`].
+    /// The result of [`Question::Functions`].
     pub functions: Rows,
-    /// To [`Question::Operators`].
+    /// The result of [`Question::Operators`].
     pub operators: Rows,
-    /// To [`Question::Setters`].
+    /// The result of [`Question::Setters`].
     pub setters: Rows,
 }
 
@@ -58,7 +58,7 @@ impl Question {
         Self::Setters,
     ];
 
-    /// The text of it.
+    /// Returns the SQL of the question.
     pub const fn sql(self) -> &'static str {
         match self {
             Self::Relations => RELATIONS,
@@ -71,7 +71,7 @@ impl Question {
         }
     }
 
-    /// How many cells a row of the answer has.
+    /// Returns the number of columns of the result.
     pub const fn cells(self) -> usize {
         match self {
             Self::Relations => 8,
@@ -84,14 +84,14 @@ impl Question {
     }
 }
 
-/// The text that gives the definition of a view, as one row of one cell. That definition is then parsed and
-/// described as a statement: nothing of it runs.
+/// Returns the query for the definition of a view, whose result is a single value. The definition is then
+/// parsed and described as a statement: none of it runs.
 pub fn definition_of(view: u32) -> String {
     format!("SELECT pg_catalog.pg_get_viewdef({view}::pg_catalog.oid)")
 }
 
-/// [`Question::Relations`] with columns of these names alone: which relations have one. A name that would
-/// have to be escaped is left out.
+/// Returns [`Question::Relations`] limited to columns with these names, to find the relations that have one.
+/// A name with a backslash is left out.
 pub fn relations_with<'a>(columns: impl Iterator<Item = &'a str>) -> String {
     let quoted =
         columns.filter(|name| !name.contains('\\')).map(|name| format!("'{}'", name.replace('\'', "''")));
@@ -100,9 +100,8 @@ pub fn relations_with<'a>(columns: impl Iterator<Item = &'a str>) -> String {
     RELATIONS.replace("NOT a.attisdropped", &only)
 }
 
-/// One row for each column, or one for a relation without columns. The last cell: whether there is JSON in
-/// its type, by whatever way: it is JSON, or a domain, an array, a range or a composite type of what has JSON
-/// in it.
+/// One row for each column, or one for a relation without columns. The last value tells whether its type
+/// contains JSON: it is JSON, or a domain, array, range or composite type of a type that contains JSON.
 const RELATIONS: &str = "\
 WITH RECURSIVE has_json (oid) AS (\
   SELECT t.oid FROM pg_catalog.pg_type t \
@@ -131,8 +130,8 @@ AND (n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') \
     'pg_cursors')) \
 ORDER BY c.oid, a.attnum";
 
-/// One row for each child and parent, the schema and name of the one and of the other. Indexes have parents,
-/// too, and are left out.
+/// One row for each child and parent, with the schema and name of both. Indexes, which have parents too, are
+/// left out.
 const INHERITANCE: &str = "\
 SELECT i.inhrelid, i.inhparent, cn.nspname, c.relname, pn.nspname, p.relname \
 FROM pg_catalog.pg_inherits i \
@@ -141,8 +140,7 @@ JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace \
 JOIN pg_catalog.pg_class p ON p.oid = i.inhparent \
 JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace";
 
-/// One row for each relation that refers to another one, and that one, the schema and name of the one and of
-/// the other.
+/// One row for each relation that refers to another, and that other, with the schema and name of both.
 const REFERENCES: &str = "\
 SELECT DISTINCT f.conrelid, f.confrelid, cn.nspname, c.relname, pn.nspname, p.relname \
 FROM pg_catalog.pg_constraint f \
@@ -153,13 +151,12 @@ JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace \
 WHERE f.contype = 'f' AND f.conrelid <> f.confrelid";
 
 /// One row for each relation (`r`) or function (`f`) that a view reads or calls. An operator counts as its
-/// function. Whole rows leave no trace of their own, so columns are not asked for.
+/// function. Columns are not asked for, since whole rows leave no dependency of their own.
 ///
-/// And what a text does not say of the relations that it names. Of a change: which relations it changes, too,
-/// by foreign keys and rules (`c`), and which functions it calls, by triggers, rules, defaults, checks,
-/// domains and indexes (`x`; those of PostgreSQL itself are not there). Of any use: which relations (`p`) and
-/// functions (`q`) its policies look at. And what stands in for a change (`i`): rules and triggers that are
-/// `INSTEAD`.
+/// Further rows tell what SQL does not say about the relations that it names. For a change: which other
+/// relations it changes, by foreign keys and rules (`c`), and which functions it calls, by triggers, rules,
+/// defaults, checks, domains and indexes (`x`; without PostgreSQL's own). For any use: which relations (`p`)
+/// and functions (`q`) its row policies use. And what replaces a change (`i`): `INSTEAD` rules and triggers.
 const DEPENDENCIES: &str = "\
 SELECT r.ev_class, CASE WHEN d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass \
     THEN CASE r.ev_type WHEN '1' THEN 'r' ELSE 'c' END ELSE CASE r.ev_type WHEN '1' THEN 'f' ELSE 'x' END END, \
@@ -200,11 +197,11 @@ JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_policy'::pg_catalog.re
 LEFT JOIN pg_catalog.pg_operator o ON d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass \
   AND o.oid = d.refobjid";
 
-/// One row for each function, or for each function that an aggregate is made of. Volatile ones of
-/// `pg_catalog` are there so that a function of the same name elsewhere is not taken for them. Temporary ones
-/// are found only by their schema. The last four cells: whether only a superuser can have made it what it is,
-/// which is so if it is his and an extension's, how many arguments it takes at least and at most (NULL: any
-/// number), and whether the first can be a row.
+/// One row for each function, or for each support function of an aggregate. The volatile ones of `pg_catalog`
+/// are included so that a function with the same name elsewhere is not taken for them. Temporary functions
+/// are found only by their schema, so they are left out. The last four values: whether only a superuser can
+/// have made it what it is, which is so if a superuser owns it and it belongs to an extension; the least and
+/// the most arguments that it takes (NULL: any number); and whether the first can be a row.
 const FUNCTIONS: &str = "\
 SELECT p.oid, n.nspname, p.proname, p.prokind, b.provolatile, p.prosecdef OR b.prosecdef, l.lanname, \
   p.proowner IN (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolsuper) AND EXISTS (\
@@ -225,7 +222,7 @@ JOIN pg_catalog.pg_language l ON l.oid = b.prolang \
 WHERE n.nspname NOT LIKE 'pg\\_temp\\_%' AND (n.nspname <> 'pg_catalog' OR p.provolatile = 'v')";
 
 /// One row for each relation whose change may change rows of `pg_settings`, which is a `SET`: views of it,
-/// views of those, what has rules that lead there, and what others refer to that do.
+/// views of those, relations with rules that lead there, and relations that others which lead there refer to.
 const SETTERS: &str = "\
 WITH RECURSIVE leads (oid) AS (\
   SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -241,7 +238,7 @@ SELECT c.relname FROM leads l JOIN pg_catalog.pg_class c ON c.oid = l.oid \
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname <> 'pg_catalog'";
 
 /// One row for the function of each operator, and for those of its commutator and its negator, which the
-/// planner may put in its place.
+/// planner may use instead.
 const OPERATORS: &str = "\
 SELECT o.oprname, n.nspname, p.proname, p.provolatile, p.prosecdef, l.lanname, \
   p.proowner IN (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolsuper) AND EXISTS (\

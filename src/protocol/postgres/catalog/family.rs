@@ -1,5 +1,5 @@
-//! Which relations share rows: partitions and children, and what they are part of; and which refer to others
-//! by foreign keys.
+//! The relations that share rows, as partitions, children and parents, and those that refer to others by
+//! foreign keys.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -7,23 +7,23 @@ use std::sync::Arc;
 use crate::domain::Kin;
 use crate::domain::sql::{Object, Relation};
 
-/// How much kin one text may have: what names more is taken for one of which nothing is known.
+/// The most kin of one text; if it has more, nothing is known of its kin.
 const MOST: usize = 100_000;
 
-/// The relations that are children or parents of others.
+/// The relations that are children or parents of others, or have foreign keys.
 #[derive(Debug, Default)]
 pub(super) struct Family {
     names: HashMap<u32, Arc<Object>>,
-    /// The oids of a name, in any schema.
+    /// The oids of the relations with a name, in any schema.
     by_name: HashMap<Box<str>, Vec<u32>>,
     parents: HashMap<u32, Vec<u32>>,
     children: HashMap<u32, Vec<u32>>,
-    /// Those that refer to each.
+    /// The relations that refer to each, by its oid.
     referring: HashMap<u32, Vec<u32>>,
 }
 
 impl Family {
-    /// One of them.
+    /// Adds the name of a relation.
     pub(super) fn name(&mut self, oid: u32, schema: &str, name: &str) {
         self.names.entry(oid).or_insert_with(|| {
             self.by_name.entry(name.into()).or_default().push(oid);
@@ -31,19 +31,19 @@ impl Family {
         });
     }
 
-    /// That the one is a child of the other.
+    /// Notes that one relation is a child of another.
     pub(super) fn tie(&mut self, child: u32, parent: u32) {
         self.parents.entry(child).or_default().push(parent);
         self.children.entry(parent).or_default().push(child);
     }
 
-    /// That the one refers to the other.
+    /// Notes that one relation refers to another.
     pub(super) fn refer(&mut self, from: u32, to: u32) {
         self.referring.entry(to).or_default().push(from);
     }
 
-    /// What a `TRUNCATE … CASCADE` of these empties besides: what refers to them or to their children, and so
-    /// on. `None` where that is more than is told.
+    /// Returns what a `TRUNCATE … CASCADE` of these relations empties besides: what refers to them or to
+    /// their children, and so on. `None` if there are too many.
     pub(super) fn emptied<'a>(
         &self,
         relations: impl IntoIterator<Item = &'a Relation>,
@@ -69,8 +69,9 @@ impl Family {
         Some(found.iter().filter_map(|oid| self.names.get(oid)).map(|object| (**object).clone()).collect())
     }
 
-    /// The kin of relations: all above each, and all below, but for what is named with `ONLY`. A name without
-    /// its schema may mean each of that name, whatever the search path is; then those are among it.
+    /// Returns the kin of relations: all parents and children of each, directly or not, without the children
+    /// of one named with `ONLY`. A name without a schema may mean every relation with that name, whatever the
+    /// search path is.
     pub(super) fn kin<'a>(&self, relations: impl IntoIterator<Item = &'a Relation>) -> Kin {
         let (mut kin, mut left) = (Kin::default(), MOST);
         for relation in relations {
@@ -97,7 +98,7 @@ impl Family {
     }
 }
 
-/// What some steps lead to, itself not among it.
+/// Returns all that is reached from an oid by some steps, without the oid itself.
 fn reached(from: u32, steps: &HashMap<u32, Vec<u32>>) -> HashSet<u32> {
     let (mut found, mut left) = (HashSet::new(), vec![from]);
     while let Some(oid) = left.pop() {
@@ -112,7 +113,7 @@ mod tests {
     use super::*;
     use crate::domain::sql::Access;
 
-    /// A tree of partitions, a table with two parents, and one of a name that is there twice.
+    /// Returns a tree of partitions, a table with two parents, and two relations with the same name.
     fn family() -> Family {
         let mut family = Family::default();
         for (oid, name) in [
@@ -157,7 +158,7 @@ mod tests {
             (&["public.events"][..], "parts.events_2024_05 public.events_2024 public.events_2025"),
             (&["events"], "old.events_1999 parts.events_2024_05 public.events_2024 public.events_2025"),
             (&["old.events"], "old.events_1999"),
-            // Not what is beside it.
+            // Not its siblings.
             (&["public.events_2024"], "parts.events_2024_05 public.events"),
             (&["events_2024_05"], "public.events public.events_2024"),
             (&["both"], "public.left public.right"),
@@ -173,7 +174,7 @@ mod tests {
         ] {
             assert_eq!(kin(texts), wanted, "{texts:?}");
         }
-        // Each its own.
+        // Each relation has its own kin.
         let (left, events) = (relation("left"), relation("old.events"));
         let kin = family().kin([&left, &events]);
         let of = |relation: &Relation| kin.of(&relation.object).map(ToString::to_string).collect::<Vec<_>>();
@@ -183,7 +184,8 @@ mod tests {
     #[test]
     fn what_refers_to_it_is_emptied_and_what_refers_to_that() {
         let mut family = family();
-        // `left` refers to a partition, `both` to `left`, `old.events` to `right`, and they go round.
+        // `left` refers to a partition, `both` to `left`, `old.events` to `right`, and the references form a
+        // cycle.
         for (from, to) in [(5, 2), (7, 5), (8, 6), (5, 7), (6, 6)] {
             family.refer(from, to);
         }
@@ -192,7 +194,7 @@ mod tests {
             (&["ONLY public.events"], ""),
             (&["events_2024"], "public.both public.left"),
             (&["left"], "public.both public.left"),
-            // What it is part of refers to it by what it is part of.
+            // Its parent refers to it through the parent's other children.
             (&["right"], "old.events old.events_1999 public.both public.left public.right"),
             (&["elsewhere.events", "customers", "public.events_2025"], ""),
         ] {

@@ -1,4 +1,4 @@
-//! Which columns of which relations are masked under a plan.
+//! The masked columns of a database under a plan.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -8,15 +8,15 @@ use super::shows::shows_in;
 use super::{Catalog, Dependency, FIRST_USER_OID, Relation};
 use crate::mask::{FieldRule, Plan};
 
-/// How many views may stand on one another; what stands higher stays withheld.
+/// The most levels of views on views; views above that stay withheld.
 const DEEPEST: usize = 32;
 
-/// What is done to a column.
+/// How a column is masked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mask {
     /// It is masked by this rule.
     Field(FieldRule),
-    /// It is computed from masked values, or that cannot be excluded: nothing of it is shown.
+    /// It is computed from masked values, or that cannot be ruled out: nothing of it is shown.
     Withheld,
 }
 
@@ -25,13 +25,14 @@ pub enum Mask {
 pub struct Masked {
     catalog: Arc<Catalog>,
     plan: Arc<Plan>,
-    /// By the oid of the relation and the number of the column. No entry is empty.
+    /// The masks by the oid of the relation and the number of the column. No entry is empty.
     columns: HashMap<u32, HashMap<i16, Mask>>,
     /// The views that are not settled.
     open: BTreeSet<u32>,
-    /// The relations whose use looks at masked values, shown or not: in the condition of a view, in a policy.
+    /// The relations whose use looks at masked values, shown or not: in the condition of a view, in a row
+    /// policy.
     looks: HashSet<u32>,
-    /// Those whose change may come to rows of others that have masked values.
+    /// The relations whose change may reach rows of others that have masked values.
     spreads: HashSet<u32>,
     rounds: usize,
 }
@@ -52,7 +53,7 @@ impl Masked {
             masked.by_table();
             let any = masked.catalog.relations.keys().any(|oid| masked.tells(*oid));
             masked.by_view();
-            // Code can come to masked values only where there are some.
+            // Code can reach masked values only if there are any.
             if any {
                 masked.beside();
             }
@@ -60,60 +61,61 @@ impl Masked {
         masked
     }
 
-    /// The catalogue it was made from.
+    /// Returns the catalog it was made from.
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
     }
 
-    /// The plan it was made for.
+    /// Returns the plan it was made for.
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
 
-    /// What is done to a column.
+    /// Returns how a column is masked; `None` if it is not.
     pub fn mask(&self, table: u32, attribute: i16) -> Option<Mask> {
         self.columns.get(&table)?.get(&attribute).copied()
     }
 
-    /// Whether any column of a relation is masked.
+    /// Returns whether any column of a relation is masked.
     pub fn touches(&self, table: u32) -> bool {
         self.columns.contains_key(&table)
     }
 
-    /// Whether a row of a relation, told as one value, may hold masked ones: any of its columns is masked, or
-    /// is JSON.
+    /// Returns whether a row of a relation as a single value may hold masked values: a column is masked, or
+    /// contains JSON.
     pub fn tells(&self, table: u32) -> bool {
         self.touches(table) || self.catalog.relation(table).is_some_and(Relation::has_json)
     }
 
-    /// Whether the use of a relation looks at masked values that it may not show: errors can quote them.
+    /// Returns whether using a relation looks at masked values that may not be shown: errors can quote them.
     pub fn looks(&self, table: u32) -> bool {
         self.looks.contains(&table)
     }
 
-    /// Whether a change of a relation may change or look at rows with masked values, its own or others': by
-    /// way of a view, of foreign keys, triggers, rules, children, or code in defaults and checks.
+    /// Returns whether changing a relation may change or look at rows with masked values, its own or others':
+    /// through a view, foreign keys, triggers, rules, children, or code in defaults and checks.
     pub fn spreads(&self, table: u32) -> bool {
         self.tells(table) || self.looks(table) || self.spreads.contains(&table)
     }
 
-    /// Whether a column is JSON in another form than as such: an array of a type that is not PostgreSQL's
-    /// own.
+    /// Returns whether a column contains JSON, even if its type is not PostgreSQL's own, such as an array of
+    /// a domain.
     pub fn hides_json(&self, table: u32, attribute: i16) -> bool {
         let columns =
             self.catalog.relation(table).map(|relation| relation.columns.as_slice()).unwrap_or_default();
         columns.iter().any(|column| column.number == attribute && column.json)
     }
 
-    /// Whether a column of this name of a relation is masked.
+    /// Returns whether a relation has a masked column with this name.
     pub fn names(&self, relation: &Relation, column: &str) -> bool {
         self.columns.get(&relation.oid).is_some_and(|masks| {
             relation.columns.iter().any(|own| *own.name == *column && masks.contains_key(&own.number))
         })
     }
 
-    /// Whether the catalogue knows a column, so that no mask means that it is not masked. Of PostgreSQL's own
-    /// relations all are known. If it does not, it is older than the column.
+    /// Returns whether the catalog knows a column, so that having no mask means that it is not masked.
+    /// PostgreSQL's own relations are all known. If it does not know a column, the catalog is older than the
+    /// column.
     pub fn knows(&self, table: u32, attribute: i16) -> bool {
         if table < FIRST_USER_OID {
             return true;
@@ -122,9 +124,9 @@ impl Masked {
         attribute <= 0 || relation.columns.iter().any(|column| column.number == attribute)
     }
 
-    /// The views whose definitions are to be described next: those that may show masked values and stand only
-    /// on what is settled. Each is to be settled with [`Masked::settle`]; then there may be more. Empty when
-    /// all is done, or after 32 rounds.
+    /// Returns the views whose definitions are to be described next: those that may show masked values and
+    /// are built only on settled relations. Settle each with [`Masked::settle`]; then there may be more.
+    /// Empty when all are settled, or after 32 rounds.
     pub fn asks(&mut self) -> Vec<u32> {
         if self.rounds >= DEEPEST {
             return Vec::new();
@@ -137,8 +139,8 @@ impl Masked {
         self.open.iter().filter(ready).copied().collect()
     }
 
-    /// Takes what the server says about a view that was asked for. Without a lineage, or with one that does
-    /// not fit the view, all of its columns stay withheld.
+    /// Settles a view by the server's description of it. Without a lineage, or with one that does not fit the
+    /// view, all its columns stay withheld.
     pub fn settle(&mut self, view: u32, lineage: Option<&Lineage>) {
         if !self.open.remove(&view) {
             return;
@@ -161,7 +163,7 @@ impl Masked {
         }
     }
 
-    /// What becomes of a column of a view that comes from `source`.
+    /// Returns how a column of a view that comes from `source` is masked.
     fn inherited(&self, source: Source, reaches: bool) -> Option<Mask> {
         let Source { table, attribute } = source;
         let hidden = match (table, attribute) {
@@ -172,7 +174,7 @@ impl Masked {
         if hidden { Some(Mask::Withheld) } else { self.mask(table, attribute) }
     }
 
-    /// What the plan says to the name of a column.
+    /// Returns the mask that the plan has for a column by its name.
     fn named(&self, relation: &Relation, column: &str) -> Option<Mask> {
         self.plan.column(&relation.schema, &relation.name, column).map(Mask::Field)
     }
@@ -189,8 +191,8 @@ impl Masked {
         }
     }
 
-    /// Masks what partitions, children and parents of a table call by the same name, and the columns that are
-    /// generated from masked ones. Goes on until nothing is added.
+    /// Extends masks to columns with the same name in partitions, children and parents, and withholds columns
+    /// that are generated from masked ones, until nothing is added.
     fn by_table(&mut self) {
         let catalog = Arc::clone(&self.catalog);
         loop {
@@ -228,8 +230,8 @@ impl Masked {
         added
     }
 
-    /// Withholds the generated columns in whose expression the name of a masked column stands, or of one that
-    /// is JSON.
+    /// Withholds the generated columns whose expression contains the name of a column that is masked or
+    /// contains JSON.
     fn generated(&mut self, relation: &Relation) -> bool {
         let masks = self.columns.get(&relation.oid);
         let is_masked = |number| masks.is_some_and(|masks| masks.contains_key(&number));
@@ -260,8 +262,8 @@ impl Masked {
                     Dependency::Relation(oid) => oid != view && (self.tells(oid) || open.contains(&oid)),
                     Dependency::Function(oid) => !catalog.routines.computes_by_oid(oid),
                 };
-                // By its schema, not its oid: what was made in single-user mode has an oid as PostgreSQL's
-                // own views have.
+                // By its schema, not its oid: objects created in single-user mode have oids like PostgreSQL's
+                // own views.
                 let own = catalog.relation(view).is_none_or(|relation| &*relation.schema == "pg_catalog");
                 if !own && dependencies.iter().any(suspect) {
                     open.insert(view);
@@ -281,8 +283,8 @@ impl Masked {
         self.open.extend(open);
     }
 
-    /// Finds what comes to masked values besides what it shows. Views that are found to show none look at
-    /// them all the same.
+    /// Finds the relations that reach masked values without showing them. A view that turns out to show none
+    /// still looks at them.
     fn beside(&mut self) {
         let catalog = Arc::clone(&self.catalog);
         let open: HashSet<u32> = self.open.iter().copied().collect();
@@ -295,8 +297,8 @@ impl Masked {
         self.spreads = self.leading_to(self.looks.clone(), &ways);
     }
 
-    /// The relations from which some way leads to one that tells masked values, to one of `found`, or to code
-    /// of which nothing is known.
+    /// Returns the relations from which dependencies lead to one that tells masked values, to one of `found`,
+    /// or to unknown code.
     fn leading_to(&self, mut found: HashSet<u32>, ways: &[&HashMap<u32, Vec<Dependency>>]) -> HashSet<u32> {
         let own = |oid| self.catalog.relation(oid).is_none_or(|relation| &*relation.schema == "pg_catalog");
         loop {
@@ -316,7 +318,7 @@ impl Masked {
         }
     }
 
-    /// Whether a view calls a function that may read tables.
+    /// Returns whether a view calls a function that may read tables.
     fn calls_unknown(&self, view: u32) -> bool {
         self.catalog.dependencies.get(&view).into_iter().flatten().any(|on| match *on {
             Dependency::Relation(_) => false,
@@ -324,7 +326,7 @@ impl Masked {
         })
     }
 
-    /// Adds a mask where there is none.
+    /// Adds a mask where there is none. Returns whether it did.
     fn put(&mut self, table: u32, attribute: i16, mask: Mask) -> bool {
         let masks = self.columns.entry(table).or_default();
         let before = masks.len();

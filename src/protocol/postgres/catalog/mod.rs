@@ -1,15 +1,15 @@
-//! What a server's catalogue says about relations, views and functions, as plain values, and which columns
-//! are masked by that.
+//! What a server's catalog says about relations, views and functions, as plain values, and which columns are
+//! masked accordingly.
 //!
-//! Nothing here asks: a connection sends the texts of [`Question`] and gives back what came
-//! ([`Catalog::read`]). From that and a [`Plan`] comes [`Masked`]: which columns of which relations are
+//! Nothing here does I/O: a connection sends the SQL of each [`Question`] and hands over the results
+//! ([`Catalog::read`]). From these and a [`Plan`] comes [`Masked`]: which columns of which relations are
 //! masked. Columns of views that are computed from masked ones are found with the server's help: a view is
 //! described, not run, and the description says where each column comes from ([`Masked::asks`],
-//! [`Masked::settle`]). What is not known stays withheld.
+//! [`Masked::settle`]). What is unknown stays withheld.
 //!
-//! What this cannot see: a view that runs a SQL text which it holds as a string (`query_to_xml`, `dblink`), a
-//! table into which somebody copied masked values under another name, and what functions do inside. The
-//! rights of the role at the server are what guarantees that.
+//! This cannot see a view that runs SQL which it holds as a string (`query_to_xml`, `dblink`), a table into
+//! which somebody copied masked values under another name, or what functions do inside. Only the rights of
+//! the role at the server guard against these.
 
 mod ask;
 mod family;
@@ -51,17 +51,17 @@ use crate::mask::Plan;
 use family::Family;
 use routines::Routines;
 
-/// Oids below this belong to what PostgreSQL brings along (`FirstNormalObjectId`).
+/// The lowest oid of objects that are not PostgreSQL's own (`FirstNormalObjectId`).
 pub const FIRST_USER_OID: u32 = 16_384;
 
-/// What a relation is.
+/// The kind of a relation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A table of another server.
+    /// A foreign table.
     Foreign,
-    /// A view whose rows are kept.
+    /// A materialized view.
     MaterializedView,
-    /// A table that is made of partitions.
+    /// A partitioned table.
     Partitioned,
     /// A sequence.
     Sequence,
@@ -74,13 +74,13 @@ pub enum Kind {
 /// One column of a relation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// Its number, from 1; numbers of dropped columns are not given again.
+    /// Its number, from 1. Numbers of dropped columns are not reused.
     pub number: i16,
     /// Its name.
     pub name: Box<str>,
-    /// The expression it is computed by, if it is a generated column.
+    /// The expression of a generated column; `None` for any other.
     pub generated: Option<Box<str>>,
-    /// Its values are JSON, or have JSON in them: names of fields count there.
+    /// Whether its type is JSON or contains JSON, in which field names count.
     pub json: bool,
 }
 
@@ -93,74 +93,72 @@ pub struct Relation {
     pub schema: Box<str>,
     /// Its name.
     pub name: Box<str>,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// Its columns by their numbers, without those that were dropped.
+    /// Its columns by number, without dropped ones.
     pub columns: Vec<Column>,
 }
 
 impl Relation {
-    /// Whether it has a column of this name.
+    /// Returns whether it has a column with this name.
     pub fn has(&self, column: &str) -> bool {
         self.columns.iter().any(|own| *own.name == *column)
     }
 
-    /// Whether any of its columns is JSON.
+    /// Returns whether any of its columns contains JSON.
     pub fn has_json(&self) -> bool {
         self.columns.iter().any(|column| column.json)
     }
 }
 
-/// What a view reads, or what comes along with the use or a change of a relation.
+/// What a view reads, or what the use or a change of a relation involves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dependency {
     Relation(u32),
     Function(u32),
 }
 
-/// The catalogue of one database, as it was when it was asked for.
+/// The catalog of one database at the time it was read.
 ///
-/// Relations of PostgreSQL's own schemas are not in it, but for those that show data of tables:
+/// Relations in PostgreSQL's own schemas are left out, except for those that show data of tables:
 /// [`shows_data`].
 #[derive(Debug, Default)]
 pub struct Catalog {
     relations: HashMap<u32, Relation>,
-    /// The oids of the relations of a name, in any schema.
+    /// The oids of the relations with a name, in any schema.
     by_name: HashMap<Box<str>, Vec<u32>>,
-    /// Child and parent.
+    /// Pairs of child and parent.
     inheritance: Vec<(u32, u32)>,
-    /// The same with the names of all of them, which are there also where relations are not, and foreign
-    /// keys.
+    /// The same with names, which are known even where relations are not, and foreign keys.
     family: Family,
-    /// What the views read, by their oids.
+    /// What each view reads and calls, by its oid.
     dependencies: HashMap<u32, Vec<Dependency>>,
-    /// What a change of a relation changes or calls besides: foreign keys, triggers, rules, defaults, checks.
+    /// What else a change of a relation changes or calls: foreign keys, triggers, rules, defaults, checks.
     changes: HashMap<u32, Vec<Dependency>>,
-    /// What the policies of a relation look at.
+    /// What the row policies of a relation read and call.
     policies: HashMap<u32, Vec<Dependency>>,
     routines: Routines,
-    /// The relations for whose change something else is done, which says what is given back of it.
+    /// The relations with an `INSTEAD` rule or trigger, which determines what a change returns.
     rewritten: HashSet<u32>,
-    /// The names of relations by whose rows settings are changed.
+    /// The names of relations whose rows are settings.
     setters: HashSet<Box<str>>,
 }
 
 impl Catalog {
-    /// Reads the answers to all [`Question`]s.
+    /// Reads the results of all [`Question`]s.
     ///
     /// # Errors
-    /// A row that is not as it was asked for.
+    /// A row does not have the form that was asked for.
     pub fn read(answers: &Answers) -> Result<Self, CatalogError> {
         read::catalog(answers)
     }
 
-    /// A relation by its oid.
+    /// Returns the relation with an oid.
     pub fn relation(&self, oid: u32) -> Option<&Relation> {
         self.relations.get(&oid)
     }
 
-    /// The relations that a name can mean: those of that name in the schema, or in any schema if none is
-    /// written.
+    /// Returns the relations that a name can mean: in its schema, or in any schema if none is written.
     pub fn find<'a>(&'a self, object: &'a Object) -> impl Iterator<Item = &'a Relation> {
         let oids = self.by_name.get(&object.name).map(Vec::as_slice).unwrap_or_default();
         let fits =
@@ -168,48 +166,47 @@ impl Catalog {
         oids.iter().filter_map(|oid| self.relations.get(oid)).filter(fits)
     }
 
-    /// All relations of a schema, or of all schemas.
+    /// Returns all relations of a schema; with `None`, of all schemas.
     pub fn of_schema<'a>(&'a self, schema: Option<&'a str>) -> impl Iterator<Item = &'a Relation> {
         self.relations
             .values()
             .filter(move |relation| schema.is_none_or(|schema| *relation.schema == *schema))
     }
 
-    /// The relations that share rows with these, as a text names them: their partitions and children, and
-    /// what they are part of.
+    /// Returns the relations that share rows with these, as a text names them: their partitions, children and
+    /// parents.
     pub fn kin(&self, relations: &BTreeSet<sql::Relation>) -> Kin {
         self.family.kin(relations)
     }
 
-    /// What a `TRUNCATE … CASCADE` of these relations, as a text names them, empties besides: what refers to
-    /// them by foreign keys, and to that. `None` where that is more than is told.
+    /// Returns what a `TRUNCATE … CASCADE` of these relations, as a text names them, empties besides: what
+    /// refers to them by foreign keys, and so on. `None` if there are too many.
     pub fn emptied(&self, relations: &BTreeSet<sql::Relation>) -> Option<BTreeSet<Object>> {
         self.family.emptied(relations)
     }
 
-    /// Which columns are masked under a plan, as far as names tell. The columns of views that may show masked
+    /// Returns the masked columns under a plan, as far as names tell. Columns of views that may show masked
     /// ones are withheld until they are settled: see [`Masked::asks`].
     pub fn masked(self: &Arc<Self>, plan: &Arc<Plan>) -> Masked {
         Masked::of(Arc::clone(self), Arc::clone(plan))
     }
 
-    /// Whether a function is known to be harmless, by what the catalogue says of it: every function that the
-    /// name can mean, with so many arguments, is there, none of them is a procedure, volatile, or a `SECURITY
-    /// DEFINER`, and each is one that only a superuser can have made: written in C, or of an extension. Of an
-    /// aggregate the functions that it is made of count.
+    /// Returns whether the catalog shows that a function is harmless. Every function that the name can mean
+    /// with this number of arguments must be known, must not be a procedure, volatile or `SECURITY DEFINER`,
+    /// and must be one that only a superuser can have created: written in C, or part of an extension. For an
+    /// aggregate its support functions count.
     ///
-    /// What others say of themselves is no proof: a function in SQL that is declared immutable can call one
-    /// that writes.
+    /// What other functions are declared as is no proof: an SQL function that is declared immutable can call
+    /// one that writes.
     pub fn harmless(&self, function: &Function) -> bool {
         self.routines.harmless(function)
     }
 
-    /// The functions and operators that a text calls, or may call, which may do anything: those of which
-    /// nothing is known, if they are not [harmless](Self::harmless); those that have their name from one of
-    /// PostgreSQL's own, which the text may mean; and `c.f` where `c` has no column `f`. An operator stands
-    /// there as a function of two arguments.
+    /// Returns the functions and operators that a text calls, or may call, and that may do anything: unknown
+    /// ones that are not [harmless](Self::harmless), those that share a name with one of PostgreSQL's own,
+    /// and `c.f` if `c` has no column `f`. An operator is listed as a function with two arguments.
     pub fn opaque(&self, effects: &Effects) -> Vec<Function> {
-        // A quoted name of a function can look like an operator.
+        // A quoted function name can look like an operator.
         let operates = |object: &Object| {
             effects.operators.contains(object)
                 && self.routines.is_harmless_operator(object)
@@ -237,7 +234,7 @@ impl Catalog {
         opaque.into_iter().collect()
     }
 
-    /// The function that a name behind that of a relation may be.
+    /// Returns the function that the name after a relation's may be.
     fn call<'a>(&self, column: &'a sql::Column) -> Option<&'a str> {
         let name = column.name.as_deref().filter(|name| self.routines.hidden.has_field(name))?;
         let mut found = self.find(column.relation.as_ref()?).peekable();
@@ -245,30 +242,30 @@ impl Catalog {
         (call && column.access == Access::Read).then_some(name)
     }
 
-    /// Whether a text may call anything that it does not seem to call. If not, its words tell all that it
+    /// Returns whether a text may call functions without naming them. If not, its own words tell all that it
     /// calls.
     pub fn hides(&self) -> bool {
         !self.routines.hidden.is_empty()
     }
 
-    /// The names that behind a dot may be those of functions.
+    /// Returns the names that after a dot may be calls of functions.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         self.routines.hidden.fields()
     }
 
-    /// Whether a function is known to compute from its arguments alone: immutable, and written in C. Others
-    /// may read tables.
+    /// Returns whether a function is known to compute from its arguments alone: immutable, and written in C.
+    /// Others may read tables.
     pub fn computes(&self, function: &Object) -> bool {
         self.routines.computes(function)
     }
 
-    /// Whether there is a function of this name outside `pg_catalog`: `row.name` may be a call of it.
+    /// Returns whether a function with this name exists outside `pg_catalog`: `row.name` may be a call of it.
     pub fn has_function(&self, name: &str) -> bool {
         self.routines.has(name)
     }
 
-    /// Whether what a change of a relation gives back may be what a rule or trigger makes of it, also one of
-    /// a relation below a view: under the names of its columns stands anything.
+    /// Returns whether a rule or trigger may determine what a change of a relation, or of one below a view,
+    /// returns: then its columns may hold anything.
     pub fn is_rewritten(&self, relation: u32) -> bool {
         let (mut left, mut seen) = (vec![relation], HashSet::new());
         while let Some(oid) = left.pop() {
@@ -285,13 +282,13 @@ impl Catalog {
         false
     }
 
-    /// Whether settings may be changed by changing rows of this relation. Its name alone counts: that of its
-    /// schema may have changed.
+    /// Returns whether changing rows of this relation may change settings. Only its name counts: the name of
+    /// its schema may have changed.
     pub fn sets(&self, relation: &Object) -> bool {
         self.setters.contains(&relation.name)
     }
 
-    /// Whether there is any such relation but `pg_settings` itself.
+    /// Returns whether there is such a relation besides `pg_settings` itself.
     pub fn has_setters(&self) -> bool {
         !self.setters.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Reads the rows of the answers.
+//! Reads the results of the questions.
 
 use super::ask::{Answers, Question, Rows};
 use super::routines::{Arguments, Routine};
@@ -6,21 +6,21 @@ use super::{Catalog, Column, Dependency, Kind, Relation};
 use crate::domain::sql::Object;
 use crate::protocol::postgres::judge::is_dangerous;
 
-/// A row that is not as it was asked for. Nothing of the row is in the text.
+/// A row that does not have the form that was asked for. The message quotes none of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the server's answer to a question about its {question} has a row (number {row}) whose {part} cannot be read"
 )]
 pub struct CatalogError {
-    /// What was asked for.
+    /// The question.
     pub question: &'static str,
-    /// Which row, from 0.
+    /// The number of the row, from 0.
     pub row: usize,
-    /// Which part of it.
+    /// The part of the row that cannot be read.
     pub part: &'static str,
 }
 
-/// One row, and where it stands.
+/// A row and its position.
 struct Row<'a> {
     question: &'static str,
     number: usize,
@@ -32,7 +32,7 @@ impl<'a> Row<'a> {
         CatalogError { question: self.question, row: self.number, part }
     }
 
-    /// A cell that may be NULL.
+    /// Returns a value that may be NULL.
     fn option(&self, place: usize) -> Option<&'a str> {
         self.cells.get(place)?.as_deref()
     }
@@ -46,7 +46,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The rows of an answer, each with as many cells as were asked for.
+/// Returns the rows of a result, each checked for its number of columns.
 fn rows<'a>(
     question: Question,
     name: &'static str,
@@ -137,7 +137,7 @@ pub(super) fn catalog(answers: &Answers) -> Result<Catalog, CatalogError> {
     Ok(catalog)
 }
 
-/// What four cells say of a function, from `first` on.
+/// Reads what four values, from `first` on, say of a function.
 fn routine(row: &Row<'_>, first: usize) -> Result<Routine, CatalogError> {
     let cell = |place: usize, part| row.text(first.saturating_add(place), part);
     let (volatility, language) = (cell(0, "volatility")?, cell(2, "language")?);
@@ -155,7 +155,7 @@ fn routine(row: &Row<'_>, first: usize) -> Result<Routine, CatalogError> {
     })
 }
 
-/// How many arguments a function takes.
+/// Reads how many arguments a function takes.
 fn arguments(row: &Row<'_>) -> Result<Arguments, CatalogError> {
     const PART: &str = "number of arguments";
     let least = row.number(8, PART)?;

@@ -1,8 +1,8 @@
-//! Relations and functions of the server that show what is in tables, or in the texts of statements.
+//! The server's relations and functions that show data of tables, or the SQL of statements.
 
 use crate::domain::sql::Object;
 
-/// The relations, and those of their columns that do. An extension may stand in any schema, so the name alone
+/// These relations, and their columns that show it. An extension can be in any schema, so only the name
 /// counts.
 const RELATIONS: &[(&str, &[&str])] = &[
     ("pg_cursors", &["statement"]),
@@ -17,7 +17,7 @@ const RELATIONS: &[(&str, &[&str])] = &[
     ("pg_stats_ext_exprs", &["most_common_vals", "histogram_bounds", "most_common_elems"]),
 ];
 
-/// The functions below them.
+/// The functions behind these relations.
 const FUNCTIONS: &[&str] = &[
     "pg_cursor",
     "pg_mcv_list_items",
@@ -27,17 +27,17 @@ const FUNCTIONS: &[&str] = &[
     "pg_stat_statements",
 ];
 
-/// Whether a relation shows values of other tables: statistics, texts of statements, large objects.
+/// Returns whether a relation shows values of other tables: statistics, the SQL of statements, large objects.
 pub fn shows_data(relation: &Object) -> bool {
     RELATIONS.iter().any(|(name, _)| *name == &*relation.name)
 }
 
-/// Whether a function does.
+/// Returns whether a function shows values of other tables.
 pub fn gives_data(function: &Object) -> bool {
     FUNCTIONS.contains(&&*function.name)
 }
 
-/// Whether a column of such a relation does.
+/// Returns whether a column of such a relation shows them.
 pub(super) fn shows_in(relation: &str, column: &str) -> bool {
     RELATIONS.iter().any(|(name, columns)| *name == relation && columns.contains(&column))
 }
@@ -51,7 +51,7 @@ mod tests {
     fn each_of_them_is_asked_for() {
         for (name, _) in RELATIONS {
             let quoted = format!("'{name}'");
-            // The one of an extension is in a schema of its own.
+            // That of an extension is in a schema of its own.
             assert!(*name == "pg_stat_statements" || Question::Relations.sql().contains(&quoted), "{name}");
             assert!(shows_data(&Object { schema: None, name: (*name).into() }));
         }

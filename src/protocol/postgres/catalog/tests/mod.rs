@@ -1,4 +1,4 @@
-//! A small catalogue, written as the server answers.
+//! A small catalog, as a server would answer.
 
 mod functions;
 mod read;
@@ -12,7 +12,7 @@ use crate::domain::sql::Object;
 use crate::domain::{Entity, MaskOp, MaskRule, Origin, Predicates};
 use crate::mask::Plan;
 
-/// Cells between `|`, an empty one for NULL.
+/// Returns rows of values between `|`, an empty one for NULL.
 pub(in crate::protocol::postgres) fn rows(text: &str) -> Rows {
     let cell = |cell: &str| (!cell.is_empty()).then(|| cell.to_owned());
     text.split_whitespace().map(|row| row.split('|').map(cell).collect()).collect()
@@ -69,12 +69,12 @@ pub(in crate::protocol::postgres) fn catalog() -> Arc<Catalog> {
     Arc::new(Catalog::read(&answers()).unwrap())
 }
 
-/// A plan whose rules have these fields, entities and operators.
+/// Returns a plan whose rules have these fields, entities and operators.
 pub(in crate::protocol::postgres) fn plan(rules: &[(&[&str], &[Entity], MaskOp)]) -> Arc<Plan> {
     guarded(rules, &[Predicates::Allow])
 }
 
-/// The same, whose rules say these things about predicates, in turn.
+/// Returns the same plan, with these predicates for its rules, in order.
 pub(in crate::protocol::postgres) fn guarded(
     rules: &[(&[&str], &[Entity], MaskOp)],
     predicates: &[Predicates],
@@ -97,7 +97,7 @@ pub(in crate::protocol::postgres) fn guarded(
     Arc::new(Plan::compile(&rules.iter().collect::<Vec<_>>(), [9; 32]).unwrap())
 }
 
-/// The catalogue under a plan that names columns with their tables, and `card` anywhere.
+/// Returns the catalog under a plan that names columns with their tables, and `card` anywhere.
 pub(in crate::protocol::postgres) fn masked() -> Masked {
     catalog().masked(&plan(&[
         (&["public.customers.ssn", "part.tax"], &[], MaskOp::Redact),
@@ -112,7 +112,7 @@ fn object(name: &str) -> Object {
     }
 }
 
-/// The masked columns of a relation: `=` for a rule, `!` for withheld.
+/// Returns the masked columns of a relation: `=` for a rule, `!` for withheld.
 fn shown(masked: &Masked, oid: u32) -> String {
     let relation = masked.catalog().relation(oid).unwrap();
     let mut words = Vec::new();

@@ -1,4 +1,4 @@
-//! What is read from the answers, and what names alone tell.
+//! Tests what is read from the results, and what names alone tell.
 
 use super::*;
 use crate::protocol::postgres::catalog::{Kind, Question, definition_of, relations_with};
@@ -71,7 +71,7 @@ fn questions_are_one_statement_each_and_name_every_thing_with_its_schema() {
         let sql = question.sql();
         assert!(!sql.contains(';') && sql.is_ascii(), "{sql}");
         for from in ["FROM ", "JOIN "] {
-            // Those of the question's own are found before all others.
+            // The question's own names are found before all others.
             let own = |rest: &str| ["leads ", "has_json ", "("].iter().any(|name| rest.starts_with(name));
             let named = |rest: &str| rest.starts_with("pg_catalog.") || own(rest);
             assert!(sql.split(from).skip(1).all(named), "{sql}");
@@ -89,12 +89,12 @@ fn columns_are_masked_by_their_names_and_what_hangs_on_them() {
         (16384, "=ssn !masked"),
         (16440, ""),
         (16430, "=card"),
-        // From a partition to its parent and to the other partitions, by name: the numbers differ.
+        // From a partition to its parent and to the other partitions, by name: the column numbers differ.
         (16420, "=tax"),
         (16417, "=tax"),
         (16421, "=tax"),
         (12053, "!most_common_vals"),
-        // What is generated from JSON, and a view that may show what is in it.
+        // A column generated from JSON, and a view that may show what is in it.
         (16480, "!found"),
         (16481, "!x"),
     ] {

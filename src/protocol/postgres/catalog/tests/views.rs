@@ -1,4 +1,4 @@
-//! Views: withheld until the server has said where their columns come from.
+//! Views are withheld until the server has told where their columns come from.
 
 use super::*;
 use crate::protocol::postgres::catalog::{Lineage, Source};
@@ -30,10 +30,10 @@ fn views_are_settled_from_the_tables_up() {
     assert_eq!(masked.asks(), [16390, 16402, 16407, 16460, 16481]);
     masked.settle(16390, Some(&lineage(&[(16384, 1), (16384, 3), (0, 0), (0, 0)], true)));
     masked.settle(16402, Some(&lineage(&[(0, 0)], false)));
-    // It calls a function that may read tables, whatever its text was judged to be.
+    // It calls a function that may read tables, however its SQL was judged.
     masked.settle(16407, Some(&lineage(&[(0, 0)], false)));
     masked.settle(16460, Some(&lineage(&[(0, 0)], false)));
-    // It reads JSON, and what it takes out of that may be a masked field.
+    // It reads JSON, and what it extracts may be a masked field.
     masked.settle(16481, Some(&lineage(&[(0, 0)], true)));
     for (oid, wanted) in
         [(16390, "=note !x !card"), (16402, ""), (16407, "!note"), (16460, ""), (16481, "!x")]
@@ -55,7 +55,7 @@ fn a_lineage_that_is_missing_or_does_not_fit_settles_nothing() {
     for bad in [
         None,
         Some(lineage(&[(16384, 1)], false)),
-        // A whole row of a masked table, a table and a column that are not known, a computed value.
+        // A whole row of a masked table, an unknown table and column, a computed value.
         Some(lineage(&[(16384, 0), (17000, 1), (16384, 9), (0, 0)], true)),
     ] {
         let mut masked = masked();
@@ -63,7 +63,7 @@ fn a_lineage_that_is_missing_or_does_not_fit_settles_nothing() {
         masked.settle(16390, bad.as_ref());
         let withheld = shown(&masked, 16390);
         assert!(withheld.starts_with("!id !note !x "), "{withheld}");
-        // Only a view that is open can be settled: an answer that comes twice opens nothing.
+        // Only an open view can be settled: a second answer opens nothing.
         masked.settle(16390, Some(&lineage(&[(16430, 1); 4], false)));
         masked.settle(16384, Some(&lineage(&[(16430, 1); 5], false)));
         assert_eq!(shown(&masked, 16390), withheld);
