@@ -1,4 +1,4 @@
-//! What becomes of one cell: a value that is valid for its type.
+//! Masks one value: the result is valid for its type.
 
 use std::num::NonZeroUsize;
 
@@ -9,30 +9,30 @@ use crate::mask::{FieldRule, Notes, Plan, REDACTED};
 use crate::protocol::postgres::wire::back::Column;
 use crate::protocol::postgres::wire::values::Format;
 
-/// The bytes that a type modifier counts more than the characters of `varchar(n)` (`VARHDRSZ`).
+/// The difference between a type modifier and the characters of `varchar(n)` (`VARHDRSZ`).
 const MODIFIER_EXTRA: i32 = 4;
 /// The most bytes of a `name`.
 const LONGEST_NAME: usize = 63;
 /// The first byte of a binary `jsonb`.
 pub(super) const JSONB_VERSION: u8 = 1;
 
-/// Types by what a masked value of them can be.
+/// Types, by which masked values they can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sort {
-    /// Text of so many characters at most.
+    /// Text of at most this many characters.
     Text(Option<NonZeroUsize>),
     /// A `name`.
     Name,
     Json,
     Jsonb,
     Xml,
-    /// Any other: only NULL is a value that fits.
+    /// Any other type: only NULL fits.
     Other,
 }
 
 impl Sort {
-    /// The sort of a type. Types of extensions and of users have oids that nobody knows before, so they are
-    /// none of the texts.
+    /// Returns the sort of a type. Types of extensions and users have oids that are not known in advance, so
+    /// none of them counts as text.
     pub(super) fn of(data_type: u32, modifier: i32) -> Self {
         match data_type {
             25 | 705 => Self::Text(None),
@@ -57,7 +57,7 @@ impl Sort {
         matches!(self, Self::Text(_) | Self::Name)
     }
 
-    /// Cuts a text to what the type takes. It is UTF-8.
+    /// Cuts a UTF-8 text to what the type holds.
     fn cut(self, text: &mut Vec<u8>) {
         let length = match self {
             Self::Text(Some(most)) => nth_char(text, most.get()),
@@ -76,7 +76,7 @@ fn is_continuation(byte: u8) -> bool {
     byte & 0xC0 == 0x80
 }
 
-/// Where the character of this number begins, from 0; the end if there are not so many.
+/// Returns where the character with this number begins, from 0; the end if there are fewer.
 fn nth_char(text: &[u8], number: usize) -> usize {
     if text.len() <= number {
         return text.len();
@@ -85,30 +85,30 @@ fn nth_char(text: &[u8], number: usize) -> usize {
     begins.nth(number).unwrap_or(text.len())
 }
 
-/// What becomes of a cell.
+/// What a value becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum New {
     /// It stays as it is.
     Same,
     /// It becomes NULL.
     Null,
-    /// [`Masking::constant`] takes its place.
+    /// It is replaced by [`Masking::constant`].
     Constant,
-    /// What was written into the room takes its place.
+    /// It is replaced by what was written into the buffer.
     Room,
 }
 
-/// How the cells of one column are masked.
+/// How the values of one column are masked.
 #[derive(Debug, Clone)]
 pub(super) struct Masking {
     pub(super) name: Box<str>,
     pub(super) action: Action,
-    /// What takes the place of each cell, if that is the same for all.
+    /// The replacement of every value, if it is the same for all.
     pub(super) constant: Option<Box<[u8]>>,
     sort: Sort,
     data_type: u32,
     binary: bool,
-    /// The text computes it: it stands in no table.
+    /// Whether it is computed, and comes from no table.
     computed: bool,
 }
 
@@ -141,7 +141,7 @@ impl Masking {
         }
     }
 
-    /// What becomes of a cell that is not NULL.
+    /// Returns what a value that is not NULL becomes.
     pub(super) fn new_value(&self, plan: &Plan, value: &[u8], notes: &mut Notes, room: &mut Vec<u8>) -> New {
         room.clear();
         let plan = if self.computed { plan.for_computed() } else { plan };
@@ -158,7 +158,7 @@ impl Masking {
 
     fn withhold(&self, notes: &mut Notes) -> New {
         notes.withheld(&self.name);
-        // Of a column that is searched there is no constant: what cannot be read becomes NULL.
+        // A column that is searched has no constant: a value that cannot be read becomes NULL.
         if self.constant.is_some() { New::Constant } else { New::Null }
     }
 
@@ -187,7 +187,7 @@ impl Masking {
         }
     }
 
-    /// The bytes before a JSON text, and the text; `None` for a version of `jsonb` that is not known.
+    /// Returns the bytes before a JSON text, and the text; `None` for an unknown version of `jsonb`.
     fn json<'v>(&self, value: &'v [u8]) -> Option<(&'v [u8], &'v [u8])> {
         if self.sort == Sort::Jsonb && self.binary {
             value.split_at_checked(1).filter(|(version, _)| *version == [JSONB_VERSION])

@@ -1,5 +1,4 @@
-//! Whether a text may read masked values, so that what is computed in it, and what is said about it, may hold
-//! them.
+//! Whether a text may read masked values, so that what it computes, and messages about it, may hold them.
 
 use std::collections::BTreeSet;
 
@@ -9,29 +8,30 @@ use crate::domain::sql::{Access, Column, Effects, NameAction, NameUse, Object, O
 use crate::protocol::postgres::catalog::{Kind, Mask, Masked, Relation, gives_data};
 use crate::protocol::postgres::judge::{is_dangerous, lays_down};
 
-/// The columns that every table has without saying so.
+/// The system columns that every table has.
 const SYSTEM: [&str; 7] = ["cmax", "cmin", "ctid", "oid", "tableoid", "xmax", "xmin"];
 
-/// Where masked values may turn up because a SQL text ran. It says "may" wherever the text does not say no.
+/// Where masked values may appear because SQL ran. It says "may" unless the SQL rules it out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Exposure {
-    /// Computed values may be made of masked ones, or taken out of JSON.
+    /// Whether computed values may be made of masked ones, or extracted from JSON.
     values: bool,
-    /// The text reads masked values.
+    /// Whether the text reads masked values.
     reads: bool,
-    /// It reads them elsewhere than in the rows that `RETURNING` gives back.
+    /// Whether it reads them other than in the rows that `RETURNING` gives to the client.
     looks: bool,
-    /// It reads columns that are JSON, in which there may be masked fields.
+    /// Whether it reads columns that contain JSON, in which there may be masked fields.
     json: bool,
-    /// Values read from JSON may be written elsewhere, other than as a whole document. Of a text that
-    /// deletes: it may choose rows by masked values of others.
+    /// Whether values read from JSON may be written elsewhere, other than as a whole document. For a text
+    /// that deletes: whether it may choose rows by masked values of other rows.
     parts: bool,
-    /// Errors and notices may quote masked values.
+    /// Whether errors and notices may quote masked values.
     reports: bool,
-    /// Code of which nothing is known may run.
+    /// Whether unknown code may run.
     code: bool,
-    /// `RETURNING` may yield values of other rows: a rewrite rule says what it gives back.
+    /// Whether `RETURNING` may return values of other rows, since a rule or trigger determines what it
+    /// returns.
     rewritten: bool,
     /// The text is one query, and all that it reads stands in its words: those tell what each of its columns
     /// is made of.
@@ -42,7 +42,7 @@ pub struct Exposure {
 }
 
 impl Exposure {
-    /// Masked values turn up nowhere.
+    /// Masked values appear nowhere.
     pub const NOTHING: Self = Self {
         values: false,
         reads: false,
@@ -55,8 +55,8 @@ impl Exposure {
         told: false,
         made: false,
     };
-    /// Masked values may turn up anywhere: the text is not understood. That a rule makes what it gives back
-    /// is not assumed: columns are what they are said to be.
+    /// Masked values may appear anywhere: the text is not understood. Rules are not assumed to determine what
+    /// is returned: columns are taken for what they are described as.
     pub const ALL: Self = Self {
         values: true,
         reads: true,
@@ -70,13 +70,13 @@ impl Exposure {
         made: false,
     };
 
-    /// What the effects of a text say; `None` for a text that was not understood. `opaque_left`: it calls a
-    /// function that whoever judged the text could not name harmless. Functions that are harmless but may
-    /// read tables count here too. `remade`: relations may have been made or changed since the catalogue was
-    /// read.
+    /// Returns the exposure of a text with these effects; `None` for a text that was not understood.
+    /// `opaque_left`: it calls a function that the judge did not find harmless. `remade`: relations may have
+    /// been created or changed since the catalog was read. Harmless functions that may read tables count
+    /// here, too.
     ///
-    /// What the names of prepared statements and cursors stand for is not in it: see
-    /// [`Exposure::with_names`]. Under a plan without fields nothing is reached.
+    /// Prepared statements and cursors that it uses are not included: see [`Exposure::with_names`]. Under a
+    /// plan without fields there is no exposure.
     pub fn of(effects: Option<&Effects>, masked: &Masked, opaque_left: bool, remade: bool) -> Self {
         if !masked.plan().has_fields() {
             return Self::NOTHING;
@@ -88,13 +88,13 @@ impl Exposure {
             || effects.opaque.iter().any(|call| !catalog.computes(&call.object))
             || effects.functions.iter().any(|call| is_dangerous(&call.object));
         let scope = ColumnScope::of(effects, masked, remade || effects.remakes());
-        // A text that is only explained reads no row. But the planner computes what calls itself stable, in
-        // views and policies too.
+        // A text that is only explained reads no row. But the planner evaluates stable functions, in views
+        // and policies too.
         if !code && effects.verbs.len() == 1 && effects.verbs.contains(&Verb::Explain) {
             return Self { reports: scope.strays(effects), ..Self::NOTHING };
         }
         let (mut values, mut reads, mut looks) = (code, code, code);
-        // Of what an index is made of nothing comes back.
+        // What an index is made of is not returned.
         let used = effects.columns.iter().filter(|column| column.access != Access::Ddl);
         for column in used.filter(|column| scope.reaches(column)) {
             values = true;
@@ -106,7 +106,7 @@ impl Exposure {
         }
         let json = effects.columns.iter().any(|column| scope.reads_json(column));
         values |= json;
-        // What lays nothing down may be made a table of, by its name.
+        // A text that stores nothing may be the source of a table by its name.
         let parts = if effects.lays() {
             scope.writes_parts(effects)
         } else if effects.deletes() {
@@ -115,7 +115,7 @@ impl Exposure {
             json
         };
         let rewritten = scope.is_rewritten(effects);
-        // Another statement of the text may write it.
+        // Another statement of the text may store it.
         let writes = effects.relations.iter().filter(|relation| relation.access == Access::Write).count();
         looks |= rewritten && writes > 1;
         let reports = values || scope.strays(effects);
@@ -130,9 +130,9 @@ impl Exposure {
         Self { values: values || rewritten, reads, looks, json, parts, reports, code, rewritten, told, made }
     }
 
-    /// With what the prepared statements and cursors reach that a text uses by name. `known` is asked for
-    /// each use of a name that the text has not made itself before; `None` counts as [`Exposure::ALL`].
-    /// Nothing is asked under a plan without fields.
+    /// Adds the exposure of the prepared statements and cursors that a text uses by name. `known` is called
+    /// for each use of a name that the text has not created itself before; `None` counts as
+    /// [`Exposure::ALL`]. Under a plan without fields nothing is asked.
     pub fn with_names(
         self,
         effects: Option<&Effects>,
@@ -163,15 +163,15 @@ impl Exposure {
         exposure
     }
 
-    /// What a text reaches whose rows go to a statement that lays something down, not to the client: `CREATE
-    /// TABLE … AS EXECUTE`.
+    /// Returns the exposure of a text whose rows go to a statement that stores them, and not to the client:
+    /// `CREATE TABLE … AS EXECUTE`.
     #[must_use]
     pub const fn given_on(self) -> Self {
         let looks = self.looks || self.reads || self.rewritten;
         Self { looks, parts: self.parts || self.json, ..self }
     }
 
-    /// What either of two reaches.
+    /// Returns the combined exposure of two texts.
     #[must_use]
     pub const fn join(self, other: Self) -> Self {
         Self {
@@ -188,7 +188,8 @@ impl Exposure {
         }
     }
 
-    /// Whether values that come from no column may be computed from masked ones, or taken out of JSON.
+    /// Returns whether values that come from no column may be computed from masked ones, or extracted from
+    /// JSON.
     pub const fn values(self) -> bool {
         self.values
     }
@@ -215,30 +216,31 @@ impl Exposure {
         self.rewritten
     }
 
-    /// Whether errors and notices may quote masked values. That is so, too, where rows of a masked table are
-    /// changed, by whatever way ("failing row contains …"), and where something on the way looks at them
+    /// Returns whether errors and notices may quote masked values. That includes changes of rows of a masked
+    /// table in any way ("failing row contains …"), and anything that looks at masked values on the way
     /// without showing them.
     pub const fn reports(self) -> bool {
         self.reports
     }
 
-    /// Whether code runs that may put anything into any part of an error, the names of columns among it.
+    /// Returns whether code runs that may put anything into any field of an error, even into the names of
+    /// columns.
     pub const fn code(self) -> bool {
         self.code
     }
 
-    /// Whether a `COPY … TO` of the text may carry masked values. Nobody describes what is copied, so it must
-    /// be refused then.
+    /// Returns whether a `COPY … TO` in the text may carry masked values. Its columns are not described, so
+    /// it must be refused then.
     pub fn copies(self, effects: Option<&Effects>) -> bool {
         self.values && effects.is_none_or(|effects| effects.verbs.contains(&Verb::CopyOut))
     }
 
-    /// Whether the text may put masked values where they are masked no longer: it reads them, and inserts,
-    /// updates or makes something, or calls a function that keeps what it is given, as `set_config` does.
-    /// What a `RETURNING` gives back goes to the client alone, where it is masked. An `UPDATE` that only
-    /// looks for them is among it; of JSON it is not, and documents may be written as such, where they are
-    /// searched for names again. A `DELETE` that looks at other rows than those it deletes is among it: a
-    /// list of guesses without the wrong ones is a copy.
+    /// Returns whether the text may put masked values where they are not masked any more: it reads them, and
+    /// inserts, updates or creates something, or calls a function that stores its arguments, such as
+    /// `set_config`. Rows of a `RETURNING` do not count: they go to the client only, masked. An `UPDATE` that
+    /// only compares masked values counts; one that only compares JSON does not, and documents may be written
+    /// as a whole, since field names are searched there again. A `DELETE` that looks at other rows than those
+    /// it deletes counts: a list of guesses without the wrong ones is a copy.
     pub fn keeps(self, effects: Option<&Effects>) -> bool {
         let (lays, deletes, calls) = effects.map_or((true, true, true), |effects| {
             let calls = effects.functions.iter().any(|call| lays_down(&call.object));
@@ -282,7 +284,7 @@ fn is_plain(masked: &Masked, source: &OutputSource) -> bool {
 /// any column may be of any relation.
 const MAX_PAIRS: usize = 1_000_000;
 
-/// The relations of a text, for its columns.
+/// The relations of a text, to resolve its columns.
 pub(super) struct ColumnScope<'a> {
     masked: &'a Masked,
     relations: Vec<&'a Relation>,
@@ -290,7 +292,7 @@ pub(super) struct ColumnScope<'a> {
     given: &'a BTreeSet<Column>,
     /// One is read or changed that the catalogue does not know: any column may be its.
     unknown: bool,
-    /// They may not be what the catalogue says any more.
+    /// Whether they may have changed since the catalog was read.
     remade: bool,
 }
 
@@ -300,7 +302,7 @@ impl<'a> ColumnScope<'a> {
         for relation in &effects.relations {
             let before = relations.len();
             relations.extend(masked.catalog().find(&relation.object));
-            // What is only made does not hold anything yet.
+            // A relation that is only created holds nothing yet.
             unknown |=
                 relations.len() == before && relation.access != Access::Ddl && !is_system(&relation.object);
         }
@@ -314,7 +316,7 @@ impl<'a> ColumnScope<'a> {
         Self { masked, relations, given: &effects.given, unknown, remade }
     }
 
-    /// Whether a column that is named may be masked, or be no column at all but a call.
+    /// Returns whether a column that is named may be masked, or may be a call and no column.
     fn reaches(&self, column: &Column) -> bool {
         let name = column.name.as_deref();
         if name.is_some_and(|name| self.masked.plan().field(name.as_bytes()).is_some()) {
@@ -346,8 +348,8 @@ impl<'a> ColumnScope<'a> {
         }
     }
 
-    /// What the masks say about a column that is named, where it may be masked or hold masked fields; and
-    /// whether it is nothing but a masked column, so that who compares it compares whole values.
+    /// Returns what the masks allow for a column that is named, if it may be masked or hold masked fields,
+    /// and whether it is exactly a masked column, so that comparing it compares whole values.
     pub(super) fn predicates(&self, column: &Column) -> Option<(Predicates, bool)> {
         let plan = self.masked.plan();
         let json = self.reads_json(column);
@@ -382,8 +384,8 @@ impl<'a> ColumnScope<'a> {
         }
     }
 
-    /// Whether a relation is changed for which a rule or a trigger does something else, on whose way are
-    /// masked values.
+    /// Returns whether a relation is changed whose rules or triggers do something else instead, through which
+    /// masked values are reached.
     fn is_rewritten(&self, effects: &Effects) -> bool {
         let changed = effects.relations.iter().filter(|relation| relation.access == Access::Write);
         changed.flat_map(|relation| self.masked.catalog().find(&relation.object)).any(|relation| {
@@ -391,7 +393,7 @@ impl<'a> ColumnScope<'a> {
         })
     }
 
-    /// Whether a column that is read may be JSON.
+    /// Returns whether a column that is read may contain JSON.
     fn reads_json(&self, column: &Column) -> bool {
         let is = |relation: &Relation| match &column.name {
             Some(name) => {
@@ -411,20 +413,20 @@ impl<'a> ColumnScope<'a> {
             }
     }
 
-    /// Whether what is read of JSON may be written where it is no document any more.
+    /// Returns whether values extracted from JSON may be written where they are no document any more.
     fn writes_parts(&self, effects: &Effects) -> bool {
         effects.kept.iter().any(|column| self.reads_json(column))
             || effects.documents.iter().any(|column| self.loses_names(column))
     }
 
-    /// Whether what decides which rows are deleted may be masked values of other rows, or fields of their
-    /// JSON.
+    /// Returns whether masked values of other rows, or fields of their JSON, may decide which rows are
+    /// deleted.
     fn chooses(&self, effects: &Effects) -> bool {
         effects.kept.iter().any(|column| self.reaches(column) || self.reads_json(column))
     }
 
-    /// Whether a document may be written into a column that is none, as far as it is known: its names are
-    /// looked for in JSON only.
+    /// Returns whether a document may be written into a column that is not known to contain JSON: field names
+    /// are searched in JSON only.
     fn loses_names(&self, column: &Column) -> bool {
         let read = Column { relation: None, name: column.name.clone(), access: Access::Read };
         if !self.reads_json(&read) {
@@ -450,12 +452,12 @@ impl<'a> ColumnScope<'a> {
                 && ((!given && self.masked.tells(relation.oid)) || self.masked.catalog().has_function(name)))
     }
 
-    /// Whether a masked relation is changed, its rows or itself, or rows are used by a way on which masked
-    /// values are looked at or changed that the text does not name. What the catalogue does not know, or does
-    /// not know any more, may be such a way.
+    /// Returns whether a masked relation, or its rows, are changed, or rows are used in a way that looks at
+    /// or changes masked values without the text naming them. Anything that the catalog does not know, or not
+    /// any more, may be such a way.
     fn strays(&self, effects: &Effects) -> bool {
         let mut used = effects.relations.iter().filter(|relation| relation.access != Access::Ddl).peekable();
-        // What is emptied along with what is named has triggers of its own.
+        // Relations that are emptied along with it have triggers of their own.
         let emptied = !effects.cascades.is_empty();
         let unsure = self.unknown || emptied || (self.remade && used.peek().is_some());
         let changes = |relation: &Relation| self.masked.spreads(relation.oid);
@@ -464,20 +466,20 @@ impl<'a> ColumnScope<'a> {
             || of_schemas(effects, self.masked).any(changes)
             || effects.relations.iter().any(|relation| {
                 let mut found = self.masked.catalog().find(&relation.object);
-                // What is changed itself may look at all that it reads: a view that is made anew and kept, a
-                // constraint that is checked.
+                // Changing a relation itself may look at all that it reads: refreshing a materialized view,
+                // checking a constraint.
                 if relation.access == Access::Read { found.any(looks) } else { found.any(changes) }
             })
     }
 }
 
-/// The relations of the schemas any of whose relations a text may use.
+/// Returns the relations of the schemas of which a text may use any relation.
 fn of_schemas<'a>(effects: &'a Effects, masked: &'a Masked) -> impl Iterator<Item = &'a Relation> {
     effects.schemas.iter().flat_map(|schema| masked.catalog().of_schema(schema.as_deref()))
 }
 
-/// Whether a relation that the catalogue does not have is one of PostgreSQL's own. Those that show data of
-/// tables the catalogue has.
+/// Returns whether a relation that is not in the catalog is one of PostgreSQL's own. Those that show data of
+/// tables are in the catalog.
 fn is_system(object: &Object) -> bool {
     match object.schema.as_deref() {
         None => {

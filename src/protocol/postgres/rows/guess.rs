@@ -1,5 +1,5 @@
-//! Whether a text looks at masked columns in a way that their masks do not allow: what it gives back then may
-//! tell what is in them, though none of it is shown.
+//! Whether a text looks at masked columns in a way that their masks forbid: then which rows come back may
+//! reveal masked values, though none is shown.
 
 use std::collections::BTreeSet;
 
@@ -10,24 +10,23 @@ use crate::protocol::postgres::catalog::{Masked, gives_data};
 use crate::protocol::postgres::judge::{is_dangerous, runs_text};
 use crate::protocol::postgres::rows::exposure::ColumnScope;
 
-/// What a text looks at that its masks do not allow. It says so wherever the text does not tell that it does
-/// not.
+/// What a text looks at that its masks forbid. It is reported unless the SQL rules it out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Guess {
-    /// What a function gives, which may read tables.
+    /// The result of a function that may read tables.
     Call(Object),
-    /// A column, and what its mask says.
+    /// A column, and what its mask allows.
     Column(Column, Predicates),
-    /// Nobody knows.
+    /// It cannot be told.
     Unread,
 }
 
 impl Guess {
-    /// What the effects of a text say, `None` for a text that was not understood. `opaque`: what it calls
-    /// that whoever judged it could not name harmless. `remade`: relations may have been made or changed
-    /// since the catalogue was read.
+    /// Returns what a text with these effects looks at that its masks forbid; `None` as effects is a text
+    /// that was not understood. `opaque`: the calls that the judge did not find harmless. `remade`: relations
+    /// may have been created or changed since the catalog was read.
     ///
-    /// What the names of prepared statements and cursors stand for is not in it: see [`Effects::used_names`].
+    /// Prepared statements and cursors that it uses are not included: see [`Effects::used_names`].
     pub fn of(effects: Option<&Effects>, masked: &Masked, opaque: &[Function], remade: bool) -> Option<Self> {
         if masked.plan().strictest() == Predicates::Allow {
             return None;
@@ -46,7 +45,7 @@ impl Guess {
         if let Some(object) = calls.find(reads) {
             return Some(Self::Call(object.clone()));
         }
-        // `x.f` and `(x).f` are calls where there is no such column.
+        // `x.f` and `(x).f` are calls if there is no such column.
         let field = |name: &str| opaque.iter().any(|object| object.schema.is_none() && *object.name == *name);
         let fields = effects.looked.keys().filter_map(|column| column.name.as_deref());
         if let Some(name) = fields.into_iter().find(|name| field(name)) {
@@ -55,7 +54,7 @@ impl Guess {
         let source = effects.sources.iter().find(reads);
         let scope = ColumnScope::of(effects, masked, remade || effects.remakes());
         for (column, look) in &effects.looked {
-            // What such a function calls its columns nobody knows.
+            // The column names of such a function's result are unknown.
             if let Some(source) = source.filter(|_| column.relation.is_none()) {
                 return Some(Self::Call(source.clone()));
             }
@@ -72,7 +71,8 @@ impl Guess {
         None
     }
 
-    /// What is wrong and what is allowed, for the client. Names of the text are in it, no values.
+    /// Returns for the client what is forbidden and what is allowed. It quotes names from the SQL, but no
+    /// values.
     pub fn words(&self) -> String {
         let allowed = "masked columns may only be selected or returned as such, through subqueries and WITH too, or be written";
         match self {

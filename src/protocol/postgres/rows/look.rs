@@ -1,4 +1,4 @@
-//! Looks for what is masked by its shape in values of types that are not text: numbers, addresses, arrays,
+//! Searches values of types that are not text for what is masked by its form: numbers, addresses, arrays,
 //! rows, bytes.
 
 use std::io::Write;
@@ -9,12 +9,12 @@ use crate::domain::hex;
 use crate::mask::{Notes, Plan};
 use crate::protocol::postgres::catalog::FIRST_USER_OID;
 
-/// How deep arrays and rows may stand in one another.
+/// The most levels of arrays and rows within each other.
 const DEEPEST: usize = 8;
 /// The most dimensions of an array (`MAXDIM`).
 const MOST_DIMENSIONS: i32 = 6;
 
-/// Types that carry no text, or no more than a byte of it.
+/// Types without text, or with one byte of it at most.
 const MUTE: &[u32] = &[
     16, 18, // bool, "char"
     1082, 1083, 1266, 1114, 1184, 1186, // date, time, timetz, timestamp, timestamptz, interval
@@ -23,28 +23,28 @@ const MUTE: &[u32] = &[
     24, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4089, 4096, 4191, // regproc and the like
 ];
 
-/// What was seen in a value.
+/// The result of searching a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Seen {
     /// Nothing that is masked.
     Nothing,
-    /// Something that is.
+    /// Something that is masked.
     Something,
     /// It cannot be read.
     Unreadable,
 }
 
-/// Looks into the values of one column.
+/// A search through the values of one column.
 pub(super) struct Sight<'a> {
     pub(super) plan: &'a Plan,
     pub(super) name: &'a str,
     pub(super) notes: &'a mut Notes,
-    /// Room for a number as text.
+    /// A buffer for a number as text.
     pub(super) room: &'a mut Vec<u8>,
 }
 
 impl Sight<'_> {
-    /// A value in text format.
+    /// Searches a value in text format.
     pub(super) fn text(&mut self, data_type: u32, value: &[u8]) -> Seen {
         if data_type != BYTEA {
             return self.characters(value);
@@ -54,13 +54,13 @@ impl Sight<'_> {
                 Some(bytes) => self.printable(&bytes),
                 None => Seen::Unreadable,
             },
-            // The older form, with escapes.
+            // The older escape format.
             None if memchr::memchr(b'\\', value).is_some() => Seen::Unreadable,
             None => self.characters(value),
         }
     }
 
-    /// A value in binary format, which stands in so many others.
+    /// Searches a value in binary format, nested in `depth` others.
     pub(super) fn binary(&mut self, data_type: u32, value: &[u8], depth: usize) -> Seen {
         match data_type {
             data_type if MUTE.contains(&data_type) => Seen::Nothing,
@@ -83,8 +83,8 @@ impl Sight<'_> {
         }
     }
 
-    /// An array, or a type that came with an extension or a user: an enumeration and `citext` are text as
-    /// they are, a composite type is written as a row.
+    /// Searches an array, or a value of a user's or extension's type: enums and `citext` are text, a
+    /// composite type is in the format of a row.
     fn unknown(&mut self, data_type: u32, value: &[u8], depth: usize) -> Seen {
         match self.array(value, depth) {
             Seen::Unreadable if data_type >= FIRST_USER_OID => match self.row(value, depth) {
@@ -102,7 +102,7 @@ impl Sight<'_> {
         }
     }
 
-    /// Bytes that are text if all of them are printable.
+    /// Searches bytes as text if all of them are printable.
     fn printable(&mut self, bytes: &[u8]) -> Seen {
         let plain = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
         match std::str::from_utf8(bytes) {
@@ -111,7 +111,7 @@ impl Sight<'_> {
         }
     }
 
-    /// A value as PostgreSQL shows it.
+    /// Searches a value as PostgreSQL shows it.
     fn shown(&mut self, value: Option<impl std::fmt::Display>) -> Seen {
         let Some(value) = value else { return Seen::Unreadable };
         let mut text = std::mem::take(self.room);
@@ -124,8 +124,8 @@ impl Sight<'_> {
         seen
     }
 
-    /// Dimensions, whether there are NULLs, the type of the elements, the size and first index of each
-    /// dimension, the elements.
+    /// Searches an array: the number of dimensions, whether there are NULLs, the element type, the size and
+    /// first index of each dimension, the elements.
     fn array(&mut self, value: &[u8], depth: usize) -> Seen {
         let mut rest = Rest(value);
         let Some((dimensions, flags, element)) = rest.int().zip(rest.int()).zip(rest.int()).map(flat) else {
@@ -146,7 +146,7 @@ impl Sight<'_> {
         self.all(rest, count, depth, |_| Some(element))
     }
 
-    /// The number of fields, then the type of each and its value.
+    /// Searches a row: the number of fields, then the type and the value of each.
     fn row(&mut self, value: &[u8], depth: usize) -> Seen {
         let mut rest = Rest(value);
         let count = rest.int().and_then(|count| u32::try_from(count).ok());
@@ -158,8 +158,8 @@ impl Sight<'_> {
         }
     }
 
-    /// So many values with their lengths, and nothing after them. All of them are read before it is known
-    /// what they are.
+    /// Searches this many values with their lengths, and nothing after them. All of them are read before the
+    /// result is known.
     fn all(
         &mut self,
         mut rest: Rest<'_>,
@@ -190,13 +190,13 @@ fn flat(((first, second), third): ((i32, i32), i32)) -> (i32, i32, i32) {
     (first, second, third)
 }
 
-/// A part of a value.
+/// An element of a value.
 enum Part<'a> {
     Null,
     Value(&'a [u8]),
 }
 
-/// What is left of a value.
+/// The unread rest of a value.
 struct Rest<'a>(&'a [u8]);
 
 impl<'a> Rest<'a> {
@@ -206,7 +206,7 @@ impl<'a> Rest<'a> {
         Some(i32::from_be_bytes(*int))
     }
 
-    /// A value with its length before it.
+    /// Reads a value with its length before it.
     fn value(&mut self) -> Option<Part<'a>> {
         let length = self.int()?;
         if length == -1 {
@@ -218,7 +218,7 @@ impl<'a> Rest<'a> {
     }
 }
 
-/// An `inet` or `cidr`: family, bits of the mask, whether it is a `cidr`, length, bytes.
+/// Reads an `inet` or `cidr`: family, bits of the mask, whether it is a `cidr`, length, bytes.
 fn address(value: &[u8]) -> Option<std::net::IpAddr> {
     let (_, bytes) = value.split_at_checked(4)?;
     if let Ok(four) = <[u8; 4]>::try_from(bytes) {

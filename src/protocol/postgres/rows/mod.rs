@@ -1,25 +1,25 @@
-//! Masks results: rows, reports and what else a server says, before the client sees it.
+//! Masks rows, errors, notices and whatever else a server sends, before the client sees it.
 //!
 //! A column that comes straight from a masked column is masked by that rule, whatever the statement calls it:
-//! the description of the rows says where it comes from. Of a value that is computed nobody says what went
-//! into it; it is withheld if the text may have read masked values ([`Exposure`]). What is left is searched
-//! by shape, if the plan has detectors ([`RowPlan`]). A masked cell stays valid for its type: text where the
-//! type takes text, else NULL.
+//! the row description says where it comes from. For a computed value nothing says what went into it; it is
+//! withheld if the SQL may have read masked values ([`Exposure`]). Everything else is searched by form, if
+//! the plan has detectors ([`RowPlan`]). A masked value stays valid for its type: text where the type takes
+//! text, else NULL.
 //!
-//! What rows there are may tell what is in masked columns, too, if the text looks at those: [`Guess`].
+//! Which rows come back may reveal masked values, too, if the SQL looks at those columns: [`Guess`].
 //!
-//! What takes the place of a cell that is not NULL:
+//! What replaces a value that is not NULL:
 //!
-//! | type | under a masked name | withheld | something found by shape |
+//! | type | under a masked name | withheld | something found by form |
 //! |---|---|---|---|
 //! | `text`, `varchar`, `bpchar`, `name`, `unknown` | the operator's text, cut to the declared length; NULL for `null` | `[REDACTED]` | the text with it replaced |
 //! | `json`, `jsonb` | a JSON string or `null`; NULL for `null` | NULL | the JSON with it replaced |
 //! | `xml` | NULL | NULL | the text with it replaced |
 //! | any other | NULL | NULL | NULL |
 //!
-//! Arrays of `json` and `jsonb` are withheld where the plan masks by names. Withheld is also a binary cell
-//! that cannot be read where the plan has detectors. Dates, times, `uuid` and truth values in binary are
-//! passed: no detector of the gateway's own finds anything in them.
+//! Arrays of `json` and `jsonb` are withheld if the plan masks by names. A binary value that cannot be read is
+//! withheld if the plan has detectors. Dates, times, `uuid` and booleans in binary format pass: no detector of
+//! the gateway finds anything in them.
 
 mod cell;
 mod exposure;

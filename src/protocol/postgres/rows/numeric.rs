@@ -1,14 +1,14 @@
-//! The binary form of `numeric`, as decimal digits.
+//! The binary format of `numeric`, as decimal digits.
 
 use std::fmt::Write;
 
-/// The most groups of four digits before the point, or after it. What is larger is not read.
+/// The most groups of four digits before the point, or after it. Larger numbers are not read.
 const MOST_GROUPS: i32 = 512;
-/// The sign of a number that is less than zero.
+/// The sign of a negative number.
 const NEGATIVE: u16 = 0x4000;
 
-/// The number as PostgreSQL shows it, but for zeros at the end. `None` if it cannot be read; `NaN` and the
-/// infinities are words.
+/// Returns the number as PostgreSQL shows it, except for trailing zeros; `NaN` and the infinities are words.
+/// `None` if it cannot be read.
 pub(super) fn text(value: &[u8]) -> Option<String> {
     let (header, groups) = value.split_first_chunk::<8>()?;
     let [c0, c1, w0, w1, s0, s1, _, _] = *header;
@@ -27,7 +27,7 @@ pub(super) fn text(value: &[u8]) -> Option<String> {
     if groups.len() != count || weight > MOST_GROUPS || behind > MOST_GROUPS {
         return None;
     }
-    // The first group stands for the number times 10,000 to the power of the weight.
+    // The first group is multiplied by 10,000 to the power of the weight.
     let group = |place: i32| -> Option<u16> {
         let group = usize::try_from(weight.checked_sub(place)?).ok().and_then(|at| groups.get(at));
         Some(group.map_or(0, |group| u16::from_be_bytes(*group))).filter(|group| *group < 10_000)

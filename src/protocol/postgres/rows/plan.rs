@@ -1,4 +1,4 @@
-//! What is done to each column of a result, decided once, and then to each row.
+//! What is done to each column of a result. It is decided once, then applied to each row.
 
 use std::sync::Arc;
 
@@ -15,43 +15,43 @@ use crate::protocol::postgres::wire::error::WireError;
 use crate::protocol::postgres::wire::tag::{BackTag, LONGEST, Tag};
 use crate::protocol::postgres::wire::values::Format;
 
-/// How many bytes of a name a message has; no name of PostgreSQL's own is longer.
+/// The most bytes of a name in a message; no name in PostgreSQL is longer.
 const LONGEST_NAME: usize = 63;
 
-/// How many names of withheld columns a message has.
+/// The most names of withheld columns in a message.
 const MOST_NAMES: usize = 8;
 
-/// The oids of arrays of `json` and `jsonb`.
+/// The oids of the array types of `json` and `jsonb`.
 const JSON_ARRAYS: [u32; 2] = [199, 3807];
 
 /// What is done to a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Nothing: its cells are not looked at.
+    /// Nothing: its values are not read.
     Pass,
-    /// Its cells are searched for what is masked by its shape, or by a name inside of JSON.
+    /// Its values are searched for what is masked by its form, or by a field name in JSON.
     Search,
-    /// Its cells are masked by this rule.
+    /// Its values are masked by this rule.
     Field(FieldRule),
-    /// Its cells are withheld.
+    /// Its values are withheld.
     Withhold,
 }
 
-/// Why a row was not masked. Nothing was written; the caller must not send the row.
+/// Why a row was not masked. Nothing was written, and the caller must not send the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RowError {
-    /// It is not a row.
+    /// It is not a valid row.
     #[error(transparent)]
     Wire(#[from] WireError),
-    /// It does not fit the description.
+    /// It does not fit its description.
     #[error("a row has {found} cells, but its description has {wanted}")]
     Cells {
-        /// How many it has.
+        /// The number of values in the row.
         found: usize,
-        /// How many it should have.
+        /// The number of columns in the description.
         wanted: usize,
     },
-    /// It would be longer than a message can be, with what takes the place of its cells.
+    /// It would be longer than a message can be, with the replaced values.
     #[error("a row would have more than {LONGEST} bytes once it is masked")]
     TooLong,
 }
@@ -101,34 +101,35 @@ impl RowPlan {
         Self { plan, columns, passes, stale }
     }
 
-    /// Whether every column passes: the rows need not be looked at.
+    /// Returns whether every column passes, so that rows need not be read.
     pub fn passes(&self) -> bool {
         self.passes
     }
 
-    /// Whether a row has as many cells as the description has columns; `body` is the body of its `DataRow`.
+    /// Checks that a row has as many values as the description has columns; `body` is the body of its
+    /// `DataRow`.
     ///
     /// # Errors
-    /// It has not, and must not be sent.
+    /// It does not, and must not be sent.
     pub fn fits(&self, body: &[u8]) -> Result<(), RowError> {
         let found = body.first_chunk().map_or(0, |count| usize::from(u16::from_be_bytes(*count)));
         let wanted = self.columns.len();
         if found == wanted { Ok(()) } else { Err(RowError::Cells { found, wanted }) }
     }
 
-    /// Whether a column was withheld since the catalogue does not know its table: it is older than the table,
-    /// and is to be read again.
+    /// Returns whether a column was withheld because the catalog does not know it: the catalog is older, and
+    /// must be read again.
     pub fn stale(&self) -> bool {
         self.stale
     }
 
-    /// What is done to each column.
+    /// Returns what is done to each column.
     pub fn actions(&self) -> impl Iterator<Item = Action> {
         self.columns.iter().map(|column| column.action)
     }
 
-    /// Which columns are withheld, in words for the client; `None` if none is. The names come from the
-    /// statement: not escaped.
+    /// Returns a sentence for the client with the columns that are withheld; `None` if none is. The names
+    /// come from the statement, and are not escaped.
     pub fn notes(&self) -> Option<String> {
         let withheld: Vec<&str> = self
             .columns
@@ -150,11 +151,11 @@ impl RowPlan {
         Some(text)
     }
 
-    /// Appends the frame of a row, masked. `body` is the body of its `DataRow`; `room` is room for one cell,
-    /// used again for each.
+    /// Appends a masked row as a message. `body` is the body of its `DataRow`; `room` is a buffer for one
+    /// value, reused for each.
     ///
     /// # Errors
-    /// Not a row, one that does not fit the description, or one that would be too long. `out` is as it was.
+    /// It is not a valid row, does not fit the description, or would be too long. `out` is then unchanged.
     pub fn row(
         &self,
         body: &[u8],
@@ -182,7 +183,7 @@ impl RowPlan {
                 New::Constant => column.constant.as_deref(),
                 New::Room => Some(room.as_slice()),
             };
-            // The four bytes before a cell are its length.
+            // The four bytes before a value are its length.
             out.put_slice(body.get(copied..range.start.saturating_sub(4)).unwrap_or_default());
             match new.map(|new| (new, i32::try_from(new.len()))) {
                 None => out.put_i32(-1),
@@ -198,7 +199,7 @@ impl RowPlan {
             copied = range.end;
         }
         out.put_slice(body.get(copied..).unwrap_or_default());
-        // The length counts itself, but not the type.
+        // The length includes itself, but not the type.
         let length = out.len().saturating_sub(before).saturating_sub(1);
         let length = u32::try_from(length).ok().filter(|length| *length <= LONGEST);
         let place = out.get_mut(before.saturating_add(1)..).and_then(|rest| rest.first_chunk_mut());
@@ -244,13 +245,13 @@ fn action(
         if let Some(rule) = plan.field(column.name) {
             return Action::Field(rule);
         }
-        // As text their elements are escaped once more: nobody looks for names there.
+        // In text format their elements are escaped once more, and are not searched for field names.
         if JSON_ARRAYS.contains(&column.data_type) || (masked.hides_json(table, attribute) && !sort.is_json())
         {
             return Action::Withhold;
         }
     }
-    // Names of fields count inside of JSON, and in text that is made of it: `data::text`.
+    // Field names count inside JSON, and in text computed from it: `data::text`.
     let named = plan.has_fields() && (sort.is_json() || (column.table == 0 && sort.is_text()));
     let looks = plan.has_detectors() || named;
     if looks { Action::Search } else { Action::Pass }

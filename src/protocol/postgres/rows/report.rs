@@ -1,4 +1,4 @@
-//! What a server says besides rows: errors, notices, notifications, settings.
+//! Masks what a server sends besides rows: errors, notices, notifications, settings.
 
 use bytes::BufMut;
 use bytes::BytesMut;
@@ -10,18 +10,18 @@ use crate::mask::{Notes, Plan};
 use crate::protocol::postgres::wire::back::{Field, Notification, ParameterStatus, Report};
 use crate::protocol::postgres::wire::tag::{BackTag, Tag};
 
-/// What takes the place of the message of a report that may quote masked values.
+/// The text in place of a message that may quote masked values.
 pub const WITHHELD: &str = "the text is withheld: the statement may reach masked values";
 
-/// The settings that a server tells of and that can be set to any text.
+/// The settings that a server reports and that can be set to any text.
 const FREE_SETTINGS: [&[u8]; 2] = [b"application_name", b"search_path"];
 
-/// What is done with a field of a report.
+/// What is done to a field of an error or notice.
 enum Fate {
     Keeps,
-    /// Looked through by the detectors.
+    /// It is searched by the detectors.
     Searched,
-    /// Replaced by [`WITHHELD`].
+    /// It is replaced by [`WITHHELD`].
     Replaced,
     Dropped,
 }
@@ -71,9 +71,9 @@ impl Fate {
     }
 }
 
-/// The frame of an error or notice with nothing masked left in it; `None` if it can stay as it is. `tag` is
-/// its type, [`BackTag::ErrorResponse`] or [`BackTag::NoticeResponse`]; `exposure` is that of the text which
-/// was running, [`Exposure::NOTHING`] if none was.
+/// Returns an error or notice as a message without masked values; `None` if it can stay as it is. `tag` is
+/// [`BackTag::ErrorResponse`] or [`BackTag::NoticeResponse`]; `exposure` is that of the running text, or
+/// [`Exposure::NOTHING`].
 ///
 /// Where the text may reach masked values, only the severity, the code, the position and names of the
 /// catalogue are left, and a message that can hold no value. Where policies go by `columns`, the detail of an
@@ -127,15 +127,15 @@ pub fn clear_report(
     changed.then(|| end(tag, out))
 }
 
-/// Whether a report may show a row: of an integrity constraint (class 23), or of the condition of a view
-/// (44). In which words hangs on `lc_messages`.
+/// Returns whether an error may show a row: that of an integrity constraint (class 23), or of a view's check
+/// option (44). Its wording depends on `lc_messages`.
 fn shows_rows(report: &Report<'_>) -> bool {
     report.code().is_none_or(|code| matches!(code.as_bytes(), [b'2', b'3', ..] | [b'4', b'4', ..]))
 }
 
-/// The frame of a notification with what is masked by its shape replaced in it; `None` if it can stay as it
-/// is. Where masks have fields its payload, which any trigger may have made of a masked column, is redacted
-/// as a whole unless `payloads` lets it pass.
+/// Returns a notification as a message in which values found by their form are replaced; `None` if it can
+/// stay as it is. If masks have fields, its payload, which any trigger may have made of a masked column, is
+/// redacted as a whole unless `payloads` lets it pass.
 pub fn clear_notification(
     notification: &Notification<'_>,
     plan: &Plan,
@@ -161,9 +161,9 @@ pub fn clear_notification(
     Some(end(BackTag::NotificationResponse, out))
 }
 
-/// The frame of a setting with what is masked by its shape replaced in its value; `None` if it can stay as it
-/// is. The value of a setting that takes any text is withheld where the text that was running may reach
-/// masked values. Only for the client: the gateway itself must go by what the server said.
+/// Returns a reported setting as a message in which values found by their form are replaced; `None` if it can
+/// stay as it is. A setting that takes any text is withheld if the running text may reach masked values. For
+/// the client only: the gateway must go by what the server said.
 pub fn clear_status(
     status: &ParameterStatus<'_>,
     plan: &Plan,
@@ -190,15 +190,14 @@ fn begin(tag: BackTag) -> BytesMut {
     out
 }
 
-/// A text and the NUL that ends it. None of the texts here can have one inside: they were ended by it, or are
-/// the gateway's own.
+/// Appends a text and its terminating NUL. None of the texts has a NUL inside: it ended at one, or is the
+/// gateway's own.
 fn put_text(out: &mut BytesMut, text: &[u8]) {
     out.put_slice(text.split(|byte| *byte == 0).next().unwrap_or_default());
     out.put_u8(0);
 }
 
-/// Fills the length in. What has become too long for any message, by replacements, is emptied: it cannot be
-/// sent.
+/// Fills in the length. A message that the replacements made too long is emptied: it cannot be sent.
 fn end(tag: BackTag, mut out: BytesMut) -> BytesMut {
     let length =
         u32::try_from(out.len().saturating_sub(1)).ok().filter(|length| *length <= tag.size().most());

@@ -1,4 +1,4 @@
-//! Columns: what is done to each, and the ways around it.
+//! Tests what is done to each column, and the ways around it.
 
 use super::*;
 use crate::domain::{Entity, MaskOp};
@@ -33,14 +33,14 @@ fn columns_are_masked_by_where_they_come_from() {
         (of(1259, 2, "relname"), all, Action::Pass),
         (of(12053, 8, "most_common_vals"), nothing, Action::Withhold),
         (of(12053, 0, "pg_stats"), nothing, Action::Withhold),
-        // A whole row, whatever the text says.
+        // A whole row, whatever the text does.
         (of(16384, 0, "customers"), nothing, Action::Withhold),
         // An expression. The name of a masked field does not make it one: `reverse(card) AS card` would show
         // its beginning.
         (Column { data_type: 20, ..of(0, 0, "count") }, nothing, Action::Pass),
         (of(0, 0, "data"), nothing, Action::Search),
         (Column { data_type: 3807, ..of(16384, 1, "id") }, nothing, Action::Withhold),
-        // A whole row with JSON in it, and JSON in a type of somebody's own.
+        // A whole row with JSON in it, and JSON in a user's type.
         (Column { data_type: 16481, ..of(16480, 0, "mails") }, nothing, Action::Withhold),
         (Column { data_type: 3802, ..of(16480, 2, "doc") }, nothing, Action::Search),
         (Column { data_type: 20_000, ..of(16480, 2, "doc") }, nothing, Action::Withhold),
@@ -73,7 +73,7 @@ fn rows_pass_where_no_column_is_masked() {
     assert!(row_plan(&masked, &pass, Exposure::NOTHING).passes());
     assert!(row_plan(&masked, &[], Exposure::ALL).passes());
     assert!(!row_plan(&masked, &[of(16384, 1, "id"), of(16384, 3, "ssn")], Exposure::NOTHING).passes());
-    // Names of fields count inside of JSON.
+    // Field names count inside JSON.
     let json = Column { data_type: 3802, ..of(16384, 1, "id") };
     assert!(!row_plan(&masked, &[json], Exposure::NOTHING).passes());
     let empty = catalog().masked(&plan(&[]));

@@ -1,4 +1,4 @@
-//! Texts, judged by the grammar, and where masked values may turn up after them.
+//! Texts, judged by the grammar, and where masked values may appear because of them.
 
 use std::sync::{Arc, LazyLock};
 
@@ -97,14 +97,14 @@ fn texts_that_may_read_something_masked_reach_it() {
         "DO $$ BEGIN END $$",
         "EXPLAIN SELECT getssn()",
         "EXPLAIN ANALYZE SELECT * FROM customers",
-        // What the server shows of data.
+        // The server's views of data.
         "SELECT most_common_vals::text FROM pg_stats",
         "SELECT * FROM pg_stats",
         "SELECT * FROM pg_stat_get_activity(NULL)",
         // Views that were not settled.
         "SELECT note || '' FROM v1",
         "SELECT count + 1 FROM vc",
-        // A table that the catalogue does not know.
+        // A table that the catalog does not know.
         "SELECT a || '' FROM made_just_now",
         "SELECT * FROM pg_toast.pg_toast_16384",
         "SELECT * FROM pg_temp.x",
@@ -145,7 +145,7 @@ fn what_is_taken_out_of_json_may_be_a_masked_field() {
     }
     let keeps = effects("SELECT set_config('my.x', doc ->> 'ssn', false) FROM mails");
     assert!(Exposure::of(Some(&keeps), &masked(), false, false).keeps(Some(&keeps)));
-    // A row that fails is quoted.
+    // The error quotes the row.
     let write = exposure("INSERT INTO mails (id, doc) VALUES (1, '{}') RETURNING id + 1");
     assert!(!write.values() && write.reports());
 }
@@ -193,7 +193,7 @@ fn errors_may_quote_masked_rows_that_are_looked_at_or_changed_along_the_way() {
     for (dependencies, inheritance, sql, reports) in [
         ("", "", delete, false),
         ("", "", read, false),
-        // Foreign keys and rules, one behind another; triggers, defaults, checks.
+        // Foreign keys and rules, one after another; triggers, defaults, checks.
         ("16440|c|16384", "", delete, true),
         ("16440|c|16384", "", read, false),
         ("16470|c|16440 16440|c|16384", "", "UPDATE wiped SET id = 1", true),
@@ -202,7 +202,7 @@ fn errors_may_quote_masked_rows_that_are_looked_at_or_changed_along_the_way() {
         ("16440|x|16500", "", delete, false),
         ("", "16384|16470|public|customers|public|wiped", "UPDATE wiped SET id = 1", true),
         ("", "16384|16470|public|customers|public|wiped", "SELECT id FROM wiped", false),
-        // Policies of tables.
+        // Row policies.
         ("16440|p|16384", "", read, true),
         ("16440|p|16470", "", read, false),
         ("16440|q|16513", "", read, true),
@@ -378,7 +378,7 @@ fn copies_and_what_keeps_values_are_told() {
         ("DELETE FROM orders USING customers c WHERE c.id = orders.id AND c.name = 'x'", false, false),
         ("DELETE FROM orders WHERE id IN (SELECT id FROM customers)", false, false),
         ("DELETE FROM mails WHERE doc ->> 'ssn' = '1'", false, false),
-        // Functions that keep what they are given.
+        // Functions that store their arguments.
         ("SELECT set_config('application_name', ssn, false) FROM customers", false, true),
         ("SELECT pg_catalog.set_config('application_name', c::text, false) FROM customers c", false, true),
         ("SELECT set_config('app.tenant', '7', false) WHERE EXISTS (SELECT ssn FROM customers)", false, true),
@@ -405,7 +405,7 @@ fn copies_and_what_keeps_values_are_told() {
     assert!(!Exposure::NOTHING.copies(None) && !Exposure::NOTHING.keeps(None));
 }
 
-/// A mask of a table's column is lost where rows or columns are found under another name, and nowhere else.
+/// The mask of a table's column is lost where rows or columns are found under another name, and nowhere else.
 #[test]
 fn no_masked_column_gets_away_from_its_name() {
     for (sql, keeps) in [
@@ -418,7 +418,7 @@ fn no_masked_column_gets_away_from_its_name() {
         ("ALTER TYPE t RENAME ATTRIBUTE doc TO x CASCADE", true),
         ("ALTER TYPE t ALTER ATTRIBUTE doc TYPE text CASCADE", true),
         ("ALTER TYPE t RENAME ATTRIBUTE name TO x CASCADE", false),
-        // Its tables have no column of another name without it.
+        // Its tables have no column with another name without it.
         ("ALTER TYPE t RENAME ATTRIBUTE tax TO x", false),
         ("ALTER TABLE orders DETACH PARTITION wiped", false),
         ("ALTER SCHEMA private RENAME TO old", false),
@@ -455,7 +455,7 @@ fn names_stand_for_what_was_prepared() {
     }
     assert_eq!(of("PREPARE p AS SELECT 1; EXECUTE p", None), Exposure::NOTHING);
     assert!(of("PREPARE p AS SELECT ssn FROM customers", None).values());
-    // A cursor of the same name is another thing.
+    // A cursor with the same name is another thing.
     assert_eq!(of("PREPARE p AS SELECT 1; FETCH p", None), Exposure::ALL);
     assert_eq!(of("CLOSE c; DEALLOCATE ALL", None), Exposure::NOTHING);
 }
@@ -468,7 +468,7 @@ fn nothing_is_reached_under_a_plan_without_fields() {
     assert_eq!(Exposure::NOTHING.with_names(Some(&effects), &masked, |_| None), Exposure::NOTHING);
 }
 
-/// What a statement in a `WITH` gives back goes to the client, if nothing that writes can see it.
+/// What a statement in a `WITH` returns goes to the client, if nothing that writes can see it.
 #[test]
 fn what_a_with_gives_back_is_kept_only_by_what_writes_behind_it() {
     const BACK: &str = "UPDATE customers SET name = 'x' WHERE id = 1 RETURNING";
@@ -486,7 +486,7 @@ fn what_a_with_gives_back_is_kept_only_by_what_writes_behind_it() {
         ("WITH i AS (INSERT INTO orders (id) VALUES (1)), t AS (@ ssn) SELECT ssn FROM t", false),
         ("WITH RECURSIVE t AS (@ ssn) SELECT ssn FROM t", false),
         ("WITH RECURSIVE t AS (@ ssn), n AS (SELECT 1) SELECT ssn FROM t, n", false),
-        // Something behind it may write it.
+        // Something after it may write it.
         ("WITH t AS (@ ssn) INSERT INTO orders (total) SELECT ssn FROM t", true),
         ("WITH t AS (@ ssn), i AS (INSERT INTO orders (total) SELECT ssn FROM t) SELECT 1", true),
         ("WITH t AS (@ ssn), i AS (DELETE FROM orders USING t WHERE total <> ssn) SELECT ssn FROM t", true),
@@ -542,7 +542,7 @@ fn what_a_with_gives_back_is_kept_only_by_what_writes_behind_it() {
         assert_eq!(exposure.keeps(Some(&effects)), keeps, "{sql}");
         assert!(exposure.reports(), "{sql}");
     }
-    // By its name, it may be made a table of.
+    // A table may be made of it, by its name.
     let back = exposure(&format!("WITH t AS ({BACK} ssn) SELECT ssn FROM t"));
     for (sql, keeps) in [("CREATE TABLE made AS EXECUTE p", true), ("EXECUTE p", false)] {
         let effects = effects(sql);

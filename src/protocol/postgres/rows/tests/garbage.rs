@@ -1,4 +1,4 @@
-//! Rows of any kind: what is not masked stays byte for byte, and nothing stops the gateway.
+//! Random rows: what is not masked stays byte for byte, and nothing stops the gateway.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Texts, judged by the grammar, and what they look at that masks do not allow.
+//! Texts, judged by the grammar, and what they look at that masks forbid.
 
 use super::exposure::effects;
 use crate::domain::sql::{Function, Object};
@@ -18,7 +18,7 @@ fn guess(sql: &str, predicates: Predicates) -> Option<Guess> {
     Guess::of(Some(&effects(sql)), &masked(predicates), &[], false)
 }
 
-/// What no mask has anything against.
+/// Texts that no mask forbids.
 const HARMLESS: &[&str] = &[
     "SELECT 1",
     "SELECT * FROM customers",
@@ -54,7 +54,7 @@ const EQUAL: &[&str] = &[
     "UPDATE customers SET name = 'x' WHERE ssn = '1'",
 ];
 
-/// Whatever tells more.
+/// Anything that reveals more.
 const TELLING: &[&str] = &[
     "SELECT id FROM customers WHERE ssn LIKE '0%'",
     "SELECT id FROM customers c WHERE c.ssn > '5'",
@@ -69,13 +69,13 @@ const TELLING: &[&str] = &[
     "SELECT id FROM (SELECT * FROM customers) s WHERE s.ssn > '5'",
     "SELECT t.a FROM customers AS t (a, b, c) WHERE c > '5'",
     "SELECT * FROM customers EXCEPT SELECT * FROM private.customers",
-    // Computed from a masked column, or that cannot be excluded: a part of it may be compared.
+    // Computed from a masked column, or that cannot be ruled out: a part of it may be compared.
     "SELECT id FROM customers WHERE masked = '1'",
     "SELECT id FROM v1 WHERE note = '1'",
     "SELECT id FROM mails WHERE doc ->> 'ssn' = '1'",
     "SELECT id FROM mails WHERE doc = '{}'",
     "SELECT id FROM mails m ORDER BY m",
-    // What nobody knows.
+    // Unknown columns.
     "SELECT a FROM made_just_now WHERE a = '1'",
     "SELECT x.a FROM made_just_now x WHERE x.a = '1'",
     "SELECT most_common_vals FROM pg_stats ORDER BY most_common_vals::text",
@@ -113,7 +113,7 @@ fn masks_say_how_their_columns_may_be_looked_at() {
 fn what_was_not_read_is_taken_for_a_guess() {
     assert_eq!(Guess::of(None, &masked(Predicates::Allow), &[], false), None);
     assert_eq!(Guess::of(None, &masked(Predicates::Deny), &[], false), Some(Guess::Unread));
-    // A function that has its name from one of PostgreSQL's own.
+    // A function with the name of one of PostgreSQL's own.
     let lower = Function { object: Object { schema: None, name: "lower".into() }, arguments: 1 };
     let text = effects("SELECT id FROM orders WHERE lower('A') = 'a'");
     let masked = masked(Predicates::Equality);

@@ -1,10 +1,10 @@
-//! What of JSON may be written, and where to.
+//! Tests what of JSON may be written, and where.
 
 use super::exposure::{effects, exposure};
 use crate::protocol::postgres::catalog::tests::masked;
 use crate::protocol::postgres::rows::Exposure;
 
-/// Values without their names, or whose names nobody looks for.
+/// Values without their keys, or whose keys are not searched for.
 const LEAVES: &[&str] = &[
     "UPDATE mails SET id = (doc ->> 'ssn')::int",
     "UPDATE mails SET doc = jsonb_build_object('q', doc -> 'ssn')",
@@ -59,7 +59,7 @@ const LEAVES: &[&str] = &[
     // A star may stand for no column at all.
     "INSERT INTO mails (found, doc) SELECT s.*, doc FROM (SELECT) s, mails",
     "INSERT INTO mails (found, doc) SELECT n.*, m.doc FROM nothing n, mails m",
-    // Which rows there are tells what a condition looks at.
+    // Which rows come back reveals what a condition looks at.
     "INSERT INTO orders (id, card) SELECT m.id, string_agg(chr(c), '' ORDER BY p) FROM mails m, generate_series(1, 11) p, generate_series(32, 126) c WHERE substr(m.doc ->> 'ssn', p, 1) = chr(c) GROUP BY m.id",
     "INSERT INTO orders (card) SELECT chr(c) FROM generate_series(32, 126) c JOIN mails m ON substr(m.doc ->> 'ssn', 1, 1) = chr(c)",
     "INSERT INTO orders (card) SELECT o.total FROM orders o JOIN mails m USING (doc)",
@@ -78,7 +78,7 @@ const LEAVES: &[&str] = &[
     "CREATE TABLE t AS SELECT m.id, m.doc FROM mails m WHERE doc ? 'a'",
     "SELECT chr(c) AS x INTO t FROM mails m, generate_series(32, 126) c WHERE m.doc ->> 'ssn' = chr(c)",
     "PREPARE p AS SELECT id FROM mails WHERE doc ? 'a'; UPDATE orders SET id = 1",
-    // Another row than the one that is changed, or a value that is chosen by what is looked at.
+    // Another row than the one that is changed, or a value that is chosen by what is compared.
     "UPDATE orders SET card = 'x' FROM mails m JOIN mails n ON m.doc = n.doc WHERE m.id = orders.id",
     "UPDATE orders SET card = 'x' FROM mails m WHERE m.doc ->> 'ssn' LIKE orders.total",
     "UPDATE orders SET card = 'x' FROM mails m WHERE doc ->> 'ssn' LIKE orders.total",
@@ -134,7 +134,7 @@ fn a_document_is_written_only_where_a_document_is_known_to_be() {
         Exposure::of(Some(&effects), &masked, false, remade).keeps(Some(&effects))
     };
     for sql in [
-        // The catalogue does not show such a column.
+        // The catalog does not show such a column.
         "UPDATE orders SET doc = m.doc FROM mails m",
         "INSERT INTO orders (id, doc) SELECT id, doc FROM mails",
         "MERGE INTO orders o USING mails m ON false WHEN NOT MATCHED THEN INSERT (doc) VALUES (m.doc)",

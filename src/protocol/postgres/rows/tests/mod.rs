@@ -1,4 +1,4 @@
-//! What a client may see of results, and what not.
+//! Tests what a client may see of results.
 
 mod attacks;
 mod exposure;
@@ -24,7 +24,7 @@ use crate::protocol::postgres::wire::values::Format;
 
 type Cell = Option<Vec<u8>>;
 
-/// A column of an expression of this type.
+/// Returns a column for an expression of this type.
 fn column(name: &str, data_type: u32, format: Format) -> Column<'_> {
     let name = name.as_bytes();
     Column { name, table: 0, attribute: 0, data_type, type_size: -1, type_modifier: -1, format }
@@ -42,7 +42,7 @@ fn body(cells: &[Cell]) -> BytesMut {
     out.split_off(frame::HEADER)
 }
 
-/// The cells of a row once it is masked.
+/// Returns the values of a row once it is masked.
 fn masked_row(plan: &RowPlan, cells: &[Cell], notes: &mut Notes) -> Vec<Cell> {
     let mut out = BytesMut::from(&b"before"[..]);
     plan.row(&body(cells), &mut out, notes, &mut Vec::new()).unwrap();

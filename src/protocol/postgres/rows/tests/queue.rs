@@ -1,4 +1,4 @@
-//! Queues of jobs in a table: rows are taken by a condition, and given back.
+//! Job queues in a table: rows are taken by a condition, and returned.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::protocol::postgres::catalog::tests::{answers, plan, rows};
 use crate::protocol::postgres::catalog::{Catalog, Masked};
 use crate::protocol::postgres::rows::Exposure;
 
-/// A queue whose payload is JSON, under rules that name `fields`.
+/// Returns a queue whose payload is JSON, under rules that name `fields`.
 fn queue(fields: &[&str]) -> Masked {
     let mut answers = answers();
     answers.relations.extend(rows(
@@ -18,7 +18,7 @@ fn queue(fields: &[&str]) -> Masked {
     Arc::new(Catalog::read(&answers).unwrap()).masked(&plan(&[(fields, &[], MaskOp::Redact)]))
 }
 
-/// They take a row by what is not masked, and give it back.
+/// They take a row by columns that are not masked, and return it.
 const TAKES: &[&str] = &[
     "UPDATE jobs SET state = 'run' WHERE id = (SELECT id FROM jobs WHERE state = 'new' ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1) RETURNING id, payload",
     "UPDATE jobs SET state = 'run' WHERE id = (SELECT id FROM jobs WHERE state = 'new' ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1) RETURNING *",
@@ -37,7 +37,7 @@ const TAKES: &[&str] = &[
     "MERGE INTO jobs j USING orders o ON o.id = j.id WHEN MATCHED THEN UPDATE SET state = 'run' RETURNING j.*",
 ];
 
-/// They look like those, and leave what is masked where it is masked no longer.
+/// They look like those, but leave masked values where they are not masked any more.
 const STEALS: &[&str] = &[
     "UPDATE jobs SET state = ssn RETURNING ssn",
     "UPDATE jobs SET state = payload ->> 'ssn' RETURNING payload",

@@ -14,7 +14,7 @@ fn rules() -> Arc<Plan> {
     plan(&[(&["ssn"], &[Entity::UsSsn, Entity::EmailAddress], MaskOp::Redact)])
 }
 
-/// What the masked values do with the rows that failed, without any function that could do it.
+/// Returns the exposure of a text that changes rows with masked values and runs no unknown code.
 fn changes() -> Exposure {
     let masked = crate::protocol::postgres::catalog::tests::masked();
     let relation = crate::domain::sql::Relation {
@@ -26,12 +26,12 @@ fn changes() -> Exposure {
     Exposure::of(Some(&effects), &masked, false, false)
 }
 
-/// The fields of an error, `letter:text`, once it is cleared; `None` if it stays as it is.
+/// Returns the fields of an error, as `letter:text`, once it is masked; `None` if it stays as it is.
 fn cleared(fields: &[&str], plan: &Plan, exposure: Exposure) -> Option<Vec<String>> {
     cleared_with(fields, plan, exposure, false)
 }
 
-/// The same where policies may go by columns.
+/// Returns the same where policies may depend on columns.
 fn cleared_with(fields: &[&str], plan: &Plan, exposure: Exposure, columns: bool) -> Option<Vec<String>> {
     let mut body: Vec<u8> = fields.iter().flat_map(|field| [field.as_bytes(), b"\0"].concat()).collect();
     body.push(0);
@@ -79,10 +79,10 @@ fn a_report_that_may_quote_masked_values_keeps_its_kind_and_its_names() {
     wanted.extend([withheld.as_str(), "P7", "spublic", "tcustomers", "cssn", "ncustomers_ssn_key"]);
     assert!(changes().reports() && !changes().code());
     assert_eq!(cleared(&FAILED, &plan, changes()).unwrap(), wanted);
-    // Code of somebody else can write anything into the names, too.
+    // A user's code can write anything into the names, too.
     let wanted = [names[0], names[1], names[2], withheld.as_str(), "P7"];
     assert_eq!(cleared(&FAILED, &plan, Exposure::ALL).unwrap(), wanted);
-    // Letters that nobody knows.
+    // Unknown fields.
     assert_eq!(cleared(&["SERROR", "Z219-09-9999"], &plan, changes()).unwrap(), ["SERROR"]);
 }
 

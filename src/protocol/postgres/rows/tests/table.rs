@@ -1,4 +1,4 @@
-//! Types by operators by formats: what a cell becomes.
+//! Types by operators by formats: what a value becomes.
 
 use super::*;
 use crate::domain::{Entity, MaskOp};
@@ -20,7 +20,7 @@ fn shown(cell: &Cell) -> Option<String> {
     cell.as_ref().map(|cell| String::from_utf8_lossy(cell).into_owned())
 }
 
-/// An array of one dimension.
+/// Returns an array of one dimension.
 fn array(element: u32, parts: &[&[u8]]) -> Vec<u8> {
     let head = [1, 0, element.cast_signed(), i32::try_from(parts.len()).unwrap(), 1];
     let mut out: Vec<u8> = head.into_iter().flat_map(i32::to_be_bytes).collect();
@@ -97,14 +97,14 @@ fn under_a_masked_name_each_type_gets_a_value_that_is_valid_for_it() {
             assert_eq!(untouched, [None], "NULL stays NULL");
         }
     }
-    // A `jsonb` of a version that is not known.
+    // A `jsonb` of an unknown version.
     let binary =
         row_plan(&fields(&MaskOp::Redact), &[column("ssn", 3802, Format::Binary)], Exposure::NOTHING);
     assert_eq!(one(&binary, b"\x02\"x\""), None);
     assert_eq!(one(&binary, b""), None);
 }
 
-/// The same column as one of a table.
+/// Returns the same column as one of a table.
 fn stored(name: &str, data_type: u32, format: Format) -> Column<'_> {
     Column { table: 16384, attribute: 3, ..column(name, data_type, format) }
 }
@@ -205,7 +205,7 @@ fn shapes_are_found_in_all_types() {
         (2249, Format::Binary, &nested, None),
         (17, Format::Binary, MAIL.as_bytes(), None),
         (17, Format::Text, format!("\\x{hex}").as_bytes(), None),
-        // Types of extensions and users: an enumeration, a composite type, an array of them.
+        // Types of extensions and users: an enum, a composite type, an array of them.
         (16_999, Format::Text, MAIL.as_bytes(), None),
         (16_999, Format::Binary, MAIL.as_bytes(), None),
         (16_999, Format::Binary, &nested, None),
@@ -289,7 +289,7 @@ fn a_binary_cell_that_cannot_be_read_becomes_null() {
         assert_eq!(masked_row(&plan, &[Some(value.to_vec())], &mut notes), [None], "{data_type} {format:?}");
         assert!(notes.as_slice().iter().any(|note| note.entity == "withheld"), "{data_type}");
     }
-    // Without detectors nothing is looked for.
+    // Without detectors nothing is searched.
     let named = fields(&MaskOp::Redact);
     assert!(row_plan(&named, &[column("x", 17, Format::Binary)], Exposure::NOTHING).passes());
 }
