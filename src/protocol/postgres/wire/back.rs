@@ -1,5 +1,4 @@
-//! What a server says: each message a gateway must understand as a view that borrows its body (PostgreSQL 18
-//! manual, 54.7 and 54.8).
+//! A server's messages, each as a view that borrows its body (PostgreSQL 18 manual, 54.7 and 54.8).
 
 mod copy;
 mod login;
@@ -30,61 +29,61 @@ use crate::protocol::postgres::wire::values::Values;
 /// One message of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackMessage<'a> {
-    /// Who are you, or: you are in.
+    /// A step of the login.
     Authentication(Authentication<'a>),
-    /// What a cancel request must hold.
+    /// The key for cancel requests.
     BackendKeyData(BackendKey<'a>),
-    /// Bind is done.
+    /// The reply to a `Bind`.
     BindComplete,
-    /// Close is done.
+    /// The reply to a `Close`.
     CloseComplete,
-    /// A statement is done.
+    /// A statement completed.
     CommandComplete(CommandTag<'a>),
-    /// Copying begins in both directions.
+    /// A copy in both directions begins.
     CopyBothResponse(CopyResponse<'a>),
-    /// A part of what is copied out; with PostgreSQL one row, but no rule says so.
+    /// A part of data that is copied out; in PostgreSQL one row, but that is not guaranteed.
     CopyData(&'a [u8]),
-    /// The end of what is copied out.
+    /// The end of data that is copied out.
     CopyDone,
-    /// The server waits for what is copied in.
+    /// The server waits for data to copy in.
     CopyInResponse(CopyResponse<'a>),
-    /// What is copied out follows.
+    /// Data that is copied out follows.
     CopyOutResponse(CopyResponse<'a>),
-    /// The cells of one row.
+    /// The values of one row.
     DataRow(Values<'a>),
-    /// The statement was empty.
+    /// The query string was empty.
     EmptyQueryResponse,
-    /// It failed.
+    /// An error.
     ErrorResponse(Report<'a>),
-    /// What a function gave; `None` for NULL.
+    /// The result of a function call; `None` for NULL.
     FunctionCallResponse(Option<&'a [u8]>),
-    /// What the server knows less of than the client asked for.
+    /// The newest version, and the options that the server does not know.
     NegotiateProtocolVersion(Negotiation<'a>),
-    /// The statement gives no rows.
+    /// The statement returns no rows.
     NoData,
-    /// Something to know.
+    /// A notice.
     NoticeResponse(Report<'a>),
-    /// What another session notified.
+    /// A notification of another session.
     NotificationResponse(Notification<'a>),
-    /// The types of a statement's parameters.
+    /// The types of a prepared statement's parameters.
     ParameterDescription(Oids<'a>),
-    /// A setting and its value now.
+    /// A setting and its current value.
     ParameterStatus(ParameterStatus<'a>),
-    /// Parse is done.
+    /// The reply to a `Parse`.
     ParseComplete,
-    /// Execute stopped at its limit of rows.
+    /// The reply to an `Execute` that reached its row limit.
     PortalSuspended,
-    /// The server waits for what comes next.
+    /// The server is ready for the next query cycle.
     ReadyForQuery(Transaction),
     /// The columns of the rows that follow.
     RowDescription(RowDescription<'a>),
 }
 
 impl<'a> BackMessage<'a> {
-    /// Reads the body of a whole frame.
+    /// Reads the body of a message.
     ///
     /// # Errors
-    /// Anything that is not exactly one message of this type.
+    /// The body is not exactly one message of this type.
     pub fn read(tag: BackTag, body: &'a [u8]) -> Result<Self, WireError> {
         let from = Reader::new(tag.name(), body);
         let empty = |message| from.end().map(|()| message);
@@ -128,15 +127,15 @@ fn read_whole<'a, T>(
     from.end().map(|()| value)
 }
 
-/// Reads the body of a `DataRow`: its cells, whose [`Values::ranges`] are places in this body.
+/// Reads the body of a `DataRow`: its values, whose [`Values::ranges`] are positions in this body.
 ///
 /// # Errors
-/// Anything that is not exactly one row.
+/// The body is not exactly one row.
 pub fn read_row(body: &[u8]) -> Result<Values<'_>, WireError> {
     read_whole(Reader::new("DataRow", body), |from| Values::read(from, "cells"))
 }
 
-/// A setting and its value now. It may come at any time.
+/// A setting and its current value. It may come at any time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParameterStatus<'a> {
     /// The name of the setting.
@@ -149,7 +148,7 @@ impl<'a> ParameterStatus<'a> {
     /// Reads the body of a `ParameterStatus`.
     ///
     /// # Errors
-    /// Anything that is not exactly one `ParameterStatus`.
+    /// The body is not exactly one `ParameterStatus`.
     pub fn read(body: &'a [u8]) -> Result<Self, WireError> {
         let mut from = Reader::new("ParameterStatus", body);
         let (name, value) = (from.text("name")?, from.text("value")?);
@@ -157,14 +156,14 @@ impl<'a> ParameterStatus<'a> {
     }
 }
 
-/// What another session notified. It may come at any time.
+/// A notification of another session. It may come at any time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Notification<'a> {
-    /// The process id of the session that notified.
+    /// The process id of the notifying session.
     pub process: i32,
     /// The name of the channel.
     pub channel: &'a [u8],
-    /// What was sent along, which is data like any other.
+    /// The payload, which is data like any other.
     pub payload: &'a [u8],
 }
 
@@ -172,7 +171,7 @@ impl<'a> Notification<'a> {
     /// Reads the body of a `NotificationResponse`.
     ///
     /// # Errors
-    /// Anything that is not exactly one `NotificationResponse`.
+    /// The body is not exactly one `NotificationResponse`.
     pub fn read(body: &'a [u8]) -> Result<Self, WireError> {
         let mut from = Reader::new("NotificationResponse", body);
         let process = from.int32("process")?;
@@ -181,14 +180,14 @@ impl<'a> Notification<'a> {
     }
 }
 
-/// Whether a session is in a transaction, as each `ReadyForQuery` says.
+/// The transaction status, as in each `ReadyForQuery`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transaction {
-    /// In a failed one: all is refused until it is rolled back.
+    /// In a failed transaction: every command is refused until it is rolled back.
     Failed,
-    /// In none.
+    /// In no transaction.
     Idle,
-    /// In one.
+    /// In a transaction.
     Open,
 }
 
@@ -196,7 +195,7 @@ impl Transaction {
     /// Reads the body of a `ReadyForQuery`.
     ///
     /// # Errors
-    /// Anything but one of the three letters.
+    /// The body is not one of the three letters.
     pub fn read(body: &[u8]) -> Result<Self, WireError> {
         let mut from = Reader::new("ReadyForQuery", body);
         let status = from.byte("status")?;
@@ -209,7 +208,7 @@ impl Transaction {
         }
     }
 
-    /// The letter that is sent.
+    /// Returns the letter that is sent.
     pub const fn byte(self) -> u8 {
         match self {
             Self::Failed => b'E',

@@ -1,11 +1,10 @@
-//! Finds the frames in a stream: a type byte, a length, a body. Long ones pass in pieces, so that no frame
+//! Finds the frames in a stream: a type byte, a length, a body. Long frames pass in pieces, so that no frame
 //! fills the memory.
 //!
-//! A [`Scanner`] follows one direction of one stream and is shown the bytes that were not yet taken. What it
-//! finds stands at their front; the caller takes that many bytes ([`Found::bytes`]) and looks again. So a
-//! relay walks over all frames that arrived with one read and passes them on with one write.
-//! [`Scanner::take`] does the taking for who wants frames one by one. (PostgreSQL 18 manual, 54.1.1 and
-//! 54.7.)
+//! A [`Scanner`] follows one direction of one stream and is shown the bytes that were not taken yet. It
+//! reports what is at their front; the caller takes that many bytes ([`Found::bytes`]) and looks again. So a
+//! relay can walk over all frames of one read and pass them on with one write. [`Scanner::take`] also takes
+//! the bytes, for callers that want frames one by one. (PostgreSQL 18 manual, 54.1.1 and 54.7.)
 
 use std::marker::PhantomData;
 
@@ -17,23 +16,23 @@ use crate::protocol::postgres::wire::tag::Size;
 use crate::protocol::postgres::wire::tag::Stage;
 use crate::protocol::postgres::wire::tag::Tag;
 
-/// The bytes before a body: the type, and the length of all that follows the type.
+/// The bytes before a body: the type, and the length of everything after the type.
 pub const HEADER: usize = 5;
-/// The bytes of the length itself, which it counts.
+/// The bytes of the length itself, which it includes.
 const LENGTH: u32 = 4;
 
-/// How long frames may be. No more than the greater of `whole` and 65,536 bytes must be held in memory to
-/// look at a stream.
+/// Limits for the length of frames. At most the greater of `whole` and 65,536 bytes must be held in memory to
+/// scan a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Longer frames of the large types are given in pieces, in bytes with the header. Default 256 KiB. Small
-    /// messages are always given whole.
+    /// The longest frame that is given whole, in bytes with the header. Longer frames of the large types are
+    /// given in pieces; small messages are always given whole. Default 256 KiB.
     pub whole: usize,
-    /// The most that the length of a [`Size::Statement`] may say, in bytes. Default and ceiling [`LONGEST`].
-    /// A relay that wants to refuse a long statement and keep the session leaves this and drops the pieces of
-    /// what is [`Found::Long`].
+    /// The greatest length of a [`Size::Statement`], in bytes. Default and maximum [`LONGEST`]. A relay that
+    /// refuses long statements but keeps the session leaves this, and drops the pieces of what is
+    /// [`Found::Long`].
     pub statement: u32,
-    /// The most that the length of a [`Size::Data`] may say, in bytes. Default and ceiling [`LONGEST`].
+    /// The greatest length of a [`Size::Data`], in bytes. Default and maximum [`LONGEST`].
     pub data: u32,
 }
 
@@ -48,40 +47,40 @@ impl Default for Limits {
 pub struct Header<T> {
     /// The type.
     pub tag: T,
-    /// How many bytes the body has, 0 to 1 GiB - 5.
+    /// The number of bytes of the body, 0 to 1 GiB - 5.
     pub body: u32,
 }
 
 impl<T> Header<T> {
-    /// How many bytes the frame has, with its header.
+    /// Returns the number of bytes of the frame, with its header.
     pub fn frame(&self) -> usize {
         in_memory(self.body).saturating_add(HEADER)
     }
 }
 
-/// What stands at the front of the bytes.
+/// What is at the front of the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found<T> {
     /// A whole frame.
     Frame(Header<T>),
-    /// The header of a frame longer than [`Limits::whole`]. Its body, which is not empty, follows as pieces.
+    /// The header of a frame longer than [`Limits::whole`]. Its body, which is not empty, follows in pieces.
     Long(Header<T>),
     /// A piece of the body of the long frame.
     Piece {
-        /// How many bytes of it are here, at least 1.
+        /// The number of bytes of the piece, at least 1.
         bytes: usize,
-        /// How many come after them; with 0 the frame is done.
+        /// The number of bytes after it; 0 at the end of the frame.
         left: u32,
     },
-    /// Nothing yet.
+    /// An incomplete frame.
     Partial {
-        /// How many bytes must come at least before there is more to find.
+        /// The least number of bytes that must arrive before there is more to find.
         missing: usize,
     },
 }
 
 impl<T> Found<T> {
-    /// How many bytes at the front it is, which the caller must take before the next look.
+    /// Returns the number of bytes that the caller must take before it looks again.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Frame(header) => header.frame(),
@@ -95,15 +94,15 @@ impl<T> Found<T> {
 /// What [`Scanner::take`] took out of a buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part<T> {
-    /// A whole frame: its type and all its bytes, the header's too.
+    /// A whole frame: its type, and all its bytes with the header.
     Frame(T, BytesMut),
-    /// A long frame begins: its header, and the bytes of that.
+    /// The start of a long frame: its header, and the bytes of the header.
     Long(Header<T>, BytesMut),
-    /// The next bytes of the long frame, and how many come after them.
+    /// The next bytes of the long frame, and the number of bytes after them.
     Piece(BytesMut, u32),
 }
 
-/// The body of a whole frame; empty where `frame` has no body.
+/// Returns the body of a whole frame; empty if it has none.
 pub fn body(frame: &[u8]) -> &[u8] {
     frame.get(HEADER..).unwrap_or_default()
 }
@@ -113,34 +112,34 @@ pub fn body(frame: &[u8]) -> &[u8] {
 pub struct Scanner<T> {
     stage: Stage,
     limits: Limits,
-    /// How much of the body of a long frame is still to come.
+    /// The number of bytes of a long frame's body that are still to come.
     left: u32,
     sender: PhantomData<T>,
 }
 
 impl<T: Tag> Scanner<T> {
-    /// A scanner for the bytes behind the startup packet, or behind the startup packet's answer.
+    /// Creates a scanner for the bytes after the startup packet, in either direction.
     pub fn new(limits: Limits) -> Self {
         Self { stage: Stage::Login, limits, left: 0, sender: PhantomData }
     }
 
-    /// The login is over: from the next frame on, what belongs to a session may come, and what belongs to a
+    /// Notes that the login is over: from the next frame on, messages of a session may come, and those of a
     /// login may not.
     pub fn session_begins(&mut self) {
         self.stage = Stage::Session;
     }
 
-    /// Whether the next byte would begin a frame. A stream that ends elsewhere was cut off.
+    /// Returns whether the next byte would begin a frame. A stream that ends elsewhere was cut off.
     #[cfg(test)]
     pub fn at_frame_start(&self) -> bool {
         self.left == 0
     }
 
-    /// Looks at `input`, the bytes of the stream that were not yet taken.
+    /// Looks at `input`, the bytes of the stream that were not taken yet.
     ///
     /// # Errors
-    /// A type that the peer may not send now, a length that no message of its type may have, or one over the
-    /// limits. The stream cannot go on after it.
+    /// A type that the peer may not send now, or a length that its type or the limits do not allow. The
+    /// stream cannot go on after it.
     pub fn look(&mut self, input: &[u8]) -> Result<Found<T>, WireError> {
         if self.left > 0 {
             return Ok(self.piece(input.len()));
@@ -169,10 +168,10 @@ impl<T: Tag> Scanner<T> {
         })
     }
 
-    /// Takes what stands at the front of `input` out of it; `None` where there is nothing yet.
+    /// Takes what is at the front of `input` out of it; `None` if it is incomplete.
     ///
     /// # Errors
-    /// As [`Scanner::look`].
+    /// The same as [`Scanner::look`].
     pub fn take(&mut self, input: &mut BytesMut) -> Result<Option<Part<T>>, WireError> {
         let found = self.look(input)?;
         let bytes = found.bytes();
@@ -193,7 +192,7 @@ impl<T: Tag> Scanner<T> {
         Found::Piece { bytes: in_memory(now), left: self.left }
     }
 
-    /// How long the body is, by the length that was sent.
+    /// Checks the length that was sent, and returns that of the body.
     fn check(&self, tag: T, found: i32) -> Result<u32, WireError> {
         let most = tag.size().most();
         let bad = WireError::Length { message: tag.name(), found, most };
@@ -214,7 +213,7 @@ impl<T: Tag> Scanner<T> {
     }
 }
 
-/// A length as a number of bytes in memory.
+/// Converts a length to a number of bytes in memory.
 fn in_memory(length: u32) -> usize {
     usize::try_from(length).unwrap_or(usize::MAX)
 }

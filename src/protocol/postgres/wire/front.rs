@@ -1,8 +1,7 @@
-//! What a client says: each message as a view that borrows its body, read strictly (PostgreSQL 18 manual,
-//! 54.7).
+//! A client's messages, each as a view that borrows its body, read strictly (PostgreSQL 18 manual, 54.7).
 //!
-//! SQL and names are bytes here. What is to be judged must be UTF-8, which [`Query::text`] and
-//! [`Parse::text`] check; bytes that are not must never be judged by another text that resembles them.
+//! SQL and names are bytes here. SQL that is to be judged must be UTF-8, which [`Query::text`] and
+//! [`Parse::text`] check; other bytes must never be judged by a similar text in their place.
 
 mod bind;
 mod login;
@@ -24,17 +23,17 @@ use crate::protocol::postgres::wire::values::Oids;
 /// One message of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrontMessage<'a> {
-    /// Values for a prepared statement.
+    /// The parameter values for a prepared statement.
     Bind(Bind<'a>),
-    /// Forgets a prepared statement or portal.
+    /// Closes a prepared statement or portal.
     Close(Named<'a>),
-    /// A part of what is copied in, cut anywhere.
+    /// A part of data that is copied in, cut anywhere.
     CopyData(&'a [u8]),
-    /// The end of what is copied in.
+    /// The end of data that is copied in.
     CopyDone,
-    /// The copy in is given up, and why.
+    /// The client aborts a copy in, with the reason.
     CopyFail(&'a [u8]),
-    /// Asks about a prepared statement or portal.
+    /// Asks for the description of a prepared statement or portal.
     Describe(Named<'a>),
     /// Runs a portal.
     Execute(Execute<'a>),
@@ -44,21 +43,21 @@ pub enum FrontMessage<'a> {
     FunctionCall(FunctionCall<'a>),
     /// SQL to prepare.
     Parse(Parse<'a>),
-    /// A password or a step of SASL.
+    /// A password, or a step of SASL.
     Password(Password<'a>),
     /// SQL to run.
     Query(Query<'a>),
-    /// Ends a series of extended messages.
+    /// Ends a series of extended query messages.
     Sync,
-    /// The client leaves.
+    /// Ends the session.
     Terminate,
 }
 
 impl<'a> FrontMessage<'a> {
-    /// Reads the body of a whole frame.
+    /// Reads the body of a message.
     ///
     /// # Errors
-    /// Anything that is not exactly one message of this type, with SQLSTATE 08P01.
+    /// The body is not exactly one message of this type. The SQLSTATE is 08P01.
     pub fn read(tag: FrontTag, body: &'a [u8]) -> Result<Self, WireError> {
         let empty = |message| Reader::new(tag.name(), body).end().map(|()| message);
         match tag {
@@ -84,10 +83,10 @@ impl<'a> FrontMessage<'a> {
     }
 }
 
-/// SQL of any number of statements, to be run at once.
+/// SQL with any number of statements, to be run at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Query<'a> {
-    /// The SQL, in the encoding of the client.
+    /// The SQL, in the client's encoding.
     pub sql: &'a [u8],
 }
 
@@ -95,30 +94,30 @@ impl<'a> Query<'a> {
     /// Reads the body of a `Query`.
     ///
     /// # Errors
-    /// No NUL at the end, or one before it.
+    /// There is no NUL at the end, or one before it.
     pub fn read(body: &'a [u8]) -> Result<Self, WireError> {
         let mut from = Reader::new("Query", body);
         let sql = from.text("SQL")?;
         from.end().map(|()| Self { sql })
     }
 
-    /// The SQL as UTF-8.
+    /// Returns the SQL as UTF-8.
     ///
     /// # Errors
-    /// Bytes that are not UTF-8, with SQLSTATE 22021.
+    /// It is not UTF-8. The SQLSTATE is 22021.
     pub fn text(&self) -> Result<&'a str, WireError> {
         utf8("Query", "SQL", self.sql)
     }
 }
 
-/// SQL of one statement, to be prepared.
+/// SQL with one statement, to be prepared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parse<'a> {
     /// The name of the prepared statement; empty for the unnamed one.
     pub name: &'a [u8],
-    /// The SQL, in the encoding of the client.
+    /// The SQL, in the client's encoding.
     pub sql: &'a [u8],
-    /// The types of the first parameters; 0 leaves one to the server.
+    /// The types of the first parameters; 0 leaves a type to the server.
     pub types: Oids<'a>,
 }
 
@@ -126,7 +125,7 @@ impl<'a> Parse<'a> {
     /// Reads the body of a `Parse`.
     ///
     /// # Errors
-    /// Anything that is not exactly one `Parse`.
+    /// The body is not exactly one `Parse`.
     pub fn read(body: &'a [u8]) -> Result<Self, WireError> {
         let mut from = Reader::new("Parse", body);
         let (name, sql) = (from.text("name of the statement")?, from.text("SQL")?);
@@ -134,21 +133,21 @@ impl<'a> Parse<'a> {
         from.end().map(|()| Self { name, sql, types })
     }
 
-    /// The SQL as UTF-8.
+    /// Returns the SQL as UTF-8.
     ///
     /// # Errors
-    /// Bytes that are not UTF-8, with SQLSTATE 22021.
+    /// It is not UTF-8. The SQLSTATE is 22021.
     pub fn text(&self) -> Result<&'a str, WireError> {
         utf8("Parse", "SQL", self.sql)
     }
 }
 
-/// What a `Describe` or `Close` speaks of. An empty name is the unnamed one.
+/// The object of a `Describe` or `Close`. An empty name is the unnamed one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Named<'a> {
-    /// A portal of this name.
+    /// The portal with this name.
     Portal(&'a [u8]),
-    /// A prepared statement of this name.
+    /// The prepared statement with this name.
     Statement(&'a [u8]),
 }
 
@@ -171,7 +170,7 @@ impl<'a> Named<'a> {
 pub struct Execute<'a> {
     /// The name of the portal; empty for the unnamed one.
     pub portal: &'a [u8],
-    /// After how many rows it stops; 0 for no limit.
+    /// The row limit; 0 for none.
     pub rows: u32,
 }
 
@@ -179,7 +178,7 @@ impl<'a> Execute<'a> {
     /// Reads the body of an `Execute`.
     ///
     /// # Errors
-    /// Anything that is not exactly one `Execute`, and a negative number of rows.
+    /// The body is not exactly one `Execute`, or the row limit is negative.
     pub fn read(body: &'a [u8]) -> Result<Self, WireError> {
         let mut from = Reader::new("Execute", body);
         let portal = from.text("name of the portal")?;

@@ -1,10 +1,10 @@
-//! The packets a connection begins with: encryption asked for, a cancel, or the startup. They have a length,
-//! but no type.
+//! The packets at the beginning of a connection: a request for encryption, a cancel request, or the startup
+//! packet. They have a length, but no type.
 //!
-//! An [`Opener`] is shown what a client sent until it has found the startup packet or a cancel. Of each
-//! request for encryption it takes one, before encryption, and nothing behind it: bytes that came before the
-//! handshake could be another's and must never be read as if they had come through it. (PostgreSQL 18 manual,
-//! 54.2.1, 54.2.8 to 54.2.11 and 54.7; CVE-2021-23214.)
+//! An [`Opener`] is shown what a client sends until it has found the startup packet or a cancel request. It
+//! accepts each kind of encryption request once, before encryption, and with nothing after it: bytes that
+//! came before the handshake could be somebody else's, and must never be read as if they had come through it.
+//! (PostgreSQL 18 manual, 54.2.1, 54.2.8 to 54.2.11 and 54.7; CVE-2021-23214.)
 
 use std::fmt;
 
@@ -17,35 +17,35 @@ use crate::protocol::postgres::wire::read::Reader;
 use crate::protocol::postgres::wire::sqlstate::SqlState;
 use crate::protocol::postgres::wire::write::packet;
 
-/// The least that the length of a packet may say: itself and a code.
+/// The least length of a packet: the length itself and a code.
 const SHORTEST_PACKET: usize = 8;
-/// The most that the length of a packet may say, in bytes.
+/// The greatest length of a packet, in bytes.
 pub const LONGEST_PACKET: usize = 10_000;
-/// The shortest and longest key of cancellation, in bytes. Version 3.0 has only the shortest.
+/// The length of a cancel key, in bytes. Version 3.0 has only the shortest.
 pub const CANCEL_KEY: std::ops::RangeInclusive<usize> = 4..=256;
 
 const CANCEL: u32 = 80_877_102;
 const SSL: u32 = 80_877_103;
 const GSS: u32 = 80_877_104;
-/// The first byte of a TLS handshake. As the first byte of a length it would be too long.
+/// The first byte of a TLS handshake. As the first byte of a length it would be too large.
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// A version of the protocol.
+/// A protocol version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
-    /// 3 in all that is in use.
+    /// The major version; 3 in all versions in use.
     pub major: u16,
-    /// 0 or 2 in all that is in use.
+    /// The minor version; 0 or 2 in all versions in use.
     pub minor: u16,
 }
 
 impl Version {
     /// Version 3.0, which every client and server speaks.
     pub const V3_0: Self = Self { major: 3, minor: 0 };
-    /// Version 3.2, of PostgreSQL 18: keys of cancellation may be longer.
+    /// Version 3.2, of PostgreSQL 18: cancel keys may be longer.
     pub const V3_2: Self = Self { major: 3, minor: 2 };
 
-    /// The version of this number: the major one in the upper half.
+    /// Returns the version for a number on the wire, with the major version in the upper half.
     pub const fn from_number(number: u32) -> Self {
         let [major, more_major, minor, more_minor] = number.to_be_bytes();
         Self {
@@ -54,14 +54,14 @@ impl Version {
         }
     }
 
-    /// As the number that is sent.
+    /// Returns the number on the wire.
     pub const fn number(self) -> u32 {
         let ([major, more_major], [minor, more_minor]) = (self.major.to_be_bytes(), self.minor.to_be_bytes());
         u32::from_be_bytes([major, more_major, minor, more_minor])
     }
 
-    /// What is spoken with a client that asks for this: 3.0 for the reserved 3.1 too, 3.2 for all that is
-    /// newer; `None` for another major version.
+    /// Returns the version to speak with a client that asks for this one: 3.0 also for the reserved 3.1, 3.2
+    /// for anything newer. `None` for another major version.
     pub const fn spoken(self) -> Option<Self> {
         match (self.major, self.minor) {
             (3, 0 | 1) => Some(Self::V3_0),
@@ -77,11 +77,11 @@ impl fmt::Display for Version {
     }
 }
 
-/// The first packets of a connection.
+/// A packet at the beginning of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening<'a> {
-    /// The client begins TLS with no request before it. Nothing is taken: the bytes are the handshake's. The
-    /// TLS layer must insist on the ALPN name `postgresql`.
+    /// The client begins TLS without a request. Nothing is taken: the bytes belong to the handshake. The TLS
+    /// layer must insist on the ALPN name `postgresql`.
     DirectTls,
     /// An `SSLRequest`, to be answered with `S` and TLS, or with `N`.
     Ssl,
@@ -93,12 +93,12 @@ pub enum Opening<'a> {
     Startup(StartupPacket<'a>),
 }
 
-/// Asks to cancel what another connection runs. The key is not shown: it is a secret.
+/// A request to cancel what another connection runs. Its key is a secret, so that `Debug` does not show it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Cancel<'a> {
-    /// The process id of `BackendKeyData`.
+    /// The process id from `BackendKeyData`.
     pub process: i32,
-    /// The key of `BackendKeyData`, 4 to 256 bytes. To be compared in constant time.
+    /// The key from `BackendKeyData`, 4 to 256 bytes. Compare it in constant time.
     pub key: &'a [u8],
 }
 
@@ -108,10 +108,10 @@ impl fmt::Debug for Cancel<'_> {
     }
 }
 
-/// The startup packet: a version, and names with values.
+/// The startup packet: a version, and parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StartupPacket<'a> {
-    /// The version the client asks for. Its major version is 3.
+    /// The version that the client asks for, with major version 3.
     pub version: Version,
     parameters: &'a [u8],
 }
@@ -126,7 +126,7 @@ impl<'a> StartupPacket<'a> {
         Ok(Self { version, parameters })
     }
 
-    /// Name and value of each parameter in the order they were sent, duplicates too. No name is empty.
+    /// Returns the name and value of each parameter in order, including duplicates. No name is empty.
     pub fn parameters(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
         let mut texts = self.parameters.split(|&byte| byte == 0);
         std::iter::from_fn(move || {
@@ -139,47 +139,47 @@ impl<'a> StartupPacket<'a> {
 /// Why a connection cannot begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OpeningError {
-    /// No length of a packet: not a client of PostgreSQL.
+    /// The length is not that of a packet: not a client of PostgreSQL.
     #[error("the length of the first packet is {found}, but must be 8 to 10000")]
     Length {
-        /// The length as it was sent.
+        /// The length as sent.
         found: u32,
     },
-    /// A cancel of another length than one with a key.
+    /// The cancel request does not have the length of one with a key.
     #[error("a cancel request of {found} bytes, but it must have 16 to 268")]
     CancelLength {
-        /// The length as it was sent.
+        /// The length as sent.
         found: usize,
     },
-    /// A request for encryption that is longer than its code.
+    /// The encryption request is longer than its code.
     #[error("a request for encryption of {found} bytes, but it must have 8")]
     RequestLength {
-        /// The length as it was sent.
+        /// The length as sent.
         found: usize,
     },
-    /// A major version other than 3.
+    /// The major version is not 3.
     #[error("protocol {0} is not spoken here, only 3.0 to 3.2")]
     Version(Version),
-    /// The same request for encryption again.
+    /// The same encryption was requested twice.
     #[error("the client asked twice for the same encryption")]
     Twice,
-    /// A request for encryption inside of it.
+    /// Encryption was requested within encryption.
     #[error("the client asked for encryption on an encrypted connection")]
     Encrypted,
-    /// Bytes behind a request for encryption, before its answer.
+    /// Bytes follow an encryption request before its answer.
     #[error("the client sent {bytes} bytes before its request for encryption was answered")]
     Early {
-        /// How many.
+        /// The number of these bytes.
         bytes: usize,
     },
-    /// A startup packet that is not pairs of names and values.
+    /// The startup packet does not consist of pairs of names and values.
     #[error(transparent)]
     Parameters(WireError),
 }
 
 impl OpeningError {
-    /// What the client's program is told, in a FATAL error; `None` where the connection is closed without a
-    /// word, since the peer speaks another protocol or sent a cancel, which is never answered.
+    /// Returns the SQLSTATE for a FATAL error to the client; `None` if the connection is closed silently,
+    /// since the peer speaks another protocol or sent a cancel request, which is never answered.
     pub const fn sqlstate(&self) -> Option<SqlState> {
         match self {
             Self::Length { .. } | Self::CancelLength { .. } => None,
@@ -201,22 +201,22 @@ pub struct Opener {
 }
 
 impl Opener {
-    /// An opener for a connection that has just been made.
+    /// Creates an opener for a new connection.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The connection is encrypted: what is shown from now on has come through TLS.
+    /// Notes that the connection is encrypted: what is shown from now on has come through TLS.
     pub fn encrypted(&mut self) {
         self.encrypted = true;
     }
 
-    /// Looks at `input`, what the client has sent and was not taken yet. Gives the packet at its front, and
-    /// how many bytes of it the caller must take before the next look; `None` where the packet is not whole
-    /// yet.
+    /// Looks at `input`, the bytes of the client that were not taken yet. Returns the packet at its front,
+    /// and the number of bytes that the caller must take before it looks again; `None` if the packet is
+    /// incomplete.
     ///
     /// # Errors
-    /// What is no such packet, or may not come now. The connection ends.
+    /// It is no such packet, or may not come now. The connection ends.
     pub fn look<'a>(&mut self, input: &'a [u8]) -> Result<Option<(Opening<'a>, usize)>, OpeningError> {
         if input.first() == Some(&TLS_HANDSHAKE) && !self.encrypted && !self.ssl && !self.gss {
             return Ok(Some((Opening::DirectTls, 0)));
@@ -283,10 +283,10 @@ pub fn write_ssl_request(out: &mut BytesMut) {
     out.put_u32(SSL);
 }
 
-/// Appends a `CancelRequest` with the process and key of a `BackendKeyData`.
+/// Appends a `CancelRequest` with the process id and key from a `BackendKeyData`.
 ///
 /// # Errors
-/// A key that does not have 4 to 256 bytes.
+/// The key does not have 4 to 256 bytes.
 pub fn write_cancel_request(out: &mut BytesMut, process: i32, key: &[u8]) -> Result<(), WriteError> {
     if !CANCEL_KEY.contains(&key.len()) {
         return Err(WriteError::Key { found: key.len(), wanted: "4 to 256" });
@@ -299,10 +299,10 @@ pub fn write_cancel_request(out: &mut BytesMut, process: i32, key: &[u8]) -> Res
     })
 }
 
-/// Appends a `StartupMessage` with names and values.
+/// Appends a `StartupMessage` with these parameters.
 ///
 /// # Errors
-/// An empty name, a NUL in a name or value, more than 10,000 bytes in all.
+/// A name is empty, a name or value contains a NUL, or there are more than 10,000 bytes.
 pub fn write_startup<'a>(
     out: &mut BytesMut,
     version: Version,

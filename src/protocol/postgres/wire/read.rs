@@ -1,4 +1,4 @@
-//! Reads the parts of a message's body in their order, and knows what to say where one is missing.
+//! Reads the parts of a message's body in order, and reports which one is missing.
 
 use memchr::memchr;
 
@@ -13,27 +13,27 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A reader of the body of the message of this name.
+    /// Creates a reader for the body of the message with this name.
     pub(super) const fn new(message: &'static str, body: &'a [u8]) -> Self {
         Self { message, body, rest: body }
     }
 
-    /// The message's name.
+    /// Returns the name of the message.
     pub(super) const fn message(&self) -> &'static str {
         self.message
     }
 
-    /// The whole body.
+    /// Returns the whole body.
     pub(super) const fn body(&self) -> &'a [u8] {
         self.body
     }
 
-    /// How many bytes were read.
+    /// Returns the number of bytes that were read.
     pub(super) const fn at(&self) -> usize {
         self.body.len().saturating_sub(self.rest.len())
     }
 
-    /// Whether all was read.
+    /// Returns whether everything was read.
     pub(super) const fn is_done(&self) -> bool {
         self.rest.is_empty()
     }
@@ -45,32 +45,32 @@ impl<'a> Reader<'a> {
         Ok(*array)
     }
 
-    /// One byte.
+    /// Reads one byte.
     pub(super) fn byte(&mut self, part: &'static str) -> Result<u8, WireError> {
         self.array(part).map(u8::from_be_bytes)
     }
 
-    /// An Int16 that may be negative.
+    /// Reads an Int16 that may be negative.
     pub(super) fn int16(&mut self, part: &'static str) -> Result<i16, WireError> {
         self.array(part).map(i16::from_be_bytes)
     }
 
-    /// An Int16 that counts: the server reads it without a sign.
+    /// Reads an Int16 that is a count, which the server reads as unsigned.
     pub(super) fn count(&mut self, part: &'static str) -> Result<u16, WireError> {
         self.array(part).map(u16::from_be_bytes)
     }
 
-    /// An Int32 that may be negative.
+    /// Reads an Int32 that may be negative.
     pub(super) fn int32(&mut self, part: &'static str) -> Result<i32, WireError> {
         self.array(part).map(i32::from_be_bytes)
     }
 
-    /// An Int32 without a sign, such as an oid.
+    /// Reads an unsigned Int32, such as an oid.
     pub(super) fn oid(&mut self, part: &'static str) -> Result<u32, WireError> {
         self.array(part).map(u32::from_be_bytes)
     }
 
-    /// A String, without the NUL that ends it.
+    /// Reads a String, without its terminating NUL.
     pub(super) fn text(&mut self, part: &'static str) -> Result<&'a [u8], WireError> {
         let end = memchr(0, self.rest).ok_or(WireError::NoNul { message: self.message, part })?;
         let text = self.bytes(end, part)?;
@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
         Ok(text)
     }
 
-    /// So many bytes.
+    /// Reads this many bytes.
     pub(super) fn bytes(&mut self, length: usize, part: &'static str) -> Result<&'a [u8], WireError> {
         let (bytes, rest) =
             self.rest.split_at_checked(length).ok_or(WireError::Short { message: self.message, part })?;
@@ -86,14 +86,14 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
-    /// All that is left.
+    /// Reads everything that is left.
     pub(super) const fn rest(&mut self) -> &'a [u8] {
         let rest = self.rest;
         self.rest = &[];
         rest
     }
 
-    /// An Int32 length and so many bytes; `None` for the length -1, which is NULL.
+    /// Reads an Int32 length and that many bytes; `None` for the length -1, which is NULL.
     pub(super) fn value(&mut self, part: &'static str) -> Result<Option<&'a [u8]>, WireError> {
         let length = self.int32(part)?;
         if length == -1 {
@@ -104,12 +104,12 @@ impl<'a> Reader<'a> {
         self.bytes(bytes, part).map(Some)
     }
 
-    /// The error for a number that means nothing in its place.
+    /// Returns the error for a number that is not valid in its place.
     pub(super) const fn bad(&self, part: &'static str, found: i64, wanted: &'static str) -> WireError {
         WireError::Value { message: self.message, part, found, wanted }
     }
 
-    /// Refuses what is left.
+    /// Refuses bytes that are left.
     pub(super) const fn end(&self) -> Result<(), WireError> {
         match self.rest.len() {
             0 => Ok(()),
@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A text as UTF-8.
+/// Returns a text as UTF-8.
 pub(super) fn utf8<'a>(
     message: &'static str,
     part: &'static str,

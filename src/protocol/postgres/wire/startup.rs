@@ -1,8 +1,8 @@
-//! What a client asks for when it starts: each parameter is known and checked, or the session does not begin.
+//! The parameters of a startup packet: each one is known and checked, or the session does not begin.
 //!
-//! A parameter sets something in the target's session before any statement is judged, so what is allowed is a
-//! list (see [`Setting`]). `options` is read by the same list, as the server would read it, and what it sets
-//! is passed on as plain parameters. (PostgreSQL 18 manual, 54.7, `StartupMessage`.)
+//! A parameter changes the target's session before any statement is judged, so only listed ones are allowed
+//! (see [`Setting`]). `options` is read as the server would read it and checked against the same list; its
+//! settings are passed on as plain parameters. (PostgreSQL 18 manual, 54.7, `StartupMessage`.)
 
 mod options;
 mod setting;
@@ -13,52 +13,52 @@ use crate::protocol::postgres::wire::opening::StartupPacket;
 use crate::protocol::postgres::wire::opening::Version;
 use crate::protocol::postgres::wire::sqlstate::SqlState;
 
-/// How many characters of a client's text an error shows.
+/// The most characters of a client's text that an error shows.
 const SHOWN: usize = 64;
-/// What the names of options of the protocol itself begin with.
+/// The prefix of protocol options.
 const PROTOCOL_OPTION: &str = "_pq_.";
 
-/// Why a session does not begin. All of them are FATAL.
+/// Why a session does not begin. All of these are FATAL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StartupError {
-    /// A major version other than 3.
+    /// The major version is not 3.
     #[error("protocol {0} is not spoken here, only 3.0 to 3.2")]
     Version(Version),
-    /// A name or value that is not UTF-8.
+    /// A name or value is not UTF-8.
     #[error("the startup parameter {name:?} is not UTF-8")]
     NotUtf8 {
-        /// The name, as far as it is UTF-8.
+        /// The name, with replacements where it is not UTF-8.
         name: String,
     },
-    /// No user, or an empty one.
+    /// There is no user, or an empty one.
     #[error("no user name in the startup packet")]
     NoUser,
-    /// A parameter twice: which one counts would be anyone's guess.
+    /// A parameter occurs twice: which one counts would be anyone's guess.
     #[error("the startup parameter {name:?} is there twice")]
     Duplicate {
         /// Its name.
         name: String,
     },
-    /// A parameter that is not on the list.
+    /// A parameter is not on the list.
     #[error("the startup parameter {name:?} is not allowed by this gateway; allowed are {}", Setting::NAMES)]
     NotAllowed {
         /// Its name.
         name: String,
     },
-    /// A value that the parameter may not have.
+    /// A parameter has a value that it may not have.
     #[error("the startup parameter {name} is {found:?}, but must be {wanted}")]
     Value {
         /// Its name.
         name: &'static str,
         /// The value.
         found: String,
-        /// What it may be.
+        /// The allowed values.
         wanted: &'static str,
     },
-    /// A wish to replicate: what follows would not be SQL.
+    /// The client asks for replication: what follows would not be SQL.
     #[error("replication connections are not allowed by this gateway")]
     Replication,
-    /// A switch in `options` other than -c and --.
+    /// `options` contains a switch other than -c and --.
     #[error(
         "the switch {switch:?} in the startup parameter options is not allowed by this gateway, only -c NAME=VALUE and --NAME=VALUE"
     )]
@@ -66,19 +66,19 @@ pub enum StartupError {
         /// The switch.
         switch: String,
     },
-    /// A switch in `options` without its name and value.
+    /// A switch in `options` has no name and value.
     #[error("the switch {switch:?} in the startup parameter options has no NAME=VALUE")]
     NoValue {
         /// The switch.
         switch: String,
     },
-    /// `options` ends with the backslash that would make the next character plain.
+    /// `options` ends with a backslash, which should escape a character.
     #[error("the startup parameter options ends with a backslash")]
     Backslash,
 }
 
 impl StartupError {
-    /// What the client's program is told.
+    /// Returns the SQLSTATE for the client.
     pub const fn sqlstate(&self) -> SqlState {
         match self {
             Self::NotUtf8 { .. } => SqlState::CHARACTER_NOT_IN_REPERTOIRE,
@@ -91,26 +91,26 @@ impl StartupError {
     }
 }
 
-/// The beginning of a client's text, for an error.
+/// Returns the beginning of a client's text, for an error.
 fn shown(text: &str) -> String {
     text.chars().take(SHOWN).collect()
 }
 
-/// What a client asks for, checked.
+/// The checked parameters of a startup packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Startup {
-    /// The version the client asks for.
+    /// The version that the client asks for.
     pub asked: Version,
-    /// The version spoken with it.
+    /// The version that is spoken with it.
     pub spoken: Version,
-    /// Who the client says it is, not empty. A claim, and nothing more.
+    /// The user that the client names, not empty. It is a claim, and nothing more.
     pub user: String,
-    /// The database it wants; the user's name where it names none, as PostgreSQL has it.
+    /// The database that it asks for; the user's name if it names none, as in PostgreSQL.
     pub database: String,
-    /// What it sets, each once, in the order it was sent. `client_encoding` is always among them, and is
+    /// The settings that it chooses, each once, in order. `client_encoding` is always among them, and is
     /// `UTF8`.
     pub settings: Vec<(Setting, String)>,
-    /// The options of the protocol that it asks for and nobody here knows, with their `_pq_.`.
+    /// The protocol options that it asks for, none of which is known here, with their `_pq_.`.
     pub unknown_options: Vec<String>,
 }
 
@@ -118,7 +118,7 @@ impl Startup {
     /// Checks the parameters of a startup packet.
     ///
     /// # Errors
-    /// The first parameter that is not allowed, not UTF-8, there twice or of a wrong value, or no user.
+    /// A parameter is not allowed, not UTF-8, there twice or has a wrong value, or there is no user.
     pub fn read(packet: &StartupPacket<'_>) -> Result<Self, StartupError> {
         let spoken = packet.version.spoken().ok_or(StartupError::Version(packet.version))?;
         let mut reading = Reading::default();
@@ -140,20 +140,20 @@ impl Startup {
         Ok(Self { asked: packet.version, spoken, user, database, settings, unknown_options })
     }
 
-    /// The value of a setting; `None` where the client leaves it to the server.
+    /// Returns the value of a setting; `None` if the client leaves it to the server.
     pub fn setting(&self, wanted: Setting) -> Option<&str> {
         self.settings.iter().find(|(setting, _)| *setting == wanted).map(|(_, value)| value.as_str())
     }
 
-    /// The version for a `NegotiateProtocolVersion`, which lists [`Startup::unknown_options`] too; `None`
-    /// where the client knows all it must and none is sent.
+    /// Returns the version for a `NegotiateProtocolVersion`, which also lists [`Startup::unknown_options`];
+    /// `None` if none has to be sent.
     pub fn negotiation(&self) -> Option<Version> {
-        // The reserved 3.1 is 3.0 by another name, and libpq takes no word about it.
+        // The reserved 3.1 is 3.0 by another name, and libpq accepts no message about it.
         let newer = self.asked > Version::V3_2;
         (newer || !self.unknown_options.is_empty()).then_some(self.spoken)
     }
 
-    /// Names and values of the settings, as a startup packet to the target has them.
+    /// Returns the names and values of the settings for a startup packet to the target.
     pub fn forwarded(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.settings.iter().map(|(setting, value)| (setting.name(), value.as_str()))
     }
@@ -171,7 +171,7 @@ struct Reading {
 
 impl Reading {
     fn parameter(&mut self, name: &str, value: &str) -> Result<(), StartupError> {
-        // These four are read by the server itself, which knows them in lower case only.
+        // The server itself reads these four, in lower case only.
         let twice = match name {
             "user" => self.user.replace(value.to_owned()).is_some(),
             "database" => self.database.replace(value.to_owned()).is_some(),

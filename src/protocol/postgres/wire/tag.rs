@@ -2,28 +2,26 @@
 
 use std::fmt;
 
-/// The most that the length of a large message may say: 1 GiB - 1, as PostgreSQL's largest allocation.
+/// The greatest length of a large message: 1 GiB - 1, like PostgreSQL's largest allocation.
 pub const LONGEST: u32 = (1 << 30) - 1;
-/// The most that the length of a client's small message may say, as PostgreSQL's `PQ_SMALL_MESSAGE_LIMIT`.
+/// The greatest length of a client's small message, like PostgreSQL's `PQ_SMALL_MESSAGE_LIMIT`.
 pub const SMALL_FROM_CLIENT: u32 = 10_000;
-/// The most that the length of a server's small message may say; libpq takes more than this for a lost
-/// stream.
+/// The greatest length of a server's small message; libpq takes a longer one for a broken stream.
 pub const SMALL_FROM_SERVER: u32 = 30_000;
-/// The most that the length of a password or SASL message may say, as PostgreSQL's
-/// `PG_MAX_AUTH_TOKEN_LENGTH`.
+/// The greatest length of a password or SASL message, like PostgreSQL's `PG_MAX_AUTH_TOKEN_LENGTH`.
 pub const LONGEST_PASSWORD: u32 = 65_535;
 
-/// Whether a stream is still logging in.
+/// The stage of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// A client until `AuthenticationOk`, a server until its first `ReadyForQuery`.
+    /// The login: for a client until `AuthenticationOk`, for a server until its first `ReadyForQuery`.
     Login,
-    /// After that.
+    /// The session after that.
     Session,
 }
 
 impl Stage {
-    /// When that is, in words.
+    /// Returns the stage in words.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Login => "while logging in",
@@ -32,19 +30,19 @@ impl Stage {
     }
 }
 
-/// How long a message of a type may be.
+/// The size class of a message type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
-    /// Its length may say at most this, and it is always given whole.
+    /// The length is at most this, and the message is always given whole.
     Small(u32),
-    /// What a client wants done, at most [`LONGEST`]. It must be judged whole.
+    /// Something that a client wants done, at most [`LONGEST`]. It must be judged as a whole.
     Statement,
-    /// What may be long on its way through, at most [`LONGEST`].
+    /// Something that may pass in pieces, at most [`LONGEST`].
     Data,
 }
 
 impl Size {
-    /// The most that the length may say.
+    /// Returns the greatest length.
     pub const fn most(self) -> u32 {
         match self {
             Self::Small(most) => most,
@@ -53,25 +51,25 @@ impl Size {
     }
 }
 
-/// The type of a message: [`FrontTag`] for what a client sends, [`BackTag`] for what a server sends.
+/// The type of a message: [`FrontTag`] for a client's messages, [`BackTag`] for a server's.
 pub trait Tag: Copy + Eq + fmt::Debug {
-    /// Who sends it: `client` or `server`.
+    /// The sender: `client` or `server`.
     const SENDER: &'static str;
 
-    /// The type that begins with this byte and may be sent at this stage.
+    /// Returns the type that begins with this byte, if it may be sent at this stage.
     fn of(byte: u8, stage: Stage) -> Option<Self>;
 
-    /// The byte it begins with.
+    /// Returns the byte that begins it.
     fn byte(self) -> u8;
 
-    /// Its name in the manual.
+    /// Returns its name in the manual.
     fn name(self) -> &'static str;
 
-    /// How long it may be.
+    /// Returns its size class.
     fn size(self) -> Size;
 }
 
-/// Whether a message may be sent at a stage.
+/// The stages at which a message may be sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum When {
     Login,
@@ -89,7 +87,7 @@ impl When {
     }
 }
 
-/// One line per type: doc, name, byte, when, size.
+/// One line for each type: doc, name, byte, stage, size.
 macro_rules! tags {
     ($(#[$about:meta])* $tags:ident, $sender:literal: $($(#[$doc:meta])* $name:ident $byte:literal $when:ident $size:expr,)*) => {
         $(#[$about])*
@@ -99,7 +97,7 @@ macro_rules! tags {
         }
 
         impl $tags {
-            /// All of them.
+            /// All types.
             pub const ALL: &[Self] = &[$(Self::$name),*];
         }
 
@@ -136,87 +134,87 @@ macro_rules! tags {
 }
 
 tags! {
-    /// What a client sends after its startup packet (PostgreSQL 18 manual, 54.7).
+    /// The types of a client's messages after its startup packet (PostgreSQL 18 manual, 54.7).
     FrontTag, "client":
-    /// Values for a prepared statement, which make a portal.
+    /// The parameter values for a prepared statement, which create a portal.
     Bind b'B' Session Size::Statement,
-    /// Forgets a prepared statement or portal.
+    /// Closes a prepared statement or portal.
     Close b'C' Session Size::Small(SMALL_FROM_CLIENT),
-    /// A part of what is copied in.
+    /// A part of data that is copied in.
     CopyData b'd' Session Size::Data,
-    /// The end of what is copied in.
+    /// The end of data that is copied in.
     CopyDone b'c' Session Size::Small(SMALL_FROM_CLIENT),
-    /// The copy in is given up.
+    /// The client aborts a copy in.
     CopyFail b'f' Session Size::Small(SMALL_FROM_CLIENT),
-    /// Asks what a prepared statement or portal takes and gives.
+    /// Asks for the description of a prepared statement or portal.
     Describe b'D' Session Size::Small(SMALL_FROM_CLIENT),
     /// Runs a portal.
     Execute b'E' Session Size::Small(SMALL_FROM_CLIENT),
     /// Asks for the replies so far.
     Flush b'H' Session Size::Small(SMALL_FROM_CLIENT),
-    /// Calls a function by its oid, with no SQL.
+    /// Calls a function by its oid, without SQL.
     FunctionCall b'F' Session Size::Statement,
-    /// SQL of one statement to prepare.
+    /// SQL with one statement, to be prepared.
     Parse b'P' Session Size::Statement,
     /// A password, or a step of SASL or GSSAPI.
     Password b'p' Login Size::Small(LONGEST_PASSWORD),
-    /// SQL of any number of statements to run.
+    /// SQL with any number of statements, to be run.
     Query b'Q' Session Size::Statement,
-    /// Ends a series of extended messages.
+    /// Ends a series of extended query messages.
     Sync b'S' Session Size::Small(SMALL_FROM_CLIENT),
-    /// The client leaves.
+    /// Ends the session.
     Terminate b'X' Session Size::Small(SMALL_FROM_CLIENT),
 }
 
 tags! {
-    /// What a server sends (PostgreSQL 18 manual, 54.7). What belongs to a login is unknown in a session: a
-    /// server that asks for a password there would get the client's.
+    /// The types of a server's messages (PostgreSQL 18 manual, 54.7). Those of a login are unknown in a
+    /// session: a server that asked for a password there would get the client's.
     BackTag, "server":
-    /// Who are you, or: you are in.
+    /// A step of the login.
     Authentication b'R' Login Size::Small(SMALL_FROM_SERVER),
-    /// What a cancel request for this session must hold.
+    /// The key for cancel requests.
     BackendKeyData b'K' Login Size::Small(SMALL_FROM_SERVER),
-    /// Bind is done.
+    /// The reply to a `Bind`.
     BindComplete b'2' Session Size::Small(SMALL_FROM_SERVER),
-    /// Close is done.
+    /// The reply to a `Close`.
     CloseComplete b'3' Session Size::Small(SMALL_FROM_SERVER),
-    /// A statement is done.
+    /// A statement completed.
     CommandComplete b'C' Session Size::Small(SMALL_FROM_SERVER),
-    /// Copying begins in both directions; replication only.
+    /// A copy in both directions begins; replication only.
     CopyBothResponse b'W' Session Size::Small(SMALL_FROM_SERVER),
-    /// A part of what is copied out.
+    /// A part of data that is copied out.
     CopyData b'd' Session Size::Data,
-    /// The end of what is copied out.
+    /// The end of data that is copied out.
     CopyDone b'c' Session Size::Small(SMALL_FROM_SERVER),
-    /// The server waits for what is copied in.
+    /// The server waits for data to copy in.
     CopyInResponse b'G' Session Size::Data,
-    /// What is copied out follows.
+    /// Data that is copied out follows.
     CopyOutResponse b'H' Session Size::Data,
     /// One row.
     DataRow b'D' Session Size::Data,
-    /// The statement was empty.
+    /// The query string was empty.
     EmptyQueryResponse b'I' Session Size::Small(SMALL_FROM_SERVER),
-    /// It failed.
+    /// An error.
     ErrorResponse b'E' Always Size::Data,
-    /// What a function gave.
+    /// The result of a function call.
     FunctionCallResponse b'V' Session Size::Data,
-    /// The newest version and the options that the server does not know.
+    /// The newest version, and the options that the server does not know.
     NegotiateProtocolVersion b'v' Login Size::Small(SMALL_FROM_SERVER),
-    /// The statement gives no rows.
+    /// The statement returns no rows.
     NoData b'n' Session Size::Small(SMALL_FROM_SERVER),
-    /// Something to know.
+    /// A notice.
     NoticeResponse b'N' Always Size::Data,
-    /// What another session notified.
+    /// A notification of another session.
     NotificationResponse b'A' Session Size::Data,
-    /// The types of a statement's parameters.
+    /// The types of a prepared statement's parameters.
     ParameterDescription b't' Session Size::Data,
-    /// A setting and its value now.
+    /// A setting and its current value.
     ParameterStatus b'S' Always Size::Small(SMALL_FROM_SERVER),
-    /// Parse is done.
+    /// The reply to a `Parse`.
     ParseComplete b'1' Session Size::Small(SMALL_FROM_SERVER),
-    /// Execute stopped at its limit of rows.
+    /// The reply to an `Execute` that reached its row limit.
     PortalSuspended b's' Session Size::Small(SMALL_FROM_SERVER),
-    /// The server waits for what comes next.
+    /// The server is ready for the next query cycle.
     ReadyForQuery b'Z' Always Size::Small(SMALL_FROM_SERVER),
     /// The columns of the rows that follow.
     RowDescription b'T' Session Size::Data,

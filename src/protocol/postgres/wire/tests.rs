@@ -1,4 +1,4 @@
-//! Each message read as it is written, each bad one refused, however the stream is cut.
+//! Tests that each message is read as written and each bad one refused, however the stream is cut.
 
 mod back;
 mod cells;
@@ -14,7 +14,7 @@ use crate::protocol::postgres::wire::frame::Part;
 use crate::protocol::postgres::wire::frame::Scanner;
 use crate::protocol::postgres::wire::tag::Tag;
 
-/// The type and body of the one frame that `out` is, as a scanner of a session finds it.
+/// Returns the type and body of the only frame in `out`, as a scanner finds it.
 fn only_frame<T: Tag>(out: &BytesMut, login: bool) -> (T, Vec<u8>) {
     let mut scanner = Scanner::<T>::new(Limits { whole: usize::MAX, ..Limits::default() });
     if !login {

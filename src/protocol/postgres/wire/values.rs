@@ -1,21 +1,21 @@
-//! What messages of both sides hold: format codes, oids, and values with their lengths, as borrowed lists.
+//! Parts of messages of both sides: format codes, oids, and values with their lengths, as borrowed lists.
 
 use std::ops::Range;
 
 use crate::protocol::postgres::wire::error::WireError;
 use crate::protocol::postgres::wire::read::Reader;
 
-/// How a value is written (PostgreSQL 18 manual, 54.1.3).
+/// The format of a value (PostgreSQL 18 manual, 54.1.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// As text; code 0.
+    /// Text; code 0.
     Text,
-    /// As the type's binary form; code 1.
+    /// The binary format of the type; code 1.
     Binary,
 }
 
 impl Format {
-    /// The code that is sent.
+    /// Returns the code that is sent.
     pub const fn code(self) -> u16 {
         match self {
             Self::Text => 0,
@@ -37,8 +37,8 @@ impl Format {
     }
 }
 
-/// Format codes: none means all text, one holds for all values, else there is one for each value. At most
-/// 65,535.
+/// Format codes: none means all text, one applies to all values, otherwise there is one for each value. At
+/// most 65,535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Formats<'a> {
     /// Two bytes each.
@@ -51,7 +51,7 @@ impl<'a> Formats<'a> {
         Self::read_counted(from, count, part)
     }
 
-    /// Reads so many codes.
+    /// Reads this many codes.
     pub(super) fn read_counted(
         from: &mut Reader<'a>,
         count: u16,
@@ -70,23 +70,23 @@ impl<'a> Formats<'a> {
         codes.iter().map(|code| u16::from_be_bytes(*code))
     }
 
-    /// How many codes were sent.
+    /// Returns the number of codes that were sent.
     pub const fn count(&self) -> usize {
         self.codes.len() / 2
     }
 
-    /// The codes as they were sent.
+    /// Returns the codes as sent.
     pub fn codes(&self) -> impl Iterator<Item = Format> + use<'a> {
         self.raw().filter_map(Format::of)
     }
 
-    /// Whether they can be the codes of so many values.
+    /// Returns whether they can be the codes of this many values.
     pub const fn fit(&self, values: usize) -> bool {
         let count = self.count();
         count <= 1 || count == values
     }
 
-    /// How the value at `index`, from 0, is written; `None` where there are codes, but none for it.
+    /// Returns the format of the value at `index`, from 0; `None` if there are codes, but none for it.
     pub fn of(&self, index: usize) -> Option<Format> {
         match self.count() {
             0 => Some(Format::Text),
@@ -96,7 +96,7 @@ impl<'a> Formats<'a> {
     }
 }
 
-/// Object ids of types, in the order of the parameters. At most 65,535.
+/// The oids of parameter types, in order. At most 65,535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Oids<'a> {
     /// Four bytes each.
@@ -109,30 +109,30 @@ impl<'a> Oids<'a> {
         Ok(Self { oids: from.bytes(usize::from(count).saturating_mul(4), part)? })
     }
 
-    /// How many there are.
+    /// Returns how many there are.
     pub const fn count(&self) -> usize {
         self.oids.len() / 4
     }
 
-    /// Each of them; 0 where the type is left open.
+    /// Returns each oid; 0 if the type is left open.
     pub fn each(&self) -> impl Iterator<Item = u32> + use<'a> {
         let (oids, _) = self.oids.as_chunks();
         oids.iter().map(|oid| u32::from_be_bytes(*oid))
     }
 }
 
-/// Values with their lengths: parameters of a `Bind`, arguments of a `FunctionCall`, cells of a `DataRow`. At
-/// most 65,535.
+/// Values with their lengths: parameters of a `Bind`, arguments of a `FunctionCall`, values of a `DataRow`.
+/// At most 65,535.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Values<'a> {
     body: &'a [u8],
-    /// Where the length of the first one stands.
+    /// The position of the first value's length.
     start: usize,
     count: u16,
 }
 
 impl<'a> Values<'a> {
-    /// Reads the count and walks over the values, so that each length is known to be right.
+    /// Reads the count, and checks the length of each value.
     pub(super) fn read(from: &mut Reader<'a>, part: &'static str) -> Result<Self, WireError> {
         let count = from.count(part)?;
         let values = Self { body: from.body(), start: from.at(), count };
@@ -142,31 +142,32 @@ impl<'a> Values<'a> {
         Ok(values)
     }
 
-    /// How many there are.
+    /// Returns how many there are.
     pub fn count(&self) -> usize {
         usize::from(self.count)
     }
 
-    /// Each of them; `None` for NULL.
+    /// Returns each value; `None` for NULL.
     pub fn each(&self) -> impl Iterator<Item = Option<&'a [u8]>> + use<'a> {
         let body = self.body;
         self.ranges().map(move |range| range.map(|range| body.get(range).unwrap_or_default()))
     }
 
-    /// Where each of them stands in the body; `None` for NULL. The four bytes before a range are its length.
+    /// Returns the position of each value in the body; `None` for NULL. The four bytes before a range are its
+    /// length.
     pub fn ranges(&self) -> Ranges<'a> {
         Ranges { body: self.body, at: self.start, left: self.count }
     }
 }
 
-/// The values themselves are not shown: they are what is masked.
+/// Does not show the values: they are what is masked.
 impl std::fmt::Debug for Values<'_> {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(to, "Values({})", self.count)
     }
 }
 
-/// Where values stand in a body. See [`Values::ranges`].
+/// The positions of values in a body. See [`Values::ranges`].
 #[derive(Debug, Clone)]
 pub struct Ranges<'a> {
     body: &'a [u8],
@@ -181,7 +182,7 @@ impl Iterator for Ranges<'_> {
         self.left = self.left.checked_sub(1)?;
         let length = self.body.get(self.at..)?.first_chunk()?;
         let start = self.at.checked_add(4)?;
-        // Lengths were checked when the message was read, so what is negative here is the -1 of NULL.
+        // Lengths were checked when the message was read, so a negative one is the -1 of NULL.
         let Ok(length) = usize::try_from(i32::from_be_bytes(*length)) else {
             self.at = start;
             return Some(None);

@@ -1,5 +1,5 @@
-//! Writes frames and packets whole or not at all: the length is filled in last, and an error takes back what
-//! was written.
+//! Writes frames and packets as a whole or not at all: the length is filled in last, and an error removes
+//! what was written.
 
 use bytes::BufMut;
 use bytes::BytesMut;
@@ -15,7 +15,7 @@ pub(super) struct Body<'a> {
     out: &'a mut BytesMut,
 }
 
-/// Appends a frame of this type with what `fill` writes as its body.
+/// Appends a frame of this type, with the body that `fill` writes.
 pub(super) fn frame<T: Tag>(
     out: &mut BytesMut,
     tag: T,
@@ -31,7 +31,7 @@ pub(super) fn frame<T: Tag>(
     written
 }
 
-/// Appends a packet without a type, as they come before and in place of a startup.
+/// Appends a packet without a type, as sent before or instead of a startup packet.
 pub(super) fn packet(
     out: &mut BytesMut,
     message: &'static str,
@@ -64,7 +64,7 @@ fn sized(
     Ok(())
 }
 
-/// Writes over bytes that were kept free.
+/// Overwrites bytes that were reserved.
 fn fill_in<const N: usize>(out: &mut BytesMut, at: usize, bytes: [u8; N]) {
     if let Some(place) = out.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
         *place = bytes;
@@ -72,38 +72,38 @@ fn fill_in<const N: usize>(out: &mut BytesMut, at: usize, bytes: [u8; N]) {
 }
 
 impl Body<'_> {
-    /// One byte.
+    /// Appends one byte.
     pub(super) fn byte(&mut self, byte: u8) {
         self.out.put_u8(byte);
     }
 
-    /// An Int16.
+    /// Appends an Int16.
     #[cfg(test)]
     pub(super) fn int16(&mut self, number: i16) {
         self.out.put_i16(number);
     }
 
-    /// An Int16 without a sign.
+    /// Appends an unsigned Int16.
     pub(super) fn uint16(&mut self, number: u16) {
         self.out.put_u16(number);
     }
 
-    /// An Int32.
+    /// Appends an Int32.
     pub(super) fn int32(&mut self, number: i32) {
         self.out.put_i32(number);
     }
 
-    /// An Int32 without a sign.
+    /// Appends an unsigned Int32.
     pub(super) fn uint32(&mut self, number: u32) {
         self.out.put_u32(number);
     }
 
-    /// Bytes with no length and no end of their own.
+    /// Appends bytes without a length or terminator.
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
         self.out.put_slice(bytes);
     }
 
-    /// A String and the NUL that ends it.
+    /// Appends a String and its terminating NUL.
     pub(super) fn text(&mut self, part: &'static str, text: &[u8]) -> Result<(), WriteError> {
         if memchr(0, text).is_some() {
             return Err(WriteError::Nul { message: self.message, part });
@@ -113,7 +113,7 @@ impl Body<'_> {
         Ok(())
     }
 
-    /// A String of a list that ends with an empty one.
+    /// Appends a String of a list that ends with an empty one.
     pub(super) fn listed(&mut self, part: &'static str, text: &[u8]) -> Result<(), WriteError> {
         if text.is_empty() {
             return Err(WriteError::Empty { message: self.message, part });
@@ -121,7 +121,7 @@ impl Body<'_> {
         self.text(part, text)
     }
 
-    /// An Int32 length and the bytes; the length -1 for `None`, which is NULL.
+    /// Appends an Int32 length and the bytes; for `None`, which is NULL, the length -1.
     pub(super) fn value(&mut self, part: &'static str, value: Option<&[u8]>) -> Result<(), WriteError> {
         let Some(bytes) = value else {
             self.int32(-1);
@@ -139,7 +139,7 @@ impl Body<'_> {
         Ok(())
     }
 
-    /// An Int16 count, and each item as `put` writes it.
+    /// Appends an Int16 count, and each item as `put` writes it.
     pub(super) fn counted<I: IntoIterator>(
         &mut self,
         part: &'static str,

@@ -1,4 +1,4 @@
-//! What a server says while a client logs in.
+//! A server's messages while a client logs in.
 
 use std::fmt;
 
@@ -7,28 +7,28 @@ use crate::protocol::postgres::wire::opening::CANCEL_KEY;
 use crate::protocol::postgres::wire::opening::Version;
 use crate::protocol::postgres::wire::read::Reader;
 
-/// What a server wants to know, or that it is content (PostgreSQL 18 manual, 54.2.1).
+/// What a server asks for, or that it is satisfied (PostgreSQL 18 manual, 54.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Authentication<'a> {
-    /// The client is in.
+    /// The client is logged in.
     Ok,
-    /// The password as it is.
+    /// The password in clear.
     CleartextPassword,
-    /// An MD5 digest of the password with this salt.
+    /// An MD5 digest of the password, with this salt.
     Md5Password([u8; 4]),
     /// Kerberos V5, which no server in use asks for.
     KerberosV5,
     /// GSSAPI.
     Gss,
-    /// More of GSSAPI or SSPI.
+    /// A further step of GSSAPI or SSPI.
     GssContinue(&'a [u8]),
     /// SSPI.
     Sspi,
-    /// SASL, by one of these mechanisms.
+    /// SASL with one of these mechanisms.
     Sasl(Mechanisms<'a>),
-    /// More of SASL: a challenge.
+    /// A further step of SASL: a challenge.
     SaslContinue(&'a [u8]),
-    /// The end of SASL: what the server proves itself with.
+    /// The end of SASL, with the server's proof.
     SaslFinal(&'a [u8]),
 }
 
@@ -36,7 +36,7 @@ impl<'a> Authentication<'a> {
     /// Reads the body of an `Authentication…`.
     ///
     /// # Errors
-    /// Anything that is not exactly one of them.
+    /// The body is not exactly one of these messages.
     pub fn read(body: &'a [u8]) -> Result<Self, WireError> {
         let mut from = Reader::new("Authentication", body);
         let code = from.int32("code")?;
@@ -57,7 +57,7 @@ impl<'a> Authentication<'a> {
     }
 }
 
-/// The names of SASL mechanisms, the server's favourite first. There is at least one.
+/// The names of SASL mechanisms, in the server's order of preference. There is at least one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Mechanisms<'a> {
     /// Each with its NUL.
@@ -81,7 +81,7 @@ impl<'a> Mechanisms<'a> {
         Ok(Self { names })
     }
 
-    /// Each name.
+    /// Returns each name.
     pub fn each(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         self.names.split(|&byte| byte == 0).filter(|name| !name.is_empty())
     }
@@ -93,7 +93,7 @@ impl fmt::Debug for Mechanisms<'_> {
     }
 }
 
-/// What a cancel request for this session must hold. The key is not shown: it is a secret.
+/// The key for cancel requests. It is a secret, so that `Debug` does not show it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct BackendKey<'a> {
     /// The process id.
@@ -106,7 +106,7 @@ impl<'a> BackendKey<'a> {
     /// Reads the body of a `BackendKeyData`.
     ///
     /// # Errors
-    /// A key that does not have 4 to 256 bytes.
+    /// The key does not have 4 to 256 bytes.
     pub fn read(body: &'a [u8]) -> Result<Self, WireError> {
         let mut from = Reader::new("BackendKeyData", body);
         let process = from.int32("process")?;
@@ -125,12 +125,12 @@ impl fmt::Debug for BackendKey<'_> {
     }
 }
 
-/// What the server knows less of than the client asked for.
+/// The newest version, and the options that the server does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Negotiation<'a> {
-    /// The newest version that the server speaks. It is sent as a whole number, major version and all.
+    /// The newest version that the server speaks. It is sent as a whole, with the major version.
     pub newest: Version,
-    /// How many options it does not know.
+    /// The number of options that it does not know.
     count: u32,
     options: &'a [u8],
 }
@@ -139,7 +139,7 @@ impl<'a> Negotiation<'a> {
     /// Reads the body of a `NegotiateProtocolVersion`.
     ///
     /// # Errors
-    /// Anything that is not exactly one of them.
+    /// The body is not exactly one `NegotiateProtocolVersion`.
     pub fn read(body: &'a [u8]) -> Result<Self, WireError> {
         let mut from = Reader::new("NegotiateProtocolVersion", body);
         let newest = Version::from_number(from.oid("version")?);
@@ -147,14 +147,14 @@ impl<'a> Negotiation<'a> {
         let count = u32::try_from(found)
             .map_err(|_negative| from.bad("number of options", found.into(), "0 or more"))?;
         let options = from.clone().rest();
-        // Each option takes a byte at least, so a large count ends with the body.
+        // Each option takes at least one byte, so a large count ends with the body.
         for _ in 0..count {
             from.text("option")?;
         }
         from.end().map(|()| Self { newest, count, options })
     }
 
-    /// The name of each option the server does not know.
+    /// Returns the name of each option that the server does not know.
     pub fn options(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let count = usize::try_from(self.count).unwrap_or(usize::MAX);
         self.options.split(|&byte| byte == 0).take(count)

@@ -1,10 +1,10 @@
-//! Errors and notices: fields, each a letter and a text (PostgreSQL 18 manual, 54.8).
+//! Errors and notices: a list of fields, each a letter and a text (PostgreSQL 18 manual, 54.8).
 
 use crate::protocol::postgres::wire::error::WireError;
 use crate::protocol::postgres::wire::read::Reader;
 use crate::protocol::postgres::wire::sqlstate::SqlState;
 
-/// How bad it is. Errors are the first three, notices the others.
+/// The severity. The first three are errors, the others notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
     /// The statement failed.
@@ -17,16 +17,16 @@ pub enum Severity {
     Warning,
     /// A notice.
     Notice,
-    /// A line for who looks for a fault.
+    /// A message for debugging.
     Debug,
-    /// What was asked for.
+    /// Information that the client asked for.
     Info,
     /// A line of the server's log.
     Log,
 }
 
 impl Severity {
-    /// All of them.
+    /// All severities.
     pub const ALL: [Self; 8] = [
         Self::Error,
         Self::Fatal,
@@ -38,7 +38,7 @@ impl Severity {
         Self::Log,
     ];
 
-    /// The word that is sent.
+    /// Returns the word that is sent.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Error => "ERROR",
@@ -53,7 +53,7 @@ impl Severity {
     }
 }
 
-/// The fields of an error or notice, by their letters. Unknown letters are to be passed over.
+/// A field of an error or notice, by its letter. Unknown letters are to be ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Field(pub u8);
 
@@ -66,17 +66,17 @@ impl Field {
     pub const CODE: Self = Self(b'C');
     /// What happened, in one line.
     pub const MESSAGE: Self = Self(b'M');
-    /// More about it. It often holds values of rows.
+    /// More about it, often with values of rows.
     pub const DETAIL: Self = Self(b'D');
     /// What to do.
     pub const HINT: Self = Self(b'H');
-    /// The place in the statement, from 1 and in characters.
+    /// The position in the SQL, from 1, in characters.
     pub const POSITION: Self = Self(b'P');
-    /// The place in a statement that the server made itself.
+    /// The position in an internally generated statement.
     pub const INTERNAL_POSITION: Self = Self(b'p');
-    /// That statement.
+    /// The internally generated statement.
     pub const INTERNAL_QUERY: Self = Self(b'q');
-    /// Where in functions it happened. It may hold values too.
+    /// The call stack of functions, which may hold values too.
     pub const WHERE: Self = Self(b'W');
     /// A schema.
     pub const SCHEMA: Self = Self(b's');
@@ -88,7 +88,7 @@ impl Field {
     pub const DATA_TYPE: Self = Self(b'd');
     /// A constraint.
     pub const CONSTRAINT: Self = Self(b'n');
-    /// A file of the server's source.
+    /// A file of the server's source code.
     pub const FILE: Self = Self(b'F');
     /// A line in it.
     pub const LINE: Self = Self(b'L');
@@ -110,25 +110,25 @@ impl<'a> Report<'a> {
         from.end().map(|()| Self { body: from.body() })
     }
 
-    /// Each field with its text, in the order they were sent.
+    /// Returns each field with its text, in order.
     pub fn fields(&self) -> impl Iterator<Item = (Field, &'a [u8])> + use<'a> {
         self.body
             .split(|&byte| byte == 0)
             .map_while(|field| field.split_first().map(|(&letter, text)| (Field(letter), text)))
     }
 
-    /// The text of the first such field.
+    /// Returns the text of the first field with this letter.
     pub fn field(&self, wanted: Field) -> Option<&'a [u8]> {
         self.fields().find(|(field, _)| *field == wanted).map(|(_, text)| text)
     }
 
-    /// How bad it is; `None` where no field says so in English.
+    /// Returns the severity; `None` if no field gives it in English.
     pub fn severity(&self) -> Option<Severity> {
         let word = self.field(Field::SEVERITY).or_else(|| self.field(Field::SEVERITY_SHOWN))?;
         Severity::ALL.into_iter().find(|severity| severity.word().as_bytes() == word)
     }
 
-    /// The SQLSTATE; `None` where there is none, or it is none.
+    /// Returns the SQLSTATE; `None` if it is missing or not valid.
     pub fn code(&self) -> Option<SqlState> {
         self.field(Field::CODE).and_then(SqlState::new)
     }

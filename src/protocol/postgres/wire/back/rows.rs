@@ -1,33 +1,32 @@
-//! What rows are made of, and what is said when they end.
+//! Row descriptions, and command tags.
 
 use crate::protocol::postgres::wire::error::WireError;
 use crate::protocol::postgres::wire::read::Reader;
 use crate::protocol::postgres::wire::values::Format;
 
-/// The columns of the rows that follow, or that a prepared statement would give. At most 65,535.
+/// The columns of the rows that follow, or that a prepared statement would return. At most 65,535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowDescription<'a> {
     count: u16,
     columns: &'a [u8],
 }
 
-/// One column, and where it comes from.
+/// One column, with its origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column<'a> {
-    /// Its name, which the statement chooses: it proves nothing about what is in the column.
+    /// Its name, which the statement chooses: it proves nothing about the content.
     pub name: &'a [u8],
-    /// The oid of the table it is a column of; 0 for the value of an expression.
+    /// The oid of its table; 0 for an expression.
     pub table: u32,
-    /// The number of the column in that table; 0 for an expression or a whole row, negative for a system
-    /// column.
+    /// Its number in that table; 0 for an expression or a whole row, negative for a system column.
     pub attribute: i16,
     /// The oid of its type.
     pub data_type: u32,
-    /// The bytes of a value of the type; negative where they vary.
+    /// The bytes of a value of the type; negative if they vary.
     pub type_size: i16,
-    /// What the type was declared with, such as a length; -1 for nothing.
+    /// The type modifier, such as a declared length; -1 for none.
     pub type_modifier: i32,
-    /// How the values are written. Before a `Bind` chose, this is text.
+    /// The format of its values. Before a `Bind` has chosen, this is text.
     pub format: Format,
 }
 
@@ -52,7 +51,7 @@ impl<'a> RowDescription<'a> {
     /// Reads the body of a `RowDescription`.
     ///
     /// # Errors
-    /// Anything that is not exactly one of them.
+    /// The body is not exactly one `RowDescription`.
     pub fn read(body: &'a [u8]) -> Result<Self, WireError> {
         let mut from = Reader::new(Self::NAME, body);
         let count = from.count("number of columns")?;
@@ -63,23 +62,23 @@ impl<'a> RowDescription<'a> {
         from.end().map(|()| Self { count, columns })
     }
 
-    /// How many columns there are.
+    /// Returns the number of columns.
     pub fn count(&self) -> usize {
         usize::from(self.count)
     }
 
-    /// Each column in its order.
+    /// Returns each column, in order.
     pub fn columns(&self) -> impl Iterator<Item = Column<'a>> + use<'a> {
         let mut from = Reader::new(Self::NAME, self.columns);
-        // They were all read once, so none of them fails here.
+        // All columns were read once, so none of them fails here.
         (0..self.count).map_while(move |_| Column::read(&mut from).ok())
     }
 }
 
-/// What a `CommandComplete` says, such as `SELECT 5` or `INSERT 0 1`.
+/// The tag of a `CommandComplete`, such as `SELECT 5` or `INSERT 0 1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CommandTag<'a> {
-    /// All of it.
+    /// The whole tag.
     pub text: &'a [u8],
 }
 
@@ -87,14 +86,14 @@ impl<'a> CommandTag<'a> {
     /// Reads the body of a `CommandComplete`.
     ///
     /// # Errors
-    /// Anything that is not exactly one text.
+    /// The body is not exactly one text.
     pub fn read(body: &'a [u8]) -> Result<Self, WireError> {
         let mut from = Reader::new("CommandComplete", body);
         let text = from.text("tag")?;
         from.end().map(|()| Self { text })
     }
 
-    /// How many rows it was; `None` where the tag does not say.
+    /// Returns the number of rows; `None` if the tag has none.
     pub fn rows(&self) -> Option<u64> {
         let last = self.text.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
         if last.len() == self.text.len() || !last.iter().all(u8::is_ascii_digit) {

@@ -1,4 +1,4 @@
-//! Writes what the gateway says as a server to its client. Each appends one whole message, or nothing and an
+//! Writes the gateway's messages as a server. Each function appends one whole message, or nothing and an
 //! error.
 
 use bytes::BufMut;
@@ -16,12 +16,12 @@ use crate::protocol::postgres::wire::tag::BackTag;
 use crate::protocol::postgres::wire::write::Body;
 use crate::protocol::postgres::wire::write::frame;
 
-/// What an error or notice of the gateway says (PostgreSQL 18 manual, 54.8).
+/// The content of an error or notice of the gateway (PostgreSQL 18 manual, 54.8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Words<'a> {
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// The kind of error, for programs.
+    /// The SQLSTATE, for programs.
     pub code: SqlState,
     /// What happened, in one line.
     pub message: &'a str,
@@ -29,12 +29,12 @@ pub struct Words<'a> {
     pub detail: Option<&'a str>,
     /// What to do.
     pub hint: Option<&'a str>,
-    /// The place in the statement it is about, from 1 and in characters.
+    /// The position in the SQL, from 1, in characters.
     pub position: Option<u32>,
 }
 
 impl<'a> Words<'a> {
-    /// Words with nothing but what all must have.
+    /// Creates a content with only the required fields.
     pub const fn new(severity: Severity, code: SqlState, message: &'a str) -> Self {
         Self { severity, code, message, detail: None, hint: None, position: None }
     }
@@ -65,7 +65,7 @@ impl<'a> Words<'a> {
 /// Appends an `ErrorResponse`.
 ///
 /// # Errors
-/// A NUL in a text, or more than 1 GiB.
+/// A text contains a NUL, or there is more than 1 GiB.
 pub fn write_error(out: &mut BytesMut, words: &Words<'_>) -> Result<(), WriteError> {
     frame(out, BackTag::ErrorResponse, |body| words.put(body))
 }
@@ -73,25 +73,25 @@ pub fn write_error(out: &mut BytesMut, words: &Words<'_>) -> Result<(), WriteErr
 /// Appends a `NoticeResponse`.
 ///
 /// # Errors
-/// A NUL in a text, or more than 1 GiB.
+/// A text contains a NUL, or there is more than 1 GiB.
 pub fn write_notice(out: &mut BytesMut, words: &Words<'_>) -> Result<(), WriteError> {
     frame(out, BackTag::NoticeResponse, |body| words.put(body))
 }
 
-/// Appends an `AuthenticationOk`: the client is in.
+/// Appends an `AuthenticationOk`: the client is logged in.
 pub fn write_authentication_ok(out: &mut BytesMut) {
     out.put_slice(b"R\0\0\0\x08\0\0\0\0");
 }
 
-/// Appends an `AuthenticationCleartextPassword`. Only inside TLS, or on a listener of the machine itself.
+/// Appends an `AuthenticationCleartextPassword`. Only for use inside TLS, or on a local listener.
 pub fn write_authentication_cleartext(out: &mut BytesMut) {
     out.put_slice(b"R\0\0\0\x08\0\0\0\x03");
 }
 
-/// Appends an `AuthenticationSASL` with the names of mechanisms, the favourite first.
+/// Appends an `AuthenticationSASL` with these mechanisms, in order of preference.
 ///
 /// # Errors
-/// A name that is empty or has a NUL in it, no name, or more than 30,000 bytes.
+/// There is no name, a name is empty or contains a NUL, or there are more than 30,000 bytes.
 pub fn write_authentication_sasl(out: &mut BytesMut, mechanisms: &[&str]) -> Result<(), WriteError> {
     if mechanisms.is_empty() {
         return Err(WriteError::Empty { message: "AuthenticationSASL", part: "list of mechanisms" });
@@ -109,7 +109,7 @@ pub fn write_authentication_sasl(out: &mut BytesMut, mechanisms: &[&str]) -> Res
 /// Appends an `AuthenticationSASLContinue`.
 ///
 /// # Errors
-/// More than 30,000 bytes.
+/// There are more than 30,000 bytes.
 pub fn write_authentication_sasl_continue(out: &mut BytesMut, challenge: &[u8]) -> Result<(), WriteError> {
     write_sasl_step(out, 11, challenge)
 }
@@ -117,7 +117,7 @@ pub fn write_authentication_sasl_continue(out: &mut BytesMut, challenge: &[u8]) 
 /// Appends an `AuthenticationSASLFinal`.
 ///
 /// # Errors
-/// More than 30,000 bytes.
+/// There are more than 30,000 bytes.
 #[cfg(test)]
 pub fn write_authentication_sasl_final(out: &mut BytesMut, proof: &[u8]) -> Result<(), WriteError> {
     write_sasl_step(out, 12, proof)
@@ -134,7 +134,7 @@ fn write_sasl_step(out: &mut BytesMut, code: i32, bytes: &[u8]) -> Result<(), Wr
 /// Appends a `ParameterStatus`.
 ///
 /// # Errors
-/// A NUL in the name or value, or more than 30,000 bytes.
+/// The name or value contains a NUL, or there are more than 30,000 bytes.
 pub fn write_parameter_status(out: &mut BytesMut, name: &[u8], value: &[u8]) -> Result<(), WriteError> {
     frame(out, BackTag::ParameterStatus, |body| {
         body.text("name", name)?;
@@ -145,7 +145,8 @@ pub fn write_parameter_status(out: &mut BytesMut, name: &[u8], value: &[u8]) -> 
 /// Appends a `BackendKeyData` for a client that speaks `version`.
 ///
 /// # Errors
-/// A key that does not have 4 bytes under 3.0, and 4 to 256 under 3.2. libpq ends the session at any other.
+/// The key does not have 4 bytes under 3.0, or 4 to 256 under 3.2. libpq ends the session at any other
+/// length.
 pub fn write_backend_key(
     out: &mut BytesMut,
     version: Version,
@@ -171,11 +172,11 @@ pub fn write_ready(out: &mut BytesMut, transaction: Transaction) {
     out.put_u8(transaction.byte());
 }
 
-/// Appends a `NegotiateProtocolVersion` with the newest version spoken and the names of the options that are
-/// not known.
+/// Appends a `NegotiateProtocolVersion` with the newest version that is spoken and the options that are not
+/// known.
 ///
 /// # Errors
-/// A NUL in a name, or more than 30,000 bytes.
+/// A name contains a NUL, or there are more than 30,000 bytes.
 pub fn write_negotiation<S: AsRef<str>>(
     out: &mut BytesMut,
     newest: Version,
@@ -197,7 +198,7 @@ pub fn write_negotiation<S: AsRef<str>>(
 /// Appends a `RowDescription`.
 ///
 /// # Errors
-/// A NUL in a name, more than 65,535 columns, or more than 1 GiB.
+/// A name contains a NUL, there are more than 65,535 columns, or more than 1 GiB.
 #[cfg(test)]
 pub fn write_row_description<'a>(
     out: &mut BytesMut,
@@ -217,10 +218,10 @@ pub fn write_row_description<'a>(
     })
 }
 
-/// Appends a `DataRow`; a cell that is `None` is NULL.
+/// Appends a `DataRow`; a value that is `None` is NULL.
 ///
 /// # Errors
-/// More than 65,535 cells, or more than 1 GiB.
+/// There are more than 65,535 values, or more than 1 GiB.
 #[cfg(test)]
 pub fn write_row<'a>(
     out: &mut BytesMut,
@@ -232,7 +233,7 @@ pub fn write_row<'a>(
 /// Appends a `CopyData`.
 ///
 /// # Errors
-/// More than 1 GiB.
+/// There is more than 1 GiB.
 pub fn write_copy_data(out: &mut BytesMut, data: &[u8]) -> Result<(), WriteError> {
     frame(out, BackTag::CopyData, |body| {
         body.bytes(data);
@@ -243,7 +244,7 @@ pub fn write_copy_data(out: &mut BytesMut, data: &[u8]) -> Result<(), WriteError
 /// Appends a `CommandComplete`, such as `SELECT 5`.
 ///
 /// # Errors
-/// A NUL in the tag, or more than 30,000 bytes.
+/// The tag contains a NUL, or there are more than 30,000 bytes.
 #[cfg(test)]
 pub fn write_command_complete(out: &mut BytesMut, tag: &str) -> Result<(), WriteError> {
     frame(out, BackTag::CommandComplete, |body| body.text("tag", tag.as_bytes()))

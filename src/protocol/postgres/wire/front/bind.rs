@@ -6,26 +6,26 @@ use crate::protocol::postgres::wire::values::Format;
 use crate::protocol::postgres::wire::values::Formats;
 use crate::protocol::postgres::wire::values::Values;
 
-/// Values for a prepared statement, which make a portal.
+/// The parameter values for a prepared statement, which create a portal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bind<'a> {
     /// The name of the portal; empty for the unnamed one.
     pub portal: &'a [u8],
     /// The name of the prepared statement; empty for the unnamed one.
     pub statement: &'a [u8],
-    /// How the values are written. They fit the number of values.
+    /// The formats of the values. Their number fits the number of values.
     pub formats: Formats<'a>,
     /// The values, at most 65,535.
     pub values: Values<'a>,
-    /// How the columns of the result shall be written. Whether they fit is known when the columns are.
+    /// The formats of the result columns. Whether their number fits is only known when the columns are.
     pub results: Formats<'a>,
 }
 
 impl<'a> Bind<'a> {
-    /// Reads the body of a `Bind`, walking over all its values.
+    /// Reads the body of a `Bind`, and checks the length of each value.
     ///
     /// # Errors
-    /// Anything that is not exactly one `Bind`.
+    /// The body is not exactly one `Bind`.
     pub fn read(body: &'a [u8]) -> Result<Self, WireError> {
         let mut from = Reader::new("Bind", body);
         let (portal, statement) = (from.text("name of the portal")?, from.text("name of the statement")?);
@@ -35,16 +35,16 @@ impl<'a> Bind<'a> {
     }
 }
 
-/// Calls a function by its oid, with no SQL that could be judged.
+/// A call of a function by its oid, without SQL that could be judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FunctionCall<'a> {
     /// The oid of the function.
     pub function: u32,
-    /// How the arguments are written. They fit the number of arguments.
+    /// The formats of the arguments. Their number fits the number of arguments.
     pub formats: Formats<'a>,
     /// The arguments, at most 65,535.
     pub values: Values<'a>,
-    /// How the result shall be written.
+    /// The format of the result.
     pub result: Format,
 }
 
@@ -52,7 +52,7 @@ impl<'a> FunctionCall<'a> {
     /// Reads the body of a `FunctionCall`.
     ///
     /// # Errors
-    /// Anything that is not exactly one `FunctionCall`.
+    /// The body is not exactly one `FunctionCall`.
     pub fn read(body: &'a [u8]) -> Result<Self, WireError> {
         let mut from = Reader::new("FunctionCall", body);
         let function = from.oid("oid of the function")?;

@@ -1,12 +1,12 @@
-//! What a client proves itself with. What the bytes are depends on what the server asked for, so the caller
-//! says which to read.
+//! A client's proof of identity. The meaning of the bytes depends on what the server asked for, so the caller
+//! chooses how to read them.
 
 use std::fmt;
 
 use crate::protocol::postgres::wire::error::WireError;
 use crate::protocol::postgres::wire::read::Reader;
 
-/// The body of a message of type `p`. It is not shown: it is a secret.
+/// The body of a message of type `p`. It is a secret, so that `Debug` does not show it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Password<'a> {
     body: &'a [u8],
@@ -17,21 +17,21 @@ impl<'a> Password<'a> {
         Self { body }
     }
 
-    /// A `PasswordMessage`: the password, or the digest asked for. It may be empty, which PostgreSQL refuses
-    /// as a wrong password.
+    /// Reads a `PasswordMessage`: the password, or the digest that was asked for. It may be empty, which
+    /// PostgreSQL refuses as a wrong password.
     ///
     /// # Errors
-    /// No NUL at the end, or one before it.
+    /// There is no NUL at the end, or one before it.
     pub fn cleartext(&self) -> Result<&'a [u8], WireError> {
         let mut from = Reader::new("PasswordMessage", self.body);
         let password = from.text("password")?;
         from.end().map(|()| password)
     }
 
-    /// A `SASLInitialResponse`.
+    /// Reads a `SASLInitialResponse`.
     ///
     /// # Errors
-    /// Anything that is not exactly a mechanism and the client's first response to it.
+    /// The body is not exactly a mechanism and the client's first response.
     pub fn sasl_initial(&self) -> Result<SaslInitial<'a>, WireError> {
         let mut from = Reader::new("SASLInitialResponse", self.body);
         let mechanism = from.text("mechanism")?;
@@ -39,7 +39,7 @@ impl<'a> Password<'a> {
         from.end().map(|()| SaslInitial { mechanism, response })
     }
 
-    /// A `SASLResponse`: whatever the mechanism says.
+    /// Returns a `SASLResponse`, whose content depends on the mechanism.
     #[cfg(test)]
     pub const fn sasl_response(&self) -> &'a [u8] {
         self.body
@@ -52,12 +52,13 @@ impl fmt::Debug for Password<'_> {
     }
 }
 
-/// The mechanism a client chose, and its first response. The response is not shown: it may be a token.
+/// The mechanism that a client chose, and its first response. The response may be a token, so that `Debug`
+/// does not show it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SaslInitial<'a> {
     /// The name of the mechanism, such as `SCRAM-SHA-256`.
     pub mechanism: &'a [u8],
-    /// The first response; `None` where the client waits for a challenge.
+    /// The first response; `None` if the client waits for a challenge.
     pub response: Option<&'a [u8]>,
 }
 

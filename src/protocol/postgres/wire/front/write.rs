@@ -1,5 +1,5 @@
-//! Writes what the gateway says as a client of a target. Each appends one whole message, or nothing and an
-//! error.
+//! Writes the gateway's messages as a client of a target. Each function appends one whole message, or nothing
+//! and an error.
 
 use bytes::BufMut;
 use bytes::BytesMut;
@@ -14,7 +14,7 @@ use crate::protocol::postgres::wire::write::frame;
 /// Appends a `PasswordMessage`.
 ///
 /// # Errors
-/// A NUL in the password, or more than 65,535 bytes.
+/// The password contains a NUL, or there are more than 65,535 bytes.
 pub fn write_password(out: &mut BytesMut, password: &[u8]) -> Result<(), WriteError> {
     frame(out, FrontTag::Password, |body| body.text("password", password))
 }
@@ -22,7 +22,7 @@ pub fn write_password(out: &mut BytesMut, password: &[u8]) -> Result<(), WriteEr
 /// Appends a `SASLInitialResponse`.
 ///
 /// # Errors
-/// A NUL in the mechanism, or more than 65,535 bytes.
+/// The mechanism contains a NUL, or there are more than 65,535 bytes.
 #[cfg(test)]
 pub fn write_sasl_initial(
     out: &mut BytesMut,
@@ -38,7 +38,7 @@ pub fn write_sasl_initial(
 /// Appends a `SASLResponse`.
 ///
 /// # Errors
-/// More than 65,535 bytes.
+/// There are more than 65,535 bytes.
 #[cfg(test)]
 pub fn write_sasl_response(out: &mut BytesMut, response: &[u8]) -> Result<(), WriteError> {
     frame(out, FrontTag::Password, |body| {
@@ -50,7 +50,7 @@ pub fn write_sasl_response(out: &mut BytesMut, response: &[u8]) -> Result<(), Wr
 /// Appends a `Query`.
 ///
 /// # Errors
-/// A NUL in the SQL, or more than 1 GiB.
+/// The SQL contains a NUL, or there is more than 1 GiB.
 pub fn write_query(out: &mut BytesMut, sql: &[u8]) -> Result<(), WriteError> {
     frame(out, FrontTag::Query, |body| body.text("SQL", sql))
 }
@@ -58,7 +58,7 @@ pub fn write_query(out: &mut BytesMut, sql: &[u8]) -> Result<(), WriteError> {
 /// Appends a `Parse`.
 ///
 /// # Errors
-/// A NUL in the name or SQL, more than 65,535 types, or more than 1 GiB.
+/// The name or SQL contains a NUL, there are more than 65,535 types, or more than 1 GiB.
 pub fn write_parse(out: &mut BytesMut, name: &[u8], sql: &[u8], types: &[u32]) -> Result<(), WriteError> {
     frame(out, FrontTag::Parse, |body| {
         body.text("name of the statement", name)?;
@@ -70,25 +70,26 @@ pub fn write_parse(out: &mut BytesMut, name: &[u8], sql: &[u8], types: &[u32]) -
     })
 }
 
-/// What a `Bind` shall say. See [`super::Bind`] for what it means.
+/// The content of a `Bind` to write. See [`super::Bind`] for its meaning.
 #[derive(Clone, Copy)]
 pub struct Binding<'a> {
     /// The name of the portal; empty for the unnamed one.
     pub portal: &'a [u8],
     /// The name of the prepared statement; empty for the unnamed one.
     pub statement: &'a [u8],
-    /// None, one, or one for each value.
+    /// The formats of the values: none, one, or one for each.
     pub formats: &'a [Format],
     /// The values; `None` for NULL.
     pub values: &'a [Option<&'a [u8]>],
-    /// None, one, or one for each column of the result.
+    /// The formats of the result columns: none, one, or one for each.
     pub results: &'a [Format],
 }
 
 /// Appends a `Bind`.
 ///
 /// # Errors
-/// A NUL in a name, more than 65,535 of anything, formats that do not fit the values, or more than 1 GiB.
+/// A name contains a NUL, there are more than 65,535 of anything, the formats do not fit the values, or there
+/// is more than 1 GiB.
 pub fn write_bind(out: &mut BytesMut, binding: &Binding<'_>) -> Result<(), WriteError> {
     let (formats, values) = (binding.formats.len(), binding.values.len());
     if formats > 1 && formats != values {
@@ -113,7 +114,7 @@ pub fn write_bind(out: &mut BytesMut, binding: &Binding<'_>) -> Result<(), Write
 /// Appends a `Describe`.
 ///
 /// # Errors
-/// A NUL in the name, or more than 10,000 bytes.
+/// The name contains a NUL, or there are more than 10,000 bytes.
 pub fn write_describe(out: &mut BytesMut, named: Named<'_>) -> Result<(), WriteError> {
     write_named(out, FrontTag::Describe, named)
 }
@@ -121,7 +122,7 @@ pub fn write_describe(out: &mut BytesMut, named: Named<'_>) -> Result<(), WriteE
 /// Appends a `Close`.
 ///
 /// # Errors
-/// A NUL in the name, or more than 10,000 bytes.
+/// The name contains a NUL, or there are more than 10,000 bytes.
 pub fn write_close(out: &mut BytesMut, named: Named<'_>) -> Result<(), WriteError> {
     write_named(out, FrontTag::Close, named)
 }
@@ -140,7 +141,7 @@ fn write_named(out: &mut BytesMut, tag: FrontTag, named: Named<'_>) -> Result<()
 /// Appends an `Execute`.
 ///
 /// # Errors
-/// A NUL in the name, more than 10,000 bytes, or more rows than 2,147,483,647.
+/// The name contains a NUL, there are more than 10,000 bytes, or the row limit is over 2,147,483,647.
 pub fn write_execute(out: &mut BytesMut, execute: Execute<'_>) -> Result<(), WriteError> {
     frame(out, FrontTag::Execute, |body| {
         body.text("name of the portal", execute.portal)?;

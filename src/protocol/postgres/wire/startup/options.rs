@@ -1,11 +1,11 @@
-//! The startup parameter `options`: switches of a command line, taken apart as the server does it.
+//! The startup parameter `options`: command-line switches, parsed like the server parses them.
 
 use super::StartupError;
 use super::shown;
 
-/// Gives name and value of each setting in `options` to `set`.
+/// Calls `set` with the name and value of each setting in `options`.
 ///
-/// Words end at white space; a backslash makes the character after it plain (PostgreSQL 18 manual, 20.1.4 and
+/// Words end at white space; a backslash escapes the next character (PostgreSQL 18 manual, 20.1.4 and
 /// 32.1.2).
 pub(super) fn read(
     options: &str,
@@ -26,7 +26,7 @@ pub(super) fn read(
             return Err(StartupError::Switch { switch });
         };
         let (name, value) = setting.split_once('=').ok_or(StartupError::NoValue { switch })?;
-        // On a command line a name may have hyphens in place of its underscores.
+        // On a command line, a name may have hyphens in place of its underscores.
         set(&name.replace('-', "_"), value)?;
     }
     Ok(())
@@ -37,7 +37,7 @@ struct Words<'a> {
 }
 
 impl Words<'_> {
-    /// The next word, plain; `None` at the end.
+    /// Returns the next word, without its escapes; `None` at the end.
     fn next(&mut self) -> Result<Option<String>, StartupError> {
         self.rest = self.rest.trim_start_matches(is_space);
         if self.rest.is_empty() {
@@ -62,7 +62,7 @@ impl Words<'_> {
     }
 }
 
-/// What C takes for white space.
+/// Returns whether a character is white space in C.
 const fn is_space(character: char) -> bool {
     matches!(character, ' ' | '\t'..='\r')
 }

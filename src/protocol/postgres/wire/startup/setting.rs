@@ -1,34 +1,34 @@
-//! The settings a client may choose when it starts, and their values.
+//! The settings that a client may choose in its startup packet, and their values.
 
 use super::StartupError;
 use super::shown;
 use crate::domain::sql::is_space;
 
-/// The one encoding that is spoken: what is judged is UTF-8.
+/// The only encoding that is accepted: what is judged is UTF-8.
 pub(super) const UTF8: &str = "UTF8";
 
-/// A setting on the list. None of them changes what a statement may do, but for `search_path`, which the
-/// session's policy knows of.
+/// A setting on the list. None of them changes what a statement does, except for `search_path`, about which
+/// the policies are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Setting {
-    /// What the client calls itself. A claim.
+    /// The client's own name, a claim.
     ApplicationName,
-    /// The encoding of all texts: `UTF8`, however it is spelled.
+    /// The encoding of all text: `UTF8`, however it is spelled.
     ClientEncoding,
-    /// How dates are written.
+    /// The format of dates, read and written.
     DateStyle,
-    /// How many digits of a float are written, -15 to 3.
+    /// The number of digits with which a float is written, -15 to 3.
     ExtraFloatDigits,
-    /// How intervals are written.
+    /// The format in which intervals are written.
     IntervalStyle,
-    /// Where names without a schema are looked up.
+    /// The schemas in which names without a schema are looked up.
     SearchPath,
     /// The time zone.
     TimeZone,
 }
 
 impl Setting {
-    /// All of them.
+    /// All settings.
     pub const ALL: [Self; 7] = [
         Self::ApplicationName,
         Self::ClientEncoding,
@@ -38,11 +38,11 @@ impl Setting {
         Self::SearchPath,
         Self::TimeZone,
     ];
-    /// What a client may send, in words.
+    /// The parameters that a client may send, for an error.
     pub(super) const NAMES: &str = "user, database, options, application_name, client_encoding, DateStyle, extra_float_digits, \
         IntervalStyle, search_path and TimeZone";
 
-    /// Its name, as the server spells it.
+    /// Returns its name, as the server spells it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::ApplicationName => "application_name",
@@ -55,12 +55,12 @@ impl Setting {
         }
     }
 
-    /// The setting of this name, in upper or lower case, as the server has it.
+    /// Returns the setting with this name, ignoring case like the server.
     pub fn of(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|setting| setting.name().eq_ignore_ascii_case(name))
     }
 
-    /// The value to pass on for this one.
+    /// Checks a value, and returns the value to pass on.
     pub(super) fn check(self, value: &str) -> Result<String, StartupError> {
         let bad = |wanted| StartupError::Value { name: self.name(), found: shown(value), wanted };
         match self {
@@ -80,12 +80,12 @@ impl Setting {
     }
 }
 
-/// The schemas of a search path, each in quotes, as the server reads the list; `None` if it would not take
-/// it, or one has no name.
+/// Returns the schemas of a search path, each in quotes, read like the server reads the list; `None` if the
+/// server would refuse it, or a schema has no name.
 ///
-/// The server reads this value by rules of its own, not by those of SQL: `public--,evil` are two schemas. In
-/// quotes each name is the same in both, so that what is judged as SQL is what the server takes. `""` is a
-/// schema that nobody can make, and how PostgreSQL writes a path without any: it is left out, since SQL has
+/// The server reads this value by its own rules, not by those of SQL: `public--,evil` are two schemas. In
+/// quotes each name is the same by both, so that the server takes exactly what is judged as SQL. `""` is a
+/// schema that nobody can create, and is how PostgreSQL writes an empty path: it is left out, since SQL has
 /// no such name.
 fn quoted_schemas(value: &str) -> Option<String> {
     let mut rest = value.trim_start_matches(is_space);
@@ -116,7 +116,7 @@ fn quoted_schemas(value: &str) -> Option<String> {
     }
 }
 
-/// A name up to the quote that ends it, and what stands behind; two quotes are one of its letters.
+/// Returns a name up to its closing quote, and the rest after it; two quotes stand for one.
 fn unquoted(quoted: &str) -> Option<(String, &str)> {
     let (mut name, mut rest) = (String::new(), quoted);
     loop {
@@ -132,8 +132,8 @@ fn unquoted(quoted: &str) -> Option<(String, &str)> {
     }
 }
 
-/// Whether the server would take this for UTF-8: it looks at letters and digits only, and `unicode` is an old
-/// name of it. asyncpg sends `'utf-8'`, with the quotes.
+/// Returns whether the server would take this for UTF-8: it looks at letters and digits only, and `unicode`
+/// is an old name for it. asyncpg sends `'utf-8'`, with the quotes.
 fn is_utf8(value: &str) -> bool {
     let plain: String =
         value.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();

@@ -1,4 +1,4 @@
-//! A server's messages: what is good, what is refused, and that what is written is what is read.
+//! A server's messages: valid ones, refused ones, and that what is written is what is read.
 
 use bytes::BytesMut;
 use proptest::collection::vec;

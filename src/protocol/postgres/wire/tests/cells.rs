@@ -1,4 +1,4 @@
-//! Rows: cells as places in the body, with room for every count the protocol has.
+//! Rows: values as positions in the body, for every count that the protocol has.
 
 use bytes::BytesMut;
 use proptest::prelude::*;

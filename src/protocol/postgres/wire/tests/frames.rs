@@ -1,4 +1,4 @@
-//! Frames are found the same however the stream is cut, and their lengths are held to the limits.
+//! Frames are found the same however the stream is cut, and their lengths are checked against the limits.
 
 use bytes::BytesMut;
 use proptest::prelude::*;
@@ -27,10 +27,10 @@ fn head(tag: u8, length: i32) -> Vec<u8> {
     [&[tag][..], &length.to_be_bytes()].concat()
 }
 
-/// One frame as it was found: type, body, whether it came in pieces.
+/// A frame as found: type, body, whether it came in pieces.
 type Seen = (u8, Vec<u8>, bool);
 
-/// Feeds `stream` in pieces that end at the seams; gives the frames, the error, and the most bytes that had
+/// Feeds `stream` in pieces that end at the seams. Returns the frames, the error, and the most bytes that had
 /// to be held.
 fn follow<T: Tag>(stream: &[u8], seams: &[usize], limits: Limits) -> (Vec<Seen>, Option<WireError>, usize) {
     let mut ends: Vec<usize> = seams.iter().map(|seam| seam % (stream.len() + 1)).collect();

@@ -1,4 +1,4 @@
-//! A client's messages: what is good, what is refused, and that what is written is what is read.
+//! A client's messages: valid ones, refused ones, and that what is written is what is read.
 
 use bytes::BytesMut;
 use proptest::collection::vec;
@@ -304,7 +304,7 @@ proptest! {
     }
 }
 
-/// Each format is found at once: asking for each of 65,535 in turn must not take their number squared.
+/// Each format is found at once: asking for each of 65,535 in turn must not take quadratic time.
 #[test]
 fn the_format_of_each_of_many_values_is_found_at_once() {
     let count = u16::MAX;

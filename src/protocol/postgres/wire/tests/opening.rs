@@ -1,4 +1,4 @@
-//! The packets a connection begins with, line by line of the protocol's check-list (P1, P2, P3, P5).
+//! The packets at the beginning of a connection, by the lines of the protocol's check-list (P1, P2, P3, P5).
 
 use bytes::BytesMut;
 use proptest::collection::vec;

@@ -1,4 +1,4 @@
-//! What a client may ask for when it starts (P5, P6, P31).
+//! Tests what a client may ask for in its startup packet (P5, P6, P31).
 
 use bytes::BytesMut;
 use proptest::collection::vec;
@@ -19,7 +19,7 @@ fn start(version: Version, pairs: &[(&str, &str)]) -> Result<Startup, StartupErr
     Startup::read(&packet)
 }
 
-/// With a user, and this besides.
+/// Reads a startup packet with a user and this parameter.
 fn with(name: &str, value: &str) -> Result<Startup, StartupError> {
     start(Version::V3_0, &[("user", "alice"), (name, value)])
 }
@@ -137,7 +137,7 @@ fn a_search_path_is_read_as_the_server_reads_it() {
         (r#""$user", public"#, r#""$user", "public""#),
         ("Public ,\n\"Public\"", r#""public", "Public""#),
         (r#""a""b,c""#, r#""a""b,c""#),
-        // Comments, strings and words of SQL are names here.
+        // Comments, strings and keywords of SQL are names here.
         ("public--,evil,pg_catalog", r#""public--", "evil", "pg_catalog""#),
         ("public/*,evil,pg_catalog,*/", r#""public/*", "evil", "pg_catalog", "*/""#),
         ("'evil'", r#""'evil'""#),
