@@ -1,27 +1,27 @@
-//! Reading the body of a message of the server, and writing the one kind of message that a login sends.
+//! Reads the body of a server's message, and writes the one kind of message that a login sends.
 
 use crate::domain::Secret;
 
-/// Reads a body from the front. Every part is checked to be there; nothing is skipped.
+/// Reads a body from the front. Each part must be there; nothing is skipped.
 #[derive(Clone, Copy)]
 pub(super) struct Body<'a>(pub(super) &'a [u8]);
 
 impl<'a> Body<'a> {
-    /// `Byte1`.
+    /// Reads a `Byte1`.
     pub(super) fn byte(&mut self) -> Option<u8> {
         let (&first, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(first)
     }
 
-    /// `Int32`, read without a sign: no message of a login has a negative one.
+    /// Reads an `Int32` as unsigned: no message of a login has a negative one.
     pub(super) fn int32(&mut self) -> Option<u32> {
         let (bytes, rest) = self.0.split_first_chunk::<4>()?;
         self.0 = rest;
         Some(u32::from_be_bytes(*bytes))
     }
 
-    /// `String`: the bytes before the next zero, which is taken too.
+    /// Reads a `String`: the bytes before the next zero, which is taken too.
     pub(super) fn string(&mut self) -> Option<&'a [u8]> {
         let end = memchr::memchr(0, self.0)?;
         let (text, rest) = self.0.split_at_checked(end)?;
@@ -29,15 +29,15 @@ impl<'a> Body<'a> {
         Some(text)
     }
 
-    /// That nothing is left.
+    /// Checks that nothing is left.
     pub(super) fn end(self) -> Option<()> {
         self.0.is_empty().then_some(())
     }
 }
 
-/// A whole frame of kind `p` (`PasswordMessage`, `SASLInitialResponse`, `SASLResponse`) made of `parts`;
-/// `None` if they are longer than a frame can be. It is written into a buffer of its final size, so that no
-/// copy of a password is left behind by growing.
+/// Returns a whole message of type `p` (`PasswordMessage`, `SASLInitialResponse`, `SASLResponse`) that
+/// consists of `parts`; `None` if they are too long for one. It is written into a buffer of its final size,
+/// so that growing leaves no copy of a password behind.
 pub(super) fn answer(parts: &[&[u8]]) -> Option<Secret> {
     let length = parts.iter().try_fold(4_usize, |sum, part| sum.checked_add(part.len()))?;
     let told = i32::try_from(length).ok()?;

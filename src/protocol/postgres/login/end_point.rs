@@ -1,23 +1,22 @@
-//! What binds a login to its TLS channel: the hash of the server's certificate, `tls-server-end-point` (RFC
-//! 5929, section 4.1).
+//! Channel binding: the hash of the server's certificate, `tls-server-end-point` (RFC 5929, section 4.1).
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use aws_lc_rs::digest;
 
-/// A SEQUENCE.
+/// The tag of a SEQUENCE.
 const SEQUENCE: u8 = 0x30;
-/// An OBJECT IDENTIFIER.
+/// The tag of an OBJECT IDENTIFIER.
 const OBJECT_IDENTIFIER: u8 = 0x06;
-/// The first field of the parameters of RSASSA-PSS, which names the hash (RFC 4055, section 3.1).
+/// The tag of the first field of the RSASSA-PSS parameters, which names the hash (RFC 4055, section 3.1).
 const PSS_HASH: u8 = 0xa0;
-/// RSASSA-PSS, 1.2.840.113549.1.1.10: its hash is told by its parameters.
+/// RSASSA-PSS, 1.2.840.113549.1.1.10, whose parameters name the hash.
 const RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
-/// SHA-1, 1.3.14.3.2.26: what RSASSA-PSS takes where it names no hash.
+/// SHA-1, 1.3.14.3.2.26, which RSASSA-PSS uses if it names no hash.
 const SHA_1: &[u8] = &[0x2b, 0x0e, 0x03, 0x02, 0x1a];
 
-/// Signature algorithms and hashes by the bytes of their object identifiers, with the hash that is taken of a
-/// certificate that names them. In place of MD5 and SHA-1 that is SHA-256.
+/// Signature algorithms and hashes, by the bytes of their object identifiers, with the hash to take of a
+/// certificate that names them. For MD5 and SHA-1 that is SHA-256.
 const HASHES: &[(&[u8], &digest::Algorithm)] = &[
     // RSA with MD5, SHA-1, SHA-256, SHA-384, SHA-512, SHA-224: 1.2.840.113549.1.1.x (RFC 8017).
     (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x04], &digest::SHA256),
@@ -40,37 +39,36 @@ const HASHES: &[(&[u8], &digest::Algorithm)] = &[
     (&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x04], &digest::SHA224),
 ];
 
-/// The hash of a server's certificate, which a login with channel binding proves to have seen.
+/// The hash of a server's certificate, to which a login with channel binding is bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndPoint(Vec<u8>);
 
-/// The bytes are no certificate in DER.
+/// The error for bytes that are not a certificate in DER.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the target's certificate cannot be read")]
 pub struct NotACertificate;
 
 impl EndPoint {
-    /// Takes the hash of the server's own certificate, the first one of the chain that the TLS stream gives.
-    /// It is made by the hash of the certificate's signature, SHA-256 in place of MD5 and SHA-1. `None` where
-    /// RFC 5929 defines no binding: the signature has no hash of its own (Ed25519, ML-DSA), or one that is
-    /// not known here.
+    /// Hashes the server's own certificate, the first in the chain of the TLS stream, with the hash of its
+    /// signature; SHA-256 in place of MD5 and SHA-1. `None` if RFC 5929 defines no binding, because the
+    /// signature has no hash of its own (Ed25519, ML-DSA), or if the hash is not known here.
     ///
     /// # Errors
-    /// Bytes that are no certificate in DER.
+    /// The bytes are not a certificate in DER.
     pub fn of(certificate: &[u8]) -> Result<Option<Self>, NotACertificate> {
         let algorithm = signature_algorithm(certificate).and_then(hashing).ok_or(NotACertificate)?;
         let hash = HASHES.iter().find(|(known, _)| *known == algorithm).map(|(_, hash)| *hash);
         Ok(hash.map(|hash| Self(digest::digest(hash, certificate).as_ref().to_vec())))
     }
 
-    /// The hash.
+    /// Returns the hash.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// The content of `signatureAlgorithm`: `Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm,
-/// signatureValue }` (RFC 5280, 4.1).
+/// Returns the content of `signatureAlgorithm`: `Certificate ::= SEQUENCE { tbsCertificate,
+/// signatureAlgorithm, signatureValue }` (RFC 5280, 4.1).
 fn signature_algorithm(certificate: &[u8]) -> Option<&[u8]> {
     let (fields, rest) = element(certificate, SEQUENCE)?;
     if !rest.is_empty() {
@@ -80,15 +78,15 @@ fn signature_algorithm(certificate: &[u8]) -> Option<&[u8]> {
     element(fields, SEQUENCE).map(|(algorithm, _signature)| algorithm)
 }
 
-/// The identifier that tells the hash of an `AlgorithmIdentifier ::= SEQUENCE { algorithm, parameters }`: its
-/// own, and the hash's for RSASSA-PSS.
+/// Returns the identifier that determines the hash of an `AlgorithmIdentifier ::= SEQUENCE { algorithm,
+/// parameters }`: its own, or for RSASSA-PSS that of the hash.
 fn hashing(algorithm: &[u8]) -> Option<&[u8]> {
     let (identifier, parameters) = element(algorithm, OBJECT_IDENTIFIER)?;
     if identifier != RSA_PSS {
         return Some(identifier);
     }
     let (fields, _rest) = element(parameters, SEQUENCE)?;
-    // A field that is not written has its default.
+    // A field that is left out has its default.
     if fields.first() != Some(&PSS_HASH) {
         return Some(SHA_1);
     }
@@ -97,8 +95,8 @@ fn hashing(algorithm: &[u8]) -> Option<&[u8]> {
     element(hash, OBJECT_IDENTIFIER).map(|(identifier, _parameters)| identifier)
 }
 
-/// Takes one element with this tag from the front: its content, and what follows it. Lengths as DER wants
-/// them, the shortest form only.
+/// Takes an element with this tag from the front. Returns its content, and what follows it. The length must
+/// have the shortest form, as in DER.
 fn element(input: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&found, rest) = input.split_first()?;
     let (&first, mut rest) = rest.split_first()?;
@@ -107,7 +105,7 @@ fn element(input: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     }
     let length = match first {
         0..=0x7f => usize::from(first),
-        // One to four bytes of length. 0x80, the form without a length, is not DER.
+        // One to four bytes of length. 0x80, the indefinite form, is not DER.
         0x81..=0x84 => {
             let (bytes, after) = rest.split_at_checked(usize::from(first & 0x0f))?;
             rest = after;
@@ -131,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    /// A certificate by one signature algorithm.
+    /// Returns a certificate with this signature algorithm.
     fn certificate(algorithm: &'static rcgen::SignatureAlgorithm) -> Vec<u8> {
         let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
         let made = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
@@ -148,7 +146,7 @@ mod tests {
         element
     }
 
-    /// The shell of a certificate around one algorithm.
+    /// Returns the outer structure of a certificate around one algorithm.
     fn shell(algorithm: &[u8]) -> Vec<u8> {
         wrap(SEQUENCE, &[wrap(SEQUENCE, b"\x02\x01\x01"), wrap(SEQUENCE, algorithm), wrap(3, b"\0")].concat())
     }
@@ -200,7 +198,7 @@ mod tests {
         }
         let more = [&whole[..], b"\0"].concat();
         assert_eq!(EndPoint::of(&more), Err(NotACertificate));
-        // A length in more bytes than it needs, one without an end, one of five bytes.
+        // A length in more bytes than it needs, an indefinite one, one of five bytes.
         let bad: [&[u8]; 6] = [
             b"\x30\x81\x03\x30\x01\0",
             b"\x30\x82\0\x03\x30\x01\0",

@@ -1,94 +1,95 @@
-//! Why a login failed, and what the target's own refusals mean. No text of the target, and no name of a user
-//! or host, gets in here.
+//! Why a login failed, and what the target's own errors mean. No text of the target, and no name of a user or
+//! host, is included.
 
 use std::fmt;
 
 use crate::protocol::postgres::login::ScramError;
 use crate::protocol::postgres::login::body::Body;
 
-/// Why no session was made at the target. None of it repeats the password, the user, or words of the target.
+/// Why no session was opened at the target. None of the texts repeats the password, the user, or words of the
+/// target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LoginError {
-    /// The certificate gives nothing to bind to, and the server offers only the login that is bound.
+    /// The server offers only SCRAM with channel binding, and its certificate allows none.
     #[error("the target offers only SCRAM-SHA-256-PLUS, and its certificate gives nothing to bind that to")]
     BindingImpossible,
-    /// The server asks for the password as it is, on a stream without TLS. No setting accepts that.
+    /// The server asks for the password in clear, on a stream without TLS. No setting accepts that.
     #[error("the target asks for the password in clear on a stream without TLS")]
     ClearWithoutTls,
-    /// The session would not be in UTF-8, so that what is judged and what is run could differ.
+    /// The session would not use UTF-8, so that what is judged and what is run could differ.
     #[error("the target does not use UTF8 as client_encoding")]
     ClientEncoding,
     /// The server refused the credential: SQLSTATE class 28, or a SCRAM error.
     #[error("the target refused the gateway's credential")]
     CredentialRefused,
-    /// A password or user that no message can carry: with a zero byte in it, or gigabytes long.
+    /// The password or user cannot be sent in a message: it contains a zero byte, or is gigabytes long.
     #[error("the gateway's credential for the target holds a zero byte or is too long")]
     CredentialUnusable,
-    /// A message that is not what its kind says (manual, "Message Formats").
+    /// A message does not have the form of its type (manual, "Message Formats").
     #[error("the target sent a message of kind {:?} that cannot be read", char::from(*kind))]
     Malformed {
-        /// The kind.
+        /// The type of the message.
         kind: u8,
     },
-    /// A way to log in that is weaker than SCRAM, which the connection does not accept.
+    /// The server asks for a login weaker than SCRAM, which the connection does not accept.
     #[error(
         "the target asks for {asked}, which this connection does not accept (its setting {setting} is off)"
     )]
     NotAccepted {
-        /// What it asks for, in words.
+        /// What the server asks for, in words.
         asked: &'static str,
         /// The setting that would accept it.
         setting: &'static str,
     },
-    /// None of the SASL mechanisms is one that is spoken here.
+    /// None of the offered SASL mechanisms is supported.
     #[error("the target offers neither SCRAM-SHA-256 nor SCRAM-SHA-256-PLUS")]
     NoMechanism,
     /// The server asks for a password, and the connection has only a certificate.
     #[error("the target asks for a password, and this connection has only a certificate to log in with")]
     NoPassword,
-    /// A message that has no place where it came.
+    /// A message came at a point of the login where it may not.
     #[error("the target sent a message of kind {:?} where it has no place in a login", char::from(*kind))]
     Order {
-        /// The kind.
+        /// The type of the message.
         kind: u8,
     },
-    /// The login has ended already, well or with an error.
+    /// The login has ended already, with or without success.
     #[error("the login has ended already")]
     Over,
-    /// Channel binding was offered on a stream without TLS: the server sees TLS, so somebody stands between.
+    /// The server offers channel binding on a stream without TLS: it sees TLS, so somebody is in between.
     #[error("the target offers SCRAM-SHA-256-PLUS, but the stream to it has no TLS")]
     PlusWithoutTls,
     /// SCRAM failed.
     #[error("logging in to the target by SCRAM failed")]
     Scram(#[source] ScramError),
-    /// The server refused, for another reason than the credential.
+    /// The server refused the login for a reason other than the credential.
     #[error("the target refused the login: {refusal} (SQLSTATE {state})")]
     Target {
-        /// What kind of reason.
+        /// The kind of reason.
         refusal: TargetRefusal,
-        /// The exact code.
+        /// The SQLSTATE.
         state: SqlState,
     },
-    /// More messages than [`MAX_MESSAGES`](super::MAX_MESSAGES), or more bytes than
+    /// There are more messages than [`MAX_MESSAGES`](super::MAX_MESSAGES), or more bytes than
     /// [`MAX_BYTES`](super::MAX_BYTES).
     #[error("the target sent too much before the login was over")]
     TooMuch,
-    /// A message longer than [`max_body`](super::max_body).
+    /// A message is longer than [`max_body`](super::max_body).
     #[error("the target sent a message of kind {:?} that is too long for a login", char::from(*kind))]
     TooLong {
-        /// The kind.
+        /// The type of the message.
         kind: u8,
     },
-    /// The server let the gateway in without having proved that it knows the password.
+    /// The server accepted the login without having proved that it knows the password.
     #[error("the target let the gateway in before it proved that it knows the password")]
     Unproved,
-    /// GSSAPI, SSPI, Kerberos and the like.
+    /// The server asks for GSSAPI, SSPI, Kerberos or the like.
     #[error("the target asks for {asked}, which is not spoken here")]
     Unsupported {
-        /// What it asks for, in words.
+        /// What the server asks for, in words.
         asked: &'static str,
     },
-    /// The server negotiated a protocol version or option that was not asked for.
+    /// The server negotiated a protocol version or option that was not requested.
     #[error("the target answers with a protocol version or option that was not asked for")]
     Version,
 }
@@ -102,20 +103,20 @@ impl From<ScramError> for LoginError {
     }
 }
 
-/// What a refusal of the target means, by its SQLSTATE (manual, appendix "PostgreSQL Error Codes").
+/// The meaning of a target's error, by its SQLSTATE (manual, appendix "PostgreSQL Error Codes").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetRefusal {
-    /// Class 53: no room for one more session.
+    /// Class 53: there is no room for another session.
     Busy,
-    /// Class 3D: there is no such database.
+    /// Class 3D: the database does not exist.
     Database,
     /// Anything else.
     Other,
-    /// Class 22, and 42 but for rights: a value or name of the startup message.
+    /// Classes 22 and 42, except for 42501: a value or name in the startup packet.
     Parameter,
-    /// Classes 08 and 0A: it does not speak the protocol, or not this version of it.
+    /// Classes 08 and 0A: it does not speak the protocol, or not this version.
     Protocol,
-    /// 42501: the user may not use that database.
+    /// 42501: the user may not use the database.
     Rights,
     /// Class 57: starting up, shutting down, or ended by an administrator.
     Unavailable,
@@ -135,8 +136,7 @@ impl fmt::Display for TargetRefusal {
     }
 }
 
-/// A SQLSTATE: five of `A` to `Z` and `0` to `9`. `?????` stands for one that was missing or had another
-/// form.
+/// A SQLSTATE: five characters of `A` to `Z` and `0` to `9`; `?????` if it was missing or malformed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SqlState([u8; 5]);
 
@@ -148,7 +148,7 @@ impl SqlState {
         code.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()).then_some(Self(code))
     }
 
-    /// The code.
+    /// Returns the code.
     pub fn as_bytes(&self) -> &[u8; 5] {
         &self.0
     }
@@ -166,8 +166,8 @@ impl fmt::Display for SqlState {
     }
 }
 
-/// Reads an `ErrorResponse`. Of all its fields only the SQLSTATE is used: the others hold names of users,
-/// hosts and databases.
+/// Reads an `ErrorResponse`. Only its SQLSTATE is used: other fields hold names of users, hosts and
+/// databases.
 pub(super) fn refused(body: &[u8]) -> LoginError {
     let state = sql_state(body).unwrap_or(SqlState::UNREADABLE);
     let refusal = match &state.0 {
@@ -183,7 +183,7 @@ pub(super) fn refused(body: &[u8]) -> LoginError {
     LoginError::Target { refusal, state }
 }
 
-/// The field `C` of an `ErrorResponse`: a byte that names a field, its text, and so on until a zero.
+/// Returns the field `C` of an `ErrorResponse`, which is a list of a letter and a text each, up to a zero.
 fn sql_state(body: &[u8]) -> Option<SqlState> {
     let mut body = Body(body);
     loop {

@@ -1,7 +1,7 @@
-//! Logging in to a PostgreSQL server with the gateway's credential: messages in, messages out, no I/O and no
+//! Logs in to a PostgreSQL server with the gateway's credential: messages in, messages out, no I/O and no
 //! policy.
 //!
-//! [`Login`] begins where the startup message has been sent. The way in is SCRAM-SHA-256, bound to the TLS
+//! [`Login`] begins when the startup packet has been sent. The login uses SCRAM-SHA-256, bound to the TLS
 //! channel where both sides can (RFC 5802, 7677, 5929): the server never sees the password, and proves that
 //! it knows it too. Anything weaker is refused unless the connection accepts it by name ([`Weaker`]).
 

@@ -1,12 +1,12 @@
-//! The password in the forms that the ways to log in want it.
+//! The password in the forms that the login methods need.
 
 use std::borrow::Cow;
 
 use zeroize::Zeroizing;
 
-/// The password as SCRAM hashes it: prepared (RFC 4013) where that is possible, as it is where not.
-/// PostgreSQL takes passwords that are not UTF-8, hold unassigned or prohibited characters, or would be empty
-/// by their raw bytes, on both sides.
+/// Returns the password as SCRAM hashes it: prepared (RFC 4013) if possible, else unchanged. PostgreSQL, on
+/// both sides, uses the raw bytes of passwords that are not UTF-8, contain unassigned or prohibited
+/// characters, or would become empty.
 pub(super) fn prepared(password: &[u8]) -> Zeroizing<Vec<u8>> {
     let prepared = std::str::from_utf8(password).ok().and_then(|text| stringprep::saslprep(text).ok());
     match prepared {
@@ -15,15 +15,15 @@ pub(super) fn prepared(password: &[u8]) -> Zeroizing<Vec<u8>> {
     }
 }
 
-/// The answer to `AuthenticationMD5Password`: `md5`, then MD5 in hex of (MD5 in hex of password and user) and
-/// the salt.
+/// Returns the response to `AuthenticationMD5Password`: `md5`, then MD5 in hex of (MD5 in hex of password and
+/// user) and the salt.
 pub(super) fn md5(user: &[u8], password: &[u8], salt: [u8; 4]) -> Zeroizing<String> {
     let inner = hex_md5(&[password, user]);
     let outer = hex_md5(&[inner.as_bytes(), &salt]);
     Zeroizing::new(["md5", &outer].concat())
 }
 
-/// MD5 of the parts, one after the other, in hex. What comes out can stand for the password.
+/// Returns the MD5 of the concatenated parts, in hex. The result is as secret as the password.
 fn hex_md5(parts: &[&[u8]]) -> Zeroizing<String> {
     let mut hash = md5::Context::new();
     for part in parts {
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn the_md5_answer_is_the_one_of_the_manual() {
-        // 'md5' || md5(md5('secret' || 'alice') || salt), as another implementation of MD5 makes it.
+        // 'md5' || md5(md5('secret' || 'alice') || salt), computed by another implementation of MD5.
         assert_eq!(*md5(b"alice", b"secret", [1, 2, 3, 4]), "md598a0412b9c31436fc53776e863350083");
         assert_eq!(*hex_md5(&[b"a", b"bc"]), "900150983cd24fb0d6963f7d28e17f72");
     }

@@ -1,5 +1,4 @@
-//! What the target tells between `AuthenticationOk` and the first `ReadyForQuery`, and what a login ends
-//! with.
+//! What the target sends between `AuthenticationOk` and the first `ReadyForQuery`, and the result of a login.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,20 +9,20 @@ use crate::protocol::postgres::login::LoginError;
 use crate::protocol::postgres::login::MIN_ITERATIONS;
 use crate::protocol::postgres::login::body::Body;
 
-/// The longest key to cancel with, under protocol 3.2 (manual, "Message Formats", `BackendKeyData`).
+/// The longest cancel key, under protocol 3.2 (manual, "Message Formats", `BackendKeyData`).
 pub(super) const MAX_KEY: usize = 256;
 
-/// A version of the protocol. 3.1 was never used.
+/// A protocol version. 3.1 was never used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     /// 3.0, which every server speaks.
     V3_0,
-    /// 3.2, since PostgreSQL 18: keys to cancel with are longer.
+    /// 3.2, since PostgreSQL 18: cancel keys are longer.
     V3_2,
 }
 
 impl Version {
-    /// From the number on the wire: the major version in the upper half.
+    /// Reads the number on the wire, with the major version in the upper half.
     pub(super) fn read(number: u32) -> Option<Self> {
         match number {
             0x0003_0000 => Some(Self::V3_0),
@@ -33,13 +32,12 @@ impl Version {
     }
 }
 
-/// How target and gateway proved themselves to each other.
+/// How target and gateway authenticated each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
-    /// The gateway proved by the certificate of its TLS that it has the key. The target proved nothing but
-    /// its own certificate.
+    /// The gateway proved by its TLS certificate that it has the key. The target proved only its certificate.
     Certificate,
-    /// The gateway sent its password as it is, inside TLS. The target proved nothing but its certificate.
+    /// The gateway sent its password in clear, inside TLS. The target proved only its certificate.
     Cleartext,
     /// The gateway proved by MD5 that it knows the password. The target proved nothing.
     Md5,
@@ -47,7 +45,7 @@ pub enum Proof {
     Scram {
         /// Whether the proofs are bound to the TLS channel.
         bound: bool,
-        /// The iterations that the target asked for.
+        /// The number of iterations that the target asked for.
         iterations: u32,
     },
     /// The target asked for nothing.
@@ -55,7 +53,8 @@ pub enum Proof {
 }
 
 impl Proof {
-    /// The iterations, if they are fewer than RFC 7677 wants ([`MIN_ITERATIONS`]): something to warn about.
+    /// Returns the number of iterations if it is lower than RFC 7677 wants ([`MIN_ITERATIONS`]), which calls
+    /// for a warning.
     pub fn weak_iterations(self) -> Option<u32> {
         match self {
             Self::Scram { iterations, .. } if iterations < MIN_ITERATIONS => Some(iterations),
@@ -64,10 +63,10 @@ impl Proof {
     }
 }
 
-/// Where a session stands between commands (`ReadyForQuery`).
+/// The transaction status of a `ReadyForQuery`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransactionStatus {
-    /// `E`: in a transaction that failed.
+    /// `E`: in a failed transaction.
     Failed,
     /// `I`: in no transaction.
     Idle,
@@ -75,9 +74,10 @@ pub enum TransactionStatus {
     Open,
 }
 
-/// What a `CancelRequest` to the target needs. Who has it can stop commands: it is wiped, and prints nothing.
+/// The key for a `CancelRequest` to the target. Whoever has it can cancel statements: it is wiped, and
+/// `Debug` does not show it.
 pub struct CancelKey {
-    /// The number of the target's process.
+    /// The process id at the target.
     pub process: u32,
     /// The key: 4 bytes under protocol 3.0, 4 to 256 under 3.2.
     pub key: Zeroizing<Vec<u8>>,
@@ -92,23 +92,26 @@ impl fmt::Debug for CancelKey {
 /// A session at the target, ready for its first command.
 #[derive(Debug)]
 pub struct Ready {
-    /// What the target told about the session, by name: the last value of each. `client_encoding` is `UTF8`.
+    /// The settings that the target has reported: the last value of each, by name. `client_encoding` is
+    /// `UTF8`.
     pub parameters: BTreeMap<String, String>,
-    /// `None` where the target gives none (RDS Proxy): nothing can be cancelled there.
+    /// The key for cancel requests; `None` if the target gives none (RDS Proxy): nothing can be cancelled
+    /// there.
     pub cancel: Option<CancelKey>,
-    /// Where the session stands. A new one is [`TransactionStatus::Idle`]; a pooler may hand over another.
+    /// The transaction status. For a new session it is [`TransactionStatus::Idle`]; a pooler may hand over
+    /// another.
     pub status: TransactionStatus,
-    /// How the login was proved.
+    /// How the login was authenticated.
     pub proof: Proof,
-    /// The version that is spoken: the one asked for, or the older one that the target negotiated.
+    /// The protocol version: the one requested, or the older one that the target negotiated.
     pub version: Version,
-    /// The notices that came and were not read.
+    /// The number of notices that came; they were not read.
     pub notices: usize,
 }
 
 impl Ready {
-    /// Whether a backslash in an ordinary string is only a backslash (`standard_conforming_strings`), which a
-    /// parser of SQL must know. `None` if the target does not tell.
+    /// Returns whether a backslash in an ordinary string is an ordinary character
+    /// (`standard_conforming_strings`), which a parser must know. `None` if the target does not report it.
     pub fn standard_conforming_strings(&self) -> Option<bool> {
         match self.parameters.get("standard_conforming_strings")?.as_str() {
             "on" => Some(true),
@@ -118,7 +121,7 @@ impl Ready {
     }
 }
 
-/// What has been told since `AuthenticationOk`.
+/// What the target has sent since `AuthenticationOk`.
 pub(super) struct Greeting {
     proof: Proof,
     parameters: BTreeMap<String, String>,
@@ -130,7 +133,7 @@ impl Greeting {
         Self { proof, parameters: BTreeMap::new(), cancel: None }
     }
 
-    /// `ParameterStatus`: a name and its value. The value is kept until a later one.
+    /// Takes a `ParameterStatus`: a name and its value. The last value of a name counts.
     pub(super) fn parameter(&mut self, body: &[u8]) -> Result<(), LoginError> {
         let read = || {
             let mut body = Body(body);
@@ -143,7 +146,7 @@ impl Greeting {
         Ok(())
     }
 
-    /// `BackendKeyData`: a number and a key, once.
+    /// Takes the `BackendKeyData`: a process id and a key, once.
     pub(super) fn key(&mut self, body: &[u8], version: Version) -> Result<(), LoginError> {
         if self.cancel.is_some() {
             return Err(LoginError::Order { kind: b'K' });
@@ -161,7 +164,7 @@ impl Greeting {
         Ok(())
     }
 
-    /// `ReadyForQuery`: the end of the login.
+    /// Takes the `ReadyForQuery`, which ends the login.
     pub(super) fn ready(self, body: &[u8], version: Version, notices: usize) -> Result<Ready, LoginError> {
         let status = match body {
             b"E" => TransactionStatus::Failed,

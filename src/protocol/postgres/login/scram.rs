@@ -1,5 +1,4 @@
-//! SCRAM-SHA-256 and SCRAM-SHA-256-PLUS from the client's side (RFC 5802, RFC 7677), as PostgreSQL speaks
-//! them.
+//! The client's side of SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677), as PostgreSQL speaks them.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
@@ -14,11 +13,11 @@ use zeroize::Zeroizing;
 
 use crate::protocol::postgres::login::EndPoint;
 
-/// The fewest iterations that RFC 7677 (section 4) wants. Fewer are used, and warned of
-/// ([`Proof::weak_iterations`](crate::protocol::postgres::login::Proof::weak_iterations)): they weaken what
-/// somebody who listened can try out, not the login.
+/// The fewest iterations that RFC 7677 (section 4) wants. Fewer are accepted with a warning
+/// ([`Proof::weak_iterations`](crate::protocol::postgres::login::Proof::weak_iterations)): they make guessing
+/// easier for an eavesdropper, but do not weaken the login itself.
 pub const MIN_ITERATIONS: u32 = 4096;
-/// The most iterations that are used: some 100 ms of one core. A server that asks for more is refused.
+/// The most iterations that are accepted: some 100 ms of one core. A server that asks for more is refused.
 pub const MAX_ITERATIONS: u32 = 100_000;
 
 /// The name of the mechanism.
@@ -26,32 +25,31 @@ pub(super) const SCRAM: &[u8] = b"SCRAM-SHA-256";
 /// The name of the mechanism with channel binding.
 pub(super) const SCRAM_PLUS: &[u8] = b"SCRAM-SHA-256-PLUS";
 
-/// The random bytes of the client's nonce, as many as PostgreSQL's own client takes.
+/// The random bytes of the client's nonce, as many as in libpq.
 const NONCE: usize = 18;
-/// The longest nonce that is taken, in bytes: the client's part and the server's.
+/// The longest nonce that is accepted, in bytes: the client's and the server's part together.
 const MAX_NONCE: usize = 512;
-/// The longest salt that is taken, in bytes. PostgreSQL makes 16.
+/// The longest salt that is accepted, in bytes. PostgreSQL uses 16.
 const MAX_SALT: usize = 256;
-/// The bytes of SHA-256.
+/// The number of bytes of a SHA-256.
 const HASH: usize = digest::SHA256_OUTPUT_LEN;
 
 /// Why SCRAM failed. No text of the server is repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ScramError {
-    /// The server demands an extension (`m=`), and none is known here (RFC 5802, section 5.1).
+    /// The server demands an extension (`m=`), and none is supported (RFC 5802, section 5.1).
     #[error("the target demands an extension of SCRAM")]
     Extension,
-    /// More than [`MAX_ITERATIONS`].
+    /// The server asks for more than [`MAX_ITERATIONS`].
     #[error("the target asks for more than {MAX_ITERATIONS} iterations")]
     Iterations,
-    /// A message that cannot be read, or holds a part that is too long.
+    /// A message is malformed, or a part of it is too long.
     #[error("the target sent a SCRAM message that cannot be read")]
     Malformed,
-    /// The server's nonce does not begin with the client's, or adds nothing to it: an answer to another
-    /// login.
+    /// The server's nonce does not begin with the client's, or adds nothing to it: it answers another login.
     #[error("the target answered with a nonce that does not continue the gateway's")]
     Nonce,
-    /// The server ended it with an error (`e=`).
+    /// The server ended SCRAM with an error (`e=`).
     #[error("the target ended SCRAM with an error")]
     Refused,
     /// The server's signature is wrong: it does not know the password.
@@ -59,20 +57,20 @@ pub enum ScramError {
     Signature,
 }
 
-/// How the login is bound to its channel, the GS2 header (RFC 5802, section 6).
+/// The channel binding of the login, in the GS2 header (RFC 5802, section 6).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Binding {
-    /// `p`: to the server's certificate.
+    /// `p`: bound to the server's certificate.
     EndPoint(EndPoint),
     /// `n`: there is nothing to bind to.
     Impossible,
-    /// `y`: the gateway could, but the server did not offer it. A server that did offer it refuses this:
-    /// somebody took it out.
+    /// `y`: the gateway supports it, but the server did not offer it. A server that did offer it refuses
+    /// this: somebody removed the offer.
     NotOffered,
 }
 
 impl Binding {
-    /// The header, which begins the client's first message.
+    /// Returns the header, which begins the client's first message.
     fn header(&self) -> &'static str {
         match self {
             Self::EndPoint(_) => "p=tls-server-end-point,,",
@@ -81,7 +79,7 @@ impl Binding {
         }
     }
 
-    /// What `c=` carries: the header, and what the login is bound to.
+    /// Returns the value of `c=`: the header, and the hash that the login is bound to.
     fn proof(&self) -> String {
         let hash = match self {
             Self::EndPoint(end_point) => end_point.bytes(),
@@ -91,7 +89,7 @@ impl Binding {
     }
 }
 
-/// The client's first message, and what is needed to go on from it.
+/// The client's first message, and what is needed to continue.
 pub(super) struct Opening {
     binding: Binding,
     nonce: String,
@@ -102,20 +100,20 @@ pub(super) struct Opening {
 pub(super) struct Answer {
     /// `client-final-message`.
     pub(super) message: String,
-    /// The signature that only a server which knows the password can make.
+    /// The check of the signature that only a server which knows the password can make.
     pub(super) expected: Expected,
-    /// The iterations that the server asked for, at most [`MAX_ITERATIONS`].
+    /// The number of iterations that the server asked for, at most [`MAX_ITERATIONS`].
     pub(super) iterations: u32,
 }
 
-/// What the server has to sign, and the key to check it with.
+/// The text that the server has to sign, and the key to check the signature with.
 pub(super) struct Expected {
     server_key: Zeroizing<[u8; HASH]>,
     signed: String,
 }
 
 impl Opening {
-    /// Begins, with a new nonce. The name is empty: PostgreSQL takes the user from the startup message.
+    /// Begins SCRAM with a new nonce. The user name is empty: PostgreSQL takes it from the startup packet.
     pub(super) fn new(binding: Binding) -> Self {
         let nonce = STANDARD.encode(rand::random::<[u8; NONCE]>());
         Self::with(binding, nonce, "")
@@ -126,21 +124,21 @@ impl Opening {
         Self { binding, nonce, bare }
     }
 
-    /// Whether the login is bound to its channel.
+    /// Returns whether the login is bound to its channel.
     pub(super) fn is_bound(&self) -> bool {
         matches!(self.binding, Binding::EndPoint(_))
     }
 
-    /// `client-first-message`.
+    /// Returns the `client-first-message`.
     pub(super) fn message(&self) -> String {
         [self.binding.header(), &self.bare].concat()
     }
 
-    /// Answers `server-first-message`. `password` is prepared already. Hashes as often as the server asks,
+    /// Answers a `server-first-message`. `password` is prepared already. Hashes as often as the server asks,
     /// which blocks for up to some 100 ms.
     ///
     /// # Errors
-    /// Everything that does not answer [`Opening::message`] within the bounds, before anything is hashed.
+    /// The message is not a valid answer to [`Opening::message`] within the bounds; then nothing was hashed.
     pub(super) fn answer(self, server_first: &[u8], password: &[u8]) -> Result<Answer, ScramError> {
         let first = ServerFirst::read(server_first, &self.nonce)?;
         let without_proof = format!("c={},r={}", self.binding.proof(), first.nonce);
@@ -150,7 +148,7 @@ impl Opening {
         pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, first.iterations, &first.salt, password, &mut *salted);
         let salted = hmac::Key::new(hmac::HMAC_SHA256, &*salted);
         let client_key = sign(&salted, b"Client Key")?;
-        // StoredKey is what the server keeps.
+        // The StoredKey, which the server keeps.
         let stored_key = digest::digest(&digest::SHA256, &*client_key);
         let mut proof = sign(&hmac::Key::new(hmac::HMAC_SHA256, stored_key.as_ref()), signed.as_bytes())?;
         for (byte, key) in proof.iter_mut().zip(client_key.iter()) {
@@ -166,10 +164,10 @@ impl Opening {
 }
 
 impl Expected {
-    /// Checks `server-final-message`. The signature is compared in constant time.
+    /// Checks a `server-final-message`. The signature is compared in constant time.
     ///
     /// # Errors
-    /// Anything but the right signature.
+    /// It is anything but the right signature.
     pub(super) fn check(&self, server_final: &[u8]) -> Result<(), ScramError> {
         let text = printable(server_final).ok_or(ScramError::Malformed)?;
         if text.starts_with("e=") {
@@ -182,9 +180,9 @@ impl Expected {
     }
 }
 
-/// `server-first-message`, checked.
+/// A checked `server-first-message`.
 struct ServerFirst<'a> {
-    /// All of it, which both sides sign.
+    /// The whole message, which both sides sign.
     text: &'a str,
     nonce: &'a str,
     salt: Vec<u8>,
@@ -192,7 +190,7 @@ struct ServerFirst<'a> {
 }
 
 impl<'a> ServerFirst<'a> {
-    /// `r=NONCE,s=SALT,i=ITERATIONS`, and nothing after it, as PostgreSQL's own client wants it.
+    /// Reads `r=NONCE,s=SALT,i=ITERATIONS`, with nothing after it, as libpq requires.
     fn read(message: &'a [u8], client_nonce: &str) -> Result<Self, ScramError> {
         let text = printable(message).ok_or(ScramError::Malformed)?;
         if text.starts_with("m=") {
@@ -220,23 +218,23 @@ impl<'a> ServerFirst<'a> {
     }
 }
 
-/// `posit-number`: digits, the first of them not zero.
+/// Reads a `posit-number`: digits, the first of them not zero.
 fn read_iterations(text: &str) -> Result<NonZeroU32, ScramError> {
     if text.is_empty() || text.starts_with('0') || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(ScramError::Malformed);
     }
-    // Digits that are no number here are one that is too large.
+    // Digits that do not fit the type are a number that is too large.
     text.parse().ok().filter(|count: &NonZeroU32| count.get() <= MAX_ITERATIONS).ok_or(ScramError::Iterations)
 }
 
-/// A message as text. All that PostgreSQL puts into one is printable ASCII without spaces; RFC 5802 would let
-/// UTF-8 into parts that are not taken anyway.
+/// Returns a message as text. Everything that PostgreSQL puts into one is printable ASCII without spaces; RFC
+/// 5802 would allow UTF-8 only in parts that are not accepted here.
 fn printable(message: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(message).ok()?;
     text.bytes().all(|byte| byte.is_ascii_graphic()).then_some(text)
 }
 
-/// HMAC-SHA-256 into bytes that are wiped. It cannot fail with room for all of it.
+/// Computes an HMAC-SHA-256 into bytes that are wiped. It cannot fail, since there is room for all of it.
 fn sign(key: &hmac::Key, text: &[u8]) -> Result<Zeroizing<[u8; HASH]>, ScramError> {
     let mut signature = Zeroizing::new([0; HASH]);
     hmac::sign_to_buffer(key, text, &mut *signature).map_err(|_unspecified| ScramError::Malformed)?;

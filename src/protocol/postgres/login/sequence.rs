@@ -1,4 +1,4 @@
-//! The sequence of a login, from the startup message to the first `ReadyForQuery` (manual, "Start-up").
+//! The sequence of a login, from the startup packet to the first `ReadyForQuery` (manual, "Start-up").
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
@@ -29,7 +29,7 @@ pub const MAX_MESSAGES: usize = 256;
 /// The most bytes of all bodies of a login. PostgreSQL sends some 500.
 pub const MAX_BYTES: usize = 256 << 10;
 
-/// How a server asks for a password (manual, "Message Formats", Authentication…).
+/// The codes of authentication messages (manual, "Message Formats", Authentication…).
 mod ask {
     pub(super) const OK: u32 = 0;
     pub(super) const KERBEROS_V5: u32 = 2;
@@ -44,14 +44,14 @@ mod ask {
     pub(super) const SASL_FINAL: u32 = 12;
 }
 
-/// The longest body that a message of this kind may have in a login; `None` for a kind that has no place in
-/// one. The bounds of authentication and errors are those of PostgreSQL's own client. Ask before reading a
+/// Returns the longest body of a message of this type in a login, in bytes; `None` for a type that may not
+/// come in one. The bounds of authentication messages and errors are those of libpq. Ask before reading a
 /// body.
 pub const fn max_body(kind: u8) -> Option<usize> {
     match kind {
         b'R' | b'v' => Some(2000),
         b'E' | b'N' => Some(30_000),
-        // The number of the process, and the key.
+        // The process id, and the key.
         b'K' => Some(4_usize.saturating_add(ready::MAX_KEY)),
         b'S' => Some(16 << 10),
         b'Z' => Some(1),
@@ -59,20 +59,20 @@ pub const fn max_body(kind: u8) -> Option<usize> {
     }
 }
 
-/// What the gateway logs in with. It prints nothing.
+/// The gateway's credential. `Debug` does not show it.
 pub struct Credential {
-    /// The user, as the startup message has it.
+    /// The user in the startup packet.
     pub user: String,
-    /// What it has to show.
+    /// What authenticates the user.
     pub means: Means,
 }
 
-/// What the gateway has to show.
+/// What authenticates the user.
 pub enum Means {
-    /// Nothing but the certificate that TLS shows.
+    /// Nothing but the TLS client certificate.
     Certificate {
-        /// Whether the target has asked for it and seen it. Where it has not, that it lets the gateway in
-        /// proves nothing.
+        /// Whether the target has asked for the certificate and seen it. If it has not, its acceptance proves
+        /// nothing.
         shown: bool,
     },
     /// A password, as bytes.
@@ -91,29 +91,28 @@ impl fmt::Debug for Credential {
     }
 }
 
-/// What the login runs over.
+/// The channel of the login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Channel {
     /// A stream without TLS.
     Plain,
-    /// TLS with a certificate that was verified, and what binds to it; `None` if [`EndPoint::of`] found
-    /// nothing.
+    /// TLS with a verified certificate, and the hash to bind to; `None` if [`EndPoint::of`] found none.
     Tls(Option<EndPoint>),
 }
 
 /// What to do next.
 #[derive(Debug)]
 pub enum Step {
-    /// Send this whole frame, and read on. It may hold the password.
+    /// Send this whole message, and read on. It may contain the password.
     Send(Secret),
     /// Read on.
     Wait,
-    /// The login is over, and the session ready.
+    /// The login has succeeded, and the session is ready.
     Done(Ready),
 }
 
-/// One login. It begins when the startup message has been sent, and takes every message that comes, one by
-/// one, until it is done or fails; then it is over.
+/// One login. It begins when the startup packet has been sent, and takes each message of the server until it
+/// succeeds or fails; then it is over.
 pub struct Login {
     credential: Credential,
     channel: Channel,
@@ -125,9 +124,9 @@ pub struct Login {
     notices: usize,
 }
 
-/// Where a login stands. Each state holds what only it has.
+/// The state of a login, with the data that only this state has.
 enum State {
-    /// The startup message was sent.
+    /// The startup packet was sent.
     Started {
         /// Whether the server has negotiated the version.
         negotiated: bool,
@@ -136,15 +135,15 @@ enum State {
     Opened(Opening),
     /// The client's last SCRAM message was sent: the server has to prove itself.
     Answered(Expected, Proof),
-    /// All is proved that the way in can prove: only `AuthenticationOk` may follow.
+    /// Everything that this method can prove is proved: only `AuthenticationOk` may follow.
     Proved(Proof),
     /// `AuthenticationOk` came.
     Greeted(Greeting),
-    /// Done, or failed.
+    /// It has succeeded or failed.
     Over,
 }
 
-/// The state after a message, and what to do.
+/// The state after a message, and what to do next.
 type Next = (State, Step);
 
 impl fmt::Debug for Login {
@@ -154,19 +153,19 @@ impl fmt::Debug for Login {
 }
 
 impl Login {
-    /// A login whose startup message asked for `version`, without options of the protocol (`_pq_.…`).
+    /// Creates a login whose startup packet asked for `version`, without protocol options (`_pq_.…`).
     pub fn new(credential: Credential, channel: Channel, weaker: Weaker, version: Version) -> Self {
         let state = State::Started { negotiated: false };
         Self { credential, channel, weaker, version, state, messages: 0, bytes: 0, notices: 0 }
     }
 
-    /// Takes the next message of the server: its kind, and its body without kind and length. The last message
-    /// of SCRAM costs up to [`MAX_ITERATIONS`](scram::MAX_ITERATIONS) rounds of hashing, some 100 ms of the
+    /// Takes the next message of the server: its type, and its body without type and length. The last SCRAM
+    /// message costs up to [`MAX_ITERATIONS`](scram::MAX_ITERATIONS) rounds of hashing, some 100 ms of the
     /// calling thread; usually 4096, some 4 ms.
     ///
     /// # Errors
-    /// Every message that has no place, form or proof as it must have, every refusal of the server, and what
-    /// comes after the end.
+    /// The message is malformed, not due, or lacks the required proof; the server refuses the login; or the
+    /// login has ended.
     pub fn next(&mut self, kind: u8, body: &[u8]) -> Result<Step, LoginError> {
         // Whatever goes wrong below, the login is over.
         let state = mem::replace(&mut self.state, State::Over);
@@ -179,7 +178,7 @@ impl Login {
         Ok(step)
     }
 
-    /// Where a message leads to.
+    /// Returns the state that a message leads to.
     fn take(&mut self, kind: u8, state: State, body: &[u8]) -> Result<Next, LoginError> {
         match (kind, state) {
             (b'E', _) => Err(error::refused(body)),
@@ -205,7 +204,7 @@ impl Login {
         }
     }
 
-    /// Holds every message against the bounds.
+    /// Checks each message against the bounds.
     fn count(&mut self, kind: u8, body: &[u8]) -> Result<(), LoginError> {
         let most = max_body(kind).ok_or(LoginError::Order { kind })?;
         if body.len() > most {
@@ -216,8 +215,8 @@ impl Login {
         if self.messages > MAX_MESSAGES || self.bytes > MAX_BYTES { Err(LoginError::TooMuch) } else { Ok(()) }
     }
 
-    /// `NegotiateProtocolVersion`: the newest version the server speaks, and the options it does not know. No
-    /// option was sent, so it can only lower the version.
+    /// Takes a `NegotiateProtocolVersion`: the newest version that the server speaks, and the options that it
+    /// does not know. No option was sent, so it can only lower the version.
     fn negotiate(&mut self, body: &[u8]) -> Result<Next, LoginError> {
         let mut body = Body(body);
         let (Some(newest), Some(unknown)) = (body.int32(), body.int32()) else {
@@ -232,7 +231,7 @@ impl Login {
         }
     }
 
-    /// The messages of kind `R`.
+    /// Takes a message of type `R`.
     fn authenticate(&self, state: State, body: &[u8]) -> Result<Next, LoginError> {
         let malformed = LoginError::Malformed { kind: b'R' };
         let mut body = Body(body);
@@ -304,8 +303,8 @@ impl Login {
         Ok((State::Proved(Proof::Md5), send(&[answer.as_bytes(), b"\0"])?))
     }
 
-    /// `AuthenticationSASL`: the names of the mechanisms, and an empty one at the end. The bound one is taken
-    /// wherever it can be.
+    /// Takes an `AuthenticationSASL`: the names of the mechanisms, up to an empty one. The one with channel
+    /// binding is chosen wherever possible.
     fn open_scram(&self, mut body: Body<'_>) -> Result<Next, LoginError> {
         let (mut plain, mut plus) = (false, false);
         loop {
@@ -345,12 +344,12 @@ impl Login {
     }
 }
 
-/// The step that sends a frame made of these parts.
+/// Returns the step that sends a message of these parts.
 fn send(parts: &[&[u8]]) -> Result<Step, LoginError> {
     answer(parts).map(Step::Send).ok_or(LoginError::CredentialUnusable)
 }
 
-/// A text that goes out with a zero at its end must not have one inside.
+/// Checks that a text, which is sent with a terminating zero, contains none.
 fn without_zero(text: &[u8]) -> Result<&[u8], LoginError> {
     if text.contains(&0) { Err(LoginError::CredentialUnusable) } else { Ok(text) }
 }
@@ -359,7 +358,7 @@ fn not_accepted(asked: &'static str, setting: &'static str) -> LoginError {
     LoginError::NotAccepted { asked, setting }
 }
 
-/// The words for a way to log in that is not spoken here; `None` if the manual has none of this number.
+/// Returns the words for a login method that is not supported; `None` if the manual has none with this code.
 fn foreign(asked: u32) -> Option<&'static str> {
     match asked {
         ask::KERBEROS_V5 => Some("Kerberos"),

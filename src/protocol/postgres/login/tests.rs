@@ -17,7 +17,7 @@ const BOTH: &[u8] = b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0";
 const PLAIN_ONLY: &[u8] = b"SCRAM-SHA-256\0\0";
 const PLUS_ONLY: &[u8] = b"SCRAM-SHA-256-PLUS\0\0";
 
-/// A login by `alice`, over a plain stream, with nothing weaker accepted.
+/// Returns a login by `alice`, over a plain stream, with nothing weaker accepted.
 fn login() -> Login {
     login_over(Channel::Plain, Weaker::default())
 }
@@ -37,12 +37,12 @@ fn tls() -> Channel {
     Channel::Tls(EndPoint::of(key.cert.der()).unwrap())
 }
 
-/// The body of an Authentication message.
+/// Returns the body of an Authentication message.
 fn ask(code: u32, rest: &[u8]) -> Vec<u8> {
     [&code.to_be_bytes(), rest].concat()
 }
 
-/// The body of a frame that is sent, after its head was checked.
+/// Returns the body of a message that is sent, after checking its head.
 fn sent(step: Result<Step, LoginError>) -> Vec<u8> {
     let Ok(Step::Send(frame)) = step else { panic!("{step:?} sends nothing") };
     let frame = frame.expose();
@@ -63,7 +63,7 @@ struct Server {
 }
 
 impl Server {
-    /// Reads `SASLInitialResponse`; gives the mechanism and the header too.
+    /// Reads a `SASLInitialResponse`. Returns the mechanism and the header too.
     fn read(initial: &[u8]) -> (Self, String, String) {
         let (mechanism, rest) = initial.split_at(initial.iter().position(|byte| *byte == 0).unwrap());
         let length = u32::from_be_bytes(rest[1..5].try_into().unwrap()) as usize;
@@ -80,7 +80,7 @@ impl Server {
         ask(11, self.first.as_bytes())
     }
 
-    /// Checks the client's proof; gives `SASLFinal`.
+    /// Checks the client's proof. Returns the `SASLFinal`.
     fn ends(&self, last: &[u8], bound: &[u8]) -> Vec<u8> {
         let key = |key: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, key);
         let last = std::str::from_utf8(last).unwrap();
@@ -101,7 +101,7 @@ impl Server {
     }
 }
 
-/// A login after `SASLFinal`, or where `iterations` are few, with them.
+/// Returns a login after `SASLFinal`, with this number of iterations.
 fn proved(iterations: u32) -> Login {
     let mut login = login();
     let (mut server, ..) = Server::read(&sent(login.next(b'R', &ask(10, PLAIN_ONLY))));
@@ -111,7 +111,7 @@ fn proved(iterations: u32) -> Login {
     login
 }
 
-/// A login after `AuthenticationOk`.
+/// Returns a login after `AuthenticationOk`.
 fn greeted() -> Login {
     let mut login = proved(4096);
     waits(login.next(b'R', OK));
@@ -162,7 +162,7 @@ fn few_iterations_are_told_and_not_refused() {
     assert!(ready.cancel.is_none());
 }
 
-/// The mechanism and the flag that a login takes, or why it takes none.
+/// The mechanism and the flag that a login chooses, or why it chooses none.
 type Taken = Result<(&'static str, &'static str), LoginError>;
 
 #[test]
@@ -268,11 +268,11 @@ fn a_certificate_counts_only_where_it_was_shown_and_sends_nothing() {
     let all = Weaker { accept_cleartext: true, accept_md5: true, accept_trust: true };
     assert_eq!(proof(by(true, Weaker::default())), Proof::Certificate);
     assert_eq!(proof(by(true, all)), Proof::Certificate);
-    // Who has not seen it lets in anybody: that is trust.
+    // A target that has not seen it accepts anybody: that is trust.
     let not = LoginError::NotAccepted { asked: "no proof at all", setting: "accept_trust" };
     assert_eq!(error(by(false, Weaker::default()).next(b'R', OK)), not);
     assert_eq!(proof(by(false, all)), Proof::Trust);
-    // Who asks for a password gets none.
+    // A target that asks for a password gets none.
     for body in [ask(3, b""), ask(5, &[1, 2, 3, 4]), ask(10, BOTH)] {
         for shown in [false, true] {
             assert_eq!(error(by(shown, all).next(b'R', &body)), LoginError::NoPassword);
@@ -415,7 +415,7 @@ fn a_hostile_server_gets_no_further() {
     assert_eq!(error(login.next(b'R', &forged)), LoginError::Scram(ScramError::Signature));
     assert_eq!(error(login.next(b'R', OK)), LoginError::Over);
 
-    // The signature of another login of the same password.
+    // The signature of another login with the same password.
     let mut first = self::login();
     let (mut server, ..) = Server::read(&sent(first.next(b'R', &ask(10, PLAIN_ONLY))));
     let last = sent(first.next(b'R', &server.continues()));
@@ -425,7 +425,7 @@ fn a_hostile_server_gets_no_further() {
     sent(second.next(b'R', &server.continues()));
     assert_eq!(error(second.next(b'R', &replayed)), LoginError::Scram(ScramError::Signature));
 
-    // Iterations without end, the gateway's own nonce sent back.
+    // Too many iterations, and the gateway's own nonce sent back.
     for (make, wanted) in [("i=4294967295", ScramError::Iterations), ("", ScramError::Nonce)] {
         let mut login = self::login();
         let (server, ..) = Server::read(&sent(login.next(b'R', &ask(10, PLAIN_ONLY))));
