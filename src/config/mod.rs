@@ -74,7 +74,7 @@ use crate::recording;
 pub struct Config {
     /// Path of the file.
     pub path: PathBuf,
-    /// That nobody named it: see [`load_found`].
+    /// Whether the file was found, and not named by the user: see [`load_found`].
     pub found: bool,
     /// `[gateway]`
     pub gateway: GatewaySettings,
@@ -106,7 +106,7 @@ impl Config {
         &self.text.0
     }
 
-    /// Where its own secrets come from: not those of connections.
+    /// Returns the sources of the gateway's own secrets, without those of connections.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
         let key = self.gateway.tls.as_ref().map(|tls| &tls.key);
         let page = self.admin.remote.as_ref().and_then(|remote| remote.page.as_ref());

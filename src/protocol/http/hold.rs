@@ -16,7 +16,7 @@ use crate::pipeline::snapshot::Governed;
 use crate::protocol::http::back;
 use crate::protocol::web::coding::Decoder;
 
-/// How much is unpacked at a time: even of a bomb no more than a few megabytes come of it.
+/// The bytes that are decompressed at a time: even a bomb yields no more than a few megabytes.
 const PACKED: usize = 256;
 
 /// Headers that identify one attempt and not the command. A held command is sent without them, so that a
@@ -49,11 +49,11 @@ pub fn held(command: &Command, headers: &HeaderMap, body: &[u8], governed: &Gove
     digest.add(command.http().map_or("", |http| &http.query));
     let mut fields: Vec<(&str, &[u8])> =
         headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-    // Sorted by name only: the order of several values of one name matters.
+    // Sorted by name only: several values with one name keep their order.
     fields.sort_by(|one, other| one.0.cmp(other.0));
     digest.add_count(fields.len());
     for (name, value) in &fields {
-        // A WebSocket handshake has another key at each attempt; it says nothing.
+        // A WebSocket handshake has a new key at each attempt, which means nothing.
         digest.add(name).add(if *name == "sec-websocket-key" { b"" } else { *value });
     }
     digest.add(body);
@@ -85,8 +85,8 @@ pub fn held(command: &Command, headers: &HeaderMap, body: &[u8], governed: &Gove
     Held { reason, ..Held::new(digest.hex(), detail, truncated, body.len()) }
 }
 
-/// The body as approvers may read it, unpacked; `None` where masked values in it could not be found, or what
-/// is in it.
+/// Returns the body as approvers may read it, decompressed if nothing is masked; `None` if it cannot be
+/// decompressed or masked, or is then longer than approvers are shown.
 fn shown_body(headers: &HeaderMap, body: &[u8], governed: &Governed) -> Option<String> {
     if governed.plan.is_empty() {
         let unpacked = match Decoder::of_headers(headers) {
@@ -104,7 +104,7 @@ fn shown_body(headers: &HeaderMap, body: &[u8], governed: &Governed) -> Option<S
     String::from_utf8(masked).ok()
 }
 
-/// What is in a packed body; `None` where it is not what its coding says, or is longer than approvers are
+/// Decompresses a body; `None` if it does not match its content coding, or is longer than approvers are
 /// shown.
 fn unpacked(mut decoder: Decoder, body: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::new();
@@ -118,12 +118,13 @@ fn unpacked(mut decoder: Decoder, body: &[u8]) -> Option<Vec<u8>> {
     (out.len() <= Held::MAX_SHOWN).then_some(out)
 }
 
-/// A request's body with its sensitive values masked, for eyes other than the target's.
+/// Returns a request's body with its sensitive values masked, for anyone but the target; `None` if it cannot
+/// be masked.
 pub fn masked_body(headers: &HeaderMap, body: &[u8], governed: &Governed) -> Option<Vec<u8>> {
     masked_with_notes(headers, body, governed).map(|(body, _notes)| body)
 }
 
-/// Does the same and returns what was masked.
+/// Does the same, and also returns what was masked.
 pub fn masked_with_notes(headers: &HeaderMap, body: &[u8], governed: &Governed) -> Option<(Vec<u8>, Notes)> {
     if headers.contains_key(http::header::CONTENT_ENCODING) {
         return None;

@@ -1,28 +1,28 @@
-//! A token shown by SASL, with the mechanism OAUTHBEARER (RFC 7628), as libpq does since version 18.
+//! Tokens by SASL, with the mechanism OAUTHBEARER (RFC 7628), which libpq supports since version 18.
 
 use serde_json::json;
 
 /// The name of the mechanism.
 pub const MECHANISM: &str = "OAUTHBEARER";
 /// The user that a client names to be asked for its token in this way: a server must choose before it knows
-/// what the client can.
+/// what the client supports.
 pub const USER: &str = "oauth";
-/// What stands between the parts of a message.
+/// The separator between the parts of a message.
 const SEPARATOR: u8 = 1;
 
-/// What a client's first message says.
+/// The content of a client's first message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Shown<'a> {
-    /// Nothing yet: it asks where to get a token.
+    /// No token: the client asks where to get one.
     Nothing,
-    /// This token.
+    /// A token.
     Token(&'a str),
 }
 
-/// Reads a client's first message: `n,,` and keys with values. `None` for what is no such message.
+/// Reads a client's first message: `n,,` and pairs of keys and values. `None` if it is malformed.
 pub fn read(message: &[u8]) -> Option<Shown<'_>> {
     let mut parts = message.strip_suffix(&[SEPARATOR, SEPARATOR])?.split(|&byte| byte == SEPARATOR);
-    // No channel is bound here. `a=` says for whom to act: the token alone says that.
+    // There is no channel binding here. `a=` names the user to act for, which the token alone decides.
     let mut header = parts.next()?.splitn(3, |&byte| byte == b',');
     let (flag, who, rest) = (header.next()?, header.next()?, header.next()?);
     if !matches!(flag, b"n" | b"y") || !(who.is_empty() || who.starts_with(b"a=")) || !rest.is_empty() {
@@ -35,7 +35,7 @@ pub fn read(message: &[u8]) -> Option<Shown<'_>> {
         if key.is_empty() || !key.iter().all(u8::is_ascii_alphabetic) {
             return None;
         }
-        // `host` and `port` are of no use.
+        // `host` and `port` are not needed.
         if key == b"auth" && shown.replace(credentials(value)?).is_some() {
             return None;
         }
@@ -52,7 +52,8 @@ fn credentials(value: &[u8]) -> Option<Shown<'_>> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(Shown::Token(token))
 }
 
-/// What a client is told that has no token: where its issuer describes itself, if there is one to name.
+/// Returns the message for a client without a token: where its issuer describes itself, if there is one to
+/// name.
 pub fn challenge(issuer: Option<&str>) -> Vec<u8> {
     let place = |issuer: &str| format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
     let status = "invalid_token";

@@ -1,9 +1,9 @@
-//! Which session a `CancelRequest` means: it comes on a stream of its own, maybe at another thread, with a
-//! key that only the session's client was given (PostgreSQL 18 manual, 54.2.8).
+//! The session that a `CancelRequest` means. The request comes on a stream of its own, maybe at another
+//! thread, with a key that only the session's client has (PostgreSQL 18 manual, 54.2.8).
 //!
-//! A client is told its session's true process id, as `pg_backend_pid()` and notifications tell it, and a key
-//! of the gateway's own: the target's key never leaves. Sessions of several targets may have the same process
-//! id, so only the key tells them apart.
+//! A client is given the true process id of its session, the same as from `pg_backend_pid()` and
+//! notifications, and a key of the gateway's own: the target's key never leaves the gateway. Sessions of
+//! several targets may have the same process id, so only the key tells them apart.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,12 +16,12 @@ use tokio::sync::Notify;
 use crate::protocol::postgres::wire::opening::Cancel;
 use crate::protocol::postgres::wire::opening::Version;
 
-/// The key of protocol 3.2, in bytes.
+/// The length of a key of protocol 3.2, in bytes.
 const LONG: usize = 32;
-/// The key of protocol 3.0, in bytes.
+/// The length of a key of protocol 3.0, in bytes.
 const SHORT: usize = 4;
 
-/// The sessions that can be cancelled, of all threads. Clones are one.
+/// The sessions that can be cancelled, on all threads. Clones share them.
 #[derive(Clone, Default)]
 pub struct Cancels(Arc<Mutex<HashMap<i32, Vec<Entry>>>>);
 
@@ -31,14 +31,14 @@ struct Entry {
     asked: Arc<Notify>,
 }
 
-/// A session's place among them, and what its client must send.
+/// A session that can be cancelled, and what its client must send. Dropping it removes the session.
 pub struct Cancellable {
     cancels: Cancels,
     /// The session's process id at its target.
     pub process: i32,
-    /// The key.
+    /// The key for its client.
     pub key: Box<[u8]>,
-    /// Told when the key came.
+    /// Notified when a request with the key comes.
     pub asked: Arc<Notify>,
 }
 
@@ -47,7 +47,7 @@ impl Cancels {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives the session with this process id at its target a key, as long as the version of its client
+    /// Adds the session with this process id at its target. Its key is as long as the client's version
     /// allows.
     pub fn enter(&self, version: Version, process: i32) -> Cancellable {
         self.enter_with(process, || {
@@ -56,8 +56,8 @@ impl Cancels {
         })
     }
 
-    /// The same, with the maker of keys: it is asked until it gives one that no other session of this process
-    /// id has.
+    /// Does the same with keys from `make`, which is called until its key differs from those of all sessions
+    /// with this process id.
     fn enter_with(&self, process: i32, mut make: impl FnMut() -> Box<[u8]>) -> Cancellable {
         let asked = Arc::new(Notify::new());
         let mut all = self.entries();
@@ -71,7 +71,7 @@ impl Cancels {
         Cancellable { cancels: self.clone(), process, key, asked }
     }
 
-    /// Tells the session that this request means, if there is one. The client learns nothing either way.
+    /// Notifies the session that this request means, if there is one. The client learns nothing either way.
     pub fn ask(&self, cancel: &Cancel<'_>) {
         let all = self.entries();
         for entry in all.get(&cancel.process).into_iter().flatten() {
@@ -128,7 +128,7 @@ mod tests {
         );
         cancels.ask(&Cancel { process: 7, key: &second.key });
         assert!(!told(&first).await && told(&second).await && !told(&long).await);
-        // The process id of a session that is over may be another's by now; the key is not.
+        // The process id of an ended session may belong to another by now; the key does not.
         let key = first.key.clone();
         drop(first);
         cancels.ask(&Cancel { process: 7, key: &key });

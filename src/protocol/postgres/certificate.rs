@@ -1,4 +1,4 @@
-//! The listener's certificate as this protocol shows it.
+//! The listener's certificate, as shown in this protocol.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -7,23 +7,23 @@ use arc_swap::ArcSwapOption;
 
 use crate::protocol::postgres::upstream::ALPN;
 
-/// Settings of TLS, and those that they were made of.
+/// The TLS settings, and those that they were made from.
 type Made = (Arc<rustls::ServerConfig>, Arc<rustls::ServerConfig>);
 
-/// The certificate of the other listener, which a reload swaps, with the name of this protocol. The settings
-/// are made once for each certificate, not for each stream.
+/// The certificate that the HTTP listener also shows, and that a reload swaps, with the ALPN name of this
+/// protocol. The settings are made once for each certificate, not for each stream.
 pub(super) struct Certificate {
     theirs: Arc<ArcSwapOption<rustls::ServerConfig>>,
     own: RefCell<Option<Made>>,
 }
 
 impl Certificate {
-    /// That of the listener that shows `theirs`.
+    /// Creates the certificate of a listener that shows `theirs`.
     pub(super) fn new(theirs: Arc<ArcSwapOption<rustls::ServerConfig>>) -> Self {
         Self { theirs, own: RefCell::new(None) }
     }
 
-    /// The settings of now; `None` where the listener is plain.
+    /// Returns the current settings; `None` if the listener is plain.
     pub(super) fn config(&self) -> Option<Arc<rustls::ServerConfig>> {
         let theirs = self.theirs.load_full()?;
         let mut own = self.own.borrow_mut();
@@ -66,7 +66,7 @@ mod tests {
         let first = certificate.config().unwrap();
         assert_eq!(first.alpn_protocols, [ALPN.to_vec()]);
         assert!(Arc::ptr_eq(&first, &certificate.config().unwrap()));
-        // A reload is seen at once.
+        // A reload takes effect at once.
         theirs.store(Some(settings()));
         assert!(!Arc::ptr_eq(&first, &certificate.config().unwrap()));
         theirs.store(None);

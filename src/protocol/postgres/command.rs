@@ -1,4 +1,4 @@
-//! From a SQL text that was judged to the command that the policies see.
+//! Turns judged SQL into the command that policies see.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,15 +15,15 @@ use crate::domain::sql::NameUse;
 use crate::domain::sql::Object;
 use crate::protocol::postgres::judge::Judgement;
 
-/// The command of a text and what was judged about exactly these bytes.
+/// Returns the command for a text and the judgement of exactly these bytes.
 ///
-/// `names` gives the class of a prepared statement or cursor that an earlier text of the session has made,
-/// see [`crate::domain::sql::Effects::class_with`]; `None` counts as unknown. `opaque` gives what it calls
-/// that may do anything: what the target's catalogue says
-/// ([`Catalog::opaque`](super::catalog::Catalog::opaque)), or the words alone.
+/// `names` returns the class of a prepared statement or cursor that an earlier text of the session has
+/// created, see [`crate::domain::sql::Effects::class_with`]; `None` counts as unknown. `opaque` returns what
+/// it calls that may do anything, by the target's catalog
+/// ([`Catalog::opaque`](super::catalog::Catalog::opaque)) or by the SQL alone.
 ///
-/// The class is [`Class::Unknown`] when the text was not understood, or calls a function of which nothing is
-/// known; then [`SqlCommand::base`] has the class of all the rest.
+/// The class is [`Class::Unknown`] if the text was not understood, or calls something that may do anything;
+/// then [`SqlCommand::base`] is the class of everything else.
 pub fn command(
     text: &[u8],
     judgement: &Judgement,
@@ -45,23 +45,23 @@ pub fn command(
     }
 }
 
-/// What a text calls that may do anything, as far as its words tell.
+/// Returns what a text calls that may do anything, by the SQL alone.
 pub fn by_its_words(effects: &Effects) -> Vec<Function> {
     effects.opaque.iter().cloned().collect()
 }
 
-/// What was assumed of the functions of texts that were judged by their words alone. A session asks the
-/// target's catalogue, which may know better.
+/// What was assumed about functions in texts that were judged by the SQL alone. A session asks the target's
+/// catalog, which may know better.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Assumed {
-    /// Functions and operators of which nothing is known, so that they may do anything.
+    /// Unknown functions and operators, which may do anything.
     unknown: BTreeSet<Box<str>>,
     /// Functions without a schema that have the names of PostgreSQL's own.
     own: BTreeSet<Box<str>>,
 }
 
 impl Assumed {
-    /// Adds what was assumed of a command's text.
+    /// Adds what was assumed about a command's text.
     pub fn add(&mut self, command: &Command) {
         let Some(sql) = command.sql() else { return };
         let name = |object: &Object| object.to_string().into_boxed_str();
@@ -71,9 +71,9 @@ impl Assumed {
         self.own.extend(own.map(|function| name(&function.object)));
     }
 
-    /// It in words, not escaped; `None` where nothing was assumed.
+    /// Returns the assumptions in words, not escaped; `None` if there are none.
     pub fn words(&self) -> Option<String> {
-        /// So many names of each kind.
+        /// The most names of each kind.
         const SHOWN: usize = 8;
         let list = |names: &BTreeSet<Box<str>>, kind: &str| {
             let shown: Vec<&str> = names.iter().take(SHOWN).map(|name| &**name).collect();

@@ -1,7 +1,7 @@
-//! A session of the gateway's own at the target, which asks the catalogue what names and columns stand for.
-//! It sends only questions that are written in this code or made from names of the catalogue itself, and it
-//! only reads. A client's text is sent for one purpose alone: an `EXPLAIN` of one that is held for people,
-//! which does not run it (`session/preview.rs`).
+//! A session of the gateway's own at the target, which asks the catalog what names and columns stand for. It
+//! only reads, and sends only questions from this code, or made from the catalog's own content. A client's
+//! SQL is sent for one purpose only: an `EXPLAIN` of a statement that is held for approval, which does not
+//! run it (`session/preview.rs`).
 
 use std::io;
 use std::sync::Arc;
@@ -29,10 +29,10 @@ use crate::protocol::postgres::wire::sqlstate::SqlState;
 use crate::protocol::postgres::wire::tag::BackTag;
 use crate::transport::stream::Stream;
 
-/// How long one question may take.
+/// The time that one question may take.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// What the session sets: it reads, it waits for no lock for long, and no schema of anybody else stands
-/// before the catalogue's.
+/// The settings of the session: it only reads, waits for no lock for long, and looks names up in
+/// `pg_catalog`.
 const SETTINGS: [(&str, &str); 6] = [
     ("application_name", "hoopctl"),
     ("client_encoding", "UTF8"),
@@ -41,41 +41,41 @@ const SETTINGS: [(&str, &str); 6] = [
     ("search_path", "pg_catalog"),
     ("statement_timeout", "15s"),
 ];
-/// The most that all rows of one answer may take, in bytes.
+/// The most memory that the rows of one result may take, in bytes.
 const MOST: usize = 256 << 20;
 
-/// The rows of an answer, as text.
+/// The rows of a result, as text.
 pub type Rows = Vec<Vec<Option<String>>>;
 
-/// Why there is no answer.
+/// Why there is no result.
 #[derive(Debug, thiserror::Error)]
 pub enum InquiryError {
-    /// No session at the target.
+    /// There is no session at the target.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
     /// The stream broke.
     #[error("the stream to the target broke")]
     Broken(#[source] io::Error),
-    /// The target sent what is no message.
+    /// The target sent something that is not a valid message.
     #[error(transparent)]
     Wire(#[from] WireError),
-    /// A question that cannot be written.
+    /// The question cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
     /// The target refused the question.
     #[error("the target refused a question about its catalogue (SQLSTATE {0})")]
     Refused(String),
-    /// The answer is longer than is kept.
+    /// The result is too long to be kept.
     #[error("the target's catalogue is longer than {} MiB", MOST >> 20)]
     TooLong,
-    /// No answer in time.
+    /// The result did not come in time.
     #[error("the target did not answer a question about its catalogue within {PATIENCE:?}")]
     TimedOut,
 }
 
 /// The session.
 pub struct Inquiry {
-    /// The number of its process at the target, as it was told at the login.
+    /// The process id at the target, as told at the login.
     process: Option<u32>,
     stream: Stream,
     input: BytesMut,
@@ -86,7 +86,7 @@ impl Inquiry {
     /// Logs in with the connection's own credential.
     ///
     /// # Errors
-    /// As [`upstream::log_in`].
+    /// The same as [`upstream::log_in`].
     pub async fn open(
         governed: &Governed,
         password: Option<&Arc<Secret>>,
@@ -95,10 +95,10 @@ impl Inquiry {
         Self::open_with(governed, password, database, &SETTINGS).await
     }
 
-    /// The same with these settings in place of [the usual ones](SETTINGS).
+    /// Does the same with these settings in place of [the usual ones](SETTINGS).
     ///
     /// # Errors
-    /// As [`upstream::log_in`].
+    /// The same as [`upstream::log_in`].
     pub async fn open_with(
         governed: &Governed,
         password: Option<&Arc<Secret>>,
@@ -113,22 +113,22 @@ impl Inquiry {
         Ok(Self { process, stream, input, scanner })
     }
 
-    /// Whether the target's own process tells clients its number: a pooler between gives out numbers of its
+    /// Returns whether the process id comes from the target itself. A pooler in between gives out ids of its
     /// own, which mean another session's process at the target, or none.
     ///
     /// # Errors
-    /// As [`Inquiry::ask`].
+    /// The same as [`Inquiry::ask`].
     pub async fn is_direct(&mut self) -> Result<bool, InquiryError> {
         let rows = self.ask("SELECT pg_catalog.pg_backend_pid()").await?;
         let own = rows.first().and_then(|row| row.first()).and_then(Option::as_deref);
         Ok(own.and_then(|own| own.parse::<u32>().ok()).is_some_and(|own| Some(own) == self.process))
     }
 
-    /// Asks one question; the rows of its answer.
+    /// Asks one question, and returns the rows of its result.
     ///
     /// # Errors
-    /// The stream broke, the target refused, or it took too long. After any but a refusal the session is of
-    /// no use.
+    /// The stream broke, the target refused the question, or it took too long. After any error but a refusal
+    /// the session is useless.
     pub async fn ask(&mut self, question: &str) -> Result<Rows, InquiryError> {
         let mut out = BytesMut::new();
         front::write_query(&mut out, question.as_bytes())?;
@@ -141,7 +141,7 @@ impl Inquiry {
                     .map(|value| value.map(|value| String::from_utf8_lossy(value).into_owned()))
                     .collect();
                 let length: usize = row.iter().flatten().map(String::len).sum();
-                // A row takes room even where nothing is in it.
+                // A row takes memory even if its values are empty.
                 let cells = row.len().saturating_add(1).saturating_mul(size_of::<Option<String>>());
                 size = size.saturating_add(length).saturating_add(cells);
                 if size > MOST {
@@ -155,11 +155,11 @@ impl Inquiry {
         Ok(rows)
     }
 
-    /// What each column of a query comes from, a table's oid and a column's number, both 0 for an expression.
-    /// Nothing of the query is run. `None`: it gives no rows.
+    /// Returns the origin of each column of a query: a table's oid and a column's number, both 0 for an
+    /// expression. The query is not run. `None` if it returns no rows.
     ///
     /// # Errors
-    /// As [`Inquiry::ask`].
+    /// The same as [`Inquiry::ask`].
     pub async fn origins(&mut self, query: &str) -> Result<Option<Vec<(u32, i16)>>, InquiryError> {
         let mut out = BytesMut::new();
         front::write_parse(&mut out, b"", query.as_bytes(), &[])?;
@@ -205,7 +205,7 @@ impl Inquiry {
             let Part::Frame(tag, frame) = part else { return Err(InquiryError::TooLong) };
             match BackMessage::read(tag, body(&frame))? {
                 BackMessage::ReadyForQuery(_) => break,
-                // Its words may speak of the target: only the code is told.
+                // The message may speak of the target, so only the code is used.
                 BackMessage::ErrorResponse(report) => {
                     let code = report.code().as_ref().map_or_else(|| "?????".to_owned(), SqlState::to_string);
                     refused.get_or_insert(code);

@@ -3,17 +3,18 @@
 //!
 //! A session is one login: the client's token comes as its password, and opens one session at the target. A
 //! command is what one message makes the server do: a `Query` with all its statements, or a `Bind`, whose
-//! portal the next `Execute`s run. The way of one:
+//! portal the following `Execute`s run. The path of a command:
 //!
 //! [`wire`] (bytes to messages) -> [`judge`] (SQL to effects) -> [`command`] (effects to a command) -> the
-//! pipeline -> [`upstream`] (the one place that writes to the target) -> [`session`] (which reply belongs to
-//! what; masks, records) -> the client.
+//! pipeline -> [`upstream`] (the only place that writes to the target) -> [`session`] (matches replies to
+//! messages; masks, records) -> the client.
 //!
-//! What is refused is not simulated: the target gets a message in its place that it must fail at, and the
-//! error is reworded on its way back ([`reply`]). So the state of transactions, portals and pipelines is
+//! A refusal is not simulated: in place of the refused message the target gets one that it must fail at, and
+//! its error is reworded on the way back ([`reply`]). So the state of transactions, portals and pipelines is
 //! always the target's own.
 //!
-//! [`relay`] stands elsewhere: on the user's machine, before a gateway, for clients that cannot send a token.
+//! [`relay`] runs elsewhere: on the user's machine, in front of a gateway, for clients that cannot send a
+//! token.
 
 pub mod bearer;
 pub mod cancel;

@@ -1,10 +1,9 @@
-//! A way in for clients that cannot send a token: asks them for nothing, and logs in at a gateway in their
-//! place.
+//! A local relay for clients that cannot send a token: it asks them for nothing, and logs in at a gateway in
+//! their place.
 //!
 //! It runs on the user's machine, not in the gateway, and decides nothing: the gateway verifies the token and
-//! judges each statement. The token is sent once for each login, only as the answer to the gateway's request
-//! for a cleartext password, and never in the clear to another machine. All that comes after the login passes
-//! as it is.
+//! judges each statement. The token is sent once for each login, only in reply to the gateway's request for a
+//! cleartext password, and never in clear to another machine. Everything after the login passes unchanged.
 
 #[cfg(test)]
 mod tests;
@@ -50,43 +49,44 @@ use crate::transport::listen::keep_alive;
 use crate::transport::stream::Stream;
 use crate::transport::tls;
 
-/// How long a client may take from its first byte to its startup packet.
+/// The time that a client may take until its startup packet.
 const OPENING: Duration = Duration::from_mins(1);
-/// How long it may take to reach the gateway, TLS included.
+/// The time to connect to the gateway, including TLS.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long a login may take, once the gateway is reached: it logs in at the target meanwhile.
+/// The time that a login may take, including the connection to the gateway and the gateway's login at the
+/// target.
 const LOGIN: Duration = Duration::from_mins(2);
-/// How long a cancel request may take, once the gateway is reached.
+/// The time that a cancel request may take, once the gateway is connected.
 const CANCEL: Duration = Duration::from_secs(10);
 /// The startup parameter that names the connection.
 const DATABASE: &str = "database";
-/// The parameter of a startup packet that says who it is.
+/// The startup parameter that names the user.
 const USER: &str = "user";
 
-/// Where to log in, and with what.
+/// The gateway to log in at, and the credential.
 pub struct Relay<T> {
-    /// The gateway. `tls` says that it must speak TLS; without that it still does wherever the gateway has
-    /// it, and is plain only to this machine.
+    /// The gateway. `tls` says that it must speak TLS; otherwise TLS is still used if the gateway has it, and
+    /// plain streams go to this machine only.
     pub gateway: Upstream,
-    /// Certificate authorities in place of the machine's.
+    /// The certificate authorities in place of the machine's.
     pub ca_file: Option<PathBuf>,
     /// The connection that clients get.
     pub connection: ConnectionName,
-    /// Gives the token for one login; or why there is none, in words for the user, with nothing of a token in
-    /// them.
+    /// Returns the token for one login; else why there is none, in words for the user, without any part of a
+    /// token.
     pub tokens: T,
 }
 
 /// How a client's stream ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// It was let in, and left.
+    /// The client was logged in, and left.
     Session,
-    /// It was not let in. What it was told.
+    /// The client was not logged in. The message that it got.
     Refused(String),
-    /// It asked to cancel a statement of another stream.
+    /// The client asked to cancel a statement of another stream.
     Cancel,
-    /// It asked for nothing, or left before it was let in.
+    /// The client asked for nothing, or left before it was logged in.
     Nothing,
 }
 
@@ -94,17 +94,17 @@ pub enum Ended {
 enum Fault {
     /// The client is gone, or speaks another protocol.
     Gone,
-    /// The gateway says no: the client has its words already.
+    /// The gateway refused; the client has got its error already.
     Gateway(String),
-    /// It fails here.
+    /// The relay itself fails.
     Here(Refusal),
 }
 
-/// What a client begins with.
+/// The first thing that a client asks for.
 enum First {
     /// The `CancelRequest` for the gateway.
     Cancel(BytesMut),
-    /// The startup packet for the gateway, and what the client has sent behind its own.
+    /// The startup packet for the gateway, and the bytes that the client has sent after its own.
     Startup(BytesMut, BytesMut),
 }
 
@@ -112,7 +112,7 @@ impl<T> Relay<T>
 where
     T: AsyncFn() -> Result<Arc<Secret>, String>,
 {
-    /// Serves one client to its end.
+    /// Serves one client until it ends.
     pub async fn serve<S>(&self, mut client: S) -> Ended
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -153,7 +153,7 @@ where
         }
     }
 
-    /// Everything up to the startup packet. There is no encryption here: the client is on this machine.
+    /// Reads up to the startup packet. There is no encryption here: the client is on this machine.
     async fn begin<S>(&self, client: &mut S) -> Result<First, Fault>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -192,7 +192,7 @@ where
         }
     }
 
-    /// Logs in. Gives the gateway's stream, and what it has sent behind the login.
+    /// Logs in at the gateway. Returns its stream, and the bytes that it has sent after the login.
     async fn log_in<S>(&self, client: &mut S, startup: &[u8]) -> Result<(Stream, BytesMut), Fault>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -237,14 +237,14 @@ where
                 Ok(BackMessage::NoticeResponse(_) | BackMessage::NegotiateProtocolVersion(_)) => {
                     client.write_all(&frame).await.map_err(gone)?;
                 }
-                // No proof at all, a proof of another kind, the token a second time: whoever asks for that is
-                // no gateway.
+                // No request for a proof, a request for another kind, or a second request for the token: this
+                // is not a gateway.
                 Ok(_) | Err(_) => return Err(Fault::Here(stranger())),
             }
         }
     }
 
-    /// A stream to the gateway: with TLS wherever it has it, without only to this machine.
+    /// Opens a stream to the gateway: with TLS if the gateway has it, without only to this machine.
     async fn open(&self) -> Result<Stream, Refusal> {
         let away = |error: DialError| {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
@@ -277,12 +277,12 @@ where
         opened.unwrap_or_else(|_elapsed| Err(away(DialError::TimedOut { host, port, limit: CONNECT })))
     }
 
-    /// Passes a cancel request on. Nobody is told what comes of it, as with any server.
+    /// Passes a cancel request on. The result is not reported, as with any server.
     async fn cancel(&self, request: &[u8]) {
         let Ok(mut gateway) = self.open().await else { return };
         let asking = async {
             send(&mut gateway, request).await?;
-            // The gateway closes the stream once it has looked at the request.
+            // The gateway closes the stream once it has handled the request.
             let mut rest = [0; 16];
             while gateway.read(&mut rest).await? > 0 {}
             Ok::<_, io::Error>(())
@@ -293,14 +293,14 @@ where
     }
 }
 
-/// Whether nothing is given away without TLS: to this machine only, and not where the gateway is known to
-/// have it.
+/// Returns whether the stream may be without TLS: to this machine only, and not if the gateway is known to
+/// have TLS.
 fn may_be_plain(must_have_tls: bool, there: IpAddr) -> bool {
     !must_have_tls && there.to_canonical().is_loopback()
 }
 
-/// The startup packet for the gateway: as the client's, but with the connection as the database. `NAME/x`
-/// stays, which is another database of the same connection.
+/// Returns the startup packet for the gateway: that of the client, with the connection as the database.
+/// `NAME/x`, another database of the same connection, stays as it is.
 fn startup(packet: &StartupPacket<'_>, connection: &str) -> Result<BytesMut, Refusal> {
     let mut parameters = Vec::new();
     for (name, value) in packet.parameters() {
@@ -310,7 +310,7 @@ fn startup(packet: &StartupPacket<'_>, connection: &str) -> Result<BytesMut, Ref
         };
         let value = match name {
             DATABASE => database(value, connection),
-            // The gateway would ask for the token in the way of this user, and here it is always shown as a
+            // The gateway would ask this user for the token by OAUTHBEARER; the relay always sends it as a
             // password.
             USER if value == bearer::USER => connection,
             _ => value,
@@ -326,7 +326,7 @@ fn startup(packet: &StartupPacket<'_>, connection: &str) -> Result<BytesMut, Ref
     Ok(out)
 }
 
-/// The database to ask for where a client asks for this one.
+/// Returns the database to ask for if a client asks for this one.
 fn database<'a>(asked: &'a str, connection: &'a str) -> &'a str {
     match asked.split_once('/') {
         Some((name, database)) if name == connection && !database.is_empty() => asked,
@@ -334,7 +334,7 @@ fn database<'a>(asked: &'a str, connection: &'a str) -> &'a str {
     }
 }
 
-/// Lets bytes pass both ways, those first that came too early.
+/// Passes bytes both ways, beginning with those that came early.
 async fn pass<S>(mut client: S, early: &[u8], mut gateway: Stream, late: &[u8])
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -354,7 +354,7 @@ async fn send(gateway: &mut Stream, bytes: &[u8]) -> io::Result<()> {
     gateway.flush().await
 }
 
-/// The client's stream does not take or give any more.
+/// Turns an error of the client's stream into a fault.
 fn gone(_error: io::Error) -> Fault {
     Fault::Gone
 }

@@ -1,4 +1,4 @@
-//! What the gateway itself says to a client: refusals as errors of PostgreSQL, and notices.
+//! The gateway's own messages to a client: refusals as errors of PostgreSQL, and notices.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
@@ -17,7 +17,7 @@ use crate::protocol::postgres::wire::back::write_error;
 use crate::protocol::postgres::wire::back::write_notice;
 use crate::protocol::postgres::wire::sqlstate::SqlState;
 
-/// Why a message was not sent on.
+/// An error that the gateway itself sends: why a message was refused, a reply cut, or a session ended.
 #[derive(Debug, Clone)]
 pub struct Refusal {
     state: SqlState,
@@ -25,12 +25,12 @@ pub struct Refusal {
     detail: Option<String>,
     hint: Option<String>,
     position: Option<u32>,
-    /// Whether the server looks at its transaction before it comes to this.
+    /// Whether the server would check for a failed transaction first.
     after_transaction: bool,
 }
 
 impl Refusal {
-    /// A refusal of the gateway's own.
+    /// Creates a refusal of the gateway's own.
     pub fn new(state: SqlState, message: impl Into<String>) -> Self {
         Self {
             state,
@@ -42,12 +42,12 @@ impl Refusal {
         }
     }
 
-    /// The same, with what to do.
+    /// Adds a hint what to do.
     pub fn hinted(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 
-    /// The pipeline's refusal of one command.
+    /// Creates the refusal for a command that the pipeline refused.
     pub fn of(denied: &Denied, request: RequestId) -> Self {
         let rule = denied.rule.as_ref().map(|rule| format!("policy {rule}, ")).unwrap_or_default();
         let hint = match (denied.code, denied.approval) {
@@ -82,19 +82,19 @@ impl Refusal {
         Self { detail: Some(detail), ..self }
     }
 
-    /// The same with another SQLSTATE.
+    /// Sets another SQLSTATE.
     pub fn with_state(self, state: SqlState) -> Self {
         Self { state, ..self }
     }
 
-    /// The same for what the server would come to only after a look at its transaction: see
+    /// Marks it as something that the server checks only after the transaction: see
     /// [`Refusal::in_failed_transaction`].
     pub fn after_transaction(self) -> Self {
         Self { after_transaction: true, ..self }
     }
 
-    /// What the client is told of it inside a transaction that has failed: the server says so before it looks
-    /// at what a statement would do. Why it is refused besides stands in the detail.
+    /// Returns what the client is told in a failed transaction: the server reports that first, before it
+    /// looks at what a statement would do. The refusal itself moves to the detail.
     pub fn in_failed_transaction(self) -> Self {
         if !self.after_transaction || self.state == SqlState::SYNTAX_ERROR {
             return self;
@@ -109,8 +109,8 @@ impl Refusal {
         }
     }
 
-    /// What PostgreSQL's own parser says of a text that it cannot read, in place of `refusal`; nobody is told
-    /// more by that than by the server itself. With why a text was not read, if it was not.
+    /// Replaces the refusal by the syntax error of PostgreSQL's parser, if there is one, which tells no more
+    /// than the server itself would. For a text that was not read, adds why.
     pub fn or_syntax(self, judgement: &Judgement, sql: &[u8]) -> Self {
         match judgement {
             Judgement::Syntax(error) => Self {
@@ -119,7 +119,7 @@ impl Refusal {
                 position: position(error, sql),
                 ..self
             },
-            // Why nobody could say what it does: it may be too long, or too deep.
+            // Why it was not judged, such as too long or too deep.
             Judgement::Unread(unread) => {
                 Self { message: bounded(format!("{} ({unread})", self.message)), ..self }
             }
@@ -127,15 +127,14 @@ impl Refusal {
         }
     }
 
-    /// What the client of a text that PostgreSQL's parser refuses is told, whatever policies say; `None`: its
-    /// parser reads it.
+    /// Returns the syntax error that a client gets whatever the policies say; `None` if the parser accepts
+    /// the text.
     pub fn of_syntax(judgement: &Judgement, sql: &[u8]) -> Option<Self> {
         matches!(judgement, Judgement::Syntax(_))
             .then(|| Self::new(SqlState::SYNTAX_ERROR, "").or_syntax(judgement, sql))
     }
 
-    /// The same where no policy allows a text that was not read: with the SQLSTATE that a server has for such
-    /// a text, if there is one.
+    /// Sets the SQLSTATE that a server has for a text that cannot be read, if there is one.
     pub fn of_unread(self, judgement: &Judgement) -> Self {
         let state = match judgement {
             Judgement::Unread(Unread::TooLong | Unread::TooLarge) => SqlState::PROGRAM_LIMIT_EXCEEDED,
@@ -146,22 +145,22 @@ impl Refusal {
         Self { state, ..self }
     }
 
-    /// A statement was withdrawn while it waited.
+    /// Returns the error for a statement that was cancelled while it waited.
     pub fn cancelled() -> Self {
         Self::new(SqlState::QUERY_CANCELED, "canceling statement due to user request")
     }
 
-    /// The SQLSTATE.
+    /// Returns the SQLSTATE.
     pub fn state(&self) -> SqlState {
         self.state
     }
 
-    /// The message.
+    /// Returns the message.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Appends it as the error of a statement.
+    /// Appends it as an error of a statement.
     pub fn write(&self, out: &mut BytesMut) {
         self.write_as(Severity::Error, out);
     }
@@ -181,15 +180,15 @@ impl Refusal {
             position: self.position,
         };
         if write_error(out, &words).is_err() {
-            // Only a NUL or a text beyond all measure keeps it from being written, and neither is in ours:
-            // say the least.
+            // Only a NUL or an excessively long text could prevent this, and our texts are neither: say the
+            // least.
             let least = write_error(out, &Words::new(severity, self.state, "refused by the gateway"));
             debug_assert!(least.is_ok(), "a fixed text can be written");
         }
     }
 }
 
-/// As much of a text as is kept while its turn comes.
+/// Returns a text, cut to what is kept until its turn comes.
 fn bounded(mut text: String) -> String {
     const MOST: usize = 1024;
     if text.len() > MOST {
@@ -200,18 +199,18 @@ fn bounded(mut text: String) -> String {
     text
 }
 
-/// Text without NULs, which end a text in this protocol.
+/// Replaces NULs, which would end the text in this protocol.
 fn plain(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-/// The place of a syntax error as PostgreSQL counts: characters from 1.
+/// Returns the position of a syntax error as PostgreSQL counts it: in characters, from 1.
 fn position(error: &SyntaxError, sql: &[u8]) -> Option<u32> {
     let before = std::str::from_utf8(sql.get(..error.position?)?).ok()?;
     u32::try_from(before.chars().count().saturating_add(1)).ok()
 }
 
-/// The SQLSTATE of a refusal. None of them makes a pool reconnect and try again what was refused.
+/// Returns the SQLSTATE of a refusal. None makes a pool reconnect and retry what was refused.
 pub const fn state(code: DenyCode) -> SqlState {
     match code {
         DenyCode::ApprovalExpired => SqlState::QUERY_CANCELED,
@@ -232,7 +231,7 @@ pub const fn state(code: DenyCode) -> SqlState {
     }
 }
 
-/// The last word to a client whose session ends.
+/// Returns the last message to a client whose session ends.
 pub fn ended(end: SessionEnd) -> Refusal {
     let (state, why) = match end {
         SessionEnd::Idle => (SqlState::IDLE_SESSION_TIMEOUT, "it was idle for too long"),

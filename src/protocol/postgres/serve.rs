@@ -1,5 +1,4 @@
-//! The client's side of a login: who may begin one, the token, the way in at the target, and then the
-//! session.
+//! The client's side of a login: who may begin one, the token, the login at the target, and then the session.
 
 use std::io;
 use std::net::IpAddr;
@@ -58,11 +57,11 @@ use crate::transport::strangers::Stranger;
 use crate::transport::strangers::Strangers;
 use crate::transport::stream::Stream;
 
-/// How long a client may take from its first byte to its token.
+/// The time that a client may take to send its token.
 const LOGIN: Duration = Duration::from_mins(1);
-/// How long one that is only told that it gets no further.
+/// The time for a client that is only told that it is refused.
 const TOLD: Duration = Duration::from_secs(5);
-/// The setting of a session that only reads.
+/// The setting of a read-only session.
 const READ_ONLY: &str = "default_transaction_read_only";
 
 /// Serves PostgreSQL on the streams of one thread.
@@ -76,7 +75,7 @@ pub struct PostgresService {
 }
 
 impl PostgresService {
-    /// A service. All threads share the judge, the cancels, the catalogues, the strangers and the
+    /// Creates a service. All threads share the judge, the cancel keys, the catalogs, the strangers and the
     /// certificate.
     pub fn new(
         gate: Gate,
@@ -89,7 +88,7 @@ impl PostgresService {
         Self { gate, judge, cancels, targets, strangers, tls: Certificate::new(tls) }
     }
 
-    /// Serves one client's stream to its end. When `draining` turns true it finishes what it has begun and
+    /// Serves one client's stream until it ends. When `draining` turns true it finishes what it has begun and
     /// closes.
     pub async fn serve(self: Rc<Self>, stream: TcpStream, peer: SocketAddr, draining: watch::Receiver<bool>) {
         if let Err(error) = keep_alive(&stream) {
@@ -107,7 +106,7 @@ impl PostgresService {
         Box::pin(self.seat(guest, source, stranger, draining)).await;
     }
 
-    /// Everything up to the token. `None`: the stream is done, with a word or without.
+    /// Serves a client up to its token. `None` if the stream is done, with or without a message.
     async fn welcome(&self, tcp: TcpStream, source: IpAddr, shut: Option<Shut>) -> io::Result<Option<Guest>> {
         let tls = self.tls.config();
         let Some(mut caller) = welcome::receive(tcp, tls.as_ref(), &self.cancels).await? else {
@@ -148,21 +147,21 @@ impl PostgresService {
         }
     }
 
-    /// From the token to the end of the session.
+    /// Serves a client from its token to the end of its session.
     async fn seat(&self, guest: Guest, source: IpAddr, stranger: Stranger, draining: watch::Receiver<bool>) {
         let Guest { caller: Caller { mut stream, input, startup }, token } = guest;
         let request = RequestId::new();
         let database = place(&startup).1.map(str::to_owned);
         let shown = Some(token.as_str()).filter(|token| !token.is_empty());
         let seated = self.gate.log_in(arrival(request, source, shown, &startup)).await;
-        // Who asks by OAUTHBEARER where to get a token has not failed with one.
+        // A client that asks by OAUTHBEARER where to get a token has not failed with one.
         let asked = shown.is_none() && startup.user == bearer::USER;
-        // Nothing asks for it any more, and a session may last for hours.
+        // It is not needed any more, and a session may last for hours.
         drop(token);
         if !asked && seated.as_ref().is_err_and(is_failed_login) {
             stranger.failed();
         }
-        // Whether it gets in or not: it is known, or it is about to be gone.
+        // From here the client is known, or about to be gone.
         drop(stranger);
         let entered = match seated {
             Ok(seat) => self.enter(seat, &startup, database).await,
@@ -170,8 +169,8 @@ impl PostgresService {
         };
         let said = match entered {
             Ok(entered) => {
-                // Where nothing can be cancelled at the target (RDS Proxy gives no key), the client is not
-                // told that it could.
+                // If nothing can be cancelled at the target (RDS Proxy gives no key), the client gets no key
+                // either.
                 let cancellable = entered
                     .ready
                     .cancel
@@ -211,7 +210,7 @@ impl PostgresService {
             settings.push((READ_ONLY, "on"));
         }
         let entered = log_in(&seat, &governed, &database, &settings).await;
-        // A pool before the server may have left the setting out; one that does not tell of it is believed.
+        // A pooler in between may have dropped the setting; a target that does not report it is believed.
         let told = |ready: &Ready| parameter(ready, READ_ONLY).is_none_or(|value| *value == *b"on");
         let entered = entered.and_then(|(stream, ready, input)| {
             if governed.connection.database.readonly && !told(&ready) {
@@ -229,10 +228,10 @@ impl PostgresService {
         }
     }
 
-    /// A search path in the startup packet is a `SET` that comes before any statement: it needs the same
+    /// Checks a search path in the startup packet, which is a `SET` before any statement: it needs the same
     /// policies.
     async fn may_set(&self, seat: &Seat, path: &str) -> Result<(), Denied> {
-        // Only judged, never sent. Each schema is in quotes: SQL reads the list as the server will.
+        // Only judged, never sent. Each schema is in quotes, so SQL reads the list as the server will.
         let text = format!("SET search_path TO {}", if path.is_empty() { "''" } else { path });
         let judgement = self.judge.judge(text.as_bytes(), Lexing::default()).await;
         let command = command::command(text.as_bytes(), &judgement, |_name| None, command::by_its_words);
@@ -276,7 +275,7 @@ impl PostgresService {
     }
 }
 
-/// What the target has told of a setting at the login.
+/// Returns the value of a setting that the target reported at the login.
 fn parameter(ready: &Ready, wanted: &str) -> Option<Box<[u8]>> {
     let found = ready.parameters.iter().find(|(name, _)| name.as_str() == wanted)?;
     Some(found.1.as_bytes().into())
@@ -299,7 +298,7 @@ const fn transaction(status: TransactionStatus) -> Transaction {
     }
 }
 
-/// What a client may know of why its target is not to be had: nothing of user, host or address there.
+/// Returns what a client may know of why its target is not available: nothing about user, host or address.
 fn unreachable(error: &Unreachable) -> Denied {
     let operator = "the gateway cannot log in at the target; tell its operator";
     match error {
@@ -327,8 +326,8 @@ fn unreachable(error: &Unreachable) -> Denied {
     }
 }
 
-/// Logs in at the target. Where that refuses the credential, it may have been changed a moment ago: it is
-/// read anew and, if it is another one, shown once.
+/// Logs in at the target. If the target refuses the credential, fetches it again and tries once more if it
+/// has changed.
 async fn log_in(
     seat: &Seat,
     governed: &Governed,
@@ -354,7 +353,7 @@ async fn log_in(
     }
 }
 
-/// The connection and, where it is named, the database of a startup packet.
+/// Returns the connection and, if named, the database of a startup packet.
 fn place(startup: &Startup) -> (&str, Option<&str>) {
     match startup.database.split_once('/') {
         Some((name, database)) => (name, Some(database)),
@@ -379,13 +378,13 @@ fn arrival<'a>(
     }
 }
 
-/// Whether a refusal is the caller's own doing: one that others could be behind, such as an issuer that is
-/// away, counts against nobody.
+/// Returns whether a refusal is the caller's own doing. One that may have another cause, such as an
+/// unavailable issuer, counts against nobody.
 fn is_failed_login(denied: &Denied) -> bool {
     matches!(denied.code, DenyCode::Unauthenticated | DenyCode::NoSuchConnection | DenyCode::Locked)
 }
 
-/// Lets the client in: what the target has told of the session, and how to cancel in it.
+/// Completes the client's login: the target's settings, and the key for cancel requests.
 async fn greet(
     stream: &mut Stream,
     ready: &Ready,

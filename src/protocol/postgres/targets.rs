@@ -1,7 +1,7 @@
-//! What is known of the targets' catalogues, for all threads: read when it is first needed, again when
-//! something may have changed it, and every half minute in the background. What is a minute old is read
-//! before it is relied on; where that cannot be done, and nothing that came through the gateway has changed
-//! functions, it is relied on for [some minutes](LONGEST) where no value is masked.
+//! What is known of the targets' catalogs, shared by all threads. A catalog is read when it is first needed,
+//! again when something may have changed it, and in the background when it is half a minute old and in use. A
+//! view that is a minute old is read again before it is relied on. If that fails, and no change of functions
+//! came through the gateway, it still counts for [some minutes](LONGEST) where no value is masked.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,34 +35,34 @@ use crate::protocol::postgres::login::LoginError;
 use crate::protocol::postgres::rows::Exposure;
 use crate::protocol::postgres::upstream::Unreachable;
 
-/// What was read is read again after this long, for changes that do not come through the gateway.
+/// The age at which a view is read again, for changes that do not come through the gateway.
 const AGE: Duration = Duration::from_secs(30);
-/// What is older is not relied on without a try to read it again.
+/// The age from which a view does not count without an attempt to read it again.
 const OLD: Duration = Duration::from_secs(2 * AGE.as_secs());
-/// What is older is not relied on at all, whatever the target answers.
+/// The age from which a view does not count at all.
 const LONGEST: Duration = Duration::from_mins(5);
-/// Where a function may have changed something, it is read again once it is older than this.
+/// The age at which a view is read again if a function may have changed something.
 const SOON: Duration = Duration::from_secs(5);
-/// After a failure it is not tried again for this long where something else will do.
+/// The time after a failure in which reading is not tried again, where something else will do.
 const PAUSE: Duration = Duration::from_secs(10);
-/// How many databases are kept in mind.
+/// The most databases that are kept.
 const MOST: usize = 256;
 
-/// Why a catalogue could not be read.
+/// Why a catalog could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogReadError {
-    /// It could not be asked for.
+    /// The questions could not be asked.
     #[error(transparent)]
     Inquiry(#[from] InquiryError),
-    /// The answer could not be read.
+    /// The results could not be read.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
 }
 
 impl CatalogReadError {
-    /// Whether the target is one that does not answer such questions, and hardly ever will: the words of a
-    /// text are then all there is. Everything else is of the moment, also what nobody knows: it cannot be
-    /// reached, it is full, slow or stopping, a lock is held.
+    /// Returns whether the target does not answer such questions, and hardly ever will: then only the SQL
+    /// itself counts. All other errors, unknown ones too, count as temporary: the target cannot be reached,
+    /// is full, slow or stopping, or a lock is held.
     fn is_for_good(&self) -> bool {
         match self {
             Self::Inquiry(InquiryError::Refused(state)) => says_never(state),
@@ -74,62 +74,63 @@ impl CatalogReadError {
                 says_never(&state) || matches!(&*state, "08P01" | "22023")
             }
             Self::Inquiry(_) => false,
-            // What PostgreSQL itself never answers.
+            // PostgreSQL itself never answers like this.
             Self::Catalog(_) => true,
         }
     }
 }
 
-/// Whether an SQLSTATE says that a question is none for this server: unknown names, missing rights, no such
-/// feature. At the login there are two more, by which pools refuse the gateway's settings.
+/// Returns whether an SQLSTATE says that a server does not support a question: unknown names, missing rights,
+/// no such feature. At the login there are two more, with which poolers refuse the gateway's settings.
 fn says_never(state: &str) -> bool {
     state.starts_with("42") || state.starts_with("0A")
 }
 
-/// What may have become of a catalogue. A greater one is more.
+/// The possible change of a catalog. Greater ones include the smaller.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Change {
-    /// It is as it was.
+    /// No change.
     #[default]
     Nothing,
-    /// A function was called that may have changed something: it is read again soon, and relied on until
-    /// then.
+    /// A function was called that may have changed something: the catalog is read again soon, and relied on
+    /// until then.
     Suspected,
-    /// Relations and their columns may be others.
+    /// Relations and their columns may have changed.
     Relations,
-    /// Anything may be, functions and operators too.
+    /// Anything may have changed, including functions and operators.
     Anything,
-    /// And there may be a new relation by whose rows settings are changed.
+    /// Anything may have changed, and there may be a new relation whose rows are settings.
     Settings,
 }
 
-/// A catalogue as it was read, and what is masked by it. Where no field is masked it has relations only with
-/// the columns that may be calls, and kin of relations only where somebody has asked for it.
+/// A view of a catalog as it was read, and what is masked accordingly. If no field is masked, it contains
+/// relations only with columns that may be calls, and relations that share rows only if somebody has asked
+/// for them.
 #[derive(Debug)]
 pub struct CatalogView {
-    /// Which columns are masked.
+    /// The masked columns.
     pub masked: Masked,
-    /// The masks it was made for.
+    /// The tag of the masks that it was made for.
     pub mask_tag: Box<str>,
-    /// Which relations share rows is known.
+    /// Whether it knows which relations share rows.
     kin: bool,
     at: Instant,
-    /// Which changes it has surely seen.
+    /// The changes that it certainly includes.
     seen: ChangeMarks,
 }
 
-/// Counts what may have changed one database, by whatever connection it is reached.
+/// Counters of possible changes to one database, through any connection.
 #[derive(Debug, Default)]
 struct ChangeCounters {
-    /// Counts what may have changed the catalogue.
+    /// Possible changes of the catalog.
     catalog: AtomicU64,
-    /// Counts what may have changed its functions and operators.
+    /// Possible changes of functions and operators.
     code: AtomicU64,
-    /// Counts functions that may have changed something.
+    /// Calls of functions that may have changed something.
     suspected: AtomicU64,
 }
 
-/// How many changes there were up to a moment.
+/// The values of the counters at a moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct ChangeMarks {
     catalog: u64,
@@ -147,7 +148,7 @@ impl ChangeCounters {
     }
 }
 
-/// Why and when it could not be read.
+/// The time and reason of a failed read.
 #[derive(Debug, Clone)]
 struct Failure {
     at: Instant,
@@ -159,33 +160,33 @@ struct Failure {
 pub struct Entry {
     known: ArcSwapOption<CatalogView>,
     changes: Arc<ChangeCounters>,
-    /// There from a failure to the next success.
+    /// The last failure, until the next success.
     failed: Mutex<Option<Failure>>,
-    /// It could not be read again in the background.
+    /// Whether it could not be read again in the background.
     lapsed: AtomicBool,
-    /// Somebody has asked which relations share rows: from then on that is read along.
+    /// Whether somebody has asked which relations share rows: from then on that is read, too.
     wants_kin: AtomicBool,
-    /// Somebody reads it.
+    /// Held while the catalog is read.
     reading: tokio::sync::Mutex<()>,
     refreshing: AtomicBool,
 }
 
-/// All databases. Clones are one.
+/// All databases. Clones share them.
 #[derive(Clone, Default)]
 pub struct Targets(Arc<Mutex<Kept>>);
 
-/// What is kept of them.
+/// What is kept of the databases.
 #[derive(Default)]
 struct Kept {
     entries: HashMap<Box<str>, Arc<Entry>>,
-    /// By host, port and database: two connections may lead to one, and each is told of what came through the
-    /// other.
+    /// The counters by host, port and database: two connections may lead to one database, and each learns of
+    /// changes through the other.
     changes: HashMap<(Arc<str>, u16, Box<str>), Arc<ChangeCounters>>,
 }
 
 impl Kept {
-    /// Makes room for one more: what no session holds goes first, and the oldest of it. Sessions that hold
-    /// one go on with it, and see its changes.
+    /// Makes room for one more entry: entries that no session holds go first, the oldest before others. A
+    /// session that holds a removed entry keeps it, and sees its changes.
     fn evict(&mut self) {
         let age = |entry: &Entry| entry.known.load().as_ref().map(|known| known.at);
         let oldest = self.entries.iter().min_by_key(|(_, entry)| (Arc::strong_count(entry) > 1, age(entry)));
@@ -197,7 +198,7 @@ impl Kept {
 }
 
 impl Targets {
-    /// The entry of a database as this connection sees it.
+    /// Returns the entry of a database as this connection sees it.
     pub fn entry(&self, governed: &Governed, database: &str) -> Arc<Entry> {
         let connection = &governed.connection;
         let key = format!(
@@ -221,25 +222,24 @@ impl Targets {
 }
 
 impl CatalogView {
-    /// Whether it tells which relations share rows.
+    /// Returns whether it knows which relations share rows.
     pub fn has_kin(&self) -> bool {
         self.kin
     }
 
-    /// Whether relations and their columns can only have changed since in other ways than through the
-    /// gateway.
+    /// Returns whether no change of relations or columns came through the gateway since it was read.
     pub fn has_relations_of(&self, entry: &Entry) -> bool {
         self.seen.catalog == entry.changes.marks().catalog
     }
 
-    /// The same of functions and operators.
+    /// Returns whether no change of functions or operators came through the gateway since it was read.
     fn has_code_of(&self, entry: &Entry) -> bool {
         self.seen.code == entry.changes.marks().code
     }
 }
 
 impl Entry {
-    /// What is known now, if it may still be relied on.
+    /// Returns the current view, if it may still be relied on.
     pub fn current(&self) -> Option<Arc<CatalogView>> {
         let lapsed = self.lapsed.load(Ordering::Acquire);
         let kin = self.wants_kin.load(Ordering::Acquire);
@@ -249,13 +249,13 @@ impl Entry {
         self.known.load_full().filter(|known| !lapsed && fits(known))
     }
 
-    /// From now on nothing is [current](Self::current) that does not tell which relations share rows.
+    /// Notes that from now on a view is [current](Self::current) only if it knows which relations share rows.
     pub fn want_kin(&self) {
         self.wants_kin.store(true, Ordering::Release);
     }
 
-    /// What was known last of relations that share rows, where it is nothing but old: for when it cannot be
-    /// read.
+    /// Returns the last view with relations that share rows, if it is merely old. Used when the catalog
+    /// cannot be read.
     pub fn old_kin(&self) -> Option<Arc<CatalogView>> {
         let fits = |known: &Arc<CatalogView>| {
             known.kin && known.has_relations_of(self) && known.at.elapsed() < LONGEST
@@ -263,23 +263,23 @@ impl Entry {
         self.known.load_full().filter(fits)
     }
 
-    /// The same as far as functions and operators go: relations may have changed since.
+    /// Returns the current view as far as functions and operators go: relations may have changed since.
     pub fn current_code(&self) -> Option<Arc<CatalogView>> {
         self.known.load_full().filter(|known| known.has_code_of(self) && known.at.elapsed() < OLD)
     }
 
-    /// What was known last of functions and operators, where it is nothing but old: for when it cannot be
-    /// read.
+    /// Returns the last view with functions and operators, if it is merely old. Used when the catalog cannot
+    /// be read.
     pub fn old_code(&self) -> Option<Arc<CatalogView>> {
         self.known.load_full().filter(|known| known.has_code_of(self) && known.at.elapsed() < LONGEST)
     }
 
-    /// Whether it could not be read a moment ago.
+    /// Returns whether reading it failed a moment ago.
     pub fn has_just_failed(&self) -> bool {
         self.failure().is_some_and(|failure| failure.at.elapsed() < PAUSE)
     }
 
-    /// Whether it was never read and cannot be, and that will hardly change.
+    /// Returns whether it was never read, and the reason will hardly change.
     pub fn is_unreadable(&self) -> bool {
         self.known.load().is_none() && self.failure().is_some_and(|failure| failure.error.is_for_good())
     }
@@ -288,7 +288,7 @@ impl Entry {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether what is known should be read again.
+    /// Returns whether the view should be read again.
     fn is_due(&self) -> bool {
         self.known.load().as_ref().is_some_and(|known| {
             let age = known.at.elapsed();
@@ -296,13 +296,13 @@ impl Entry {
         })
     }
 
-    /// Whether what is known should be read again in the background; says so to one only.
+    /// Returns whether the view should be read again in the background. Only one caller gets `true`.
     pub fn wants_refresh(&self) -> bool {
         self.is_due() && !self.has_just_failed() && !self.refreshing.swap(true, Ordering::AcqRel)
     }
 
-    /// Something may have changed the catalogue, for all who read this database: what is known is not relied
-    /// on any more, or not for long.
+    /// Notes a possible change, for everyone who reads this database: views do not count any more, or not for
+    /// long.
     pub fn changed(&self, change: Change) {
         let counts = [
             (Change::Suspected, &self.changes.suspected),
@@ -314,10 +314,10 @@ impl Entry {
         }
     }
 
-    /// What is known, read anew where it may not be relied on.
+    /// Returns the current view. Reads the catalog first if there is none.
     ///
     /// # Errors
-    /// It cannot be read. What is then not known must not be passed.
+    /// The catalog cannot be read: what depends on it must not pass.
     pub async fn current_or_read(
         &self,
         judge: &Judge,
@@ -330,14 +330,14 @@ impl Entry {
         if let Some(known) = self.current() {
             return Ok(known);
         }
-        // Whoever has waited for one that failed does not wait for the next, too.
+        // A caller that has waited for a failed read does not wait for another.
         if let Some(failure) = self.failure().filter(|failure| failure.at > asked) {
             return Err(failure.error);
         }
         self.read(judge, governed, password, database).await
     }
 
-    /// Reads it again, while the old one is still used.
+    /// Reads the catalog again, while the old view is still used.
     pub async fn refresh(
         &self,
         judge: &Judge,
@@ -350,7 +350,7 @@ impl Entry {
             && let Err(error) = self.read(judge, governed, password, database).await
         {
             tracing::warn!(connection = %governed.connection.name, error = &*error as &dyn std::error::Error, "the catalogue of a target could not be read again");
-            // Old knowledge would become older with every failure: it ends here for masks, and elsewhere when
+            // The old view must not be used on and on while reads fail: masks stop using it now, others when
             // it is too old.
             self.lapsed.store(true, Ordering::Release);
         }
@@ -364,7 +364,7 @@ impl Entry {
         password: Option<&Arc<Secret>>,
         database: &str,
     ) -> Result<Arc<CatalogView>, Arc<CatalogReadError>> {
-        // What changes from here on makes it old before it is there.
+        // A change from here on makes the view outdated before it is there.
         let seen = self.changes.marks();
         let kin = self.wants_kin.load(Ordering::Acquire);
         let read = read(judge, governed, password, database, kin).await.map_err(Arc::new);
@@ -406,8 +406,8 @@ async fn read(
     }
 }
 
-/// Reads a catalogue, all of it or only what tells what texts call and set, and which relations share rows if
-/// that is wanted. Databases of many customers have a hundred thousand tables.
+/// Reads a catalog: all of it, or only what tells what texts call and set, with relations that share rows if
+/// wanted. Databases with many tenants have a hundred thousand tables.
 async fn catalog(inquiry: &mut Inquiry, all: bool, kin: bool) -> Result<Catalog, CatalogReadError> {
     let mut answers = Answers::default();
     for question in Question::ALL {
@@ -438,7 +438,7 @@ async fn catalog(inquiry: &mut Inquiry, all: bool, kin: bool) -> Result<Catalog,
     Ok(Catalog::read(&answers)?)
 }
 
-/// Where the columns of a view come from; `None` where the server does not tell.
+/// Returns the origins of a view's columns; `None` if the server does not tell.
 async fn lineage(
     judge: &Judge,
     inquiry: &mut Inquiry,
@@ -470,12 +470,12 @@ mod tests {
     use super::*;
     use crate::mask::Plan;
 
-    /// What was read so long ago.
+    /// Sets a view that was read this long ago.
     fn known(entry: &Entry, age: Duration) {
         known_with(entry, age, false);
     }
 
-    /// The same, with kin of relations or without.
+    /// Does the same, with or without relations that share rows.
     fn known_with(entry: &Entry, age: Duration, kin: bool) {
         let plan = Arc::new(Plan::compile(&[], [9; 32]).unwrap());
         let masked = Arc::new(Catalog::read(&Answers::default()).unwrap()).masked(&plan);

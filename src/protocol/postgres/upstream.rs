@@ -1,5 +1,5 @@
-//! The target's side: the way in with the gateway's credential, and the one place from which bytes go there.
-//! Each command takes a [`Permit`]; what needs none is a closed list of messages that hold no SQL
+//! The target's side: the login with the gateway's credential, and the only place that sends bytes to a
+//! target. Each command takes a [`Permit`]; messages that need none are a closed list without SQL
 //! ([`Control`], [`Substitute`]).
 
 use std::collections::BTreeSet;
@@ -47,48 +47,48 @@ use crate::transport::stream::Stream;
 use crate::transport::tls;
 use crate::transport::tls::TlsError;
 
-/// The name of this protocol in a TLS handshake.
+/// The ALPN name of this protocol.
 pub const ALPN: &[u8] = b"postgresql";
-/// How long a login at the target may take, once connected.
+/// The time that a login at the target may take, once connected.
 const LOGIN: Duration = Duration::from_secs(30);
-/// How long a cancel request may take.
+/// The time that a cancel request may take.
 const CANCEL: Duration = Duration::from_secs(10);
-/// Text that no server takes for SQL.
+/// A text that is not valid SQL on any server.
 const UNPARSABLE: &[u8] = b"refused by hoopctl";
 
 /// Why there is no session at the target.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreachable {
-    /// No stream.
+    /// There is no stream.
     #[error(transparent)]
     Dial(#[from] DialError),
-    /// No TLS settings.
+    /// The TLS settings cannot be made.
     #[error(transparent)]
     Settings(#[from] TlsError),
     /// The stream broke.
     #[error("the stream to the target broke while logging in")]
     Broken(#[source] io::Error),
-    /// The target has no TLS, and the connection wants it.
+    /// The target has no TLS, which the connection requires.
     #[error(
         "the target does not speak TLS; set ssl = on there, or sslmode=disable in the upstream if the way to it is safe"
     )]
     NoTls,
-    /// It answered with something else than a letter.
+    /// The target did not answer the request for TLS with one of the two letters.
     #[error("the target is no PostgreSQL server: it answered 0x{0:02x} to a request for TLS")]
     NotPostgres(u8),
     /// The target's certificate cannot be read.
     #[error("the target's certificate cannot be read")]
     Certificate,
-    /// The key of the connection's certificate is not at hand.
+    /// The key of the connection's certificate is not available.
     #[error("the key of the connection's certificate (sslkey) is not at hand")]
     NoKey,
-    /// The target ended TLS, most likely because it does not take the gateway's certificate.
+    /// The target ended TLS, most likely because it does not accept the gateway's certificate.
     #[error("the target ended TLS ({0:?}); look whether it trusts the certificate of sslcert")]
     Alert(rustls::AlertDescription),
     /// The login failed.
     #[error(transparent)]
     Login(#[from] LoginError),
-    /// What should be sent cannot be.
+    /// A message cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
     /// It took too long.
@@ -100,31 +100,30 @@ pub enum Unreachable {
 }
 
 impl Unreachable {
-    /// Whether the target does not take what the gateway has shown it.
+    /// Returns whether the target refuses the credential or certificate of the gateway.
     pub fn refuses_credential(&self) -> bool {
         matches!(self, Self::Alert(_) | Self::Login(LoginError::CredentialRefused))
     }
 }
 
-/// What to ask for at the target.
+/// What to ask the target for.
 #[derive(Debug, Clone, Copy)]
 pub struct Wish<'a> {
     /// The connection.
     pub governed: &'a Governed,
-    /// The gateway's password there; `None` where the connection has none: then a certificate is all that is
-    /// shown.
+    /// The gateway's password; `None` if the connection has only a certificate.
     pub password: Option<&'a Arc<Secret>>,
     /// The database.
     pub database: &'a str,
-    /// What else the startup packet sets: names and values.
+    /// The further settings of the startup packet: names and values.
     pub settings: &'a [(&'a str, &'a str)],
 }
 
-/// The targets that were warned of, each once for each connection to it.
+/// The targets that were warned about, once for each connection.
 static WEAK: Mutex<BTreeSet<(ConnectionName, String)>> = Mutex::new(BTreeSet::new());
 
-/// Warns, once for each connection, of a target that keeps the password with too few iterations: whoever gets
-/// hold of what it keeps, or has listened to a login, tries passwords the faster.
+/// Warns, once for each connection, of a target that stores the password with too few iterations: whoever
+/// obtains what it stores, or has listened to a login, can guess passwords faster.
 fn warn_of_weak(governed: &Governed, iterations: u32) {
     let name = &governed.connection.name;
     let Upstream { host, port, .. } = &governed.connection.upstream;
@@ -138,11 +137,10 @@ fn warn_of_weak(governed: &Governed, iterations: u32) {
     }
 }
 
-/// Opens a stream to the target and logs in. What the target sent after the login is in the buffer.
+/// Opens a stream to the target and logs in. The buffer holds what the target sent after the login.
 ///
 /// # Errors
-/// Everything that can be wrong with the target, its certificate or the credential. For the log and the
-/// operator only.
+/// Anything is wrong with the target, its certificate or the credential. For the log and the operator only.
 pub async fn log_in(wish: Wish<'_>) -> Result<(Stream, Ready, BytesMut), Unreachable> {
     let upstream = &wish.governed.connection.upstream;
     let (stream, shown) = open(wish.governed).await?;
@@ -157,7 +155,8 @@ pub async fn log_in(wish: Wish<'_>) -> Result<(Stream, Ready, BytesMut), Unreach
     Ok(entered)
 }
 
-/// A stream to the target, with TLS where the connection wants it, and the certificate that it has for it.
+/// Opens a stream to the target, with TLS if the connection requires it. Returns the client certificate, too,
+/// if there is one.
 async fn open(governed: &Governed) -> Result<(Stream, Option<Arc<OwnCertificate>>), Unreachable> {
     let connection = &governed.connection;
     let (upstream, limit) = (&connection.upstream, connection.limits.connect);
@@ -194,19 +193,19 @@ async fn secure(
     }
 }
 
-/// Asks a server for TLS. Gives its answer: `S`, then TLS begins; `N` for none; anything else is no server of
-/// this protocol.
+/// Asks a server for TLS. Returns its answer: `S` if TLS begins, `N` if it has none; anything else is no
+/// PostgreSQL server.
 pub(super) async fn ask_for_tls(tcp: &mut TcpStream) -> io::Result<u8> {
     let mut request = BytesMut::new();
     opening::write_ssl_request(&mut request);
     tcp.write_all(&request).await?;
-    // One byte and no more: what came behind it in clear text must go into the handshake, where it fails
+    // One byte and no more: plaintext sent after it must go into the handshake, where it fails
     // (CVE-2021-23222).
     tcp.read_u8().await
 }
 
-/// What a stream that broke tells: in TLS 1.3 a certificate is refused only once the handshake is over for
-/// the client.
+/// Returns the reason of a broken stream: in TLS 1.3 a certificate is refused only after the client's part of
+/// the handshake.
 fn broken(error: io::Error) -> Unreachable {
     match error.get_ref().and_then(|inner| inner.downcast_ref()) {
         Some(rustls::Error::AlertReceived(alert)) => Unreachable::Alert(*alert),
@@ -258,7 +257,7 @@ async fn enter(
     }
 }
 
-/// The kind and the whole length of the message at the front, once all of it is there.
+/// Returns the type and total length of the message at the front, once all of it is there.
 fn header(input: &[u8]) -> Result<Option<(u8, usize)>, LoginError> {
     let Some((&kind, rest)) = input.split_first() else { return Ok(None) };
     let Some((length, _)) = rest.split_first_chunk() else { return Ok(None) };
@@ -269,12 +268,12 @@ fn header(input: &[u8]) -> Result<Option<(u8, usize)>, LoginError> {
     Ok((input.len() >= whole).then_some((kind, whole)))
 }
 
-/// Asks the target to stop what another stream of the gateway runs there, if that `still` runs when the way
-/// there is open. What comes of it is seen on that stream.
+/// Asks the target to cancel what another stream of the gateway runs there, if `still` returns true once
+/// connected. The result shows on that stream.
 pub async fn cancel(governed: &Governed, key: &CancelKey, still: impl Fn() -> bool) {
     let ask = async {
         let (mut stream, _own) = open(governed).await?;
-        // To come there takes its time: what runs by now may be something else.
+        // Connecting takes time: something else may be running by now.
         if !still() {
             return Ok(());
         }
@@ -282,7 +281,7 @@ pub async fn cancel(governed: &Governed, key: &CancelKey, still: impl Fn() -> bo
         opening::write_cancel_request(&mut out, key.process.cast_signed(), &key.key)?;
         stream.write_all(&out).await.map_err(Unreachable::Broken)?;
         stream.flush().await.map_err(Unreachable::Broken)?;
-        // The target closes the stream once it has looked at the request.
+        // The target closes the stream once it has handled the request.
         let mut rest = [0; 16];
         while stream.read(&mut rest).await.map_err(Unreachable::Broken)? > 0 {}
         Ok::<_, Unreachable>(())
@@ -298,65 +297,65 @@ pub async fn cancel(governed: &Governed, key: &CancelKey, still: impl Fn() -> bo
     }
 }
 
-/// Messages without SQL that belong to what was permitted before.
+/// Messages without SQL that belong to something permitted before.
 #[derive(Debug, Clone, Copy)]
 pub enum Control<'a> {
-    /// Forgets a prepared statement or portal.
+    /// Closes a prepared statement or portal.
     Close(Named<'a>),
-    /// Asks what a prepared statement or portal takes and gives.
+    /// Asks for the description of a prepared statement or portal.
     Describe(Named<'a>),
     /// Runs a portal that was bound with a permit.
     Execute(front::Execute<'a>),
     /// Asks for the replies so far.
     Flush,
-    /// Ends a series of extended messages.
+    /// Ends a series of extended query messages.
     Sync,
-    /// Leaves.
+    /// Ends the session.
     Terminate,
 }
 
-/// What is sent in place of a refused message: the target fails at it as it would have at any wrong message
-/// of its kind, and its transaction, its portals and what it skips are its own doing.
+/// What is sent in place of a refused message: the target fails at it like at any invalid message of that
+/// kind, so that its transaction, its portals and what it skips are its own state.
 #[derive(Debug, Clone, Copy)]
 pub enum Substitute<'a> {
-    /// For a `Bind` to this portal: a prepared statement that is not there.
+    /// For a `Bind` to this portal: a prepared statement that does not exist.
     Bind(&'a [u8]),
-    /// For an `Execute`: a portal that is not there.
+    /// For an `Execute`: a portal that does not exist.
     Execute,
-    /// For a `FunctionCall`: a function that is not there.
+    /// For a `FunctionCall`: a function that does not exist.
     FunctionCall,
-    /// For a `Parse` of this name: no SQL.
+    /// For a `Parse` with this name: a text that is not SQL.
     Parse(&'a [u8]),
-    /// For a `Query`: no SQL.
+    /// For a `Query`: a text that is not SQL.
     Query,
 }
 
-/// The proof that a `COPY … FROM STDIN` was permitted: its data may pass until it is over.
+/// The proof that a `COPY … FROM STDIN` was permitted: its data may pass until it ends.
 #[derive(Debug)]
 pub struct CopyIn(());
 
 impl CopyIn {
-    /// The data of the command that this guard belongs to.
+    /// Creates the proof for the command that this guard belongs to.
     pub fn of(_permitted: &ReplyGuard) -> Self {
         Self(())
     }
 }
 
-/// The writing half of a session at the target. What is put in goes out with the next [`Target::flush`].
+/// The writing half of a session at the target. Everything is buffered until [`Target::flush`].
 pub struct Target {
     stream: WriteHalf<Stream>,
     out: BytesMut,
-    /// A name that no client can have given to anything.
+    /// A name that no client can have used.
     nobodys: String,
-    /// A part of what should have been sent was forgotten.
+    /// Whether something that was buffered has been dropped.
     broken: bool,
 }
 
-/// What is kept of the buffer when all of it was sent.
+/// The capacity that the buffer keeps when it is empty, in bytes.
 const KEPT: usize = 16 << 10;
 
 impl Target {
-    /// The writing half of a stream that has logged in.
+    /// Creates the writing half of a stream that has logged in.
     pub fn new(stream: WriteHalf<Stream>) -> Self {
         Self {
             stream,
@@ -366,28 +365,28 @@ impl Target {
         }
     }
 
-    /// Puts a permitted command in: exactly its bytes.
+    /// Buffers exactly the bytes of a permitted command.
     pub fn send(&mut self, permit: Permit<Bytes>) -> ReplyGuard {
         let (frame, guard) = permit.into_parts();
         self.out.extend_from_slice(&frame);
         guard
     }
 
-    /// Sends nothing of a permitted command, since the target would pass over it; the guard records that.
+    /// Sends nothing of a permitted command, since the target would skip it; the guard records that.
     pub fn discard(permit: Permit<Bytes>) -> ReplyGuard {
         let (_not_sent, guard) = permit.into_parts();
         guard
     }
 
-    /// Puts the text of a prepared statement in.
+    /// Buffers the `Parse` of a prepared statement.
     pub fn prepare(&mut self, preparation: Preparation<Bytes>) {
         self.out.extend_from_slice(&preparation.into_payload());
     }
 
-    /// Puts a message without SQL in.
+    /// Buffers a message without SQL.
     ///
     /// # Errors
-    /// A name that is too long.
+    /// A name is too long.
     pub fn control(&mut self, control: Control<'_>) -> Result<(), WriteError> {
         match control {
             Control::Close(named) => front::write_close(&mut self.out, named)?,
@@ -400,10 +399,10 @@ impl Target {
         Ok(())
     }
 
-    /// Puts in what stands for a refused message.
+    /// Buffers the substitute of a refused message.
     ///
     /// # Errors
-    /// A name that is too long.
+    /// A name is too long.
     pub fn refuse(&mut self, substitute: Substitute<'_>) -> Result<(), WriteError> {
         let nobodys = self.nobodys.as_bytes();
         match substitute {
@@ -424,23 +423,23 @@ impl Target {
         }
     }
 
-    /// Puts a piece of what is copied in in, frames and all.
+    /// Buffers a piece of data that is copied in, including the message headers.
     pub fn copy(&mut self, _permitted: &CopyIn, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
     }
 
-    /// Forgets what was put in and not sent. The stream cannot go on after that, unless nothing was.
+    /// Drops what was buffered and not sent. If there was anything, the stream cannot go on.
     pub fn forget(&mut self) {
         self.broken |= !self.out.is_empty();
         self.out.clear();
     }
 
-    /// How many bytes wait to be sent.
+    /// Returns the number of bytes that wait to be sent.
     pub fn waiting(&self) -> usize {
         self.out.len()
     }
 
-    /// Sends all that was put in.
+    /// Sends everything that was buffered.
     pub async fn flush(&mut self) -> io::Result<()> {
         if self.broken {
             return Err(io::ErrorKind::BrokenPipe.into());

@@ -36,21 +36,21 @@ use crate::transport::stream::Stream;
 /// The first byte of a TLS handshake.
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// A client that has said what it wants.
+/// A client that has sent its startup packet.
 pub(super) struct Caller {
     pub(super) stream: Stream,
     pub(super) input: BytesMut,
     pub(super) startup: Startup,
 }
 
-/// A client that has shown a token, or what it takes for one; it is empty where none can be read.
+/// A client that has sent a token, or something in its place; empty if it cannot be read.
 pub(super) struct Guest {
     pub(super) caller: Caller,
     pub(super) token: Zeroizing<String>,
 }
 
-/// Everything up to the startup packet. `tls` has the name of this protocol, `None`: the listener is plain.
-/// `None` comes back: the stream is done, with a word or without.
+/// Reads a client's stream up to the startup packet. `tls` has the ALPN name of this protocol; with `None`
+/// the listener is plain. Returns `None` if the stream is done, with or without a message.
 pub(super) async fn receive(
     tcp: TcpStream,
     tls: Option<&Arc<rustls::ServerConfig>>,
@@ -59,7 +59,7 @@ pub(super) async fn receive(
     let here = tcp.local_addr()?.ip();
     let mut opener = Opener::new();
     let mut first = [0];
-    // Only looked at: the handshake itself must see it.
+    // Only looked at: the handshake itself must read it.
     if tcp.peek(&mut first).await? == 0 {
         return Ok(None);
     }
@@ -67,7 +67,8 @@ pub(super) async fn receive(
         ([TLS_HANDSHAKE], Some(tls)) => {
             opener.encrypted();
             match TlsAcceptor::from(Arc::clone(tls)).accept(tcp).await? {
-                // Without the name another protocol could be talked into speaking this one.
+                // Without the ALPN name, a client of another protocol could be tricked into speaking this
+                // one.
                 accepted if accepted.get_ref().1.alpn_protocol() == Some(ALPN) => {
                     Stream::TlsServer(Box::new(accepted))
                 }
@@ -135,8 +136,8 @@ pub(super) async fn receive(
     }
 }
 
-/// Asks for the token: as a password, or, of the user [`bearer::USER`], by OAUTHBEARER. `issuer` is named to
-/// who has none.
+/// Asks for the token: as a password, or by OAUTHBEARER if the user is [`bearer::USER`]. A client without a
+/// token is told the `issuer`.
 pub(super) async fn ask_for_token(mut caller: Caller, issuer: Option<&str>) -> io::Result<Option<Guest>> {
     let by_bearer = caller.startup.user == bearer::USER;
     let mut out = BytesMut::new();
@@ -153,7 +154,7 @@ pub(super) async fn ask_for_token(mut caller: Caller, issuer: Option<&str>) -> i
     let Some(mut frame) = next_password(&mut caller).await? else { return Ok(None) };
     let token = match FrontMessage::read(FrontTag::Password, body(&frame)) {
         Ok(FrontMessage::Password(password)) if by_bearer => of_bearer(&password),
-        // What is no text is no token either: the gate says so, and records it.
+        // Anything that is not text is not a token either: the gate says so, and records it.
         Ok(FrontMessage::Password(password)) => Some(of_password(&password)),
         _ => return Ok(None),
     };
@@ -183,7 +184,8 @@ fn of_password(password: &Password<'_>) -> Zeroizing<String> {
     Zeroizing::new(token.unwrap_or_default().to_owned())
 }
 
-/// The token of a client's first message; empty where it has none yet.
+/// Returns the token in a client's first message; empty if it has none yet, `None` if the message is
+/// malformed.
 fn of_bearer(password: &Password<'_>) -> Option<Zeroizing<String>> {
     let initial = password.sasl_initial().ok()?;
     if initial.mechanism != bearer::MECHANISM.as_bytes() {
@@ -195,10 +197,10 @@ fn of_bearer(password: &Password<'_>) -> Option<Zeroizing<String>> {
     }))
 }
 
-/// The next message, which must be one of a login. `None`: the stream is done.
+/// Returns the next message, which must be a password. `None` if the stream is done.
 async fn next_password(caller: &mut Caller) -> io::Result<Option<BytesMut>> {
     let mut scanner = Scanner::<FrontTag>::new(Limits::default());
-    // A buffer that grows leaves the beginning of the token behind.
+    // A buffer that grows would leave the beginning of the token behind.
     caller.input.reserve(8 << 10);
     loop {
         match scanner.take(&mut caller.input) {
@@ -217,12 +219,12 @@ async fn next_password(caller: &mut Caller) -> io::Result<Option<BytesMut>> {
     }
 }
 
-/// That a message cannot be written, as an error of the stream it was for.
+/// Turns a message that cannot be written into an error of its stream.
 pub(super) fn unwritten(error: WriteError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-/// Says the last word to a client that does not get in.
+/// Sends the last message to a client that is refused.
 pub(super) async fn say(stream: &mut Stream, refusal: &Refusal) -> io::Result<()> {
     let mut out = BytesMut::new();
     refusal.write_fatal(&mut out);

@@ -1,4 +1,4 @@
-//! From texts to commands to verdicts, with the ways around that somebody might try.
+//! From SQL to commands to verdicts, with the ways around that somebody might try.
 
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -29,7 +29,8 @@ use crate::protocol::postgres::judge::cache::Limits;
 
 static JUDGE: LazyLock<Judge> = LazyLock::new(|| Judge::start(1, Limits::default()).unwrap());
 
-/// A session that has prepared `reads` and `writes`, and a catalogue that knows `harmless`.
+/// Returns the command in a session that has prepared `reads` and `writes`, with a catalog that knows
+/// `harmless`.
 fn judged(sql: &[u8]) -> Command {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let judgement = runtime.block_on(JUDGE.judge(sql, Lexing::default()));
@@ -90,7 +91,7 @@ fn appdb() -> Connection {
     }
 }
 
-/// The verdict of policies, each the body of its table without the id.
+/// Returns the verdict of policies, each given as the body of its table without the id.
 fn verdict(policies: &[&str], sql: &str) -> Effect {
     let read = |(place, text): (usize, &&str)| {
         let text = format!("id = \"r{place}\"\n{text}\n");

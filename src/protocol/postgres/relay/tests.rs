@@ -15,7 +15,7 @@ const TOKEN: &str = "eyJ.the-token.x";
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f];
 const GSS_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 0xd2, 0x16, 0x30];
 
-/// Parameters of a startup packet.
+/// The parameters of a startup packet.
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
 fn packet(parameters: Pairs<'_>) -> BytesMut {
@@ -24,7 +24,7 @@ fn packet(parameters: Pairs<'_>) -> BytesMut {
     out
 }
 
-/// One authentication request.
+/// Returns an authentication request.
 fn asked(code: u32, more: &[u8]) -> Vec<u8> {
     let length = u32::try_from(8 + more.len()).unwrap();
     [b"R", &length.to_be_bytes()[..], &code.to_be_bytes(), more].concat()
@@ -34,7 +34,7 @@ fn holds(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
-/// A relay to this port, whose tokens are counted.
+/// Returns a relay to this port that counts its tokens.
 fn relay(
     host: &str,
     port: u16,
@@ -57,7 +57,8 @@ fn relay(
     Relay { gateway, ca_file: None, connection: "db".parse().unwrap(), tokens }
 }
 
-/// What a client did: how it ended, what it was told, what the gateway got, how often the token was read.
+/// What happened to a client: how it ended, what it was told, what the gateway got, how often the token was
+/// read.
 struct Talk {
     ended: Ended,
     told: Vec<u8>,
@@ -65,8 +66,8 @@ struct Talk {
     reads: u32,
 }
 
-/// A client that sends `sent` through a relay to a plain gateway. That takes the whole startup packet, then
-/// says each part of `script` and takes what comes until the next; an empty one closes.
+/// Runs a client that sends `sent` through a relay to a plain gateway. The gateway reads the whole startup
+/// packet, then sends each part of `script` and reads what comes until the next; an empty part closes.
 async fn talk(sent: &[u8], script: &[&[u8]], token: Result<&'static str, &'static str>) -> Talk {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let reads = Rc::new(Cell::new(0));
@@ -79,7 +80,7 @@ async fn talk(sent: &[u8], script: &[&[u8]], token: Result<&'static str, &'stati
         stream.write_all(b"N").await.unwrap();
         let mut got = Vec::with_capacity(4096);
         for part in script {
-            // A first look at the packet before, however it was cut.
+            // Reads the rest of the packet before, however it was cut.
             if stream.read_buf(&mut got).await.unwrap_or(0) == 0 {
                 return got;
             }
@@ -102,7 +103,7 @@ async fn talk(sent: &[u8], script: &[&[u8]], token: Result<&'static str, &'stati
     }
 }
 
-/// Sends, leaves, and gives what it was told.
+/// Sends, leaves, and returns what it was told.
 async fn speak(mut client: DuplexStream, sent: &[u8]) -> Vec<u8> {
     client.write_all(sent).await.unwrap();
     let mut told = Vec::new();
@@ -112,7 +113,7 @@ async fn speak(mut client: DuplexStream, sent: &[u8]) -> Vec<u8> {
         match waited {
             Ok(Ok(length)) if length > 0 => told.extend_from_slice(&part[..length]),
             Ok(_) => return told,
-            // It has all there is: it leaves, and what comes now comes to nobody.
+            // It has everything: it leaves, and nobody gets what comes now.
             Err(_quiet) => {
                 client.shutdown().await.unwrap();
                 client.read_to_end(&mut told).await.unwrap();
@@ -204,7 +205,7 @@ fn the_database_is_the_connection_or_one_of_it() {
         (&[("database", "other/sales")], &[("database", "db")]),
         (&[("database", "db/")], &[("database", "db")]),
         (&[("database", "")], &[("database", "db")]),
-        // Twice stays twice, and the gateway refuses it.
+        // Duplicates stay, and the gateway refuses them.
         (&[("database", "a"), ("database", "b")], &[("database", "db"), ("database", "db")]),
     ];
     for (asked, wanted) in cases {
@@ -253,8 +254,8 @@ fn plain_is_for_this_machine_only() {
     }
 }
 
-/// A client that gets as far as a gateway with this answer to the request for TLS, and this certificate;
-/// gives what it was told, and whether the token was read.
+/// Runs a client up to a gateway with this answer to the request for TLS, and this certificate. Returns what
+/// the client was told, and whether the token was read.
 async fn secured(answer: &'static [u8], name: &str, trusted: bool, must_have_tls: bool) -> (Vec<u8>, u32) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
@@ -289,7 +290,7 @@ async fn secured(answer: &'static [u8], name: &str, trusted: bool, must_have_tls
     (told, reads.get())
 }
 
-/// A gateway that asks for the token and lets in, if the client goes on at all.
+/// Runs a gateway that asks for the token and accepts it, if the client goes on at all.
 async fn let_in<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
     let mut got = BytesMut::new();
     if stream.read_buf(&mut got).await.unwrap_or(0) == 0 {
@@ -308,14 +309,14 @@ async fn let_in<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
 async fn the_gateway_proves_who_it_is_before_it_gets_a_token() {
     for (answer, name, trusted, must_have_tls, words) in [
         (&b"S"[..], "localhost", true, true, None),
-        // Also where nobody said that it had TLS.
+        // Also if nobody said that it had TLS.
         (b"S", "localhost", true, false, None),
         (b"N", "localhost", true, false, None),
         (b"N", "localhost", true, true, Some("does not speak TLS")),
         (b"S", "localhost", false, true, Some("TLS handshake")),
         (b"S", "gateway.example", true, true, Some("TLS handshake")),
         (b"E", "localhost", true, false, Some("does not ask for a token")),
-        // What was slipped in before the handshake is not taken for the gateway's.
+        // What was injected before the handshake is not taken for the gateway's.
         (b"SR\0\0\0\x08\0\0\0\x03", "localhost", true, true, Some("TLS handshake")),
         (b"HTTP/1.1 400 Bad Request\r\n", "localhost", true, false, Some("does not ask for a token")),
     ] {
@@ -354,7 +355,7 @@ async fn encryption_is_declined_and_other_protocols_get_no_word() {
         let (ended, found) = tokio::join!(relay.serve(near), speak(client, sent));
         assert_eq!((ended, &found[..]), (Ended::Nothing, told), "{sent:?}");
     }
-    // What comes behind a request for encryption could be somebody else's.
+    // What comes after a request for encryption could be somebody else's.
     let (client, near) = tokio::io::duplex(64 << 10);
     let sent = [&SSL_REQUEST[..], &packet(&[("user", "kim")])].concat();
     let (ended, found) = tokio::join!(relay.serve(near), speak(client, &sent));

@@ -17,9 +17,9 @@
 //! | `xml` | NULL | NULL | the text with it replaced |
 //! | any other | NULL | NULL | NULL |
 //!
-//! Arrays of `json` and `jsonb` are withheld if the plan masks by names. A binary value that cannot be read is
-//! withheld if the plan has detectors. Dates, times, `uuid` and booleans in binary format pass: no detector of
-//! the gateway finds anything in them.
+//! Arrays of `json` and `jsonb` are withheld if the plan masks by names. A binary value that cannot be read
+//! is withheld if the plan has detectors. Dates, times, `uuid` and booleans in binary format pass: no
+//! detector of the gateway finds anything in them.
 
 mod cell;
 mod exposure;

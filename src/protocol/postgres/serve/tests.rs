@@ -13,8 +13,8 @@ use crate::protocol::postgres::wire::opening::Version;
 use crate::protocol::postgres::wire::opening::write_startup;
 use crate::transport::strangers::Bounds;
 
-/// Serves one stream whose client says `words` and nothing more. Gives after how many seconds it is over; the
-/// client is told `reply` (its first letter) before, if anything.
+/// Serves one stream whose client sends `words` and nothing more. Returns after how many seconds it ended;
+/// before that the client is told `reply` (its first letter), if anything.
 async fn lasts(service: &Rc<PostgresService>, words: &[u8], reply: Option<u8>) -> u64 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -56,7 +56,7 @@ async fn a_login_that_does_not_come_on_is_over_after_a_minute() {
 #[tokio::test(start_paused = true)]
 async fn one_that_gets_no_further_is_only_told_so() {
     let (service, _folder) = service(1);
-    // The first one of the address is still there.
+    // The first client of the address is still there.
     let (first, second) = tokio::join!(lasts(&service, b"", None), async {
         tokio::time::sleep(Duration::from_secs(1)).await;
         lasts(&service, &startup()[..6], None).await

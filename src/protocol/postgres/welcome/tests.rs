@@ -19,14 +19,14 @@ const TOKEN: &str = "eyJ.the-token.x";
 const PAIRS: [(&str, &str); 2] = [("user", "kim"), ("database", "db")];
 const CLEARTEXT: &[u8] = b"R\0\0\0\x08\0\0\0\x03";
 const SASL: &[u8] = b"R\0\0\0\x15\0\0\0\x0aOAUTHBEARER\0\0";
-/// How long a test may take.
+/// The time that a test may take.
 const PATIENT: Duration = Duration::from_secs(20);
 
-/// A certificate: the settings of who has it, and of who trusts it and asks for `alpn`.
+/// Returns a certificate: the settings of its owner, and of a client that trusts it and asks for `alpn`.
 fn certificate(alpn: &[&[u8]]) -> (Arc<rustls::ServerConfig>, Arc<rustls::ClientConfig>) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let (pem, key) = (made.cert.pem(), made.signing_key.serialize_pem());
-    // As the listener for HTTP has it.
+    // As the HTTP listener has it.
     let theirs = tls::server_config(pem.as_bytes(), key.as_bytes(), &[b"h2", b"http/1.1"]).unwrap();
     let server = Certificate::new(Arc::new(ArcSwapOption::from(Some(theirs)))).config().unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -53,13 +53,13 @@ fn password(text: &str) -> BytesMut {
     out
 }
 
-/// Parameters of a startup packet.
+/// The parameters of a startup packet.
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
 /// How it ended: who came in with which token, or nobody.
 type Ended = Option<(String, String)>;
 
-/// Lets one client talk to a listener; gives how it ended there, and what the client says it saw.
+/// Lets one client talk to a listener. Returns how it ended there, and what the client saw.
 async fn meet<C: Future<Output = Vec<u8>>>(
     tls: Option<&Arc<rustls::ServerConfig>>,
     client: impl FnOnce(TcpStream) -> C,
@@ -76,8 +76,8 @@ async fn meet<C: Future<Output = Vec<u8>>>(
     tokio::time::timeout(PATIENT, async { tokio::join!(server, client) }).await.expect("it does not end")
 }
 
-/// Sends each part once something came after the one before; gives all that came. The end of the stream is no
-/// error.
+/// Sends each part once something came after the one before. Returns all that came. The end of the stream is
+/// no error.
 async fn say_all(mut stream: impl AsyncRead + AsyncWrite + Unpin, parts: &[&[u8]]) -> Vec<u8> {
     let mut told = Vec::new();
     for (number, part) in parts.iter().enumerate() {
@@ -127,11 +127,11 @@ async fn tls_without_a_question_needs_the_name_of_the_protocol() {
         let (server, client) = certificate(alpn);
         let (ended, told) = meet(Some(&server), async |tcp| by_tls(tcp, client, &parts).await).await;
         assert_eq!(ended, got_in(enters), "{alpn:?}");
-        // Without the name nothing is said, not even what kind of server it is.
+        // Without the name nothing is sent, not even what kind of server it is.
         let wanted = if enters { CLEARTEXT } else { b"" };
         assert!(told == wanted || !enters && told == NO_TLS, "{alpn:?} {}", told.escape_ascii());
     }
-    // After a question the name may be left out, but no other may be there.
+    // After a request the name may be left out, but there may be no other.
     for (alpn, enters) in
         [(&[&b"postgresql"[..]][..], true), (&[][..], true), (&[&b"http/1.1"[..]][..], false)]
     {
@@ -152,7 +152,7 @@ async fn nothing_in_the_clear_passes_for_encrypted() {
     let (server, client) = certificate(&[b"postgresql"]);
     let (opening, answer) = (startup(Version::V3_0, &PAIRS), password(TOKEN));
     let clear = [&opening[..], &answer].concat();
-    // Behind the question, before its answer: as one that stands between would put it there.
+    // After the request, before its answer: as somebody in between would inject it.
     let early = [&ssl_request()[..], &clear].concat();
     let (ended, told) = meet(Some(&server), async |tcp| say_all(tcp, &[&early]).await).await;
     assert_eq!((ended, told.first(), state_of(&told).as_str()), (None, Some(&b'E'), "08P01"));
@@ -163,7 +163,7 @@ async fn nothing_in_the_clear_passes_for_encrypted() {
         "{}",
         told.escape_ascii()
     );
-    // A whole session of TLS, and then clear text on the same stream.
+    // A whole TLS session, and then plaintext on the same stream.
     let config = Arc::clone(&client);
     let leave = async move |tcp: TcpStream| {
         let name = ServerName::try_from("localhost").unwrap();
@@ -178,7 +178,7 @@ async fn nothing_in_the_clear_passes_for_encrypted() {
     };
     let (ended, told) = meet(Some(&server), leave).await;
     assert!(ended.is_none() && told.starts_with(CLEARTEXT), "{}", told.escape_ascii());
-    // Encryption in encryption.
+    // Encryption within encryption.
     let config = Arc::clone(&client);
     let twice = async |tcp| by_tls(tcp, config, &[&ssl_request()]).await;
     let (ended, told) = meet(Some(&server), twice).await;
@@ -234,7 +234,7 @@ async fn nobody_makes_the_gateway_keep_more_than_a_token_before_the_login() {
     let parts: [&[u8]; 2] = [&opening, &password(&longest)];
     let (ended, _) = meet(None, async |tcp| say_all(tcp, &parts).await).await;
     assert_eq!(ended.map(|(_, token)| token.len()), Some(longest.len()));
-    // Longer ones are refused by their header: nothing of them is waited for.
+    // Longer ones are refused by their header, without waiting for the rest.
     for length in [65_536_i32 + 4, 1 << 30, i32::MAX, -1, 3] {
         let head = [b"p", &length.to_be_bytes()[..], b"begin"].concat();
         let (ended, told) = meet(None, async |tcp| say_all(tcp, &[&opening, &head]).await).await;
@@ -260,7 +260,7 @@ async fn a_token_by_oauthbearer_is_taken_from_who_asks_to_be_asked_so() {
     let (ended, told) = meet(None, async |tcp| say_all(tcp, &parts).await).await;
     assert_eq!((ended, &told[..]), (got_in(true), SASL));
 
-    // Who has none yet is told where to get one, and has to answer.
+    // A client without a token is told where to get one, and has to answer.
     let nothing = initial(bearer::MECHANISM, Some("n,,\x01auth=\x01\x01"));
     let mut dummy = BytesMut::new();
     front::write_sasl_response(&mut dummy, b"\x01").unwrap();
@@ -277,14 +277,14 @@ async fn a_token_by_oauthbearer_is_taken_from_who_asks_to_be_asked_so() {
         initial(bearer::MECHANISM, None),
         initial(bearer::MECHANISM, Some("n,,")),
         initial(bearer::MECHANISM, Some(TOKEN)),
-        // A password in place of it, as an old client would send.
+        // A password instead, as an old client would send.
         password(TOKEN),
     ] {
         let (ended, told) = meet(None, async |tcp| say_all(tcp, &[&opening, &wrong]).await).await;
         assert_eq!((ended, state_of(&told).as_str()), (None, "08P01"), "{}", wrong.escape_ascii());
         assert!(!String::from_utf8_lossy(&told).contains(TOKEN));
     }
-    // Anybody else is asked for a password, and what is no password is no token.
+    // Any other user is asked for a password; a message that is not a password has no token.
     let other: [&[u8]; 2] = [&startup(Version::V3_0, &PAIRS), &initial(bearer::MECHANISM, Some(&with))];
     let (ended, told) = meet(None, async |tcp| say_all(tcp, &other).await).await;
     assert_eq!((ended, &told[..]), (Some(("db".to_owned(), String::new())), CLEARTEXT));
