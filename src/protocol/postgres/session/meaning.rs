@@ -130,7 +130,7 @@ impl SessionState {
             return Ok(related);
         }
         let Some(effects) = definition.judgement.effects() else { return Ok(None) };
-        // Of the server's own functions the catalog lists only the dangerous ones.
+        // Of the server's own functions the catalog view lists only the volatile ones.
         let mut schemas = effects.opaque.iter().map(|function| function.object.schema.as_deref());
         let calls = schemas.any(|schema| schema != Some(OWN_SCHEMA));
         if (calls || !definition.uses().is_empty())

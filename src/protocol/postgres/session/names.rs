@@ -26,7 +26,7 @@ use crate::protocol::postgres::wire::values::Format;
 
 /// The most names of each kind that a session may have.
 const MOST: usize = 8192;
-/// The most bytes of SQL that all prepared statements may hold.
+/// The most bytes of SQL and parameter types that all prepared statements may hold.
 const MOST_TEXT: usize = 16 << 20;
 /// The longest name, in bytes. The server compares no more (`NAMEDATALEN` - 1), so that two longer names
 /// could be the same to it.
