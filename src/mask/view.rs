@@ -254,8 +254,14 @@ mod tests {
         }
         let raw = b"a%40b&#64;c\\u0040d=40e%2540f&nbsp;\\q=zz";
         assert!(view.of_escapes(raw));
+        assert_eq!(view.text(), b"a@b@c@d=40e@f&nbsp;\\q=zz");
+        assert!(view.of_escapes_again(raw));
         assert_eq!(view.text(), b"a@b@c@d@e@f&nbsp;\\q=zz");
         assert_eq!(view.raw_range(9, 10), (22, 27));
+        assert!(!view.of_escapes_again(raw));
+        let raw = b"a%3D40b";
+        assert!(view.of_escapes(raw) && view.text() == b"a=40b");
+        assert!(view.of_escapes_again(raw) && view.text() == b"a@b" && !view.of_escapes_again(raw));
         assert!(!view.of_escapes(b"a=b &nbsp; \\q 100% & more"));
         view.of_quotes(br#"a""b"#);
         assert_eq!((view.text(), view.raw_range(1, 2)), (&br#"a"b"#[..], (1, 3)));
