@@ -27,13 +27,12 @@ impl Admin {
     pub(super) async fn check_target(&self, target: &LockTarget, unseen: bool) -> Result<(), ApiError> {
         let config = self.config.load_full();
         let known = match target {
-            LockTarget::Everybody => true,
             LockTarget::Token(id) if !unseen && is_digest_in_capitals(id) => {
                 let text = "the SHA-256 of a token is written in lower case: the lock would lock nobody";
                 let hint = format!("token:{}; for a jti that is written so: --yes", id.to_ascii_lowercase());
                 return Err(ApiError::new(ErrorCode::BadRequest, text).hint(hint));
             }
-            LockTarget::Token(_) => true,
+            LockTarget::Everybody | LockTarget::Token(_) => true,
             LockTarget::Client(id) if !unseen && let Some(alone) = without_issuer(&config, id) => {
                 let text =
                     format!("{target} begins with an issuer: a client is locked by its id, at all issuers");

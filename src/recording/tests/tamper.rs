@@ -307,6 +307,9 @@ async fn an_exported_file_proves_itself() {
     }
 }
 
+/// Changes something of a session.
+type Forge = fn(&mut SessionRow);
+
 #[tokio::test]
 async fn the_first_line_of_an_exported_file_is_proved_by_its_events_and_its_last_line() {
     let dir = tempfile::tempdir().unwrap();
@@ -327,7 +330,7 @@ async fn the_first_line_of_an_exported_file_is_proved_by_its_events_and_its_last
     let whole = written(&row, all);
     assert_eq!(check(&whole).unwrap(), (reader.verify(session).unwrap(), true));
     // Written by somebody who knows the format, with another first line.
-    let forged: [(&str, fn(&mut SessionRow)); 16] = [
+    let forged: [(&str, Forge); 16] = [
         ("principal", |row| row.principal = "entra/eve".to_owned()),
         ("label", |row| row.label = "Eve".to_owned()),
         ("kind", |row| row.kind = crate::domain::Kind::Agent),

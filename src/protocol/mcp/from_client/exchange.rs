@@ -252,13 +252,14 @@ async fn send(
     let changes = judged.class() != Class::Read;
     let about = About { task, line, asked: asked.clone(), changes, ..about(message, &judged.command) };
     let context = ReplyContext { open, ..reply_context(era, about, session, owner, message) };
-    let ready = Ready { judged, record, request, context, id, asked };
+    let invite = normalized.as_ref().and_then(|_held| Invite::of(shared, era, message, round.clone()));
+    let ready = Ready { judged, record, request, context, id, asked, round };
     match normalized {
+        // Boxed: the state of either is long, and it is moved about with that of all before it.
         Some(normalized) => {
-            let invite = Invite::of(shared, era, message, round.clone());
-            Ok(hold_request(exchange, ready, shared, head, &normalized, invite, round).await)
+            Ok(Box::pin(hold_request(exchange, ready, shared, head, &normalized, invite)).await)
         }
-        None => send_now(exchange, ready, shared, head, message).await,
+        None => Box::pin(send_now(exchange, ready, shared, head, message)).await,
     }
 }
 
@@ -322,6 +323,8 @@ struct Ready {
     context: ReplyContext,
     id: Bytes,
     asked: Asked,
+    /// The round of a held call that it continues.
+    round: Option<Round>,
 }
 
 /// Holds a request that needs approval: its client polls a task, or waits on a stream.
@@ -332,9 +335,8 @@ async fn hold_request(
     head: &Parts,
     normalized: &Message,
     invite: Option<Invite>,
-    round: Option<Round>,
 ) -> Response<ReplyBody> {
-    let Ready { judged, record, request, context, id, asked } = ready;
+    let Ready { judged, record, request, context, id, asked, round } = ready;
     if &*context.about.method == "initialize" {
         let denied = Denied::new(DenyCode::Denied, "a session cannot wait for approval").because("not_held");
         let request_id = exchange.request_id();
@@ -358,7 +360,7 @@ async fn send_now(
     head: &Parts,
     message: &Message,
 ) -> Result<Response<ReplyBody>, Refused> {
-    let Ready { judged, record, request, context, id, asked } = ready;
+    let Ready { judged, record, request, context, id, asked, round: _ } = ready;
     let (era, request_id) = (context.era, exchange.request_id());
     let refused = |denied: &Denied| refusal(denied, era, &asked, &id, request_id);
     let mut end = Box::pin(exchange.end_watch().wait());

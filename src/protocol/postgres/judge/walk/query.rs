@@ -256,7 +256,7 @@ impl<'t> Walk<'t> {
             match documents::target_of(node) {
                 // What the caller has written into this very column.
                 Some(Takes::Column(name)) if documents::is_excluded(node, name) => {
-                    self.changed(target, Some(name))
+                    self.changed(target, Some(name));
                 }
                 _ => self.targets(std::slice::from_ref(node), target, place),
             }
