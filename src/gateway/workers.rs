@@ -117,7 +117,7 @@ pub struct Workers {
 impl Workers {
     /// Starts `count` threads.
     pub fn start(count: usize, settings: &WorkerSettings) -> Result<Self, GatewayError> {
-        let draining = watch::Sender::new(false);
+        let draining = settings.mcp.draining.clone();
         let open = OpenStreams::default();
         let (queues, threads) = (Vec::with_capacity(count), Vec::with_capacity(count));
         let (gate, most) = (settings.gate.clone(), settings.streams);

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
+use std::time::Instant;
 
 use serde_json::Value;
 use serde_json::json;
@@ -12,6 +13,7 @@ use crate::support::attack::Attack;
 use crate::support::attack::JSON;
 use crate::support::attack::data;
 use crate::support::attack::polite;
+use crate::support::attack::result;
 use crate::support::attack::say;
 use crate::support::client::Client;
 use crate::support::client::request;
@@ -64,15 +66,19 @@ fn a_resumed_stream_that_fails_says_that_its_call_was_sent() {
     const MASK: &str = "[[mask]]\nid = \"pii\"\nmatch = { connections = [\"tools\"] }\nfields = [\"ssn\"]\nop = { kind = \"redact\" }\n";
     for failure in ["kill", "lock", "death", "unmaskable"] {
         let attack = Attack::new(MASK, move |head, message, stream| {
+            if message["method"] == "tools/list" {
+                // No masked value fits it.
+                let ssn = json!({ "type": "string", "pattern": "^(?!000)\\d{3}$" });
+                let open = json!({ "name": "open", "inputSchema": { "type": "object" }, "outputSchema": { "type": "object", "properties": { "ssn": ssn } } });
+                return result(stream, message, &json!({ "tools": [open] }));
+            }
             if !head.starts_with("get") {
                 return leaves(message, stream);
             }
             match failure {
                 "death" => begin(stream, ": there\n\n"),
                 "unmaskable" => {
-                    let image = json!({ "type": "image", "data": "AAAA", "mimeType": "image/png" });
-                    let said =
-                        json!({ "jsonrpc": "2.0", "id": "call-\"1", "result": { "content": [image] } });
+                    let said = json!({ "jsonrpc": "2.0", "id": "call-\"1", "result": { "content": [], "structuredContent": { "ssn": "123" } } });
                     begin(stream, &format!("data: {said}\n\n"));
                 }
                 _ => {
@@ -82,6 +88,8 @@ fn a_resumed_stream_that_fails_says_that_its_call_was_sent() {
             }
         });
         let session = attack.session();
+        let list = r#"{"jsonrpc":"2.0","id":9,"method":"tools/list"}"#;
+        assert_eq!(attack.send("POST", &[("Mcp-Session-Id", &session)], Some(list)).status, 200);
         let mut resumed = resume(&attack, &session, &lost(&attack, &session, "open"));
         let reads = || attack.seen.lock().unwrap().iter().any(|(head, _)| head.starts_with("get"));
         wait_until("it is not resumed", Duration::from_secs(10), reads);
@@ -167,4 +175,36 @@ fn a_replayed_event_without_a_message_ends_no_resumed_stream() {
     assert!(text.contains("\"content\""), "{text}");
     let sent = attack.seen.lock().unwrap().last().unwrap().0.clone();
     assert!(sent.contains("last-event-id: theirs-2"), "{sent}");
+}
+
+#[test]
+fn streams_that_only_report_what_happens_do_not_hold_up_a_stop() {
+    let mut attack = Attack::new("", |head, message, stream| {
+        let waits = head.starts_with("get") || message["method"] == "subscriptions/listen";
+        if !waits {
+            return polite(head, message, stream);
+        }
+        begin(stream, ": there\n\n");
+        thread::sleep(Duration::from_secs(30));
+    });
+    let file = attack.world.path("hoopctl.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, config.replace("drain_timeout = \"2s\"", "drain_timeout = \"30s\"")).unwrap();
+    attack.world.ok(&["config", "reload"]);
+    let session = attack.session();
+    let token = attack.world.token("reader");
+    let mut own = Client::connect(attack.world.port);
+    own.send(request("GET", "/c/tools", Some(&token), &[ACCEPT, JSON, ("Mcp-Session-Id", &session)], None));
+    let listen = json!({ "jsonrpc": "2.0", "id": 7, "method": "subscriptions/listen", "params": {
+        "notifications": { "toolsListChanged": true },
+        "_meta": { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} },
+    } });
+    let modern = [("Mcp-Protocol-Version", "2026-07-28"), ("Mcp-Method", "subscriptions/listen")];
+    let mut listens = Client::connect(attack.world.port);
+    let headers = [&[ACCEPT, JSON], &modern[..]].concat();
+    listens.send(request("POST", "/c/tools", Some(&token), &headers, Some(&listen.to_string())));
+    assert_eq!((own.head().status, listens.head().status), (200, 200));
+    let begin = Instant::now();
+    assert_eq!(attack.world.stop(), Some(0), "{}", attack.world.log());
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
 }

@@ -160,11 +160,18 @@ impl Relay {
         let connection = &self.guard.governed().connection;
         let mut pins = self.shared.pins.watch(&connection.name);
         let hides = connection.mcp.pin != PinMode::Observe;
+        // A stream that only reports what happens may be open for ever; its client opens another.
+        let reports = self.context.about.id.is_none() || self.context.subscription.is_some();
+        let mut draining = self.shared.draining.subscribe();
         loop {
             let item = tokio::select! {
                 biased;
                 end = end.as_mut() => return Err(crate::pipeline::session_ended(end).into()),
                 () = out.left(), if !stays => return Err(Broken::Left),
+                _ = draining.wait_for(|draining| *draining), if reports => {
+                    self.guard.mark_recorded();
+                    return Ok(None);
+                }
                 () = policies.changed(), if self.context.lists().any() => {
                     self.lists_changed(out, end.as_mut()).await?;
                     continue;

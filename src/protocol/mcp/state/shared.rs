@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::domain::sync::lock;
@@ -46,6 +47,8 @@ pub struct McpShared {
     pub programs: Programs,
     /// The address of the approval page.
     pub page: PageAddress,
+    /// Turns true when the gateway drains.
+    pub draining: watch::Sender<bool>,
 }
 
 /// How often sessions that are over are looked for.
