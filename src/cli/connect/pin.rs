@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::cli::access::Access;
 use crate::cli::ask;
+use crate::cli::connect::connection_of;
 use crate::cli::output;
 use crate::cli::output::Format;
 use crate::cli::output::Row;
@@ -20,6 +21,8 @@ use crate::control::noun::pin::PinFilter;
 use crate::control::noun::pin::PinName;
 use crate::control::noun::pin::PinRef;
 use crate::control::noun::pin::PinView;
+use crate::domain::Protocol;
+use crate::domain::entity::EntityKind;
 use crate::domain::pin::PinState;
 use crate::domain::text::Shown;
 
@@ -76,6 +79,9 @@ pub fn run(terminal: Terminal, access: &Access, args: &PinArgs) -> Outcome {
         };
     }
     let found = list(access, args, None)?;
+    if found.items.is_empty() {
+        must_be_mcp(access, args)?;
+    }
     show(terminal, &found.items)?;
     if found.more {
         terminal.say("there are more; these are the ones to review first");
@@ -86,6 +92,16 @@ pub fn run(terminal: Terminal, access: &Access, args: &PinArgs) -> Outcome {
 fn list(access: &Access, args: &PinArgs, name: Option<&str>) -> Result<List<PinView>, Failure> {
     let filter = PinFilter { name: name.map(str::to_owned) };
     access.wait(access.backend().pins(args.name.clone(), filter))
+}
+
+/// Refuses a connection that leads to no MCP server: nothing will ever be pinned there.
+fn must_be_mcp(access: &Access, args: &PinArgs) -> Result<(), Failure> {
+    let view = access.wait(access.backend().entity(EntityKind::Connection, args.name.clone()))?;
+    if connection_of(&view)?.protocol == Protocol::Mcp {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("{} leads to no MCP server: only what those say is pinned", args.name))
+        .hint("see which connections do: hoopctl connect list"))
 }
 
 fn forget(terminal: Terminal, access: &Access, args: &PinArgs) -> Outcome {
@@ -110,12 +126,12 @@ fn accept(terminal: Terminal, access: &Access, args: &PinArgs, names: &[String])
         let found = list(access, args, Some(name))?;
         let pin = one(&found.items, name)?;
         must_be(pin, digest)?;
-        ask |= digest.is_none() && pin.state != PinState::Pinned;
+        ask |= digest.is_none() && pin.needs_review();
         wanted.push(pin.clone());
     }
     must_be_seen(&wanted, args)?;
     if ask {
-        let first = wanted.iter().find(|pin| pin.state != PinState::Pinned);
+        let first = wanted.iter().find(|pin| pin.needs_review());
         let name = first.map(|pin| format!("{}:{}", pin.kind, pin.name)).unwrap_or_default();
         show_and_ask(terminal, &wanted, || {
             format!(
@@ -303,6 +319,9 @@ fn details(pins: &[PinView]) -> String {
             text.push_str(&title(&member.member));
             for line in member.text.lines() {
                 writeln!(text, "  | {}", Shown(line)).ok();
+            }
+            if member.cut && !pin.unseen.contains(&member.member) {
+                text.push_str("  ~ it is longer than what is kept: the rest is not shown\n");
             }
         }
         for member in &pin.unseen {

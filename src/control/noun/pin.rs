@@ -80,6 +80,11 @@ impl PinView {
         changes.chain(self.members.iter().map(|member| &member.text)).map(String::len).sum()
     }
 
+    /// Returns whether it is to be reviewed before it is accepted: nobody has accepted what is seen now.
+    pub fn needs_review(&self) -> bool {
+        self.state != PinState::Pinned || self.accepted_by.is_none()
+    }
+
     /// Returns the view of a pin; `named`: it was requested by name.
     pub fn new(pin: &Pin, named: bool) -> Self {
         let members = pin.seen().members.iter().map(|member| PinText {
@@ -87,8 +92,8 @@ impl PinView {
             text: member.text.clone(),
             cut: member.cut,
         });
-        let all = pin.state() != PinState::Pinned && pin.is_unread();
-        let shown = all || (named && pin.current.is_none());
+        let unaccepted = named || pin.accepted_by.is_none();
+        let shown = pin.is_unread() || (unaccepted && pin.current.is_none());
         Self {
             connection: pin.connection.as_str().to_owned(),
             kind: pin.kind,

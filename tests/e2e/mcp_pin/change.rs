@@ -42,8 +42,17 @@ fn observed_changes_pass_and_are_told_of_everywhere() {
     assert!(metrics.contains("hoopctl_pins_changed_total{connection=\"tools\"} 1"), "{metrics}");
     assert!(place.world.log().contains("changed since it was accepted"), "{}", place.world.log());
 
-    place.accept(&["send"]);
+    // What nobody has accepted is shown whole, and only accepted as it was shown.
+    let out = place.world.ok(&["connect", "pin", "tools"]);
+    assert!(out.contains("tool look: description\n  | Looks.\n"), "{out}");
+    let (code, _, err) = place.world.cli(&["connect", "pin", "tools", "--accept", "look"]);
+    assert!(code == 2 && err.contains("not a terminal"), "{code} {err}");
+    place.accept(&["send", "look"]);
     assert_eq!(place.state("send"), "pinned");
+    let out = place.world.ok(&["connect", "pin", "tools"]);
+    assert!(!out.contains("tool look: description"), "{out}");
+    let (code, _, err) = place.world.cli(&["connect", "pin", "crm"]);
+    assert!(code == 2 && err.contains("no MCP server"), "{code} {err}");
     let (code, _, _) = place.world.cli(&["connect", "pin", "tools", "--accept", "none"]);
     assert_eq!(code, 5);
     place.server.describes("look", "Looks, and more.");
