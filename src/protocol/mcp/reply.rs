@@ -130,6 +130,8 @@ fn retryable(denied: &Denied) -> bool {
     match denied.code {
         // It would be just as long another time.
         DenyCode::LimitExceeded if denied.is_because(reason::BODY_TOO_LARGE) => false,
+        // It redirects until somebody changes the connection.
+        DenyCode::UpstreamUnavailable if denied.audit == Some("target_redirect") => false,
         DenyCode::ApprovalPending
         | DenyCode::IssuerUnavailable
         | DenyCode::LimitExceeded

@@ -12,6 +12,7 @@ use http::HeaderValue;
 use http::Method;
 use http::Response;
 use http::StatusCode;
+use http::Uri;
 use http::header;
 use http::request::Parts;
 use http_body_util::BodyExt;
@@ -21,6 +22,7 @@ use crate::domain::Connection;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::SessionEnd;
+use crate::domain::text::Shown;
 use crate::pipeline::CommandRecord;
 use crate::pipeline::Exchange;
 use crate::pipeline::Held;
@@ -208,6 +210,9 @@ pub async fn send(
         Permitted::Duplex(permit) => return duplex::upstream::send(permit, end).await,
     };
     let (answered, guard) = upstream::send(permit, None, end).await;
+    if let Ok(response) = &answered {
+        warn_of_redirect(guard.governed(), response);
+    }
     let answered = answered.and_then(|response| answered_with(response).map_err(turned_away));
     (answered, guard)
 }
@@ -302,6 +307,17 @@ impl Source {
                 Ok(heard.map(|heard| Item::Event(Event { data: heard.body, ..Event::default() })))
             }
         }
+    }
+}
+
+/// Tells the operator where a target redirects to. Its query is left out, which may hold a secret.
+fn warn_of_redirect(governed: &Governed, response: &Response<Incoming>) {
+    let status = response.status();
+    if status.is_redirection() {
+        let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
+        let location = location.and_then(|location| location.parse::<Uri>().ok());
+        let path = location.as_ref().map(Uri::path).unwrap_or_default();
+        tracing::warn!(connection = %governed.connection.name, status = status.as_u16(), path = %Shown(path), "the target redirects, which is not followed: set the connection's upstream to the address that it leads to");
     }
 }
 

@@ -326,3 +326,16 @@ fn a_call_does_not_become_a_subscription_because_its_target_says_so() {
         assert!(told.contains("\"complete\"") && !told.contains("list_changed"), "{told}");
     });
 }
+
+#[test]
+fn a_target_that_redirects_is_told_of_with_where_to_and_not_tried_again() {
+    let attack = Attack::new("", |_head, _message, stream| {
+        let location = "location: https://other.example/mcp/?s3cret=1\r\n";
+        say(stream, "307 Temporary Redirect", location, "text/plain", "");
+    });
+    let list = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/list" }).to_string();
+    let told = answer(&attack.send("POST", &[], Some(&list)));
+    assert_eq!(told["error"]["data"]["retryable"], false, "{told}");
+    let log = attack.world.log();
+    assert!(log.contains("307") && log.contains("/mcp/") && !log.contains("s3cret"), "{log}");
+}
