@@ -388,7 +388,8 @@ entities = ["EMAIL_ADDRESS"]
     let said = format!("cannot go on with {}", "*".repeat(API_TOKEN.len()));
     // The newer era: all share a program, and what it says may be about any of them.
     for (connection, withheld) in [("plain", 0), ("masked", 1), ("broken", 0)] {
-        assert!(call(connection).text().contains("program has ended"), "{connection}");
+        let told = call(connection).text();
+        assert!(told.contains("program has ended; the next call starts it again"), "{connection}: {told}");
         let [told] = &markers(connection)[..] else { panic!("{:?}", markers(connection)) };
         assert!(
             told["text"]
@@ -402,7 +403,12 @@ entities = ["EMAIL_ADDRESS"]
     }
     // The older era: the program is the session's own, and the session is the one that used it.
     let client = Caller::begun(&world, "reader", "plain", &json!({}));
-    assert!(client.call(1, "die", &json!({})).text().contains("program has ended"));
+    let told = client.call(1, "die", &json!({})).text();
+    assert!(
+        told.contains("program has ended, and the session with it; start again with initialize"),
+        "{told}"
+    );
+    assert_eq!(client.call(2, "look", &json!({})).status, 404);
     let [_, own] = &markers("plain")[..] else { panic!("{:?}", markers("plain")) };
     assert_eq!(own["body"]["text"].as_str(), Some(&*said), "{own}");
     let log = world.log();

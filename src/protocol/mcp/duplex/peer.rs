@@ -75,8 +75,10 @@ impl Unread {
 /// The kind of peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A child process. A message has arrived once it is written.
+    /// A child process with one session. A message has arrived once it is written.
     Program,
+    /// A child process of all clients, without sessions.
+    SharedProgram,
     /// A server behind HTTP, which accepts or refuses each message.
     Server,
 }
@@ -85,7 +87,11 @@ impl Kind {
     /// Returns the refusal of a request that the peer can no longer answer.
     pub fn gone(self) -> Denied {
         let (detail, reason) = match self {
-            Self::Program => {
+            Self::Program => (
+                "the target's program has ended, and the session with it; start again with initialize",
+                "program_ended",
+            ),
+            Self::SharedProgram => {
                 ("the target's program has ended; the next call starts it again", "program_ended")
             }
             Self::Server => ("the target has ended the session; start again with initialize", "stream_ended"),
@@ -196,7 +202,7 @@ impl Peer {
     /// # Errors
     /// The peer has ended, refuses the message, or makes no room for it `within` this time.
     pub async fn deliver(&self, body: Bytes, within: Duration) -> Result<(), Denied> {
-        if self.kind == Kind::Program {
+        if self.kind != Kind::Server {
             return self.write(body, None, within).await;
         }
         let (told, heard) = oneshot::channel();

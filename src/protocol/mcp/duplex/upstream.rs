@@ -169,7 +169,7 @@ fn patience(message: &Message, silence: Duration) -> Duration {
 /// that ends with the response.
 async fn answer(mut mail: Mail, solo: Option<Arc<Solo>>) -> Result<Answered, Denied> {
     if let Ok(first) = tokio::time::timeout(PROMPT, mail.next()).await {
-        let gone = || solo.as_ref().map_or_else(|| peer::Kind::Program.gone(), |solo| solo.gone());
+        let gone = || solo.as_ref().map_or_else(|| peer::Kind::SharedProgram.gone(), |solo| solo.gone());
         let first = first?.ok_or_else(|| gone().after_sending())?;
         if let Some(answer) = first.answer {
             let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);

@@ -110,7 +110,8 @@ pub async fn run<L: Listener>(
         }
     }
     if let Some(listener) = listener.upgrade() {
-        listener.over(&Kind::Program.gone());
+        let kind = if L::SHARED { Kind::SharedProgram } else { Kind::Program };
+        listener.over(&kind.gone());
     }
     halt.send_replace(true);
     process.end().await;

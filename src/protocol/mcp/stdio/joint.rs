@@ -168,7 +168,7 @@ impl Joint {
         spec: Spec,
         user: Option<EndWatch>,
     ) -> Result<(Arc<Self>, Option<Era>), Denied> {
-        let (peer, ends) = Peer::new(peer::Kind::Program);
+        let (peer, ends) = Peer::new(peer::Kind::SharedProgram);
         let (told, era) = oneshot::channel();
         let users = user.into_iter().collect();
         let (open, shares) = (HashMap::new(), HashMap::new());
