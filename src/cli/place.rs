@@ -1,6 +1,7 @@
 //! Paths of the configuration, the data directory and the admin socket: from an option, else the environment,
 //! else the file, else the default.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -153,7 +154,20 @@ impl Place {
     pub fn public_url(&self) -> Result<String, Failure> {
         let gateway = self.config_if_any()?.map(|config| config.gateway).unwrap_or_default();
         let scheme = if gateway.tls.is_some() { "https" } else { "http" };
-        Ok(gateway.public_url.unwrap_or_else(|| format!("{scheme}://{}", gateway.listen)))
+        let listen = gateway.listen;
+        let host = match listen.ip() {
+            ip if ip.is_unspecified() => "localhost".to_owned(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+            IpAddr::V4(ip) => ip.to_string(),
+        };
+        Ok(gateway.public_url.unwrap_or_else(|| format!("{scheme}://{host}:{}", listen.port())))
+    }
+
+    /// Returns whether clients elsewhere cannot know the URL: the gateway listens on all addresses, and none
+    /// is named.
+    pub fn lacks_public_url(&self) -> Result<bool, Failure> {
+        let gateway = self.config_if_any()?.map(|config| config.gateway).unwrap_or_default();
+        Ok(gateway.public_url.is_none() && gateway.listen.ip().is_unspecified())
     }
 
     /// Returns the address at which PostgreSQL clients connect.
@@ -210,6 +224,31 @@ mod tests {
         let place = Place::of(PathBuf::from("/nonexistent/hoopctl.toml"));
         assert_eq!(place.config().unwrap_err().exit, Exit::Config);
         assert_eq!(place.socket().unwrap_err().exit, Exit::Config);
+    }
+
+    #[test]
+    fn clients_are_not_sent_to_all_addresses() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("hoopctl.toml");
+        let tls = "tls = { cert = \"c\", key = \"env:K\" }\n";
+        for (gateway, url, lacks) in [
+            ("listen = \"127.0.0.1:8440\"".to_owned(), "http://127.0.0.1:8440", false),
+            ("listen = \"[::1]:8440\"".to_owned(), "http://[::1]:8440", false),
+            (format!("{tls}listen = \"10.0.0.9:8440\""), "https://10.0.0.9:8440", false),
+            (format!("{tls}listen = \"0.0.0.0:8641\""), "https://localhost:8641", true),
+            (format!("{tls}listen = \"[::]:8641\""), "https://localhost:8641", true),
+            (
+                format!("{tls}public_url = \"https://gw.example\"\nlisten = \"0.0.0.0:8641\""),
+                "https://gw.example",
+                false,
+            ),
+        ] {
+            let text = format!("version = 1\n[storage]\ndata_dir = \"/srv/one\"\n[gateway]\n{gateway}");
+            std::fs::write(&file, text).unwrap();
+            let place = Place::of(file.clone());
+            assert_eq!(place.public_url().unwrap(), url, "{gateway}");
+            assert_eq!(place.lacks_public_url().unwrap(), lacks, "{gateway}");
+        }
     }
 
     #[test]

@@ -261,6 +261,9 @@ fn print_env(
     };
     terminal.data(&setup.text)?;
     terminal.say(&setup.told);
+    if connection.protocol != Protocol::Postgres && place.lacks_public_url()? {
+        terminal.say("warning: localhost is this machine alone: the gateway listens on all addresses, and gateway.public_url, the URL for clients elsewhere, is not set");
+    }
     Ok(Exit::Done)
 }
 
