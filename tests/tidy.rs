@@ -1,4 +1,5 @@
-//! What a compiler does not check: the direction of dependencies, the shape of files, who may take a permit apart.
+//! What a compiler does not check: the direction of dependencies, the shape of files, who may take a permit
+//! apart.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 

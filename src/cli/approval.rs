@@ -274,7 +274,8 @@ fn decide(
 ) -> Outcome {
     let seen = find_to_decide(access, &args.id)?;
     if args.id == "last" && terminal.dialog {
-        // What is pending now need not be what a list showed a moment ago: its requester may have exchanged it.
+        // What is pending now need not be what a list showed a moment ago: its requester may have exchanged
+        // it.
         if !terminal.format.is_json() {
             terminal.item(&fields(&seen), &output::json(&seen))?;
         }

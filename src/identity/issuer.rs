@@ -95,7 +95,8 @@ impl Issuer {
         self.entra.as_ref().is_none_or(|entra| entra.admits_key_of(key_issuer, &self.iss))
     }
 
-    /// Returns what the ids of its principals begin with, up to the first slash: `entra:{tid}`, or the entry's name.
+    /// Returns what the ids of its principals begin with, up to the first slash: `entra:{tid}`, or the
+    /// entry's name.
     pub(crate) fn origin(&self) -> Cow<'_, str> {
         match &self.entra {
             Some(entra) => Cow::Owned(format!("entra:{}", entra.tenant)),

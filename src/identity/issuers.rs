@@ -51,8 +51,9 @@ pub struct Verified {
     pub principal: Arc<Principal>,
     /// The time from which the token is refused: its `exp` plus the leeway, in milliseconds since 1970.
     pub expires_ms: i64,
-    /// The ids that name this token in a lock: its `jti` and `uti`, if present; the SHA-256 of the same token with the
-    /// other form of its ECDSA signature; and last the SHA-256 of the whole token. Both in hexadecimal.
+    /// The ids that name this token in a lock: its `jti` and `uti`, if present; the SHA-256 of the same token
+    /// with the other form of its ECDSA signature; and last the SHA-256 of the whole token. Both in
+    /// hexadecimal.
     pub token_ids: Vec<Box<str>>,
     /// The generation of the keys: if [`Issuers::generation`] differs, the token must be verified again.
     pub generation: u64,
@@ -163,8 +164,8 @@ impl Issuers {
         Trust { entry: entry.map(|(entry, _)| *entry), client: client.cloned() }
     }
 
-    /// Returns a digest of what the entries say of principals whose ids begin as this one does: while it is the same,
-    /// the id means the same principal. SHA-256.
+    /// Returns a digest of what the entries say of principals whose ids begin as this one does: while it is
+    /// the same, the id means the same principal. SHA-256.
     pub fn digest_of(&self, principal_id: &str) -> [u8; 32] {
         let origin = principal_id.split_once('/').map_or(principal_id, |(origin, _subject)| origin);
         let mut context = digest::Context::new(&digest::SHA256);
@@ -314,8 +315,9 @@ impl Issuers {
         self.generation.now()
     }
 
-    /// Returns whether the issuer is known to list the key of a token no longer, so that the token would be refused now.
-    /// While no keys are known, such as during a long outage, tokens that were verified before count.
+    /// Returns whether the issuer is known to list the key of a token no longer, so that the token would be
+    /// refused now. While no keys are known, such as during a long outage, tokens that were verified before
+    /// count.
     pub fn has_withdrawn(&self, verified: &Verified) -> bool {
         if self.generation() == verified.generation {
             return false;

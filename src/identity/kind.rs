@@ -8,7 +8,7 @@
 //! | Entra, no `idtyp`, some `scp` | human |
 //! | Entra, no `idtyp`, no `scp` | refused; with `allow_missing_idtyp` an app if `sub` is `oid` |
 //! | generic, the subject is the client itself (also as `…@clients`), or its Keycloak service account | app |
-//! | generic, the subject is named as a service account of Keycloak or Kubernetes | app, without its entry's groups |
+//! | generic, the subject is named like a service account of Keycloak or Kubernetes | app, without groups of its entry |
 //! | generic, anything else | human |
 //!
 //! Software that acts for a person is an agent too: it never approves anything, even with the person's own
@@ -82,8 +82,8 @@ fn is_own_client(claims: Claims<'_>, client: Option<&str>) -> Result<bool, Token
     Ok(claims.text("client_id")? == Some(client) && is_keycloak_account(claims, client))
 }
 
-/// Returns whether the subject has a name as service accounts have. A user may have taken it: so it approves nothing,
-/// but is not given what the client's entry gives.
+/// Returns whether the subject has a name as service accounts have. A user may have taken it: so it approves
+/// nothing, but is not given what the client's entry gives.
 fn is_service_account(claims: Claims<'_>, client: Option<&str>) -> Result<bool, TokenError> {
     let of_kubernetes = claims.text("sub")?.is_some_and(|sub| sub.starts_with("system:serviceaccount:"));
     Ok(of_kubernetes || client.is_some_and(|client| is_keycloak_account(claims, client)))

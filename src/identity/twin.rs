@@ -1,5 +1,5 @@
-//! The other form of an ECDSA token: for a signature (r, s), (r, n - s) is one of the same text, and whoever holds
-//! the token can write it (SEC 1 section 4.1.4).
+//! The other form of an ECDSA token: for a signature (r, s), (r, n - s) is one of the same text, and whoever
+//! holds the token can write it (SEC 1 section 4.1.4).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,8 +13,8 @@ const P256: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc63
 const P384: &str =
     "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973";
 
-/// Returns the token `text` with the other form of its valid `signature`; `None` if signatures of the algorithm have
-/// one form only.
+/// Returns the token `text` with the other form of its valid `signature`; `None` if signatures of the
+/// algorithm have one form only.
 pub(crate) fn twin(text: &str, algorithm: Algorithm, signature: &[u8]) -> Option<String> {
     let order = match algorithm {
         Algorithm::Es256 => P256,

@@ -37,8 +37,8 @@ impl Read {
     }
 }
 
-/// Where a `=` begins an escape of quoted-printable: it may as well be one between a name and its value, which
-/// begins with two digits.
+/// Where a `=` begins an escape of quoted-printable: it may as well be one between a name and its value,
+/// which begins with two digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Equals {
     /// Nowhere.

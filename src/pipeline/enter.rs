@@ -253,7 +253,8 @@ impl Exchange {
         &self.verified.principal.id
     }
 
-    /// Returns what the entry of the caller's issuer says, as a digest: see [`Issuers::digest_of`](crate::identity::Issuers::digest_of).
+    /// Returns what the entry of the caller's issuer says, as a digest: see
+    /// [`Issuers::digest_of`](crate::identity::Issuers::digest_of).
     pub fn issuer_digest(&self) -> [u8; 32] {
         self.snapshot.issuers().digest_of(self.principal())
     }
@@ -295,8 +296,8 @@ impl Exchange {
         subject(&self.verified, &self.governed, self.source)
     }
 
-    /// Checks that the session is open, the token has not expired, its issuer still lists the key that signed it, and
-    /// no lock applies.
+    /// Checks that the session is open, the token has not expired, its issuer still lists the key that signed
+    /// it, and no lock applies.
     pub(super) fn still_stands(&self) -> Result<(), Denied> {
         if let Some(end) = self.session.end() {
             return Err(session_ended(end));

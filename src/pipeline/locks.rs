@@ -131,8 +131,8 @@ mod tests {
     fn a_lock_falls_at_its_end_and_the_longer_of_two_counts() {
         let now = now_ms();
         assert!(!LockSet::new(vec![lock("everybody", Some(now - 1))]).shuts_out(&caller(), &[]));
-        let both = LockSet::new(vec![lock("everybody", Some(now + 5)), lock("everybody", None)]);
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        let both = LockSet::new(vec![lock("everybody", Some(now + 300)), lock("everybody", None)]);
+        std::thread::sleep(std::time::Duration::from_millis(310));
         assert!(both.shuts_out(&caller(), &[]) && both.any_fell());
         assert_eq!(both.standing().locks().len(), 1);
     }

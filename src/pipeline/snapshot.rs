@@ -192,8 +192,8 @@ impl Snapshot {
         crate::domain::hex::encode(context.finish().as_ref())
     }
 
-    /// Returns whether the policies, the connection and the issuer of a grant are defined as they were when it was
-    /// given.
+    /// Returns whether the policies, the connection and the issuer of a grant are defined as they were when
+    /// it was given.
     pub fn has_terms_of(&self, grant: &Grant) -> bool {
         let governed = self.connections.get(&grant.connection);
         governed.is_some_and(|governed| self.terms(governed, &grant.rule, &grant.principal) == grant.terms)

@@ -201,8 +201,10 @@ impl RecordingFile {
             return (events > 0).then_some(1);
         }
         // The row of a live session is read before its events: it may have ended between.
-        let lags = (row.ended_ms, row.end) == (None, None) && told.ends_after(row.events);
-        if lags { told.contradicts_start(row, row.events) } else { told.contradicts(row, row.events) }
+        match (row.ended_ms, row.end) {
+            (None, None) => told.contradicts_live(row),
+            _ => told.contradicts(row, row.events),
+        }
     }
 
     /// Returns whether the last line has the digest of the first one. Older files lack it: what their first

@@ -322,13 +322,23 @@ impl Told {
         self.ts_ms = event.ts_ms;
     }
 
-    /// Returns whether the session ended after this event.
-    pub(crate) fn ends_after(&self, seq: u64) -> bool {
-        self.end.is_some_and(|(end, ..)| end > seq)
+    /// Returns the event that the row of a live session contradicts: it is older than the events, so it may count less
+    /// than there is, but no more, and no end that it covers.
+    pub(crate) fn contradicts_live(&self, row: &SessionRow) -> Option<u64> {
+        let Counts { events, denied, masked, bytes } = self.counts;
+        if self.other_start {
+            return Some(1);
+        }
+        if self.unknown {
+            return None;
+        }
+        let more = row.events > events || row.denied > denied || row.masked > masked || row.bytes > bytes;
+        let ended = self.end.map(|(seq, ..)| seq).filter(|seq| *seq <= row.events);
+        ended.or(more.then_some(row.events.max(1)))
     }
 
     /// Returns the event that the row contradicts, whatever it says of the end.
-    pub(crate) fn contradicts_start(&self, row: &SessionRow, tail: u64) -> Option<u64> {
+    fn contradicts_start(&self, row: &SessionRow, tail: u64) -> Option<u64> {
         let SessionRow { events, denied, masked, bytes, .. } = *row;
         if self.other_start {
             return Some(1);

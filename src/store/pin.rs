@@ -96,7 +96,7 @@ impl Change<'_> {
             if pin.seen().digest != *digest {
                 return Err(StoreError::Changed { kind: "pin", name: name.clone() });
             }
-            if pin.state() != PinState::Pinned {
+            if pin.state() != PinState::Pinned || pin.accepted_by.is_none() {
                 let members: Vec<String> = pin.changes().into_iter().map(|change| change.member).collect();
                 let detail = json!({ "kind": kind, "name": name, "members": members, "digest": digest });
                 pin.accept(actor, self.now_ms);

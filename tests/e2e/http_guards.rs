@@ -1,4 +1,5 @@
-//! Guards of HTTP connections: what a target could read otherwise, and what must not outlive a change of the configuration.
+//! Guards of HTTP connections: what a target could read otherwise, and what must not outlive a change of the
+//! configuration.
 
 use std::io::Read;
 use std::io::Write;

@@ -1,4 +1,5 @@
-//! Lost streams of MCP that are resumed: what their clients are told when they fail, and whose answers they bring.
+//! Lost streams of MCP that are resumed: what their clients are told when they fail, and whose answers they
+//! bring.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -13,7 +14,6 @@ use crate::support::attack::Attack;
 use crate::support::attack::JSON;
 use crate::support::attack::data;
 use crate::support::attack::polite;
-use crate::support::attack::result;
 use crate::support::attack::say;
 use crate::support::client::Client;
 use crate::support::client::request;
@@ -63,33 +63,17 @@ fn resume(attack: &Attack, session: &str, from: &str) -> Client {
 
 #[test]
 fn a_resumed_stream_that_fails_says_that_its_call_was_sent() {
-    const MASK: &str = "[[mask]]\nid = \"pii\"\nmatch = { connections = [\"tools\"] }\nfields = [\"ssn\"]\nop = { kind = \"redact\" }\n";
-    for failure in ["kill", "lock", "death", "unmaskable"] {
-        let attack = Attack::new(MASK, move |head, message, stream| {
-            if message["method"] == "tools/list" {
-                // No masked value fits it.
-                let ssn = json!({ "type": "string", "pattern": "^(?!000)\\d{3}$" });
-                let open = json!({ "name": "open", "inputSchema": { "type": "object" }, "outputSchema": { "type": "object", "properties": { "ssn": ssn } } });
-                return result(stream, message, &json!({ "tools": [open] }));
-            }
+    for failure in ["kill", "lock", "death"] {
+        let attack = Attack::new("", move |head, message, stream| {
             if !head.starts_with("get") {
                 return leaves(message, stream);
             }
-            match failure {
-                "death" => begin(stream, ": there\n\n"),
-                "unmaskable" => {
-                    let said = json!({ "jsonrpc": "2.0", "id": "call-\"1", "result": { "content": [], "structuredContent": { "ssn": "123" } } });
-                    begin(stream, &format!("data: {said}\n\n"));
-                }
-                _ => {
-                    begin(stream, ": there\n\n");
-                    thread::sleep(Duration::from_secs(20));
-                }
+            begin(stream, ": there\n\n");
+            if failure != "death" {
+                thread::sleep(Duration::from_secs(20));
             }
         });
         let session = attack.session();
-        let list = r#"{"jsonrpc":"2.0","id":9,"method":"tools/list"}"#;
-        assert_eq!(attack.send("POST", &[("Mcp-Session-Id", &session)], Some(list)).status, 200);
         let mut resumed = resume(&attack, &session, &lost(&attack, &session, "open"));
         let reads = || attack.seen.lock().unwrap().iter().any(|(head, _)| head.starts_with("get"));
         wait_until("it is not resumed", Duration::from_secs(10), reads);

@@ -1,4 +1,5 @@
-//! MCP servers that are programs, started by the gateway: two that nobody here wrote, one of the newer era and one that will not end.
+//! MCP servers that are programs, started by the gateway: two that nobody here wrote, one of the newer era
+//! and one that will not end.
 
 use std::time::Duration;
 
@@ -309,8 +310,8 @@ fn no_program_outlives_the_gateway() {
     assert_eq!(world.stop(), Some(0));
     assert_eq!((running(own), running(&files)), (0, 0), "what does not end is killed");
 
-    // Of a gateway that is killed nothing can be asked; its programs find their input closed, and what they started goes with them though
-    // they do not mind.
+    // Of a gateway that is killed nothing can be asked; its programs find their input closed, and what they
+    // started goes with them though they do not mind.
     world.start();
     Caller::begun(&world, "reader", "files", &json!({}));
     Caller::begun(&world, "reader", "family", &json!({}));

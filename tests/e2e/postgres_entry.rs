@@ -1,5 +1,5 @@
-//! How a client of PostgreSQL gets in: the ways of new libpqs, what one address may do before it has logged in, and what is said to who
-//! does not get in or must go.
+//! How a client of PostgreSQL gets in: the ways of new libpqs, what one address may do before it has logged
+//! in, and what is said to who does not get in or must go.
 
 use std::io::Read;
 use std::net::IpAddr;
@@ -255,7 +255,8 @@ fn who_does_not_get_in_or_must_go_is_told_by_the_right_code() {
     assert_eq!(refused("nowhere", &token).0, "3D000");
     assert_eq!(refused("db/nowhere", &token).0, "3D000");
     assert_eq!(refused("db", "").0, "28000");
-    // Whether the connection is there, is open to the caller or not: who has no right token learns nothing of it.
+    // Whether the connection is there, is open to the caller or not: who has no right token learns nothing of
+    // it.
     let text = refused("db", "no.such.token");
     assert_eq!(text, refused("nowhere", "no.such.token"));
     assert_eq!(text, refused("crm", "no.such.token"));

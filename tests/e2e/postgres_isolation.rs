@@ -1,5 +1,6 @@
-//! PostgreSQL's own tests of sessions that wait for each other, and of libpq's pipelines: where a policy allows everything, each prints
-//! through the gateway what it prints at the database itself. `tests/setup` builds them; nothing of them is in this repository.
+//! PostgreSQL's own tests of sessions that wait for each other, and of libpq's pipelines: where a policy
+//! allows everything, each prints through the gateway what it prints at the database itself. `tests/setup`
+//! builds them; nothing of them is in this repository.
 
 use std::fs;
 use std::io::Read;
@@ -46,15 +47,17 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("prepared-transactions", "needs a server that allows them; PostgreSQL's own schedule leaves it out too"),
     ("prepared-transactions-cic", "as the other"),
 ];
-/// Specs whose notices may come a moment later through the gateway than the answer of another session that tells who waits: two streams
-/// have no order between them. Their notices are compared by themselves.
+/// Specs whose notices may come a moment later through the gateway than the answer of another session that
+/// tells who waits: two streams have no order between them. Their notices are compared by themselves.
 const NOTICED: &[&str] = &["eval-plan-qual-trigger", "insert-conflict-specconflict"];
-/// This test of pipelines sends as much as the sockets on its way take, which differs from run to run: only its end is compared, and it
-/// goes by way of a [`Narrow`], since the sockets of a machine may take 36 MiB: 200,000 statements and more.
+/// This test of pipelines sends as much as the sockets on its way take, which differs from run to run: only
+/// its end is compared, and it goes by way of a [`Narrow`], since the sockets of a machine may take 36 MiB:
+/// 200,000 statements and more.
 const AS_MUCH_AS_FITS: &str = "uniqviol";
 /// So many at least there must be: PostgreSQL 15 has 115.
 const FEWEST: usize = 100;
-/// How long one run of a spec may take: the longest needs 3 seconds, on a machine that has nothing else to do.
+/// How long one run of a spec may take: the longest needs 3 seconds, on a machine that has nothing else to
+/// do.
 const LIMIT: &str = "180";
 /// What a spec that does anything prints.
 const BEGUN: &str = "starting permutation:";
@@ -72,7 +75,8 @@ enum At<'a> {
     Gateway(&'a str),
 }
 
-/// A way to a port that takes little at a time, so that a client that does not stop writing soon finds its socket full.
+/// A way to a port that takes little at a time, so that a client that does not stop writing soon finds its
+/// socket full.
 struct Narrow {
     port: u16,
     /// Its thread ends with this.
@@ -82,8 +86,8 @@ struct Narrow {
 impl Narrow {
     /// What its sockets hold, in bytes.
     const HOLDS: u32 = 16 << 10;
-    /// What a segment on the way to it holds: the system makes the buffers of a client that writes by it, and those of its own
-    /// loopback take megabytes.
+    /// What a segment on the way to it holds: the system makes the buffers of a client that writes by it, and
+    /// those of its own loopback take megabytes.
     const SEGMENT: u32 = 536;
     /// What it waits after each piece that a client wrote.
     const PAUSE: Duration = Duration::from_millis(5);
@@ -216,7 +220,8 @@ fn notices_last(text: &str) -> String {
     [rest, notices].concat().join("\n")
 }
 
-/// What PostgreSQL itself expects of a spec; of some it knows several outcomes. Only what is none of them is run at the database, too.
+/// What PostgreSQL itself expects of a spec; of some it knows several outcomes. Only what is none of them is
+/// run at the database, too.
 fn expected(spec: &str) -> Vec<String> {
     let names = ["", "_1", "_2", "_3"].map(|variant| format!("expected/{spec}{variant}.out"));
     names.iter().filter_map(|name| fs::read_to_string(folder().join(name)).ok()).collect()
@@ -224,7 +229,8 @@ fn expected(spec: &str) -> Vec<String> {
 
 #[test]
 fn every_isolation_spec_prints_the_same_as_at_the_database() {
-    // Each worker has one database for the runs at the database and one for those through the gateway, which so find the same there.
+    // Each worker has one database for the runs at the database and one for those through the gateway, which
+    // so find the same there.
     let pairs: Vec<[String; 2]> =
         (0..WORKERS).map(|worker| ["direct", "through"].map(|way| format!("{way}_{worker}"))).collect();
     let world = world(&[pairs.concat(), vec![NAMED.to_owned()]].concat());
@@ -272,7 +278,8 @@ fn every_isolation_spec_prints_the_same_as_at_the_database() {
     assert!(!world.log().contains("a session was ended"), "{}", world.log());
 }
 
-/// A trace without the order in which the two directions took turns, which with so much under way is that of the network.
+/// A trace without the order in which the two directions took turns, which with so much under way is that of
+/// the network.
 fn by_direction(trace: &str) -> String {
     let (sent, came): (Vec<_>, Vec<_>) = trace.lines().partition(|line| line.starts_with('F'));
     [sent, came].concat().join("\n")

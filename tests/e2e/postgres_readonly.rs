@@ -4,7 +4,8 @@ use crate::postgres::ALL;
 use crate::support::World;
 use crate::support::database::Database;
 
-/// A view that writes, by a function that nobody sees in a text; one that sets what a text may not; and one that only says so.
+/// A view that writes, by a function that nobody sees in a text; one that sets what a text may not; and one
+/// that only says so.
 const CODE: &str = "\
 CREATE FUNCTION writes() RETURNS int LANGUAGE plpgsql AS $$ BEGIN INSERT INTO orders (note) VALUES ('side'); RETURN 1; END $$;
 CREATE VIEW sidev AS SELECT writes();

@@ -1,4 +1,5 @@
-//! Settings of a session are rows of a view, and so they can be changed by views of it and by rules: each of these is a `SET`.
+//! Settings of a session are rows of a view, and so they can be changed by views of it and by rules: each of
+//! these is a `SET`.
 
 use crate::support::World;
 use crate::support::database::Database;

@@ -1,4 +1,5 @@
-//! The terminal UI in a real terminal, before a real gateway: an approver decides real held requests, and watches them again.
+//! The terminal UI in a real terminal, before a real gateway: an approver decides real held requests, and
+//! watches them again.
 
 use std::process::Command;
 use std::time::Duration;

@@ -124,8 +124,8 @@ impl CurrentApprovers {
         }
     }
 
-    /// Forgets people for whose tokens `is_trusted` says that their issuer's entry has changed: their groups may be
-    /// others now, and count again with their next token.
+    /// Forgets people for whose tokens `is_trusted` says that their issuer's entry has changed: their groups
+    /// may be others now, and count again with their next token.
     pub fn forget_unless(&self, is_trusted: impl Fn(&Principal) -> bool) {
         lock(&self.seen).people.retain(|_id, known| is_trusted(&known.principal));
     }

@@ -164,8 +164,8 @@ impl Acting {
         self.caller.must_be_local(&format!("connection {}: {what}", connection.name))
     }
 
-    /// Checks that a caller who has waited may still see what it waited for: over the network its token has not
-    /// expired, no lock applies, and the role is not lost.
+    /// Checks that a caller who has waited may still see what it waited for: over the network its token has
+    /// not expired, no lock applies, and the role is not lost.
     pub(super) fn must_still_hold(&self) -> Result<(), ApiError> {
         let (Some(seat), Some(running)) = (&self.seat, &self.admin.running) else { return Ok(()) };
         if !running.live.still_holds(&seat.verified) {

@@ -26,7 +26,8 @@ fields = ["ssn"]
 op = { kind = "keep_last", n = 4 }
 "#;
 
-/// Runs it through the gateway; gives its exit code, the dump without what is different each time, and what it says.
+/// Runs it through the gateway; gives its exit code, the dump without what is different each time, and what
+/// it says.
 fn dump(world: &World, token: &str, args: &[&str]) -> (i32, String, String) {
     let like = world.psql_command(token);
     let mut dump = std::process::Command::new("pg_dump");

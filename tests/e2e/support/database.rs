@@ -135,7 +135,8 @@ impl World {
         run(&mut psql)
     }
 
-    /// Runs statements through the gateway, and expects that psql reports `said`: the SQLSTATE and text of an error.
+    /// Runs statements through the gateway, and expects that psql reports `said`: the SQLSTATE and text of an
+    /// error.
     #[track_caller]
     pub fn refused(&self, token: &str, statements: &[&str], said: &str) {
         let (_, out, err) = self.psql(token, statements);

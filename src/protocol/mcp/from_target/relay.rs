@@ -205,8 +205,8 @@ impl Relay {
                 }
                 Some(Item::Event(event)) => {
                     resumable |= event.id.is_some() && self.context.session.is_some();
-                    // An event with only an id is a point to resume from; some servers store its message as `{}`.
-                    // MCP uses no other event types.
+                    // An event with only an id is a point to resume from; some servers store its message as
+                    // `{}`. MCP uses no other event types.
                     if matches!(event.data.trim_ascii(), b"" | b"{}") || !event.is_message() {
                         let id = self.own_id(event.id.as_deref());
                         unless(end.as_mut(), out.settings(id, event.retry), stays).await?;

@@ -86,8 +86,8 @@ impl From<&str> for Theirs {
 pub struct Owner {
     /// The principal's id.
     pub principal: Box<str>,
-    /// What its issuer's entry says ([`Issuers::digest_of`](crate::identity::Issuers::digest_of)): by other words the id
-    /// may mean somebody else.
+    /// What its issuer's entry says ([`Issuers::digest_of`](crate::identity::Issuers::digest_of)): by other
+    /// words the id may mean somebody else.
     pub issuer: [u8; 32],
     /// The connection's name and target.
     pub connection: Box<str>,

@@ -310,6 +310,30 @@ pub(super) fn known_operator(schema: Option<&str>, name: &str) -> bool {
     matches!(schema, None | Some("pg_catalog")) && NAMES.contains(name)
 }
 
+/// Functions that give several rows for one, by how their names begin or end: with them a text would make a
+/// table of guesses for itself.
+const GIVE_ROWS: [&str; 11] = [
+    "_pg_expandarray",
+    "aclexplode",
+    "generate_",
+    "regexp_matches",
+    "string_to_table",
+    "ts_debug",
+    "ts_parse",
+    "ts_token_type",
+    "txid_snapshot_xip",
+    "unnest",
+    "jsonb_path_query",
+];
+const GIVE_ROWS_ENDS: [&str; 7] =
+    ["_split_to_table", "recordset", "_elements", "_elements_text", "_each", "_each_text", "_object_keys"];
+
+/// Returns whether one of PostgreSQL's functions that only compute gives several rows for one.
+pub(super) fn gives_rows(name: &str) -> bool {
+    GIVE_ROWS.iter().any(|start| name.starts_with(start))
+        || GIVE_ROWS_ENDS.iter().any(|end| name.ends_with(end))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

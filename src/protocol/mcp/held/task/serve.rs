@@ -37,9 +37,9 @@ use crate::protocol::mcp::from_client::era::Era;
 use crate::protocol::mcp::from_client::era::INVALID_PARAMS;
 use crate::protocol::mcp::from_client::era::NAME;
 use crate::protocol::mcp::from_client::era::NO_METHOD;
-use crate::protocol::mcp::from_client::exchange;
 use crate::protocol::mcp::from_client::inbound::Inbound;
 use crate::protocol::mcp::from_client::inbound::Refused;
+use crate::protocol::mcp::from_client::judge;
 use crate::protocol::mcp::held::approval_text;
 use crate::protocol::mcp::held::hold;
 use crate::protocol::mcp::held::hold::HeldCall;
@@ -148,7 +148,7 @@ pub async fn answer(
         return Err(inbound.fault(Era::Modern, fault.because("mcp_params"), Some(message)).await);
     }
     let judged = inbound.exchange.judge(about(&method, task));
-    let record = exchange::record(&judged.command, "", message.body()).record(&inbound.exchange);
+    let record = judge::record(&judged.command, "", message.body()).record(&inbound.exchange);
     let id = Bytes::copy_from_slice(message.id_value().map(|id| id.raw).unwrap_or_default());
     let request = inbound.exchange.request_id();
     let refused = |denied: &Denied| {

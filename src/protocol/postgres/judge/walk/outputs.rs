@@ -4,7 +4,9 @@
 //! brings along and that do nothing but compute, and columns that stand in a table of the query's own `FROM`,
 //! or in a subquery there that is such a query. Of anything else it says that anything may go into it.
 //!
-//! What decides which rows there are is not looked at: which rows come is shown by every plain column, too.
+//! What decides which rows there are goes into what functions make of them: a count of rows that a join makes
+//! would spell a value. It does not go into anything else: which rows come is shown by every plain column,
+//! too.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -28,20 +30,6 @@ const DEEPEST: usize = 48;
 /// How many sources, rows and names of `WITH` are gone through for one text.
 const MOST: usize = 20_000;
 
-/// Functions that give several rows for one, by how their names begin or end: with them a text would make a
-/// table of guesses for itself.
-const GIVE_ROWS: [&str; 7] = [
-    "generate_",
-    "regexp_matches",
-    "string_to_table",
-    "ts_parse",
-    "ts_token_type",
-    "unnest",
-    "jsonb_path_query",
-];
-const GIVE_ROWS_ENDS: [&str; 7] =
-    ["_split_to_table", "recordset", "_elements", "_elements_text", "_each", "_each_text", "_object_keys"];
-
 /// What goes into a column.
 type Sources = BTreeSet<OutputSource>;
 
@@ -60,6 +48,8 @@ struct Columns<'t> {
     listed: Vec<(Option<&'t str>, Option<Sources>)>,
     /// The tables all of whose columns it has.
     tables: Vec<Object>,
+    /// What decides which rows there are, and so how many; `None` where anything may.
+    count: Option<Sources>,
 }
 
 /// One element of a `FROM`.
@@ -71,13 +61,20 @@ struct Item<'t> {
 
 /// What the columns are made of that a text gives, if it is one query and nothing else.
 pub(super) fn outputs<'t>(select: &'t SelectStmt) -> Option<Outputs> {
-    let mut reader = Reader { ctes: Vec::new(), left: MOST };
+    let mut reader = Reader { ctes: Vec::new(), left: MOST, calls: false, windows: false };
     reader.with(select.with_clause.as_ref(), 0);
     let items = reader.items(select, 0)?;
+    let count = match items.as_slice() {
+        // Each of its rows is there or not: that is all that a condition can do.
+        [Item { rows: Rows::Table(_), .. }] => Some(Sources::new()),
+        _ => reader.count(select, &items),
+    };
     let list = &select.target_list;
     let front = list.iter().position(is_star).unwrap_or(list.len());
     let back = list.iter().rposition(is_star).map(|star| star.saturating_add(1));
-    let mut made = |nodes: &'t [Node]| nodes.iter().map(|node| reader.made(node, select, &items)).collect();
+    let mut made = |nodes: &'t [Node]| {
+        nodes.iter().map(|node| reader.made(node, select, &items, count.as_ref())).collect()
+    };
     Some(Outputs {
         front: made(list.get(..front).unwrap_or_default()),
         back: back.map(|back| made(list.get(back..).unwrap_or_default())),
@@ -88,6 +85,10 @@ struct Reader<'t> {
     /// The names of `WITH` that are visible.
     ctes: Vec<(&'t str, Rows<'t>)>,
     left: usize,
+    /// Whether the expression that is read calls a function, which may be an aggregate.
+    calls: bool,
+    /// Whether it has a window.
+    windows: bool,
 }
 
 impl<'t> Reader<'t> {
@@ -130,17 +131,25 @@ impl<'t> Reader<'t> {
         }
         self.with(select.with_clause.as_ref(), depth);
         let items = self.items(select, depth)?;
-        let mut columns = Columns::default();
+        let mut columns = Columns { count: self.count(select, &items), ..Columns::default() };
         for node in &select.target_list {
             if is_star(node) {
                 self.star(node, &items, &mut columns)?;
-            } else {
-                columns.listed.push((name_of(node), self.made(node, select, &items)));
+                continue;
             }
+            let made = self.made(node, select, &items, columns.count.as_ref());
+            // Numbers of rows would be a table of guesses.
+            let made = made.filter(|_| !self.windows);
+            if made.is_none() {
+                // It may give several rows for one.
+                columns.count = None;
+            }
+            columns.listed.push((name_of(node), made));
         }
         if !names.is_empty() {
-            // How many columns a `*` stands for is not known here.
-            columns.tables.is_empty().then_some(())?;
+            // How many columns a `*` stands for, and in which order, is not known here: a join with USING has
+            // some once.
+            (!select.target_list.iter().any(is_star)).then_some(())?;
             let listed = columns.listed.iter_mut().zip(names);
             listed.for_each(|(column, name)| column.0 = names::string(name));
         }
@@ -234,13 +243,60 @@ impl<'t> Reader<'t> {
         Item { name, rows }
     }
 
-    /// What goes into an element of a list of targets.
-    fn made(&mut self, node: &'t Node, select: &'t SelectStmt, items: &[Item<'t>]) -> Option<Sources> {
+    /// What decides how many rows a query has: the conditions and limits of it and of what its rows come
+    /// from.
+    fn count(&mut self, select: &'t SelectStmt, items: &[Item<'t>]) -> Option<Sources> {
+        let mut sources = Sources::new();
+        for item in items {
+            match &item.rows {
+                Rows::Table(_) => {}
+                Rows::Query(query) => {
+                    let count = query.count.as_ref()?;
+                    self.spend(count.len())?;
+                    sources.extend(count.iter().cloned());
+                }
+                Rows::Untold => return None,
+            }
+        }
+        let at = &At { select, items, depth: 0 };
+        let conditions =
+            [&select.where_clause, &select.having_clause, &select.limit_offset, &select.limit_count];
+        self.values(conditions.into_iter().filter_map(|node| node.as_deref()), at, &mut sources)?;
+        select.from_clause.iter().try_for_each(|node| self.joined(node, at, &mut sources))?;
+        Some(sources)
+    }
+
+    /// Adds what joins go by.
+    fn joined(&mut self, node: &'t Node, at: &At<'_, 't>, sources: &mut Sources) -> Option<()> {
+        let Some(NodeEnum::JoinExpr(join)) = &node.node else { return Some(()) };
+        let at = &At { depth: at.depth.saturating_add(1), ..*at };
+        (at.depth <= DEEPEST && !join.is_natural).then_some(())?;
+        self.values(join.quals.as_deref(), at, sources)?;
+        for name in &join.using_clause {
+            self.column(None, names::string(name)?, at.items, sources)?;
+        }
+        [&join.larg, &join.rarg].into_iter().flatten().try_for_each(|side| self.joined(side, at, sources))
+    }
+
+    /// What goes into an element of a list of targets; `count`: what decides how many rows there are.
+    fn made(
+        &mut self,
+        node: &'t Node,
+        select: &'t SelectStmt,
+        items: &[Item<'t>],
+        count: Option<&Sources>,
+    ) -> Option<Sources> {
         let Some(NodeEnum::ResTarget(target)) = &node.node else { return None };
         let ResTarget { name: _, indirection, val, location: _ } = target.as_ref();
         indirection.is_empty().then_some(())?;
         let mut sources = Sources::new();
+        (self.calls, self.windows) = (false, false);
         self.value(val.as_deref()?, &At { select, items, depth: 0 }, &mut sources)?;
+        if self.calls {
+            let count = count?;
+            self.spend(count.len())?;
+            sources.extend(count.iter().cloned());
+        }
         Some(sources)
     }
 
@@ -302,11 +358,12 @@ impl<'t> Reader<'t> {
             keep: funcname args agg_order agg_filter over;
             skip: agg_within_group agg_star agg_distinct func_variadic funcformat location
         });
+        self.calls = true;
+        self.windows |= over.is_some();
         let (schema, name) = names::qualified(funcname)?;
         let computes = functions::call(schema, name) == Call::Safe
             && !name.starts_with("pg_")
-            && !GIVE_ROWS.iter().any(|start| name.starts_with(start))
-            && !GIVE_ROWS_ENDS.iter().any(|end| name.ends_with(end));
+            && !functions::gives_rows(name);
         computes.then_some(())?;
         self.values(args.iter().chain(agg_order).chain(agg_filter.as_deref()), at, sources)?;
         let Some(window) = over else { return Some(()) };

@@ -231,7 +231,8 @@ fn errors_may_quote_masked_rows_that_are_looked_at_or_changed_along_the_way() {
     }
 }
 
-/// Texts; whether they copy masked values to the client; whether they keep such values where they are not masked.
+/// Texts; whether they copy masked values to the client; whether they keep such values where they are not
+/// masked.
 const KEPT: &[(&str, bool, bool)] = &[
     ("COPY customers TO STDOUT", true, false),
     ("COPY customers (id, ssn) TO STDOUT", true, false),
