@@ -322,8 +322,8 @@ impl Told {
         self.ts_ms = event.ts_ms;
     }
 
-    /// Returns the event that the row of a live session contradicts: it is older than the events, so it may count less
-    /// than there is, but no more, and no end that it covers.
+    /// Returns the event that the row of a live session contradicts. It is older than the events, so it
+    /// may count less than there is, but no more, and no end that it covers.
     pub(crate) fn contradicts_live(&self, row: &SessionRow) -> Option<u64> {
         let Counts { events, denied, masked, bytes } = self.counts;
         if self.other_start {

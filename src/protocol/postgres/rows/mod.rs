@@ -12,8 +12,7 @@
 //!
 //! | type | under a masked name | withheld | something found by form |
 //! |---|---|---|---|
-//! | `text`, `varchar`, `bpchar`, `name`, `unknown` | the operator's text, cut to the declared length; NULL
-//! for `null` | `[REDACTED]` | the text with it replaced |
+//! | `text`, `varchar`, `bpchar`, `name`, `unknown` | the operator's text, cut to the declared length; NULL for `null` | `[REDACTED]` | the text with it replaced |
 //! | `json`, `jsonb` | a JSON string or `null`; NULL for `null` | NULL | the JSON with it replaced |
 //! | `xml` | NULL | NULL | the text with it replaced |
 //! | any other | NULL | NULL | NULL |
