@@ -238,7 +238,13 @@ mod tests {
             (read.accepted.digest.as_str(), read.accepted_by.as_deref()),
             ("vsecond", Some("local:ann"))
         );
-        assert_eq!(*send, pin("send", None), "nothing to accept, nothing written");
+        // What was only trusted as first seen is accepted by somebody now.
+        assert_eq!(
+            (send.accepted.digest.as_str(), send.accepted_by.as_deref()),
+            ("vfirst", Some("local:ann"))
+        );
+        let again = accept(vec![looked_at("send", "vfirst")]).await.unwrap();
+        assert_eq!(again, [send.clone()], "nothing to accept, nothing written");
 
         // A listing that is saved later leaves the acceptance unchanged.
         let late = [pin("read", Some("third"))];
@@ -248,8 +254,9 @@ mod tests {
         assert_eq!(read.accepted_by.as_deref(), Some("local:ann"));
         let audit = store.read(|view| view.audit(0, 10)).await.unwrap();
         let told: Vec<_> = audit.iter().map(|entry| (&*entry.actor, &*entry.action)).collect();
-        assert_eq!(told, [("local:ann", "pin.accept")]);
+        assert_eq!(told, [("local:ann", "pin.accept"), ("local:ann", "pin.accept")]);
     }
+
     #[tokio::test]
     async fn what_is_forgotten_is_gone_and_the_audit_trail_says_so() {
         let place = tempfile::tempdir().unwrap();
