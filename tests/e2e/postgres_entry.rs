@@ -13,6 +13,7 @@ use crate::support::World;
 use crate::support::database::Database;
 use crate::support::process::Process;
 use crate::support::process::run;
+use crate::support::steps::wait_for;
 use crate::support::wire::Raw;
 use crate::support::wire::Script;
 
@@ -190,6 +191,7 @@ fn one_address_does_not_take_all_the_room_before_it_has_logged_in() {
     assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
     // A session that has begun is no stranger, and those that leave make room.
     silent.pop();
+    wait_for("the gateway sees that it has left", || attempt(&world, &token) == (vec![], false));
     let mut session = Raw::login(&world, &token);
     let mut other = Raw::login(&world, &token);
     for raw in [&mut session, &mut other] {
