@@ -5,7 +5,9 @@
 //! message belongs to, and whether its headers say what it says), [`exchange`] (one request through the
 //! pipeline) with [`judge`] and [`command`] (message -> [`crate::domain::Command`]), [`rewrite`] (what is
 //! changed on the way to the target) and [`mirror`] (whether headers repeat the arguments).
-//! Beside requests: [`one_way`] (messages that get no answer), [`session_requests`] (GET and DELETE, which have no message).
+//!
+//! Beside requests: [`one_way`] (messages that get no answer), [`session_requests`] (GET and DELETE, which
+//! have no message).
 
 pub mod command;
 pub mod era;
