@@ -244,7 +244,7 @@ mod tests {
             ("vfirst", Some("local:ann"))
         );
         let again = accept(vec![looked_at("send", "vfirst")]).await.unwrap();
-        assert_eq!(again, [send.clone()], "nothing to accept, nothing written");
+        assert_eq!(again.as_slice(), std::slice::from_ref(send), "nothing to accept, nothing written");
 
         // A listing that is saved later leaves the acceptance unchanged.
         let late = [pin("read", Some("third"))];
