@@ -123,7 +123,7 @@ impl Table {
         let fields = split(row, separator)?;
         let apart = std::mem::take(&mut self.apart);
         if !is_header && self.named && (apart || self.names_columns(&fields)) {
-            self.add_names(plan, &fields);
+            self.add_names(plan, &fields)?;
         }
         if self.named && fields.len() != self.columns.len() {
             return Err(Unmaskable::malformed("a row with more or fewer fields than the header"));
@@ -196,26 +196,37 @@ impl Table {
 
     /// A row after an empty line, or one of names, may be the header of another table: the columns it names
     /// are masked from here on too. It may also be data, so columns that are already masked stay so.
-    fn add_names(&mut self, plan: &Plan, fields: &[&[u8]]) {
+    fn add_names(&mut self, plan: &Plan, fields: &[&[u8]]) -> Result<(), Unmaskable> {
         for (place, field) in fields.iter().enumerate() {
             let bare = inside(field).unwrap_or(field).trim_ascii();
-            if let Some(rule) = plan.fields.find(bare)
-                && let Some((name, known @ None)) = self.columns.get_mut(place)
-            {
-                *name = String::from_utf8_lossy(bare).into_owned();
+            let Some(rule) = plan.fields.find(bare) else { continue };
+            let told = self.told_name(plan, bare)?;
+            if let Some((name, known @ None)) = self.columns.get_mut(place) {
+                *name = told;
                 *known = Some(rule);
                 self.added.push(place);
             }
         }
+        Ok(())
     }
 
     fn columns_of(&mut self, plan: &Plan, row: &[u8], separator: u8) -> Result<Columns, Unmaskable> {
         let mut columns = Vec::new();
         for field in split(row, separator)? {
-            let name = self.plain(field).trim_ascii();
-            columns.push((String::from_utf8_lossy(name).into_owned(), plan.fields.find(name)));
+            let name = self.plain(field).trim_ascii().to_vec();
+            columns.push((self.told_name(plan, &name)?, plan.fields.find(&name)));
         }
         Ok(columns)
+    }
+
+    /// Returns the name of a column for notes; empty if it holds a value that is masked for its form.
+    fn told_name(&mut self, plan: &Plan, name: &[u8]) -> Result<String, Unmaskable> {
+        let found = self.finder.look(plan, name, "", 0, &mut Notes::default())?;
+        Ok(if matches!(found, Found::Nothing) {
+            String::from_utf8_lossy(name).into_owned()
+        } else {
+            String::new()
+        })
     }
 
     /// Returns the text of a field, unquoted.

@@ -78,12 +78,14 @@ impl FormMasker {
                 self.name.of_percent(part.get(..equals).unwrap_or_default());
                 if let Some(rule) = plan.fields.find(self.name.text()) {
                     let value = from + equals + 1;
-                    let name = pair.get(..value).unwrap_or_default();
-                    let (_, bare) = name.split_at(from.min(name.len()));
                     self.detect(plan, pair.get(..from).unwrap_or_default(), "", notes, out)?;
-                    out.extend_from_slice(bare);
-                    self.value.of_percent(pair.get(value..).unwrap_or_default());
+                    // A name of several parts may hold a value that is masked for its form.
+                    let written = out.len();
+                    self.detect(plan, part.get(..equals).unwrap_or_default(), "", notes, out)?;
+                    self.name.of_percent(out.get(written..).unwrap_or_default());
                     let at = String::from_utf8_lossy(self.name.text()).into_owned();
+                    out.push(b'=');
+                    self.value.of_percent(pair.get(value..).unwrap_or_default());
                     self.text.clear();
                     plan.write(plan.count(By::Field(rule), &at, notes), self.value.text(), &mut self.text);
                     write_encoded(&self.text, out);

@@ -375,6 +375,29 @@ fn connection(name: &str) -> crate::domain::Connection {
     }
 }
 
+/// A name is masked for its form, also where the value behind it is masked for its name; and so is what is
+/// told of it.
+#[test]
+fn a_name_that_holds_a_value_is_masked_beside_its_own() {
+    for (format, text) in [
+        (Format::Form, "a=1&x a@b.co .ssn=123&b=2"),
+        (Format::Form, "a=1;x%20a%40b.co .ssn=123"),
+        (Format::Json, r#"{"a@b.co .ssn":"123"}"#),
+        (Format::Json, r#"{"a\u0040b.co .ssn":{"x":"123"}}"#),
+        (Format::Csv, "id,a@b.co .ssn\n1,123\n"),
+        (Format::Text, "user a@b.co .ssn=123\n"),
+        (Format::Text, "{\"a@b.co .ssn\": \"123\"}\n"),
+    ] {
+        let (mut masker, mut out) = (Masker::new(everything(), format), Vec::new());
+        masker.push(text.as_bytes(), &mut out).unwrap();
+        masker.finish(&mut out).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert!(!out.contains("a@b.co") && !out.contains("123") && out.contains("ssn"), "{text}: {out}");
+        let notes = format!("{:?}", masker.into_notes().take());
+        assert!(!notes.contains("a@b"), "{text}: {notes}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_is_masked_the_same_in_any_pieces(
