@@ -143,6 +143,27 @@ const SEEN: &[(&str, &str)] = &[
     ("SELECT upper(name) FROM customers AS c (id, x, name) WHERE id = 1", "[REDACTED]"),
     ("SELECT upper(l.name), 1 FROM leak() l WHERE id = 1", "[REDACTED]|"),
     ("SELECT upper(note) FROM plain WHERE id = 1", "[REDACTED]"),
+    // Names that are moved over a join, and numbers of rows that spell a value.
+    (
+        "SELECT upper(r) FROM (SELECT * FROM (SELECT id, name FROM customers) x JOIN (SELECT id, ssn FROM customers) y USING (id)) t(p, q, r) WHERE p = 1",
+        "[REDACTED]",
+    ),
+    (
+        "SELECT chr(a.n::int) FROM customers c, LATERAL (SELECT count(*) n FROM generate_series(1, ascii(c.ssn))) a WHERE c.id = 1",
+        "[REDACTED]",
+    ),
+    (
+        "SELECT c.id, a.n FROM customers c, LATERAL (SELECT count(*) n FROM generate_series(1, substr(c.ssn, 8, 4)::int)) a WHERE c.id = 1",
+        "1|",
+    ),
+    (
+        "SELECT count(*) FROM generate_series(1, (SELECT substr(ssn, 8, 4)::int FROM customers WHERE id = 1))",
+        "",
+    ),
+    (
+        "SELECT count(*) FROM customers c JOIN orders g ON g.id <= substr(c.ssn, 10, 2)::int WHERE c.id = 7 GROUP BY c.id",
+        "",
+    ),
     // What has nothing to do with masked columns is as it is.
     ("SELECT count(*) FROM customers", "20"),
     ("SELECT name, balance * 2 FROM customers WHERE id = 1", "Customer 1|20"),
